@@ -1,0 +1,508 @@
+#!/usr/bin/env python3
+"""Set Palimpsest up beside this file, then start it.
+
+    python3 launch.py                    serve the studio on this machine
+    python3 launch.py VERB ...           any other verb of the studio: generate, replay, ... (VERB --help explains it)
+    python3 launch.py doctor [--json]    say what is missing; installs nothing
+    python3 launch.py setup [--dev] [--fresh]
+                                         install or repair only; --fresh starts from an empty environment
+    python3 launch.py check              formatting, lint, types and import contracts
+    python3 launch.py test [--slow] [PYTEST ARGUMENTS]
+                                         set up, then every check that CI runs; pytest's closing line comes last
+
+The first start makes .venv here and installs what requirements.lock pins; later starts find it ready. Set-up talks
+on stderr, so stdout belongs to the verb (--json). Exit codes: 0, 1 (failed), 2 (bad input or an unfit machine).
+
+TORCH_INDEX_URL      where to take torch from (a CPU, CUDA or ROCm build); without it: the default build
+PALIMPSEST_NO_SETUP  1 = use the Python that runs this file as it is, and install nothing
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+# Standard library only, and nothing newer than Python 3.8 above `main`'s version check: an old Python has to get far
+# enough to say that it is too old.
+
+MINIMUM_PYTHON = (3, 11)
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "palimpsest.json"
+LOG = VENV / "setup.log"
+LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+NEEDED_FREE_BYTES = 3 * 1024**3  # measured 1.2 GB with a CPU build of torch; wheels are unpacked beside their copies
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class SetUpError(Exception):
+    """Set-up cannot go on. str(): one sentence for the user; `code`: the exit code, 1 failed, 2 machine or input."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# -- what is there --------------------------------------------------------------------------------------------------
+
+
+def venv_python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def site_packages() -> Path:
+    if os.name == "nt":
+        return VENV / "Lib" / "site-packages"
+    return VENV / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages"
+
+
+def wanted_stamp(dev: bool) -> dict:
+    """What a finished set-up of this tree, by this Python, writes down. `torch_index` is None when nobody asked."""
+    return {
+        "python": "{}.{}".format(*sys.version_info[:2]),
+        "root": str(ROOT),
+        "torch_index": os.environ.get("TORCH_INDEX_URL") or None,
+        "run": file_digest(LOCKS["run"]),
+        "dev": file_digest(LOCKS["dev"]) if dev else None,
+    }
+
+
+def file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SetUpError(
+            f"Cannot read {path.name} ({error.strerror}): this copy of Palimpsest is incomplete."
+        ) from None
+
+
+def read_stamp() -> dict:
+    """The stamp, or {} when there is none or it cannot be read (which is then a set-up to be finished)."""
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(stamp: dict) -> None:
+    fresh = STAMP.with_suffix(".new")
+    fresh.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    os.replace(fresh, STAMP)
+
+
+def must_start_over(have: dict, want: dict) -> str:
+    """Why the environment cannot be brought up to date in place, or "" when it can.
+
+    A moved folder breaks the scripts, another Python has other wheels, and pip takes a second build of one torch
+    version for the first. TORCH_INDEX_URL counts only where it is set: set at the first start, it is remembered.
+    """
+    if have.get("python", want["python"]) != want["python"]:
+        return f"Python changed from {have['python']} to {want['python']}"
+    if have.get("root", want["root"]) != want["root"]:
+        return "the folder was moved"
+    if have and want["torch_index"] and have.get("torch_index") != want["torch_index"]:
+        return "TORCH_INDEX_URL changed"
+    return ""
+
+
+def is_ready(have: dict, want: dict) -> bool:
+    """Whether a finished set-up covers what is wanted. One with the checks' packages covers one without."""
+    if not have or must_start_over(have, want) or not venv_python().exists():
+        return False
+    return have.get("run") == want["run"] and (want["dev"] is None or have.get("dev") == want["dev"])
+
+
+def pins(lock: Path) -> list[tuple[str, str]]:
+    """[(normalised name, line)] of a lock file; a name whose version differs by Python has several lines."""
+    lines = [line.strip() for line in lock.read_text(encoding="utf-8").splitlines()]
+    return [(normal_name(line.split("==")[0]), line) for line in lines if line and not line.startswith("#")]
+
+
+def required_everywhere(lock: Path) -> set[str]:
+    """Names that every platform must have: a single line with a marker may be meant for another one."""
+    marked = [name for name, line in pins(lock) if ";" in line]
+    return {name for name, _ in pins(lock)} - {name for name in marked if marked.count(name) == 1}
+
+
+def normal_name(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed(packages: Path) -> set[str]:
+    """Normalised names of the completely installed packages.
+
+    pip writes INSTALLER after a package's files; a dist-info without it is what a killed pip left behind.
+    """
+    return {normal_name(info.parent.name.split("-")[0]) for info in packages.glob("*.dist-info/INSTALLER")}
+
+
+def find_chromium() -> str | None:
+    """The browser for the page's tests, as a path, or None."""
+    return next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
+
+
+# -- set-up ---------------------------------------------------------------------------------------------------------
+
+
+class Progress:
+    """One line on stderr: step, what, how far, elapsed. Rewritten each second on a terminal, else a line per 10 s."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.step, self.text = steps, 0, ""
+        self.started = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+        self.closed = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def begin(self, text: str) -> None:
+        self.step += 1
+        self.say(text)
+        self.show()
+
+    def say(self, text: str) -> None:
+        self.text = text
+
+    def run(self) -> None:
+        while not self.closed.wait(1 if self.terminal else 10):
+            self.show()
+
+    def show(self) -> None:
+        line = f"[{self.step}/{self.steps}] {self.text} · {time.monotonic() - self.started:.0f} s"
+        sys.stderr.write("\r\x1b[2K" + line if self.terminal else line + "\n")
+        sys.stderr.flush()
+
+    def close(self, text: str = "") -> None:
+        self.closed.set()
+        self.thread.join()
+        sys.stderr.write(("\r\x1b[2K" if self.terminal else "") + (text + "\n" if text else ""))
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def only_one():
+    """Hold the set-up lock: two starts at once must not install into one environment.
+
+    Yields a descriptor that is inherited by pip, so a pip that outlives a killed launcher still keeps the lock.
+    """
+    try:
+        handle = open(ROOT / ".venv.lock", "w")
+    except OSError as error:
+        raise SetUpError(
+            f"Cannot write to {ROOT} ({error.strerror}): Palimpsest sets itself up in its folder."
+        ) from None
+    with handle:
+        if os.name != "nt":
+            import fcntl
+
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                sys.stderr.write("Another set-up of this folder is running; waiting for it.\n")
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
+
+
+def environment(dev: bool = False, force: bool = False, fresh: bool = False) -> str:
+    """Path of a Python that has everything, after installing what is missing. Raises SetUpError."""
+    if os.environ.get("PALIMPSEST_NO_SETUP") == "1":
+        return sys.executable
+    want = wanted_stamp(dev)
+    if force or not is_ready(read_stamp(), want):
+        with only_one() as lock:
+            have = read_stamp()  # again: the set-up we waited for may have done it all
+            if force or not is_ready(have, want):
+                set_up(have, want, lock, fresh)
+    return str(venv_python())
+
+
+def set_up(have: dict, want: dict, lock: int, fresh: bool) -> None:
+    """Make .venv hold exactly what the lock files pin. May be killed at any point and run again."""
+    require_venv_module(may_install=bool(want["dev"]))
+    why = "asked for" if fresh else must_start_over(have, want)
+    if not fresh:  # a torch build once chosen stays chosen; `setup --fresh` forgets it
+        want = {**want, "torch_index": want["torch_index"] or have.get("torch_index")}
+    if (why or not have) and shutil.disk_usage(ROOT).free < NEEDED_FREE_BYTES:
+        raise SetUpError(
+            f"Set-up needs {NEEDED_FREE_BYTES >> 30} GB of free disk in {ROOT}; free some and start again."
+        )
+    progress = Progress(steps=4)
+    try:
+        progress.begin("environment" + (f" anew ({why})" if why else ""))
+        make_venv(clear=bool(why), lock=lock)
+        # What is true from here on, even if we are killed: no lock's hash, so the set-up is known to be unfinished.
+        write_stamp({**want, "run": None, "dev": None})
+        drop_torn_packages(site_packages())
+        index = ["--index-url", want["torch_index"]] if want["torch_index"] else ["--constraint", str(LOCKS["run"])]
+        progress.begin("torch")
+        # First and on its own: its build depends on the machine, and it brings the CUDA libraries of that build.
+        pip("torch", [dict(pins(LOCKS["run"]))["torch"], *index], progress, lock)
+        locks = [LOCKS["run"]] + ([LOCKS["dev"]] if want["dev"] else [])
+        progress.begin("packages")
+        pip("packages", ["--no-deps", *(word for path in locks for word in ("-r", str(path)))], progress, lock, locks)
+        progress.begin("studio")
+        pip("studio", ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)], progress, lock)
+        write_stamp(want)
+    except BaseException:
+        progress.close()
+        raise
+    progress.close(f"Set up in {time.monotonic() - progress.started:.0f} s.")
+
+
+def require_venv_module(may_install: bool) -> None:
+    """Debian ships Python without `ensurepip`. Raises SetUpError when it is missing and was not added."""
+    if has_venv_module():
+        return
+    package = "python{}.{}-venv".format(*sys.version_info[:2])
+    if may_install and apt_get(package) and has_venv_module():
+        return
+    raise SetUpError(
+        f"This Python lacks the venv module; on Debian or Ubuntu: apt install {package}, then start again."
+    )
+
+
+def has_venv_module() -> bool:
+    # In a process of its own, because a failed import stays failed in ours after the package was added.
+    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
+
+
+def apt_get(package: str) -> bool:
+    """Install a Debian package if we are root and can. Talks on stderr; says nothing where there is no apt-get."""
+    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return False
+    sys.stderr.write(f"Installing {package} with apt-get ...\n")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", package]):
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments], env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode:
+            sys.stderr.write("\n".join(done.stdout.decode(errors="replace").splitlines()[-5:]) + "\n")
+            return False
+    return True
+
+
+def make_venv(clear: bool, lock: int) -> None:
+    """Create .venv, or complete one that a killed set-up (or somebody else) left without pip."""
+    python = str(venv_python())
+    usable = venv_python().exists() and site_packages().is_dir()
+    if usable and not clear and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+        return
+    # The base interpreter: this may run inside the very environment that is being made anew.
+    base = getattr(sys, "_base_executable", sys.executable)
+    command = [base, "-m", "venv", *(["--clear"] if clear or not usable else []), str(VENV)]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise SetUpError(f"Could not make {VENV}: {said[-1]}", code=1)
+
+
+def drop_torn_packages(packages: Path) -> None:
+    """Forget packages that a killed pip left half-written, so that pip installs them again."""
+    for info in packages.glob("*.dist-info"):
+        if not (info / "INSTALLER").exists():
+            shutil.rmtree(info)
+
+
+def clean_environ() -> dict[str, str]:
+    """The user's environment (proxies, pip's own settings) less what would point pip at another place than .venv."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX")}
+    return {**kept, "PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def pip(what: str, arguments: list[str], progress: Progress, lock: int, locks: list[Path] | None = None) -> None:
+    """`pip install` with everything logged to .venv/setup.log and one line of progress shown. Raises SetUpError.
+
+    locks: the files being installed; they give the total to count against.
+    """
+    # --no-compile: byte code is made at first import, of the modules in use, instead of now of all of them.
+    command = [str(venv_python()), "-m", "pip", "install", "--no-compile", "--progress-bar", "off", *arguments]
+    total = sum(len(pins(path)) for path in locks or ())
+    seen, tail = 0, []
+    with open(LOG, "a", encoding="utf-8") as log:
+        log.write("\n== " + " ".join(command) + "\n")
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=clean_environ(),
+            cwd=ROOT,
+            pass_fds=() if os.name == "nt" else (lock,),
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                log.write(line)
+                tail = [*tail[-20:], line.strip()]
+                word, _, rest = line.strip().partition(" ")
+                if word in ("Collecting", "Processing", "Ignoring") or line.startswith("Requirement already"):
+                    seen += 1
+                    count = f" {seen} of {total}" if total else ""
+                    name = re.split(r"[=<>!~ :;(]", rest.rsplit("/", 1)[-1])[0]
+                    progress.say(f"{what}{count}: {name}" if word in ("Collecting", "Processing") else f"{what}{count}")
+                elif word == "Downloading":
+                    progress.say(
+                        f"{what}{f' {seen} of {total}' if total else ''}: downloading {rest.rsplit('/', 1)[-1]}"
+                    )
+                elif word == "Installing":
+                    progress.say(f"{what}: unpacking")
+    if process.returncode:
+        raise SetUpError(explain(what, tail), code=1)
+
+
+def explain(what: str, tail: list[str]) -> str:
+    """One sentence for a pip that failed, from the last lines it printed."""
+    said = " ".join(tail)
+    if "No space left" in said:
+        reason = "the disk is full"
+    elif re.search(r"NameResolution|Max retries|Connection|timed out|ProxyError|SSLError", said):
+        reason = "the package index could not be reached"
+    elif "No matching distribution" in said or "Could not find a version" in said:
+        wanted = re.search(r"(?:requirement|found for) ([^\s(]+)", said)
+        reason = (
+            f"the package index has no {wanted.group(1) if wanted else 'such package'} for this Python and platform"
+        )
+    else:
+        reason = next((line for line in reversed(tail) if "error" in line.lower()), "pip failed")
+    return f"Installing {what} failed: {reason}. The whole log is {LOG}; starting again goes on from here."
+
+
+# -- verbs of the launcher itself -----------------------------------------------------------------------------------
+
+
+def run_checks(pytest_arguments: list[str] | None) -> int:
+    """The checks of CI, in its order; None = without pytest. All of them run, and pytest's closing line comes last."""
+    python = environment(dev=True)
+    if pytest_arguments is not None and not find_chromium():
+        apt_get("chromium")  # where it cannot be had, the browser tests say so themselves (tests/conftest.py)
+    checks = {
+        "format": [python, "-m", "ruff", "format", "--check", "."],
+        "lint": [python, "-m", "ruff", "check", "."],
+        "types": [python, "-m", "pyright", "--pythonpath", python],
+        "imports": [str(Path(python).with_name("lint-imports")), "--no-cache"],
+    }
+    failed = [name for name, command in checks.items() if not passes(name, command)]
+    if pytest_arguments is None:
+        return 1 if failed else 0
+    if failed:
+        print(f"Failed before pytest: {', '.join(failed)} (see above); the exit code will say so.", flush=True)
+    code = subprocess.run([python, "-m", "pytest", *pytest_arguments], cwd=ROOT).returncode
+    return code or (1 if failed else 0)
+
+
+def passes(name: str, command: list[str]) -> bool:
+    """Run one check: a line when it passes, all it said when it does not."""
+    started = time.monotonic()
+    quiet = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    verdict = "failed" if done.returncode else "ok"
+    if done.returncode:
+        sys.stdout.write(done.stdout.decode(errors="replace"))
+    print(f"{name:<8} {verdict:<7} {time.monotonic() - started:5.1f} s", flush=True)
+    return not done.returncode
+
+
+def setup_findings() -> list[dict]:
+    """What `doctor` can say without any package: [{name, ok, detail, hint}]."""
+    have, want = read_stamp(), wanted_stamp(dev=False)
+    missing = sorted(required_everywhere(LOCKS["run"]) - installed(site_packages())) if VENV.exists() else []
+    if not VENV.exists():
+        state = "not made yet"
+    elif must_start_over(have, want):
+        state = must_start_over(have, want)
+    elif missing:
+        state = f"{len(missing)} packages missing: {', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}"
+    else:
+        state = "complete" if is_ready(have, want) else "unfinished, or older than requirements.lock"
+    free = shutil.disk_usage(ROOT).free
+    roomy = state == "complete" or free >= NEEDED_FREE_BYTES
+    rows = [
+        ("python", True, f"{sys.version.split()[0]} at {sys.executable}", ""),
+        ("venv module", has_venv_module(), "", "On Debian or Ubuntu: apt install python3-venv."),
+        ("disk", roomy, f"{free / 1024**3:.1f} GB free", f"Set-up needs {NEEDED_FREE_BYTES >> 30} GB."),
+        ("environment", state == "complete", state, "Run: python3 launch.py setup"),
+    ]
+    return [{"name": n, "ok": ok, "detail": detail, "hint": "" if ok else hint} for n, ok, detail, hint in rows]
+
+
+def doctor(arguments: list[str]) -> int:
+    """The studio's own doctor when the environment is whole, else what keeps it from being so. Installs nothing."""
+    if os.environ.get("PALIMPSEST_NO_SETUP") == "1":
+        return start(sys.executable, ["doctor", *arguments])
+    findings = setup_findings()
+    if all(row["ok"] for row in findings):
+        return start(str(venv_python()), ["doctor", *arguments])
+    if "--json" in arguments:
+        print(json.dumps({"ok": False, "checks": findings}))
+    else:
+        for row in findings:
+            print(f"{'ok' if row['ok'] else 'MISSING':<8} {row['name']:<12} {row['detail']} {row['hint']}".rstrip())
+    return 1
+
+
+def start(python: str, arguments: list[str]) -> int:
+    """Become the studio. Does not return on POSIX, so signals and the exit code are the studio's own."""
+    environ = dict(os.environ)
+    if os.environ.get("PALIMPSEST_NO_SETUP") == "1":  # otherwise the tree is installed in .venv, by reference
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # -P: a folder named studio where the user happens to stand must not be taken for ours.
+    command = [python, "-P", "-m", "studio.cli", *arguments]
+    if os.name == "nt":
+        return subprocess.run(command, env=environ).returncode
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(python, command, environ)
+
+
+def runs(name: str) -> bool:
+    """Whether a command of this name is there and starts; a version manager's stand-in may be there and not start."""
+    return bool(shutil.which(name)) and subprocess.run([name, "-c", ""], capture_output=True).returncode == 0
+
+
+def main(argv: list[str]) -> int:
+    if sys.version_info[:2] < MINIMUM_PYTHON:
+        wanted, found = ".".join(map(str, MINIMUM_PYTHON)), ".".join(map(str, sys.version_info[:3]))
+        newer = next((name for name in ("python3.13", "python3.12", "python3.11", "python3.14") if runs(name)), None)
+        hint = f"run: {newer} launch.py" if newer else "install a newer one and start launch.py with it"
+        sys.stderr.write(f"Palimpsest needs Python {wanted} or newer and this is {found}; {hint}.\n")
+        return 2
+    verb, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else ("", argv)
+    try:
+        if verb == "doctor":
+            return doctor(rest)
+        if verb == "test":
+            return run_checks(rest)
+        if verb in ("check", "setup"):
+            unknown = set(rest) - ({"--dev", "--fresh"} if verb == "setup" else set())
+            if unknown:
+                raise SetUpError(f"`{verb}` does not know {' '.join(sorted(unknown))}.")
+            if verb == "check":
+                return run_checks(None)
+            environment(dev="--dev" in rest, force=True, fresh="--fresh" in rest)
+            return 0
+        if not verb and {"-h", "--help"} & set(rest) and not is_ready(read_stamp(), wanted_stamp(dev=False)):
+            print(__doc__)  # nobody should have to install something to read what it does
+            return 0
+        return start(environment(), argv or ["serve"])
+    except SetUpError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped; the same command goes on from here.\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

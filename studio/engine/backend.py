@@ -1,0 +1,114 @@
+"""What the studio asks of an engine, whichever process it runs in; and the one that runs in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from studio.engine.board import Board, Sink, Ticket
+from studio.engine.config import EngineConfig
+from studio.engine.events import Event
+
+State = Literal["starting", "ready", "busy", "broken", "closed"]
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """The engine at a glance.
+
+    state: "broken" means it could not be brought up and tries again with the next job. message: a sentence for the
+    status bar. made_by: model hash, versions, device, dtype, threads once the model is up, else {}.
+    pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job in hand.
+    """
+
+    state: State
+    message: str
+    made_by: dict[str, Any]
+    pid: int | None
+    waiting: int
+    running: str | None
+
+
+class Backend(Protocol):
+    """The contract; tests/engine/test_backends.py runs it over every implementation. All methods are thread-safe."""
+
+    def submit(self, job: Mapping[str, Any]) -> str:
+        """Queue a job and return its id at once.
+
+        job: {"kind": "generate", "recipes": [dict, ...]}, plain values only; an "id" of its own is used where given.
+        """
+        ...
+
+    def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
+        """Give the events numbered above `since`, waiting up to `wait_s` for the first. Raises NotFound."""
+        ...
+
+    def cancel(self, job_id: str, keep: bool = True) -> None:
+        """Ask a job to stop; returns at once, takes effect within a step. keep: whether finished images stay.
+
+        Of a finished job: nothing. Asked twice: once is enough, and discarding wins. Raises NotFound.
+        """
+        ...
+
+    def status(self) -> EngineStatus:
+        """Say how it is."""
+        ...
+
+    def close(self) -> None:
+        """Stop the job in hand, refuse further ones, and let go of everything. May be called twice."""
+        ...
+
+
+class InlineBackend:
+    """Runs jobs on one thread of this process: for the command line and for tests.
+
+    The engine is built, and so torch and diffusers imported, on that thread with the first job.
+    """
+
+    def __init__(self, config: EngineConfig, sink: Sink | None = None) -> None:
+        self._config = config
+        self._board = Board(sink)
+        self._state: State = "ready"
+        self._made_by: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Mapping[str, Any]) -> str:
+        return self._board.submit(job)
+
+    def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
+        return self._board.events(job_id, since, wait_s)
+
+    def cancel(self, job_id: str, keep: bool = True) -> None:
+        self._board.cancel(job_id, keep)
+
+    def status(self) -> EngineStatus:
+        import os
+
+        running, waiting = self._board.running(), self._board.waiting()
+        state: State = "busy" if running and self._state == "ready" else self._state
+        return EngineStatus(state, "", self._made_by, os.getpid(), waiting, running)
+
+    def close(self) -> None:
+        self._board.close()
+        self._thread.join()
+        self._state = "closed"
+
+    def _serve(self) -> None:
+        engine = None
+        while (ticket := self._board.take()) is not None:
+            try:
+                if engine is None:
+                    # Here and not above: seconds of imports, paid for by the first job and never by the page process.
+                    from studio.engine.runner import Engine
+
+                    engine = Engine(self._config)
+                engine.run(ticket.job, self._tell(ticket), ticket.stop_asked)
+                self._made_by = engine.made_by()
+            except Exception as error:
+                self._board.fail(ticket.id, error)
+
+    def _tell(self, ticket: Ticket) -> Any:
+        return lambda kind, data: self._board.tell(ticket.id, kind, data)

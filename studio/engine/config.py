@@ -1,0 +1,25 @@
+"""What an engine is started with: plain values, since they travel to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """models: name -> folder. require_checksums: refuse a folder without SHA256SUMS, as the shipped one never is.
+
+    preload: name of the model to load as soon as the worker is up. threads: None leaves torch's choice.
+    log: file for what went wrong inside, None for stderr. max_rows: rows of one network evaluation in a shared batch.
+    """
+
+    models: dict[str, Path]
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    threads: int | None = None
+    require_checksums: bool = True
+    preload: str | None = None
+    log: Path | None = None
+    max_rows: int = 32

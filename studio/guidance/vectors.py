@@ -1,0 +1,39 @@
+"""Inner products, lengths and spreads of predictions, per sample over all other dimensions.
+
+Tensors are [B, ...]; results are [B, 1, ...] and broadcast back. Sums are float64 where the device has it: a latent
+has 1e3 to 1e6 elements, and a projection is a small difference of large sums.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Below this squared length a vector has no direction to project on.
+TINY = 1e-12
+
+
+def dot(p: Tensor, q: Tensor) -> Tensor:
+    """Give <p, q>, in float64 (float32 on mps)."""
+    p, q = _wide(p), _wide(q)
+    return (p * q).flatten(1).sum(1).reshape(-1, *[1] * (p.ndim - 1))
+
+
+def norm(p: Tensor) -> Tensor:
+    """Give |p|."""
+    return dot(p, p).sqrt()
+
+
+def project(p: Tensor, onto: Tensor) -> Tensor:
+    """Give the part of p parallel to `onto`, of p's dtype; 0 where `onto` is 0."""
+    factor = dot(p, onto) / dot(onto, onto).clamp(min=TINY)
+    return (factor * _wide(onto)).to(p.dtype)
+
+
+def std(p: Tensor) -> Tensor:
+    """Give the standard deviation of each sample's elements (with Bessel's correction, as torch)."""
+    return _wide(p).flatten(1).std(1).reshape(-1, *[1] * (p.ndim - 1))
+
+
+def _wide(p: Tensor) -> Tensor:
+    return p.to(torch.float32 if p.device.type == "mps" else torch.float64)

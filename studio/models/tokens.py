@@ -1,0 +1,101 @@
+"""Prompts to tokens, with an account of what was cut and which words the model does not know.
+
+Needs only `tokenizers` and the model folder's tokenizer/, so the page can tell without loading the model. The engine
+encodes with the same class: what the report says is what the model sees.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from studio.core.errors import AssetError
+
+_WORD_END = "</w>"  # how CLIP's vocabulary marks a token that ends a word
+
+
+@dataclass(frozen=True)
+class TokenReport:
+    """What becomes of a prompt.
+
+    tokens: how many it has. limit: how many the model can take. kept: how many it takes. cut: the text beyond.
+    unknown_words: words the model has no token of its own for, once each, in order; it sees them spelled in pieces.
+    """
+
+    tokens: int
+    limit: int
+    kept: int
+    cut: str
+    unknown_words: tuple[str, ...]
+
+    @property
+    def is_cut(self) -> bool:
+        return self.tokens > self.kept
+
+
+class PromptTokenizer:
+    """CLIP's tokenizer as a model folder has it. Thread-safe: nothing is set after construction.
+
+    context: tokens the text encoder reads, the two that mark start and end included.
+    """
+
+    def __init__(self, model_dir: Path, context: int | None = None) -> None:
+        folder = model_dir / "tokenizer"
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+            self.context = int(context or config["model_max_length"])
+            self._pad_id = self._tokenizer.token_to_id(_content(config["pad_token"]))
+        except Exception as error:  # tokenizers raises bare Exception for a missing or broken file
+            raise AssetError(f"The tokenizer in {folder} cannot be read: {str(error).rstrip('.')}.") from None
+        if self._pad_id is None:
+            raise AssetError(f"The tokenizer in {folder} has no token {config['pad_token']!r} to pad with.")
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._specials = self._tokenizer.num_special_tokens_to_add(False)
+
+    @property
+    def limit(self) -> int:
+        """Tokens of a prompt that fit."""
+        return self.context - self._specials
+
+    def ids(self, prompt: str) -> list[int]:
+        """Give `context` token ids: start, the prompt cut to `limit`, end, padding. As CLIPTokenizer with
+        padding="max_length" and truncation.
+        """
+        encoded = self._tokenizer.encode(prompt)
+        ids = encoded.ids
+        if len(ids) > self.context:
+            ids = [*ids[: self.context - 1], ids[-1]]
+        return ids + [self._pad_id] * (self.context - len(ids))
+
+    def report(self, prompt: str) -> TokenReport:
+        """Account for a prompt."""
+        encoded = self._tokenizer.encode(prompt, add_special_tokens=False)
+        tokens, offsets = encoded.tokens, encoded.offsets
+        kept = min(len(tokens), self.limit)
+        cut = prompt[offsets[kept][0] :].strip() if kept < len(tokens) else ""
+        return TokenReport(len(tokens), self.limit, kept, cut, _unknown_words(tokens, offsets, prompt))
+
+
+def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: str) -> tuple[str, ...]:
+    """Words made of more than one token: runs of tokens up to one that ends a word."""
+    found: dict[str, None] = {}
+    start, pieces = 0, 0
+    for token, (low, high) in zip(tokens, offsets, strict=True):
+        if pieces == 0:
+            start = low
+        pieces += 1
+        if token.endswith(_WORD_END):
+            if pieces > 1:
+                found[prompt[start:high].strip()] = None
+            pieces = 0
+    return tuple(found)
+
+
+def _content(token: str | dict[str, str]) -> str:
+    """A special token is text, or in older files an object that holds it."""
+    return token["content"] if isinstance(token, dict) else token

@@ -1,0 +1,1 @@
+"""Training: the embedded model's own stages, and (with later work) the LoRA trainer of erasure and preference."""

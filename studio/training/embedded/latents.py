@@ -1,0 +1,110 @@
+"""Scenes as the denoiser sees them: latents, several captions each, and where the objects are.
+
+Written once to memory-mapped files, in shards, so that more scenes can be added while a training runs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers import AutoencoderKL
+
+from studio.training.embedded.autoencoder import to_tensor
+from studio.training.embedded.data import render_all, scene_at
+from studio.training.embedded.text import Codec, labels
+from studio.world.caption import caption
+from studio.world.render import mask
+from studio.world.scene import COLOUR_NAMES, OBJECTS, Scene
+
+CAPTIONS = 6
+GRID = 16
+SHARD = 5_000
+FIELDS = ("latents", "ids", "objects", "colours", "labels")
+
+
+@torch.no_grad()
+def standardise(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8]) -> None:
+    """Fold a per-channel shift and scale into the autoencoder's 1 x 1 convolutions, in place.
+
+    Afterwards every latent channel has mean 0 and standard deviation 1 over `pictures`, reconstructions are the same,
+    and `scaling_factor` is 1.
+    """
+    means = torch.cat([vae.encode(to_tensor(b, "cpu")).latent_dist.mean for b in np.array_split(pictures, 16)])
+    mean, std = means.mean((0, 2, 3)), means.std((0, 2, 3))
+    channels = len(mean)
+    quant, post = vae.quant_conv, vae.post_quant_conv
+    quant.weight[:channels] /= std[:, None, None, None]
+    quant.bias[:channels] = (quant.bias[:channels] - mean) / std
+    quant.bias[channels:] -= 2 * std.log()
+    post.bias += post.weight[..., 0, 0] @ mean
+    post.weight *= std[None, :, None, None]
+    vae.register_to_config(scaling_factor=1.0)
+
+
+def _cells(scene: Scene) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Which object and colour covers each of the 16 x 16 latent cells; the last class is background."""
+    objects = np.full((GRID, GRID), len(OBJECTS), dtype=np.uint8)
+    colours = np.full((GRID, GRID), len(COLOUR_NAMES), dtype=np.uint8)
+    for thing in scene.things:
+        inside = mask(thing, 64).reshape(GRID, 4, GRID, 4).mean((1, 3)) > 0.3
+        objects[inside], colours[inside] = OBJECTS.index(thing.object), COLOUR_NAMES.index(thing.colour)
+    return objects, colours
+
+
+@torch.no_grad()
+def _encode(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8], device: str) -> npt.NDArray[np.float16]:
+    rows = []
+    for block in np.array_split(pictures, max(1, len(pictures) // 32)):
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            rows.append(vae.encode(to_tensor(block, device)).latent_dist.mode().float().cpu().numpy())
+    return np.concatenate(rows).astype(np.float16)
+
+
+def write_shard(folder: Path, number: int, vae: AutoencoderKL, codec: Codec, device: str = "cpu", size: int = SHARD,
+                two: float = 0.35, workers: int | None = None) -> None:  # fmt: skip
+    """Render, encode and caption scenes number*size ... (number+1)*size - 1; whole or not at all."""
+    target = folder / f"shard_{number:04d}"
+    if target.exists():
+        return
+    scenes = [scene_at(i, two=two) for i in range(number * size, (number + 1) * size)]
+    rng = np.random.default_rng((77, number))
+    cells = [_cells(s) for s in scenes]
+    arrays = {
+        "latents": _encode(vae, render_all(scenes, workers), device),
+        "ids": codec([caption(s, rng) for s in scenes for _ in range(CAPTIONS)])
+        .astype(np.uint16)
+        .reshape(size, CAPTIONS, -1),
+        "objects": np.stack([c[0] for c in cells]),
+        "colours": np.stack([c[1] for c in cells]),
+        "labels": np.asarray([labels(s) for s in scenes], dtype=np.uint8),
+    }
+    temporary = target.with_suffix(".tmp")
+    temporary.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(temporary / f"{name}.npy", array)
+    os.replace(temporary, target)
+
+
+@dataclass
+class LatentSet:
+    """All shards found so far. latents [N, C, 16, 16] float16, ids [N, 6, 32] uint16, cells [N, 16, 16] uint8."""
+
+    latents: npt.NDArray[np.float16]
+    ids: npt.NDArray[np.uint16]
+    objects: npt.NDArray[np.uint8]
+    colours: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+
+    @classmethod
+    def read(cls, folder: Path, keep: npt.NDArray[np.bool_] | None = None) -> LatentSet:
+        """Read every finished shard into memory."""
+        shards = sorted(p for p in folder.glob("shard_????") if p.is_dir())
+        return cls(*(np.concatenate([np.load(s / f"{name}.npy") for s in shards]) for name in FIELDS))
+
+    def __len__(self) -> int:
+        return len(self.latents)

@@ -1,0 +1,109 @@
+"""What every training stage shares: a time budget, checkpoints that survive a kill, and a log a person can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Stage:
+    """One stage's folder, clock and log.
+
+    work_dir: where checkpoints and `log.jsonl` go. minutes: wall-clock budget of this run. device: torch device.
+    """
+
+    name: str
+    work_dir: Path
+    minutes: float
+    device: str = "cpu"
+    save_every_s: float = 120.0
+    started: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def folder(self) -> Path:
+        return self.work_dir / self.name
+
+    @property
+    def share(self) -> float:
+        """Share of the time budget used, 0..1 and beyond."""
+        return (time.monotonic() - self.started) / (self.minutes * 60)
+
+    def say(self, **values: Any) -> None:
+        """Write one line of progress to standard error and to the stage's log."""
+        row = {"stage": self.name, "at_s": round(time.monotonic() - self.started, 1), **values}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+        short = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items())
+        print(short, file=sys.stderr, flush=True)
+
+    def due(self) -> bool:
+        """Whether a checkpoint is due; true at most every `save_every_s`."""
+        if time.monotonic() - self._saved < self.save_every_s:
+            return False
+        self._saved = time.monotonic()
+        return True
+
+    def save(self, state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
+        """Write a checkpoint whole or not at all."""
+        target = self.folder / name
+        temporary = target.with_suffix(".tmp")
+        torch.save(dict(state), temporary)
+        os.replace(temporary, target)
+
+    def load(self, name: str = "checkpoint.pt") -> dict[str, Any] | None:
+        """The last checkpoint of this stage, or None. Tensors and plain containers only."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        return torch.load(path, map_location=self.device, weights_only=True)
+
+
+class Average:
+    """Exponential moving average of a module's parameters, with the usual warm-up of the decay."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.shadow = {name: p.detach().clone() for name, p in module.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Move the average towards the module's current parameters."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        shadow, live = list(self.shadow.values()), [p.detach() for p in module.parameters()]
+        torch._foreach_mul_(shadow, decay)
+        torch._foreach_add_(shadow, live, alpha=1 - decay)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averaged parameters by name."""
+        return self.shadow
+
+    def load(self, shadow: Mapping[str, Tensor], steps: int) -> None:
+        """Take up an average from a checkpoint."""
+        self.shadow, self.steps = {name: tensor.clone() for name, tensor in shadow.items()}, steps
+
+    def copy_to(self, module: nn.Module) -> None:
+        """Write the average into a module of the same shape."""
+        module.load_state_dict({**module.state_dict(), **self.shadow})
+
+
+def warm_cosine(share: float, warm: float, floor: float) -> float:
+    """Learning-rate factor for a share of the budget: linear up to `warm`, then cosine down to `floor`."""
+    if share < warm:
+        return max(share / warm, 0.02)
+    angle = torch.pi * min(1.0, (share - warm) / (1 - warm))
+    return floor + (1 - floor) * 0.5 * (1 + float(torch.cos(torch.tensor(angle))))

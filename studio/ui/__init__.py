@@ -1,0 +1,1 @@
+"""The page: what is seen in the browser. Only this package imports gradio."""

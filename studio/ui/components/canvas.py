@@ -1,0 +1,167 @@
+"""The picture, large: what a job has drawn so far, or one picture of the history.
+
+A job is told by its events, and the engine keeps only the newest preview and the newest progress of each job, so the
+whole state can be read anew at every poll: nothing is lost by a reload, and nothing is kept per session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from studio.core.recipe import Recipe
+from studio.ui.components.caption import prompt_of
+from studio.ui.markup import image, png_uri, tag, text
+from studio.ui.pictures import address
+
+if TYPE_CHECKING:
+    from studio.engine.events import Event
+    from studio.services.generate import Generation
+
+CLICK = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-pick]');
+  if (button) trigger('pick', {id: Number(button.dataset.pick)});
+});
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished picture of a job: its number in the history, where it is, its recipe."""
+
+    id: int
+    src: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as the page shows it.
+
+    state: "queued", "running", or the kind of its last event. images: how many it makes, 0 while unknown.
+    drawn: place in the job -> finished picture. image, step, steps: what it is at. left_s: estimate, None if unknown.
+    ahead: jobs before it. error: a sentence, "" if there is none.
+    """
+
+    state: str = "queued"
+    images: int = 0
+    drawn: tuple[tuple[int, Drawn], ...] = ()
+    image: int = 0
+    step: int = 0
+    steps: int = 0
+    left_s: float | None = None
+    preview: bytes = b""
+    ahead: int = 0
+    error: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.state not in ("queued", "running")
+
+
+def view(events: Sequence[Event]) -> JobView:
+    """Fold a job's events, from the first, into what is to be shown."""
+    shown: dict[str, Any] = {"state": "queued"}
+    drawn: dict[int, Drawn] = {}
+    for event in events:
+        data = event.data
+        if event.kind == "queued":
+            shown["ahead"] = data.get("ahead", 0)
+        elif event.kind == "started":
+            shown |= {"state": "running", "images": data.get("images", 0)}
+        elif event.kind == "progress":
+            shown |= {"state": "running", "image": data["image"], "step": data["step"], "steps": data["steps"],
+                      "images": data.get("images", 0), "left_s": data.get("left_s")}  # fmt: skip
+        elif event.kind == "preview":
+            shown |= {"preview": data["png"], "preview_of": data["image"]}
+        elif event.kind == "image":
+            recipe = Recipe.load(data["recipe"])
+            drawn[data["image"]] = Drawn(data["generation"], address(data["generation"], data["sha256"]), recipe)
+        elif event.final:
+            shown |= {"state": event.kind, "error": data.get("error", "")}
+    # The newest preview may still be of the picture before.
+    if shown.pop("preview_of", None) in drawn:
+        shown["preview"] = b""
+    return JobView(drawn=tuple(sorted(drawn.items())), **shown)
+
+
+def job_html(job: JobView) -> str:
+    """The pictures of a job: finished ones, the one being drawn, and empty sheets for those to come."""
+    finished = dict(job.drawn)
+    if job.over:
+        cells = [_finished(picture, alone=len(finished) == 1) for picture in finished.values()]
+    else:
+        cells = [_cell(job, finished, index) for index in range(max(job.images, 1))]
+    if not cells:
+        return empty_html("This job made no picture.", job.error or "It was stopped before the first one was done.")
+    return _sheet(cells)
+
+
+def picture_html(picture: Generation) -> str:
+    """One picture of the history."""
+    return _sheet([_finished(Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe), alone=True)])
+
+
+def empty_html(title: str, told: str) -> str:
+    """The sheet before there is anything on it."""
+    inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
+    return tag("div", tag("div", inner, class_="blank ruled"), class_="sheet", data_count="1")
+
+
+def progress_html(job: JobView) -> str:
+    """The line under the picture: what is being done, how far, how long yet. "" when nothing is."""
+    if job.over:
+        return ""
+    if job.state == "queued":
+        waiting = f"Waiting for {job.ahead} earlier job{'s' * (job.ahead > 1)}" if job.ahead else "Starting"
+        return _progress(waiting, 0, 1, "")
+    if not job.steps:
+        return _progress("Starting", 0, 1, "")
+    told = f"Step {job.step} of {job.steps}"
+    if job.images > 1:
+        told = f"Picture {job.image + 1} of {job.images} · {told.lower()}"
+    left = "" if job.left_s is None else f"{_seconds(job.left_s)} left"
+    return _progress(told, job.image * job.steps + job.step, max(job.images, 1) * job.steps, left)
+
+
+def _progress(told: str, done: int, of: int, left: str) -> str:
+    bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
+    return tag(
+        "div",
+        tag("div", bar, class_="bar", role="progressbar", aria_label=told, aria_valuemin=0, aria_valuemax=of,
+            aria_valuenow=done)  # fmt: skip
+        + tag("p", tag("span", text(told), class_="step") + tag("span", text(left), class_="left")),
+        class_="progress",
+    )
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min"
+
+
+def _sheet(cells: list[str]) -> str:
+    return tag("div", "".join(cells), class_="sheet", data_count=str(len(cells)))
+
+
+def _cell(job: JobView, finished: dict[int, Drawn], index: int) -> str:
+    if index in finished:
+        return _finished(finished[index], alone=False)
+    if index == job.image and job.preview and job.state == "running":
+        return tag("div", image(png_uri(job.preview), "Preview of the picture being drawn"), class_="frame live")
+    busy = job.state == "running" and index == job.image
+    return tag("div", "", class_="frame blank ruled" + (" busy" if busy else ""))
+
+
+def _finished(picture: Drawn, alone: bool) -> str:
+    """A finished picture; among others, it is a button that shows it alone."""
+    shown = image(picture.src, prompt_of(picture.recipe), width=picture.recipe.width, height=picture.recipe.height)
+    if alone:
+        return tag("div", shown, class_="frame done")
+    return tag("button", shown, type="button", class_="frame done", data_pick=str(picture.id),
+               title=f"Show alone (seed {picture.recipe.seed})")  # fmt: skip

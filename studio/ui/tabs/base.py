@@ -1,0 +1,53 @@
+"""What a tab is, and what it is given to build itself from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from studio.services.generate import Studio
+from studio.ui.markup import tag, text
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page around a tab. studio: the services. demo: for what happens on load. status: the sidebar's live part."""
+
+    studio: Studio
+    demo: gr.Blocks
+    status: gr.HTML
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab. title: on its button. order: from left to right. build: lays out and wires, inside the tab."""
+
+    title: str
+    order: int
+    build: Callable[[Page], None]
+
+    @property
+    def id(self) -> str:
+        return self.title.lower()
+
+
+def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwhile: str) -> gr.HTML:
+    """The page of a tab that is not built: what it is for, what one will do there, and what can be done now.
+
+    steps: (a few words, a sentence).
+    """
+    items = "".join(tag("li", tag("h3", text(name)) + tag("p", text(told))) for name, told in steps)
+    return gr.HTML(
+        tag(
+            "section",
+            tag("p", "Not built yet", class_="stamp")
+            + tag("h2", text(title))
+            + tag("p", text(purpose), class_="purpose")
+            + tag("ol", items)
+            + tag("p", text(meanwhile), class_="meanwhile"),
+            class_="promise",
+        ),
+        apply_default_css=False,
+    )

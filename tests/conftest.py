@@ -1,0 +1,130 @@
+"""What every test runs under: no network, no telemetry, few threads; and the fixtures that tests of all parts share."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+# Before anything imports gradio, huggingface_hub or torch: they read these once. Child processes inherit them.
+os.environ.update(
+    GRADIO_ANALYTICS_ENABLED="False",
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    MPLBACKEND="Agg",
+)
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import pytest
+
+from launch import find_chromium
+
+ROOT = Path(__file__).resolve().parents[1]
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+
+
+# -- the network is out of bounds -----------------------------------------------------------------------------------
+
+# Attempts are kept besides being refused, because a library that swallows the error has still tried.
+refused: list[str] = []
+
+
+class OutsideConnection(OSError):
+    """A test tried to reach another machine. An OSError, so that code under test meets what it meets offline."""
+
+
+def is_this_machine(host: Any) -> bool:
+    """Whether an address of `connect` or `getaddrinfo` stays here. None and "" mean any local address."""
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host in (None, "", "localhost", socket.gethostname()):
+        return True
+    try:
+        address = ip_address(str(host).split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def guard(host: Any) -> None:
+    if not is_this_machine(host):
+        refused.append(str(host))
+        raise OutsideConnection(f"Tests must not leave this machine; refused: {host}")
+
+
+def guarded_connect(original: Any) -> Any:
+    def connect(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            guard(address[0])
+        return original(self, address)
+
+    return connect
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setattr(socket.socket, "connect", guarded_connect(socket.socket.connect))
+    patch.setattr(socket.socket, "connect_ex", guarded_connect(socket.socket.connect_ex))
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        guard(host)
+        return resolve(host, *args, **kwargs)
+
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail the test during which anything in this process tried to reach another machine."""
+    refused.clear()
+    yield
+    assert not refused, f"tried to reach {', '.join(refused)}"
+
+
+# -- which tests run ------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    if any("gpu" in item.keywords for item in items):
+        import torch  # here, not above: a run without such tests need not wait for it
+
+        if not torch.cuda.is_available():
+            for item in items:
+                if "gpu" in item.keywords:
+                    item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+# -- fixtures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def stencil_dir() -> Path:
+    """The embedded model as shipped: assets/models/stencil."""
+    folder = ROOT / "assets" / "models" / "stencil"
+    if not (folder / "model_index.json").exists():
+        pytest.fail(f"{folder.relative_to(ROOT)} has no model_index.json: the embedded model is missing from this copy")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium for the page's tests. Without one they are skipped, and in CI they fail."""
+    found = find_chromium()
+    if found is None:
+        sentence = "no Chromium on the PATH: install the package chromium (launch.py test does, as root with apt-get)"
+        (pytest.fail if IN_CI else pytest.skip)(sentence)
+    return found
