@@ -11,8 +11,9 @@ from typing import Literal
 class EngineConfig:
     """models: name -> folder. require_checksums: refuse a folder without SHA256SUMS, as the shipped one never is.
 
-    preload: name of the model to load as soon as the worker is up. threads: None leaves torch's choice.
-    log: file for what went wrong inside, None for stderr. max_rows: rows of one network evaluation in a shared batch.
+    threads: None leaves torch's choice. preload: name of the model to load as soon as the worker is up.
+    previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
+    max_rows: rows of one network evaluation in a shared batch.
     """
 
     models: dict[str, Path]
@@ -21,5 +22,6 @@ class EngineConfig:
     threads: int | None = None
     require_checksums: bool = True
     preload: str | None = None
+    previews: bool = True
     log: Path | None = None
     max_rows: int = 32

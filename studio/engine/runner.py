@@ -79,7 +79,7 @@ class Engine:
     def _generate(self, recipes: list[Recipe], tell: Tell, should_stop: Callable[[], bool]) -> None:
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
-        progress = _Progress(recipes, tell)
+        progress = _Progress(recipes, tell, self.config.previews)
         made = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
@@ -113,7 +113,8 @@ class Engine:
 class _Progress:
     """Turns the loop's steps into progress with an estimate of the time left, and now and then a preview."""
 
-    def __init__(self, recipes: list[Recipe], tell: Tell) -> None:
+    def __init__(self, recipes: list[Recipe], tell: Tell, previews: bool) -> None:
+        self._previews = previews
         self._recipes = recipes
         self._tell = tell
         self._total = sum(recipe.steps for recipe in recipes)
@@ -149,7 +150,8 @@ class _Progress:
                     "left_s": round(left_s, 2),
                 },
             )
-        if now - self._previewed > 1 / PREVIEWS_PER_S and self._bundle is not None and report.step < report.steps:
+        due = self._previews and now - self._previewed > 1 / PREVIEWS_PER_S
+        if due and self._bundle is not None and report.step < report.steps:
             self._previewed = now
             self._tell("preview", {"image": image, "png": self._bundle.preview_map.png(report.x0[0])})
 

@@ -76,6 +76,11 @@ class ModelBundle:
         """Encode prompts: [B, L, D]. Each alone, so that a prompt's numbers do not depend on its company; cached."""
         return torch.cat([self._cached(prompt) for prompt in prompts])
 
+    def forget_prompts(self) -> None:
+        """Empty the cache of prompts."""
+        with self._prompts_lock:
+            self._prompts.clear()
+
     @cached_property
     def preview_map(self) -> PreviewMap:
         """Latents to colours at a fraction of the autoencoder's cost; fitted when first asked for."""

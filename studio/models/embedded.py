@@ -25,6 +25,13 @@ from studio.models.tokens import PromptTokenizer, TokenReport
 from studio.world.render import render_array
 from studio.world.scene import random_scene
 
+# What matters of a load is raised; progress bars for 20 MB and remarks on packages that nobody here needs would only
+# get between the lines of a command's own output.
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+diffusers.utils.logging.disable_progress_bar()
+diffusers.utils.logging.set_verbosity_error()
+
 _FILES = (
     "unet/config.json",
     "unet/diffusion_pytorch_model.safetensors",

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-PREVIEW_SIDE_PX = 256  # longer side of a preview as shown
+PREVIEW_SIDE_PX = 128  # longer side of a preview as shown
 
 
 @dataclass(frozen=True, eq=False)

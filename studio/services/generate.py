@@ -19,6 +19,7 @@ from studio.engine.process import ProcessBackend
 from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
 from studio.services.checks import check_recipes
+from studio.services.recording import record
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
@@ -66,9 +67,10 @@ class Studio:
         """Stop the engine and let go of the workspace. May be called twice."""
         with self._lock:
             backend, self._backend = self._backend, None
-            archive, self._archive = self._archive, None
         if backend is not None:
-            backend.close()
+            backend.close()  # while the archive is open: how the job in hand ended is still written down
+        with self._lock:
+            archive, self._archive = self._archive, None
         if archive is not None:
             archive.close()
 
@@ -95,13 +97,13 @@ class Studio:
         check_recipes(recipes, self.sources)
         payload = {"kind": "generate", "recipes": [recipe.model_dump(mode="json") for recipe in recipes]}
         archive, engine = self._store(), self._engine()
-        job_id = archive.jobs.add("generate", payload)
+        job = archive.jobs.add("generate", payload)
         try:
-            engine.submit({**payload, "id": job_id})
+            engine.submit({**payload, "id": job.id, "digest": job.digest})
         except StudioError as error:
-            archive.jobs.finish(job_id, "failed", str(error))
+            archive.jobs.finish(job.id, "failed", str(error))
             raise
-        return job_id
+        return job.id
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         """Give a job's events numbered above `since`, waiting up to `wait_s` for one. The last is `final`.
@@ -202,7 +204,8 @@ class Studio:
         archive = self._store()
         with self._lock:
             if self._backend is None:
-                config = self.sources.engine_config(log=archive.logs / "engine.log")
+                log = archive.logs / "engine.log"
+                config = self.sources.engine_config(log=log, previews=self._kind == "process")
                 if self._kind == "process":
                     self._backend = ProcessBackend(config, self._record, archive.jobs.worker_deaths())
                 else:
@@ -211,14 +214,14 @@ class Studio:
 
     def _record(self, job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
         """The engine's sink: what happens is written down before anyone is told of it."""
-        return self._store().record(job_id, kind, data)
+        return record(self._store(), job_id, kind, data)
 
     def _remembered(self, job_id: str) -> list[Event]:
         """Tell a job of an earlier run as events: its pictures, and how it ended."""
         job = self.job(job_id)
         events = [Event(1, job_id, "queued", {"ahead": 0})]
-        for index, record in enumerate(self._store().generations.of_job(job_id)):
-            shown = self._shown(record)
+        for index, row in enumerate(self._store().generations.of_job(job_id)):
+            shown = self._shown(row)
             data = {"image": index, "generation": shown.id, "path": str(shown.image_path), "sha256": shown.sha256,
                     "recipe": shown.recipe.model_dump(mode="json"), "made_by": shown.made_by}  # fmt: skip
             events.append(Event(len(events) + 1, job_id, "image", data))
@@ -229,6 +232,4 @@ class Studio:
 
     def _shown(self, record: GenerationRecord) -> Generation:
         path = self._store().images.path(record.image)
-        return Generation(
-            record.id, path, record.image, record.recipe, record.created_at, record.made_by, record.job
-        )
+        return Generation(record.id, path, record.image, record.recipe, record.created_at, record.made_by, record.job)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from studio.core.errors import EnvironmentProblem
@@ -17,3 +17,146 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from studio.services.generate import Studio
+
+HEADER = (
+    '<button id="theme-toggle" type="button" aria-label="Switch between light and dark">'
+    '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><circle cx="12" cy="12" r="8.5" fill="none" '
+    'stroke="currentColor" stroke-width="1.6"/><path d="M12 3.5a8.5 8.5 0 0 1 0 17z" fill="currentColor"/></svg>'
+    "</button>"
+)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page over an open studio."""
+    import gradio as gr
+
+    from studio.ui import sidebar
+    from studio.ui.tabs import Page, tabs
+
+    with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+        gr.HTML(HEADER, apply_default_css=False, elem_id="header")
+        status = sidebar.build(studio.status())
+        page = Page(studio, demo, status)
+        with gr.Tabs(elem_id="tabs"):
+            for tab in tabs():
+                with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
+                    tab.build(page)
+    return demo
+
+
+def serve(settings: Settings, studio: Studio | None = None) -> None:
+    """Open the page and keep it open until interrupted (Ctrl+C, SIGTERM). Prints one line, the address.
+
+    studio: an open one, which stays open; without it, one is opened on the settings' workspace and closed at the end.
+    Raises EnvironmentProblem (port taken, no such address, vibe mode) and what `Studio.open` does.
+    """
+    port = free_port(settings.host, settings.port)
+    prepare_environment(settings)
+    with contextlib.ExitStack() as stack:
+        if studio is None:
+            from studio.services.generate import Studio
+
+            studio = stack.enter_context(Studio(settings))
+        demo = launch(build(studio), studio, settings.host, port)
+        stack.callback(demo.close, verbose=False)
+        print(f"Palimpsest is open at http://{_in_url(settings.host)}:{port}", flush=True)
+        warm(studio)
+        wait_for_end()
+
+
+def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
+    """Start serving, and return once the page answers. Everything is said out loud: what is left out, Gradio takes
+    from its environment variables or from defaults that share more than a studio on one's own machine should.
+    """
+    from studio.ui import pictures, security, theme
+
+    demo.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        inbrowser=False,
+        share=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        strict_cors=True,
+        show_error=False,
+        root_path="",
+        max_file_size="20mb",
+        max_threads=12,
+        state_session_capacity=200,
+        allowed_paths=[],
+        blocked_paths=[str(studio.settings.workspace.resolve())],
+        theme=theme.theme(),
+        head=theme.head(),
+        app_kwargs={
+            "middleware": security.middleware(host),
+            "routes": [pictures.route(studio)],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
+    )
+    return demo
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Settle what Gradio reads from the environment, which it does when imported: call this before.
+
+    Raises EnvironmentProblem for vibe mode, in which Gradio lets the browser rewrite the program.
+    """
+    if os.environ.get("GRADIO_VIBE_MODE"):
+        message = "GRADIO_VIBE_MODE is set, with which anyone who reaches the page could rewrite this program."
+        raise EnvironmentProblem(message, "Unset it and start again.")
+    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+        del os.environ[name]  # share links, other folders, other names: none of it is for a variable to switch on
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.workspace.resolve() / "cache")
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def free_port(host: str, port: int) -> int:
+    """Give `port` if it can be listened on, for 0 one that can. Raises EnvironmentProblem."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        if os.name != "nt":  # there it would let two servers share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError as error:
+            where = f"port {port} of {host}"
+            raise EnvironmentProblem(
+                f"The page cannot be opened on {where}: {(error.strerror or str(error)).lower()}.",
+                "Close what uses it, or choose another with --port (0 takes a free one).",
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def warm(studio: Studio) -> None:
+    """Have the engine load its model while the page is being looked at. Its failure is told with the first job."""
+    try:
+        studio.warm()
+    except Exception:
+        logging.getLogger(__name__).exception("the engine could not be started ahead of the first job")
+
+
+def wait_for_end() -> None:
+    """Sleep until SIGINT or SIGTERM. Off the main thread, where no signal arrives, until the process ends."""
+    ended = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+    while not ended.wait(3600):
+        pass
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

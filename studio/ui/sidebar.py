@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from studio.ui.markup import facts, tag, text
+
+if TYPE_CHECKING:
+    from studio.engine.backend import EngineStatus
 
 WORDMARK = (
     '<div class="wordmark" role="img" aria-label="Palimpsest">'
     '<span class="under" aria-hidden="true">diffusion</span><span class="over" aria-hidden="true">Palimpsest</span>'
     "</div>"
 )
+STATES = {
+    "starting": "Loading the model",
+    "ready": "Ready",
+    "busy": "Drawing",
+    "broken": "Could not start; tries again with the next job",
+    "closed": "Closed",
+}
+SHOWN = (("Device", "device"), ("Precision", "dtype"), ("Threads", "threads"))
 NO_EDITS = (
     '<p class="empty-line">No edits: the weights equal the base.</p>'
     '<p class="hint">An edit is a named change of the weights, made by erasing or aligning. '
@@ -21,7 +33,7 @@ NO_EDITS = (
 )
 
 
-def build(status: Mapping[str, Any]) -> gr.HTML:
+def build(status: EngineStatus) -> gr.HTML:
     """Lay the sidebar out. Gives the part that changes, to be filled with `status_html` again."""
     with gr.Sidebar(width=264, elem_id="sidebar"):
         gr.HTML(WORDMARK, apply_default_css=False)
@@ -31,8 +43,8 @@ def build(status: Mapping[str, Any]) -> gr.HTML:
     return shown
 
 
-def status_html(status: Mapping[str, Any]) -> str:
-    """Model and queue. status: what the service tells of itself; a value it does not tell is not shown."""
+def status_html(status: EngineStatus) -> str:
+    """Model and queue."""
     return _section("Model", _model(status)) + _section("Queue", _queue(status))
 
 
@@ -40,34 +52,33 @@ def _section(title: str, inner: str) -> str:
     return tag("section", tag("h2", text(title)) + inner, class_="side")
 
 
-def _model(status: Mapping[str, Any]) -> str:
-    worker = str(status.get("worker", "idle"))
-    rows: list[tuple[str, object]] = [("Device", status.get("device", "not chosen yet"))]
-    if memory := status.get("memory_bytes"):
+def _model(status: EngineStatus) -> str:
+    made_by = status.made_by
+    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
+    rows: list[tuple[str, object]] = [(title, made_by[key]) for title, key in SHOWN if made_by.get(key)]
+    if memory := resident_bytes(status.pid):
         rows.append(("Memory", f"{memory / 2**20:,.0f} MB"))
-    state = tag("span", "", class_=f"dot {worker}") + text(WORKER_STATES.get(worker, worker))
-    name = tag("p", text(status.get("model", "no model")), class_="model-name")
-    return name + tag("p", state, class_="worker-state", role="status") + facts(rows)
+    told = tag("p", text(status.message), class_="hint") if status.message and status.state != "ready" else ""
+    return tag("p", "Stencil", class_="model-name") + tag("p", state, class_="state", role="status") + told + facts(rows)
 
 
-def _queue(status: Mapping[str, Any]) -> str:
-    waiting, running = int(status.get("waiting", 0)), int(status.get("running", 0))
-    if not waiting and not running:
-        return tag("p", "Nothing is waiting.", class_="empty-line")
-    drawing = "One job is being drawn" if running else "Nothing is being drawn"
-    return tag("p", f"{drawing}, {waiting} waiting." if waiting else f"{drawing}.", class_="empty-line")
+def _queue(status: EngineStatus) -> str:
+    drawing = "One job is being drawn" if status.running else "Nothing is being drawn"
+    return tag("p", f"{drawing}, {status.waiting or 'none'} waiting.", class_="empty-line")
+
+
+def resident_bytes(pid: int | None) -> int | None:
+    """Memory of a process, where the system tells it (Linux); None elsewhere, and for a process that is gone."""
+    if pid is None:
+        return None
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _keys() -> str:
     keys = (("Ctrl", "Enter", "generate"), ("←", "→", "move between tabs"))
     rows = "".join(tag("li", f"<kbd>{a}</kbd> <kbd>{b}</kbd> {what}") for a, b, what in keys)
     return _section("Keys", tag("ul", rows))
-
-
-WORKER_STATES = {
-    "idle": "Asleep; it wakes with the first picture",
-    "starting": "Loading the model",
-    "ready": "Ready",
-    "busy": "Drawing",
-    "dead": "Stopped; it restarts by itself",
-}

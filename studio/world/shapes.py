@@ -102,7 +102,9 @@ def flower(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def tree(x: FloatArray, y: FloatArray) -> FloatArray:
-    crown = np.minimum.reduce([_disc(x, y, cx, cy, 0.47) for cx, cy in ((-0.42, 0.1), (0.42, 0.1), (0, 0.46), (0, 0.2))])
+    crown = np.minimum.reduce(
+        [_disc(x, y, cx, cy, 0.47) for cx, cy in ((-0.42, 0.1), (0.42, 0.1), (0, 0.46), (0, 0.2))]
+    )
     return np.minimum(crown, _box(x, y, 0, -0.55, 0.17, 0.42))
 
 

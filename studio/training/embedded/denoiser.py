@@ -228,7 +228,9 @@ class DenoiserTraining:
         rng = np.random.default_rng((41, self.rank, self.step))
         share, sums = 0.0, np.zeros(2)
         while share < 1:
-            factor = warm_cosine(max(0.0, share - 0.5) * 2, 0.0, 0.02) if share > 0.5 else min(1.0, (self.step + 1) / 200)
+            factor = (
+                warm_cosine(max(0.0, share - 0.5) * 2, 0.0, 0.02) if share > 0.5 else min(1.0, (self.step + 1) / 200)
+            )
             for group, rate in zip(self.optimiser.param_groups, (self.plan.lr, self.plan.text_lr), strict=True):
                 group["lr"] = rate * factor
             denoise, align = self.loss(rng, share)

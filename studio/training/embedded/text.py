@@ -168,7 +168,9 @@ def _hidden(encoder: CLIPTextModel, ids: Tensor, length: int) -> Tensor:
 
 
 @torch.no_grad()
-def accuracy(encoder: CLIPTextModel, heads: SceneHeads, codec: Codec, *, rare: float, n: int = 1024) -> dict[str, float]:
+def accuracy(
+    encoder: CLIPTextModel, heads: SceneHeads, codec: Codec, *, rare: float, n: int = 1024
+) -> dict[str, float]:
     """Share of fully stated held-out captions read right, per head, from the first end-of-text token."""
     rng = np.random.default_rng(31)
     scenes = [scene_at(i, seed=32, two=0.5, held_out=True) for i in range(n)]

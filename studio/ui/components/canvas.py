@@ -107,7 +107,7 @@ def picture_html(picture: Generation) -> str:
 def empty_html(title: str, told: str) -> str:
     """The sheet before there is anything on it."""
     inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
-    return tag("div", tag("div", inner, class_="blank ruled"), class_="sheet", data_count="1")
+    return _sheet([tag("div", tag("div", inner), class_="blank ruled")])
 
 
 def progress_html(job: JobView) -> str:
@@ -146,7 +146,8 @@ def _seconds(seconds: float) -> str:
 
 
 def _sheet(cells: list[str]) -> str:
-    return tag("div", "".join(cells), class_="sheet", data_count=str(len(cells)))
+    columns = 1 if len(cells) == 1 else 2 if len(cells) <= 4 else 3 if len(cells) <= 9 else 4
+    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}")
 
 
 def _cell(job: JobView, finished: dict[int, Drawn], index: int) -> str:

@@ -9,14 +9,15 @@ from studio.ui.markup import tag, text
 if TYPE_CHECKING:
     from studio.models.tokens import TokenReport
 
-EXAMPLES = (
-    "a striped purple star on a meadow background",
-    "a neon cyan ring on a night background",
-    "a watercolor pink flower on a white background",
-    "a checkered green fish on a sunset background",
-    "a shaded red heart left of a shaded blue circle on a grey background",
-    "a small dotted orange house at the top on a black background",
-)
+# What the chip says -> the whole prompt.
+EXAMPLES = {
+    "striped star": "a striped purple star on a meadow background",
+    "neon ring": "a neon cyan ring on a night background",
+    "painted flower": "a watercolor pink flower on a white background",
+    "checkered fish": "a checkered green fish on a sunset background",
+    "heart and circle": "a shaded red heart left of a shaded blue circle on a grey background",
+    "house at the top": "a dotted orange house at the top on a black background",
+}
 CLICK = """
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('[data-fill]');
@@ -38,7 +39,10 @@ def report_html(report: TokenReport) -> str:
     return tag("p", "".join(parts), class_="report", role="status")
 
 
-def chips_html(prompts: tuple[str, ...] = EXAMPLES) -> str:
-    """Buttons that put a whole prompt into the box."""
-    chips = "".join(tag("li", tag("button", text(p), type="button", class_="chip", data_fill=p)) for p in prompts)
-    return tag("ul", chips, class_="chips", aria_label="Example prompts")
+def chips_html() -> str:
+    """Buttons that put a whole prompt into the box; the last one asks for a new one each time."""
+    chips = [tag("button", text(name), type="button", class_="chip", data_fill=prompt, title=prompt)
+             for name, prompt in EXAMPLES.items()]  # fmt: skip
+    chips.append(tag("button", "surprise me", type="button", class_="chip surprise", data_fill="",
+                     title="A prompt about a random scene of the model's world"))  # fmt: skip
+    return tag("ul", "".join(tag("li", chip) for chip in chips), class_="chips", aria_label="Example prompts")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from studio.services.generate import Studio
 from studio.ui.markup import tag, text
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
 
 
 @dataclass(frozen=True)

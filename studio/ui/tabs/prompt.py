@@ -13,7 +13,7 @@ from studio.ui import sidebar
 from studio.ui.components import canvas, caption, gallery, words
 from studio.ui.components.form import MAX_COUNT, SAMPLERS, Form, random_seed, recipes, values_of
 from studio.ui.errors import sentence, told
-from studio.ui.markup import alert, text
+from studio.ui.markup import alert
 from studio.ui.tabs.base import Page, Tab
 from studio.world.caption import canonical
 from studio.world.scene import random_scene
@@ -106,7 +106,7 @@ def build(page: Page) -> None:
             negative = form.add("negative_prompt", gr.Textbox(lines=1, max_lines=4, max_length=10_000,
                                 label="Negative prompt", info="What guidance moves away from.",
                                 elem_id="negative-prompt"))  # fmt: skip
-            negative_report = gr.HTML("", apply_default_css=False)
+            negative_report = gr.HTML("", apply_default_css=False, elem_id="negative-report")
             with gr.Row(elem_classes="go"):
                 generate = gr.Button("Generate", variant="primary", elem_id="generate")
                 halt = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", min_width=90, scale=0)
@@ -124,7 +124,7 @@ def build(page: Page) -> None:
                 form.add("sampler", gr.Dropdown(SAMPLERS, value="dpmpp_2m", label="Sampler", elem_id="sampler",
                          info="How noise is taken away from step to step."))  # fmt: skip
                 with gr.Row():
-                    form.size(page.default_size_px)
+                    form.size(studio.model_card().default_size_px)
         with gr.Column(scale=1, min_width=320, elem_classes="stage"):
             sheet = gr.HTML(BLANK, apply_default_css=False, js_on_load=canvas.CLICK, elem_id="canvas")
             progress = gr.HTML("", apply_default_css=False, elem_id="progress")
@@ -158,7 +158,7 @@ def build(page: Page) -> None:
         try:
             job = submit(studio, form.plain(given))
         except StudioError as error:
-            return [gr.skip(), gr.skip(), *[gr.skip()] * 4, alert(sentence(error)), *[gr.skip()] * 4]
+            return [*[gr.skip()] * 6, alert(sentence(error)), *[gr.skip()] * 4]
         shown = running(job, None)
         shown[4] = ""
         return [job, None, *shown]
@@ -193,19 +193,27 @@ def build(page: Page) -> None:
     def on_restore(event: gr.EventData) -> list[Any]:
         return form.update(values_of(studio.generation(int(event.id)).recipe))
 
+    @told
+    def on_more(find: str, event: gr.EventData) -> str:
+        return history(studio, event.limit, find)
+
+    @told
+    def on_fill(event: gr.EventData) -> str:
+        return str(event.prompt) or surprise()
+
     fields = form.components
-    generate.click(told(on_generate), fields, [job_id, pinned, *stage], **quick)
+    generate.click(on_generate, fields, [job_id, pinned, *stage], **quick)
     halt.click(told(lambda job: stop(studio, job)), job_id, None, **quick)
     timer.tick(on_tick, [job_id, pinned], stage, **quick)
     page.demo.load(on_open, [job_id, draft], [job_id, pinned, *fields, *stage], **quick)
     for picker in (sheet, past):
         picker.pick(on_pick, None, [pinned, sheet, label], **quick)
     label.restore(on_restore, None, fields, **quick)
-    past.more(told(lambda find, event: history(studio, event.limit, find)), search, past, **quick)
+    past.more(on_more, search, past, **quick)
     search.change(told(lambda find: history(studio, search=find)), search, past, **quick)
     prompt.change(told(lambda typed: report(studio, typed)), prompt, prompt_report, **quick)
     negative.change(told(lambda typed: report(studio, typed)), negative, negative_report, **quick)
-    chips.fill(told(lambda event: event.prompt), None, prompt, **quick)
+    chips.fill(on_fill, None, prompt, **quick)
     dice.click(lambda: str(random_seed()), None, form.controls["seed"], **quick)
     # In the browser only: what is typed is kept there, and comes back with the page.
     names = list(form.controls)

@@ -1,0 +1,417 @@
+"""The command line: `palimpsest VERB ...`.
+
+Answers go to stdout (with --json: one JSON object), progress and remarks to stderr. Exit codes: 0, 1 the work failed,
+2 bad input or an unfit machine, 130 interrupted. What is wrong with the input is said in one sentence.
+
+Heavy imports are inside the verbs: asking for help or the recipe's schema must not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import studio
+from studio.core.errors import BadInput, StudioError
+from studio.core.recipe import Recipe
+from studio.core.settings import Settings
+
+if TYPE_CHECKING:
+    from studio.models.card import ModelCard
+    from studio.models.tokens import TokenReport
+
+Answer = dict[str, Any]
+_RECIPE_FLAGS = ("negative", "seed", "steps", "sampler", "batching")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse without its usage dump: what is wrong is a BadInput like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"See: {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; give the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        if arguments[:1] == ["train-embedded"]:
+            from studio.training.embedded import run  # has a parser of its own
+
+            run.main(arguments[1:])
+            return 0
+        args = parser().parse_args(arguments)
+        return int(args.run(args))
+    except StudioError as error:
+        sys.stderr.write(f"{error}\n")
+        if as_json:
+            _print({"error": str(error), "type": type(error).__name__, "exit_code": error.exit_code})
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone; say nothing more, not even on exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line. Numbers arrive as text: the recipe says what is wrong with them."""
+    top = _Parser(prog="palimpsest", description="A studio for text-to-image diffusion models.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"Palimpsest {studio.__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
+        made.set_defaults(run=run)
+        made.add_argument("--json", action="store_true", help="print one JSON object")
+        return made
+
+    serve = verb("serve", _serve, "open the studio's page")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", help="port to listen on (7860; 0 takes a free one)")
+
+    generate = verb("generate", _generate, "make pictures from a prompt")
+    generate.add_argument("prompt", nargs="?", help='what to draw; "" is unconditional')
+    _add_recipe_flags(generate)
+    generate.add_argument("--count", default="1", help="how many, with seeds counting up")
+    generate.add_argument("--recipe", type=Path, metavar="FILE", help="begin from a recipe: JSON, or a PNG of ours")
+    generate.add_argument("--out", type=Path, metavar="PNG", help="write the picture here too; several are numbered")
+    generate.add_argument("--no-history", action="store_true", help="with --out: leave the workspace alone")
+
+    replay = verb("replay", _replay, "make a picture again from its own recipe and compare the pixels")
+    replay.add_argument("image", type=Path, help="a PNG of ours")
+
+    world = verb("world", lambda args: 0, "pictures of the procedural world")
+    actions = world.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    render = actions.add_parser("render", help="render scenes", allow_abbrev=False)
+    render.set_defaults(run=_world_render)
+    render.add_argument("--json", action="store_true", help="print one JSON object")
+    for name in ("object", "colour", "style", "background", "size", "place", "second-object", "second-colour"):
+        render.add_argument(f"--{name}")
+    render.add_argument("--relation", help="of the first object to the second")
+    render.add_argument("--random", metavar="N", help="N scenes drawn at random instead")
+    render.add_argument("--seed", default="0", help="of the random scenes")
+    render.add_argument("--pixels", default="128", help="side of the picture")
+    render.add_argument("--out", type=Path, required=True, metavar="PNG", help="file, or folder for --random")
+
+    verb("doctor", _doctor, "check that this machine is fit")
+    verb("recipe-schema", _recipe_schema, "print the JSON schema of recipes")
+
+    bench = verb("bench", _bench, "time the studio against plain diffusers on the same work")
+    bench.add_argument("case", nargs="?", default="single", choices=["single"])
+    bench.add_argument("--pairs", default="7", help="how many timings of each side, at least 7")
+    bench.add_argument("--prompt", default="a red star on a white background")
+    _add_recipe_flags(bench)
+
+    verbs.add_parser("train-embedded", help="train the embedded model", add_help=False)
+    for made in (serve, generate, replay, verbs.choices["doctor"], bench):
+        _add_settings_flags(made)
+    return top
+
+
+def _add_recipe_flags(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--negative", metavar="TEXT", help="what to move away from")
+    made.add_argument("--seed", help="0 .. 2**64-1; without it a random one")
+    made.add_argument("--steps", help="sampling steps (20)")
+    made.add_argument("--sampler", help="ddim or dpmpp_2m")
+    made.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
+    made.add_argument("--guidance-scale", metavar="W", help="how much guidance insists; 1 is none")
+    made.add_argument("--method", help="guidance method: cfg, apg")
+    made.add_argument("--params", metavar="JSON", help="further parameters of the method, as a JSON object")
+    made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
+
+
+def _add_settings_flags(made: argparse.ArgumentParser) -> None:
+    settings = made.add_argument_group("settings", "each also as an environment variable PALIMPSEST_<NAME>")
+    settings.add_argument("--workspace", help="folder of the history (./workspace)")
+    settings.add_argument("--model-dir", help="folder of the model")
+    settings.add_argument("--device", help="auto, cpu, cuda or mps")
+    settings.add_argument("--dtype", help="auto, fp32, bf16 or fp16")
+    settings.add_argument("--threads", help="CPU threads of the arithmetic")
+
+
+# -- verbs ----------------------------------------------------------------------------------------------------------
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from studio.ui import app
+
+    app.serve(_settings(args))
+    return 0
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from studio.services.generate import Studio
+    from studio.services.sources import Sources
+
+    settings = _settings(args)
+    sources = Sources(settings)
+    if args.prompt is None and args.recipe is None:
+        raise BadInput('Give a prompt, or "" for an unconditional picture.', field="prompt")
+    if args.no_history and args.out is None:
+        raise BadInput("With --no-history, --out must say where the picture goes.", field="out")
+    values = _recipe_file(args.recipe) if args.recipe else {}
+    recipes = _recipes(args, values, sources.card(str(values.get("model", "stencil"))))
+    outs = _out_paths(args.out, recipes)
+    report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
+    _remark(report)
+    images: list[Answer] = []
+    if args.no_history:
+        from studio.services.direct import generate_unrecorded
+
+        for picture, out in zip(generate_unrecorded(settings, recipes, _progress), outs, strict=True):
+            _write(out, picture.png())
+            images.append({"path": str(out), "seed": picture.recipe.seed, "made_by": picture.made_by})
+    else:
+        with Studio(settings, backend="inline") as made:
+            found = made.generate_now(recipes, lambda event: _progress(event.kind, event.data))
+        for index, one in enumerate(found):
+            if outs:
+                _write(outs[index], one.image_path.read_bytes())
+            path = outs[index] if outs else one.image_path
+            images.append(
+                {"path": str(path), "seed": one.recipe.seed, "made_by": one.made_by, "generation": one.id,
+                 "sha256": one.sha256}
+            )  # fmt: skip
+    tokens = {"tokens": report.tokens, "limit": report.limit, "cut": report.cut, "unknown": list(report.unknown_words)}
+    answer = {"images": images, "recipe": recipes[0].model_dump(mode="json"), "prompt": tokens}
+    _print(answer if args.json else "\n".join(image["path"] for image in images))
+    return 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from studio.services.replay import replay
+
+    result = replay(_settings(args), args.image, _progress)
+    answer = {
+        "identical": result.identical,
+        "pixels": result.pixels,
+        "different_pixels": result.different_pixels,
+        "max_difference": result.max_difference,
+        "causes": list(result.causes),
+        "recipe": result.recipe.model_dump(mode="json"),
+    }
+    _print(answer if args.json else result.sentence())
+    return 0 if result.identical else 1
+
+
+def _world_render(args: argparse.Namespace) -> int:
+    from studio.services.world import CHOICES, render_random, render_scene
+
+    pixels = _number(args.pixels)
+    if args.random is None:
+        rendered = [render_scene({name: getattr(args, name) for name in CHOICES}, pixels)]
+        outs = [_checked_png(args.out)]
+    else:
+        rendered = render_random(_number(args.random), _number(args.seed), pixels)
+        outs = _numbered(args.out, len(rendered))
+    images: list[Answer] = []
+    for out, one in zip(outs, rendered, strict=True):
+        _write(out, one.png())
+        images.append({"path": str(out), "caption": one.caption, **one.words})
+    _print({"images": images} if args.json else "\n".join(f"{one['path']}  {one['caption']}" for one in images))
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from studio.services.doctor import examine
+
+    checks = examine(_settings(args))
+    ok = all(check.ok for check in checks)
+    if args.json:
+        rows = [{"name": c.name, "ok": c.ok, "detail": c.detail, "hint": c.hint} for c in checks]
+        _print({"ok": ok, "checks": rows})
+    else:
+        lines = (f"{'ok' if c.ok else 'PROBLEM':<8} {c.name:<10} {c.detail} {c.hint}".rstrip() for c in checks)
+        _print("\n".join(lines))
+    return 0 if ok else 1
+
+
+def _recipe_schema(args: argparse.Namespace) -> int:
+    _print(Recipe.model_json_schema())
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from studio.services.checks import check_recipes
+    from studio.services.sources import Sources
+
+    sources = Sources(_settings(args))
+    args.count = "1"
+    args.seed = args.seed or "7"
+    recipes = _recipes(args, {}, sources.card("stencil"))
+    check_recipes(recipes, sources)
+    from dataclasses import asdict
+
+    from studio.engine.bench import bench_single
+
+    pairs = _number(args.pairs)
+    if not isinstance(pairs, int):
+        raise BadInput(f"The number of pairs must be a whole number, not {args.pairs!r}.", field="pairs")
+    config = sources.engine_config(previews=False)
+    result = bench_single(config, recipes[0], pairs, lambda pair: _line(f"pair {pair} of {pairs}"))
+    _line("")
+    if args.json:
+        _print(asdict(result))
+    else:
+        _print(
+            f"{result.case}: ours {result.ours_s:.3f} s, diffusers {result.theirs_s:.3f} s, "
+            f"ratio {result.ratio:.3f} (quartiles {result.ratio_low:.3f} to {result.ratio_high:.3f}, "
+            f"{result.pairs} pairs; of processor time {result.cpu_ratio:.3f}), largest pixel difference {result.max_difference} of 255"
+        )
+    return 0
+
+
+# -- from text to values --------------------------------------------------------------------------------------------
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    flags = {name: getattr(args, name, None) for name in Settings.model_fields}
+    return Settings.resolve(flags, os.environ)
+
+
+def _number(text: str) -> Any:
+    """A number where the text is one, else the text itself, for whoever checks it to name it in a sentence."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _recipes(args: argparse.Namespace, values: Answer, card: ModelCard) -> list[Recipe]:
+    """The recipes of a command: a file's values, what flags say over them, and the model's own size below both."""
+    values = {"width": card.default_size_px, "height": card.default_size_px, **values}
+    if args.prompt is not None:
+        values["prompt"] = args.prompt
+    for flag in _RECIPE_FLAGS:
+        if (text := getattr(args, flag)) is not None:
+            field = "negative_prompt" if flag == "negative" else flag
+            values[field] = _number(text) if flag in ("seed", "steps") else text
+    values.setdefault("seed", random.SystemRandom().randrange(2**32))
+    if args.size is not None:
+        width, _, height = args.size.lower().partition("x")
+        values["width"], values["height"] = _number(width), _number(height or width)
+    guidance = dict(values.get("guidance") or {}) if isinstance(values.get("guidance"), dict | None) else {}
+    if args.method is not None:
+        guidance = {"method": args.method}
+    params = {**(guidance.get("params") or {}), **_json_object(args.params)}
+    if args.guidance_scale is not None:
+        params["guidance_scale"] = _guidance_scale(args.guidance_scale)
+    if guidance or params:
+        values["guidance"] = {**guidance, "params": params}
+    count = _number(args.count)
+    if not isinstance(count, int) or not 1 <= count <= 256:
+        raise BadInput(f"The count must be a whole number from 1 to 256, not {args.count[:60]!r}.", field="count")
+    first = Recipe.load(values)
+    return [first.model_copy(update={"seed": (first.seed + i) % 2**64}) for i in range(count)]
+
+
+def _guidance_scale(text: str) -> float:
+    value = _number(text)
+    if isinstance(value, str) or value != value or value in (float("inf"), float("-inf")):
+        raise BadInput(f"The guidance scale must be a finite number, not {text[:60]!r}.", field="guidance_scale")
+    return value
+
+
+def _json_object(text: str | None) -> Answer:
+    if text is None:
+        return {}
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"The --params are not valid JSON: {str(error).rstrip('.')}.", field="params") from None
+    if not isinstance(values, dict):
+        raise BadInput(f'The --params must be a JSON object such as {{"eta": 0.5}}, not {text[:60]!r}.', field="params")
+    return values
+
+
+def _recipe_file(path: Path) -> Answer:
+    """The values of a recipe file; only those it states, so that flags and the model's size can fill in the rest."""
+    from studio.storage.png import read_png
+
+    if path.suffix.lower() == ".png":
+        return read_png(path).recipe.model_dump(mode="json")
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"The recipe file {path} cannot be read: {error.strerror}.", field="recipe") from None
+    Recipe.from_json(text)
+    return json.loads(text)
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def _out_paths(out: Path | None, recipes: Sequence[Recipe]) -> list[Path]:
+    """Where the pictures go, checked before any work is done; [] without --out."""
+    if out is None:
+        return []
+    return [_checked_png(out)] if len(recipes) == 1 else _numbered(out, len(recipes))
+
+
+def _numbered(out: Path, count: int) -> list[Path]:
+    """star.png -> star-1.png, star-2.png, ...; a folder -> 1.png, 2.png, ... in it."""
+    if out.suffix:
+        return [_checked_png(out.with_name(f"{out.stem}-{i}{out.suffix}")) for i in range(1, count + 1)]
+    return [_checked_png(out / f"{i}.png") for i in range(1, count + 1)]
+
+
+def _checked_png(path: Path) -> Path:
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise BadInput(f"The picture is written as PNG: --out must be a file name ending in .png, not {path}.")
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    from studio.storage.images import write_durably
+    from studio.storage.workspace import workspace_error
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, data)
+    except OSError as error:
+        raise workspace_error(error, f"The file {path}") from None
+
+
+# -- to the terminal ------------------------------------------------------------------------------------------------
+
+
+def _print(answer: Any) -> None:
+    # ASCII only in JSON: stdout may be of any encoding.
+    sys.stdout.write((answer if isinstance(answer, str) else json.dumps(answer)) + "\n")
+    sys.stdout.flush()
+
+
+def _remark(report: TokenReport) -> None:
+    if report.unknown_words:
+        sys.stderr.write(f"The model has no word for: {', '.join(report.unknown_words)}.\n")
+    if report.is_cut:
+        sys.stderr.write(f"The prompt has {report.tokens} tokens of {report.limit}; this is cut: {report.cut}\n")
+
+
+def _progress(kind: str, data: Answer) -> None:
+    if kind == "progress":
+        _line(f"picture {data['image'] + 1} of {data['images']}, step {data['step']} of {data['steps']}")
+    elif kind in ("done", "failed", "cancelled", "interrupted"):
+        _line("")
+
+
+def _line(text: str) -> None:
+    """Rewrite the last line of a terminal; in a file or pipe it would be noise."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

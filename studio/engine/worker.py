@@ -1,0 +1,106 @@
+"""The worker: the child process that owns the device and the models.
+
+It reads commands from its pipe on one thread and works on the other. When the pipe breaks, its parent is gone and it
+goes too, whatever it is doing: an orphan would hold the memory of the models for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import queue
+import signal
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from studio.engine.config import EngineConfig
+from studio.engine.trouble import as_studio_error
+
+# Parent to child: ("run", id, job), ("cancel", id), ("close",).
+# Child to parent: ("ready", made_by, problem or None), ("tell", id, kind, data), ("raised", id, error), ("end", id).
+Message = tuple[Any, ...]
+
+
+def main(config: EngineConfig, pipe: Connection) -> None:
+    """Run until told to close or the parent is gone. The target of the spawned process."""
+    # Ctrl+C in a terminal goes to every process of the group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _log_to(config)
+    _Worker(config, pipe).serve()
+
+
+class _Worker:
+    def __init__(self, config: EngineConfig, pipe: Connection) -> None:
+        self._config = config
+        self._pipe = pipe
+        self._jobs: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
+        self._cancelled: set[str] = set()
+        self._closing = threading.Event()
+        self._engine: Any = None
+
+    def serve(self) -> None:
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        self._send("ready", *self._bring_up())
+        while (order := self._jobs.get()) is not None:
+            job_id, job = order
+            try:
+                engine = self._engine_up()
+                engine.run(
+                    job,
+                    lambda kind, data, job_id=job_id: self._send("tell", job_id, kind, data),
+                    lambda job_id=job_id: self._closing.is_set() or job_id in self._cancelled,
+                )
+            except Exception as error:
+                # Logged here, where the trace is; what crosses the pipe is a sentence.
+                self._send("raised", job_id, as_studio_error(error))
+            self._cancelled.discard(job_id)
+            self._send("end", job_id, self._engine.made_by() if self._engine else {})
+
+    def _bring_up(self) -> tuple[dict[str, Any], str | None]:
+        """Load the model ahead of the first job. A problem is told, and met again by the job that needs the model."""
+        try:
+            engine = self._engine_up()
+            if self._config.preload is not None:
+                engine.bundle(self._config.preload).preview_map  # noqa: B018  # fitted here, not in the first job
+            return engine.made_by(), None
+        except Exception as error:
+            return {}, str(as_studio_error(error))
+
+    def _engine_up(self) -> Any:
+        if self._engine is None:
+            from studio.engine.runner import Engine  # torch and diffusers: only once the pipe is being read
+
+            self._engine = Engine(self._config)
+        return self._engine
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                command, *rest = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(0)  # nothing here needs cleaning up, and the working thread may be minutes from its next step
+            if command == "run":
+                self._jobs.put((rest[0], rest[1]))
+            elif command == "cancel":
+                self._cancelled.add(rest[0])
+            elif command == "close":
+                self._closing.set()
+                self._jobs.put(None)
+
+    def _send(self, *message: Any) -> None:
+        try:
+            self._pipe.send(message)
+        except (BrokenPipeError, ConnectionError):
+            os._exit(0)
+
+
+def _log_to(config: EngineConfig) -> None:
+    handler: logging.Handler = logging.StreamHandler()
+    if config.log is not None:
+        try:
+            handler = logging.handlers.RotatingFileHandler(config.log, maxBytes=1_000_000, backupCount=2)
+        except OSError:
+            pass  # a log that cannot be written must not keep the engine from running
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(asctime)s %(levelname)s %(message)s")

@@ -1,0 +1,78 @@
+"""How sure a share or a mean is: 95 % intervals that go beside every number shown.
+
+Shares of independent yes-or-no outcomes get Wilson's interval, which stays inside 0..1 and does not shrink to a point
+at 0 or 1. Everything else gets the percentile bootstrap over prompts; several seeds of a prompt are averaged before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+RESAMPLES = 2000
+
+
+class Interval(NamedTuple):
+    """Both ends belong to it; low <= high."""
+
+    low: float
+    high: float
+
+
+def wilson(hits: int, n: int, confidence: float = 0.95) -> Interval:
+    """Interval of a share: `hits` of `n` independent trials. n = 0 gives (0, 1): nothing is known.
+
+    Raises ValueError unless 0 <= hits <= n and 0 < confidence < 1. Source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927),
+    p. 209; in the form of Brown, Cai, DasGupta (2001), equation 4.
+    """
+    if not 0 <= hits <= n:
+        raise ValueError(f"hits must lie in 0..{n}, not {hits}")
+    z = _normal_quantile(confidence)
+    if n == 0:
+        return Interval(0.0, 1.0)
+    share, shrink = hits / n, 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / shrink
+    half = z / shrink * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    # At hits = 0 and hits = n one end is exact, and rounding would move it to the wrong side.
+    return Interval(0.0 if hits == 0 else centre - half, 1.0 if hits == n else centre + half)
+
+
+def _first_mean(means: Tensor) -> Tensor:
+    return means[:, 0]
+
+
+def bootstrap(
+    values: Tensor,
+    statistic: Callable[[Tensor], Tensor] = _first_mean,
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap over the rows of `values`; the same seed gives the same interval.
+
+    values: [n] or [n, k], one row per prompt, k quantities measured on the same prompt (so differences and ratios are
+    paired). statistic: from the resampled means [R, k] to [R]; by default the mean itself, or say the ratio
+    `lambda means: means[:, 0] / means[:, 1]`.
+    Raises ValueError for no rows or values that are not numbers. Source: Efron, Tibshirani (1993), chapter 13.
+    """
+    rows = values.double().cpu().reshape(len(values), -1) if len(values) else values.double().reshape(0, 1)
+    if not len(rows) or not bool(torch.isfinite(rows).all()):
+        raise ValueError("a bootstrap needs at least one row, and only numbers")
+    tail = 50 * (1 - confidence)
+    _normal_quantile(confidence)
+    generator = torch.Generator().manual_seed(seed)
+    picks = torch.randint(len(rows), (resamples, len(rows)), generator=generator)  # [R, n]
+    outcomes = statistic(rows[picks].mean(1))  # [R]
+    low, high = torch.quantile(outcomes, torch.tensor([tail / 100, 1 - tail / 100], dtype=torch.float64)).tolist()
+    return Interval(low, high)
+
+
+def _normal_quantile(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    return NormalDist().inv_cdf(0.5 + confidence / 2)

@@ -1,0 +1,36 @@
+"""What is checked of a recipe before a job of it is queued: whatever needs no loaded model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.core.errors import BadInput
+from studio.core.recipe import Recipe
+from studio.guidance import build
+from studio.services.sources import Sources
+
+MAX_IMAGES = 256  # of one job
+
+
+def check_recipes(recipes: Sequence[Recipe], sources: Sources) -> None:
+    """Raise BadInput or NotFound for the first recipe that no engine could run."""
+    if not 1 <= len(recipes) <= MAX_IMAGES:
+        raise BadInput(f"A job makes 1 to {MAX_IMAGES} pictures, not {len(recipes)}.", field="count")
+    for recipe in dict.fromkeys(recipe.model_copy(update={"seed": 0}) for recipe in recipes):
+        _check(recipe, sources)
+
+
+def _check(recipe: Recipe, sources: Sources) -> None:
+    card = sources.card(recipe.model)
+    for field in ("width", "height"):
+        value = getattr(recipe, field)
+        if value % card.latent_scale_px:
+            multiple = card.latent_scale_px
+            message = f"In the recipe, {field} must be a multiple of {multiple} for {recipe.model}, not {value}."
+            raise BadInput(message, field=field)
+    most = int(card.schedule["num_train_timesteps"])
+    if recipe.steps > most:
+        raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
+    build(recipe.guidance)
+    if recipe.edits:
+        raise BadInput("This version has no edits yet; leave the recipe's edits empty.", field="edits")

@@ -1,0 +1,151 @@
+"""Doctor: is this machine fit, and if not, what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from studio.core.errors import StudioError
+from studio.core.settings import Settings
+from studio.models.checksums import verify
+from studio.services.sources import Sources
+from studio.storage.archive import Archive
+
+MINIMUM_PYTHON = (3, 11)
+PACKAGES = ("torch", "diffusers", "transformers", "peft", "gradio", "sqlalchemy", "alembic", "pydantic", "pillow")
+_NEEDED_DISK_BYTES = 200 * 1024**2
+_NEEDED_MEMORY_BYTES = 1024**3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table. detail: what was found. hint: what to do about it, "" where all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything; never raises for what it finds."""
+    checks: tuple[tuple[str, Callable[[Settings], Check]], ...] = (
+        ("python", _python),
+        ("packages", _packages),
+        ("model", _model),
+        ("workspace", _workspace),
+        ("disk", _disk),
+        ("port", _port),
+        ("device", _device),
+        ("memory", _memory),
+    )
+    found: list[Check] = []
+    for name, check in checks:
+        try:
+            found.append(check(settings))
+        except StudioError as error:
+            found.append(Check(name, False, error.message, error.hint or ""))
+    return found
+
+
+def _python(settings: Settings) -> Check:
+    wanted = ".".join(map(str, MINIMUM_PYTHON))
+    ok = sys.version_info >= MINIMUM_PYTHON
+    hint = "" if ok else f"Install Python {wanted} or newer."
+    return Check("python", ok, f"{platform.python_version()} on {platform.system()} {platform.machine()}", hint)
+
+
+def _packages(settings: Settings) -> Check:
+    versions: list[str] = []
+    missing: list[str] = []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", False, f"missing: {', '.join(missing)}", "Run: python3 launch.py setup")
+    return Check("packages", True, ", ".join(versions))
+
+
+def _model(settings: Settings) -> Check:
+    sources = Sources(settings)
+    listed = verify(settings.model_dir, required=sources.is_shipped)
+    card = sources.card("stencil")
+    sums = f"{len(listed)} files checked" if listed else "no list of checksums to check against"
+    return Check("model", True, f"stencil, {card.default_size_px} px, {card.parameterisation}: {sums}")
+
+
+def _workspace(settings: Settings) -> Check:
+    """Open it as serving would: that also brings its database up to date, which is safe at any time."""
+    existed = settings.workspace.exists()
+    archive = Archive.open(settings.workspace)
+    try:
+        count = archive.generations.count()
+    finally:
+        archive.close()
+    if not existed:
+        shutil.rmtree(settings.workspace, ignore_errors=True)  # made by this check alone
+        return Check("workspace", True, f"{settings.workspace.absolute()} can be made")
+    return Check("workspace", True, f"{settings.workspace.absolute()}: {count} pictures")
+
+
+def _disk(settings: Settings) -> Check:
+    folder = settings.workspace.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    ok = free >= _NEEDED_DISK_BYTES
+    return Check("disk", ok, f"{free / 1024**3:.1f} GB free", "" if ok else "Free some space, or move the workspace.")
+
+
+def _port(settings: Settings) -> Check:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just been closed is free
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            detail = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror or error}"
+            return Check("port", False, detail, "Take another with --port.")
+    return Check("port", True, f"{settings.host}:{settings.port} is free")
+
+
+def _device(settings: Settings) -> Check:
+    import torch
+
+    from studio.engine.runner import pick_device
+
+    device = pick_device(settings.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    threads = settings.threads or torch.get_num_threads()
+    return Check(
+        "device", True, f"{device.type} ({name}), {threads} of {os.cpu_count()} threads, torch {torch.__version__}"
+    )
+
+
+def _memory(settings: Settings) -> Check:
+    if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+        return Check("memory", True, "not known on this system")
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free += _reclaimable_bytes()
+    ok = free >= _NEEDED_MEMORY_BYTES
+    hint = "" if ok else "Close other programs; the engine takes about 1 GB."
+    return Check("memory", ok, f"{min(free, total) / 1024**3:.1f} of {total / 1024**3:.1f} GB free", hint)
+
+
+def _reclaimable_bytes() -> int:
+    """File cache that Linux gives up when asked; 0 elsewhere."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    except (OSError, ValueError, IndexError):
+        return 0
+    return max(0, kilobytes.get("MemAvailable", 0) - kilobytes.get("MemFree", 0)) * 1024

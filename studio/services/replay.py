@@ -1,0 +1,76 @@
+"""Replay: make a picture again from the recipe it carries, and compare the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from studio.core.recipe import Recipe
+from studio.core.settings import Settings
+from studio.services.direct import Picture, generate_unrecorded
+from studio.storage.png import read_png
+
+# What a picture's bits depend on besides its recipe, and how each is called in a sentence.
+_CAUSES = {
+    "model_hash": "the model's weights",
+    "device": "the device",
+    "dtype": "the number format",
+    "threads": "the number of threads",
+    "cpu": "the processor's instruction set",
+    "torch": "the version of torch",
+    "diffusers": "the version of diffusers",
+    "transformers": "the version of transformers",
+}
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """How a replay compares. different_pixels: of `pixels`. max_difference: of any channel, 0..255.
+
+    causes: what differs in how the two were made, in words; where it is empty, any difference is a defect.
+    """
+
+    identical: bool
+    pixels: int
+    different_pixels: int
+    max_difference: int
+    causes: tuple[str, ...]
+    recipe: Recipe
+    picture: Picture
+
+    def sentence(self) -> str:
+        """Say it."""
+        if self.identical:
+            return f"Bit-identical: all {self.pixels} pixels are the same."
+        why = f" Different this time: {', '.join(self.causes)}." if self.causes else ""
+        share = f"{self.different_pixels} of {self.pixels} pixels differ, by up to {self.max_difference} of 255."
+        return f"Not identical: {share}{why}"
+
+
+def replay(
+    settings: Settings, image_path: Path, on_event: Callable[[str, dict[str, Any]], None] | None = None
+) -> ReplayResult:
+    """Make the picture again and compare. Raises BadInput for a file without a recipe, and what generating raises."""
+    record = read_png(image_path)
+    picture = generate_unrecorded(settings, [record.recipe], on_event)[0]
+    different, largest = compare(record.image, picture.image)
+    causes = tuple(
+        f"{word} ({record.made_by.get(key, 'not recorded')}, now {picture.made_by.get(key)})"
+        for key, word in _CAUSES.items()
+        if record.made_by.get(key) != picture.made_by.get(key)
+    )
+    pixels = picture.image.width * picture.image.height
+    return ReplayResult(different == 0, pixels, different, largest, causes, record.recipe, picture)
+
+
+def compare(before: Image.Image, after: Image.Image) -> tuple[int, int]:
+    """Count the pixels that differ, and by how much at most. Of unequal sizes, all differ, by 255."""
+    if before.size != after.size:
+        return after.width * after.height, 255
+    difference = np.abs(np.asarray(before, dtype=np.int16) - np.asarray(after, dtype=np.int16))
+    return int(difference.any(axis=-1).sum()), int(difference.max())

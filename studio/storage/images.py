@@ -1,0 +1,68 @@
+"""Images by the sha256 of their file: written once, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from studio.storage.workspace import workspace_error
+
+_UNFINISHED = ".part"
+
+
+class ImageStore:
+    """images/ab/abcd....png. Thread-safe: a file under its final name never changes."""
+
+    def __init__(self, root: Path) -> None:
+        """Remove what a killed process left half written."""
+        self.root = root
+        for leftover in root.glob(f"*/*{_UNFINISHED}"):
+            leftover.unlink(missing_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Where the image of that hash is, whether or not it exists."""
+        return self.root / sha256[:2] / f"{sha256}.png"
+
+    def put(self, data: bytes) -> str:
+        """Store a PNG file; give its sha256 in hex. It is on disk, name and content, when this returns.
+
+        Raises WorkspaceError if the disk is full or cannot be written.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.path(sha256)
+        if not path.exists():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_durably(path, data)
+            except OSError as error:
+                raise workspace_error(error, "The picture") from None
+        return sha256
+
+    def remove(self, sha256: str) -> None:
+        """Forget an image; nothing happens if it is not there."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash or power cut it is there whole, as before, or not at all.
+
+    Written beside itself, flushed to the disk, renamed, and the folder flushed, for a rename lives in the folder.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=_UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

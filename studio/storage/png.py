@@ -1,0 +1,133 @@
+"""Pictures as PNG files that say what made them.
+
+Three text chunks: "palimpsest", the recipe's canonical JSON; "palimpsest-made-by", model hash, versions and device as
+JSON; "parameters", the same for other tools, in the one-line-per-part form of the AUTOMATIC1111 web UI.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+import studio
+from studio.core.errors import BadInput
+from studio.core.recipe import Recipe
+from studio.guidance import build
+
+RECIPE_KEY = "palimpsest"
+MADE_BY_KEY = "palimpsest-made-by"
+INFOTEXT_KEY = "parameters"
+
+MAX_IMAGE_PIXELS = 16_800_000  # 4096 x 4096: a file of tens of kB can unpack to gigabytes otherwise
+MAX_FILE_BYTES = 64 * 1024 * 1024
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SAMPLER_NAMES = {"ddim": "DDIM", "dpmpp_2m": "DPM++ 2M"}
+
+
+@dataclass(frozen=True)
+class PngRecord:
+    """What a PNG of ours holds. image: RGB. made_by: {} where the file does not say."""
+
+    image: Image.Image
+    recipe: Recipe
+    made_by: dict[str, Any] = field(default_factory=dict)
+
+
+def program() -> str:
+    """Name and version, as files carry it."""
+    return f"Palimpsest {studio.__version__}"
+
+
+def encode_png(image: Image.Image, recipe: Recipe, made_by: dict[str, Any]) -> bytes:
+    """Give the file. The same picture, recipe and made_by give the same bytes: no date goes in."""
+    info = PngImagePlugin.PngInfo()
+    # Escaped to ASCII, so that any prompt, NUL included, survives every reader of text chunks.
+    info.add_text(RECIPE_KEY, json.dumps(recipe.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
+    info.add_text(MADE_BY_KEY, json.dumps(made_by, sort_keys=True, separators=(",", ":")))
+    info.add_text(INFOTEXT_KEY, infotext(recipe, made_by).replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
+    """Give the recipe in A1111's words: prompt, negative prompt if there is one, then "Steps: 20, Sampler: ..."."""
+    params = dict(recipe.guidance.params)
+    params.pop("guidance_scale", None)
+    parts: dict[str, Any] = {
+        "Steps": recipe.steps,
+        "Sampler": _SAMPLER_NAMES.get(recipe.sampler, recipe.sampler),
+        "CFG scale": getattr(build(recipe.guidance), "guidance_scale", None),
+        "Seed": recipe.seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model": recipe.model,
+        "Model hash": str(made_by.get("model_hash", ""))[:10],
+        "Guidance": recipe.guidance.method if recipe.guidance.method != "cfg" else None,
+        **{f"Guidance {name.replace('_', ' ')}": value for name, value in sorted(params.items())},
+        "Version": program(),
+    }
+    lines = [recipe.prompt]
+    if recipe.negative_prompt:
+        lines.append(f"Negative prompt: {recipe.negative_prompt}")
+    lines.append(", ".join(f"{name}: {value}" for name, value in parts.items() if value not in (None, "")))
+    return "\n".join(lines)
+
+
+def read_png(source: Path | bytes) -> PngRecord:
+    """Read a picture and its recipe back. Untrusted: sizes are checked before anything is unpacked.
+
+    Raises BadInput: no such file, not a PNG, too large, damaged, without a recipe, or with one that is refused.
+    """
+    name = f"The file {source.name}" if isinstance(source, Path) else "The file"
+    data = _bytes(source, name)
+    _check_header(data, name)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+            opened.load()  # text may follow the pixels
+            texts = {key: str(value) for key, value in getattr(opened, "text", {}).items()}
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+        raise BadInput(f"{name} is a damaged PNG: {str(error).rstrip('.') or type(error).__name__}.") from None
+    if RECIPE_KEY not in texts:
+        raise BadInput(f"{name} holds no recipe of ours.", "Take a PNG that Palimpsest has written.")
+    recipe = Recipe.from_json(texts[RECIPE_KEY])
+    return PngRecord(image, recipe, _made_by(texts.get(MADE_BY_KEY, "{}")))
+
+
+def _bytes(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        if source.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"{name} is larger than {MAX_FILE_BYTES // 1024**2} MB.")
+        return source.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"There is no file {source}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"{name} cannot be read: {reason}.") from None
+
+
+def _check_header(data: bytes, name: str) -> None:
+    """Read the size out of the header ourselves: Pillow would warn and unpack."""
+    if not data.startswith(_SIGNATURE) or data[12:16] != b"IHDR" or len(data) < 24:
+        raise BadInput(f"{name} is not a PNG picture.")
+    width, height = struct.unpack(">II", data[16:24])
+    if width * height > MAX_IMAGE_PIXELS:
+        limit = MAX_IMAGE_PIXELS / 1e6
+        raise BadInput(f"{name} has {width} x {height} pixels, more than the {limit} million that are read.")
+
+
+def _made_by(text: str) -> dict[str, Any]:
+    """What made it is told for information only, so a garbled one is dropped and not refused."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

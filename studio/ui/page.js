@@ -1,0 +1,68 @@
+// Keys, and the choice between light and dark. Everything here is a convenience: the page works without it.
+(() => {
+  const STORED = 'palimpsest-theme'; // "light", "dark", or nothing: as the system has it
+  const system = window.matchMedia('(prefers-color-scheme: dark)');
+  const wanted = () => localStorage.getItem(STORED) || (system.matches ? 'dark' : 'light');
+
+  function paint() {
+    const dark = wanted() === 'dark';
+    document.documentElement.style.colorScheme = dark ? 'dark' : 'light';
+    // Gradio sets the class itself when it mounts; setting only what differs keeps the observer below from looping.
+    if (document.body && document.body.classList.contains('dark') !== dark) document.body.classList.toggle('dark', dark);
+    const button = document.getElementById('theme-toggle');
+    if (button) {
+      button.setAttribute('aria-label', dark ? 'Switch to light' : 'Switch to dark');
+      button.title = button.getAttribute('aria-label');
+    }
+  }
+
+  document.addEventListener('DOMContentLoaded', () => {
+    paint();
+    new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+  });
+  system.addEventListener('change', paint);
+
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest('#theme-toggle')) return;
+    const next = wanted() === 'dark' ? 'light' : 'dark';
+    if ((system.matches ? 'dark' : 'light') === next) localStorage.removeItem(STORED);
+    else localStorage.setItem(STORED, next);
+    paint();
+  });
+
+  // Where the page is narrow, the sidebar starts closed: the picture comes first. Gradio opens it a while after it is
+  // there, and before it listens to its button; so this asks until it is closed, and then never again.
+  if (window.innerWidth < 1100) {
+    let tries = 0;
+    const closing = setInterval(() => {
+      const sidebar = document.getElementById('sidebar');
+      const open = sidebar && sidebar.classList.contains('open');
+      if (open) sidebar.querySelector('.toggle-button').click();
+      tries += 1;
+      if ((sidebar && !open && tries > 5) || tries > 40) clearInterval(closing);
+    }, 100);
+  }
+
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      const button = document.getElementById('generate');
+      if (button && !button.disabled && button.offsetParent !== null) {
+        event.preventDefault();
+        event.stopPropagation();
+        // The boxes tell Gradio of a change as it is typed, but a number box only when it is left.
+        const at = document.activeElement;
+        if (at && at.blur) at.blur();
+        setTimeout(() => { button.click(); if (at && at.focus) at.focus(); }, 60);
+      }
+      return;
+    }
+    const tab = event.target.closest && event.target.closest('[role="tab"]');
+    if (tab && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
+      const all = [...tab.parentElement.querySelectorAll('[role="tab"]')].filter((t) => t.offsetParent !== null);
+      const next = all[(all.indexOf(tab) + (event.key === 'ArrowRight' ? 1 : -1) + all.length) % all.length];
+      next.focus();
+      next.click();
+      event.preventDefault();
+    }
+  }, true);
+})();

@@ -1,0 +1,84 @@
+"""Intervals: published values, their limits, and the coverage they promise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from studio.metrics.intervals import Interval, bootstrap, wilson
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),  # Newcombe, Statist. Med. 17 (1998), table I, method 3
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_gives_published_values(hits: int, n: int, low: float, high: float) -> None:
+    assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_mirrors_and_stays_inside() -> None:
+    for n in (1, 7, 600):
+        for hits in {0, 1, n // 2, n}:
+            low, high = wilson(hits, n)
+            assert 0 <= low <= hits / n <= high <= 1
+            assert wilson(n - hits, n) == pytest.approx((1 - high, 1 - low))
+    assert wilson(0, 0) == Interval(0.0, 1.0)
+
+
+def test_wilson_narrows_with_more_trials_and_less_confidence() -> None:
+    def width(interval: Interval) -> float:
+        return interval.high - interval.low
+
+    assert width(wilson(90, 100)) > width(wilson(900, 1000))
+    assert width(wilson(90, 100)) > width(wilson(90, 100, confidence=0.8))
+
+
+@pytest.mark.parametrize(("hits", "n", "confidence"), [(-1, 5, 0.95), (6, 5, 0.95), (1, 5, 0.0), (1, 5, 1.0)])
+def test_wilson_refuses(hits: int, n: int, confidence: float) -> None:
+    with pytest.raises(ValueError):
+        wilson(hits, n, confidence)
+
+
+def test_wilson_covers_the_truth() -> None:
+    torch.manual_seed(0)
+    hits = (torch.rand(2000, 50) < 0.9).sum(1).tolist()
+    covered = sum(interval.low <= 0.9 <= interval.high for interval in (wilson(h, 50) for h in hits)) / 2000
+    assert 0.93 <= covered <= 0.98
+
+
+def test_bootstrap_repeats_itself_and_follows_its_seed() -> None:
+    values = torch.randn(50, generator=torch.Generator().manual_seed(1))
+    before = torch.get_rng_state()
+    assert bootstrap(values) == bootstrap(values)
+    assert bootstrap(values, seed=1) != bootstrap(values)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_bootstrap_of_a_mean_agrees_with_the_normal_interval() -> None:
+    values = torch.randn(400, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    half = 1.96 * float(values.std()) / 20
+    low, high = bootstrap(values, resamples=8000)
+    assert low == pytest.approx(float(values.mean()) - half, abs=0.008)
+    assert high == pytest.approx(float(values.mean()) + half, abs=0.008)
+
+
+def test_bootstrap_keeps_pairs_together() -> None:
+    base = torch.rand(64, generator=torch.Generator().manual_seed(3)) + 0.1
+    pairs = torch.stack([3 * base, base], 1)
+    assert bootstrap(pairs, lambda means: means[:, 0] / means[:, 1]) == pytest.approx((3, 3))
+    assert bootstrap(pairs, lambda means: means[:, 0] - 3 * means[:, 1]) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_bootstrap_of_equal_values_is_a_point() -> None:
+    assert bootstrap(torch.full((10,), 0.25)) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("values", [torch.zeros(0), torch.tensor([1.0, float("nan")])])
+def test_bootstrap_refuses(values: torch.Tensor) -> None:
+    with pytest.raises(ValueError):
+        bootstrap(values)

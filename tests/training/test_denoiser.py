@@ -1,0 +1,77 @@
+"""The denoiser's stage: it learns, resumes, averages and assembles into a pipeline plain diffusers loads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from studio.training.embedded import assemble, autoencoder, denoiser, latents, run, text
+from studio.training.embedded.diagnose import SwapProbe
+from studio.training.embedded.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with an untrained autoencoder and text encoder and one small shard of latents."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("work")
+    autoencoder.build().save_pretrained(folder / "autoencoder" / "standard")
+    tokenizer = text.write_tokenizer(folder / "text" / "tokenizer")
+    codec = text.Codec(tokenizer)
+    text.build(len(tokenizer), codec.eos).save_pretrained(folder / "text" / "text_encoder")
+    vae = autoencoder.build().eval()
+    latents.write_shard(folder / "latents", 0, vae, codec, size=48, two=0.5, workers=1)
+    return folder
+
+
+def _training(work: Path, stage: Stage) -> denoiser.DenoiserTraining:
+    plan = denoiser.Plan(batch=8)
+    eos = 924
+    return denoiser.DenoiserTraining(stage, plan, work / "text" / "text_encoder", work / "latents", eos)
+
+
+def test_a_batch_gives_finite_losses_and_gradients_everywhere(work: Path, tmp_path: Path) -> None:
+    training = _training(work, Stage("denoiser", tmp_path, minutes=1))
+    denoise, align = training.loss(np.random.default_rng(0), 0.0)
+    (denoise + 0.1 * align).backward()
+    assert torch.isfinite(denoise) and torch.isfinite(align)
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in training.unet.parameters())
+    assert training.text.get_input_embeddings().weight.grad is not None
+
+
+def test_a_run_resumes_where_it_stopped_and_assembles(work: Path, tmp_path: Path) -> None:
+    stage = Stage("denoiser", tmp_path, minutes=0.04, save_every_s=1e9)
+    training = _training(work, stage)
+    training.run(lambda _: None)
+    assert training.step > 0
+    stage.save(training.state())
+    again = _training(work, stage)
+    kept = stage.load()
+    assert kept is not None
+    again.resume(kept)
+    assert again.samples == training.samples
+    for a, b in zip(again.unet.parameters(), training.unet.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+    unet, encoder = run.averaged(training)
+    tokenizer = text.CLIPTokenizer.from_pretrained(work / "text" / "tokenizer")
+    vae = autoencoder.AutoencoderKL.from_pretrained(work / "autoencoder" / "standard")
+    probe = SwapProbe.make(vae, text.Codec(tokenizer), n=4)
+    scores = probe.score(unet, encoder, training.a, training.s)
+    assert set(scores) == {f"{w}@{t}" for w in ("object", "colour", "style", "background") for t in (300, 600, 850)}
+
+    assemble.write(tmp_path / "model", vae, encoder, unet, tokenizer)
+    pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "model")
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline("a red star", num_inference_steps=2, generator=torch.Generator().manual_seed(1)).images[0]
+    assert picture.size == (128, 128)
+    assert "unet/diffusion_pytorch_model.safetensors" in (tmp_path / "model" / assemble.SUMS).read_text()
+
+
+def test_timesteps_are_drawn_where_objects_are_decided() -> None:
+    t = np.concatenate([denoiser.draw_timesteps(np.random.default_rng(i), 64) for i in range(200)])
+    assert t.min() >= 0 and t.max() < 1000
+    assert 0.68 < ((t >= 450) & (t < 950)).mean() < 0.80
+    assert (t >= 950).mean() == pytest.approx(1 / 64, abs=1e-9)
