@@ -45,8 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[:1] == ["train-embedded"]:
             from studio.training.embedded import run  # has a parser of its own
 
-            run.main(arguments[1:])
-            return 0
+            return run.main(arguments[1:])
         args = parser().parse_args(arguments)
         return int(args.run(args))
     except StudioError as error:
@@ -265,7 +264,8 @@ def _bench(args: argparse.Namespace) -> int:
         _print(
             f"{result.case}: ours {result.ours_s:.3f} s, diffusers {result.theirs_s:.3f} s, "
             f"ratio {result.ratio:.3f} (quartiles {result.ratio_low:.3f} to {result.ratio_high:.3f}, "
-            f"{result.pairs} pairs; of processor time {result.cpu_ratio:.3f}), largest pixel difference {result.max_difference} of 255"
+            f"{result.pairs} pairs; of processor time {result.cpu_ratio:.3f}), "
+            f"largest pixel difference {result.max_difference} of 255"
         )
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class InlineBackend:
         self._config = config
         self._board = Board(sink)
         self._state: State = "ready"
-        self._made_by: dict[str, Any] = {}
+        self._engine: Any = None
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
@@ -85,11 +86,10 @@ class InlineBackend:
         self._board.cancel(job_id, keep)
 
     def status(self) -> EngineStatus:
-        import os
-
         running, waiting = self._board.running(), self._board.waiting()
         state: State = "busy" if running and self._state == "ready" else self._state
-        return EngineStatus(state, "", self._made_by, os.getpid(), waiting, running)
+        made_by = self._engine.made_by() if self._engine else {}
+        return EngineStatus(state, "Ready.", made_by, os.getpid(), waiting, running)
 
     def close(self) -> None:
         self._board.close()
@@ -97,16 +97,14 @@ class InlineBackend:
         self._state = "closed"
 
     def _serve(self) -> None:
-        engine = None
         while (ticket := self._board.take()) is not None:
             try:
-                if engine is None:
+                if self._engine is None:
                     # Here and not above: seconds of imports, paid for by the first job and never by the page process.
                     from studio.engine.runner import Engine
 
-                    engine = Engine(self._config)
-                engine.run(ticket.job, self._tell(ticket), ticket.stop_asked)
-                self._made_by = engine.made_by()
+                    self._engine = Engine(self._config)
+                self._engine.run(ticket.job, self._tell(ticket), ticket.stop_asked)
             except Exception as error:
                 self._board.fail(ticket.id, error)
 

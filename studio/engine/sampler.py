@@ -2,8 +2,9 @@
 
 Each image has its own generator on the CPU, seeded with the recipe's seed, and its noise is drawn alone as
 [1, C, h, w] in float32. So seed 7 is the same picture alone or in a batch, on any device, and in a plain
-StableDiffusionPipeline given `generator=torch.Generator().manual_seed(7)`. torch takes all seeds of 0 .. 2**64-1 as
-they are, no two of them alike.
+StableDiffusionPipeline given `generator=torch.Generator().manual_seed(7)`. torch takes all seeds of 0 .. 2**64-1, but
+its CPU generator (mt19937) is seeded with the lower 32 bits alone: seeds equal modulo 2**32 give the same picture,
+here as in diffusers.
 
 A recipe that is `isolated` runs alone, in batches of one fixed shape, and gives the same bits in any company.
 Those that are `shared` run together where they differ only in prompt and seed; equal to rounding (1/255).

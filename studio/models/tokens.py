@@ -7,6 +7,7 @@ encodes with the same class: what the report says is what the model sees.
 from __future__ import annotations
 
 import json
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class PromptTokenizer:
 
 
 def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: str) -> tuple[str, ...]:
-    """Words made of more than one token: runs of tokens up to one that ends a word."""
+    """Words made of more than one token: runs of tokens up to one that ends a word. Punctuation is no word."""
     found: dict[str, None] = {}
     start, pieces = 0, 0
     for token, (low, high) in zip(tokens, offsets, strict=True):
@@ -90,8 +91,9 @@ def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: st
             start = low
         pieces += 1
         if token.endswith(_WORD_END):
-            if pieces > 1:
-                found[prompt[start:high].strip()] = None
+            word = prompt[start:high].strip()
+            if pieces > 1 and word.strip(string.punctuation):
+                found[word] = None
             pieces = 0
     return tuple(found)
 

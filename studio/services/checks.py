@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
-from studio.guidance import build
 from studio.services.sources import Sources
 
 MAX_IMAGES = 256  # of one job
@@ -21,6 +20,9 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources) -> None:
 
 
 def _check(recipe: Recipe, sources: Sources) -> None:
+    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    from studio.guidance import build
+
     card = sources.card(recipe.model)
     for field in ("width", "height"):
         value = getattr(recipe, field)

@@ -18,7 +18,6 @@ from PIL import Image, PngImagePlugin
 import studio
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
-from studio.guidance import build
 
 RECIPE_KEY = "palimpsest"
 MADE_BY_KEY = "palimpsest-made-by"
@@ -58,6 +57,9 @@ def encode_png(image: Image.Image, recipe: Recipe, made_by: dict[str, Any]) -> b
 
 def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
     """Give the recipe in A1111's words: prompt, negative prompt if there is one, then "Steps: 20, Sampler: ..."."""
+    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    from studio.guidance import build
+
     params = dict(recipe.guidance.params)
     params.pop("guidance_scale", None)
     parts: dict[str, Any] = {

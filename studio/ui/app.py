@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import EnvironmentProblem
 from studio.core.settings import Settings
+from studio.ui import methods, quick_gradio
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -52,6 +54,8 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
     """
     port = free_port(settings.host, settings.port)
     prepare_environment(settings)
+    quick_gradio.install()
+    methods.start()
     with contextlib.ExitStack() as stack:
         if studio is None:
             from studio.services.generate import Studio
@@ -142,6 +146,8 @@ def warm(studio: Studio) -> None:
     """Have the engine load its model while the page is being looked at. Its failure is told with the first job."""
     try:
         studio.warm()
+# Checks recipes, and is seconds of torch, which the first job need not wait for.
+        importlib.import_module("studio.guidance")
     except Exception:
         logging.getLogger(__name__).exception("the engine could not be started ahead of the first job")
 

@@ -58,8 +58,14 @@ def _model(status: EngineStatus) -> str:
     rows: list[tuple[str, object]] = [(title, made_by[key]) for title, key in SHOWN if made_by.get(key)]
     if memory := resident_bytes(status.pid):
         rows.append(("Memory", f"{memory / 2**20:,.0f} MB"))
-    told = tag("p", text(status.message), class_="hint") if status.message and status.state != "ready" else ""
-    return tag("p", "Stencil", class_="model-name") + tag("p", state, class_="state", role="status") + told + facts(rows)
+    told = (
+        tag("p", text(status.message), class_="hint")
+        if status.message and status.state not in ("ready", "busy")
+        else ""
+    )
+    return (
+        tag("p", "Stencil", class_="model-name") + tag("p", state, class_="state", role="status") + told + facts(rows)
+    )
 
 
 def _queue(status: EngineStatus) -> str:

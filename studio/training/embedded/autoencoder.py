@@ -1,7 +1,7 @@
 """Stage `autoencoder`: pictures to 16 x 16 latents and back.
 
-An AutoencoderKL with factor 8. Trained on crops around objects first (as many optimiser steps as the budget allows),
-on whole pictures at the end. Loss: L1 of pixels and of their finite differences, and a KL term that keeps latents smooth
+An AutoencoderKL with factor 8, trained on crops around objects first (more optimiser steps for the same pixels), on
+whole pictures at the end. Loss: L1 of pixels and of their finite differences, and a KL term that keeps latents smooth
 enough to be denoised.
 """
 

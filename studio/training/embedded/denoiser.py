@@ -24,7 +24,7 @@ from transformers import CLIPTextModel
 
 from studio.diffusion.schedule import NoiseSchedule
 from studio.training.embedded.group_norm import speed_up_group_norm
-from studio.training.embedded.latents import CAPTIONS, LatentSet
+from studio.training.embedded.latents import CAPTIONS, LatentSet, shards_in
 from studio.training.embedded.stage import Average, Stage, warm_cosine
 from studio.training.embedded.text import HEADS
 from studio.world.scene import COLOUR_NAMES, OBJECTS
@@ -141,7 +141,7 @@ class DenoiserTraining:
     def __init__(self, stage: Stage, plan: Plan, text_folder: Path, latents: Path, eos: int, rank: int = 0) -> None:
         self.stage, self.plan, self.rank, self.eos, self.latents_folder = stage, plan, rank, eos, latents
         self.device = stage.device
-        self.data = LatentSet.read(latents)
+        self.data, self.shards = LatentSet.read(latents), len(shards_in(latents))
         torch.manual_seed(3)
         self.text = CLIPTextModel.from_pretrained(text_folder, dtype=torch.float32).to(self.device)
         self.unet = build(self.data.latents.shape[1], self.text.config.hidden_size).to(self.device)
@@ -203,8 +203,8 @@ class DenoiserTraining:
         objects = tensor(self.data.objects[rows])
         weight = 1 + plan.foreground * (objects != len(OBJECTS)).float().unsqueeze(1)
         weight = weight / weight.mean()
-        context = self.text(input_ids=ids).last_hidden_state
         with torch.autocast(self.device, torch.bfloat16):
+            context = self.text(input_ids=ids).last_hidden_state
             v = self.unet(x.contiguous(memory_format=torch.channels_last), t, context).sample
         denoise = (weight * (v.float() - target).pow(2)).mean()
         return denoise, self.align(objects, tensor(self.data.colours[rows]), tensor(self.data.labels[rows]))
@@ -246,6 +246,8 @@ class DenoiserTraining:
             if self.rank == 0 and self.step % 200 == 0:
                 self.stage.say(step=self.step, samples=self.samples, loss=sums[0] / 200, align=sums[1] / 200)
                 sums[:] = 0
+            if self.step % 500 == 0 and len(shards_in(self.latents_folder)) > self.shards:
+                self.data, self.shards = LatentSet.read(self.latents_folder), len(shards_in(self.latents_folder))
             if self.rank == 0 and self.stage.due():
                 self.stage.save(self.state())
                 report(self)

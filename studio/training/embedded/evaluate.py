@@ -100,31 +100,27 @@ def unclipped_scenes(n: int, seed: int = 0) -> list[Scene]:
     White backgrounds and pure colours are at the end of the range as they are; what such a prompt's picture clips says
     nothing of guidance.
     """
-    found: list[Scene] = []
-    drawn = 0
+    rng = np.random.default_rng((62, seed))
+    found: dict[str, Scene] = {}
     while len(found) < n:
-        drawn += 4 * n
-        scenes = prompt_scenes(drawn, 1, seed + 1)
-        found = [s for s, share in zip(scenes, _clipped_renders(scenes), strict=True) if share < UNCLIPPED]
-    return found[:n]
-
-
-def _clipped_renders(scenes: Sequence[Scene]) -> list[float]:
-    return [float(clipped(_tensor(render_uint8(scene, 64)[None]))) for scene in scenes]
+        scene = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=True)
+        if float(clipped(_tensor(render_uint8(scene, 64)[None]))) < UNCLIPPED:
+            found.setdefault(canonical(scene), scene)
+    return list(found.values())
 
 
 def _tensor(pictures: npt.NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
-def draw(bundle: ModelBundle, prompts: Sequence[str], *, guidance_scale: float = 3.0, steps: int = 20, seed: int = 0,
-         on_picture: Callable[[], None] = lambda: None) -> Pictures:  # fmt: skip
-    """A picture per prompt, [N, H, W, 3] uint8; prompt i has seed `seed` + i."""
+def draw(bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, guidance_scale: float = 3.0,
+         steps: int = 20, on_picture: Callable[[], None] = lambda: None) -> Pictures:  # fmt: skip
+    """A picture per prompt and its seed, [N, H, W, 3] uint8 at the model's own size; classifier-free guidance."""
     side = bundle.default_size_px
     guidance = GuidanceSpec(params={"guidance_scale": guidance_scale})
     recipes = [
-        Recipe(prompt=p, seed=seed + i, width=side, height=side, steps=steps, guidance=guidance, batching="shared")
-        for i, p in enumerate(prompts)
+        Recipe(prompt=p, seed=s, width=side, height=side, steps=steps, guidance=guidance, batching="shared")
+        for p, s in zip(prompts, seeds, strict=True)
     ]
     pictures = np.zeros((len(recipes), side, side, 3), dtype=np.uint8)
     for index, picture in sample(bundle, recipes, max_rows=ROWS):
@@ -151,8 +147,9 @@ def evaluate(bundle: ModelBundle, oracle: Reader, *, one: int = 600, two: int = 
         progress(done, total)
 
     def pictures_of(scenes: Sequence[Scene], scale: float, first_seed: int) -> Pictures:
-        return draw(bundle, [canonical(s) for s in scenes], guidance_scale=scale, steps=steps, seed=first_seed,
-                    on_picture=count)  # fmt: skip
+        seeds = range(first_seed, first_seed + len(scenes))
+        prompts = [canonical(scene) for scene in scenes]
+        return draw(bundle, prompts, seeds, guidance_scale=scale, steps=steps, on_picture=count)
 
     first_seed = seed * 100_000
     ones, twos = prompt_scenes(one, 1, seed), prompt_scenes(two, 2, seed)
@@ -230,7 +227,8 @@ def _tones(pictures: npt.NDArray[np.uint8]) -> dict[str, float]:
 def _wanted_and_read(scene: Scene, reading: Reading) -> dict[str, tuple[str, str]]:
     """What a one-object prompt asked for and what was read, by attribute. The thing meant is the one of that kind."""
     wanted = scene.things[0]
-    meant = next((t for t in reading.things if t.object == wanted.object), reading.things[0] if reading.things else None)
+    of_that_kind = [thing for thing in reading.things if thing.object == wanted.object]
+    meant = next(iter((*of_that_kind, *reading.things)), None)
     return {
         "object": (wanted.object, meant.object if meant else NOTHING),
         "style": (scene.style, reading.style if meant else NOTHING),

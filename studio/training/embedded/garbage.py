@@ -252,7 +252,8 @@ def shuffled(rng: np.random.Generator) -> FloatArray:
     count = SIZE_PX // size
     squares = [(r, c) for r in range(count) for c in range(count)]
     covered = np.maximum.reduce([mask(t) for t in scene.things])
-    full = [s for s in squares if covered[s[0] * size : (s[0] + 1) * size, s[1] * size : (s[1] + 1) * size].mean() > 0.1]
+    shares = covered.reshape(count, size, count, size).mean((1, 3))
+    full = [square for square in squares if shares[square] > 0.1]
     order = rng.permutation(len(full))
     while (order == np.arange(len(full))).mean() > 0.3:
         order = rng.permutation(len(full))

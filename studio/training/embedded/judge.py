@@ -24,13 +24,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from studio.metrics.intervals import wilson
 from studio.training.embedded.data import Pictures, picture_set
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS
 from studio.training.embedded.judge_data import (
     COLUMN,
     SEEDS,
+    HeldOut,
     Labels,
-    TestSet,
     fingerprint,
     garbage_set,
     kept,
@@ -45,14 +46,14 @@ from studio.training.embedded.stage import Stage, warm_cosine
 from studio.world.oracle import CLASSES, CONFIG, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 
-RENDERS, GARBAGE_EACH, RECONSTRUCTIONS = 24_000, 900, 4_000
+RENDERS, GARBAGE_EACH, RECONSTRUCTIONS, SPOILED = 24_000, 900, 4_000, 2_000
 WEIGHT_OF = {"object": 1.0, "colour": 1.0, "layout": 0.7, "style": 0.7, "background": 0.3, "size": 0.3, "place": 0.3}
 GARBAGE = -1  # layout of a picture that shows no scene
 
 
 @dataclass(frozen=True)
 class Source:
-    """A set of pictures and its share of every batch; labels [N, heads], with layout GARBAGE where there is no scene."""
+    """Pictures and their share of every batch; labels [N, heads], with layout GARBAGE where there is no scene."""
 
     pictures: Pictures
     labels: Labels
@@ -60,7 +61,7 @@ class Source:
 
 
 def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS, garbage_each: int = GARBAGE_EACH,
-            reconstructions: int = RECONSTRUCTIONS) -> list[Source]:  # fmt: skip
+            reconstructions: int = RECONSTRUCTIONS, melted: int = SPOILED) -> list[Source]:  # fmt: skip
     """Everything trained on. vae_folder: an autoencoder whose reconstructions and spoiled latents join in."""
     scenes = [wide_scene(i) for i in range(renders)]
     pictures, truth = picture_set(folder / f"renders_{renders}.npy", scenes), label_rows(scenes)
@@ -73,10 +74,10 @@ def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS, garba
     if vae_folder is None:
         return found
     vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
-    first = pictures[:reconstructions]
+    first, some = pictures[:reconstructions], pictures[-melted:]
     remade = kept(folder / f"reconstructed_{name}_{reconstructions}.npy", lambda: reconstructed(vae, first))
-    melted = kept(folder / f"spoiled_{name}_{reconstructions}.npy", lambda: spoiled(vae, first, SEEDS["train"]))
-    rest = [Source(remade, truth[:reconstructions], 0.2), Source(melted, no_labels(reconstructions), 0.06)]
+    mush = kept(folder / f"spoiled_{name}_{melted}.npy", lambda: spoiled(vae, some, SEEDS["train"]))
+    rest = [Source(remade, truth[:reconstructions], 0.2), Source(mush, no_labels(melted), 0.06)]
     return [Source(pictures, truth, 0.48), Source(junk, no_labels(len(junk)), 0.26), *rest]
 
 
@@ -157,11 +158,9 @@ class Gate:
     @classmethod
     def of(cls, name: str, hits: Any, goal: float | None = None, at_most: bool = False) -> Gate:
         """From one truth value per case."""
-        hit = np.asarray(hits, dtype=float)
-        n, p, z = len(hit), float(hit.mean()), 1.959964
-        middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        low, high = ((middle + side * half) / (1 + z * z / n) for side in (-1, 1))
-        return cls(name, p, max(0.0, float(low)), min(1.0, float(high)), n, goal, at_most)
+        hit = np.asarray(hits, dtype=bool)
+        low, high = wilson(int(hit.sum()), len(hit))
+        return cls(name, float(hit.mean()), low, high, len(hit), goal, at_most)
 
     @property
     def passed(self) -> bool:
@@ -223,7 +222,7 @@ def balanced_threshold(valid: Sequence[np.ndarray], junk: np.ndarray) -> float:
 def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 1000, each: int = 60) -> float:
     """The threshold, as a probability, from the calibration split."""
     oracle = Oracle(folded(net), 0.5)
-    held_out = TestSet.make(folder, "calibration", n)
+    held_out = HeldOut.make(folder, "calibration", n)
     junk = garbage_set(folder / f"garbage_calibration_{each}.npy", list(KINDS), each, SEEDS["calibration"])
     valid = [held_out.pictures, *degraded(held_out.pictures).values()]
     if vae_folder is not None:
@@ -234,12 +233,14 @@ def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 10
     return float(1 / (1 + np.exp(-logit)))
 
 
-def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400, each: int = 100) -> list[Gate]:
-    """The oracle's gates on the test split. folder: where pictures are kept. vae_folder: an autoencoder to read through.
+def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400,
+             each: int = 100) -> list[Gate]:  # fmt: skip
+    """The oracle's gates on the test split.
 
-    n: held-out renders. each: pictures per kind of garbage.
+    folder: where pictures are kept. vae_folder: an autoencoder whose reconstructions are read too. n: held-out
+    renders. each: pictures per kind of garbage.
     """
-    test = TestSet.make(folder, "test", n)
+    test = HeldOut.make(folder, "test", n)
     limit = float(np.log(oracle.threshold / (1 - oracle.threshold)))
     goals = dict.fromkeys(("object", "style", "background", "count"), 0.99) | {"colour": 0.97}
     right = hits(oracle, test.pictures, test.labels)

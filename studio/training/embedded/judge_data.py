@@ -23,7 +23,7 @@ from studio.training.embedded.autoencoder import to_tensor
 from studio.training.embedded.data import Pictures, picture_set, scene_at
 from studio.training.embedded.garbage import garbage
 from studio.training.embedded.text import HEADS, labels
-from studio.world.scene import OBJECTS, Scene
+from studio.world.scene import Scene
 
 SEEDS = {"train": 51, "calibration": 52, "test": 53}
 COLUMN = {name: i for i, name in enumerate(HEADS)}
@@ -46,7 +46,7 @@ def wide_scene(index: int, seed: int = SEEDS["train"]) -> Scene:
     return scene if wider.held_out else wider
 
 
-def test_scene(index: int, split: str) -> Scene:
+def held_out_scene(index: int, split: str) -> Scene:
     """Held-out scene number `index` of the calibration or the test split, exactly as the world draws them."""
     return scene_at(index, seed=SEEDS[split], two=0.4, biased=False, held_out=True)
 
@@ -137,7 +137,7 @@ def spoiled(vae: AutoencoderKL, pictures: Pictures, seed: int) -> Pictures:
 
 
 @dataclass(frozen=True)
-class TestSet:
+class HeldOut:
     """Held-out scenes of one split, their pictures [N, 128, 128, 3] uint8 and class numbers [N, len(HEADS)]."""
 
     scenes: list[Scene]
@@ -145,9 +145,9 @@ class TestSet:
     labels: Labels
 
     @classmethod
-    def make(cls, folder: Path, split: str, n: int) -> TestSet:
+    def make(cls, folder: Path, split: str, n: int) -> HeldOut:
         """Draw the first n scenes of a split; kept in `folder`."""
-        scenes = [test_scene(i, split) for i in range(n)]
+        scenes = [held_out_scene(i, split) for i in range(n)]
         return cls(scenes, picture_set(folder / f"{split}_{n}.npy", scenes), label_rows(scenes))
 
 

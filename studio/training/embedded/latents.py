@@ -90,6 +90,11 @@ def write_shard(folder: Path, number: int, vae: AutoencoderKL, codec: Codec, dev
     os.replace(temporary, target)
 
 
+def shards_in(folder: Path) -> list[Path]:
+    """The finished shards of a folder, in order."""
+    return sorted(p for p in folder.glob("shard_????") if p.is_dir())
+
+
 @dataclass
 class LatentSet:
     """All shards found so far. latents [N, C, 16, 16] float16, ids [N, 6, 32] uint16, cells [N, 16, 16] uint8."""
@@ -101,9 +106,9 @@ class LatentSet:
     labels: npt.NDArray[np.uint8]
 
     @classmethod
-    def read(cls, folder: Path, keep: npt.NDArray[np.bool_] | None = None) -> LatentSet:
+    def read(cls, folder: Path) -> LatentSet:
         """Read every finished shard into memory."""
-        shards = sorted(p for p in folder.glob("shard_????") if p.is_dir())
+        shards = shards_in(folder)
         return cls(*(np.concatenate([np.load(s / f"{name}.npy") for s in shards]) for name in FIELDS))
 
     def __len__(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.core.errors import BadInput
-from studio.training.embedded import assemble, autoencoder, denoiser, latents, text
+from studio.models.embedded import load_stencil
+from studio.training.embedded import assemble, autoencoder, clip, denoiser, evaluate, judge, latents, sheets, text
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.stage import Stage
+from studio.world.oracle import Oracle
 
-STAGES = ("autoencoder", "judge", "text", "latents", "denoiser", "clip", "assemble", "sheets", "evaluate")
+Answer = dict[str, Any]
+ASSETS = Path(__file__).resolve().parents[3] / "assets" / "models"
 
 
 @dataclass
@@ -70,7 +74,7 @@ def standard_vae(work_dir: Path) -> Path:
     return target
 
 
-def _latents(args: argparse.Namespace) -> dict[str, Any]:
+def _latents(args: argparse.Namespace) -> Answer:
     vae = AutoencoderKL.from_pretrained(standard_vae(args.work_dir)).to(args.device)
     vae.to(memory_format=torch.channels_last)
     codec = text.Codec(CLIPTokenizer.from_pretrained(args.work_dir / "text" / "tokenizer"))
@@ -82,10 +86,10 @@ def _latents(args: argparse.Namespace) -> dict[str, Any]:
     return {"latents": str(args.work_dir / "latents")}
 
 
-def _denoiser(args: argparse.Namespace) -> dict[str, Any]:
+def _denoiser(args: argparse.Namespace) -> Answer:
     tokenizer_folder = args.work_dir / "text" / "tokenizer"
     torch.set_num_threads(args.threads)
-    stage = Stage("denoiser", args.work_dir, args.minutes, args.device, save_every_s=args.save_every)
+    stage = _stage(args)
     plan = denoiser.Plan(batch=args.batch, lr=args.lr, align=args.align, processes=args.processes)
     denoiser.train(
         stage,
@@ -98,7 +102,7 @@ def _denoiser(args: argparse.Namespace) -> dict[str, Any]:
     return {"denoiser": str(stage.folder / "latest")}
 
 
-def _assemble(args: argparse.Namespace) -> dict[str, Any]:
+def _assemble(args: argparse.Namespace) -> Answer:
     latest = args.work_dir / "denoiser" / (args.snapshot or "latest")
     assemble.write(
         args.out,
@@ -111,46 +115,124 @@ def _assemble(args: argparse.Namespace) -> dict[str, Any]:
     return {"model": str(args.out), "bytes": size}
 
 
+def _autoencoder(args: argparse.Namespace) -> Answer:
+    made = autoencoder.train(_stage(args), decoder_only=args.decoder_only, threads=args.threads)
+    shutil.rmtree(args.work_dir / "autoencoder" / "standard", ignore_errors=True)
+    return {"vae": str(made), "standard": str(standard_vae(args.work_dir))}
+
+
+def _text(args: argparse.Namespace) -> Answer:
+    return {"text": str(text.train(_stage(args), threads=args.threads))}
+
+
+def _oracle(args: argparse.Namespace) -> Answer:
+    vae = args.work_dir / "autoencoder" / "standard"
+    trained = judge.train(_stage(args), vae if vae.exists() else None, threads=args.threads)
+    return {"oracle": str(trained), **_ship(trained, args.out)}
+
+
+def _clip(args: argparse.Namespace) -> Answer:
+    text_folder, tokenizer = args.work_dir / "text" / "text_encoder", args.work_dir / "text" / "tokenizer"
+    trained = clip.train(_stage(args), text_folder, tokenizer, threads=args.threads)
+    if args.out:
+        clip.write(trained, tokenizer, args.out)
+    return {"clip": str(args.out or trained)}
+
+
+def _sheets(args: argparse.Namespace) -> Answer:
+    made = sheets.all_sheets(load_stencil(args.model_dir, args.device), args.out or Path("docs/images"))
+    return {"sheets": [str(path) for path in made]}
+
+
+def _evaluate(args: argparse.Namespace) -> Answer:
+    """Every gate: the model's pictures, the oracle that reads them, and the world's CLIP. Passed only if all are."""
+    torch.set_num_threads(args.threads)
+    oracle = Oracle.load()
+    bundle = load_stencil(args.model_dir, args.device)
+    answer: Answer = {
+        "stencil": evaluate.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
+    }
+    print("", file=sys.stderr)
+    if not args.model_only:
+        gates = judge.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
+        answer["oracle"] = {"passed": all(g.passed is not False for g in gates), "rows": [asdict(g) for g in gates]}
+        answer["clip"] = clip.gate(ASSETS / "clip")
+    answer["passed"] = all(part["passed"] for part in answer.values())
+    if not args.json:
+        print(evaluate.table(answer["stencil"]))
+        if not args.model_only:
+            print("\nthe oracle\n" + "\n".join(str(g) for g in gates))
+            print("\nthe world's CLIP\n" + evaluate.table(answer["clip"]))
+    return answer
+
+
+def _ship(made: Path, out: Path | None) -> Answer:
+    if out is None:
+        return {}
+    shutil.copytree(made, out, dirs_exist_ok=True)
+    return {"shipped": str(out)}
+
+
+def _count_to_stderr(done: int, total: int) -> None:
+    if done % 10 == 0 or done == total:
+        print(f"\r{done} of {total} pictures", end="", file=sys.stderr, flush=True)
+
+
+def _stage(args: argparse.Namespace) -> Stage:
+    return Stage(args.stage, args.work_dir, args.minutes, args.device, save_every_s=args.save_every)
+
+
 def parser() -> argparse.ArgumentParser:
-    """Arguments of the verb."""
+    """Arguments of the verb: one sub-command per stage."""
     out = argparse.ArgumentParser(prog="palimpsest train-embedded", description=__doc__)
-    out.add_argument("stage", choices=STAGES)
-    out.add_argument("--work-dir", type=Path, default=Path("workspace/training"))
-    out.add_argument("--minutes", type=float, default=20.0, help="wall-clock budget of the stage")
-    out.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    out.add_argument("--threads", type=int, default=2)
-    out.add_argument("--processes", type=int, default=1, help="denoiser: processes with averaged gradients")
-    out.add_argument("--batch", type=int, default=32, help="denoiser: batch per process")
-    out.add_argument("--lr", type=float, default=1e-3)
-    out.add_argument("--align", type=float, default=0.1, help="denoiser: weight of the scene alignment loss")
-    out.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
-    out.add_argument("--shards", type=int, default=8, help="latents: how many shards of 5000 scenes")
-    out.add_argument("--first-shard", type=int, default=0)
-    out.add_argument("--decoder-only", action="store_true", help="autoencoder: freeze the encoder")
-    out.add_argument("--snapshot", help="assemble: name of a denoiser snapshot instead of the latest")
-    out.add_argument("--out", type=Path, default=Path("assets/models/stencil"))
-    out.add_argument("--json", action="store_true")
+    stages = out.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    def stage(name: str, run: Callable[[argparse.Namespace], Answer], help: str) -> argparse.ArgumentParser:
+        made = stages.add_parser(name, help=help, description=help)
+        made.set_defaults(run=run)
+        made.add_argument("--work-dir", type=Path, default=Path("workspace/training"), help="checkpoints and data")
+        made.add_argument("--minutes", type=float, default=20.0, help="wall-clock budget; a second run goes on")
+        made.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
+        made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+        made.add_argument("--threads", type=int, default=2)
+        made.add_argument("--json", action="store_true", help="print one JSON object")
+        return made
+
+    made = stage("autoencoder", _autoencoder, "pictures to latents and back")
+    made.add_argument("--decoder-only", action="store_true", help="freeze the encoder: latents stay as they are")
+    stage("text", _text, "the tokenizer and the text encoder")
+    made = stage("judge", _oracle, "the oracle that reads pictures")
+    made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/oracle")
+    made = stage("latents", _latents, "render, encode and caption the denoiser's scenes")
+    made.add_argument("--shards", type=int, default=8, help="how many shards of 5000 scenes")
+    made.add_argument("--first-shard", type=int, default=0)
+    made = stage("denoiser", _denoiser, "the UNet, and the text encoder with it")
+    made.add_argument("--processes", type=int, default=1, help="processes with averaged gradients, one thread each")
+    made.add_argument("--batch", type=int, default=32, help="per process")
+    made.add_argument("--lr", type=float, default=1e-3)
+    made.add_argument("--align", type=float, default=0.1, help="weight of the scene alignment loss")
+    made = stage("clip", _clip, "the world's CLIP")
+    made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
+    made = stage("assemble", _assemble, "write the pipeline folder that ships")
+    made.add_argument("--snapshot", help="name of a denoiser snapshot instead of the latest")
+    made.add_argument("--out", type=Path, default=ASSETS / "stencil")
+    made = stage("sheets", _sheets, "contact sheets of the shipped model")
+    made.add_argument("--out", type=Path, help="folder (docs/images)")
+    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    made = stage("evaluate", _evaluate, "print every gate with its n and interval")
+    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    made.add_argument("--model-only", action="store_true", help="leave out the gates of the oracle and the CLIP")
+    made.add_argument("--one", type=int, default=600, help="one-object prompts")
+    made.add_argument("--two", type=int, default=300, help="two-object prompts")
     return out
 
 
-def main(argv: Sequence[str]) -> dict[str, Any]:
-    """Run the stage that the arguments name; gives what it made, as plain values."""
+def main(argv: Sequence[str]) -> int:
+    """Run the stage that the arguments name; 0 when done, 1 when a gate of `evaluate` failed."""
     args = parser().parse_args(list(argv))
-    if args.minutes <= 0:
+    if not args.minutes > 0:
         raise BadInput(f"--minutes must be above 0, not {args.minutes}.", field="minutes")
-    match args.stage:
-        case "autoencoder":
-            stage = Stage("autoencoder", args.work_dir, args.minutes, args.device)
-            made = {"vae": str(autoencoder.train(stage, decoder_only=args.decoder_only, threads=args.threads))}
-        case "text":
-            stage = Stage("text", args.work_dir, args.minutes, args.device)
-            made = {"text": str(text.train(stage, threads=args.threads))}
-        case "latents":
-            made = _latents(args)
-        case "denoiser":
-            made = _denoiser(args)
-        case _:
-            made = _assemble(args)
+    made = args.run(args)
     if args.json:
         print(json.dumps(made))
-    return made
+    return 0 if made.get("passed", True) else 1

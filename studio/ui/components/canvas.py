@@ -130,8 +130,16 @@ def _progress(told: str, done: int, of: int, left: str) -> str:
     bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
     return tag(
         "div",
-        tag("div", bar, class_="bar", role="progressbar", aria_label=told, aria_valuemin=0, aria_valuemax=of,
-            aria_valuenow=done)  # fmt: skip
+        tag(
+            "div",
+            bar,
+            class_="bar",
+            role="progressbar",
+            aria_label=told,
+            aria_valuemin=0,
+            aria_valuemax=of,
+            aria_valuenow=done,
+        )  # fmt: skip
         + tag("p", tag("span", text(told), class_="step") + tag("span", text(left), class_="left")),
         class_="progress",
     )

@@ -26,10 +26,22 @@ def prompt_of(recipe: Recipe) -> str:
 def caption_html(picture: Generation) -> str:
     """The label of one picture."""
     recipe = picture.recipe
-    download = tag("a", "Download", href=address(picture.id, picture.sha256), download=file_name(picture.id, recipe.seed),
-                   class_="action", title="The original PNG file, with its recipe inside")  # fmt: skip
-    restore = tag("button", "Restore settings", type="button", class_="action", data_restore=str(picture.id),
-                  title="Put everything this picture was made with back into the form")  # fmt: skip
+    download = tag(
+        "a",
+        "Download",
+        href=address(picture.id, picture.sha256),
+        download=file_name(picture.id, recipe.seed),
+        class_="action",
+        title="The original PNG file, with its recipe inside",
+    )
+    restore = tag(
+        "button",
+        "Restore settings",
+        type="button",
+        class_="action",
+        data_restore=str(picture.id),
+        title="Put everything this picture was made with back into the form",
+    )
     more = tag("details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe")
     return tag(
         "div",
@@ -57,7 +69,10 @@ def summary(recipe: Recipe) -> str:
 def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
     """Everything the picture was made with, by name."""
     recipe = picture.recipe
-    rows: list[tuple[str, object]] = [("Number", picture.id), ("Made", f"{picture.created_at.astimezone():%Y-%m-%d %H:%M:%S}")]
+    rows: list[tuple[str, object]] = [
+        ("Number", picture.id),
+        ("Made", f"{picture.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
+    ]
     rows += [("Model", recipe.model), ("Negative prompt", recipe.negative_prompt or "none"), ("Seed", recipe.seed)]
     rows += [("Size", f"{recipe.width} × {recipe.height}"), ("Steps", recipe.steps), ("Sampler", recipe.sampler)]
     rows += [("Guidance", recipe.guidance.method)]

@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from studio.core.errors import BadInput
-from studio.core.params import ParamSpec, load, shown, specs
+from studio.core.errors import BadInput, NotFound
+from studio.core.params import load, shown
 from studio.core.recipe import GuidanceSpec, Recipe
-from studio.guidance import GUIDANCE
 from studio.ui import controls
+from studio.ui.methods import methods
 
 MAX_COUNT = 16
 MAX_SEED = 2**64 - 1
@@ -21,11 +21,6 @@ METHOD_LABELS = {"cfg": "Classifier-free (CFG)", "apg": "Adaptive projected (APG
 SAMPLERS = [("DPM-Solver++ 2M", "dpmpp_2m"), ("DDIM", "ddim")]
 
 Values = dict[str, Any]  # name of a control -> the plain value it holds
-
-
-def methods() -> dict[str, tuple[ParamSpec, ...]]:
-    """Guidance method -> its parameters, for every method there is."""
-    return {name: specs(method) for name, method in GUIDANCE.items()}
 
 
 def parse_seed(typed: str | int | None) -> int | None:
@@ -63,7 +58,9 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     method = str(values["method"])
     prefix = f"{method}."
     given = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-    params = controls.values(specs(GUIDANCE.get(method)), given)
+    if method not in methods():
+        raise NotFound(f"There is no guidance method named {shown(method)}; there are {', '.join(methods())}.")
+    params = controls.values(methods()[method], given)
     return {
         "prompt": values["prompt"] or "",
         "negative_prompt": values["negative_prompt"] or "",

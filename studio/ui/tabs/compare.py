@@ -14,7 +14,7 @@ def build(page: Page) -> None:
             ("Grid", "Cross prompts, seeds, strengths and methods in one table of pictures."),
             ("Judge", "Vote blind, get the interval, and hand the whole comparison on as one file."),
         ),
-        "Until then, every picture in Prompt carries its full recipe: restore one, change one thing, and generate again.",
+        "Until then, every picture in Prompt carries its full recipe: restore one, change one thing, generate again.",
     )
 
 

@@ -1,0 +1,220 @@
+"""One contract over every backend; then what only a process of its own can be put through."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.core.errors import NotFound
+from studio.core.recipe import Recipe
+from studio.engine.backend import Backend, InlineBackend
+from studio.engine.config import EngineConfig
+from studio.engine.events import Event
+from studio.engine.process import ProcessBackend
+from tests.tiny_model import SIZE_PX
+
+PATIENCE_S = 90.0  # a worker's start is seconds of imports, many of them on a busy machine
+
+
+def job(count: int = 1, **values: object) -> dict[str, Any]:
+    size = {"width": SIZE_PX, "height": SIZE_PX}
+    recipes = [
+        Recipe.load({"prompt": "a red star", "seed": seed, "steps": 4, **size, **values}) for seed in range(count)
+    ]
+    return {"kind": "generate", "recipes": [recipe.model_dump(mode="json") for recipe in recipes]}
+
+
+def long_job(**values: object) -> dict[str, Any]:
+    return job(50, steps=1000, **values)
+
+
+def wait_for(backend: Backend, job_id: str, *kinds: str) -> Event:
+    """Wait for the first event of these kinds."""
+    since, deadline = 0, time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for event in backend.events(job_id, since, wait_s=1.0):
+            since = event.seq
+            if event.kind in kinds:
+                return event
+            assert not event.final, f"{event.kind} instead of {kinds}: {event.data}"
+    raise AssertionError(f"none of {kinds} within {PATIENCE_S} s")
+
+
+def wait_for_state(backend: Backend, *states: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while backend.status().state not in states:
+        assert time.monotonic() < deadline, f"still {backend.status()}"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def config(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+    log = tmp_path_factory.mktemp("logs") / "engine.log"
+    return EngineConfig(models={"stencil": tiny_model}, device="cpu", threads=1, preload="stencil", log=log)
+
+
+@pytest.fixture(scope="module", params=[InlineBackend, ProcessBackend])
+def backend(request: pytest.FixtureRequest, config: EngineConfig) -> Iterator[Backend]:
+    made = request.param(config)
+    yield made
+    made.close()
+    made.close()
+    assert made.status().state == "closed"
+
+
+# -- the contract ---------------------------------------------------------------------------------------------------
+
+
+def test_a_job_tells_its_story(backend: Backend) -> None:
+    job_id = backend.submit(job(2))
+    wait_for(backend, job_id, "done")
+    events = backend.events(job_id)
+    assert [event.kind for event in events] == ["queued", "started", "image", "image", "done"]
+    assert [event.seq for event in events] == sorted({event.seq for event in events})
+    images = [event.data for event in events if event.kind == "image"]
+    assert [image["recipe"]["seed"] for image in images] == [0, 1]
+    assert all(len(image["rgb"]) == SIZE_PX * SIZE_PX * 3 for image in images)
+    assert images[0]["made_by"]["model_hash"] == backend.status().made_by["model_hash"]
+
+
+def test_the_same_job_gives_the_same_bits(backend: Backend) -> None:
+    first, second = backend.submit(job(2)), backend.submit(job(1))
+    wait_for(backend, first, "done")
+    wait_for(backend, second, "done")
+    rgb = [[e.data["rgb"] for e in backend.events(id) if e.kind == "image"] for id in (first, second)]
+    assert rgb[0][0] == rgb[1][0] != rgb[0][1]
+
+
+def test_previews_and_progress_come_while_it_runs(backend: Backend) -> None:
+    job_id = backend.submit(job(1, steps=300))
+    preview, progress = wait_for(backend, job_id, "preview"), wait_for(backend, job_id, "progress")
+    assert preview.data["png"].startswith(b"\x89PNG")
+    assert 1 <= progress.data["step"] <= progress.data["steps"] == 300
+    wait_for(backend, job_id, "done")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_cancel_is_acknowledged_at_once_and_takes_effect_soon(backend: Backend, keep: bool) -> None:
+    job_id = backend.submit(long_job())
+    wait_for(backend, job_id, "preview")
+    began = time.monotonic()
+    backend.cancel(job_id, keep)
+    assert time.monotonic() - began < 0.2
+    ended = wait_for(backend, job_id, "cancelled")
+    assert time.monotonic() - began < 5  # a step of this model is milliseconds; the rest is a busy machine
+    assert ended.data["keep"] is keep
+    backend.cancel(job_id, keep)
+
+
+def test_cancel_of_a_queued_job_leaves_the_others(backend: Backend) -> None:
+    first, second, third = backend.submit(long_job()), backend.submit(job()), backend.submit(job())
+    backend.cancel(second)
+    assert backend.events(second)[-1].kind == "cancelled"
+    backend.cancel(first)
+    wait_for(backend, first, "cancelled")
+    wait_for(backend, third, "done")
+
+
+def test_a_failing_job_leaves_the_engine_healthy(backend: Backend) -> None:
+    bad = backend.submit(job(1, model="no-such-model"))
+    assert wait_for(backend, bad, "failed").data == {
+        "error": "There is no model named 'no-such-model'; there are stencil.",
+        "type": "NotFound",
+    }
+    wait_for(backend, backend.submit(job()), "done")
+
+
+def test_guidance_out_of_range_fails_with_a_sentence(backend: Backend) -> None:
+    bad = backend.submit(job(1, guidance={"params": {"guidance_scale": 1e6}}))
+    assert "guidance_scale must be a number from 0 to 30" in wait_for(backend, bad, "failed").data["error"]
+
+
+def test_an_unknown_job(backend: Backend) -> None:
+    with pytest.raises(NotFound):
+        backend.events("nonsense")
+    with pytest.raises(NotFound):
+        backend.cancel("nonsense")
+
+
+def test_its_own_id_is_used(backend: Backend) -> None:
+    assert backend.submit({**job(), "id": "mine"}) == "mine"
+    wait_for(backend, "mine", "done")
+
+
+def test_status_names_what_runs(backend: Backend) -> None:
+    job_id = backend.submit(long_job())
+    waiting = backend.submit(job())
+    wait_for(backend, job_id, "started")
+    status = backend.status()
+    assert (status.state, status.running, status.waiting) == ("busy", job_id, 1)
+    backend.cancel(job_id)
+    wait_for(backend, waiting, "done")
+    wait_for_state(backend, "ready")
+
+
+# -- a process of its own -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
+def test_a_killed_worker_is_told_started_again_and_at_last_not_given_the_job(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    try:
+        pids = set()
+        for _ in range(2):
+            job_id = backend.submit(long_job())
+            wait_for(backend, job_id, "progress")
+            pid = backend.status().pid
+            assert pid is not None
+            pids.add(pid)
+            os.kill(pid, signal.SIGKILL)
+            ended = wait_for(backend, job_id, "interrupted")
+            assert ended.data["type"] == "WorkerDied" and "signal 9" in ended.data["error"]
+        assert len(pids) == 2
+        refused = backend.submit(long_job())
+        behind = backend.submit(job())
+        assert "2 times" in wait_for(backend, refused, "failed").data["error"]
+        wait_for(backend, behind, "done")
+        last = backend.submit(long_job(prompt="a blue square"))
+        wait_for(backend, last, "progress")
+        pid = backend.status().pid
+    finally:
+        backend.close()
+    # Closed in the middle of a job: it is told, and no process is left.
+    assert backend.events(last)[-1].kind == "interrupted"
+    assert pid is not None and not _alive(pid)
+
+
+def test_closing_before_it_is_up(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    began = time.monotonic()
+    backend.close()
+    assert time.monotonic() - began < 10
+
+
+def test_a_missing_model_is_told_and_deaths_known_from_before_count(tmp_path: Path) -> None:
+    missing = EngineConfig(models={"stencil": tmp_path / "gone"}, preload="stencil")
+    backend = ProcessBackend(missing, deaths={"fatal": 2})
+    try:
+        wait_for_state(backend, "ready")
+        assert "is missing" in backend.status().message
+        ended = wait_for(backend, backend.submit(job()), "failed")
+        assert ended.data["type"] == "AssetError" and str(tmp_path / "gone") in ended.data["error"]
+        refused = backend.submit({**job(), "digest": "fatal"})
+        assert "2 times" in wait_for(backend, refused, "failed").data["error"]
+    finally:
+        backend.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

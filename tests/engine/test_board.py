@@ -1,0 +1,233 @@
+"""The board: what a job's events are, and what its last one is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from studio.core.errors import Cancelled, EngineError, NonFinite, NotFound, WorkspaceError
+from studio.engine.board import REMEMBERED_JOBS, Board
+
+JOB = {"kind": "generate", "recipes": []}
+
+
+def kinds(board: Board, job_id: str) -> list[str]:
+    return [event.kind for event in board.events(job_id)]
+
+
+def test_events_are_numbered_and_can_be_read_from_any_point() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    assert board.take() is not None
+    board.tell(job, "started", {})
+    board.tell(job, "image", {"image": 0})
+    board.tell(job, "done", {})
+    assert [(event.seq, event.kind) for event in board.events(job)] == [
+        (1, "queued"), (2, "started"), (3, "image"), (4, "done"),
+    ]  # fmt: skip
+    assert [event.seq for event in board.events(job, since=2)] == [3, 4]
+    assert board.events(job, since=4) == []
+
+
+def test_only_the_newest_preview_and_progress_are_kept() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    for step in range(5):
+        board.tell(job, "progress", {"step": step})
+        board.tell(job, "preview", {"png": bytes([step])})
+    events = board.events(job)
+    assert [event.kind for event in events] == ["queued", "progress", "preview"]
+    assert events[1].data == {"step": 4} and events[2].seq == 11
+    board.tell(job, "done", {})
+    assert kinds(board, job) == ["queued", "done"]
+
+
+def test_nothing_follows_the_last_event() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    board.tell(job, "done", {})
+    board.tell(job, "image", {})
+    board.fail(job, NonFinite("late"))
+    assert kinds(board, job) == ["queued", "done"]
+
+
+def test_first_come_first_served() -> None:
+    board = Board()
+    first, second = board.submit(JOB), board.submit(JOB)
+    assert board.events(second)[0].data == {"ahead": 1}
+    taken = board.take()
+    assert taken is not None and taken.id == first and board.running() == first and board.waiting() == 1
+
+
+def test_reading_waits_for_what_is_new() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    threading.Timer(0.05, lambda: board.tell(job, "started", {})).start()
+    began = time.monotonic()
+    assert [event.kind for event in board.events(job, since=1, wait_s=10)] == ["started"]
+    assert time.monotonic() - began < 5
+    assert board.events(job, since=2, wait_s=0.01) == []
+
+
+def test_errors_become_the_last_event() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    board.fail(job, NonFinite("The latents stopped being numbers at step 3 of 8.", "Take less."))
+    last = board.events(job)[-1]
+    assert (last.kind, last.data["type"]) == ("failed", "NonFinite")
+    assert last.data["error"] == "The latents stopped being numbers at step 3 of 8. Take less."
+
+
+def test_a_bug_is_told_by_a_short_id_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.fail(job, KeyError("secret detail"))
+    said = board.events(job)[-1].data["error"]
+    assert "KeyError" in said and "secret detail" not in said
+    short_id = said.split("error id ")[1][:8]
+    assert short_id in caplog.text and "secret detail" in caplog.text
+
+
+# -- cancel, at each state ------------------------------------------------------------------------------------------
+
+
+def test_cancel_of_a_queued_job_ends_it_at_once() -> None:
+    board = Board()
+    first, second = board.submit(JOB), board.submit(JOB)
+    assert board.cancel(first, keep=True) is False
+    assert kinds(board, first) == ["queued", "cancelled"]
+    taken = board.take()
+    assert taken is not None and taken.id == second
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(True, 1), (False, 0)])
+def test_cancel_of_a_running_job(keep: bool, kept: int) -> None:
+    board = Board()
+    job = board.submit(JOB)
+    ticket = board.take()
+    assert ticket is not None
+    board.tell(job, "image", {})
+    assert board.cancel(job, keep) is True and ticket.stop_asked()
+    board.fail(job, Cancelled("stopped"))
+    assert board.events(job)[-1].data == {"images": kept, "keep": keep}
+
+
+def test_discarding_wins_over_keeping() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    board.cancel(job, keep=False)
+    board.cancel(job, keep=True)
+    board.fail(job, Cancelled("stopped"))
+    assert board.events(job)[-1].data["keep"] is False
+
+
+@pytest.mark.parametrize(("keep", "kind"), [(True, "done"), (False, "cancelled")])
+def test_a_job_that_is_done_before_the_cancel_is_heard(keep: bool, kind: str) -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    board.cancel(job, keep)
+    board.tell(job, "done", {})
+    assert board.events(job)[-1].kind == kind
+
+
+def test_cancel_of_a_finished_or_unknown_job() -> None:
+    board = Board()
+    job = board.submit(JOB)
+    board.take()
+    board.tell(job, "done", {})
+    assert board.cancel(job, keep=False) is False
+    assert kinds(board, job) == ["queued", "done"]
+    with pytest.raises(NotFound, match="no job"):
+        board.cancel("nonsense", keep=True)
+
+
+# -- the sink -------------------------------------------------------------------------------------------------------
+
+
+def test_the_sink_sees_all_but_what_is_fleeting_and_its_data_is_told() -> None:
+    seen: list[str] = []
+
+    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+        seen.append(kind)
+        return {**data, "stored": True}
+
+    board = Board(sink)
+    job = board.submit(JOB)
+    board.take()
+    for kind in ("started", "progress", "preview", "image", "done"):
+        board.tell(job, kind, {})  # type: ignore[arg-type]
+    assert seen == ["started", "image", "done"]
+    assert board.events(job)[-1].data == {"stored": True}
+
+
+def test_a_full_disk_fails_the_job_and_stops_its_work() -> None:
+    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+        if kind == "image":
+            raise WorkspaceError("The disk is full.")
+        return data
+
+    board = Board(sink)
+    job = board.submit(JOB)
+    ticket = board.take()
+    assert ticket is not None
+    board.tell(job, "image", {})
+    assert board.events(job)[-1].data == {"error": "The disk is full.", "type": "WorkspaceError"}
+    assert ticket.stop_asked()
+
+
+def test_the_end_is_told_even_if_it_cannot_be_written() -> None:
+    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+        raise WorkspaceError("The disk is full.")
+
+    board = Board(sink)
+    job = board.submit(JOB)
+    board.take()
+    board.tell(job, "done", {"images": 1})
+    assert board.events(job)[-1].data == {"images": 1, "unrecorded": "The disk is full."}
+
+
+# -- closing and forgetting -----------------------------------------------------------------------------------------
+
+
+def test_closing_ends_what_waits_and_stops_what_runs() -> None:
+    board = Board()
+    running, waiting = board.submit(JOB), board.submit(JOB)
+    ticket = board.take()
+    assert ticket is not None
+    board.close()
+    assert kinds(board, waiting)[-1] == "interrupted" and ticket.stop_asked()
+    board.fail(running, Cancelled("stopped"))
+    assert kinds(board, running)[-1] == "interrupted"
+    assert board.take() is None
+    with pytest.raises(EngineError, match="closed"):
+        board.submit(JOB)
+
+
+def test_old_finished_jobs_are_forgotten_and_unfinished_ones_never() -> None:
+    board = Board()
+    waiting = board.submit(JOB)
+    done = [board.submit(JOB) for _ in range(REMEMBERED_JOBS + 5)]
+    for job in done:
+        board.cancel(job, keep=True)
+    board.submit(JOB)
+    assert kinds(board, waiting) == ["queued"] and kinds(board, done[-1])
+    with pytest.raises(NotFound):
+        board.events(done[0])
+
+
+def test_equal_work_has_one_digest() -> None:
+    board = Board()
+    tickets = []
+    for seed in (1, 1, 2):
+        board.submit({"kind": "generate", "recipes": [{"seed": seed}]})
+        tickets.append(board.take())
+    digests = [ticket.digest for ticket in tickets if ticket is not None]
+    assert digests[0] == digests[1] != digests[2]

@@ -1,0 +1,83 @@
+"""The engine: out of memory comes as something smaller to try, and the next job is fine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
+from studio.core.recipe import Recipe
+from studio.engine.config import EngineConfig
+from studio.engine.runner import Engine, pick_device
+from tests.tiny_model import SIZE_PX
+
+
+def job(**values: object) -> dict[str, Any]:
+    recipe = Recipe.load({"prompt": "a red star", "width": SIZE_PX, "height": SIZE_PX, "steps": 2, **values})
+    return {"kind": "generate", "recipes": [recipe.model_dump(mode="json")]}
+
+
+def run(engine: Engine, job: dict[str, Any]) -> list[str]:
+    told: list[str] = []
+    engine.run(job, lambda kind, data: told.append(kind), lambda: False)
+    return told
+
+
+@pytest.fixture
+def engine(tiny_model: Path) -> Engine:
+    return Engine(EngineConfig(models={"stencil": tiny_model}, device="cpu", previews=False))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: 9 bytes."),
+    ],
+)
+def test_out_of_memory_suggests_something_smaller(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bundle = engine.bundle("stencil")
+    with monkeypatch.context() as patch:
+
+        def fail(*args: object) -> None:
+            raise error
+
+        patch.setattr(bundle, "predict", fail)
+        with pytest.raises(OutOfMemory, match=r"512 x 256 pixels\. Take 256 x 128\."):
+            run(engine, job(width=512, height=256))
+        with pytest.raises(OutOfMemory, match="fewer pictures"):
+            run(engine, job())
+    assert run(engine, job())[-2:] == ["image", "done"]
+
+
+def test_other_runtime_errors_are_not_taken_for_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(engine.bundle("stencil"), "predict", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(engine, job())
+
+
+def test_an_unknown_kind_of_job(engine: Engine) -> None:
+    with pytest.raises(NotFound, match="no kind of job"):
+        run(engine, {"kind": "fly"})
+
+
+def test_models_stay_resident(engine: Engine) -> None:
+    assert engine.made_by() == {}
+    assert engine.bundle("stencil") is engine.bundle("stencil")
+    assert engine.made_by()["device"] == "cpu"
+
+
+def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EnvironmentProblem, match="no cuda device"):
+        pick_device("cuda")
+    assert pick_device("cpu").type == "cpu"

@@ -1,0 +1,208 @@
+"""The loop: equal to diffusers' own pipeline, image by image its own, stoppable, and honest about NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from studio.core.errors import Cancelled, NonFinite
+from studio.core.recipe import GuidanceSpec, Recipe
+from studio.engine.bench import plain_pipeline
+from studio.engine.sampler import Picture, StepReport, batches, initial_noise, sample
+from studio.models.embedded import EmbeddedModel, load_stencil
+from tests.tiny_model import SIZE_PX, build
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_model: Path) -> EmbeddedModel:
+    return load_stencil(tiny_model)
+
+
+def recipe(**values: object) -> Recipe:
+    return Recipe.load({"prompt": "a red star", "seed": 7, "width": SIZE_PX, "height": SIZE_PX, "steps": 8, **values})
+
+
+def scale(value: float) -> GuidanceSpec:
+    return GuidanceSpec(params={"guidance_scale": value})
+
+
+def pictures(bundle: EmbeddedModel, *recipes: Recipe) -> list[Picture]:
+    found = dict(sample(bundle, recipes))
+    return [found[index] for index in range(len(recipes))]
+
+
+def theirs(bundle: EmbeddedModel, recipe: Recipe, guidance_scale: float) -> Picture:
+    made = plain_pipeline(bundle, recipe.sampler)(
+        recipe.prompt,
+        negative_prompt=recipe.negative_prompt or None,
+        num_inference_steps=recipe.steps,
+        guidance_scale=guidance_scale,
+        generator=torch.Generator().manual_seed(recipe.seed),
+        width=recipe.width,
+        height=recipe.height,
+        output_type="np",
+    )
+    return (made.images[0] * 255).round().astype(np.uint8)
+
+
+def difference(first: Picture, second: Picture) -> int:
+    return int(np.abs(first.astype(int) - second.astype(int)).max())
+
+
+# -- parity ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "ddim"])
+@pytest.mark.parametrize("negative", ["", "a blue square"])
+def test_equals_diffusers(bundle: EmbeddedModel, sampler: str, negative: str) -> None:
+    """<= 1/255: the same arithmetic in another order."""
+    mine = recipe(sampler=sampler, negative_prompt=negative, guidance=scale(5.0))
+    assert difference(pictures(bundle, mine)[0], theirs(bundle, mine, 5.0)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "prompt"), [(48, 32, "a blue square"), (32, 64, "zebra " * 30), (40, 40, "")]
+)
+def test_equals_diffusers_at_other_sizes_and_prompts(
+    bundle: EmbeddedModel, width: int, height: int, prompt: str
+) -> None:
+    mine = recipe(width=width, height=height, prompt=prompt, guidance=scale(4.0))
+    assert difference(pictures(bundle, mine)[0], theirs(bundle, mine, 4.0)) <= 1
+
+
+def test_equals_diffusers_without_guidance(bundle: EmbeddedModel) -> None:
+    mine = recipe(guidance=scale(1.0))
+    assert difference(pictures(bundle, mine)[0], theirs(bundle, mine, 1.0)) <= 1
+
+
+def test_equals_diffusers_for_a_noise_predicting_model(tmp_path: Path) -> None:
+    build(tmp_path / "eps", prediction_type="epsilon")
+    bundle = load_stencil(tmp_path / "eps")
+    mine = recipe(guidance=scale(2.0))
+    assert difference(pictures(bundle, mine)[0], theirs(bundle, mine, 2.0)) <= 1
+
+
+def test_prompt_and_seed_matter(bundle: EmbeddedModel) -> None:
+    """So that parity above is not parity of two constants."""
+    base = pictures(bundle, recipe(guidance=scale(5.0)))[0]
+    assert difference(base, pictures(bundle, recipe(guidance=scale(5.0), prompt="a blue square"))[0]) > 2
+    assert difference(base, pictures(bundle, recipe(guidance=scale(5.0), seed=8))[0]) > 10
+
+
+# -- seeds and batches ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["cfg", "apg"])
+def test_isolated_is_bit_equal_alone_and_in_company(bundle: EmbeddedModel, method: str) -> None:
+    spec = GuidanceSpec(method=method)
+    alone = pictures(bundle, recipe(guidance=spec))[0]
+    among = pictures(bundle, *(recipe(seed=seed, guidance=spec) for seed in (3, 7, 2**64 - 1)))
+    assert np.array_equal(among[1], alone)
+    assert np.array_equal(pictures(bundle, recipe(guidance=spec))[0], alone)
+
+
+@pytest.mark.parametrize("method", ["cfg", "apg"])
+def test_shared_is_equal_to_rounding(bundle: EmbeddedModel, method: str) -> None:
+    shared = [
+        recipe(seed=seed, prompt=prompt, guidance=GuidanceSpec(method=method), batching="shared")
+        for seed, prompt in ((3, "a red star"), (7, "a blue square"), (9, ""))
+    ]
+    among = pictures(bundle, *shared)
+    for one, picture in zip(shared, among, strict=True):
+        assert difference(picture, pictures(bundle, one.model_copy(update={"batching": "isolated"}))[0]) <= 1
+
+
+def test_seeds_reach_to_the_end_of_64_bits(bundle: EmbeddedModel) -> None:
+    """All are taken; of each, torch's CPU generator uses the lower 32 bits. If that changes, replays change."""
+
+    def noise(seed: int) -> torch.Tensor:
+        return initial_noise(bundle, [recipe(seed=seed)])
+
+    assert not torch.equal(noise(0), noise(1))
+    assert not torch.equal(noise(0), noise(2**32 - 1))
+    assert torch.equal(noise(2**64 - 1), noise(2**32 - 1))
+    assert torch.equal(noise(2**63), noise(0))
+
+
+def test_the_global_generator_is_left_alone(bundle: EmbeddedModel) -> None:
+    before = torch.get_rng_state()
+    pictures(bundle, recipe())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_batches_keep_apart_what_differs() -> None:
+    shared = {"batching": "shared"}
+    recipes = [
+        recipe(**shared, seed=1),
+        recipe(seed=2),
+        recipe(**shared, seed=3, prompt="a blue square"),
+        recipe(**shared, seed=4, steps=9),
+        recipe(**shared, seed=5, negative_prompt="a blue square"),
+        recipe(**shared, seed=6),
+    ]
+    assert batches(recipes, max_rows=32) == [(0, 2, 5), (1,), (3,), (4,)]
+    assert batches(recipes, max_rows=4) == [(0, 2), (5,), (1,), (3,), (4,)]
+
+
+# -- cost -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "rows"), [(1.0, 1), (3.0, 2)])
+def test_scale_1_runs_no_unconditional_rows(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch, value: float, rows: int
+) -> None:
+    seen: list[int] = []
+    predict = bundle.predict
+    monkeypatch.setattr(bundle, "predict", lambda x, t, cond: (seen.append(len(x)), predict(x, t, cond))[1])
+    pictures(bundle, recipe(guidance=scale(value)))
+    assert seen == [rows] * 8
+
+
+# -- stopping and failing -------------------------------------------------------------------------------------------
+
+
+def test_stops_within_one_step(bundle: EmbeddedModel) -> None:
+    seen: list[StepReport] = []
+    with pytest.raises(Cancelled):
+        list(sample(bundle, [recipe()], seen.append, lambda: len(seen) >= 3))
+    assert [report.step for report in seen] == [1, 2, 3]
+
+
+def test_pictures_finished_before_the_stop_are_whole(bundle: EmbeddedModel) -> None:
+    steps: list[StepReport] = []
+    made: Iterator[tuple[int, Picture]] = sample(
+        bundle, [recipe(), recipe(seed=8)], steps.append, lambda: len(steps) >= 10
+    )
+    index, picture = next(made)
+    assert index == 0 and np.array_equal(picture, pictures(bundle, recipe())[0])
+    with pytest.raises(Cancelled):
+        next(made)
+
+
+@pytest.mark.parametrize("at_step", [1, 4, 8])
+def test_nan_is_named_by_its_step_and_the_next_run_is_fine(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch, at_step: int
+) -> None:
+    calls: list[int] = []
+    predict: Callable[..., torch.Tensor] = bundle.predict
+
+    def spoiled(x: torch.Tensor, t: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return predict(x, t, cond) * (torch.nan if len(calls) == at_step else 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle, "predict", spoiled)
+        with pytest.raises(NonFinite, match=f"step {at_step} of 8"):
+            pictures(bundle, recipe())
+    assert len(calls) == at_step
+    assert pictures(bundle, recipe())[0].shape == (SIZE_PX, SIZE_PX, 3)
+
+
+def test_a_decoder_that_gives_nan_is_told(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "decode", lambda latents: torch.full((1, 3, SIZE_PX, SIZE_PX), torch.nan))
+    with pytest.raises(NonFinite, match="decoder"):
+        pictures(bundle, recipe())

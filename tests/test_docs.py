@@ -1,0 +1,39 @@
+"""The documentation is true: generated pages are fresh, links lead somewhere, README's verbs exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from studio.cli import parser
+from studio.services import reference
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("assets/**/*.md")])
+
+
+def test_generated_pages_are_fresh() -> None:
+    assert reference.stale(ROOT / "docs", ROOT / "presets" / "guidance") == [], "run: palimpsest docs"
+
+
+def test_a_stale_page_is_noticed_and_rewritten(tmp_path: Path) -> None:
+    written = reference.write(tmp_path, ROOT / "presets" / "guidance")
+    assert "methods/cfg.md" in written and reference.stale(tmp_path, ROOT / "presets" / "guidance") == []
+    (tmp_path / "methods" / "cfg.md").write_text("old")
+    assert reference.write(tmp_path, ROOT / "presets" / "guidance") == ["methods/cfg.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    local = [t for t in targets if not re.match(r"[a-z]+:", t)]
+    assert [t for t in local if not (page.parent / t).exists()] == []
+
+
+def test_verbs_named_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:launch\.py|palimpsest) ([a-z][a-z-]+)", text))
+    own = {"test", "setup", "check", "doctor", "train-embedded"}  # launch.py's own, and the one with its own parser
+    verbs = {choice for action in parser()._actions if action.choices for choice in action.choices}
+    assert named, "the README shows no command"
+    assert named - own - verbs == set()

@@ -1,0 +1,157 @@
+"""The page as a server: what it answers, and to whom. No browser; see tests/e2e for that."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import pytest
+
+from studio.core.errors import EnvironmentProblem
+from studio.core.settings import Settings
+from studio.ui import app
+from studio.ui.tabs import tabs
+from tests.ui.fake_studio import FakeStudio
+from tests.ui.serving import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("workspace")
+    with serving(["-m", "tests.ui.serve_fake", str(folder)], folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=30) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    """The page laid out, without a server."""
+    folder = tmp_path_factory.mktemp("workspace")
+
+    async def lay_out() -> gr.Blocks:
+        # In a running event loop: without one, Gradio makes loops of its own, which it never closes.
+        return app.build(FakeStudio(folder))  # type: ignore[arg-type]
+
+    return asyncio.run(lay_out())
+
+
+def test_the_page_answers_here_and_not_to_other_names(client: httpx.Client) -> None:
+    assert client.get("/").status_code == 200
+    evil = {"Host": f"evil.example:{client.base_url.port}"}
+    assert client.get("/", headers=evil).status_code == 400
+    body = {"data": [], "fn_index": 0, "session_hash": "x"}
+    assert client.post("/gradio_api/run/predict", json=body, headers=evil).status_code == 400
+
+
+def test_the_page_has_the_security_headers(client: httpx.Client) -> None:
+    headers = client.get("/").headers
+    assert headers["X-Content-Type-Options"] == "nosniff" and "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_nothing_of_gradio_that_tells_or_shares_is_open(client: httpx.Client, served: Served) -> None:
+    for path in ("/monitoring", "/monitoring/summary", "/docs", "/redoc", "/openapi.json"):
+        assert client.get(path).status_code in (403, 404), path
+    assert client.get("/gradio_api/info").json() == {"named_endpoints": {}, "unnamed_endpoints": {}}
+
+
+def test_files_of_this_machine_stay_where_they_are(client: httpx.Client, served: Served) -> None:
+    secret = served.folder / "palimpsest.db"
+    secret.write_text("x", encoding="utf-8")
+    assert not [path for path in (secret, *served.folder.glob("*.png"), "/etc/passwd", "../../../etc/passwd",
+                "studio/ui/app.py", "..%2f..%2fetc%2fpasswd")
+                if client.get(f"/gradio_api/file={path}").status_code not in (403, 404)]  # fmt: skip
+
+
+def test_long_bodies_are_refused(client: httpx.Client) -> None:
+    assert client.post("/gradio_api/run/predict", content=b"x" * 2_000_001).status_code == 413
+
+
+def test_pictures_are_served_bit_for_bit(client: httpx.Client, served: Served) -> None:
+    answer = client.get("/pictures/1.png")
+    assert answer.content == (served.folder / f"{hashlib.sha256(answer.content).hexdigest()}.png").read_bytes()
+    assert answer.headers["Content-Type"] == "image/png"
+    assert "palimpsest-00001-seed-3.png" in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("name", ["2.png", f"{10**30}.png", "..%2f..%2fpalimpsest.db", "-1.png", "1"])
+def test_there_are_no_other_pictures(client: httpx.Client, name: str) -> None:
+    assert client.get(f"/pictures/{name}").status_code == 404
+
+
+def test_nothing_the_page_starts_with_comes_from_elsewhere(client: httpx.Client) -> None:
+    """What the browser then does is seen in tests/e2e; this is about the page's own <link> and <script>."""
+    parts = [part.split(">", 1)[0] for part in client.get("/").text.split("<") if part.startswith(("link ", "script "))]
+    assert parts
+    assert not [part for part in parts if "stylesheet" in part and "//" in part.replace(str(client.base_url), "")]
+    assert not [part for part in parts if 'src="http' in part]
+
+
+def test_every_listener_is_private_and_none_waits_in_a_queue(blocks: gr.Blocks) -> None:
+    dependencies = blocks.get_config_file()["dependencies"]
+    assert dependencies
+    for dependency in dependencies:
+        assert dependency["api_visibility"] == "private", dependency
+        assert dependency["queue"] is False or dependency["backend_fn"] is False, dependency
+
+
+def test_every_control_has_a_label_and_an_explanation(blocks: gr.Blocks) -> None:
+    kinds = {"textbox", "number", "slider", "dropdown", "checkbox", "radio"}
+    found = [part for part in blocks.get_config_file()["components"] if part["type"] in kinds]
+    assert len(found) > 12
+    for part in found:
+        assert part["props"].get("label") and part["props"].get("info"), part["props"]
+
+
+def test_the_five_tabs_in_their_order() -> None:
+    assert [tab.title for tab in tabs()] == ["Prompt", "Erase", "Label", "Guidance", "Compare"]
+
+
+def test_tabs_that_are_not_built_say_so_and_what_they_will_do(blocks: gr.Blocks) -> None:
+    page = str(blocks.get_config_file())
+    assert page.count("Not built yet") == 4
+
+
+def test_a_port_in_use_is_told_in_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EnvironmentProblem, match=f"port {port} of 127.0.0.1") as caught:
+            app.serve(Settings(port=port))
+        assert caught.value.exit_code == 2 and "--port" in str(caught.value)
+
+
+def test_an_address_that_is_not_ours_is_told_in_a_sentence() -> None:
+    with pytest.raises(EnvironmentProblem, match="192.0.2.1"):
+        app.free_port("192.0.2.1", 7860)
+
+
+def test_vibe_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_VIBE_MODE", "1")
+    with pytest.raises(EnvironmentProblem, match="GRADIO_VIBE_MODE"):
+        app.prepare_environment(Settings())
+
+
+def test_gradio_variables_cannot_open_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (
+        "GRADIO_SHARE",
+        "GRADIO_ALLOWED_PATHS",
+        "GRADIO_SERVER_NAME",
+        "GRADIO_ANALYTICS_ENABLED",
+        "GRADIO_TEMP_DIR",
+    ):
+        monkeypatch.setenv(name, "True")
+    app.prepare_environment(Settings(workspace=tmp_path))
+    left = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")}
+    assert left == {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path / "cache")}

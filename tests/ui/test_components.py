@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from studio.core.recipe import GuidanceSpec, Recipe
+from studio.engine.backend import EngineStatus
+from studio.ui import sidebar
+from studio.ui.components import caption, gallery, words
+from tests.ui.fake_studio import FakeReport, FakeStudio
+
+EVIL = "<script>alert('${1}{{2}}')</script>"
+
+
+def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
+    job = fake.submit([recipe] * number)
+    while not fake.jobs[job].events[-1].final:
+        pass
+    return fake.gallery()
+
+
+def test_the_label_has_the_whole_recipe_and_the_original_file(fake: FakeStudio) -> None:
+    recipe = Recipe(prompt=EVIL, negative_prompt=EVIL, seed=2**64 - 1, steps=1,
+                    guidance=GuidanceSpec(params={"guidance_scale": 4.5}))  # fmt: skip
+    (picture,) = kept(fake, recipe)
+    label = caption.caption_html(picture)
+    assert "<script" not in label
+    assert "seed 18446744073709551615 · 1 steps · CFG 4.5" in label or "seed 18446744073709551615 · 1 step ·" in label
+    assert f'href="/pictures/1.png?v={picture.sha256[:12]}"' in label and 'data-restore="1"' in label
+    assert 'download="palimpsest-00001-seed-18446744073709551615.png"' in label
+    assert recipe.digest()[:16] in label
+
+
+def test_an_empty_prompt_is_told_as_such(fake: FakeStudio) -> None:
+    (picture,) = kept(fake, Recipe(steps=1))
+    assert "without a prompt" in caption.caption_html(picture)
+
+
+def test_the_gallery_escapes_and_offers_what_it_does_not_show(fake: FakeStudio) -> None:
+    pictures = kept(fake, Recipe(prompt=EVIL, steps=1), 3)
+    shown = gallery.gallery_html(pictures, total=10)
+    assert "<script" not in shown and shown.count("data-pick") == 3
+    assert "Show more (7 older)" in shown
+    assert "Show more" not in gallery.gallery_html(pictures, total=3)
+
+
+def test_an_empty_gallery_says_so_and_so_does_a_search_without_result() -> None:
+    assert "kept here" in gallery.gallery_html([], 0)
+    assert EVIL not in gallery.gallery_html([], 0, EVIL)
+
+
+def test_unknown_words_and_the_cut_are_shown() -> None:
+    shown = words.report_html(FakeReport(40, 30, 30, "on <b>", ("zebra", "<i>")))
+    assert "40 of 30 tokens" in shown and "“zebra”" in shown and "&lt;i&gt;" in shown
+    assert "<del>on &lt;b&gt;</del>" in shown
+    assert words.report_html(FakeReport(0, 30, 0, "", ())) == ""
+
+
+def test_examples_use_the_worlds_words() -> None:
+    from studio.world.words import GRAMMAR, vocabulary
+
+    known = {*vocabulary(), *GRAMMAR}
+    for prompt in words.EXAMPLES.values():
+        assert set(prompt.split()) <= known, prompt
+        assert prompt in words.chips_html()
+
+
+def test_the_sidebar_tells_model_engine_and_queue() -> None:
+    status = EngineStatus("busy", "", {"device": "cpu", "dtype": "float32"}, None, 2, "job")
+    shown = sidebar.status_html(status)
+    assert "Stencil" in shown and "cpu" in shown and "One job is being drawn, 2 waiting." in shown
+    broken = dataclasses.replace(status, state="broken", message="No <room>.", running=None, waiting=0)
+    assert "No &lt;room&gt;." in sidebar.status_html(broken)
+    assert "Nothing is being drawn, none waiting." in sidebar.status_html(broken)
+
+
+def test_memory_of_a_process_that_is_gone_is_unknown() -> None:
+    assert sidebar.resident_bytes(None) is None
+    assert sidebar.resident_bytes(2**22 + 1) is None

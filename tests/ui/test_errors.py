@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import logging
+import re
+
+import gradio as gr
+import pytest
+
+from studio.core.errors import BadInput
+from studio.ui.errors import sentence, told
+
+
+def test_a_studio_error_speaks_for_itself() -> None:
+    assert sentence(BadInput("Steps must be 1 to 1000.", "Take 20.")) == "Steps must be 1 to 1000. Take 20."
+
+
+def test_a_bug_is_logged_whole_under_the_id_that_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        shown = sentence(ZeroDivisionError("secret detail"))
+    code = re.search(r"\b[0-9a-f]{8}\b", shown)
+    assert code and code[0] in caplog.text
+    assert "secret detail" in caplog.text and "secret detail" not in shown
+
+
+def test_handlers_tell_the_page_and_escape_what_they_tell() -> None:
+    @told
+    def handler(value: str) -> str:
+        raise BadInput(f"There is no {value}.")
+
+    with pytest.raises(gr.Error) as caught:
+        handler("<img src=x onerror=alert(1)>")
+    assert "<img" not in caught.value.message and "&lt;img" in caught.value.message
+
+
+def test_handlers_keep_their_signature_for_gradio() -> None:
+    @told
+    def handler(event: gr.EventData) -> str:
+        return "x"
+
+    assert handler.__wrapped__.__annotations__  # type: ignore[attr-defined]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from studio.ui import methods as module
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    module.methods.cache_clear()
+    yield
+    module.methods.cache_clear()
+    while module._reader:
+        module._reader.pop().communicate()
+
+
+def test_the_other_interpreter_reads_what_the_classes_declare() -> None:
+    module.start()
+    assert module._reader
+    assert module.methods() == module.declared()
+
+
+def test_json_keeps_everything() -> None:
+    assert module.from_json(module.to_json(module.declared())) == module.declared()
+
+
+def test_a_reader_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = subprocess.Popen([sys.executable, "-c", "print('no json')"], stdout=subprocess.PIPE)
+    module._reader.append(broken)
+    assert module.methods() == module.declared()
+
+
+def test_the_page_is_built_without_torch_and_its_friends() -> None:
+    program = """
+import sys
+from studio.ui import methods, quick_gradio
+quick_gradio.install()
+methods.start()
+import studio.ui.tabs.prompt, studio.services.generate
+assert set(methods.methods()) >= {"cfg", "apg"}
+print(*[name for name in ("torch", "diffusers", "transformers", "peft") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
