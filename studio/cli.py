@@ -13,6 +13,7 @@ import json
 import os
 import random
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -53,12 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if as_json:
             _print({"error": str(error), "type": type(error).__name__, "exit_code": error.exit_code})
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-        return 130
     except BrokenPipeError:  # the reader of our output has gone; say nothing more, not even on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # a bug: whoever reads the JSON is told, and the trace is for us
+        traceback.print_exc()
+        if as_json:
+            _print({"error": f"Something went wrong inside: {error!r}", "type": type(error).__name__, "exit_code": 1})
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     replay = verb("replay", _replay, "make a picture again from its own recipe and compare the pixels")
     replay.add_argument("image", type=Path, help="a PNG of ours")
 
-    world = verb("world", lambda args: 0, "pictures of the procedural world")
+    world = verbs.add_parser("world", help="pictures of the procedural world", allow_abbrev=False)
     actions = world.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     render = actions.add_parser("render", help="render scenes", allow_abbrev=False)
     render.set_defaults(run=_world_render)

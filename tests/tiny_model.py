@@ -29,16 +29,17 @@ def build_once(factory: pytest.TempPathFactory) -> Path:
 def build(folder: Path, prediction_type: str = "v_prediction") -> None:
     """Write the folder, its SHA256SUMS included. The weights are random, from a fixed seed."""
     import torch
-    from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    import diffusers
     from transformers import CLIPTextConfig, CLIPTextModel
 
     from studio.models.checksums import SUMS_NAME, file_sha256
 
+    library: Any = diffusers  # its annotations are narrower than what it takes
     tokenizer = write_tokenizer(folder / "vocabulary")
     size = len(tokenizer.get_vocab())
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        unet = UNet2DConditionModel(
+        unet = library.UNet2DConditionModel(
             sample_size=SIZE_PX // SCALE,
             in_channels=CHANNELS,
             out_channels=CHANNELS,
@@ -50,7 +51,7 @@ def build(folder: Path, prediction_type: str = "v_prediction") -> None:
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
         )
-        vae = AutoencoderKL(
+        vae = library.AutoencoderKL(
             block_out_channels=(4, 8, 8),
             norm_num_groups=4,
             latent_channels=CHANNELS,
@@ -59,7 +60,7 @@ def build(folder: Path, prediction_type: str = "v_prediction") -> None:
             down_block_types=("DownEncoderBlock2D",) * 3,
             up_block_types=("UpDecoderBlock2D",) * 3,
         )
-        text_encoder = CLIPTextModel(
+        text_encoder: Any = CLIPTextModel(
             CLIPTextConfig(
                 vocab_size=size,
                 hidden_size=16,
@@ -75,20 +76,20 @@ def build(folder: Path, prediction_type: str = "v_prediction") -> None:
         )
         with torch.no_grad():  # as initialised, text hardly matters; so that a wrong embedding shows in the picture
             text_encoder.get_input_embeddings().weight.mul_(50)
-    scheduler = DPMSolverMultistepScheduler(
+    scheduler = library.DPMSolverMultistepScheduler(
         beta_schedule="squaredcos_cap_v2",
         prediction_type=prediction_type,
         timestep_spacing="trailing",
         steps_offset=1,  # without effect on this spacing; the pipeline insists
     )
-    pipeline = StableDiffusionPipeline(
+    pipeline = library.StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
         scheduler=scheduler,
-        safety_checker=None,  # type: ignore[arg-type]
-        feature_extractor=None,  # type: ignore[arg-type]
+        safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)

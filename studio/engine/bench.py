@@ -110,10 +110,10 @@ def _time(work: Callable[[], Any]) -> _Took:
     return _Took(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def plain_pipeline(model: EmbeddedModel, sampler: str) -> StableDiffusionPipeline:
+def plain_pipeline(model: EmbeddedModel, sampler: str) -> Any:
     """Give diffusers' own pipeline around the same weights, for comparison. sampler: as in a recipe."""
     folder = str(model.card.folder)
-    config = DPMSolverMultistepScheduler.load_config(folder, subfolder="scheduler")
+    config: Any = DPMSolverMultistepScheduler.load_config(folder, subfolder="scheduler")
     if sampler == "ddim":
         # DDIMScheduler clips what it predicts by default, which is meant for pixels and not for latents.
         scheduler: Any = DDIMScheduler.from_config(config, clip_sample=False, set_alpha_to_one=True)
@@ -125,7 +125,7 @@ def plain_pipeline(model: EmbeddedModel, sampler: str) -> StableDiffusionPipelin
         tokenizer=CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True),
         unet=model.unet,
         scheduler=scheduler,
-        safety_checker=None,  # type: ignore[arg-type]
+        safety_checker=None,  # type: ignore[arg-type]  # as annotated; the library's own default is None
         feature_extractor=None,  # type: ignore[arg-type]
         requires_safety_checker=False,
     )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from studio.core.errors import EngineError, WorkerDied
@@ -39,7 +40,7 @@ class ProcessBackend:
         self._state: State = "starting"
         self._message = "The engine is starting."
         self._made_by: dict[str, Any] = {}
-        self._child: multiprocessing.process.BaseProcess | None = None
+        self._child: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._current: Ticket | None = None
         self._cancel_sent = False

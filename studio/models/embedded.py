@@ -92,7 +92,8 @@ class EmbeddedModel(ModelBundle):
         return self.unet(x.to(self.dtype), t, encoder_hidden_states=cond, return_dict=False)[0]
 
     def decode(self, latents: Tensor) -> Tensor:
-        decoded = self.vae.decode(latents.to(self.vae.dtype) / self.card.scaling, return_dict=False)[0]
+        vae: Any = self.vae  # the library annotates FloatTensor, which no tensor is to a type checker
+        decoded = vae.decode(latents.to(vae.dtype) / self.card.scaling, return_dict=False)[0]
         return (decoded.float() / 2 + 0.5).clamp(0, 1)
 
     @torch.inference_mode()

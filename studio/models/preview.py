@@ -40,7 +40,7 @@ class PreviewMap:
 
 def fit(latents: Tensor, pictures: Tensor) -> PreviewMap:
     """Fit the map. latents: [B, C, h, w]. pictures: [B, 3, H, W] in 0..1, H a multiple of h; averaged down to h x w."""
-    small = torch.nn.functional.adaptive_avg_pool2d(pictures.float(), latents.shape[-2:])
+    small = torch.nn.functional.adaptive_avg_pool2d(pictures.float(), (latents.shape[-2], latents.shape[-1]))
     x = latents.float().permute(0, 2, 3, 1).reshape(-1, latents.shape[1])  # [N, C]
     y = small.permute(0, 2, 3, 1).reshape(-1, 3)  # [N, 3]
     design = torch.cat([x, torch.ones_like(x[:, :1])], dim=1).double().cpu()  # [N, C + 1]

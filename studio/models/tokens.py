@@ -49,11 +49,12 @@ class PromptTokenizer:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
             self.context = int(context or config["model_max_length"])
-            self._pad_id = self._tokenizer.token_to_id(_content(config["pad_token"]))
+            pad_id = self._tokenizer.token_to_id(_content(config["pad_token"]))
         except Exception as error:  # tokenizers raises bare Exception for a missing or broken file
             raise AssetError(f"The tokenizer in {folder} cannot be read: {str(error).rstrip('.')}.") from None
-        if self._pad_id is None:
+        if pad_id is None:
             raise AssetError(f"The tokenizer in {folder} has no token {config['pad_token']!r} to pad with.")
+        self._pad_id = pad_id
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._specials = self._tokenizer.num_special_tokens_to_add(False)

@@ -34,7 +34,8 @@ def _parameters(rows: tuple[ParamSpec, ...]) -> str:
 
 
 def _link(source: str) -> str:
-    return f"[{source}](https://arxiv.org/abs/{source.removeprefix('arXiv:')})" if source.startswith("arXiv:") else source
+    number = source.removeprefix("arXiv:")
+    return source if number == source else f"[{source}](https://arxiv.org/abs/{number})"
 
 
 def method_page(name: str, cls: type[Guidance], presets: dict[str, str]) -> str:

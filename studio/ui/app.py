@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from studio.core.errors import EnvironmentProblem
@@ -28,8 +29,8 @@ HEADER = (
 )
 
 
-def build(studio: Studio) -> gr.Blocks:
-    """The whole page over an open studio."""
+def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Blocks:
+    """The whole page over an open studio. opened: called, quickly, each time a browser has painted it."""
     import gradio as gr
 
     from studio.ui import sidebar
@@ -38,7 +39,7 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         status = sidebar.build(studio.status())
-        page = Page(studio, demo, status)
+        page = Page(studio, demo, status, opened)
         with gr.Tabs(elem_id="tabs"):
             for tab in tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
@@ -61,11 +62,11 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
             from studio.services.generate import Studio
 
             studio = stack.enter_context(Studio(settings))
-        demo = launch(build(studio), studio, settings.host, port)
+        waker = Waker(studio)
+        demo = launch(build(studio, waker.wake), studio, settings.host, port)
         stack.callback(demo.close, verbose=False)
         print(f"Palimpsest is open at http://{_in_url(settings.host)}:{port}", flush=True)
-        warm(studio)
-        wait_for_end()
+        wait_for_end(waker.wake)
 
 
 def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
@@ -142,22 +143,41 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def warm(studio: Studio) -> None:
-    """Have the engine load its model while the page is being looked at. Its failure is told with the first job."""
-    try:
-        studio.warm()
-# Checks recipes, and is seconds of torch, which the first job need not wait for.
-        importlib.import_module("studio.guidance")
-    except Exception:
-        logging.getLogger(__name__).exception("the engine could not be started ahead of the first job")
+class Waker:
+    """Has the engine load its model while the page is being looked at.
+
+    Not before a browser has painted it: loading takes every core there is for some seconds.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._asked = threading.Event()
+
+    def wake(self) -> None:
+        """Begin; returns at once, and does nothing the second time."""
+        if not self._asked.is_set():
+            self._asked.set()
+            threading.Thread(target=self._warm, name="waker", daemon=True).start()
+
+    def _warm(self) -> None:
+        try:
+            self.studio.warm()
+            # Checks recipes, and is seconds of torch, which the first job need not wait for.
+            importlib.import_module("studio.guidance")
+        except Exception:  # the first job meets the same, and tells it
+            logging.getLogger(__name__).exception("the engine could not be started ahead of the first job")
 
 
-def wait_for_end() -> None:
-    """Sleep until SIGINT or SIGTERM. Off the main thread, where no signal arrives, until the process ends."""
+def wait_for_end(meanwhile: Callable[[], None], after_s: float = 8.0) -> None:
+    """Sleep until SIGINT or SIGTERM; call `meanwhile` once, after a while. Off the main thread, where no signal
+    arrives, sleep until the process ends.
+    """
     ended = threading.Event()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
+    if not ended.wait(after_s):
+        meanwhile()
     while not ended.wait(3600):
         pass
 

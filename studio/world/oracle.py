@@ -123,7 +123,8 @@ def prepare(images: Any) -> Tensor:
     images: uint8 [N, H, W, 3] or float [N, 3, H, W] in [0, 1], tensor or array; other sizes than 128 px are resized
     (bilinear, antialiased). Raises BadInput for other shapes and types, and for NaN or infinity.
     """
-    x = torch.as_tensor(np.ascontiguousarray(images) if isinstance(images, np.ndarray) else images)
+    # An array is copied, for memory maps are read-only.
+    x = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
     if x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] == 3:
         x = x.permute(0, 3, 1, 2).float() / 255
     elif not (x.is_floating_point() and x.ndim == 4 and x.shape[1] == 3):
@@ -170,7 +171,8 @@ class Oracle:
             raise AssetError(f"The oracle in {folder} was trained for another world: its classes differ.", RESTORE)
         net = OracleNet()
         net.load_state_dict({name: w.float() for name, w in load_file(folder / WEIGHTS).items()})
-        return cls(net.to(device).to(memory_format=torch.channels_last), float(config["threshold"]))
+        net = net.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return cls(net, float(config["threshold"]))
 
     @property
     def device(self) -> torch.device:

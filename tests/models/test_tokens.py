@@ -48,7 +48,7 @@ def test_ids_are_those_of_the_library(tokenizer: PromptTokenizer, tiny_model: Pa
     assert tokenizer.ids(prompt) == expected
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=st.text(max_size=60))
 def test_any_text_is_accounted_for(tokenizer: PromptTokenizer, prompt: str) -> None:
     report = tokenizer.report(prompt)

@@ -1,11 +1,30 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.tiny_model import build_once
+from studio.core.recipe import Recipe
+from studio.core.settings import Settings
+from tests.tiny_model import SIZE_PX, build_once
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a small random model."""
     return build_once(tmp_path_factory)
+
+
+@pytest.fixture
+def settings(tiny_model: Path, tmp_path: Path) -> Settings:
+    """A fresh workspace and the small model."""
+    return Settings(workspace=tmp_path / "workspace", model_dir=tiny_model, device="cpu", port=0)
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Recipe]:
+    """Recipes the small model makes in milliseconds."""
+
+    def make(**values: object) -> Recipe:
+        return Recipe.load({"prompt": "a red star", "width": SIZE_PX, "height": SIZE_PX, "steps": 3, **values})
+
+    return make

@@ -26,10 +26,10 @@ from studio.training.embedded.evaluate import (
     one_object_rows,
     oversaturation_row,
     prompt_scenes,
+    scenes_with_headroom,
     share_row,
     table,
     two_object_rows,
-    unclipped_scenes,
 )
 from studio.world.caption import canonical
 from studio.world.reading import Reading, SeenThing
@@ -205,23 +205,24 @@ def test_oversaturation_is_a_ratio_of_means() -> None:
 
 @pytest.mark.parametrize("objects", [1, 2])
 def test_prompts_are_held_out_distinct_and_always_the_same(objects: int) -> None:
-    scenes = prompt_scenes(300, objects)
+    scenes = prompt_scenes(60, objects)
     assert all(scene.held_out and len(scene.things) == objects for scene in scenes)
-    assert len({canonical(scene) for scene in scenes}) == 300
+    assert len({canonical(scene) for scene in scenes}) == 60
     assert prompt_scenes(10, objects) == scenes[:10], "more prompts add to the fewer"
     assert prompt_scenes(10, objects, seed=1) != scenes[:10]
 
 
 def test_prompts_are_unbiased() -> None:
-    hearts = [scene for scene in prompt_scenes(1500, 1) if scene.things[0].object == "heart"]
-    assert sum(scene.things[0].colour == "red" for scene in hearts) / len(hearts) < 0.35  # half, where biased
+    hearts = [scene for scene in prompt_scenes(500, 1) if scene.things[0].object == "heart"]
+    assert sum(scene.things[0].colour == "red" for scene in hearts) / len(hearts) < 0.4  # half, where biased
 
 
-def test_prompts_for_clipping_do_not_clip_by_themselves() -> None:
-    scenes = unclipped_scenes(24)
-    shares = [np.mean((render_uint8(s).max(-1) >= 254) | (render_uint8(s).max(-1) <= 1)) for s in scenes]
-    assert len(scenes) == 24 and max(shares) < 0.02
-    assert not {scene.background for scene in scenes} & {"white"}
+def test_prompts_for_clipping_keep_from_both_ends() -> None:
+    scenes = scenes_with_headroom(12)
+    assert len({canonical(scene) for scene in scenes}) == 12 and all(scene.held_out for scene in scenes)
+    for scene in scenes:
+        brightest = render_uint8(scene).max(-1)
+        assert np.mean((brightest < 18) | (brightest > 237)) < 0.02
 
 
 # -- the whole ------------------------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def test_pictures_come_in_the_order_of_their_prompts() -> None:
 
 
 def test_evaluation_of_a_perfect_painter() -> None:
-    ones, twos, calm = prompt_scenes(30, 1), prompt_scenes(10, 2), unclipped_scenes(8)
+    ones, twos, calm = prompt_scenes(30, 1), prompt_scenes(10, 2), scenes_with_headroom(8)
     seen: list[tuple[int, int]] = []
     result = evaluate(
         Painter([*ones, *twos, *calm]),
@@ -246,7 +247,8 @@ def test_evaluation_of_a_perfect_painter() -> None:
         steps=2,
         progress=lambda done, total: seen.append((done, total)),
     )
-    assert result["passed"] is True and not result["confusions"]
+    assert not result["confusions"] and [r["group"] for r in result["rows"] if r["passed"] is False] == []
+    assert result["passed"] is True
     assert seen == [(i, 64) for i in range(1, 65)]
     assert json.loads(json.dumps(result)) == result
     assert {r["name"]: (r["n"], r["value"]) for r in result["rows"] if r["gate"] and r["hits"] is not None} == {

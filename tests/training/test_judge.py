@@ -126,8 +126,9 @@ def test_of_garbage_only_the_invalid_head_learns() -> None:
     net = OracleNet(norm=True).eval()
     truth = torch.full((3, len(COLUMN)), judge.GARBAGE)
     judge.loss_of(net(torch.rand(3, 3, 128, 128)), truth).backward()
-    assert all(head.weight.grad is None for head in net.heads.values())
-    assert net.invalid[0].weight.grad.abs().max() > 0  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+    reached = {name for name, p in net.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert any(name.startswith("invalid.") for name in reached)
+    assert not any(name.startswith("heads.") for name in reached)
 
 
 # -- measuring ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 from studio.core.recipe import GuidanceSpec, Recipe
@@ -15,7 +16,7 @@ EVIL = "<script>alert('${1}{{2}}')</script>"
 def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
     job = fake.submit([recipe] * number)
     while not fake.jobs[job].events[-1].final:
-        pass
+        time.sleep(0.002)
     return fake.gallery()
 
 

@@ -59,4 +59,6 @@ def write(folder: Path, vae: AutoencoderKL, text: CLIPTextModel, unet: UNet2DCon
     """
     vae, unet = vae.to(torch.float16), unet.to(torch.float16)
     pipeline(vae, text.to(torch.float32), unet, tokenizer).save_pretrained(folder, safe_serialization=True)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files only their owner can read
     write_sums(folder)

@@ -101,6 +101,8 @@ class Plan:
     ema: float = 0.9985
     two_early: float = 0.2
     two_late: float = 0.45
+    low_early: float = 0.25
+    low_late: float = 0.5
     processes: int = 1
 
 
@@ -109,10 +111,10 @@ def schedule() -> NoiseSchedule:
     return NoiseSchedule.from_config("squaredcos_cap_v2", 1e-4, 0.02, 1000)
 
 
-def draw_timesteps(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A quarter below 450, most in 450-949 where objects are decided, one in 950-999."""
+def draw_timesteps(rng: np.random.Generator, n: int, low_share: float = 0.25) -> np.ndarray:
+    """low_share of n below 450 where edges are finished, the rest in 450-949 where objects are decided, one above."""
     low, high = rng.integers(0, 450, n), rng.integers(450, 950, n)
-    t = np.where(rng.random(n) < 0.25, low, high)
+    t = np.where(rng.random(n) < low_share, low, high)
     t[0] = rng.integers(950, 1000)
     return t
 
@@ -195,7 +197,7 @@ class DenoiserTraining:
         x0 = tensor(self.data.latents[rows]).float()
         ids = tensor(self.data.ids[rows, rng.integers(0, CAPTIONS, n)].astype(np.int64))
         ids[tensor(rng.random(n) < plan.dropout), 1:] = self.eos
-        t = tensor(draw_timesteps(rng, n))
+        t = tensor(draw_timesteps(rng, n, plan.low_early + (plan.low_late - plan.low_early) * min(1.0, share)))
         noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(int(rng.integers(1 << 62))))
         noise = noise.to(self.device)
         a, s = self.a[t].view(-1, 1, 1, 1), self.s[t].view(-1, 1, 1, 1)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
@@ -43,12 +44,13 @@ from studio.training.embedded.judge_data import (
     wide_scene,
 )
 from studio.training.embedded.stage import Stage, warm_cosine
-from studio.world.oracle import CLASSES, CONFIG, SUMS, WEIGHTS, Oracle, OracleNet
+from studio.world.oracle import CLASSES, CONFIG, PER_REGION, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 
 RENDERS, GARBAGE_EACH, RECONSTRUCTIONS, SPOILED = 24_000, 900, 4_000, 2_000
 WEIGHT_OF = {"object": 1.0, "colour": 1.0, "layout": 0.7, "style": 0.7, "background": 0.3, "size": 0.3, "place": 0.3}
 GARBAGE = -1  # layout of a picture that shows no scene
+SLOT_REGIONS = ((1, 0, "a"), (2, 1, "a"), (2, 2, "b"), (3, 3, "a"), (3, 4, "b"))  # layout, region of REGIONS, slot
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,9 @@ def loss_of(said: dict[str, Tensor], truth: Tensor) -> Tensor:
     for name, rows in applies.items():
         if rows.any():
             total = total + WEIGHT_OF[name] * F.cross_entropy(said[name][rows], column(name)[rows])
-    for name in ("object", "colour"):  # region by layout: the picture, left and right, top and bottom
-        slots = ((1, 0, "a"), (2, 1, "a"), (2, 2, "b"), (3, 3, "a"), (3, 4, "b"))
-        logits = torch.cat([said[name][layout == kind, region] for kind, region, _ in slots])
-        wanted = torch.cat([column(f"{name}_{slot}")[layout == kind] for kind, _, slot in slots])
+    for name in PER_REGION:
+        logits = torch.cat([said[name][layout == kind, region] for kind, region, _ in SLOT_REGIONS])
+        wanted = torch.cat([column(f"{name}_{slot}")[layout == kind] for kind, _, slot in SLOT_REGIONS])
         if len(wanted):
             total = total + WEIGHT_OF[name] * F.cross_entropy(logits, wanted)
     return total
@@ -182,15 +183,33 @@ def hits(oracle: Oracle, pictures: Any, truth: Labels) -> dict[str, np.ndarray]:
     right["background"] = best["background"] == truth[:, COLUMN["background"]]
     for name, rows in (("style", layout >= 1), ("size", layout == 1), ("place", layout == 1)):
         right[name] = best[name][rows] == truth[rows, COLUMN[name]]
-    slots = {1: ((0, "a"),), 2: ((1, "a"), (2, "b")), 3: ((3, "a"), (4, "b"))}
-    for name in ("object", "colour"):
+    for name in PER_REGION:
         ok = best["layout"] == layout
-        for kind, parts in slots.items():
-            for region, slot in parts:
-                wrong = best[name][:, region] != truth[:, COLUMN[f"{name}_{slot}"]]
-                ok = ok & ~((layout == kind) & wrong)
+        for kind, region, slot in SLOT_REGIONS:
+            wrong = best[name][:, region] != truth[:, COLUMN[f"{name}_{slot}"]]
+            ok = ok & ~((layout == kind) & wrong)
         right[name] = ok[layout >= 1]
     return right
+
+
+def confusions(oracle: Oracle, pictures: Any, truth: Labels) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts [true class, class read] per attribute; object and colour by slot, where the layout is read right."""
+    logits = oracle.logits(pictures)
+    best = {name: logits[name].argmax(-1).numpy() for name in CLASSES}
+    layout = truth[:, COLUMN["layout"]]
+    found: dict[str, npt.NDArray[np.int64]] = {}
+    for name, names in CLASSES.items():
+        if name in PER_REGION:
+            rows = [(best["layout"] == layout) & (layout == kind) for kind, _, _ in SLOT_REGIONS]
+            slots = list(zip(rows, SLOT_REGIONS, strict=True))
+            true = np.concatenate([truth[r, COLUMN[f"{name}_{slot}"]] for r, (_, _, slot) in slots])
+            read = np.concatenate([best[name][r, region] for r, (_, region, _) in slots])
+        else:
+            applies = layout >= {"style": 1}.get(name, 0) if name not in ("size", "place") else layout == 1
+            true, read = truth[applies, COLUMN[name]], best[name][applies]
+        found[name] = np.zeros((len(names), len(names)), dtype=np.int64)
+        np.add.at(found[name], (true, read), 1)
+    return found
 
 
 def invalid_scores(oracle: Oracle, pictures: Any) -> np.ndarray:
@@ -280,7 +299,8 @@ def train(stage: Stage, vae_folder: Path | None = None, *, lr: float = 3e-3, bat
     torch.manual_seed(4)
     parts = data if data is not None else sources(stage.folder, vae_folder)
     stage.started = time.monotonic()  # drawing the pictures is not training
-    net = OracleNet(norm=True).to(stage.device).to(memory_format=torch.channels_last)
+    net = OracleNet(norm=True).to(stage.device)
+    net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     step = 0
     if (kept_state := stage.load()) is not None:
         net.load_state_dict(kept_state["net"])

@@ -18,7 +18,18 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.core.errors import BadInput
 from studio.models.embedded import load_stencil
-from studio.training.embedded import assemble, autoencoder, clip, denoiser, evaluate, judge, latents, sheets, text
+from studio.training.embedded import (
+    assemble,
+    autoencoder,
+    clip,
+    denoiser,
+    evaluate,
+    judge,
+    latents,
+    record,
+    sheets,
+    text,
+)
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.stage import Stage
@@ -155,8 +166,13 @@ def _evaluate(args: argparse.Namespace) -> Answer:
     print("", file=sys.stderr)
     if not args.model_only:
         gates = judge.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
-        answer["oracle"] = {"passed": all(g.passed is not False for g in gates), "rows": [asdict(g) for g in gates]}
+        answer["oracle"] = {
+            "passed": all(g.passed is not False for g in gates),
+            "rows": [{**asdict(g), "passed": g.passed} for g in gates],
+        }
         answer["clip"] = clip.gate(ASSETS / "clip")
+    if args.record:
+        record.write(ASSETS.parents[1], answer)
     answer["passed"] = all(part["passed"] for part in answer.values())
     if not args.json:
         print(evaluate.table(answer["stencil"]))
@@ -222,6 +238,7 @@ def parser() -> argparse.ArgumentParser:
     made = stage("evaluate", _evaluate, "print every gate with its n and interval")
     made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
     made.add_argument("--model-only", action="store_true", help="leave out the gates of the oracle and the CLIP")
+    made.add_argument("--record", action="store_true", help="write the numbers into assets/ and the READMEs")
     made.add_argument("--one", type=int, default=600, help="one-object prompts")
     made.add_argument("--two", type=int, default=300, help="two-object prompts")
     return out

@@ -36,8 +36,7 @@ class Stage:
 def of_engine(studio: Studio) -> Stage:
     """What is told while no job is watched: the engine's state."""
     status = studio.status()
-    # Without a process nobody is waking it, and there would be nothing to watch.
-    return Stage(False, sidebar.status_html(status), waking=status.state == "starting" and status.pid is not None)
+    return Stage(False, sidebar.status_html(status), waking=status.state == "starting")
 
 
 def of_job(studio: Studio, job_id: str, pinned: bool = False) -> Stage:

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """The page around a tab. studio: the services. demo: for what happens on load. status: the sidebar's live part."""
+    """The page around a tab.
+
+    studio: the services. demo: for what happens on load. status: the sidebar's live part. opened: to be called when a
+    browser has painted the page.
+    """
 
     studio: Studio
     demo: gr.Blocks
     status: gr.HTML
+    opened: Callable[[], None]
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ def _wire(page: Page, form: Form, parts: dict[str, Any]) -> None:
 
     @told
     def on_open(job: str | None, kept: Any) -> list[Any]:
+        page.opened()
         job, now = stage.on_opening(studio, job)
         return [job, False, *form.update(kept if isinstance(kept, dict) else {}), *updates(now)]
 

@@ -1,0 +1,245 @@
+"""The Prompt tab in Chromium, with the real model behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from studio.models.card import read_card
+from studio.storage.png import read_png
+from tests.e2e.conftest import serve_on
+from tests.ui.serving import Served, serving
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Page]
+
+PROMPT = "#prompt textarea"
+PICTURE = "#canvas .frame.done img"
+LONG_MS = 240_000  # a busy machine; what is meant to be quick is measured where it is
+
+
+def fill(page: Page, prompt: str, seed: str = "7", count: int = 1, steps: int = 6) -> None:
+    page.fill(PROMPT, prompt)
+    page.fill("#seed :is(input, textarea)", seed)
+    page.fill("#count input[type=number]", str(count))
+    if not page.is_visible("#steps"):
+        page.click("#sampling > button")
+    page.fill("#steps input[type=number]", str(steps))
+    page.locator("#steps input[type=number]").blur()
+    page.wait_for_timeout(300)
+
+
+def generate(page: Page) -> None:
+    page.click("#generate")
+    page.wait_for_selector("#progress .progress", timeout=LONG_MS)
+
+
+def wait_until_done(page: Page) -> None:
+    page.wait_for_selector("#progress .progress", state="detached", timeout=LONG_MS)
+    expect(page.locator("#generate")).to_be_enabled()
+
+
+def slowdown() -> float:
+    """Wall time of a second of arithmetic: 1 on a machine with nothing else to do."""
+    program = (
+        "import time\nbegan = time.monotonic()\nwhile time.process_time() < 1: pass\nprint(time.monotonic() - began)"
+    )
+    return float(subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, check=True).stdout)
+
+
+def test_the_page_is_painted_within_six_seconds_of_the_start(browser: Browser, model: Path, tmp_path: Path) -> None:
+    before = slowdown()
+    page = browser.new_page()
+    began = time.monotonic()
+    with serving(serve_on(tmp_path), tmp_path) as served:
+        page.goto(served.url)
+        page.wait_for_selector("#generate")
+        painted_s = time.monotonic() - began
+        page.close()
+    # Six seconds are for a machine with nothing else to do; where others work, they take their share.
+    slower = max(1.0, before, slowdown())
+    assert painted_s <= 6 * slower, (
+        f"{painted_s:.1f} s, of which {served.seconds:.1f} s until it answered ({slower=:.1f})"
+    )
+
+
+def test_generate_shows_a_moving_preview_and_then_the_picture(opened: Open, served: Served, model: Path) -> None:
+    page, side = opened(), read_card(model).default_size_px
+    fill(page, "a red star on a white background", steps=20)
+    page.evaluate(
+        """() => { window.seen = new Set(); new MutationObserver(() => {
+        const live = document.querySelector('#canvas .frame.live img'); if (live) window.seen.add(live.src); })
+        .observe(document.getElementById('canvas'), {subtree: true, childList: true, attributes: true}); }"""
+    )
+    page.focus(PROMPT)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#progress .progress", timeout=LONG_MS)
+    wait_until_done(page)
+    assert page.evaluate("window.seen.size") >= 2
+    assert page.locator(PICTURE).evaluate("image => image.decode().then(() => image.naturalWidth)") == side
+    assert "seed 7 ·" in page.inner_text("#caption .made")
+    with page.expect_download() as download:
+        page.click("#caption a.action")
+    file = Path(download.value.path())
+    assert read_png(file).recipe.prompt == "a red star on a white background"
+    kept = [path.read_bytes() for path in served.folder.rglob("*.png")]
+    assert file.read_bytes() in kept
+
+
+def test_the_gallery_and_what_was_typed_survive_a_reload(opened: Open) -> None:
+    page = opened()
+    fill(page, "a blue ring on a black background", seed=str(2**64 - 1), steps=3)
+    generate(page)
+    wait_until_done(page)
+    page.wait_for_selector("#gallery .thumb")
+    before = page.locator("#gallery .thumb").count()
+    page.reload()
+    page.wait_for_selector("#gallery .thumb")
+    assert page.locator("#gallery .thumb").count() == before
+    expect(page.locator(PROMPT)).to_have_value("a blue ring on a black background")
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("18446744073709551615")
+    assert "seed 18446744073709551615 ·" in page.inner_text("#caption .made")
+
+
+def test_settings_are_restored_from_a_past_picture(opened: Open) -> None:
+    page = opened()
+    fill(page, "a green fish", seed=str(2**53 + 1), steps=4)
+    generate(page)
+    wait_until_done(page)
+    fill(page, "something else", seed="1", steps=9)
+    page.locator("#gallery .thumb").first.click()
+    page.click("#caption button[data-restore]")
+    expect(page.locator(PROMPT)).to_have_value("a green fish")
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("9007199254740993")
+    expect(page.locator("#steps input[type=number]")).to_have_value("4")
+
+
+def test_stop_stops_and_keeps(opened: Open) -> None:
+    page = opened()
+    fill(page, "a star", count=16, steps=20)
+    generate(page)
+    page.wait_for_selector(PICTURE, timeout=LONG_MS)
+    began = time.monotonic()
+    page.click("#stop")
+    page.wait_for_selector("#message .note", timeout=LONG_MS)
+    assert "kept" in page.inner_text("#message")
+    assert time.monotonic() - began < 30  # 16 pictures would have taken longer
+    expect(page.locator("#generate")).to_be_enabled()
+    expect(page.locator("#stop")).to_be_disabled()
+
+
+def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Open) -> None:
+    page = opened()
+    fill(page, "a heart", count=2, steps=30)
+    generate(page)
+    page.wait_for_selector("#canvas .frame.live", timeout=LONG_MS)
+    page.reload()
+    page.wait_for_selector("#progress .progress")
+    expect(page.locator("#generate")).to_be_disabled()
+    wait_until_done(page)
+    assert page.locator(PICTURE).count() == 2
+    page.locator("#canvas button.frame").first.click()
+    page.wait_for_selector("#caption button[data-restore]")
+    assert page.locator(PICTURE).count() == 1
+
+
+def test_a_page_at_rest_asks_for_nothing(opened: Open) -> None:
+    page = opened()
+    expect(page.locator("#status .dot.ready")).to_be_visible(timeout=LONG_MS)  # the engine has loaded its model
+    page.wait_for_timeout(1000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(2000)
+    assert asked == []
+
+
+def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -> None:
+    page = opened()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    evil = "<img src=x onerror=alert(1)> ${alert(2)} {{value}} `</textarea>"
+    fill(page, evil, seed="99999999999999999999", steps=2)
+    page.click("#generate")
+    page.wait_for_selector("#message .error")
+    assert "18446744073709551615" in page.inner_text("#message")
+    fill(page, evil, seed="1", steps=2)
+    page.click("#generate")
+    page.wait_for_selector("#caption .said", timeout=LONG_MS)
+    wait_until_done(page)
+    assert page.inner_text("#caption .said") == evil
+    assert page.inner_text("#message") == ""
+    assert not dialogs
+
+
+def test_words_are_counted_and_unknown_ones_shown_while_typing(opened: Open) -> None:
+    page = opened()
+    page.locator(PROMPT).press_sequentially("a red xylophone")
+    page.wait_for_selector("#prompt-report .unknown")
+    assert "xylophone" in page.inner_text("#prompt-report .unknown")
+    page.fill(PROMPT, "star " * 200)
+    page.wait_for_selector("#prompt-report .cut")
+
+
+def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
+    page = opened()
+    page.click("#chips button >> nth=1")
+    expect(page.locator(PROMPT)).to_have_value("a neon cyan ring on a night background")
+    page.click("#chips button.surprise")
+    expect(page.locator(PROMPT)).not_to_have_value("a neon cyan ring on a night background")
+    page.click("#dice")
+    expect(page.locator("#seed :is(input, textarea)")).not_to_have_value("-1")
+
+
+def test_the_other_method_brings_its_own_controls(opened: Open) -> None:
+    page = opened()
+    assert page.locator(".method-controls:visible").count() == 1
+    page.click("#method input")
+    page.click("[role=option]:has-text('APG')")
+    page.click(".method-controls:visible >> button:has-text('More of this method')")
+    page.wait_for_selector(".method-controls:visible >> text=Norm limit")
+
+
+def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> None:
+    page = opened()
+    page.focus("[role=tab][aria-selected=true]")
+    for name in ("Erase", "Label", "Guidance", "Compare"):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("[role=tab][aria-selected=true]")).to_have_text(name)
+        expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
+        assert page.locator("#edit-stack:visible").count() == 1
+
+
+def ground(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_light_and_dark_follow_the_system_and_can_be_chosen(opened: Open) -> None:
+    light, dark = ground(opened(scheme="light")), ground(opened(scheme="dark"))
+    assert light != dark
+    page = opened(scheme="light")
+    page.click("#theme-toggle")
+    assert ground(page) == dark
+    page.reload()
+    page.wait_for_selector("#generate")
+    page.wait_for_function("document.body.classList.contains('dark')")
+    assert ground(page) == dark
+    page.click("#theme-toggle")
+    assert ground(page) == light
+
+
+@pytest.mark.parametrize("width", [1440, 800, 720, 400])
+def test_nothing_is_cut_off_at_any_width(opened: Open, width: int) -> None:
+    """720 is what a 1440 px wide page has left at 200 % zoom."""
+    page = opened(width=width)
+    page.wait_for_timeout(2500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in ("#prompt", "#generate", "#canvas", "#gallery"):
+        box: Any = page.locator(part).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, part

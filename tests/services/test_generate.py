@@ -1,0 +1,195 @@
+"""The studio object: from recipes to a history that survives, with one engine per run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.core.errors import BadInput, EngineError, NotFound, WorkspaceError
+from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.core.settings import Settings
+from studio.engine.events import Event
+from studio.services.generate import Studio
+from studio.storage.images import ImageStore
+from studio.storage.png import read_png
+
+Draw = Callable[..., Recipe]
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[Studio]:
+    with Studio(settings, backend="inline") as made:
+        yield made
+
+
+def wait_for(studio: Studio, job_id: str, *kinds: str) -> Event:
+    since, deadline = 0, time.monotonic() + 90
+    while time.monotonic() < deadline:
+        for event in studio.events(job_id, since, wait_s=1.0):
+            since = event.seq
+            if event.kind in kinds:
+                return event
+            assert not event.final, f"{event.kind} instead of {kinds}: {event.data}"
+    raise AssertionError(f"none of {kinds}")
+
+
+def test_a_picture_is_stored_with_its_recipe_before_it_is_told(studio: Studio, draw: Draw) -> None:
+    job_id = studio.submit([draw(seed=7)])
+    told = wait_for(studio, job_id, "image").data
+    record = read_png(Path(told["path"]))
+    assert record.recipe == draw(seed=7) and record.made_by == told["made_by"]
+    assert "rgb" not in told
+    shown = studio.generation(told["generation"])
+    assert (shown.image_path, shown.recipe, shown.job_id) == (Path(told["path"]), draw(seed=7), job_id)
+    wait_for(studio, job_id, "done")
+    assert studio.job(job_id).status == "done" and studio.unfinished_jobs() == []
+
+
+def test_generate_now(studio: Studio, draw: Draw) -> None:
+    seen: list[str] = []
+    made = studio.generate_now([draw(seed=1), draw(seed=2)], lambda event: seen.append(event.kind))
+    assert [one.recipe.seed for one in made] == [1, 2]
+    assert seen[0] == "queued" and seen[-1] == "done"
+    assert [one.id for one in studio.gallery()] == [made[1].id, made[0].id]
+    assert studio.count("star") == 2 and studio.gallery(search="heart") == []
+
+
+def test_history_survives_and_old_jobs_can_still_be_read(settings: Settings, draw: Draw) -> None:
+    with Studio(settings, backend="inline") as studio:
+        job_id = studio.submit([draw()])
+        wait_for(studio, job_id, "done")
+    with Studio(settings, backend="inline") as studio:
+        events = studio.events(job_id)
+        assert [event.kind for event in events] == ["queued", "image", "done"]
+        assert studio.gallery()[0].id == events[1].data["generation"]
+        assert studio.events(job_id, since=3) == []
+        studio.stop(job_id)
+        with pytest.raises(NotFound):
+            studio.events("nonsense")
+        with pytest.raises(NotFound):
+            studio.stop("nonsense")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_stop_keeps_and_discard_removes(studio: Studio, draw: Draw, keep: bool) -> None:
+    before = studio.generate_now([draw(seed=0, steps=20)])[0]  # the same file as the job's first picture
+    job_id = studio.submit([draw(seed=seed, steps=20) for seed in range(200)])
+    second = [wait_for(studio, job_id, "image").data, *(e.data for e in studio.events(job_id) if e.kind == "image")][-1]
+    studio.stop(job_id, keep=keep)
+    ended = wait_for(studio, job_id, "cancelled")
+    assert studio.job(job_id).status == "cancelled"
+    assert studio.count() == 1 + ended.data["images"]
+    assert before.image_path.exists()  # shown by another row as well
+    assert (ended.data["images"] > 0 and Path(second["path"]).exists()) is keep
+    studio.stop(job_id, keep=keep)
+
+
+def test_a_job_that_a_killed_program_left(settings: Settings, draw: Draw) -> None:
+    with Studio(settings, backend="inline") as studio:
+        store = studio._store()
+        job = store.jobs.add("generate", {"kind": "generate", "recipes": []})
+        store.jobs.start(job.id)
+    with Studio(settings, backend="inline") as studio:
+        assert studio.job(job.id).status == "interrupted"
+        assert "closed while" in studio.events(job.id)[-1].data["error"]
+
+
+def test_a_failing_job_raises_its_sentence(studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(store: ImageStore, data: bytes) -> str:
+        raise WorkspaceError("The picture cannot be written: the disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageStore, "put", full)
+        with pytest.raises(EngineError, match="disk is full"):
+            studio.generate_now([draw()])
+    assert studio.count() == 0
+    assert len(studio.generate_now([draw()])) == 1  # recovers when space returns
+
+
+def test_from_many_threads(studio: Studio, draw: Draw) -> None:
+    jobs: list[str] = []
+    threads = [threading.Thread(target=lambda n=n: jobs.append(studio.submit([draw(seed=n)]))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for job_id in jobs:
+        wait_for(studio, job_id, "done")
+    assert studio.count() == 8
+
+
+# -- what is refused before anything is queued ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model": "dall-e"}, "no model named 'dall-e'"),
+        ({"guidance": GuidanceSpec(method="cgf")}, "did you mean 'cfg'"),
+        ({"guidance": GuidanceSpec(params={"guidance_scale": 31.0})}, "guidance_scale must be a number from 0 to 30"),
+        ({"guidance": GuidanceSpec(params={"scale": 3.0})}, "no field 'scale'"),
+        ({"edits": (EditRef(edit="x"),)}, "no edits yet"),
+    ],
+)
+def test_recipes_no_engine_could_run(studio: Studio, draw: Draw, values: dict[str, object], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        studio.submit([draw().model_copy(update=values)])
+    assert studio.unfinished_jobs() == []
+
+
+@pytest.mark.parametrize("count", [0, 257])
+def test_too_few_or_many(studio: Studio, draw: Draw, count: int) -> None:
+    with pytest.raises(BadInput, match=f"1 to 256 pictures, not {count}"):
+        studio.submit([draw()] * count)
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(0, 0), (1001, 0), (10, -1)])
+def test_pages_out_of_range(studio: Studio, limit: int, offset: int) -> None:
+    with pytest.raises(BadInput):
+        studio.gallery(limit, offset)
+
+
+# -- around it ------------------------------------------------------------------------------------------------------
+
+
+def test_one_owner(settings: Settings, studio: Studio) -> None:
+    with pytest.raises(WorkspaceError, match=f"process {os.getpid()}"):
+        Studio(settings).open()
+
+
+def test_what_it_can_say_without_an_engine(studio: Studio, tmp_path: Path) -> None:
+    assert studio.prompt_report("a red zebra").unknown_words == ("zebra",)
+    assert studio.model_card().default_size_px == 32
+    assert studio.status().state == "starting"
+    with pytest.raises(BadInput, match="no file"):
+        studio.recipe_of(tmp_path / "nowhere.png")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
+def test_a_worker_killed_under_the_studio(settings: Settings, draw: Draw) -> None:
+    with Studio(settings) as studio:
+        job_id = studio.submit([draw(steps=1000, seed=seed) for seed in range(50)])
+        wait_for(studio, job_id, "progress")
+        os.kill(studio.status().pid or 0, signal.SIGKILL)
+        told = wait_for(studio, job_id, "interrupted")
+        job = studio.job(job_id)
+        assert (job.status, job.worker_died, job.error) == ("interrupted", True, told.data["error"])
+        assert len(studio.generate_now([draw()])) == 1
+
+
+def test_the_page_process_stays_light() -> None:
+    """It may import torch, but holds no model: never what loads one."""
+    code = (
+        "import sys, studio.services.generate, studio.services.replay, studio.services.doctor, studio.services.world\n"
+        "print([m for m in ('diffusers', 'transformers', 'peft', 'gradio', 'alembic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from studio.ui import theme
+
+CSS = (theme.HERE / "style.css").read_text(encoding="utf-8")
+PAGE = (theme.HERE / "page.js").read_text(encoding="utf-8")
+
+
+def colours(selector: str) -> dict[str, str]:
+    """Name -> #rrggbb, of the first block of that selector."""
+    block = CSS[CSS.index(f"{selector} {{") :].split("}", 1)[0]
+    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+
+
+def luminance(code: str) -> float:
+    """Relative luminance. Source: WCAG 2.2."""
+    parts = [int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("selector", [":root", ".dark"])
+@pytest.mark.parametrize("ground", ["paper", "sheet"])
+@pytest.mark.parametrize("ink", ["ink", "ink-soft", "ink-faint", "rubric", "verdigris", "ochre"])
+def test_text_is_readable(selector: str, ground: str, ink: str) -> None:
+    found = colours(selector)
+    assert contrast(found[ink], found[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("selector", [":root", ".dark"])
+def test_buttons_messages_and_disabled_buttons_are_readable(selector: str) -> None:
+    found = colours(selector)
+    for ink, ground in (
+        ("on-seal", "seal"),
+        ("on-seal", "seal-deep"),
+        ("ink", "rubric-wash"),
+        ("rubric", "rubric-wash"),
+    ):
+        assert contrast(found[ink], found[ground]) >= 4.5, (ink, ground)
+    assert contrast(found["ink-faint"], found["well"]) >= 3
+
+
+def test_light_and_dark_name_the_same_colours() -> None:
+    assert set(colours(".dark")) == set(colours(":root"))
+
+
+def test_nothing_is_fetched() -> None:
+    assert not re.findall(r"url\((?!\"data:)", CSS) and "@import" not in CSS
+    assert "http" not in PAGE
+    assert not [font for font in theme.theme()._font_css if "http" in font]
+
+
+def test_every_variable_is_one_that_gradio_knows() -> None:
+    css = theme.theme()._get_theme_css()
+    for name, value in theme.VARIABLES.items():
+        assert f"--{name.replace('_', '-')}: {value};" in css, name
