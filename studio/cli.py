@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb("doctor", _doctor, "check that this machine is fit")
     verb("recipe-schema", _recipe_schema, "print the JSON schema of recipes")
+    verb("docs", _docs, "write the reference pages of docs/ from the code")
 
     bench = verb("bench", _bench, "time the studio against plain diffusers on the same work")
     bench.add_argument("case", nargs="?", default="single", choices=["single"])
@@ -242,6 +243,15 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _recipe_schema(args: argparse.Namespace) -> int:
     _print(Recipe.model_json_schema())
+    return 0
+
+
+def _docs(args: argparse.Namespace) -> int:
+    from studio.services import reference
+
+    root = Path(__file__).resolve().parents[1]
+    written = reference.write(root / "docs", root / "presets" / "guidance")
+    _print({"written": written} if args.json else "\n".join(written) or "Every page is fresh.")
     return 0
 
 

@@ -28,8 +28,8 @@ def build_once(factory: pytest.TempPathFactory) -> Path:
 
 def build(folder: Path, prediction_type: str = "v_prediction") -> None:
     """Write the folder, its SHA256SUMS included. The weights are random, from a fixed seed."""
-    import torch
     import diffusers
+    import torch
     from transformers import CLIPTextConfig, CLIPTextModel
 
     from studio.models.checksums import SUMS_NAME, file_sha256

@@ -16,10 +16,18 @@
     }
   }
 
-  document.addEventListener('DOMContentLoaded', () => {
+  function begin() {
     paint();
     new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-  });
+    // The button comes later than this script, and is told its name then.
+    new MutationObserver((_, self) => {
+      if (!document.getElementById('theme-toggle')) return;
+      self.disconnect();
+      paint();
+    }).observe(document.body, { childList: true, subtree: true });
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin);
+  else begin();
   system.addEventListener('change', paint);
 
   document.addEventListener('click', (event) => {

@@ -6,6 +6,7 @@ The colours themselves, light and dark, stand in style.css alone. Fonts are the 
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -17,8 +18,6 @@ MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Liberation Mono", "Consolas
 # Gradio's variable -> a value. Each is also set for dark, where the same name has the dark colour: a variable that
 # Gradio declares at the root only would keep the light one.
 VARIABLES = {
-    "body_background_fill": "var(--paper)",
-    "body_text_color": "var(--ink)",
     "body_text_color_subdued": "var(--ink-soft)",
     "background_fill_primary": "var(--sheet)",
     "background_fill_secondary": "var(--paper)",
@@ -89,18 +88,29 @@ RUBRIC = gr.themes.Color(
 )  # fmt: skip
 
 
+def colours(dark: bool) -> dict[str, str]:
+    """Name -> #rrggbb, as style.css has them."""
+    block = _read("style.css").split(".dark {" if dark else ":root {", 1)[1].split("}", 1)[0]
+    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+
+
 def theme() -> gr.themes.Base:
     """The Gradio theme."""
     known = inspect.signature(gr.themes.Base.set).parameters
     dark = {f"{name}_dark": value for name, value in VARIABLES.items() if f"{name}_dark" in known}
     base = gr.themes.Base(primary_hue=RUBRIC, secondary_hue=RUBRIC, neutral_hue="stone", font=SANS, font_mono=MONO,
                           text_size="md", radius_size="sm", spacing_size="md")  # fmt: skip
-    return base.set(**VARIABLES, **dark)
+    # Written out, since Gradio paints these before it takes in our stylesheet.
+    light, night = colours(dark=False), colours(dark=True)
+    first = {"body_background_fill": light["paper"], "body_background_fill_dark": night["paper"],
+             "body_text_color": light["ink"], "body_text_color_dark": night["ink"]}  # fmt: skip
+    return base.set(**VARIABLES, **dark, **first)
 
 
 def head() -> str:
-    """What goes into <head>: in it and not in Gradio's `css`, which rewrites selectors and arrives after the paint."""
-    style = (HERE / "style.css").read_text(encoding="utf-8")
-    script = (HERE / "page.js").read_text(encoding="utf-8")
-    colours = '<meta name="color-scheme" content="light dark">'
-    return f"{colours}\n<style>\n{style}</style>\n<script>\n{script}</script>"
+    """What goes into <head>: the script, and the stylesheet, whose selectors Gradio's `css` would rewrite."""
+    return f"<style>\n{_read('style.css')}</style>\n<script>\n{_read('page.js')}</script>"
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")

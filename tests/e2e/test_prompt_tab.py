@@ -163,7 +163,7 @@ def test_a_page_at_rest_asks_for_nothing(opened: Open) -> None:
 def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -> None:
     page = opened()
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
     evil = "<img src=x onerror=alert(1)> ${alert(2)} {{value}} `</textarea>"
     fill(page, evil, seed="99999999999999999999", steps=2)
     page.click("#generate")
@@ -174,7 +174,7 @@ def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -
     page.wait_for_selector("#caption .said", timeout=LONG_MS)
     wait_until_done(page)
     assert page.inner_text("#caption .said") == evil
-    assert page.inner_text("#message") == ""
+    assert page.locator("#message p").count() == 0
     assert not dialogs
 
 
@@ -199,11 +199,11 @@ def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
 
 def test_the_other_method_brings_its_own_controls(opened: Open) -> None:
     page = opened()
-    assert page.locator(".method-controls:visible").count() == 1
+    assert page.locator(".column > .method-controls:visible").count() == 1
     page.click("#method input")
     page.click("[role=option]:has-text('APG')")
-    page.click(".method-controls:visible >> button:has-text('More of this method')")
-    page.wait_for_selector(".method-controls:visible >> text=Norm limit")
+    page.click(".column > .method-controls:visible >> button:has-text('More of this method')")
+    page.wait_for_selector(".column > .method-controls:visible >> text=Norm limit")
 
 
 def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> None:

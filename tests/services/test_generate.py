@@ -31,7 +31,7 @@ def studio(settings: Settings) -> Iterator[Studio]:
 
 
 def wait_for(studio: Studio, job_id: str, *kinds: str) -> Event:
-    since, deadline = 0, time.monotonic() + 90
+    since, deadline = 0, time.monotonic() + 240
     while time.monotonic() < deadline:
         for event in studio.events(job_id, since, wait_s=1.0):
             since = event.seq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,7 @@ from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
 
 from studio.models.checksums import verify
-from studio.training.embedded import clip, text
-from studio.training.embedded.data import scene_at
+from studio.training.embedded import autoencoder, clip, text
 from studio.training.embedded.stage import Stage
 from studio.world.caption import canonical
 from studio.world.scene import OBJECTS, Scene, one_object, two_objects
@@ -54,9 +54,7 @@ def swap(scene: Scene, what: str, seed: int = 0) -> Scene:
 
 
 def test_exchanging_colours_and_relation_says_the_opposite() -> None:
-    assert canonical(swap(PAIR, "colours")) == (
-        "a striped blue star left of a striped red moon on a grey background"
-    )  # fmt: skip
+    assert canonical(swap(PAIR, "colours")) == "a striped blue star left of a striped red moon on a grey background"
     assert canonical(swap(PAIR, "relation")) == "a striped red star right of a striped blue moon on a grey background"
     assert swap(swap(PAIR, "colours"), "colours") == PAIR and swap(swap(PAIR, "relation"), "relation") == PAIR
 
@@ -238,5 +236,8 @@ def test_training_learns_stops_and_is_taken_up(
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_scenes_and_pictures_go_together() -> None:
-    assert scene_at(3, two=clip.TWO_SHARE) == scene_at(3, two=0.4), "the autoencoder's pictures are used as they are"
+def test_the_autoencoders_pictures_show_these_scenes() -> None:
+    # Both stages keep theirs in pictures.npy: the autoencoder's scenes are numbered and drawn the same way.
+    source = inspect.getsource(autoencoder.train)
+    assert f"[scene_at(i, two={clip.TWO_SHARE}) for i in range(PICTURES)]" in source and "pictures.npy" in source
+    assert clip.PICTURES == autoencoder.PICTURES

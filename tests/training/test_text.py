@@ -46,9 +46,7 @@ def test_byte_pairs_merge_the_commonest_first() -> None:
     ("relation", "first_slot"), [("left of", "star"), ("right of", "fish"), ("above", "star"), ("below", "fish")]
 )
 def test_slot_a_is_the_left_or_upper_object(relation: str, first_slot: str) -> None:
-    said = dict(
-        zip(text.HEADS, text.labels(two_objects(("star", "red"), ("fish", "blue"), relation)), strict=True)
-    )
+    said = dict(zip(text.HEADS, text.labels(two_objects(("star", "red"), ("fish", "blue"), relation)), strict=True))
     assert OBJECTS[said["object_a"]] == first_slot
     assert COLOUR_NAMES[said["colour_a"]] == {"star": "red", "fish": "blue"}[first_slot]
     assert text.LAYOUTS[said["layout"]] == ("horizontal" if "of" in relation else "vertical")

@@ -17,46 +17,15 @@ from PIL import Image, ImageFilter
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from studio.engine.backend import EngineStatus
 from studio.engine.events import FLEETING, Event
 from studio.guidance import build
+from studio.models.tokens import TokenReport
+from studio.services.generate import Generation
 from studio.world.render import render
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
 
 LIMIT = 30
-
-
-@dataclass(frozen=True)
-class FakeReport:
-    tokens: int
-    limit: int
-    kept: int
-    cut: str
-    unknown_words: tuple[str, ...]
-
-    @property
-    def is_cut(self) -> bool:
-        return self.tokens > self.kept
-
-
-@dataclass(frozen=True)
-class FakeStatus:
-    state: str
-    message: str
-    made_by: dict[str, Any]
-    pid: int | None
-    waiting: int
-    running: str | None
-
-
-@dataclass(frozen=True)
-class FakeGeneration:
-    id: int
-    image_path: Path
-    sha256: str
-    recipe: Recipe
-    created_at: datetime
-    made_by: dict[str, Any]
-    job_id: str | None
 
 
 @dataclass
@@ -80,7 +49,7 @@ class FakeStudio:
         self.settings = Settings(workspace=folder)
         self.folder, self.step_s, self.fail_at = folder, step_s, fail_at
         self.jobs: dict[str, FakeJob] = {}
-        self.made: list[FakeGeneration] = []
+        self.made: list[Generation] = []
         self.lock = threading.Lock()
 
     def warm(self) -> None:
@@ -111,31 +80,31 @@ class FakeStudio:
     def unfinished_jobs(self) -> list[FakeJob]:
         return [job for job in self.jobs.values() if not job.events[-1].final]
 
-    def status(self) -> FakeStatus:
+    def status(self) -> EngineStatus:
         running = next((job.id for job in self.unfinished_jobs()), None)
         made_by = {"model": "stencil", "device": "cpu", "dtype": "fp32", "threads": 2}
-        return FakeStatus("busy" if running else "ready", "", made_by, None, 0, running)
+        return EngineStatus("busy" if running else "ready", "", made_by, None, 0, running)
 
-    def gallery(self, limit: int = 24, offset: int = 0, search: str = "") -> list[FakeGeneration]:
+    def gallery(self, limit: int = 24, offset: int = 0, search: str = "") -> list[Generation]:
         return self._found(search)[offset : offset + limit]
 
     def count(self, search: str = "") -> int:
         return len(self._found(search))
 
-    def generation(self, id: int) -> FakeGeneration:
+    def generation(self, id: int) -> Generation:
         if not 1 <= id <= len(self.made):
             raise NotFound(f"There is no picture number {id} in the history.")
         return self.made[id - 1]
 
-    def prompt_report(self, text: str, model: str = "stencil") -> FakeReport:
+    def prompt_report(self, text: str, model: str = "stencil") -> TokenReport:
         words = text.split()
         kept = min(len(words), LIMIT)
-        return FakeReport(len(words), LIMIT, kept, " ".join(words[kept:]), tuple(w for w in words if w == "zebra"))
+        return TokenReport(len(words), LIMIT, kept, " ".join(words[kept:]), tuple(w for w in words if w == "zebra"))
 
     def model_card(self, model: str = "stencil") -> FakeCard:
         return FakeCard()
 
-    def _found(self, search: str) -> list[FakeGeneration]:
+    def _found(self, search: str) -> list[Generation]:
         return [g for g in reversed(self.made) if all(word in g.recipe.prompt for word in search.split())]
 
     def _draw(self, job: FakeJob) -> None:
@@ -161,11 +130,11 @@ class FakeStudio:
             self._tell(job, "image", {**data, "recipe": recipe.model_dump(mode="json"), "made_by": {}, "seconds": 1.0})
         self._tell(job, "done", {"images": len(job.recipes), "seconds": 1.0})
 
-    def _keep(self, job: FakeJob, recipe: Recipe, png: bytes) -> FakeGeneration:
+    def _keep(self, job: FakeJob, recipe: Recipe, png: bytes) -> Generation:
         digest = hashlib.sha256(png).hexdigest()
         path = self.folder / f"{digest}.png"
         path.write_bytes(png)
-        kept = FakeGeneration(len(self.made) + 1, path, digest, recipe, datetime.now(UTC), {}, job.id)
+        kept = Generation(len(self.made) + 1, path, digest, recipe, datetime.now(UTC), {}, job.id)
         self.made.append(kept)
         return kept
 

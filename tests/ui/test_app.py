@@ -98,7 +98,7 @@ def test_nothing_the_page_starts_with_comes_from_elsewhere(client: httpx.Client)
 
 
 def test_every_listener_is_private_and_none_waits_in_a_queue(blocks: gr.Blocks) -> None:
-    dependencies = blocks.get_config_file()["dependencies"]
+    dependencies = blocks.get_config_file().get("dependencies", [])
     assert dependencies
     for dependency in dependencies:
         assert dependency["api_visibility"] == "private", dependency

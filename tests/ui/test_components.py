@@ -6,9 +6,10 @@ from typing import Any
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.backend import EngineStatus
+from studio.models.tokens import TokenReport
 from studio.ui import sidebar
 from studio.ui.components import caption, gallery, words
-from tests.ui.fake_studio import FakeReport, FakeStudio
+from tests.ui.fake_studio import FakeStudio
 
 EVIL = "<script>alert('${1}{{2}}')</script>"
 
@@ -51,10 +52,10 @@ def test_an_empty_gallery_says_so_and_so_does_a_search_without_result() -> None:
 
 
 def test_unknown_words_and_the_cut_are_shown() -> None:
-    shown = words.report_html(FakeReport(40, 30, 30, "on <b>", ("zebra", "<i>")))
+    shown = words.report_html(TokenReport(40, 30, 30, "on <b>", ("zebra", "<i>")))
     assert "40 of 30 tokens" in shown and "“zebra”" in shown and "&lt;i&gt;" in shown
     assert "<del>on &lt;b&gt;</del>" in shown
-    assert words.report_html(FakeReport(0, 30, 0, "", ())) == ""
+    assert words.report_html(TokenReport(0, 30, 0, "", ())) == ""
 
 
 def test_examples_use_the_worlds_words() -> None:

@@ -25,7 +25,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from studio.metrics.intervals import bootstrap
 from studio.training.embedded.assemble import write_sums
-from studio.training.embedded.autoencoder import to_tensor
+from studio.training.embedded.autoencoder import PICTURES, to_tensor
 from studio.training.embedded.data import HELD_OUT_SEED, Pictures, picture_set, render_all, scene_at
 from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.stage import Average, Stage, warm_cosine
@@ -36,8 +36,10 @@ from studio.world.render import SIZE_PX, mask
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, Scene
 from studio.world.words import INVERSE
 
-PICTURES, TWO_SHARE = 20_000, 0.4  # the same pictures as the autoencoder's, so they are drawn once
+TWO_SHARE = 0.4  # as in the autoencoder's pictures, which serve here too
 PATCH_PX = 16
+PATCHES = SIZE_PX // PATCH_PX
+CELL_CLASSES = (len(OBJECTS) + 1, len(COLOUR_NAMES) + 1)
 NEGATIVES = 3
 RARE = 0.1
 SHIFT_PX, BLUR_PX, BLURRED_SHARE, MOST_NOISE = 4, 3, 0.6, 0.06  # noise on the [-1, 1] scale
@@ -114,9 +116,7 @@ def captions_of(scene: Scene, rng: np.random.Generator) -> list[str]:
     caption as it was; the loss leaves such a one out.
     """
     telling = int(rng.integers(1 << 62))
-    return [
-        caption(each, np.random.default_rng(telling), rare=RARE) for each in (scene, *_hard_scenes(scene, rng))
-    ]  # fmt: skip
+    return [caption(each, np.random.default_rng(telling), rare=RARE) for each in (scene, *_hard_scenes(scene, rng))]
 
 
 def augment(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -159,10 +159,6 @@ def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
 def text_features(model: CLIPModel, ids: Tensor) -> Tensor:
     """Unit vectors [B, 128], float32, of token ids [B, L]."""
     return F.normalize(model.get_text_features(input_ids=ids).pooler_output.float(), dim=-1)
-
-
-PATCHES = SIZE_PX // PATCH_PX
-CELL_CLASSES = (len(OBJECTS) + 1, len(COLOUR_NAMES) + 1)
 
 
 def covering(scene: Scene) -> npt.NDArray[np.uint8]:

@@ -255,7 +255,7 @@ def shuffled(rng: np.random.Generator) -> FloatArray:
     shares = covered.reshape(count, size, count, size).mean((1, 3))
     full = [square for square in squares if shares[square] > 0.1]
     order = rng.permutation(len(full))
-    while (order == np.arange(len(full))).mean() > 0.3:
+    while len(full) > 1 and (order == np.arange(len(full))).mean() > 0.3:
         order = rng.permutation(len(full))
     out = picture.copy()
     for (r, c), i in zip(full, order, strict=True):

@@ -121,10 +121,6 @@ def oracle_page(gates: Sequence[judge.Gate], counts: dict[str, Counts], threshol
     return "\n".join(lines) + "\n"
 
 
-def _save(image: Image.Image, path: Path) -> None:
-    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
 def write(folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400,
           each: int = 100) -> list[judge.Gate]:  # fmt: skip
     """Write the sheets, the page and the figure into `folder`; gives the gates. The rest is as for `judge.evaluate`."""
@@ -132,7 +128,7 @@ def write(folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = No
     sheets = {"objects-and-styles": objects_and_styles, "colours-and-backgrounds": colours_and_backgrounds,
               "two-objects": two_objects, "garbage": garbage_kinds}  # fmt: skip
     for name, make in sheets.items():
-        _save(make(), folder / f"{name}.png")
+        make().save(folder / f"{name}.png", optimize=True)
     gates = judge.evaluate(oracle, data, vae_folder, n, each)
     test = HeldOut.make(data, "test", n)
     counts = judge.confusions(oracle, test.pictures, test.labels)

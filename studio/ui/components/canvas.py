@@ -104,6 +104,11 @@ def picture_html(picture: Generation) -> str:
     return _sheet([_finished(Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe), alone=True)])
 
 
+def unseen_html() -> str:
+    """The sheet until the page knows what to show: without words, which would flash by."""
+    return _sheet([tag("div", "", class_="frame blank ruled")])
+
+
 def empty_html(title: str, told: str) -> str:
     """The sheet before there is anything on it."""
     inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")

@@ -78,7 +78,9 @@ def build(page: Page) -> None:
             parts = _words(form)
             parts |= _numbers(form, page.studio.model_card().default_size_px)
         with gr.Column(elem_classes="stage", min_width=0):
-            parts["canvas"] = gr.HTML(stage.BLANK, apply_default_css=False, js_on_load=canvas.CLICK, elem_id="canvas")
+            parts["canvas"] = gr.HTML(
+                canvas.unseen_html(), apply_default_css=False, js_on_load=canvas.CLICK, elem_id="canvas"
+            )
             parts["progress"] = gr.HTML("", apply_default_css=False, elem_id="progress")
             parts["caption"] = gr.HTML("", apply_default_css=False, js_on_load=caption.CLICK, elem_id="caption")
         with gr.Column(elem_classes="past", min_width=0):

@@ -1,0 +1,55 @@
+"""Takes the screenshots of docs/: PALIMPSEST_SCREENSHOTS=docs/screenshots pytest --slow tests/e2e/test_screenshots.py
+
+Without the variable they go to a temporary folder, which still proves that the page gets that far.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from studio.ui.components.words import EXAMPLES
+from tests.e2e.test_prompt_tab import Open, fill, generate, wait_until_done
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("PALIMPSEST_SCREENSHOTS")
+    found = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def test_screenshots_of_the_page(opened: Open, folder: Path) -> None:
+    page = opened()
+    for seed, prompt in enumerate(reversed(EXAMPLES.values())):
+        fill(page, prompt, seed=str(seed), steps=20)
+        generate(page)
+        wait_until_done(page)
+    for width in (1440, 800):
+        for scheme in ("light", "dark"):
+            page = opened(width=width, scheme=scheme)
+            fill(page, EXAMPLES["striped star"], seed="-1", steps=20)
+            page.click("#sampling > button")  # `fill` opened it
+            page.wait_for_timeout(2500)
+            page.evaluate("window.scrollTo(0, 0)")
+            page.screenshot(path=folder / f"prompt-{width}-{scheme}.png")
+    page = opened()
+    fill(page, EXAMPLES["neon ring"], seed="5", count=4, steps=40)
+    page.click("#sampling > button")
+    generate(page)
+    page.wait_for_selector("#canvas .frame.done")
+    page.wait_for_selector("#canvas .frame.live")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=folder / "drawing-1440-light.png")
+    page.click("#stop")
+    wait_until_done(page)
+    for tab in ("Erase", "Label", "Guidance", "Compare"):
+        page.click(f"[role=tab]:has-text('{tab}')")
+        page.wait_for_timeout(500)
+        page.screenshot(path=folder / f"{tab.lower()}-1440-light.png")
+    assert len(list(folder.glob("*.png"))) >= 9
