@@ -20,7 +20,8 @@ def _plain(x: FloatArray, rgb: tuple[float, float, float]) -> FloatArray:
 
 def _fade(y: FloatArray, top: tuple[float, float, float], bottom: tuple[float, float, float]) -> FloatArray:
     share = y[..., None]
-    return np.asarray(top, np.float32) * (1 - share) + np.asarray(bottom, np.float32) * share
+    faded = np.asarray(top, np.float32) * (1 - share) + np.asarray(bottom, np.float32) * share
+    return faded.astype(np.float32)
 
 
 def white(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -69,7 +69,7 @@ def _region_masks() -> Tensor:
 
 
 class OracleNet(nn.Module):
-    """Pictures [B, 3, 128, 128] in [0, 1] to logits by head; 1.3 M parameters.
+    """Pictures [B, 3, 128, 128] in [0, 1] to logits by head; 1.5 M parameters.
 
     Object and colour are read by one shared head from five regions (the picture and its halves), so a colour belongs
     to the object of the same region; the layout says which regions count. norm: with batch normalisation, for
@@ -88,7 +88,7 @@ class OracleNet(nn.Module):
         self.region = nn.Linear(2 * high, FEATURES)
         self.whole = nn.Linear(2 * high + 8 * CELLS**2, FEATURES)
         self.heads = nn.ModuleDict({name: nn.Linear(FEATURES, len(names)) for name, names in CLASSES.items()})
-        self.invalid = nn.Sequential(nn.Linear(2 * FEATURES + 8, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.invalid = nn.Sequential(nn.Linear((len(REGIONS) + 1) * FEATURES + 8, 64), nn.ReLU(), nn.Linear(64, 1))
         self.register_buffer("masks", _region_masks(), persistent=False)
         self.masks: Tensor
 
@@ -113,7 +113,7 @@ class OracleNet(nn.Module):
         regions, whole, suspicion = self.features(pictures)
         logits = {name: self.heads[name](regions) for name in PER_REGION}
         logits |= {name: self.heads[name](whole) for name in PER_PICTURE}
-        logits["invalid"] = self.invalid(torch.cat([whole, regions[:, 0], suspicion], 1)).squeeze(1)
+        logits["invalid"] = self.invalid(torch.cat([whole, regions.flatten(1), suspicion], 1)).squeeze(1)
         return logits
 
 
@@ -137,6 +137,11 @@ def prepare(images: Any) -> Tensor:
     if x.shape[-2:] != (SIZE_PX, SIZE_PX):
         x = F.interpolate(x, (SIZE_PX, SIZE_PX), mode="bilinear", antialias=True)
     return x.clamp(0, 1)
+
+
+def _never_empty(x: Tensor) -> Tensor:
+    """x, or one blank picture where there is none: some layers refuse empty batches."""
+    return x if len(x) else torch.zeros(1, 3, SIZE_PX, SIZE_PX)
 
 
 def _checked(folder: Path) -> dict[str, Any]:
@@ -170,7 +175,11 @@ class Oracle:
         if config["classes"] != {name: list(names) for name, names in CLASSES.items()}:
             raise AssetError(f"The oracle in {folder} was trained for another world: its classes differ.", RESTORE)
         net = OracleNet()
-        net.load_state_dict({name: w.float() for name, w in load_file(folder / WEIGHTS).items()})
+        try:
+            net.load_state_dict({name: w.float() for name, w in load_file(folder / WEIGHTS).items()})
+        except RuntimeError:
+            sentence = f"The oracle's weights in {folder} do not fit this version of its network."
+            raise AssetError(sentence, RESTORE) from None
         net = net.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return cls(net, float(config["threshold"]))
 
@@ -183,17 +192,18 @@ class Oracle:
     def logits(self, images: Any) -> dict[str, Tensor]:
         """Raw answers, float32 on the CPU: object [N, 5, 12] and colour [N, 5, 8] by REGIONS, the other CLASSES
         [N, classes], invalid [N] (a logit). images: as for `prepare`."""
-        blocks = [self.net(block.to(self.device)) for block in prepare(images).split(BLOCK)]
-        return {name: torch.cat([b[name] for b in blocks]).float().cpu() for name in blocks[0]}
+        x = prepare(images)
+        blocks = [self.net(block.to(self.device)) for block in _never_empty(x).split(BLOCK)]
+        return {name: torch.cat([b[name] for b in blocks])[: len(x)].float().cpu() for name in blocks[0]}
 
     @torch.no_grad()
     def features(self, images: Any) -> Tensor:
         """Pooled features [N, 256] float32 on the CPU: 128 of the objects' region heads, 128 of the whole picture."""
-        rows = []
-        for block in prepare(images).split(BLOCK):
+        x, rows = prepare(images), []
+        for block in _never_empty(x).split(BLOCK):
             regions, whole, _ = self.net.features(block.to(self.device))
             rows.append(torch.cat([regions[:, 0], whole], 1).float().cpu())
-        return torch.cat(rows)
+        return torch.cat(rows)[: len(x)]
 
     def read(self, images: Any) -> list[Reading]:
         """Read every image; images: as for `prepare`. Raises BadInput for what is no batch of images."""

@@ -30,8 +30,8 @@ def distance(thing: Thing, size_px: int = SIZE_PX) -> tuple[FloatArray, FloatArr
     x, y = _grid(size_px)
     dx, dy = (x - np.float32(thing.x)) / np.float32(thing.size), (np.float32(thing.y) - y) / np.float32(thing.size)
     cos, sin = np.float32(np.cos(thing.angle)), np.float32(np.sin(thing.angle))
-    lx, ly = cos * dx + sin * dy, cos * dy - sin * dx
-    return SHAPES[thing.object](lx, ly) * np.float32(thing.size), lx, ly
+    lx, ly = (cos * dx + sin * dy).astype(np.float32), (cos * dy - sin * dx).astype(np.float32)
+    return (SHAPES[thing.object](lx, ly) * np.float32(thing.size)).astype(np.float32), lx, ly
 
 
 def mask(thing: Thing, size_px: int = SIZE_PX) -> FloatArray:

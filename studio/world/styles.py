@@ -46,7 +46,7 @@ def _cover(distance: FloatArray, pixel: float) -> FloatArray:
 
 
 def _mix(below: FloatArray, above: FloatArray, share: FloatArray) -> FloatArray:
-    return below + (above - below) * share
+    return (below + (above - below) * share).astype(np.float32)
 
 
 def _rgb(colour: RGB) -> FloatArray:
@@ -60,13 +60,13 @@ def flat(s: Stroke, picture: FloatArray) -> FloatArray:
 def outlined(s: Stroke, picture: FloatArray) -> FloatArray:
     line = (0.08, 0.07, 0.10) if s.light else (0.97, 0.97, 0.97)  # always against the background
     picture = _mix(picture, _rgb(line), _cover(s.distance, s.pixel))
-    return _mix(picture, _rgb(s.rgb), _cover(s.distance + np.float32(0.036), s.pixel))
+    return _mix(picture, _rgb(s.rgb), _cover((s.distance + np.float32(0.036)).astype(np.float32), s.pixel))
 
 
 def striped(s: Stroke, picture: FloatArray) -> FloatArray:
     period = 0.172
     wave = np.abs(np.mod(s.y / period + s.phases[0], 1) - 0.5) - 0.25
-    fill = _mix(_rgb(s.rgb), _rgb(tint(s.rgb, 0.66)), _cover(wave * np.float32(period), s.pixel))
+    fill = _mix(_rgb(s.rgb), _rgb(tint(s.rgb, 0.66)), _cover((wave * np.float32(period)).astype(np.float32), s.pixel))
     return _mix(picture, fill, _cover(s.distance, s.pixel))
 
 

@@ -1,6 +1,7 @@
 """The denoiser's stage: it learns, resumes, averages and assembles into a pipeline plain diffusers loads."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_a_run_resumes_where_it_stopped_and_assembles(work: Path, tmp_path: Path
     assert set(scores) == {f"{w}@{t}" for w in ("object", "colour", "style", "background") for t in (300, 600, 850)}
 
     assemble.write(tmp_path / "model", vae, encoder, unet, tokenizer)
-    pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "model")
+    pipeline: Any = StableDiffusionPipeline.from_pretrained(tmp_path / "model")
     pipeline.set_progress_bar_config(disable=True)
     picture = pipeline("a red star", num_inference_steps=2, generator=torch.Generator().manual_seed(1)).images[0]
     assert picture.size == (128, 128)

@@ -65,9 +65,9 @@ def test_morphs_are_of_shapes_that_differ() -> None:
 
 
 def test_garbage_is_kept_and_read_back(tmp_path: Path) -> None:
-    made = garbage_set(tmp_path / "junk.npy", ["noise", "blobs"], 2, seed=1)
+    made = garbage_set(tmp_path / "junk.npy", {"noise": 2, "blobs": 2}, seed=1)
     assert made.shape == (4, 128, 128, 3) and np.array_equal(made[3], garbage("blobs", 1, 1))
-    assert np.array_equal(garbage_set(tmp_path / "junk.npy", [], 0, seed=9), made)
+    assert np.array_equal(garbage_set(tmp_path / "junk.npy", {}, seed=9), made)
 
 
 def test_mild_is_mild() -> None:

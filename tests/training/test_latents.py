@@ -1,5 +1,7 @@
 """Standardised latents reconstruct the same picture; cells say where objects are."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -10,7 +12,7 @@ from studio.world.scene import OBJECTS, two_objects
 
 def test_standardising_changes_latents_and_nothing_else() -> None:
     torch.manual_seed(0)
-    vae = autoencoder.build().eval()
+    vae: Any = autoencoder.build().eval()
     pictures = render_all([scene_at(i) for i in range(32)], workers=1)
     x = autoencoder.to_tensor(pictures[:4], "cpu")
     with torch.no_grad():

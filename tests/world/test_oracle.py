@@ -168,7 +168,7 @@ def test_what_is_no_batch_of_pictures_is_refused(images: object) -> None:
 
 
 def test_the_network_is_small(oracle: Oracle) -> None:
-    assert sum(p.numel() for p in OracleNet().parameters()) < 1.5e6
+    assert sum(p.numel() for p in OracleNet().parameters()) < 1.6e6
     assert (FOLDER / module.WEIGHTS).stat().st_size <= 3 * 2**20
 
 

@@ -31,9 +31,9 @@ def build() -> AutoencoderKL:
         in_channels=3,
         out_channels=3,
         latent_channels=LATENT_CHANNELS,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(16, 32, 64, 96),
+        down_block_types=("DownEncoderBlock2D",) * 4,  # type: ignore[arg-type]  # annotated as one-tuples
+        up_block_types=("UpDecoderBlock2D",) * 4,  # type: ignore[arg-type]
+        block_out_channels=(16, 32, 64, 96),  # type: ignore[arg-type]
         layers_per_block=1,
         norm_num_groups=8,
         mid_block_add_attention=False,
@@ -73,13 +73,23 @@ def kl_of(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
 
 
+def encode(vae: Any, x: Tensor) -> Tensor:
+    """The mean of the latent's posterior, [B, C, 16, 16]; x as `to_tensor` gives it."""
+    return vae.encode(x).latent_dist.mode()
+
+
+def decode(vae: Any, latents: Tensor) -> Tensor:
+    """Latents to pictures [B, 3, H, W], about in [-1, 1]."""
+    return vae.decode(latents).sample
+
+
 @torch.no_grad()
 def psnr(model: AutoencoderKL, pictures: Pictures, device: str) -> float:
     """Mean PSNR in dB of reconstructions from the latent's mean, on uint8-range pixels."""
     values: list[Tensor] = []
     for block in np.array_split(np.asarray(pictures), max(1, len(pictures) // 32)):
         x = to_tensor(block, device)
-        y = model.decode(model.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
+        y = decode(model, encode(model, x)).clamp(-1, 1)
         values.append(10 * torch.log10(4 / (y - x).pow(2).mean((1, 2, 3))))
     return float(torch.cat(values).mean())
 
@@ -93,7 +103,8 @@ def train(stage: Stage, *, lr: float = 2e-3, kl_weight: float = 3e-4, decoder_on
     held_out = picture_set(
         stage.work_dir / "held_out.npy", [scene_at(i, seed=12, two=0.4, held_out=True) for i in range(128)]
     )
-    model = build().to(stage.device).to(memory_format=torch.channels_last)
+    model: Any = build()
+    model.to(stage.device).to(memory_format=torch.channels_last)
     if stage.device == "cpu":
         speed_up_group_norm(model)
     average = Average(model, 0.998)

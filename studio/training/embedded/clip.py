@@ -151,14 +151,26 @@ def contrastive(image: Tensor, text: Tensor, extra: Tensor, same: Tensor, scale:
     return (F.cross_entropy(torch.cat([logits, hard], 1), target) + F.cross_entropy(logits.T, target)) / 2
 
 
+def look(model: CLIPModel, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors [B, 128] and patch tokens [B, 64, 128], float32, of pixels [B, 3, 128, 128] in [-1, 1]."""
+    seen: Any = model.get_image_features(pixel_values=pixels)
+    return F.normalize(seen.pooler_output.float(), dim=-1), seen.last_hidden_state[:, 1:].float()
+
+
 def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
     """Unit vectors [B, 128], float32, of pixels [B, 3, 128, 128] in [-1, 1]."""
-    return F.normalize(model.get_image_features(pixel_values=pixels).pooler_output.float(), dim=-1)
+    return look(model, pixels)[0]
 
 
 def text_features(model: CLIPModel, ids: Tensor) -> Tensor:
     """Unit vectors [B, 128], float32, of token ids [B, L]."""
-    return F.normalize(model.get_text_features(input_ids=ids).pooler_output.float(), dim=-1)
+    read: Any = model.get_text_features(input_ids=ids)
+    return F.normalize(read.pooler_output.float(), dim=-1)
+
+
+def _move(module: nn.Module, to: str | torch.dtype) -> None:
+    """In place; transformers' own `to` is one that type checkers cannot read."""
+    module.to(to)
 
 
 def covering(scene: Scene) -> npt.NDArray[np.uint8]:
@@ -197,7 +209,8 @@ class ClipTraining:
     """Model, pictures and optimiser of a run, and one step of it."""
 
     def __init__(self, stage: Stage, codec: Codec, model: CLIPModel, batch: int, lr: float) -> None:
-        self.stage, self.codec, self.model, self.batch, self.lr = stage, codec, model.to(stage.device), batch, lr
+        self.stage, self.codec, self.model, self.batch, self.lr = stage, codec, model, batch, lr
+        _move(model, stage.device)
         self.scenes = [scene_at(i, two=TWO_SHARE) for i in range(PICTURES)]
         self.pictures = picture_set(stage.work_dir / "pictures.npy", self.scenes)
         self.cells = np.stack([covering(scene) for scene in self.scenes])  # [N, 2, 64]
@@ -236,12 +249,11 @@ class ClipTraining:
         pixels = augment(to_tensor(self.pictures[rows], device), rng)
         truth = torch.tensor([labels(scene) for scene in scenes], device=device)
         with torch.autocast(device, torch.bfloat16):
-            seen = self.model.get_image_features(pixel_values=pixels)
+            image, tokens = look(self.model, pixels)
             text = text_features(self.model, torch.from_numpy(ids).to(device)).view(n, 1 + NEGATIVES, -1)
-        image = F.normalize(seen.pooler_output.float(), dim=-1)
         cells = torch.from_numpy(self.cells[rows].astype(np.int64)).to(device)
         loss = contrastive(image, text[:, 0], text[:, 1:], same, self.model.logit_scale.exp())
-        return loss, self.readouts(image, seen.last_hidden_state[:, 1:].float(), truth, cells)
+        return loss, self.readouts(image, tokens, truth, cells)
 
     def run(self, probe: Mapping[str, Any]) -> None:
         """Train until the budget is spent; log the gate's numbers on `probe` at every checkpoint."""
@@ -271,7 +283,8 @@ class ClipTraining:
 
     def averaged(self) -> CLIPModel:
         """A copy with the averaged weights, on the run's device, in float32."""
-        copy = CLIPModel(self.model.config).to(self.stage.device)
+        copy = CLIPModel(self.model.config)
+        _move(copy, self.stage.device)
         self.average.copy_to(copy)
         return copy.eval()
 
@@ -296,7 +309,8 @@ def train(stage: Stage, text_folder: Path, tokenizer_folder: Path, *, lr: float 
         training.resume(kept)
     training.run(held_out(256))
     stage.save(training.state())
-    final = training.averaged().cpu()
+    final = training.averaged()
+    _move(final, "cpu")
     final.save_pretrained(stage.folder / "model")
     stage.say(step=training.step, **{row.name: row.value for row in gate_rows(final, codec, **held_out())})
     return stage.folder / "model"
@@ -383,7 +397,9 @@ def write(model_folder: Path, tokenizer_folder: Path, folder: Path) -> None:
 
     transformers loads weights in the dtype they are stored in: pass dtype=torch.float32, as `load` does.
     """
-    load(model_folder).to(torch.float16).save_pretrained(folder)
+    model = load(model_folder)
+    _move(model, torch.float16)
+    model.save_pretrained(folder)
     CLIPTokenizer.from_pretrained(tokenizer_folder).save_pretrained(folder)
     size, half = {"height": SIZE_PX, "width": SIZE_PX}, [0.5] * 3
     # Written by hand: the class that would write it asks for torchvision.

@@ -61,8 +61,8 @@ class SceneAlignment(nn.Module):
         self.cells = nn.Conv2d(CHANNELS[1], len(OBJECTS) + 1 + len(COLOUR_NAMES) + 1, 1)
         self.whole = nn.Linear(CHANNELS[2], HEADS["style"] + HEADS["background"])
         self._caught: dict[str, Tensor] = {}
-        unet.down_blocks[1].attentions[0].register_forward_hook(self._catch("cells"))
-        unet.mid_block.register_forward_hook(self._catch("whole"))
+        unet.get_submodule("down_blocks.1.attentions.0").register_forward_hook(self._catch("cells"))
+        unet.get_submodule("mid_block").register_forward_hook(self._catch("whole"))
 
     def _catch(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -145,9 +145,10 @@ class DenoiserTraining:
         self.device = stage.device
         self.data, self.shards = LatentSet.read(latents), len(shards_in(latents))
         torch.manual_seed(3)
-        self.text = CLIPTextModel.from_pretrained(text_folder, dtype=torch.float32).to(self.device)
-        self.unet = build(self.data.latents.shape[1], self.text.config.hidden_size).to(self.device)
-        self.unet.to(memory_format=torch.channels_last)
+        self.text: Any = CLIPTextModel.from_pretrained(text_folder, dtype=torch.float32)
+        self.text.to(self.device)
+        self.unet: Any = build(self.data.latents.shape[1], self.text.config.hidden_size)
+        self.unet.to(self.device).to(memory_format=torch.channels_last)
         self.align = SceneAlignment(self.unet).to(self.device)
         if self.device == "cpu":
             speed_up_group_norm(self.unet)

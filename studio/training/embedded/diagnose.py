@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from studio.training.embedded.autoencoder import to_tensor
+from studio.training.embedded.autoencoder import encode, to_tensor
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.text import Codec
 from studio.world.caption import canonical, swapped
@@ -40,7 +40,7 @@ class SwapProbe:
         """n one-object held-out scenes."""
         rng = np.random.default_rng(51)
         scenes = [scene_at(i, seed=52, two=0.0, empty=0.0, held_out=True) for i in range(n)]
-        latents = vae.encode(to_tensor(render_all(scenes, 1), "cpu")).latent_dist.mode()
+        latents = encode(vae, to_tensor(render_all(scenes, 1), "cpu"))
         masks = torch.from_numpy(
             np.stack([mask(s.things[0], 64).reshape(16, 4, 16, 4).mean((1, 3)) > 0.3 for s in scenes])
         ).float()

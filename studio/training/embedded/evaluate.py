@@ -270,7 +270,7 @@ def confusions(scenes: Sequence[Scene], readings: Sequence[Reading], most: int =
 
 def table(result: dict[str, Any]) -> str:
     """The result of `evaluate` (or of the CLIP's gate) as text for a terminal."""
-    lines = [f"{'':15} {'':24} {'n':>5} {'value':>7}  {'95 % interval':15}  {'gate':7}"]
+    lines = [f"{'':15} {'':24} {'n':>5} {'value':>7}  {'95 % interval':17} gate"]
     for row in result["rows"]:
         is_share = row["hits"] is not None
 

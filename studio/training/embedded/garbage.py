@@ -94,7 +94,7 @@ def noise(rng: np.random.Generator) -> FloatArray:
         field = rng.standard_normal((cells, cells, 3)).astype(np.float32)
         field = _enlarged(field, str(rng.choice(["nearest", "bicubic"])))
         base = base + field * np.float32(rng.uniform(0.12, 0.5))
-    return base
+    return base.astype(np.float32)
 
 
 def blobs(rng: np.random.Generator) -> FloatArray:
@@ -124,8 +124,8 @@ def unknown_shape(rng: np.random.Generator) -> FloatArray:
             edge = polygon(lx, ly, corners)
         else:
             theta, radius = np.arctan2(ly, lx), np.hypot(lx, ly)
-            waves = sum(rng.normal(0, 0.24 / k**0.5) * np.cos(k * theta + rng.uniform(0, 6.28)) for k in range(2, 6))
-            edge = (radius - np.float32(0.68) - waves.astype(np.float32)) * np.float32(0.8)
+            waves = [rng.normal(0, 0.24 / k**0.5) * np.cos(k * theta + rng.uniform(0, 6.28)) for k in range(2, 6)]
+            edge = (radius - np.float32(0.68) - np.sum(waves, axis=0, dtype=np.float32)) * np.float32(0.8)
         picture = paint(picture, edge * np.float32(thing.size), thing, scene)
     return picture
 
@@ -141,7 +141,7 @@ def blend(rng: np.random.Generator) -> FloatArray:
     if rng.random() < 0.6:
         second = replace(second, background=first.background)
     share = np.float32(rng.uniform(0.35, 0.65))
-    return render_array(first) * share + render_array(second) * (1 - share)
+    return (render_array(first) * share + render_array(second) * (1 - share)).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -168,7 +168,7 @@ def morph(rng: np.random.Generator) -> FloatArray:
         a, b = morph_pairs()[int(rng.integers(len(morph_pairs())))]
         share = np.float32(rng.uniform(0.42, 0.58))
         edge = distance(replace(thing, object=a))[0] * share + distance(replace(thing, object=b))[0] * (1 - share)
-        picture = paint(picture, edge, thing, scene)
+        picture = paint(picture, edge.astype(np.float32), thing, scene)
     return picture
 
 
@@ -194,7 +194,7 @@ def patchwork(rng: np.random.Generator) -> FloatArray:
         second = _scene(rng)
     field = smooth_field(rng, int(rng.integers(3, 6)), 1) * np.float32(rng.choice([2.0, 8.0]))
     share = 1 / (1 + np.exp(-field))
-    return render_array(first) * share + render_array(second) * (1 - share)
+    return (render_array(first) * share + render_array(second) * (1 - share)).astype(np.float32)
 
 
 # -- broken ---------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def half_erased(rng: np.random.Generator) -> FloatArray:
         if 0.3 < share < 0.7:
             soft = blurred(gone[..., None].astype(np.float32), rng.uniform(0.5, 2.5))
             whole, bare = render_array(scene), _background(scene)
-            return whole + (bare - whole) * soft
+            return (whole + (bare - whole) * soft).astype(np.float32)
 
 
 def heavily_blurred(rng: np.random.Generator) -> FloatArray:
@@ -296,7 +296,7 @@ def smeared(rng: np.random.Generator) -> FloatArray:
     for step in np.linspace(-0.5, 0.5, 24):
         ones = np.ones((SIZE_PX, SIZE_PX), np.float32)
         copies.append(moved(picture, ones * step * length * np.cos(angle), ones * step * length * np.sin(angle)))
-    return np.mean(copies, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(copies, axis=0, dtype=np.float32))
 
 
 def halves(rng: np.random.Generator) -> FloatArray:

@@ -47,7 +47,10 @@ from studio.training.embedded.stage import Stage, warm_cosine
 from studio.world.oracle import CLASSES, CONFIG, PER_REGION, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 
-RENDERS, GARBAGE_EACH, RECONSTRUCTIONS, SPOILED = 24_000, 900, 4_000, 2_000
+RENDERS, RECONSTRUCTIONS, SPOILED = 24_000, 4_000, 2_000
+# Most of what is hardest to tell from a scene: a wrong outline, well drawn.
+GARBAGE_MIX = dict.fromkeys(KINDS, 500) | {"morph": 5000, "unknown_shape": 2000, "half_erased": 1500, "blend": 1200,
+                                           "warped": 1200, "overlapping": 800}  # fmt: skip
 WEIGHT_OF = {"object": 1.0, "colour": 1.0, "layout": 0.7, "style": 0.7, "background": 0.3, "size": 0.3, "place": 0.3}
 GARBAGE = -1  # layout of a picture that shows no scene
 SLOT_REGIONS = ((1, 0, "a"), (2, 1, "a"), (2, 2, "b"), (3, 3, "a"), (3, 4, "b"))  # layout, region of REGIONS, slot
@@ -62,12 +65,12 @@ class Source:
     share: float
 
 
-def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS, garbage_each: int = GARBAGE_EACH,
+def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS,
             reconstructions: int = RECONSTRUCTIONS, melted: int = SPOILED) -> list[Source]:  # fmt: skip
     """Everything trained on. vae_folder: an autoencoder whose reconstructions and spoiled latents join in."""
     scenes = [wide_scene(i) for i in range(renders)]
     pictures, truth = picture_set(folder / f"renders_{renders}.npy", scenes), label_rows(scenes)
-    junk = garbage_set(folder / f"garbage_{garbage_each}.npy", list(KINDS), garbage_each, SEEDS["train"])
+    junk = garbage_set(folder / f"garbage_{sum(GARBAGE_MIX.values())}.npy", GARBAGE_MIX, SEEDS["train"])
 
     def no_labels(n: int) -> Labels:
         return np.full((n, truth.shape[1]), GARBAGE)
@@ -77,7 +80,7 @@ def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS, garba
         return found
     vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
     first, some = pictures[:reconstructions], pictures[-melted:]
-    remade = kept(folder / f"reconstructed_{name}_{reconstructions}.npy", lambda: reconstructed(vae, first))
+    remade = kept(folder / f"reconstructed_{name}_{reconstructions}.npy", lambda: reconstructed(vae, first, fast=True))
     mush = kept(folder / f"spoiled_{name}_{melted}.npy", lambda: spoiled(vae, some, SEEDS["train"]))
     rest = [Source(remade, truth[:reconstructions], 0.2), Source(mush, no_labels(melted), 0.06)]
     return [Source(pictures, truth, 0.48), Source(junk, no_labels(len(junk)), 0.26), *rest]
@@ -104,7 +107,7 @@ def loss_of(said: dict[str, Tensor], truth: Tensor) -> Tensor:
         return truth[:, COLUMN[name]]
 
     layout = column("layout")
-    total = 2 * F.binary_cross_entropy_with_logits(said["invalid"], (layout == GARBAGE).float())
+    total = 3 * F.binary_cross_entropy_with_logits(said["invalid"], (layout == GARBAGE).float())
     applies = {"layout": layout >= 0, "background": layout >= 0, "style": layout >= 1, "size": layout == 1,
                "place": layout == 1}  # fmt: skip
     for name, rows in applies.items():
@@ -242,7 +245,7 @@ def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 10
     """The threshold, as a probability, from the calibration split."""
     oracle = Oracle(folded(net), 0.5)
     held_out = HeldOut.make(folder, "calibration", n)
-    junk = garbage_set(folder / f"garbage_calibration_{each}.npy", list(KINDS), each, SEEDS["calibration"])
+    junk = garbage_set(folder / f"garbage_calibration_{each}.npy", dict.fromkeys(KINDS, each), SEEDS["calibration"])
     valid = [held_out.pictures, *degraded(held_out.pictures).values()]
     if vae_folder is not None:
         vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
@@ -265,8 +268,8 @@ def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: in
     right = hits(oracle, test.pictures, test.labels)
     found = [Gate.of(f"renders: {name}", right[name], goals.get(name)) for name in right]
     valid: dict[str, Any] = {"renders": test.pictures, **degraded(test.pictures)}
-    junk = garbage_set(folder / f"garbage_test_{each}.npy", list(KINDS), each, SEEDS["test"])
-    unseen = garbage_set(folder / f"garbage_unseen_{each}.npy", list(UNSEEN_KINDS), each, SEEDS["test"])
+    junk = garbage_set(folder / f"garbage_test_{each}.npy", dict.fromkeys(KINDS, each), SEEDS["test"])
+    unseen = garbage_set(folder / f"garbage_unseen_{each}.npy", dict.fromkeys(UNSEEN_KINDS, each), SEEDS["test"])
     flagged = {kind: s > limit for kind, s in zip(KINDS, invalid_scores(oracle, junk).reshape(-1, each), strict=True)}
     if vae_folder is not None:
         vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)

@@ -7,7 +7,7 @@ A generator draws a bit off the lattice of the world, so training scenes vary mo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -67,9 +67,9 @@ def kept(path: Path, make: Callable[[], npt.NDArray[np.uint8]]) -> Pictures:
     return np.load(path, mmap_mode="r")
 
 
-def garbage_set(path: Path, kinds: list[str], each: int, seed: int) -> Pictures:
-    """`each` pictures of every kind, kind by kind: [len(kinds) * each, 128, 128, 3] uint8."""
-    return kept(path, lambda: np.stack([garbage(kind, i, seed) for kind in kinds for i in range(each)]))
+def garbage_set(path: Path, kinds: Mapping[str, int], seed: int) -> Pictures:
+    """So many pictures of every kind, kind by kind: [sum, 128, 128, 3] uint8."""
+    return kept(path, lambda: np.stack([garbage(kind, i, seed) for kind, n in kinds.items() for i in range(n)]))
 
 
 # -- through the autoencoder ----------------------------------------------------------------------------------------
@@ -81,19 +81,20 @@ def fingerprint(folder: Path) -> str:
 
 
 def _decoded(vae: Autoencoder, latents: Tensor) -> Pictures:
-    y = vae.decode(latents).sample.clamp(-1, 1)
+    y = vae.decode(latents).sample.float().clamp(-1, 1)
     return ((y + 1) * 127.5 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _encoded(vae: Autoencoder, pictures: Pictures) -> Tensor:
-    return vae.encode(to_tensor(pictures, "cpu")).latent_dist.mode()
+    return vae.encode(to_tensor(pictures, "cpu")).latent_dist.mode().float()
 
 
 @torch.no_grad()
-def reconstructed(vae: Autoencoder, pictures: Pictures) -> Pictures:
-    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3]."""
+def reconstructed(vae: Autoencoder, pictures: Pictures, *, fast: bool = False) -> Pictures:
+    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3]. fast: in bfloat16, which will do for training."""
     blocks = np.array_split(pictures, max(1, len(pictures) // 32))
-    return np.concatenate([_decoded(vae, _encoded(vae, block)) for block in blocks])
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        return np.concatenate([_decoded(vae, _encoded(vae, block)) for block in blocks])
 
 
 def _spoiled(latents: Tensor, scale: Tensor, rng: np.random.Generator) -> Iterator[Tensor]:
@@ -129,8 +130,9 @@ def spoiled(vae: Autoencoder, pictures: Pictures, seed: int) -> Pictures:
     rng = np.random.default_rng(seed)
     rows = []
     for block in np.array_split(pictures, max(1, len(pictures) // 32)):
-        latents = _encoded(vae, block)
-        rows.append(_decoded(vae, torch.stack(list(_spoiled(latents, latents.std((0, 2, 3)), rng)))))
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = _encoded(vae, block)
+            rows.append(_decoded(vae, torch.stack(list(_spoiled(latents, latents.std((0, 2, 3)), rng)))))
     return np.concatenate(rows)
 
 
@@ -179,7 +181,7 @@ def mild(x: Tensor, generator: torch.Generator) -> Tensor:
 
     half = n // 2  # half of the pictures are moved: sampling the grid costs most
     shift = F.interpolate(torch.randn(half, 2, 5, 5, generator=generator), x.shape[-2:], mode="bicubic")
-    shift = shift.to(device) * uniform(0, 0.9, 1, 1, 1)[:half] + uniform(-3, 3, 2, 1, 1)[:half]
+    shift = shift.to(device) * uniform(0, 0.7, 1, 1, 1)[:half] + uniform(-3, 3, 2, 1, 1)[:half]
     identity = torch.eye(2, 3, device=device).expand(half, 2, 3)
     grid = F.affine_grid(identity, [half, 3, *x.shape[-2:]], align_corners=False)
     grid = grid + shift.permute(0, 2, 3, 1) * (2 / x.shape[-1])

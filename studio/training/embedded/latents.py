@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from diffusers import AutoencoderKL
 
-from studio.training.embedded.autoencoder import to_tensor
+from studio.training.embedded.autoencoder import encode, to_tensor
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.text import Codec, labels
 from studio.world.caption import caption
@@ -28,13 +29,13 @@ FIELDS = ("latents", "ids", "objects", "colours", "labels")
 
 
 @torch.no_grad()
-def standardise(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8]) -> None:
+def standardise(vae: Any, pictures: npt.NDArray[np.uint8]) -> None:
     """Fold a per-channel shift and scale into the autoencoder's 1 x 1 convolutions, in place.
 
     Afterwards every latent channel has mean 0 and standard deviation 1 over `pictures`, reconstructions are the same,
     and `scaling_factor` is 1.
     """
-    means = torch.cat([vae.encode(to_tensor(b, "cpu")).latent_dist.mean for b in np.array_split(pictures, 16)])
+    means = torch.cat([encode(vae, to_tensor(b, "cpu")) for b in np.array_split(pictures, 16)])
     mean, std = means.mean((0, 2, 3)), means.std((0, 2, 3))
     channels = len(mean)
     quant, post = vae.quant_conv, vae.post_quant_conv
@@ -61,7 +62,7 @@ def _encode(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8], device: str) ->
     rows = []
     for block in np.array_split(pictures, max(1, len(pictures) // 32)):
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-            rows.append(vae.encode(to_tensor(block, device)).latent_dist.mode().float().cpu().numpy())
+            rows.append(encode(vae, to_tensor(block, device)).float().cpu().numpy())
     return np.concatenate(rows).astype(np.float16)
 
 

@@ -54,7 +54,10 @@ def blocks(gates: dict[str, Any]) -> dict[Path, str]:
 
 def write(root: Path, gates: dict[str, Any]) -> None:
     """Keep the numbers and bring the pages up to date."""
-    (root / GATES).write_text(json.dumps(gates, indent=1) + "\n", encoding="utf-8")
+    path = root / GATES
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    gates = {**known, **gates}  # a part that was not measured this time keeps its numbers
+    path.write_text(json.dumps(gates, indent=1) + "\n", encoding="utf-8")
     for page, block in blocks(gates).items():
         path = root / page
         path.write_text(page_with(path.read_text(encoding="utf-8"), block), encoding="utf-8")

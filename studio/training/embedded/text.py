@@ -188,7 +188,9 @@ def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
     torch.manual_seed(1)
     tokenizer = write_tokenizer(stage.folder / "tokenizer")
     codec = Codec(tokenizer)
-    encoder, heads = build(len(tokenizer), codec.eos).to(stage.device), SceneHeads().to(stage.device)
+    encoder: Any = build(len(tokenizer), codec.eos)
+    encoder.to(stage.device)
+    heads = SceneHeads().to(stage.device)
     step = 0
     if (kept := stage.load()) is not None:
         encoder.load_state_dict(kept["encoder"])

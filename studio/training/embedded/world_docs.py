@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,8 @@ def confusion_figure(counts: dict[str, Counts]) -> Figure:
     """Confusion matrices side by side: shade by share of the row, numbers are counts."""
     figure = Figure(figsize=(17, 7.2), layout="constrained", facecolor="white")
     widths = [len(CLASSES[name]) + 2 for name in SHOWN[:3]]
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    upper, lower = halves
     axes = [*upper.subplots(1, 3, width_ratios=widths), *lower.subplots(1, 2)]
     for axis, name in zip(axes, SHOWN, strict=True):
         matrix, names = counts[name], CLASSES[name]
