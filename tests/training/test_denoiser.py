@@ -76,3 +76,21 @@ def test_timesteps_are_drawn_where_objects_are_decided() -> None:
     assert t.min() >= 0 and t.max() < 1000
     assert 0.68 < ((t >= 450) & (t < 950)).mean() < 0.80
     assert (t >= 950).mean() == pytest.approx(1 / 64, abs=1e-9)
+
+
+def test_training_goes_on_from_the_shipped_model(work: Path, tmp_path: Path) -> None:
+    """`unpack` and `begin_from`: the weights in training are the shipped ones, to float16."""
+    first = _training(work, Stage("denoiser", tmp_path, minutes=1))
+    unet, encoder = run.averaged(first)
+    vae = autoencoder.AutoencoderKL.from_pretrained(work / "autoencoder" / "standard")
+    tokenizer = text.CLIPTokenizer.from_pretrained(work / "text" / "tokenizer")
+    assemble.write(tmp_path / "model", vae, encoder, unet, tokenizer)
+    again = tmp_path / "again"
+    assert run.main(["unpack", "--model-dir", str(tmp_path / "model"), "--work-dir", str(again)]) == 0
+    latents.write_shard(again / "latents", 0, vae.float(), text.Codec(tokenizer), size=8, two=0.5, workers=1)
+    training = _training(again, Stage("denoiser", again, minutes=1))
+    training.begin_from(again / "denoiser" / denoiser.START)
+    for (name, a), b in zip(first.unet.named_parameters(), training.unet.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-4, msg=name)
+    shipped = training.average.state_dict()["unet.conv_in.weight"]
+    torch.testing.assert_close(shipped, training.unet.conv_in.weight.detach())

@@ -35,6 +35,19 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def write_weak(folder: Path, unet: Any, text: Any) -> None:
+    """Save a half-trained UNet and the text encoder it was trained with: the bad version that autoguidance needs."""
+    unet.to(torch.float16).save_pretrained(folder / "unet")
+    text.to(torch.float32).save_pretrained(folder / "text_encoder")
+    _readable(folder)
+    write_sums(folder)
+
+
+def _readable(folder: Path) -> None:
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files only their owner can read
+
+
 def pipeline(
     vae: AutoencoderKL, text: CLIPTextModel, unet: UNet2DConditionModel, tokenizer: CLIPTokenizer
 ) -> StableDiffusionPipeline:
@@ -60,6 +73,5 @@ def write(folder: Path, vae: Any, text: Any, unet: Any, tokenizer: CLIPTokenizer
     """
     vae, unet = vae.to(torch.float16), unet.to(torch.float16)
     pipeline(vae, text.to(torch.float32), unet, tokenizer).save_pretrained(folder, safe_serialization=True)
-    for path in folder.rglob("*.safetensors"):
-        path.chmod(0o644)  # safetensors writes files only their owner can read
+    _readable(folder)
     write_sums(folder)

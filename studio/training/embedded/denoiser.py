@@ -30,6 +30,7 @@ from studio.training.embedded.text import HEADS
 from studio.world.scene import COLOUR_NAMES, OBJECTS
 
 CHANNELS = (64, 96, 128)
+START = "start"  # folder of the stage with a UNet to begin from
 
 
 def build(latent_channels: int, text_width: int) -> UNet2DConditionModel:
@@ -187,6 +188,12 @@ class DenoiserTraining:
         self.optimiser.load_state_dict(kept["optimiser"])
         self.step, self.samples = kept["step"], kept["samples"]
 
+    def begin_from(self, folder: Path) -> None:
+        """Take up a UNet whose training state is gone (see `unpack`): fresh optimiser, average and alignment heads."""
+        weights = UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
+        self.unet.load_state_dict(weights)
+        self.average = Average(self.model, self.plan.ema)
+
     def loss(self, rng: np.random.Generator, share: float) -> tuple[Tensor, Tensor]:
         """Denoising and alignment loss of one fresh batch."""
         plan, n = self.plan, self.plan.batch
@@ -265,6 +272,8 @@ def _process(rank: int, stage: Stage, plan: Plan, text_folder: Path, latents: Pa
     training = DenoiserTraining(stage, plan, text_folder, latents, eos, rank)
     if (kept := stage.load()) is not None:
         training.resume(kept)
+    elif (stage.folder / START).exists():
+        training.begin_from(stage.folder / START)
     training.run(report)
     if rank == 0:
         stage.save(training.state())

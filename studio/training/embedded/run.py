@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers import UNet2DConditionModel as UNet
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.core.errors import BadInput
@@ -120,11 +121,32 @@ def _assemble(args: argparse.Namespace) -> Answer:
         args.out,
         AutoencoderKL.from_pretrained(standard_vae(args.work_dir)),
         CLIPTextModel.from_pretrained(latest / "text_encoder"),
-        denoiser.UNet2DConditionModel.from_pretrained(latest / "unet"),
+        UNet.from_pretrained(latest / "unet"),
         CLIPTokenizer.from_pretrained(args.work_dir / "text" / "tokenizer"),
     )
-    size = sum(p.stat().st_size for p in args.out.rglob("*") if p.is_file())
-    return {"model": str(args.out), "bytes": size}
+    made = {"model": str(args.out), "bytes": _bytes_of(args.out)}
+    if args.early:
+        early = args.out.with_name(f"{args.out.name}-early")
+        weak = args.work_dir / "denoiser" / args.early
+        assemble.write_weak(early, UNet.from_pretrained(weak / "unet"),
+                            CLIPTextModel.from_pretrained(weak / "text_encoder"))  # fmt: skip
+        made |= {"early": str(early), "early_bytes": _bytes_of(early)}
+    return made
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _unpack(args: argparse.Namespace) -> Answer:
+    """Fill a work folder from the shipped model, so that training can go on where its own checkpoints are gone."""
+    if (args.work_dir / "denoiser" / "checkpoint.pt").exists():
+        raise BadInput(f"{args.work_dir} has a denoiser in training already; unpack into another --work-dir.")
+    targets = {"vae": "autoencoder/standard", "text_encoder": "text/text_encoder", "tokenizer": "text/tokenizer",
+               "unet": f"denoiser/{denoiser.START}"}  # fmt: skip
+    for part, target in targets.items():
+        shutil.copytree(args.model_dir / part, args.work_dir / target, dirs_exist_ok=True)
+    return {"work_dir": str(args.work_dir)}
 
 
 def _autoencoder(args: argparse.Namespace) -> Answer:
@@ -229,7 +251,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
     made = stage("assemble", _assemble, "write the pipeline folder that ships")
     made.add_argument("--snapshot", help="name of a denoiser snapshot instead of the latest")
+    made.add_argument("--early", metavar="SNAPSHOT", help="ship this half-trained snapshot too, for autoguidance")
     made.add_argument("--out", type=Path, default=ASSETS / "stencil")
+    made = stage("unpack", _unpack, "fill a work folder from the shipped model, to train it further")
+    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
     made = stage("sheets", _sheets, "contact sheets of the shipped model")
     made.add_argument("--out", type=Path, help="folder (docs/images)")
     made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
