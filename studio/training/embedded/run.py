@@ -30,6 +30,7 @@ from studio.training.embedded import (
     record,
     sheets,
     text,
+    world_docs,
 )
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.diagnose import SwapProbe
@@ -178,6 +179,12 @@ def _sheets(args: argparse.Namespace) -> Answer:
     return {"sheets": [str(path) for path in made]}
 
 
+def _world_docs(args: argparse.Namespace) -> Answer:
+    folder = args.out or Path("docs/world")
+    world_docs.write(folder, Oracle.load(), args.work_dir / "judge", args.model_dir / "vae")
+    return {"pages": str(folder)}
+
+
 def _evaluate(args: argparse.Namespace) -> Answer:
     """The gates of the parts asked for: what the model draws, the oracle that reads it, the world's CLIP."""
     torch.set_num_threads(args.threads)
@@ -257,6 +264,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
     made = stage("sheets", _sheets, "contact sheets of the shipped model")
     made.add_argument("--out", type=Path, help="folder (docs/images)")
+    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    made = stage("world-docs", _world_docs, "sheets of the world, and what the oracle confuses")
+    made.add_argument("--out", type=Path, help="folder (docs/world)")
     made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
     made = stage("evaluate", _evaluate, "print every gate with its n and interval")
     made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")

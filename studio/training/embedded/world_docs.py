@@ -102,7 +102,7 @@ def oracle_page(gates: Sequence[judge.Gate], counts: dict[str, Counts], threshol
     lines = [
         "# The oracle: what it reads and how often it errs",
         "",
-        "Written by `studio.training.embedded.world_docs`; do not edit. Shares are of held-out renders (combinations",
+        "Written by `palimpsest train-embedded world-docs`; do not edit. Shares are of held-out renders (combinations",
         "of attributes in no training set); intervals are Wilson's, 95 %. An object or a colour counts as right when",
         f"every one of the scene is right in its slot. A picture is invalid above a score of {threshold:.3f}.",
         "",
