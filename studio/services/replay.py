@@ -32,7 +32,7 @@ _CAUSES = {
 class ReplayResult:
     """How a replay compares. different_pixels: of `pixels`. max_difference: of any channel, 0..255.
 
-    causes: what differs in how the two were made, in words; where it is empty, any difference is a defect.
+    causes: of a difference, what differs in how the two were made, in words; where empty, the difference is a defect.
     """
 
     identical: bool
@@ -59,10 +59,14 @@ def replay(
     record = read_png(image_path)
     picture = generate_unrecorded(settings, [record.recipe], on_event)[0]
     different, largest = compare(record.image, picture.image)
-    causes = tuple(
-        f"{word} ({record.made_by.get(key, 'not recorded')}, now {picture.made_by.get(key)})"
-        for key, word in _CAUSES.items()
-        if record.made_by.get(key) != picture.made_by.get(key)
+    causes = (
+        ()
+        if different == 0
+        else tuple(
+            f"{word} ({record.made_by.get(key, 'not recorded')}, now {picture.made_by.get(key)})"
+            for key, word in _CAUSES.items()
+            if record.made_by.get(key) != picture.made_by.get(key)
+        )
     )
     pixels = picture.image.width * picture.image.height
     return ReplayResult(different == 0, pixels, different, largest, causes, record.recipe, picture)

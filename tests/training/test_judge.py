@@ -213,5 +213,7 @@ def test_a_short_training_learns_resumes_and_writes_what_loads(tmp_path: Path, m
 
 @pytest.mark.slow
 def test_the_shipped_oracle_passes_its_gates(tmp_path: Path) -> None:
-    missed = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, each=40) if g.goal and not g.passed]
-    assert not missed, missed
+    """On a third of the pictures the gates are measured on: none may be missed by more than chance explains."""
+    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, each=40) if g.goal is not None]
+    missed = [g for g in gates if (g.low > g.goal if g.at_most else g.high < g.goal)]  # pyright: ignore[reportOptionalOperand]
+    assert len(gates) >= 10 and not missed, missed
