@@ -29,7 +29,7 @@ def model(request: pytest.FixtureRequest) -> Path:
     return Path(named) if named else request.getfixturevalue("stencil_dir")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright runs, this thread has an event loop, and others need none
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)

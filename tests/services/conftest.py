@@ -17,7 +17,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tiny_model: Path, tmp_path: Path) -> Settings:
     """A fresh workspace and the small model."""
-    return Settings(workspace=tmp_path / "workspace", model_dir=tiny_model, device="cpu", port=0)
+    # One thread by name: what torch takes by default depends on which tests ran before, and is part of the record.
+    return Settings(workspace=tmp_path / "workspace", model_dir=tiny_model, device="cpu", port=0, threads=1)
 
 
 @pytest.fixture(scope="session")
