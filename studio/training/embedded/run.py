@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,8 @@ def _denoiser(args: argparse.Namespace) -> Answer:
     torch.set_num_threads(args.threads)
     stage = _stage(args)
     plan = denoiser.Plan(batch=args.batch, lr=args.lr, align=args.align, processes=args.processes)
+    if (stage.folder / denoiser.START).exists():  # taken up from a model that has the coarse of it behind it
+        plan = replace(plan, two_early=plan.two_late, low_early=plan.low_late)
     denoiser.train(
         stage,
         plan,
