@@ -106,6 +106,8 @@ class ModelBundle:
 
     def stack(self, parts: Sequence[Conditioning]) -> Conditioning:
         """Stack rows, lengthening those of fewer chunks with the encoding of an empty one."""
+        if len(parts) == 1:
+            return parts[0]
         lengths = {part.tokens.shape[1] for part in parts}
         return Conditioning.cat(parts, self.empty_chunk.tokens if len(lengths) > 1 else None)
 

@@ -23,7 +23,8 @@ _TEXT = {
     "sd2": ("cond_stage_model.model.",),
     "sdxl": ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."),
 }
-_FIRST_LAYER = UNET + "input_blocks.0.0.weight"  # [320, channels in, 3, 3]
+_FIRST_LAYER = UNET + "input_blocks.0.0.weight"  # [channels out, channels in, 3, 3], as the next
+_FIRST_OF_DECODER = VAE + "decoder.conv_in.weight"
 # Marks that fine-tunes of SDXL carry: they predict velocity; they were trained down to zero signal.
 _PREDICTS_V, _ZERO_SNR = "v_pred", "ztsnr"
 
@@ -79,8 +80,8 @@ def _architecture(checkpoint: Path, weights: Weights) -> str:
     missing = [what for what, there in (("text encoder", found), ("autoencoder", has(VAE))) if not there]
     if missing:
         raise AssetError(f"The checkpoint {checkpoint} is no whole model: it has no {missing[0]}.")
-    channels = weights.shapes.get(_FIRST_LAYER, (0, 4))[1]
-    if channels != 4:
-        message = f"The checkpoint {checkpoint} takes {channels} channels where latents have 4"
+    taken, latent = (weights.shapes.get(layer, (0, 4))[1] for layer in (_FIRST_LAYER, _FIRST_OF_DECODER))
+    if taken != latent:
+        message = f"The checkpoint {checkpoint} takes {taken} channels where its latents have {latent}"
         raise AssetError(f"{message}: it repaints or edits pictures, and cannot draw from text alone.")
     return found[0]
