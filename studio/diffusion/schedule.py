@@ -20,11 +20,18 @@ class NoiseSchedule:
 
     @classmethod
     def from_config(
-        cls, beta_schedule: BetaSchedule, beta_start: float, beta_end: float, num_train_timesteps: int
+        cls,
+        beta_schedule: BetaSchedule,
+        beta_start: float,
+        beta_end: float,
+        num_train_timesteps: int,
+        rescale_betas_zero_snr: bool = False,
     ) -> NoiseSchedule:
         """Build the table of a diffusers scheduler config with these keys.
 
         beta_start, beta_end: ignored by squaredcos_cap_v2 (arXiv:2102.09672, eq. 17, betas capped at 0.999).
+        rescale_betas_zero_snr: shift and scale a so that the last step is pure noise (arXiv:2305.08891, algorithm 1);
+        of its a² = 0 the least that float16 can hold is left, 2**-24, as in diffusers' multi-step schedulers.
         Rounded to float32 where diffusers rounds, for that rounded table is what networks are trained with.
         """
         steps = num_train_timesteps
@@ -37,7 +44,12 @@ class NoiseSchedule:
                 bar = [math.cos((i / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(steps + 1)]
                 capped = [min(1 - after / before, 0.999) for before, after in zip(bar, bar[1:], strict=False)]
                 betas = torch.tensor(capped, dtype=torch.float32)
-        return cls(torch.cumprod(1.0 - betas, dim=0).double())
+        alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
+        if rescale_betas_zero_snr:
+            a = alphas_cumprod.sqrt()
+            a = (a - a[-1]) * (a[0] / (a[0] - a[-1]))
+            alphas_cumprod = (a * a).clamp(min=2**-24)
+        return cls(alphas_cumprod.double())
 
     @property
     def num_train_timesteps(self) -> int:

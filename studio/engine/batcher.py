@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.core.errors import Cancelled
 from studio.engine.trajectory import Row, Run, StepReport, Trajectory
-from studio.models.bundle import ModelBundle
+from studio.models.bundle import Conditioning, ModelBundle
 
 _KEPT_STACKS = 64
 
@@ -35,7 +34,7 @@ class Batcher:
     def __init__(self, bundle: ModelBundle, max_rows: int = 32) -> None:
         self._bundle = bundle
         self._max_rows = max(1, max_rows)
-        self._stacks: OrderedDict[tuple[int, ...], tuple[list[Any], Any]] = OrderedDict()
+        self._stacks: OrderedDict[tuple[int, ...], tuple[list[Conditioning], Conditioning]] = OrderedDict()
         self.evaluations = 0
         self.rows = 0
 
@@ -79,9 +78,10 @@ class Batcher:
         once = {row.key: row for row in rows}
         groups: dict[tuple[object, ...], list[Row]] = {}
         for row in once.values():
-            groups.setdefault((row.x.shape, row.perturb, row.model), []).append(row)
+            # A prompt of two chunks is no row beside one of one: lengthened, it would depend on its company.
+            groups.setdefault((row.x.shape, row.cond.tokens.shape[1], row.perturb, row.model), []).append(row)
         answers: dict[tuple[object, ...], Tensor] = {}
-        for (_, perturb, model), group in groups.items():
+        for (_, _, perturb, model), group in groups.items():
             if perturb is not None or model != "main":
                 raise NotImplementedError(f"no such prediction yet: {perturb or model}")
             for at in range(0, len(group), self._max_rows):
@@ -97,13 +97,14 @@ class Batcher:
         t = torch.tensor([row.t for row in block], device=x.device)
         return self._bundle.predict(x, t, self._stack([row.cond for row in block]))
 
-    def _stack(self, conds: list[Any]) -> Any:
+    def _stack(self, conds: list[Conditioning]) -> Conditioning:
         """Conditionings of one row each as one; kept, since the same come again at every step."""
         if len(conds) == 1:
             return conds[0]
         key = tuple(map(id, conds))
         if key not in self._stacks:
-            self._stacks[key] = (conds, torch.cat(conds))  # the parts are kept too: their ids must not be given anew
+            # The parts are kept too: their ids must not be given anew.
+            self._stacks[key] = (conds, Conditioning.cat(conds))
             while len(self._stacks) > _KEPT_STACKS:
                 self._stacks.popitem(last=False)
         self._stacks.move_to_end(key)

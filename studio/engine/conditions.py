@@ -8,12 +8,11 @@ of raw outputs whatever they mean.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from studio.core.recipe import Recipe
-from studio.models.bundle import ModelBundle
+from studio.models.bundle import Conditioning, ModelBundle
 
-Part = tuple[float, Any]  # weight, conditioning of one row
+Part = tuple[float, Conditioning]  # weight, conditioning of one row
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Conditions:
     negative_weights: tuple[float, ...]
 
     @classmethod
-    def of(cls, recipe: Recipe, bundle: ModelBundle, encoded: dict[str, Any]) -> Conditions:
+    def of(cls, recipe: Recipe, bundle: ModelBundle, encoded: dict[str, Conditioning]) -> Conditions:
         """Encode a recipe's prompts. encoded: prompt -> its conditioning, shared by the recipes that run together, so
         that equal prompts are one object.
         """
 
-        def one(prompt: str) -> Any:
+        def one(prompt: str) -> Conditioning:
             if prompt not in encoded:
                 encoded[prompt] = bundle.encode([prompt])
             return encoded[prompt]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from studio.diffusion.solvers import Solver, build_solver
 from studio.engine.conditions import Conditions
 from studio.engine.noise import NoiseSource
 from studio.guidance import Guidance, NoisePoint, Pred, Request, StepCtx, build
-from studio.models.bundle import ModelBundle
+from studio.models.bundle import Conditioning, ModelBundle
 
 CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 
@@ -35,7 +34,7 @@ class Row:
 
     x: Tensor
     t: float
-    cond: Any
+    cond: Conditioning
     perturb: str | None = None
     model: str = "main"
 
@@ -157,8 +156,9 @@ def _mixed(weighted: list[tuple[float, Tensor]]) -> Tensor:
 
 def grid_of(recipe: Recipe, bundle: ModelBundle) -> Grid:
     """The noise levels a recipe visits. Raises NotFound."""
-    name = bundle.spacing if recipe.spacing == "auto" else recipe.spacing
-    return GRIDS.get(name)(bundle.schedule, recipe.steps)
+    if recipe.spacing == "auto":
+        return bundle.grid(recipe.steps)
+    return GRIDS.get(recipe.spacing)(bundle.schedule, recipe.steps)
 
 
 def solver_of(recipe: Recipe) -> Solver:

@@ -1,9 +1,10 @@
-"""What a model folder says of itself in its configs: read without torch, diffusers or the weights."""
+"""What a model says of itself in its configs: read without torch, diffusers or the weights."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,58 @@ from studio.core.errors import AssetError
 
 
 @dataclass(frozen=True)
-class ModelCard:
-    """A diffusers StableDiffusionPipeline folder in numbers.
+class Layout:
+    """What a pipeline class consists of. family: our name for it.
 
+    parts: component -> its class, for the networks. tokenizers: one per text encoder, in the same order.
+    """
+
+    family: str
+    parts: Mapping[str, str]
+    tokenizers: tuple[str, ...]
+
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """Names of the parts that read prompts."""
+        return tuple(name for name in self.parts if name.startswith("text_encoder"))
+
+
+# By the class named in model_index.json. studio.models.families has the code for each.
+LAYOUTS: dict[str, Layout] = {
+    "StableDiffusionPipeline": Layout(
+        "sd",
+        {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "text_encoder": "CLIPTextModel"},
+        ("tokenizer",),
+    ),
+    "StableDiffusionXLPipeline": Layout(
+        "sdxl",
+        {
+            "unet": "UNet2DConditionModel",
+            "vae": "AutoencoderKL",
+            "text_encoder": "CLIPTextModel",
+            "text_encoder_2": "CLIPTextModelWithProjection",
+        },
+        ("tokenizer", "tokenizer_2"),
+    ),
+}
+PARAMETERISATIONS = ("epsilon", "v_prediction", "sample")
+SPACINGS = ("leading", "linspace", "trailing")
+# Where a config leaves the spacing out, its scheduler's own default holds; it is "leading" for all others.
+_LINSPACED = ("DPMSolver", "Euler", "Heun", "LMS", "KDPM2", "UniPC", "DEIS", "SASolver")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A pipeline in numbers.
+
+    folder: where its configs and tokenizers are. checkpoint: the one file that holds all weights, None where each
+    part has its own. pipeline, family: its class in diffusers, and ours: "sd", "sdxl".
     parameterisation: "epsilon", "v_prediction" or "sample". spacing: how the schedule places its steps.
-    latent_scale_px: pixels per latent element. default_size_px: side of the square the model was trained on.
-    context: tokens the text encoder reads, start and end included. scaling: of the autoencoder's latents.
-    schedule: keys of NoiseSchedule.from_config.
+    steps_offset: where the "leading" spacing begins. latent_scale_px: pixels per latent element.
+    default_size_px: side of the square the model was trained on. context: tokens the text encoder reads at once, start
+    and end included. scaling: of the autoencoder's latents. schedule: keys of NoiseSchedule.from_config.
+    zero_empty: whether no prompt is told to the network as zeros. unet_channels, vae_channels: of their levels, from
+    the finest on; what memory estimates rest on.
     """
 
     folder: Path
@@ -29,35 +75,95 @@ class ModelCard:
     context: int
     scaling: float
     schedule: dict[str, Any]
+    pipeline: str = "StableDiffusionPipeline"
+    checkpoint: Path | None = None
+    steps_offset: int = 0
+    zero_empty: bool = False
+    unet_channels: tuple[int, ...] = field(default=())
+    vae_channels: tuple[int, ...] = field(default=())
+
+    @property
+    def layout(self) -> Layout:
+        """What the pipeline consists of."""
+        return LAYOUTS[self.pipeline]
+
+    @property
+    def family(self) -> str:
+        """Our name for the pipeline's kind: "sd" or "sdxl"."""
+        return self.layout.family
 
 
 def read_card(folder: Path) -> ModelCard:
     """Read the configs. Raises AssetError naming the file that is missing, broken, or of another kind of model."""
     index = read_config(folder, "model_index.json")
-    if index.get("_class_name") != "StableDiffusionPipeline":
-        found = index.get("_class_name", "nothing known")
-        raise AssetError(f"The model in {folder} must be a StableDiffusionPipeline folder, not {found}.")
+    layout = _layout(folder, index)
     unet = read_config(folder, "unet/config.json")
     vae = read_config(folder, "vae/config.json")
-    text = read_config(folder, "text_encoder/config.json")
+    texts = [read_config(folder, f"{part}/config.json") for part in layout.text_encoders]
     scheduler = read_config(folder, "scheduler/scheduler_config.json")
     try:
         scale = 2 ** (len(vae["block_out_channels"]) - 1)
-        return ModelCard(
+        card = ModelCard(
             folder=folder,
+            pipeline=index["_class_name"],
             parameterisation=scheduler.get("prediction_type", "epsilon"),
-            spacing=scheduler.get("timestep_spacing", "leading"),
+            spacing=scheduler.get("timestep_spacing") or _default_spacing(scheduler),
+            steps_offset=int(scheduler.get("steps_offset", 0)),
             latent_channels=int(unet["in_channels"]),
             latent_scale_px=scale,
             default_size_px=int(unet["sample_size"]) * scale,
-            context=int(text["max_position_embeddings"]),
+            context=min(int(text["max_position_embeddings"]) for text in texts),
             scaling=float(vae["scaling_factor"]),
-            schedule={
-                key: scheduler[key] for key in ("beta_schedule", "beta_start", "beta_end", "num_train_timesteps")
-            },
+            schedule=_schedule(scheduler),
+            zero_empty=bool(index.get("force_zeros_for_empty_prompt", layout.family == "sdxl")),
+            unet_channels=tuple(int(channels) for channels in unet["block_out_channels"]),
+            vae_channels=tuple(int(channels) for channels in vae["block_out_channels"]),
         )
+        _check(card, scheduler, int(vae["latent_channels"]))
     except (KeyError, TypeError, ValueError) as error:
         raise AssetError(f"A config of the model in {folder} lacks or garbles {error}.") from None
+    return card
+
+
+def _layout(folder: Path, index: Mapping[str, Any]) -> Layout:
+    """Find the layout of a pipeline. Raises AssetError for one we do not know, or with a part of another class."""
+    pipeline = index.get("_class_name")
+    if pipeline not in LAYOUTS:
+        known = " or ".join(LAYOUTS)
+        found = pipeline if isinstance(pipeline, str) else "nothing known"
+        raise AssetError(f"The model in {folder} must be a {known} folder, not {found[:60]}.")
+    layout = LAYOUTS[pipeline]
+    for part, wanted in layout.parts.items():
+        entry = index.get(part)
+        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        if found != wanted:
+            raise AssetError(f"The {part} of the model in {folder} must be a {wanted}, not {str(found)[:60]}.")
+    return layout
+
+
+def _default_spacing(scheduler: Mapping[str, Any]) -> str:
+    name = scheduler.get("_class_name", "")
+    return "linspace" if isinstance(name, str) and name.startswith(_LINSPACED) else "leading"
+
+
+def _schedule(scheduler: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("beta_schedule", "beta_start", "beta_end", "num_train_timesteps")
+    found = {key: scheduler[key] for key in keys}
+    return {**found, "rescale_betas_zero_snr": True} if scheduler.get("rescale_betas_zero_snr") else found
+
+
+def _check(card: ModelCard, scheduler: Mapping[str, Any], vae_channels: int) -> None:
+    """Raise AssetError for what would load and then draw noise."""
+    if card.parameterisation not in PARAMETERISATIONS:
+        known = ", ".join(PARAMETERISATIONS)
+        raise AssetError(f"The model in {card.folder} predicts {card.parameterisation!r}, not one of {known}.")
+    if card.spacing not in SPACINGS:
+        raise AssetError(f"The model in {card.folder} spaces its steps as {card.spacing!r}, which is not known.")
+    if scheduler.get("trained_betas") is not None:
+        raise AssetError(f"The model in {card.folder} has a noise schedule listed value by value, which is not read.")
+    if card.latent_channels != vae_channels:
+        message = f"The model in {card.folder} takes {card.latent_channels} channels where its latents have"
+        raise AssetError(f"{message} {vae_channels}: it repaints or edits pictures, and cannot draw from text alone.")
 
 
 def read_config(folder: Path, name: str) -> dict[str, Any]:
@@ -67,7 +173,7 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AssetError(f"The model file {path} is missing.", "Restore the folder, or name another model.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AssetError(f"The model file {path} cannot be read: {str(error).rstrip('.')}.") from None
     if not isinstance(values, dict):
         raise AssetError(f"The model file {path} must hold a JSON object.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from studio.core.errors import AssetError
@@ -67,6 +68,23 @@ def fingerprint(folder: Path, files: tuple[str, ...], known: dict[str, str]) -> 
             raise AssetError(f"The model file {folder / name} is missing.", RESTORE)
         lines.append(f"{known.get(name) or file_sha256(folder / name)}  {name}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """Hash a file, or give what was found before if its size and times are still the same.
+
+    Seven gigabytes take seconds each time; the shipped model's list is checked with `verify`, which always reads.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        raise AssetError(f"The model file {path} is missing.", RESTORE) from None
+    return _known_sha256(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _known_sha256(path: Path, size: int, changed_ns: int, inode: int) -> str:
+    return file_sha256(path)
 
 
 def file_sha256(path: Path) -> str:

@@ -48,3 +48,20 @@ def fit(latents: Tensor, pictures: Tensor) -> PreviewMap:
     gram = design.T @ design + 1e-6 * len(design) * torch.eye(design.shape[1], dtype=torch.float64)
     solution = torch.linalg.solve(gram, design.T @ y.double().cpu()).float()  # [C + 1, 3]
     return PreviewMap(solution[:-1].to(latents.device), solution[-1].to(latents.device))
+
+
+def structured_pictures(side_px: int, count: int = 12, seed: int = 0) -> Tensor:
+    """Make pictures to fit a map on where none are at hand: [count, 3, side, side] in 0..1.
+
+    Each is a smooth field of colours with a few flat rectangles on it, of all hues and brightnesses, so that the map
+    sees colours apart from each other and from position.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((count, 3, 4, 4), generator=generator)
+    pictures = torch.nn.functional.interpolate(coarse, size=(side_px, side_px), mode="bilinear", align_corners=True)
+    for picture in pictures:
+        for _ in range(3):
+            top, left = (torch.rand(2, generator=generator) * 0.7 * side_px).long().tolist()
+            height, width = ((torch.rand(2, generator=generator) * 0.3 + 0.15) * side_px).long().tolist()
+            picture[:, top : top + height, left : left + width] = torch.rand((3, 1, 1), generator=generator)
+    return pictures

@@ -14,8 +14,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from studio.core.errors import AssetError
+from studio.models import clip_vocabulary
 
-_WORD_END = "</w>"  # how CLIP's vocabulary marks a token that ends a word
+_WORD_END = clip_vocabulary.WORD_END
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,45 @@ class TokenReport:
 class PromptTokenizer:
     """CLIP's tokenizer as a model folder has it. Thread-safe: nothing is set after construction.
 
-    context: tokens the text encoder reads, the two that mark start and end included.
+    context: tokens the text encoder reads at once, the two that mark start and end included. start_id, end_id, pad_id:
+    of the special tokens; some models pad with the end token, some with another.
     """
 
-    def __init__(self, model_dir: Path, context: int | None = None) -> None:
-        folder = model_dir / "tokenizer"
+    def __init__(self, model_dir: Path, context: int | None = None, subfolder: str = "tokenizer") -> None:
+        """Read <model_dir>/<subfolder>: tokenizer.json, or vocab.json and merges.txt, and its config.
+
+        A folder with only the config has CLIP's own vocabulary, which nearly all models share. Raises AssetError.
+        """
+        folder = model_dir / subfolder
         try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+            self._tokenizer = _tokenizer(folder)
             self.context = int(context or config["model_max_length"])
             pad_id = self._tokenizer.token_to_id(_content(config["pad_token"]))
         except Exception as error:  # tokenizers raises bare Exception for a missing or broken file
             raise AssetError(f"The tokenizer in {folder} cannot be read: {str(error).rstrip('.')}.") from None
         if pad_id is None:
             raise AssetError(f"The tokenizer in {folder} has no token {config['pad_token']!r} to pad with.")
-        self._pad_id = pad_id
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._specials = self._tokenizer.num_special_tokens_to_add(False)
+        marks = self._tokenizer.encode("").ids
+        if len(marks) != 2:
+            raise AssetError(f"The tokenizer in {folder} does not mark a prompt's start and end.")
+        self.start_id, self.end_id = marks
+        self.pad_id = pad_id
+
+    def shares_words(self, other: PromptTokenizer) -> bool:
+        """Whether both give every prompt the same ids, padding aside."""
+        return self._tokenizer.get_vocab() == other._tokenizer.get_vocab()
 
     @property
     def limit(self) -> int:
         """Tokens of a prompt that fit."""
-        return self.context - self._specials
+        return self.context - 2
+
+    def word_ids(self, text: str) -> list[int]:
+        """Give the ids of a text alone: no start, no end, no padding, nothing cut."""
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def ids(self, prompt: str) -> list[int]:
         """Give `context` token ids: start, the prompt cut to `limit`, end, padding. As CLIPTokenizer with
@@ -72,7 +89,7 @@ class PromptTokenizer:
         ids = encoded.ids
         if len(ids) > self.context:
             ids = [*ids[: self.context - 1], ids[-1]]
-        return ids + [self._pad_id] * (self.context - len(ids))
+        return ids + [self.pad_id] * (self.context - len(ids))
 
     def report(self, prompt: str) -> TokenReport:
         """Account for a prompt."""
@@ -97,6 +114,17 @@ def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: st
                 found[word] = None
             pieces = 0
     return tuple(found)
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """Build it from whichever files there are. Raises anything."""
+    if (folder / "tokenizer.json").is_file():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if (folder / "vocab.json").is_file():
+        vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        return clip_vocabulary.build(vocabulary, lines)
+    return clip_vocabulary.build(*clip_vocabulary.shipped())
 
 
 def _content(token: str | dict[str, str]) -> str:

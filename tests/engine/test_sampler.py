@@ -14,6 +14,7 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.bench import plain_pipeline
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
+from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.tiny_model import SIZE_PX, build
 
@@ -247,7 +248,7 @@ def test_nan_is_named_by_its_step_and_the_next_run_is_fine(
     calls: list[int] = []
     predict: Callable[..., torch.Tensor] = bundle.predict
 
-    def spoiled(x: torch.Tensor, t: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
+    def spoiled(x: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         calls.append(1)
         return predict(x, t, cond) * (torch.nan if len(calls) == at_step else 1.0)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from studio.diffusion.schedule import NoiseSchedule
 from studio.metrics.intervals import wilson
-from studio.models.bundle import ModelBundle
+from studio.models.bundle import Conditioning, ModelBundle
 from studio.models.preview import PreviewMap
 from studio.models.tokens import TokenReport
 from studio.training.embedded.evaluate import (
@@ -59,13 +59,13 @@ class Painter(ModelBundle):
     def tokens(self, prompt: str) -> TokenReport:
         return TokenReport(1, 30, 1, "", ())
 
-    def encode_one(self, prompt: str) -> Tensor:
+    def encode_one(self, prompt: str) -> Conditioning:
         if not prompt:
-            return torch.full((1, 3, 16, 16), GREY)
-        return GREY + (self.targets[prompt] - GREY)[None] / DEFAULT_SCALE
+            return Conditioning(torch.full((1, 3, 16 * 16), GREY))
+        return Conditioning(GREY + (self.targets[prompt] - GREY)[None].flatten(2) / DEFAULT_SCALE)
 
-    def predict(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
-        return cond
+    def predict(self, x: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
+        return cond.tokens.view_as(x)
 
     def decode(self, latents: Tensor) -> Tensor:
         return torch.nn.functional.interpolate(latents, scale_factor=8.0).clamp(0, 1)

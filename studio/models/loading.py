@@ -1,0 +1,137 @@
+"""Loading: one part of a model at a time, from safetensors alone, and a whole model out of its parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import nn
+
+from studio.core.errors import AssetError
+from studio.models import checksums
+from studio.models.bundle import ModelBundle
+from studio.models.card import read_config
+from studio.models.checkpoint import load_from_checkpoint
+from studio.models.families import Family, family_of
+from studio.models.files import ModelFiles, dtype_of, open_model
+from studio.models.tokens import PromptTokenizer
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What a library writes about itself or about how a file came to be; it does not change what is computed.
+_REMARKS = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype", "architectures")
+
+
+def load_part(files: ModelFiles, part: str, device: str | torch.device, dtype: torch.dtype) -> nn.Module:
+    """Load one network, in evaluation mode and frozen.
+
+    part: a name of the layout, such as "unet". dtype: of the network; the autoencoder has its own under fp16.
+    Raises AssetError naming the part: broken, of another shape than its config says, or with weights missing.
+    """
+    named = DTYPES[dtype_of(part, name_of(dtype))]
+    folder, checkpoint = files.card.folder, files.card.checkpoint
+    try:
+        weights = files.weights[part]
+        if checkpoint is not None:
+            module = load_from_checkpoint(checkpoint, folder, part, _class_of(files, part), named)
+        else:
+            module = _load_from_folder(folder, part, _class_of(files, part), named, weights.variant)
+    except AssetError:
+        raise
+    except Exception as error:  # OSError, ValueError, RuntimeError, SafetensorError, KeyError: the libraries' choice
+        reason = " ".join(str(error).split()).rstrip(".")[:300]
+        place = checkpoint or folder
+        raise AssetError(f"The model's {part} in {place} cannot be loaded: {reason}.", checksums.RESTORE) from None
+    return module.to(device).eval().requires_grad_(False)
+
+
+def digest_of(files: ModelFiles, part: str) -> str:
+    """Give one sha256 for a part: over its config and the bytes of its weights.
+
+    Two models whose files for a part are equal have one digest for it, wherever they lie. Raises AssetError.
+    """
+    config = read_config(files.card.folder, f"{part}/config.json")
+    told = {key: value for key, value in config.items() if key not in _REMARKS}
+    lines = [json.dumps(told, sort_keys=True)]
+    # Of a checkpoint each part has a share, so the part's name belongs to it.
+    lines += [part] if files.card.checkpoint is not None else []
+    lines += [checksums.known_sha256(path) for path in files.weights[part].files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def hash_of(files: ModelFiles, known: dict[str, str]) -> str:
+    """Give the model's hash: one sha256 over all files that decide what is drawn. known: checksums at hand."""
+    names = files.names()
+    found = {name: known.get(name) or checksums.known_sha256(files.card.folder / name) for name in names}
+    if files.card.checkpoint is not None:
+        found[files.card.checkpoint.name] = checksums.known_sha256(files.card.checkpoint)
+    return checksums.fingerprint(files.card.folder, tuple(found), found)
+
+
+def load_model(
+    place: Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    *,
+    name: str,
+    family: Family | None = None,
+    require_checksums: bool = False,
+) -> ModelBundle:
+    """Load a whole model that nobody else shares parts of; the engine's store loads part by part instead.
+
+    place: a diffusers folder or a .safetensors checkpoint. family: None takes the one its class names.
+    require_checksums: refuse a folder without SHA256SUMS. Raises AssetError.
+    """
+    known = checksums.verify(place, required=require_checksums) if place.suffix != ".safetensors" else {}
+    files = open_model(place)
+    model_hash = hash_of(files, known)
+    parts = {part: load_part(files, part, device, dtype) for part in files.card.layout.parts}
+    return assemble(name, files, model_hash, parts, family)
+
+
+def assemble(
+    name: str, files: ModelFiles, model_hash: str, parts: dict[str, nn.Module], family: Family | None = None
+) -> ModelBundle:
+    """Put a model together from its loaded parts. Raises AssetError for a tokenizer that cannot be read."""
+    card = files.card
+    tokenizers = [PromptTokenizer(card.folder, card.context, subfolder) for subfolder in card.layout.tokenizers]
+    return (family or family_of(card))(name, card, model_hash, parts, tokenizers)
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """Give "fp32", "bf16" or "fp16"."""
+    return next(name for name, value in DTYPES.items() if value == dtype)
+
+
+def _class_of(files: ModelFiles, part: str) -> Any:
+    name = files.card.layout.parts[part]
+    return getattr(transformers if part.startswith("text_encoder") else diffusers, name)
+
+
+def _load_from_folder(folder: Path, part: str, kind: Any, dtype: torch.dtype, variant: str) -> nn.Module:
+    # The dtype is forced: transformers 5 loads weights in the dtype they are stored in, and fp16 is slow on CPUs.
+    options: dict[str, Any] = {"dtype": dtype} if part.startswith("text_encoder") else {"torch_dtype": dtype}
+    if not part.startswith("text_encoder"):
+        # Building on the meta device would replace nn.Module.register_parameter in the whole process for a while, and
+        # what another thread builds meanwhile would be lost.
+        options["low_cpu_mem_usage"] = False
+    load: Callable[..., Any] = kind.from_pretrained
+    module, told = load(
+        folder,
+        subfolder=part,
+        variant=variant or None,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+        **options,
+    )
+    missing = sorted(told["missing_keys"])
+    if missing:
+        # Both libraries go on with whatever the memory held.
+        raise AssetError(f"The model's {part} in {folder} lacks {len(missing)} weights, {missing[0]} among them.")
+    return module
