@@ -1,0 +1,168 @@
+"""What a safetensors file says of itself: read and checked without torch, before anything of it is believed.
+
+A file is 8 bytes of header length (little-endian), the header as a JSON object, and the numbers. The header gives each
+tensor's dtype, shape and place, and must cover the numbers without gap or overlap.
+Source: the format's description in the README of the safetensors project.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from studio.core.errors import AssetError
+from studio.core.params import shown
+
+MAX_FILE_BYTES = 4 * 1024**3  # the largest adapters of SDXL at rank 256 are below 2 GB
+MAX_HEADER_BYTES = 16 * 1024**2  # 10,000 tensors with long names take 2 MB
+MAX_TENSORS = 100_000
+MAX_NAME_CHARS = 1000
+_ITEM_BYTES = {
+    **dict.fromkeys(("F64", "I64", "U64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"), 1),
+}
+FLOATS = ("F32", "F16", "BF16")  # what weights of an edit may be stored in
+_PICKLES = (b"\x80", b"PK\x03\x04")  # a bare pickle, and the zip that torch.save writes
+_PICKLE_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
+_ANOTHER = "Give a .safetensors file."
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor as announced. dtype: in the format's words, e.g. "F16". shape: () for a single number."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """metadata: free texts of whoever wrote the file. tensors: by name, in the file's order."""
+
+    metadata: Mapping[str, str]
+    tensors: Mapping[str, TensorInfo]
+
+
+def read_header(path: Path) -> Header:
+    """Read and check a file's header; its numbers stay unread.
+
+    Raises AssetError, one sentence with the file's name: not there, a pickle, empty, cut short, too large, a header
+    that is no header, tensors that lie outside the file.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = _length(start, size, path)
+            text = file.read(length)
+    except OSError as error:
+        raise AssetError(f"The file {path} cannot be read: {error.strerror or error}.", _ANOTHER) from None
+    return _checked(text, size - 8 - length, path)
+
+
+def _length(start: bytes, size: int, path: Path) -> int:
+    """Check the first bytes; give the header's length."""
+    if len(start) < 8:
+        raise AssetError(f"The file {path} is too short to be a safetensors file: {size} bytes.", _ANOTHER)
+    if size > MAX_FILE_BYTES:
+        raise AssetError(f"The file {path} has {size} bytes, and at most {MAX_FILE_BYTES} are read.")
+    length = int(struct.unpack("<Q", start)[0])
+    fits = length <= min(MAX_HEADER_BYTES, size - 8)
+    # A header of 128 or 640 bytes starts like a pickle too; but as a length, a pickle's start is beyond any file.
+    if path.suffix.lower() in _PICKLE_SUFFIXES or (not fits and start.startswith(_PICKLES)):
+        message = f"The file {path} is a pickle, which can run programs when it is read, and is never opened here."
+        raise AssetError(message, "Convert it to .safetensors where you trust it.")
+    if length > MAX_HEADER_BYTES:
+        raise AssetError(f"The file {path} is not a safetensors file: its header would have {length} bytes.", _ANOTHER)
+    if not fits:
+        raise AssetError(f"The file {path} is cut short: its header alone has {length} bytes of {size}.", _AGAIN)
+    return length
+
+
+_AGAIN = "Copy or download it again."
+
+
+def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
+    try:
+        values = json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:  # ValueError covers bad UTF-8, and _without_repeats
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
+        raise AssetError(f"The file {path} has a header that cannot be read: {reason}.", _ANOTHER) from None
+    if not isinstance(values, dict):
+        raise AssetError(f"The file {path} has a header that is not a JSON object.", _ANOTHER)
+    entries = cast("dict[str, Any]", values)
+    metadata = entries.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise AssetError(f"The file {path} has metadata that is not made of texts.", _ANOTHER)
+    if len(entries) > MAX_TENSORS:
+        raise AssetError(f"The file {path} has {len(entries)} tensors, and at most {MAX_TENSORS} are read.")
+    found: dict[str, TensorInfo] = {}
+    places: list[tuple[int, int]] = []
+    for name, entry in entries.items():
+        info = _tensor(name, entry)
+        begin, end = _place(entry)
+        if info is None or len(name) > MAX_NAME_CHARS:
+            raise AssetError(f"The file {path} describes the tensor {shown(name)} in a way that makes no sense.")
+        if end - begin != math.prod(info.shape) * _ITEM_BYTES[info.dtype]:
+            raise AssetError(f"The file {path} gives the tensor {shown(name)} room that does not fit its shape.")
+        if end > numbers_bytes:
+            message = (
+                f"The file {path} is cut short: the tensor {shown(name)} ends {end - numbers_bytes} bytes past it."
+            )
+            raise AssetError(message, _AGAIN)
+        found[name] = info
+        places.append((begin, end))
+    _check_cover(sorted(places), numbers_bytes, path)
+    return Header(cast("dict[str, str]", metadata), found)
+
+
+def _check_cover(places: list[tuple[int, int]], numbers_bytes: int, path: Path) -> None:
+    """Raise AssetError unless the tensors cover the numbers exactly: else two readers could see two files."""
+    at = 0
+    for begin, end in places:
+        if begin != at:
+            raise AssetError(f"The file {path} has tensors that overlap or leave a gap.", _AGAIN)
+        at = end
+    if at != numbers_bytes:
+        raise AssetError(f"The file {path} has {numbers_bytes - at} bytes that belong to no tensor.", _AGAIN)
+
+
+def _tensor(name: str, entry: Any) -> TensorInfo | None:
+    """Dtype and shape, or None where they are none."""
+    if not isinstance(entry, dict) or entry.get("dtype") not in _ITEM_BYTES:
+        return None
+    shape = entry.get("shape")
+    # bool is an int to Python, and 2**62 x 4 a size that no multiplication should meet
+    if not isinstance(shape, list) or len(shape) > 8 or not all(_is_size(n) for n in cast("list[Any]", shape)):
+        return None
+    return TensorInfo(entry["dtype"], tuple(shape))
+
+
+def _place(entry: Any) -> tuple[int, int]:
+    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    if (
+        isinstance(offsets, list)
+        and len(offsets) == 2
+        and all(_is_size(n) for n in offsets)
+        and offsets[0] <= offsets[1]
+    ):
+        return offsets[0], offsets[1]
+    return 0, -1  # fits no shape
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**48
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name stands in it twice")
+    return values

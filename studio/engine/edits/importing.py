@@ -1,0 +1,227 @@
+"""LoRA files of other programs, read into edits. The model itself is never touched: a layout of it is enough.
+
+First the header (`inspect`): what of the file fits, before a number is read. Then the numbers (`read_lora`), every one
+of them checked. What diffusers takes without a word is refused here: a file of which nothing fits, values that are not
+numbers, rank 0, absurd scales.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.errors import AssetError, BadInput
+from studio.core.params import shown
+from studio.engine.edits.files import read_tensors
+from studio.engine.edits.format import Edit, Layer, LowRank, check_finite
+from studio.engine.edits.header import Header, TensorInfo, read_header
+from studio.engine.edits.keys import Finder, Place, Role, split_keys, style_of
+from studio.engine.edits.layout import Layout, Shape
+from studio.engine.edits.scaling import CONFIG_NAME, PLAIN, PeftConfig, config_beside, configs_within
+
+MAX_DELTA_RMS = 10.0  # of one layer at strength 1; weights of trained networks lie around 0.05
+_WEIGHTS = "adapter_model.safetensors"  # in a folder that peft wrote
+_OTHER_MODEL = "It is probably for another model."
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a LoRA file holds and how much of it a model has a place for, from its header alone.
+
+    style: peft, diffusers or kohya. matched: place -> role -> tensor's name. missing: layers of the file that the model
+    has not. unknown: tensors that are no part of a LoRA. ranks: every rank there is, growing.
+    """
+
+    file: Path
+    style: str
+    matched: Mapping[Place, Mapping[Role, str]]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    ranks: tuple[int, ...]
+    total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", len(self.matched) + len(self.missing))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model has a place for everything in the file."""
+        return not self.missing and not self.unknown
+
+
+def lora_file(path: Path) -> Path:
+    """Give the weights' file: the path itself, or of a folder that peft wrote the file in it. Raises AssetError."""
+    if not path.is_dir():
+        return path
+    if not (path / _WEIGHTS).is_file():
+        raise AssetError(f"The folder {path} has no {_WEIGHTS}.", f"Give a LoRA file, or a folder with {CONFIG_NAME}.")
+    return path / _WEIGHTS
+
+
+def inspect(path: Path, layout: Layout) -> Inspection:
+    """Compare a file's header with a model.
+
+    Raises AssetError, one sentence: a broken file, an adapter other than LoRA, a layer with half its tensors, another
+    shape than the model's (with the layer's name and both shapes), rank 0.
+    """
+    file = lora_file(path)
+    return _inspected(file, read_header(file), layout)
+
+
+def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -> Edit:
+    """Read a LoRA file or peft folder into an edit for a model with this layout.
+
+    partial: take what fits and leave the rest; without it a file that fits in part is refused. Raises AssetError as
+    `inspect` does; if nothing fits, or not all; for numbers that are none, and scales beyond reason.
+    """
+    file = lora_file(path)
+    header = read_header(file)
+    found = _inspected(file, header, layout)
+    _check_match(found, partial)
+    tensors = read_tensors(file, header)
+    beside, within = config_beside(file), configs_within(header.metadata, file)
+    layers: dict[str, dict[str, Layer]] = {}
+    try:
+        for (component, module_path), names in found.matched.items():
+            config = within.get(component) or beside or PLAIN
+            parts: dict[Role, Tensor] = {role: tensors[tensor] for role, tensor in names.items()}
+            shape = layout.components[component][module_path]
+            try:
+                layers.setdefault(component, {})[module_path] = _layer(parts, module_path, shape, config)
+            except BadInput as error:
+                raise BadInput(f"{component}.{module_path}: {error}") from None
+        edit = Edit(name=name, kind="lora", layers=layers, provenance=_provenance(found, header))
+        check_finite(edit)
+        _check_size(edit)
+    except BadInput as error:
+        if error.field == "name":
+            raise
+        raise AssetError(f"The file {file} cannot be taken: {error}") from None
+    return edit
+
+
+def _inspected(file: Path, header: Header, layout: Layout) -> Inspection:
+    keys, unknown = split_keys(header.tensors, file)
+    finder = Finder(layout)
+    matched: dict[Place, dict[Role, str]] = {}
+    names: dict[Place, str] = {}
+    missing: dict[str, None] = {}
+    for key in keys:
+        place = finder.find(key.layer)
+        if place is None:
+            missing[key.layer] = None
+            continue
+        roles = matched.setdefault(place, {})
+        if names.setdefault(place, key.layer) != key.layer or key.role in roles:
+            both = sorted({names[place], key.layer, roles.get(key.role, key.name), key.name})[:3]
+            raise AssetError(f"The file {file} has the layer {'.'.join(place)} twice: {', '.join(both)}.")
+        roles[key.role] = key.name
+    ranks: set[int] = set()
+    for place, found in matched.items():
+        ranks.add(_check_shapes(file, place, found, header.tensors, layout))
+    return Inspection(file, style_of(keys), matched, tuple(missing), tuple(unknown), tuple(sorted(ranks)))
+
+
+def _check_shapes(
+    file: Path, place: Place, found: Mapping[Role, str], tensors: Mapping[str, TensorInfo], layout: Layout
+) -> int:
+    """Check one layer by its announced shapes; give its rank."""
+    where = ".".join(place)
+    if not {"down", "up"} <= set(found):
+        raise AssetError(f"The file {file} has only half of the layer {where}: {', '.join(sorted(found.values()))}.")
+    down, up = tensors[found["down"]].shape, tensors[found["up"]].shape
+    mid = tensors[found["mid"]].shape if "mid" in found else None
+    if 0 in (*down, *up):
+        raise AssetError(f"The file {file} has the layer {where} of rank 0, which changes nothing.")
+    ours = layout.components[place[0]][place[1]]
+    theirs = _change_shape(down, up, mid, ours)
+    if theirs != ours:
+        said = "one that makes no sense" if theirs is None else str(theirs)
+        message = f"The file {file} does not fit: the model's {where} has shape {ours}, and the file is for {said}."
+        raise AssetError(message, _OTHER_MODEL)
+    if "alpha" in found and math.prod(tensors[found["alpha"]].shape) != 1:
+        raise AssetError(f"The file {file} has an alpha of the layer {where} that is not one number.")
+    return down[0]
+
+
+def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Shape | None:
+    """Shape of the weight that these factors change, None if they make no product.
+
+    A linear layer may be written as a 1 x 1 convolution and the other way round: older models have the one where newer
+    ones have the other, and the numbers are the same.
+    """
+    if not all(len(shape) in (2, 4) for shape in (down, up)) or up[2:] not in ((), (1, 1)):
+        return None
+    if mid is not None:  # a convolution taken apart once more: down and up are 1 x 1, mid is r x r x k x k
+        if len(mid) != 4 or down[2:] not in ((), (1, 1)) or mid[0] != up[1] or mid[1] != down[0]:
+            return None
+        inner: Shape = (down[1], *mid[2:])
+    elif up[1] != down[0]:
+        return None
+    else:
+        inner = tuple(down[1:])
+    whole = (up[0], *inner)
+    if len(ours) == 2 and whole[2:] == (1, 1):
+        return whole[:2]
+    return (*whole, 1, 1) if len(ours) == 4 and len(whole) == 2 else whole
+
+
+def _check_match(found: Inspection, partial: bool) -> None:
+    if not found.matched:
+        what = found.missing or found.unknown
+        example = f", such as {shown(what[0])}" if what else ""
+        message = f"Nothing in {found.file} fits this model: none of its {found.total} layers is there{example}."
+        raise AssetError(message, _OTHER_MODEL)
+    if not partial and not found.complete:
+        left = (*found.missing, *found.unknown)
+        message = (
+            f"Only {len(found.matched)} of the {found.total} layers in {found.file} fit this model; "
+            f"{len(left)} are left over, such as {shown(left[0])}."
+        )
+        raise AssetError(message, "Ask for a partial import to take what fits.")
+
+
+def _layer(parts: Mapping[Role, Tensor], path: str, shape: Shape, config: PeftConfig) -> LowRank:
+    """Factors of one layer, in our shapes. Raises BadInput for a scale that is none."""
+    down, up = parts["down"], parts["up"]
+    if "mid" in parts:
+        # W' = up . mid . down: mid and down make one convolution, in float32 for it is a product
+        down = torch.einsum("rskl,si->rikl", parts["mid"].float(), down.flatten(1).float())
+    rank = down.shape[0]
+    a = down.reshape(rank, *shape[1:])
+    b = up.reshape(shape[0], rank, *(1,) * (len(shape) - 2))
+    alpha = float(parts["alpha"]) if "alpha" in parts else config.alpha_of(path, rank)
+    layer = LowRank(a.contiguous(), b.contiguous(), alpha)
+    # peft's bias belongs to B: (alpha / r) (B A x + d)
+    return layer if "bias" not in parts else LowRank(layer.A, layer.B, alpha, (parts["bias"].float() * layer.scale))
+
+
+def _check_size(edit: Edit) -> None:
+    """Refuse a layer whose change dwarfs any weight, as a wrong scale makes it."""
+    for component, path, layer in edit.each():
+        assert isinstance(layer, LowRank)
+        # |B A|^2 = sum of (B^T B) * (A A^T): r x r numbers; in float64, for float16 factors may hold 65504
+        a, b = layer.A.flatten(1).double(), layer.B.flatten(1).double()
+        squared = float(((b.T @ b) * (a @ a.T)).sum()) * layer.scale**2
+        rms = math.sqrt(max(squared, 0.0) / math.prod(layer.shape))
+        if not rms <= MAX_DELTA_RMS:
+            raise BadInput(f"it would change the weights of {component}.{path} by {rms:.3g} on average.")
+
+
+def _provenance(found: Inspection, header: Header) -> dict[str, Any]:
+    """Where it came from, with what its author wrote into the file, cut to a sane length."""
+    told = {key[:100]: value[:1000] for key, value in list(header.metadata.items())[:100] if key != "format"}
+    return {
+        "made_by": "import",
+        "file": found.file.name,
+        "style": found.style,
+        "layers": len(found.matched),
+        "layers_in_file": found.total,
+        "metadata": told,
+    }

@@ -1,0 +1,80 @@
+"""How the edits of a stack get on: whether they add up, cancel, or pull the same way.
+
+Taken over all weights that any of them changes, as one long vector per edit, Delta_k = s_k D_k (for a mask
+-s_k (1 - M_k) W0). From the Gram matrix G_ij = <Delta_i, Delta_j> all numbers follow. Biases are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.core.errors import BadInput
+from studio.engine.edits.format import Layer, LowRank, Mask
+from studio.engine.edits.stack import EditStack
+
+BaseWeight = Callable[[str, str], Tensor]  # (component, path) -> W0
+
+
+@dataclass(frozen=True)
+class Interference:
+    """norms: |Delta_k| in the stack's order. ratio: |sum Delta_k| / sum |Delta_k|, 1 where all pull the same way, 0
+    where they cancel; 1 for fewer than two. overlaps: for each pair i < j the cosine
+    <Delta_i, Delta_j> / (|Delta_i| |Delta_j|), in -1..1; 0 for edits that share no layer.
+    """
+
+    norms: tuple[float, ...]
+    ratio: float
+    overlaps: dict[tuple[int, int], float]
+
+
+def interference(stack: EditStack, base: BaseWeight | None = None) -> Interference:
+    """Measure a stack. base: gives W0, needed for masks alone. Raises BadInput for a mask without it."""
+    gram = gram_matrix(stack, base)
+    norms = gram.diagonal().clamp_min(0).sqrt()
+    total = float(norms.sum())
+    ratio = float(gram.sum().clamp_min(0).sqrt()) / total if total > 0 and len(stack) > 1 else 1.0
+    overlaps: dict[tuple[int, int], float] = {}
+    for i in range(len(stack)):
+        for j in range(i + 1, len(stack)):
+            product = float(norms[i] * norms[j])
+            overlaps[i, j] = float(gram[i, j]) / product if product > 0 else 0.0
+    return Interference(tuple(norms.tolist()), ratio, overlaps)
+
+
+def gram_matrix(stack: EditStack, base: BaseWeight | None = None) -> Tensor:
+    """<Delta_i, Delta_j> for all pairs: [n, n], float64."""
+    n = len(stack)
+    gram = torch.zeros(n, n, dtype=torch.float64)
+    for i, (one, s) in enumerate(stack):
+        for j, (other, t) in enumerate(stack):
+            if j < i:
+                gram[i, j] = gram[j, i]
+                continue
+            for component, path, layer in one.each():
+                partner = other.layers.get(component, {}).get(path)
+                if partner is not None:
+                    gram[i, j] += s * t * _inner(layer, partner, component, path, base)
+    return gram
+
+
+def _inner(one: Layer, other: Layer, component: str, path: str, base: BaseWeight | None) -> float:
+    if one.shape != other.shape:
+        raise BadInput(f"Two edits of the stack change {component}.{path} in shapes {one.shape} and {other.shape}.")
+    if isinstance(one, LowRank) and isinstance(other, LowRank):
+        # <B A, B' A'> = sum of (B^T B') * (A A'^T): r x r' numbers instead of out x in
+        left = one.B.flatten(1).double().T @ other.B.flatten(1).double()
+        right = one.A.flatten(1).double() @ other.A.flatten(1).double().T
+        return one.scale * other.scale * float((left * right).sum())
+    return float((_delta(one, component, path, base) * _delta(other, component, path, base)).sum())
+
+
+def _delta(layer: Layer, component: str, path: str, base: BaseWeight | None) -> Tensor:
+    if not isinstance(layer, Mask):
+        return layer.delta().double()
+    if base is None:
+        raise BadInput("How a mask gets on with other edits depends on the model's weights; load the model first.")
+    return (layer.M.double() - 1) * base(component, path).detach().cpu().double()

@@ -1,0 +1,90 @@
+"""The weights as they were: a copy of every tensor that an edit has touched, and of no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from studio.engine.edits.targets import Target
+
+Key = tuple[str, str]  # (module path, "weight" or "bias")
+
+
+@contextmanager
+def plain_tensors() -> Iterator[None]:
+    """Whatever mode the caller is in, tensors made within are ordinary ones, and writes are not recorded.
+
+    The sampler runs in inference mode, where new tensors would be of a kind that training can never use again.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+class Pristine:
+    """W0 of touched tensors, made when first touched. Memory: theirs once more, none before the first edit."""
+
+    def __init__(self, layers: Mapping[str, Target]) -> None:
+        self._layers = layers
+        self._kept: dict[Key, Tensor] = {}
+        self._home: dict[Key, Tensor] = {}  # the memory a parameter lives in when no pointer is swapped
+
+    def keep(self, keys: Iterable[Key]) -> None:
+        """Copy those not yet copied. Only while these parameters hold the base."""
+        for key in keys:
+            if key not in self._kept:
+                parameter = self.parameter(key)
+                self._home[key] = parameter.data
+                self._kept[key] = parameter.detach().clone()
+
+    def parameter(self, key: Key) -> nn.Parameter:
+        """The live parameter. A layer without bias has none of that name, which `WeightRoom.check` has refused."""
+        parameter = getattr(self._layers[key[0]], key[1])
+        assert isinstance(parameter, nn.Parameter)
+        return parameter
+
+    def __getitem__(self, key: Key) -> Tensor:
+        """W0. Not to be written to."""
+        return self._kept[key]
+
+    def home(self, key: Key) -> Tensor:
+        """The parameter's own memory."""
+        return self._home[key]
+
+    def point(self, keys: Iterable[Key], tensors: Mapping[Key, Tensor] | None = None) -> None:
+        """Let parameters live in other memory; without `tensors`, in their own again."""
+        for key in keys:
+            self.parameter(key).data = self._home[key] if tensors is None else tensors[key]
+
+    def touched(self) -> tuple[Key, ...]:
+        return tuple(self._kept)
+
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self._kept.values())
+
+    def equals(self) -> bool:
+        """Whether every touched parameter holds W0, byte for byte: -0 is not 0 here, and a NaN equals itself."""
+        return all(_same_bytes(self.parameter(key), kept) for key, kept in self._kept.items())
+
+    def moved(self, elsewhere: Mapping[Key, Tensor]) -> bool:
+        """Whether somebody gave a parameter other memory: another device, dtype or layout.
+
+        elsewhere: parameters whose pointers are swapped, and to what.
+        """
+        return any(
+            self.parameter(key).data_ptr() != elsewhere.get(key, home).data_ptr() for key, home in self._home.items()
+        )
+
+    def start_anew(self) -> None:
+        """After a move: put the base into the parameters where they are now, and forget the old copies."""
+        for key, kept in self._kept.items():
+            self.parameter(key).data.copy_(kept)
+        self._kept.clear()
+        self._home.clear()
+
+
+def _same_bytes(one: Tensor, other: Tensor) -> bool:
+    words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
+    return one.dtype == other.dtype and torch.equal(one.detach().view(words), other.view(words))

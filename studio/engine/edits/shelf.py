@@ -1,0 +1,58 @@
+"""Edits in the engine's memory: read from their files when a job names them, kept while there is room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from studio.core.errors import NotFound
+from studio.core.recipe import EditRef
+from studio.engine.edits.files import read_edit
+from studio.engine.edits.format import Edit
+from studio.engine.edits.stack import EditStack
+
+MAX_BYTES = 512 * 1024**2
+_Stamp = tuple[str, int, int]  # path, size, time of the last change: another file under a name is another edit
+
+
+class EditShelf:
+    """Turns what recipes say into stacks. Used on the engine's thread only."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[_Stamp, Edit] = OrderedDict()
+        self._live: dict[str, Edit] = {}
+
+    def stack(self, refs: Iterable[EditRef], paths: Mapping[str, str]) -> EditStack:
+        """Build the stack of a recipe. paths: `EditRef.edit` -> file, as `EditLibrary.paths` gives.
+
+        Raises NotFound for an edit without file, AssetError for a broken one, BadInput as `EditStack.of` does.
+        """
+        return EditStack.of((self._edit(ref.edit, paths), ref.strength) for ref in refs)
+
+    def hold(self, ref: str, edit: Edit) -> None:
+        """Show an edit that has no file under a name, in its present state: one that is being trained."""
+        self._live[ref] = edit
+
+    def release(self, ref: str) -> None:
+        """Take it back; nothing happens if it is not there."""
+        self._live.pop(ref, None)
+
+    def _edit(self, ref: str, paths: Mapping[str, str]) -> Edit:
+        if ref in self._live:
+            return self._live[ref]
+        if ref not in paths:
+            raise NotFound(f"There is no edit named {ref[:60]!r}.", field="edits")
+        path = Path(paths[ref])
+        try:
+            stat = path.stat()
+        except OSError:
+            raise NotFound(f"The edit {ref[:60]!r} has no file any more.", field="edits") from None
+        stamp = (str(path), stat.st_size, stat.st_mtime_ns)
+        if stamp not in self._kept:
+            self._kept[stamp] = read_edit(path)
+            while len(self._kept) > 1 and sum(edit.nbytes() for edit in self._kept.values()) > self._max_bytes:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(stamp)
+        return self._kept[stamp]

@@ -1,0 +1,108 @@
+"""The edit stack: which edits apply, and how much of each. An immutable value with an identity.
+
+What a stack does does not depend on its order. All masks act on the pristine weight, all additions are added to that:
+
+    W = W0 * prod_k (1 - s_k (1 - M_k)) + sum_k s_k D_k          b = b0 + sum_k s_k d_k
+
+Floating-point sums do depend on order, so every executor goes through a stack in the order of the edits' hashes; two
+stacks with the same edits and strengths are equal, have one id, and give the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from studio.core.errors import BadInput
+from studio.engine.edits.format import Edit, Layer
+
+MAX_STRENGTH = 10.0  # as in a recipe
+MAX_EDITS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class EditStack:
+    """entries: (edit, strength) as the user ordered them, none of strength 0. Build it with `of`."""
+
+    entries: tuple[tuple[Edit, float], ...] = ()
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", _identity(self.entries))
+
+    @classmethod
+    def of(cls, entries: Iterable[tuple[Edit, float]]) -> EditStack:
+        """Build a stack; an edit of strength 0 drops out.
+
+        Raises BadInput for a strength that is no number from -10 to 10 (of a mask: 0 to 1), an edit that is in it
+        twice, more than 64 edits.
+        """
+        kept: list[tuple[Edit, float]] = []
+        seen: set[str] = set()
+        for edit, strength in entries:
+            _check(edit, strength)
+            if edit.sha256 in seen:
+                raise BadInput(f"The edit {edit.name!r} is in the stack twice; give it one strength.", field="edits")
+            seen.add(edit.sha256)
+            if strength != 0:
+                kept.append((edit, float(strength)))
+        if len(kept) > MAX_EDITS:
+            raise BadInput(f"A stack holds at most {MAX_EDITS} edits, not {len(kept)}.", field="edits")
+        return cls(tuple(kept))
+
+    def with_strength(self, edit: Edit, strength: float) -> EditStack:
+        """The same stack with one edit at another strength; added at the end if it was not in it."""
+        others = [(one, s) for one, s in self.entries if one.sha256 != edit.sha256]
+        place = next((i for i, (one, _) in enumerate(self.entries) if one.sha256 == edit.sha256), len(others))
+        return EditStack.of([*others[:place], (edit, strength), *others[place:]])
+
+    def without(self, edit: Edit) -> EditStack:
+        """The same stack without one edit."""
+        return self.with_strength(edit, 0.0)
+
+    def part(self, components: Collection[str]) -> EditStack:
+        """Those edits that change one of these components. Its id tells apart what those components look like."""
+        kept = tuple((edit, s) for edit, s in self.entries if any(name in edit.layers for name in components))
+        return self if len(kept) == len(self.entries) else EditStack(kept)
+
+    def on(self, component: str) -> dict[str, list[tuple[Edit, Layer, float]]]:
+        """Module path -> what happens to that layer: (edit, layer, strength) in the order of the edits' hashes."""
+        found: dict[str, list[tuple[Edit, Layer, float]]] = {}
+        for edit, strength in sorted(self.entries, key=lambda entry: entry[0].sha256):
+            for path, layer in edit.layers.get(component, {}).items():
+                found.setdefault(path, []).append((edit, layer, strength))
+        return found
+
+    def __iter__(self) -> Iterator[tuple[Edit, float]]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EditStack) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def _identity(entries: tuple[tuple[Edit, float], ...]) -> str:
+    """ "" for the empty stack, else 32 hex digits over the edits' hashes and strengths, in the order of the hashes."""
+    if not entries:
+        return ""
+    lines = sorted(f"{edit.sha256} {strength!r}\n" for edit, strength in entries)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
+
+
+def _check(edit: Edit, strength: float) -> None:
+    low = 0.0 if edit.kind == "mask" else -MAX_STRENGTH
+    high = 1.0 if edit.kind == "mask" else MAX_STRENGTH
+    if not math.isfinite(strength) or not low <= strength <= high:
+        kind = "a mask" if edit.kind == "mask" else "an edit"
+        message = f"The strength of {kind} is a number from {low:g} to {high:g}, not {strength!r} as for {edit.name!r}."
+        raise BadInput(message, field="edits")
+
+
+EMPTY = EditStack()

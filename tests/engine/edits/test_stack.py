@@ -1,0 +1,119 @@
+"""Stacks: values with an identity, whose effect does not depend on their order; and how edits get on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from studio.core.errors import BadInput
+from studio.engine.edits.format import Dense, Edit, LowRank
+from studio.engine.edits.interference import gram_matrix, interference
+from studio.engine.edits.stack import EMPTY, EditStack
+from tests.engine.edits.making import make_edit, shapes_of, small
+
+SHAPES = {"a": (6, 4), "b": (5, 3, 3, 3)}
+ONE, TWO = make_edit(SHAPES, seed=1, name="one"), make_edit(SHAPES, seed=2, name="two")
+MASK = make_edit({"a": (6, 4)}, seed=3, kind="mask", name="mask")
+
+
+def test_what_is_off_drops_out() -> None:
+    assert EditStack.of([(ONE, 0.0), (TWO, -0.0)]) == EMPTY == EditStack()
+    assert EMPTY.id == "" and len(EMPTY) == 0
+    assert EditStack.of([(ONE, 0.0), (TWO, 1)]) == EditStack.of([(TWO, 1.0)])
+
+
+def test_identity_is_of_content_and_strength_not_of_order() -> None:
+    stack = EditStack.of([(ONE, 1.0), (TWO, 0.5)])
+    assert stack == EditStack.of([(TWO, 0.5), (ONE, 1.0)]) and len({stack, EditStack.of([(TWO, 0.5), (ONE, 1.0)])}) == 1
+    assert stack != EditStack.of([(ONE, 1.0), (TWO, math.nextafter(0.5, 1))])
+    assert stack != EditStack.of([(ONE, 1.0)])
+    assert [edit.name for edit, _ in stack] == ["one", "two"], "the user's own order is kept for showing"
+
+
+def test_changes_give_new_stacks() -> None:
+    stack = EditStack.of([(ONE, 1.0), (TWO, 0.5)])
+    assert [(e.name, s) for e, s in stack.with_strength(ONE, 0.2)] == [("one", 0.2), ("two", 0.5)]
+    assert [(e.name, s) for e, s in stack.with_strength(MASK, 0.2)] == [("one", 1.0), ("two", 0.5), ("mask", 0.2)]
+    assert [(e.name, s) for e, s in stack.without(ONE)] == [("two", 0.5)]
+    assert [(e.name, s) for e, s in stack] == [("one", 1.0), ("two", 0.5)]
+
+
+def test_part_is_what_touches_a_component() -> None:
+    text = make_edit({"x": (2, 2)}, seed=4, component="text_encoder")
+    stack = EditStack.of([(ONE, 1.0), (text, 1.0)])
+    assert stack.part(["unet"]) == EditStack.of([(ONE, 1.0)])
+    assert stack.part(["text_encoder", "text_encoder_2"]) == EditStack.of([(text, 1.0)])
+    assert stack.part(["transformer"]) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([(ONE, 10.5)], "a number from -10 to 10, not 10.5 as for 'one'"),
+        ([(ONE, float("nan"))], "not nan"),
+        ([(ONE, -math.inf)], "not -inf"),
+        ([(MASK, 1.5)], "strength of a mask is a number from 0 to 1, not 1.5"),
+        ([(MASK, -0.5)], "from 0 to 1"),
+        ([(ONE, 1.0), (TWO, 1.0), (ONE, 0.0)], "'one' is in the stack twice"),
+        ([(make_edit({"a": (1, 1)}, seed=i, rank=1), 1.0) for i in range(65)], "at most 64 edits, not 65"),
+    ],
+)
+def test_refusals(entries: list[tuple[Edit, float]], said: str) -> None:
+    with pytest.raises(BadInput, match=said) as raised:
+        EditStack.of(entries)
+    assert raised.value.field == "edits"
+
+
+# -- interference ---------------------------------------------------------------------------------------------------
+
+
+def long_vector(edit: Edit, strength: float) -> torch.Tensor:
+    """All of an edit's change as one vector, with zeros where it changes nothing."""
+    parts = []
+    for path, shape in SHAPES.items():
+        layer = edit.layers["unet"].get(path)
+        assert not layer or isinstance(layer, LowRank | Dense)
+        parts.append(layer.delta().double().flatten() * strength if layer else torch.zeros(math.prod(shape)).double())
+    return torch.cat(parts)
+
+
+def test_numbers_are_those_of_the_long_vectors() -> None:
+    dense = make_edit({"b": (5, 3, 3, 3)}, seed=5, kind="dense")
+    stack = EditStack.of([(ONE, 1.5), (TWO, -0.5), (dense, 2.0)])
+    vectors = [long_vector(edit, strength) for edit, strength in stack]
+    torch.testing.assert_close(gram_matrix(stack), torch.stack(vectors) @ torch.stack(vectors).T, rtol=1e-6, atol=1e-9)
+    found = interference(stack)
+    norms = [float(vector.norm()) for vector in vectors]
+    assert found.norms == pytest.approx(norms, rel=1e-6)
+    assert found.ratio == pytest.approx(float(sum(vectors, torch.zeros(1)).norm()) / sum(norms), rel=1e-6)
+    for (i, j), overlap in found.overlaps.items():
+        assert overlap == pytest.approx(float(vectors[i] @ vectors[j]) / norms[i] / norms[j], abs=1e-6)
+    assert set(found.overlaps) == set(itertools.combinations(range(3), 2))
+
+
+def test_known_values() -> None:
+    d = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    alike = [Edit("e", "dense", {"unet": {"a": Dense(d * scale)}}) for scale in (1.0, 2.0, -1.0)]
+    elsewhere = Edit("e", "dense", {"unet": {"b": Dense(d)}})
+    assert interference(EMPTY).ratio == interference(EditStack.of([(alike[0], 0.3)])).ratio == 1
+    assert interference(EditStack.of([(alike[0], 1.0), (alike[1], 1.0)])).ratio == pytest.approx(1)
+    against = interference(EditStack.of([(alike[0], 1.0), (alike[2], 1.0)]))
+    assert against.ratio == pytest.approx(0, abs=1e-7) and against.overlaps[0, 1] == pytest.approx(-1)
+    apart = interference(EditStack.of([(alike[0], 1.0), (elsewhere, 1.0)]))
+    assert apart.ratio == pytest.approx(2**-0.5) and apart.overlaps == {(0, 1): 0.0}
+
+
+def test_a_mask_is_measured_on_the_base() -> None:
+    module = small()
+    mask = make_edit(shapes_of(module, ["to_q"]), seed=1, kind="mask")
+    lora = make_edit(shapes_of(module, ["to_q"]), seed=2)
+    stack = EditStack.of([(mask, 0.5), (lora, 1.0)])
+    layer = mask.layers["unet"]["to_q"]
+    removed = 0.5 * ((dict(layer.parts())["M"] - 1) * module.to_q.weight)
+    found = interference(stack, lambda component, path: module.get_submodule(path).weight)  # type: ignore[arg-type,return-value]
+    assert found.norms[0] == pytest.approx(float(removed.norm()), rel=1e-6)
+    with pytest.raises(BadInput, match="load the model first"):
+        interference(stack)
