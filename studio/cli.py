@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     verb("docs", _docs, "write the reference pages of docs/ from the code")
 
     bench = verb("bench", _bench, "time the studio against plain diffusers on the same work")
-    bench.add_argument("case", nargs="?", default="single", choices=["single"])
+    bench.add_argument("case", nargs="?", help="one case alone; without it all")
     bench.add_argument("--pairs", default="7", help="how many timings of each side, at least 7")
     bench.add_argument("--prompt", default="a red star on a white background")
     _add_recipe_flags(bench)
@@ -266,23 +266,19 @@ def _bench(args: argparse.Namespace) -> int:
     check_recipes(recipes, sources)
     from dataclasses import asdict
 
-    from studio.engine.bench import bench_single
+    from studio.engine.bench import CASES, Bench, table
 
     pairs = _number(args.pairs)
     if not isinstance(pairs, int):
         raise BadInput(f"The number of pairs must be a whole number, not {args.pairs!r}.", field="pairs")
     config = sources.engine_config(previews=False)
-    result = bench_single(config, recipes[0], pairs, lambda pair: _line(f"pair {pair} of {pairs}"))
+    results = []
+    for name in [args.case] if args.case else CASES.names():
+        bench = Bench.of(config, recipes[0], pairs, lambda pair, name=name: _line(f"{name}: pair {pair} of {pairs}"))
+        results.append(CASES.get(name)(bench))
     _line("")
-    if args.json:
-        _print(asdict(result))
-    else:
-        _print(
-            f"{result.case}: ours {result.ours_s:.3f} s, diffusers {result.theirs_s:.3f} s, "
-            f"ratio {result.ratio:.3f} (quartiles {result.ratio_low:.3f} to {result.ratio_high:.3f}, "
-            f"{result.pairs} pairs; of processor time {result.cpu_ratio:.3f}), "
-            f"largest pixel difference {result.max_difference} of 255"
-        )
+    cases = [{**asdict(result), "reached": result.reached} for result in results]
+    _print({"cases": cases} if args.json else table(results))
     return 0
 
 

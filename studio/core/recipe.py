@@ -19,7 +19,7 @@ VERSION = 1
 MAX_JSON_BYTES = 1_000_000  # a full recipe with both prompts at their limit is below a tenth of this
 MAX_PROMPT_CHARS = 10_000
 MAX_NEGATIVES = 16
-_CAME_LATER = ("more_negatives", "variation_seed", "variation_strength", "sampler_params", "spacing")
+_CAME_LATER = ("syntax", "more_negatives", "variation_seed", "variation_strength", "sampler_params", "spacing")
 _PIXELS = "{} of the image in pixels"
 
 
@@ -56,6 +56,9 @@ class Recipe(Params):
     negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="what guidance moves away from")
     more_negatives: tuple[Negative, ...] = Field(
         default=(), max_length=MAX_NEGATIVES, description="further negative prompts, with weights"
+    )
+    syntax: Literal["a1111", "compel", "plain"] = Field(
+        default="a1111", description="how weights and schedules are written in the prompts; plain: not at all"
     )
     seed: int = Field(default=0, ge=0, le=2**64 - 1, description="seed of the image's own random generator")
     variation_seed: int | None = Field(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import Cancelled
+from studio.engine.edits.room import WeightRoom
 from studio.engine.trajectory import Row, Run, StepReport, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 
@@ -29,10 +30,11 @@ class _Live:
 
 
 class Batcher:
-    """Runs trajectories of one model. max_rows: most rows of one evaluation."""
+    """Runs trajectories of one model. room: its weights. max_rows: most rows of one evaluation."""
 
-    def __init__(self, bundle: ModelBundle, max_rows: int = 32) -> None:
+    def __init__(self, bundle: ModelBundle, room: WeightRoom, max_rows: int = 32) -> None:
         self._bundle = bundle
+        self._room = room
         self._max_rows = max(1, max_rows)
         self._stacks: OrderedDict[tuple[int, ...], tuple[list[Conditioning], Conditioning]] = OrderedDict()
         self.evaluations = 0
@@ -82,6 +84,7 @@ class Batcher:
             groups.setdefault((row.x.shape, row.cond.tokens.shape[1], row.perturb, row.model), []).append(row)
         answers: dict[tuple[object, ...], Tensor] = {}
         for (_, _, perturb, model), group in groups.items():
+            group.sort(key=lambda row: row.stack.id)  # rows of the base first, those of one stack side by side
             if perturb is not None or model != "main":
                 raise NotImplementedError(f"no such prediction yet: {perturb or model}")
             for at in range(0, len(group), self._max_rows):
@@ -95,7 +98,8 @@ class Batcher:
         self.rows += len(block)
         x = block[0].x if len(block) == 1 else torch.cat([row.x for row in block])
         t = torch.tensor([row.t for row in block], device=x.device)
-        return self._bundle.predict(x, t, self._stack([row.cond for row in block]))
+        with self._room.rows([row.stack for row in block]):
+            return self._bundle.predict(x, t, self._stack([row.cond for row in block]))
 
     def _stack(self, conds: list[Conditioning]) -> Conditioning:
         """Conditionings of one row each as one; kept, since the same come again at every step."""

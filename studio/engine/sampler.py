@@ -7,7 +7,6 @@ Those that are `shared` run together, whatever they differ in; equal to rounding
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,8 @@ from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
+from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import CALMER, StepReport, Trajectory
 from studio.models.bundle import ModelBundle
 
@@ -32,14 +33,16 @@ def sample(
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False,
     max_rows: int = 32,
+    stacks: Sequence[EditStack] | None = None,
 ) -> Iterator[tuple[int, Picture]]:
     """Make the pictures; yield (index of the recipe, picture) as each is finished.
 
-    max_rows: most rows of one network evaluation, for shared batches.
+    max_rows: most rows of one network evaluation, for shared batches. stacks: the edits of each recipe as values; None
+    where no recipe has any.
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
-    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows):
+    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks):
         # One at a time: the decoder's batch shape is fixed too.
         yield index, decode(bundle, latents, recipes[index].steps)
 
@@ -50,19 +53,22 @@ def sample_latents(
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False,
     max_rows: int = 32,
+    stacks: Sequence[EditStack] | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
     for indices in companies(recipes):
         if should_stop():
             raise Cancelled("The job was stopped.")
-        encoded: dict[str, Any] = {}
         trajectories = [
-            Trajectory(index, recipes[index], bundle, Conditions.of(recipes[index], bundle, encoded))
-            for index in indices
+            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY) for index in indices
         ]
-        runs = Batcher(bundle, max_rows).run(trajectories, on_step, should_stop)
+        runs = Batcher(bundle, room_of(bundle), max_rows).run(trajectories, on_step, should_stop)
         while (made := _next(runs)) is not None:
             yield made
+
+
+def _trajectory(index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack) -> Trajectory:
+    return Trajectory(index, recipe, bundle, Conditions.of(recipe, encoder_of(bundle), stack), stack)
 
 
 @torch.inference_mode()

@@ -18,6 +18,8 @@ from studio.diffusion.grid import GRIDS, Grid
 from studio.diffusion.parameterisation import Kind
 from studio.diffusion.solvers import Solver, build_solver
 from studio.engine.conditions import Conditions
+from studio.engine.edits.manifest import DENOISERS
+from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.guidance import Guidance, NoisePoint, Pred, Request, StepCtx, build
 from studio.models.bundle import Conditioning, ModelBundle
@@ -27,7 +29,7 @@ CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row.
+    """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row. stack: edits.
 
     perturb, model: as in studio.guidance.Request.
     """
@@ -35,13 +37,14 @@ class Row:
     x: Tensor
     t: float
     cond: Conditioning
+    stack: EditStack = EMPTY
     perturb: str | None = None
     model: str = "main"
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for rows whose output is equal. By identity: comparing values would cost more than it saves."""
-        return (id(self.x), self.t, id(self.cond), self.perturb, self.model)
+        return (id(self.x), self.t, id(self.cond), self.stack.id, self.perturb, self.model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +67,12 @@ Run = Generator[list[Row], Sequence[Tensor], Tensor]
 class Trajectory:
     """The run of one recipe. Everything that changes lives in `run`'s own frame."""
 
-    def __init__(self, index: int, recipe: Recipe, bundle: ModelBundle, conditions: Conditions) -> None:
+    def __init__(
+        self, index: int, recipe: Recipe, bundle: ModelBundle, conditions: Conditions, stack: EditStack = EMPTY
+    ) -> None:
+        """stack: the edits of the network's weights; those of the text encoders are in the conditions already."""
         self.index = index
+        self.stack = stack.part(DENOISERS)
         self.recipe = recipe
         self.guidance: Guidance = build(recipe.guidance)
         self.rows = 0
@@ -130,9 +137,9 @@ class Trajectory:
     def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:
         """One round: the rows of all requests together, then a prediction per request under its name."""
         places = [(ctx.x if request.x is None else request.x, request.at or ctx.at) for request in requests]
-        parts = [self._conditions.parts[request.cond] for request in requests]
+        parts = [self._conditions.parts(request.cond, ctx.i) for request in requests]
         rows = [
-            Row(x, at.t, cond, request.perturb, request.model)
+            Row(x, at.t, cond, self.stack, request.perturb, request.model)
             for request, (x, at), each in zip(requests, places, parts, strict=True)
             for _, cond in each
         ]

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,8 @@ class ModelBundle:
     spacing, steps_offset: name of the grid its scheduler config asks for, and where the "leading" one begins.
     latent_channels: C of the latents [B, C, H, W]. latent_scale_px: pixels per latent element.
     default_size_px: side of the square it was trained on. context: tokens the text encoder reads at once, start and
-    end included. model_hash: sha256 over its files, in hex. tokenizer: prompts to token ids.
+    end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
+    further chunks. model_hash: sha256 over its files, in hex. tokenizer: prompts to token ids.
     device, dtype: where and in what the network computes; latents stay in float32 all the same.
     """
 
@@ -44,6 +45,7 @@ class ModelBundle:
     latent_scale_px: int
     default_size_px: int
     context: int
+    overflow: Literal["cut", "chunk"] = "chunk"
     model_hash: str
     tokenizer: PromptTokenizer
     device: torch.device

@@ -19,6 +19,8 @@ _PREVIEW_SCENES = 12
 class EmbeddedModel(StableDiffusion):
     """Stencil: as any Stable Diffusion, but its pictures are known before it draws one."""
 
+    overflow = "cut"  # it learnt captions of one chunk and nothing else
+
     @torch.inference_mode()
     def fit_preview(self) -> PreviewMap:
         """Fit on pictures of the world, encoded: that is where this model's latents lie."""
@@ -42,8 +44,6 @@ def load_stencil(
     require_checksums: refuse a folder without that list. Raises AssetError naming the file, and for a wrong checksum
     both; never reads anything but safetensors.
     """
-    loaded = load_model(
-        model_dir, device, dtype, name=name, family=EmbeddedModel, require_checksums=require_checksums
-    )
+    loaded = load_model(model_dir, device, dtype, name=name, family=EmbeddedModel, require_checksums=require_checksums)
     assert isinstance(loaded, EmbeddedModel)
     return loaded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer
 
 from studio.core.errors import AssetError
 from studio.models import clip_vocabulary
+from studio.prompts.layout import Token
 
 _WORD_END = clip_vocabulary.WORD_END
 
@@ -90,6 +92,20 @@ class PromptTokenizer:
         if len(ids) > self.context:
             ids = [*ids[: self.context - 1], ids[-1]]
         return ids + [self.pad_id] * (self.context - len(ids))
+
+    def tokenise(self, texts: Sequence[str]) -> list[Token]:
+        """Give the tokens of each text, without start and end. Start and end of a token are counted in its text."""
+        encodings = (self._tokenizer.encode(text, add_special_tokens=False) for text in texts)
+        return [
+            Token(id, number, *offsets)
+            for number, encoding in enumerate(encodings)
+            for id, offsets in zip(encoding.ids, encoding.offsets, strict=True)
+        ]
+
+    def framed(self, ids: Sequence[int]) -> list[int]:
+        """Give `context` token ids: start, up to `limit` ids, end, padding. As `ids` for the tokens of a prompt."""
+        row = [self.start_id, *ids[: self.limit], self.end_id]
+        return row + [self.pad_id] * (self.context - len(row))
 
     def report(self, prompt: str) -> TokenReport:
         """Account for a prompt."""

@@ -11,7 +11,7 @@ import torch
 
 from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import GuidanceSpec, Recipe
-from studio.engine.bench import plain_pipeline
+from studio.engine.bench.reference import plain_pipeline
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
 from studio.models.bundle import Conditioning

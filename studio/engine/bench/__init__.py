@@ -2,6 +2,6 @@
 
 from studio.engine.bench import edits, models, single  # noqa: F401  # each registers its cases
 from studio.engine.bench.cases import CASES, Bench
-from studio.engine.bench.pairs import BenchResult
+from studio.engine.bench.pairs import BenchResult, table
 
-__all__ = ["CASES", "Bench", "BenchResult"]
+__all__ = ["CASES", "Bench", "BenchResult", "table"]

@@ -7,7 +7,8 @@ import itertools
 from studio.engine.bench.cases import CASES, Bench
 from studio.engine.bench.pairs import BenchResult, difference, time_pairs
 from studio.engine.bench.reference import add_adapters, picture_of, plain_pipeline
-from studio.engine.edits import EMPTY, EditStack
+from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.resident import room_of
 from studio.engine.sampler import Picture, sample
 from studio.models.embedded import load_stencil
 
@@ -22,7 +23,7 @@ def _their_pipeline(bench: Bench) -> object:
 
 @CASES.register("grid")
 def grid(bench: Bench) -> BenchResult:
-    """The base and three edits side by side: one job of ours, four calls of theirs with the adapters set before each."""
+    """The base and three edits side by side: one job of ours, four calls of theirs, each with its adapters set."""
     pipeline = _their_pipeline(bench)
     edits = add_adapters(pipeline, 3, "attention")
     stacks = [EMPTY, *(EditStack.of([(edit, 1.0)]) for edit in edits)]
@@ -97,7 +98,7 @@ def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> Bench
     pipeline = _their_pipeline(bench)
     (edit,) = add_adapters(pipeline, 1, "attention")
     our_turn, their_turn = itertools.cycle(_STRENGTHS), itertools.cycle(_STRENGTHS)
-    room = bench.bundle.weights
+    room = room_of(bench.bundle)
     room.use(EditStack.of([(edit, 0.5)]))
 
     def ours() -> None:
@@ -111,7 +112,9 @@ def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> Bench
 
     timed = time_pairs(ours, theirs, bench.pairs, bench.on_pair, repeat=20)
     room.use(EMPTY)
-    limit = "memory: the touched weights are written once" if not fuse else "as above; theirs writes twice, layer by layer"
+    limit = (
+        "memory: the touched weights are written once" if not fuse else "as above; theirs writes twice, layer by layer"
+    )
     return BenchResult(case=case, what=what, **timed, goal=goal, limit=limit, made_by=bench.bundle.made_by())
 
 

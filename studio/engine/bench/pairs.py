@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,26 @@ def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], No
         "ratio_high": high,
         "cpu_ratio": statistics.median(their.cpu_s / our.cpu_s for our, their in together),
     }
+
+
+def table(results: Sequence[BenchResult]) -> str:
+    """Results as text for a terminal: ratios are theirs / ours, with the quartiles over pairs."""
+    lines = [f"{'case':20} {'ours':>10} {'theirs':>10} {'ratio':>8}  {'quartiles':17} {'of cpu':>7} {'goal':>6}  pixels"]
+    for r in results:
+        goal = "" if r.goal is None else f"{r.goal:g}"
+        pixels = "" if r.max_difference is None else f"{r.max_difference}/255"
+        lines.append(
+            f"{r.case:20} {_duration(r.ours_s):>10} {_duration(r.theirs_s):>10} {r.ratio:8.2f}  "
+            f"{f'{r.ratio_low:.2f} to {r.ratio_high:.2f}':17} {r.cpu_ratio:7.2f} {goal:>6}  {pixels}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"
 
 
 def difference(ours: list[npt.NDArray[np.uint8]], theirs: list[npt.NDArray[np.uint8]]) -> int:

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from studio.core.recipe import Recipe
-from studio.engine.edits import Edit
-from studio.engine.edits.format import LowRank
+from studio.engine.edits.format import Edit, LowRank
 from studio.engine.sampler import Picture
 from studio.guidance import build
 from studio.models.embedded import EmbeddedModel  # before what follows: it quietens the libraries
