@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
 
     bench = verb("bench", _bench, "time the studio against plain diffusers on the same work")
     bench.add_argument("case", nargs="?", help="one case alone; without it all")
+    bench.add_argument("--out", type=Path, metavar="FILE", help="write the table here too, as a page")
     bench.add_argument("--pairs", default="7", help="how many timings of each side, at least 7")
     bench.add_argument("--prompt", default="a red star on a white background")
     _add_recipe_flags(bench)
@@ -266,7 +267,7 @@ def _bench(args: argparse.Namespace) -> int:
     check_recipes(recipes, sources)
     from dataclasses import asdict
 
-    from studio.engine.bench import CASES, Bench, table
+    from studio.engine.bench import CASES, Bench, page, table
 
     pairs = _number(args.pairs)
     if not isinstance(pairs, int):
@@ -277,6 +278,8 @@ def _bench(args: argparse.Namespace) -> int:
         bench = Bench.of(config, recipes[0], pairs, lambda pair, name=name: _line(f"{name}: pair {pair} of {pairs}"))
         results.append(CASES.get(name)(bench))
     _line("")
+    if args.out:
+        _write(args.out, page(results).encode())
     cases = [{**asdict(result), "reached": result.reached} for result in results]
     _print({"cases": cases} if args.json else table(results))
     return 0

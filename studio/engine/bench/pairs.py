@@ -80,7 +80,9 @@ def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], No
 
 def table(results: Sequence[BenchResult]) -> str:
     """Results as text for a terminal: ratios are theirs / ours, with the quartiles over pairs."""
-    lines = [f"{'case':20} {'ours':>10} {'theirs':>10} {'ratio':>8}  {'quartiles':17} {'of cpu':>7} {'goal':>6}  pixels"]
+    lines = [
+        f"{'case':20} {'ours':>10} {'theirs':>10} {'ratio':>8}  {'quartiles':17} {'of cpu':>7} {'goal':>6}  pixels"
+    ]
     for r in results:
         goal = "" if r.goal is None else f"{r.goal:g}"
         pixels = "" if r.max_difference is None else f"{r.max_difference}/255"
