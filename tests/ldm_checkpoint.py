@@ -50,7 +50,9 @@ def write_checkpoint(folder: Path, checkpoint: Path) -> Tensors:
     found = {f"model.diffusion_model.{_unet_name(name, layers, unet)}": tensor for name, tensor in unet.items()}
     for name, tensor in vae.items():
         key = _vae_name(name)
-        found[f"first_stage_model.{key}"] = tensor[..., None, None] if ".attn_1." in key and tensor.ndim == 2 else tensor
+        found[f"first_stage_model.{key}"] = (
+            tensor[..., None, None] if ".attn_1." in key and tensor.ndim == 2 else tensor
+        )
     xl = (folder / "text_encoder_2").exists()
     prefix = "conditioner.embedders.0.transformer." if xl else "cond_stage_model.transformer."
     found |= {f"{prefix}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in first.items()}

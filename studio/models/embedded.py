@@ -42,8 +42,6 @@ def load_stencil(
     require_checksums: refuse a folder without that list. Raises AssetError naming the file, and for a wrong checksum
     both; never reads anything but safetensors.
     """
-    loaded = load_model(
-        model_dir, device, dtype, name=name, family=EmbeddedModel, require_checksums=require_checksums
-    )
+    loaded = load_model(model_dir, device, dtype, name=name, family=EmbeddedModel, require_checksums=require_checksums)
     assert isinstance(loaded, EmbeddedModel)
     return loaded

@@ -38,4 +38,3 @@ def family_of(card: ModelCard) -> Family:
     for module in _MODULES:
         importlib.import_module(f"studio.models.{module}")
     return FAMILIES.get(card.pipeline)
-

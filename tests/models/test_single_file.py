@@ -18,7 +18,9 @@ from tests.tiny_sdxl import build_xl
 
 
 @pytest.fixture(scope="module", params=["sd", "sdxl"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Path, Path]:
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
+) -> tuple[Path, Path]:
     """A diffusers folder, and the same as a checkpoint with its configs beside it."""
     base = tmp_path_factory.mktemp(request.param)
     folder = base / "folder"
