@@ -140,9 +140,11 @@ def _add_settings_flags(made: argparse.ArgumentParser) -> None:
     settings = made.add_argument_group("settings", "each also as an environment variable PALIMPSEST_<NAME>")
     settings.add_argument("--workspace", help="folder of the history (./workspace)")
     settings.add_argument("--model-dir", help="folder of the model")
+    settings.add_argument("--models-dir", help="folder of further models")
     settings.add_argument("--device", help="auto, cpu, cuda or mps")
     settings.add_argument("--dtype", help="auto, fp32, bf16 or fp16")
     settings.add_argument("--threads", help="CPU threads of the arithmetic")
+    settings.add_argument("--memory-budget", help="GB that resident models may take (60 %% of what is free)")
 
 
 # -- verbs ----------------------------------------------------------------------------------------------------------

@@ -22,23 +22,27 @@ def _shipped_model() -> Path:
 class Settings(BaseModel):
     """Where things are and what they run on; built once, then only read.
 
+    models_dir: each folder and each .safetensors file in it is a model; None for the embedded model alone.
     port: 0 asks the system for a free one. threads: of the arithmetic on CPU; None leaves torch's choice.
+    memory_budget: None is 60 % of what is free when the engine starts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     workspace: Path = Field(default=Path("workspace"), description="folder of the database, images and edits")
     model_dir: Path = Field(default_factory=_shipped_model, description="folder of the embedded model")
+    models_dir: Path | None = Field(default=None, description="folder of further models")
     host: str = Field(default="127.0.0.1", description="address the page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="port the page listens on")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models run")
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(default="auto", description="number format of the weights")
     threads: int | None = Field(default=None, ge=1, le=1024, description="CPU threads of the arithmetic")
+    memory_budget: float | None = Field(default=None, gt=0, le=1e6, description="GB that resident models may take")
 
-    @field_validator("workspace", "model_dir")
+    @field_validator("workspace", "model_dir", "models_dir")
     @classmethod
-    def _from_home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _from_home(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value is not None else None
 
     @classmethod
     def resolve(cls, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:

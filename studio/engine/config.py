@@ -9,8 +9,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """models: name -> folder. require_checksums: refuse a folder without SHA256SUMS, as the shipped one never is.
+    """models: name -> folder, of the embedded model and its kin. models_dir: folder of further models, None for none.
 
+    require_checksums: refuse an embedded model without SHA256SUMS, as the shipped one never is. memory_budget: bytes
+    that resident weights may take; None is 60 % of what is free at the start. dtype: auto is fp32, and fp16 for the
+    models of `models_dir` and the hub on CUDA.
     threads: None leaves torch's choice. preload: name of the model to load as soon as the worker is up.
     previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
     max_rows: rows of one network evaluation in a shared batch.
@@ -25,3 +28,5 @@ class EngineConfig:
     previews: bool = True
     log: Path | None = None
     max_rows: int = 32
+    models_dir: Path | None = None
+    memory_budget: int | None = None

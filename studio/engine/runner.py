@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,12 +16,15 @@ from studio.engine.events import Kind
 from studio.engine.sampler import sample
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
+from studio.guidance import build
 from studio.models.bundle import ModelBundle
+from studio.models.listing import Places
+
+if TYPE_CHECKING:
+    from studio.engine.residency import ModelStore
 
 PREVIEWS_PER_S = 8
 Tell = Callable[[Kind, dict[str, Any]], None]
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Engine:
@@ -32,28 +36,38 @@ class Engine:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = pick_device(config.device)
-        # auto is float32 everywhere: the embedded model is small, and the same picture on every device matters more.
-        self.dtype = _DTYPES["fp32" if config.dtype == "auto" else config.dtype]
-        self._bundles: dict[str, ModelBundle] = {}
-        self._last: ModelBundle | None = None
+        self._made_by: dict[str, Any] = {}
+        self._default_size_px = 128
+
+    @cached_property
+    def store(self) -> ModelStore:
+        """The resident models."""
+        from studio.engine.residency import ModelStore  # seconds of imports: only when there is a model to load
+
+        config = self.config
+        return ModelStore(
+            Places(config.models, config.models_dir),
+            self.device,
+            config.dtype,
+            config.memory_budget,
+            require_checksums=config.require_checksums,
+        )
 
     def bundle(self, name: str) -> ModelBundle:
-        """Give a model, loading it if it is not resident. Raises NotFound, AssetError, OutOfMemory."""
-        if name not in self._bundles:
-            folder = self.config.models.get(name)
-            if folder is None:
-                raise NotFound(f"There is no model named {name[:60]!r}; there are {', '.join(self.config.models)}.")
-            from studio.models.embedded import load_stencil  # seconds of imports: only when there is a model to load
+        """Give a model, loading it if it is not resident, without holding it: a later job may evict it.
 
-            self._bundles[name] = load_stencil(
-                folder, self.device, self.dtype, name=name, require_checksums=self.config.require_checksums
-            )
-        self._last = self._bundles[name]
-        return self._last
+        Raises NotFound, AssetError, OutOfMemory.
+        """
+        return self._noted(self.store.bundle(name))
+
+    def _noted(self, bundle: ModelBundle) -> ModelBundle:
+        # What is told of a model later, in place of the model: a reference would keep its memory.
+        self._made_by, self._default_size_px = bundle.made_by(), bundle.default_size_px
+        return bundle
 
     def made_by(self) -> dict[str, Any]:
         """What pictures are made by: model hash, versions, device; {} before a model is loaded."""
-        return self._last.made_by() if self._last else {}
+        return self._made_by
 
     def run(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> None:
         """Run a job to its end, telling as it goes.
@@ -84,28 +98,35 @@ class Engine:
         made = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
-            bundle = self.bundle(name)
-            progress.begin(bundle, mine)
-            pictures = sample(bundle, [recipes[i] for i in mine], progress, should_stop, self.config.max_rows)
-            for local, picture in pictures:
-                index = mine[local]
-                made += 1
-                tell(
-                    "image",
-                    {
-                        "image": index,
-                        "recipe": recipes[index].model_dump(mode="json"),
-                        "made_by": bundle.made_by(),
-                        "rgb": picture.tobytes(),
-                        "width": picture.shape[1],
-                        "height": picture.shape[0],
-                        "seconds": round(time.monotonic() - began, 3),
-                    },
-                )
+            self._check_memory(name, [recipes[index] for index in mine])
+            with self.store.lease(name) as bundle:
+                progress.begin(self._noted(bundle), mine)
+                pictures = sample(bundle, [recipes[i] for i in mine], progress, should_stop, self.config.max_rows)
+                for local, picture in pictures:
+                    index = mine[local]
+                    made += 1
+                    tell(
+                        "image",
+                        {
+                            "image": index,
+                            "recipe": recipes[index].model_dump(mode="json"),
+                            "made_by": bundle.made_by(),
+                            "rgb": picture.tobytes(),
+                            "width": picture.shape[1],
+                            "height": picture.shape[0],
+                            "seconds": round(time.monotonic() - began, 3),
+                        },
+                    )
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
 
+    def _check_memory(self, name: str, recipes: list[Recipe]) -> None:
+        """Raise OutOfMemory for what this device can never hold, before anything is loaded for it."""
+        # One picture at its guidance's rows: what runs together besides is made to fit by `max_rows`.
+        largest = max(recipes, key=lambda recipe: recipe.width * recipe.height)
+        self.store.check_fits(name, max(1, build(largest.guidance).nfe()), largest.width, largest.height)
+
     def _smaller(self, recipe: Recipe) -> str:
-        size = self._last.default_size_px if self._last else 128
+        size = self._default_size_px
         if recipe.width * recipe.height > size * size:
             return f"Take {max(size, recipe.width // 16 * 8)} x {max(size, recipe.height // 16 * 8)}."
         return SMALLER

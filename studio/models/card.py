@@ -63,7 +63,7 @@ class ModelCard:
     default_size_px: side of the square the model was trained on. context: tokens the text encoder reads at once, start
     and end included. scaling: of the autoencoder's latents. schedule: keys of NoiseSchedule.from_config.
     zero_empty: whether no prompt is told to the network as zeros. unet_channels, vae_channels: of their levels, from
-    the finest on; what memory estimates rest on.
+    the finest on; finest_attends: whether the UNet has transformers there; what memory estimates rest on.
     """
 
     folder: Path
@@ -81,6 +81,7 @@ class ModelCard:
     zero_empty: bool = False
     unet_channels: tuple[int, ...] = field(default=())
     vae_channels: tuple[int, ...] = field(default=())
+    finest_attends: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -118,6 +119,7 @@ def read_card(folder: Path) -> ModelCard:
             zero_empty=bool(index.get("force_zeros_for_empty_prompt", layout.family == "sdxl")),
             unet_channels=tuple(int(channels) for channels in unet["block_out_channels"]),
             vae_channels=tuple(int(channels) for channels in vae["block_out_channels"]),
+            finest_attends="CrossAttn" in str(unet["down_block_types"][0]),
         )
         _check(card, scheduler, int(vae["latent_channels"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -11,10 +11,28 @@ from pathlib import Path
 
 from studio.core.errors import AssetError
 from studio.models import single_file
-from studio.models.card import ModelCard, read_card
+from studio.models.card import LAYOUTS, ModelCard, read_card, read_config
 from studio.models.weights import BYTES_OF, Weights, find_weights
 
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """What one network is loaded from. folder: its config is <folder>/<name>/config.json.
+
+    kind: name of its class. checkpoint: the file that holds its weights among others, None where it has its own.
+    """
+
+    name: str
+    kind: str
+    folder: Path
+    weights: Weights
+    checkpoint: Path | None = None
+
+    def bytes_in(self, dtype: str) -> int:
+        """What the weights take once loaded. dtype: "fp32", "bf16" or "fp16", of the network."""
+        return self.weights.values * BYTES_OF[dtype_of(self.name, dtype)]
 
 
 @dataclass(frozen=True)
@@ -30,13 +48,13 @@ class ModelFiles:
             return single_file.split(self.card.checkpoint, tuple(self.card.layout.parts))
         return {part: find_weights(self.card.folder / part, stem_of(part)) for part in self.card.layout.parts}
 
-    def bytes_of(self, part: str, dtype: str) -> int:
-        """What a part's weights take once loaded. dtype: "fp32", "bf16" or "fp16", of the network."""
-        return self.weights[part].values * BYTES_OF[dtype_of(part, dtype)]
+    def part(self, name: str) -> PartFiles:
+        """Give what one part is loaded from. Raises AssetError."""
+        return PartFiles(name, self.card.layout.parts[name], self.card.folder, self.weights[name], self.card.checkpoint)
 
-    def bytes_in_all(self, dtype: str) -> int:
-        """What all the weights take once loaded."""
-        return sum(self.bytes_of(part, dtype) for part in self.weights)
+    def bytes_in(self, dtype: str) -> int:
+        """What all the weights take once loaded. Raises AssetError."""
+        return sum(self.part(name).bytes_in(dtype) for name in self.weights)
 
     def names(self) -> tuple[str, ...]:
         """The files that decide what is drawn, relative to the card's folder; the checkpoint is named apart."""
@@ -65,6 +83,22 @@ def open_model(place: Path) -> ModelFiles:
         message = f"The model {place} is neither a folder nor a .safetensors file."
         raise AssetError(message, "Pickles (.ckpt, .pt, .bin) can run code when read and are never loaded.")
     return ModelFiles(single_file.read_card_of(place))
+
+
+def open_part(folder: Path, name: str) -> PartFiles:
+    """Read what one network is loaded from where the folder holds no whole model, such as an earlier checkpoint.
+
+    name: "unet", "text_encoder", ... Raises AssetError.
+    """
+    layout = next((layout for layout in LAYOUTS.values() if name in layout.parts), None)
+    if layout is None:
+        raise AssetError(f"A model has no part named {name!r}.")
+    config = read_config(folder, f"{name}/config.json")
+    # diffusers names the class of the config, transformers those it was saved with.
+    named = config.get("_class_name") or next(iter(config.get("architectures") or ()), layout.parts[name])
+    if named != layout.parts[name]:
+        raise AssetError(f"The {name} in {folder} must be a {layout.parts[name]}, not {str(named)[:60]}.")
+    return PartFiles(name, named, folder, find_weights(folder / name, stem_of(name)))
 
 
 def stem_of(part: str) -> str:

@@ -19,7 +19,7 @@ from studio.models.bundle import ModelBundle
 from studio.models.card import read_config
 from studio.models.checkpoint import load_from_checkpoint
 from studio.models.families import Family, family_of
-from studio.models.files import ModelFiles, dtype_of, open_model
+from studio.models.files import ModelFiles, PartFiles, dtype_of, open_model
 from studio.models.tokens import PromptTokenizer
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -27,40 +27,35 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _REMARKS = ("_name_or_path", "_diffusers_version", "transformers_version", "torch_dtype", "dtype", "architectures")
 
 
-def load_part(files: ModelFiles, part: str, device: str | torch.device, dtype: torch.dtype) -> nn.Module:
+def load_part(files: PartFiles, device: str | torch.device, dtype: torch.dtype) -> nn.Module:
     """Load one network, in evaluation mode and frozen.
 
-    part: a name of the layout, such as "unet". dtype: of the network; the autoencoder has its own under fp16.
+    dtype: of the denoiser; the autoencoder has its own under fp16.
     Raises AssetError naming the part: broken, of another shape than its config says, or with weights missing.
     """
-    named = DTYPES[dtype_of(part, name_of(dtype))]
-    folder, checkpoint = files.card.folder, files.card.checkpoint
+    own = DTYPES[dtype_of(files.name, name_of(dtype))]
     try:
-        weights = files.weights[part]
-        if checkpoint is not None:
-            module = load_from_checkpoint(checkpoint, folder, part, _class_of(files, part), named)
-        else:
-            module = _load_from_folder(folder, part, _class_of(files, part), named, weights.variant)
+        module = _load_from_folder(files, own) if files.checkpoint is None else _load_from_checkpoint(files, own)
     except AssetError:
         raise
     except Exception as error:  # OSError, ValueError, RuntimeError, SafetensorError, KeyError: the libraries' choice
         reason = " ".join(str(error).split()).rstrip(".")[:300]
-        place = checkpoint or folder
-        raise AssetError(f"The model's {part} in {place} cannot be loaded: {reason}.", checksums.RESTORE) from None
+        place = files.checkpoint or files.folder
+        message = f"The model's {files.name} in {place} cannot be loaded: {reason}."
+        raise AssetError(message, checksums.RESTORE) from None
     return module.to(device).eval().requires_grad_(False)
 
 
-def digest_of(files: ModelFiles, part: str) -> str:
+def digest_of(files: PartFiles) -> str:
     """Give one sha256 for a part: over its config and the bytes of its weights.
 
     Two models whose files for a part are equal have one digest for it, wherever they lie. Raises AssetError.
     """
-    config = read_config(files.card.folder, f"{part}/config.json")
+    config = read_config(files.folder, f"{files.name}/config.json")
     told = {key: value for key, value in config.items() if key not in _REMARKS}
-    lines = [json.dumps(told, sort_keys=True)]
-    # Of a checkpoint each part has a share, so the part's name belongs to it.
-    lines += [part] if files.card.checkpoint is not None else []
-    lines += [checksums.known_sha256(path) for path in files.weights[part].files]
+    # Of a checkpoint each part has a share, and a share is known by the part's name.
+    share = "" if files.checkpoint is None else files.name
+    lines = [json.dumps(told, sort_keys=True), share, *map(checksums.known_sha256, files.weights.files)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -90,7 +85,7 @@ def load_model(
     known = checksums.verify(place, required=require_checksums) if place.suffix != ".safetensors" else {}
     files = open_model(place)
     model_hash = hash_of(files, known)
-    parts = {part: load_part(files, part, device, dtype) for part in files.card.layout.parts}
+    parts = {part: load_part(files.part(part), device, dtype) for part in files.card.layout.parts}
     return assemble(name, files, model_hash, parts, family)
 
 
@@ -108,23 +103,27 @@ def name_of(dtype: torch.dtype) -> str:
     return next(name for name, value in DTYPES.items() if value == dtype)
 
 
-def _class_of(files: ModelFiles, part: str) -> Any:
-    name = files.card.layout.parts[part]
-    return getattr(transformers if part.startswith("text_encoder") else diffusers, name)
+def _class_of(files: PartFiles) -> Any:
+    return getattr(transformers if files.name.startswith("text_encoder") else diffusers, files.kind)
 
 
-def _load_from_folder(folder: Path, part: str, kind: Any, dtype: torch.dtype, variant: str) -> nn.Module:
+def _load_from_checkpoint(files: PartFiles, dtype: torch.dtype) -> nn.Module:
+    assert files.checkpoint is not None
+    return load_from_checkpoint(files.checkpoint, files.folder, files.name, _class_of(files), dtype)
+
+
+def _load_from_folder(files: PartFiles, dtype: torch.dtype) -> nn.Module:
     # The dtype is forced: transformers 5 loads weights in the dtype they are stored in, and fp16 is slow on CPUs.
-    options: dict[str, Any] = {"dtype": dtype} if part.startswith("text_encoder") else {"torch_dtype": dtype}
-    if not part.startswith("text_encoder"):
+    options: dict[str, Any] = {"dtype": dtype}
+    if not files.name.startswith("text_encoder"):
         # Building on the meta device would replace nn.Module.register_parameter in the whole process for a while, and
         # what another thread builds meanwhile would be lost.
-        options["low_cpu_mem_usage"] = False
-    load: Callable[..., Any] = kind.from_pretrained
+        options = {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+    load: Callable[..., Any] = _class_of(files).from_pretrained
     module, told = load(
-        folder,
-        subfolder=part,
-        variant=variant or None,
+        files.folder,
+        subfolder=files.name,
+        variant=files.weights.variant or None,
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
@@ -133,5 +132,6 @@ def _load_from_folder(folder: Path, part: str, kind: Any, dtype: torch.dtype, va
     missing = sorted(told["missing_keys"])
     if missing:
         # Both libraries go on with whatever the memory held.
-        raise AssetError(f"The model's {part} in {folder} lacks {len(missing)} weights, {missing[0]} among them.")
+        place = files.folder
+        raise AssetError(f"The model's {files.name} in {place} lacks {len(missing)} weights, {missing[0]} among them.")
     return module

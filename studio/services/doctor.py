@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from studio.core.errors import StudioError
 from studio.core.settings import Settings
 from studio.models.checksums import verify
+from studio.models.listing import Listed
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 
@@ -51,7 +52,7 @@ def examine(settings: Settings) -> list[Check]:
             found.append(check(settings))
         except StudioError as error:
             found.append(Check(name, False, error.message, error.hint or ""))
-    return found
+    return found + _models(settings)
 
 
 def _python(settings: Settings) -> Check:
@@ -79,7 +80,29 @@ def _model(settings: Settings) -> Check:
     listed = verify(settings.model_dir, required=sources.is_shipped)
     card = sources.card("stencil")
     sums = f"{len(listed)} files checked" if listed else "no list of checksums to check against"
-    return Check("model", True, f"stencil, {card.default_size_px} px, {card.parameterisation}: {sums}")
+    parts = _parts(sources.listing()[0])
+    return Check("model", True, f"stencil, {card.default_size_px} px, {card.parameterisation}: {sums}; {parts}")
+
+
+def _models(settings: Settings) -> list[Check]:
+    """A row for each model of the models folder; a broken one has its reason."""
+    if settings.models_dir is None:
+        return []
+    if not settings.models_dir.is_dir():
+        detail = f"the folder {settings.models_dir} is missing"
+        return [Check("models", False, detail, "Name another with --models-dir.")]
+    found: list[Check] = []
+    for model in Sources(settings).listing()[1:]:
+        side = model.default_size_px
+        sizes = f"{side} px, {model.bytes_on_disk / 1e6:.0f} MB of {model.dtype}: {_parts(model)}"
+        detail = f"{model.family}, {sizes}" if model.problem is None else model.problem
+        hint = "" if model.problem is None else "The other models are not affected."
+        found.append(Check(f"model {model.name}", model.problem is None, detail, hint))
+    return found
+
+
+def _parts(model: Listed) -> str:
+    return ", ".join(f"{part} {values / 1e6:.1f} M" for part, values in model.parts.items())
 
 
 def _workspace(settings: Settings) -> Check:
@@ -120,32 +143,24 @@ def _port(settings: Settings) -> Check:
 def _device(settings: Settings) -> Check:
     import torch
 
+    from studio.engine.memory import budget_for
     from studio.engine.runner import pick_device
 
     device = pick_device(settings.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     threads = settings.threads or torch.get_num_threads()
-    return Check(
-        "device", True, f"{device.type} ({name}), {threads} of {os.cpu_count()} threads, torch {torch.__version__}"
-    )
+    budget = settings.memory_budget or budget_for(device) / 1e9
+    detail = f"{device.type} ({name}), {threads} of {os.cpu_count()} threads, torch {torch.__version__}"
+    return Check("device", True, f"{detail}; models may take {budget:.1f} GB")
 
 
 def _memory(settings: Settings) -> Check:
-    if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+    from studio.engine.memory import host_memory  # brings torch
+
+    memory = host_memory()
+    if memory.free_bytes is None or memory.total_bytes is None:
         return Check("memory", True, "not known on this system")
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    free += _reclaimable_bytes()
+    free, total = memory.free_bytes, memory.total_bytes
     ok = free >= _NEEDED_MEMORY_BYTES
     hint = "" if ok else "Close other programs; the engine takes about 1 GB."
     return Check("memory", ok, f"{min(free, total) / 1024**3:.1f} of {total / 1024**3:.1f} GB free", hint)
-
-
-def _reclaimable_bytes() -> int:
-    """File cache that Linux gives up when asked; 0 elsewhere."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    except (OSError, ValueError, IndexError):
-        return 0
-    return max(0, kilobytes.get("MemAvailable", 0) - kilobytes.get("MemFree", 0)) * 1024

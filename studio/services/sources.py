@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from studio.core.errors import NotFound
 from studio.core.settings import Settings
 from studio.engine.config import EngineConfig
-from studio.models.card import ModelCard, read_card
+from studio.models.card import ModelCard
+from studio.models.files import open_model
+from studio.models.listing import Listed, Places
 from studio.models.tokens import PromptTokenizer
 
 
@@ -17,7 +18,7 @@ class Sources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.folders: dict[str, Path] = {"stencil": settings.model_dir.absolute()}
+        self.places = Places({"stencil": settings.model_dir.absolute()}, _absolute(settings.models_dir))
         self._cards: dict[str, ModelCard] = {}
         self._tokenizers: dict[str, PromptTokenizer] = {}
         self._lock = threading.Lock()
@@ -27,33 +28,36 @@ class Sources:
         """Whether the model is the one that comes with the program, and so must have its list of checksums."""
         return self.settings.model_dir == type(self.settings)().model_dir
 
+    def listing(self) -> list[Listed]:
+        """Look at all models anew, Stencil first; a broken one is there with its reason. Never raises for one."""
+        return self.places.listing()
+
     def folder(self, model: str) -> Path:
-        """Where a model is. Raises NotFound."""
-        if model not in self.folders:
-            raise NotFound(f"There is no model named {model[:60]!r}; there are {', '.join(self.folders)}.")
-        return self.folders[model]
+        """Where a model is: a folder or a .safetensors file. Raises NotFound, AssetError."""
+        return self.places.find(model)
 
     def card(self, model: str) -> ModelCard:
         """Give a model's sizes and limits. Raises NotFound, AssetError."""
-        folder = self.folder(model)
         with self._lock:
             if model not in self._cards:
-                self._cards[model] = read_card(folder)
+                self._cards[model] = open_model(self.places.find(model)).card
             return self._cards[model]
 
     def tokenizer(self, model: str) -> PromptTokenizer:
-        """Give a model's tokenizer. Raises NotFound, AssetError."""
-        context = self.card(model).context
+        """Give a model's tokenizer, of several the first. Raises NotFound, AssetError."""
+        card = self.card(model)
         with self._lock:
             if model not in self._tokenizers:
-                self._tokenizers[model] = PromptTokenizer(self.folders[model], context)
+                self._tokenizers[model] = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
             return self._tokenizers[model]
 
     def engine_config(self, log: Path | None = None, previews: bool = True) -> EngineConfig:
         """What to start an engine with."""
         settings = self.settings
         return EngineConfig(
-            models=self.folders,
+            models=dict(self.places.named),
+            models_dir=self.places.folder,
+            memory_budget=None if settings.memory_budget is None else int(settings.memory_budget * 1e9),
             device=settings.device,
             dtype=settings.dtype,
             threads=settings.threads,
@@ -62,3 +66,7 @@ class Sources:
             previews=previews,
             log=log,
         )
+
+
+def _absolute(folder: Path | None) -> Path | None:
+    return folder.absolute() if folder is not None else None

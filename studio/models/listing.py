@@ -1,0 +1,107 @@
+"""Which models there are, and of each whether it can be used: read from configs and headers, without torch.
+
+A broken model is listed with what is wrong with it, and takes nothing from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studio.core.errors import AssetError, NotFound
+from studio.models import hub
+from studio.models.files import open_model
+
+EMBEDDED = "embedded"
+_SINGLE = ".safetensors"
+_PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One model. problem: why it cannot be used, None where it can; then what follows is known.
+
+    family: "embedded", "sd", "sdxl". bytes_on_disk: of its weights. values: how many numbers they are.
+    dtype: the number format most of its denoiser is stored in. default_size_px: side of the pictures it was trained on.
+    parts: component -> how many numbers.
+    """
+
+    name: str
+    place: Path
+    problem: str | None = None
+    family: str | None = None
+    bytes_on_disk: int = 0
+    values: int = 0
+    dtype: str | None = None
+    default_size_px: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where models are by name. named: name -> place, for those given by name, which come first.
+
+    folder: scanned for more, None for none: each of its folders is a model, and each .safetensors file, under its own
+    name. A name with a slash is a hub id and looked for in the hub's cache.
+    """
+
+    named: Mapping[str, Path]
+    folder: Path | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all but the hub's, usable or not; scans the folder anew."""
+        return (*self.named, *self._scanned())
+
+    def find(self, name: str) -> Path:
+        """Where a model is. Raises NotFound, and AssetError for one of the hub that is not on this machine."""
+        if name in self.named:
+            return self.named[name]
+        scanned = self._scanned()
+        if name in scanned:
+            return scanned[name]
+        if hub.is_hub_id(name):
+            return hub.cached(name)
+        raise NotFound(f"There is no model named {name[:60]!r}; there are {', '.join(self.names())}.")
+
+    def listing(self) -> list[Listed]:
+        """Look at every model, in order of name, those given by name first; never raises for what it finds."""
+        given = [look_at(name, place, EMBEDDED) for name, place in self.named.items()]
+        return given + [look_at(name, place) for name, place in self._scanned().items()]
+
+    def _scanned(self) -> dict[str, Path]:
+        """Whatever in the folder should be a model, by name. A folder that cannot be read has none."""
+        try:
+            entries = sorted(self.folder.iterdir()) if self.folder is not None else []
+        except OSError:
+            return {}
+        found: dict[str, Path] = {}
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in self.named:
+                continue
+            if entry.is_dir():
+                is_configs = entry.with_name(entry.name + _SINGLE).is_file()  # of the checkpoint beside it
+                found |= {} if is_configs else {entry.name: entry}
+            elif entry.suffix == _SINGLE or entry.suffix in _PICKLES:
+                found[entry.name] = entry
+        return found
+
+
+def look_at(name: str, place: Path, family: str | None = None) -> Listed:
+    """Look at one model. family: named instead of its pipeline's. Never raises for what it finds."""
+    try:
+        files = open_model(place)
+        weights = files.weights
+    except AssetError as error:
+        return Listed(name, place, str(error))
+    on_disk = {path: path.stat().st_size for part in weights.values() for path in part.files}
+    return Listed(
+        name,
+        place,
+        family=family or files.card.family,
+        bytes_on_disk=sum(on_disk.values()),
+        values=sum(part.values for part in weights.values()),
+        dtype=weights["unet"].dtype,
+        default_size_px=files.card.default_size_px,
+        parts={part: found.values for part, found in weights.items()},
+    )
