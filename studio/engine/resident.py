@@ -6,10 +6,13 @@ They live exactly as long as the bundle does: nothing here holds on to one, so w
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from studio.engine.edits.room import WeightRoom
+from studio.engine.edits.stack import EMPTY
 from studio.engine.encoding import PromptEncoder
 from studio.models.bundle import ModelBundle
 
@@ -31,6 +34,18 @@ def room_of(bundle: ModelBundle) -> WeightRoom:
 def encoder_of(bundle: ModelBundle) -> PromptEncoder:
     """The model's prompts, encoded under its edits."""
     return _of(bundle).encoder
+
+
+@contextmanager
+def base_afterwards(bundle: ModelBundle) -> Iterator[None]:
+    """Whatever is done to the weights within it, afterwards they are the base, bit for bit.
+
+    Two models may share a part, each with a room of its own: between jobs no room may have a say in it.
+    """
+    try:
+        yield
+    finally:
+        room_of(bundle).use(EMPTY)
 
 
 def _of(bundle: ModelBundle) -> _Beside:

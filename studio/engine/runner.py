@@ -12,7 +12,10 @@ import torch
 from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
+from studio.engine.edits.shelf import EditShelf
+from studio.engine.edits.stack import EditStack
 from studio.engine.events import Kind
+from studio.engine.resident import base_afterwards
 from studio.engine.sampler import sample
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
@@ -36,6 +39,7 @@ class Engine:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = pick_device(config.device)
+        self.shelf = EditShelf()
         self._made_by: dict[str, Any] = {}
         self._default_size_px = 128
 
@@ -78,7 +82,8 @@ class Engine:
             raise NotFound(f"There is no kind of job named {str(job['kind'])[:60]!r}.")
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
-            self._generate(recipes, tell, should_stop)
+            stacks = [self.shelf.stack(recipe.edits, job.get("edits", {})) for recipe in recipes]
+            self._generate(recipes, stacks, tell, should_stop)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -91,7 +96,9 @@ class Engine:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _generate(self, recipes: list[Recipe], tell: Tell, should_stop: Callable[[], bool]) -> None:
+    def _generate(
+        self, recipes: list[Recipe], stacks: list[EditStack], tell: Tell, should_stop: Callable[[], bool]
+    ) -> None:
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = _Progress(recipes, tell, self.config.previews)
@@ -99,9 +106,16 @@ class Engine:
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
             self._check_memory(name, [recipes[index] for index in mine])
-            with self.store.lease(name) as bundle:
+            with self.store.lease(name) as bundle, base_afterwards(bundle):
                 progress.begin(self._noted(bundle), mine)
-                pictures = sample(bundle, [recipes[i] for i in mine], progress, should_stop, self.config.max_rows)
+                pictures = sample(
+                    bundle,
+                    [recipes[i] for i in mine],
+                    progress,
+                    should_stop,
+                    self.config.max_rows,
+                    [stacks[i] for i in mine],
+                )
                 for local, picture in pictures:
                     index = mine[local]
                     made += 1
