@@ -65,6 +65,7 @@ def test_the_package_alone_is_light() -> None:
     ("module", "refused"),
     [
         ("studio.core.recipe", MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch", "matplotlib", "sqlalchemy"}),
+        ("studio.prompts", MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch", "numpy", "sqlalchemy"}),
         ("studio.diffusion", MODEL_LIBRARIES | PAGE_LIBRARIES | {"matplotlib", "sqlalchemy"}),
         ("studio.guidance", MODEL_LIBRARIES | PAGE_LIBRARIES | {"matplotlib", "sqlalchemy", "pandas", "PIL"}),
         ("studio.world", MODEL_LIBRARIES | PAGE_LIBRARIES | {"sqlalchemy"}),

@@ -12,13 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from studio.core.errors import AssetError
 from studio.models import clip_vocabulary
+from studio.prompts import Dialect, Overflow, compile, lay_out, parse
 from studio.prompts.layout import Token
 
 _WORD_END = clip_vocabulary.WORD_END
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """One token of a prompt. start, end: the characters of the prompt as typed that it stands for."""
+
+    token: str
+    weight: float
+    chunk: int
+    kept: bool
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,10 @@ class TokenReport:
 
     tokens: how many it has. limit: how many the model can take. kept: how many it takes. cut: the text beyond.
     unknown_words: words the model has no token of its own for, once each, in order; it sees them spelled in pieces.
+    chunks: tokens taken in each chunk; `limit` is that of one. rows: token by token, those that are cut included.
+
+    Syntax of the prompt's dialect is no token. Of a prompt that changes, alternates or is several prompts, all but
+    unknown_words is told of that wording of it of which most is cut, else of the longest.
     """
 
     tokens: int
@@ -34,6 +51,8 @@ class TokenReport:
     kept: int
     cut: str
     unknown_words: tuple[str, ...]
+    chunks: tuple[int, ...] = ()
+    rows: tuple[TokenRow, ...] = ()
 
     @property
     def is_cut(self) -> bool:
@@ -95,10 +114,10 @@ class PromptTokenizer:
 
     def tokenise(self, texts: Sequence[str]) -> list[Token]:
         """Give the tokens of each text, without start and end. Start and end of a token are counted in its text."""
-        encodings = (self._tokenizer.encode(text, add_special_tokens=False) for text in texts)
+        encodings = enumerate(map(self._encode, texts))
         return [
             Token(id, number, *offsets)
-            for number, encoding in enumerate(encodings)
+            for number, encoding in encodings
             for id, offsets in zip(encoding.ids, encoding.offsets, strict=True)
         ]
 
@@ -107,13 +126,40 @@ class PromptTokenizer:
         row = [self.start_id, *ids[: self.limit], self.end_id]
         return row + [self.pad_id] * (self.context - len(row))
 
-    def report(self, prompt: str) -> TokenReport:
-        """Account for a prompt."""
-        encoded = self._tokenizer.encode(prompt, add_special_tokens=False)
-        tokens, offsets = encoded.tokens, encoded.offsets
-        kept = min(len(tokens), self.limit)
-        cut = prompt[offsets[kept][0] :].strip() if kept < len(tokens) else ""
-        return TokenReport(len(tokens), self.limit, kept, cut, _unknown_words(tokens, offsets, prompt))
+    def report(
+        self, prompt: str, dialect: Dialect = "plain", *, overflow: Overflow = "cut", steps: int = 20
+    ) -> TokenReport:
+        """Account for a prompt. steps: for how many to look, where it changes with them.
+
+        Raises BadInput for a prompt that `parse`, `compile` or `lay_out` refuses.
+        """
+        wordings = compile(parse(prompt, dialect), steps).wordings()
+        layouts = [lay_out(wording, self, overflow) for wording in wordings]
+        layout = max(layouts, key=lambda layout: (layout.cut, layout.kept))
+        texts = {part.text: None for wording in wordings for chunk in wording.chunks for part in chunk}
+        unknown = {word: None for text in texts for word in self._unknown_words(text)}
+        rows = tuple(
+            TokenRow(self._tokenizer.id_to_token(token.id) or "", chunk.weight(token), number, kept, *chunk.span(token))
+            for number, chunk in enumerate(layout.chunks)
+            for kept, tokens in ((True, chunk.tokens), (False, chunk.cut))
+            for token in tokens
+        )
+        return TokenReport(
+            tokens=layout.kept + layout.cut,
+            limit=layout.limit,
+            kept=layout.kept,
+            cut=layout.cut_text,
+            unknown_words=tuple(unknown),
+            chunks=tuple(len(chunk.tokens) for chunk in layout.chunks),
+            rows=rows,
+        )
+
+    def _encode(self, text: str) -> Encoding:
+        return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def _unknown_words(self, text: str) -> tuple[str, ...]:
+        encoded = self._encode(text)
+        return _unknown_words(encoded.tokens, encoded.offsets, text)
 
 
 def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: str) -> tuple[str, ...]:
