@@ -1,4 +1,7 @@
-"""Variance-preserving noise schedules: how much data (a) and noise (s) a state holds at training step t."""
+"""Noise schedules: how much data (a) and noise (s) a state holds at training time t.
+
+`NoiseSchedule`: a table with a² + s² = 1, of the models that predict eps or v. `FlowSchedule`: a = 1 - s.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ BetaSchedule = Literal["linear", "scaled_linear", "squaredcos_cap_v2"]
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
-    """The table a network was trained with. alphas_cumprod: float64 [T], falling, within (0, 1); a² at each step."""
+    """The table a network was trained with.
+
+    alphas_cumprod: float64 [T], falling, within (0, 1); a² at each step. The last may be 0: zero terminal SNR.
+    """
 
     alphas_cumprod: Tensor
 
@@ -30,8 +36,8 @@ class NoiseSchedule:
         """Build the table of a diffusers scheduler config with these keys.
 
         beta_start, beta_end: ignored by squaredcos_cap_v2 (arXiv:2102.09672, eq. 17, betas capped at 0.999).
-        rescale_betas_zero_snr: shift and scale a so that the last step is pure noise (arXiv:2305.08891, algorithm 1);
-        of its a² = 0 the least that float16 can hold is left, 2**-24, as in diffusers' multi-step schedulers.
+        rescale_betas_zero_snr: end the table in pure noise (arXiv:2305.08891, algorithm 1). It stays exactly 0, as
+        in diffusers' DDIM; diffusers' other schedulers put 2^-24 there, more than some tables have one step before.
         Rounded to float32 where diffusers rounds, for that rounded table is what networks are trained with.
         """
         steps = num_train_timesteps
@@ -44,12 +50,9 @@ class NoiseSchedule:
                 bar = [math.cos((i / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(steps + 1)]
                 capped = [min(1 - after / before, 0.999) for before, after in zip(bar, bar[1:], strict=False)]
                 betas = torch.tensor(capped, dtype=torch.float32)
-        alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
         if rescale_betas_zero_snr:
-            a = alphas_cumprod.sqrt()
-            a = (a - a[-1]) * (a[0] / (a[0] - a[-1]))
-            alphas_cumprod = (a * a).clamp(min=2**-24)
-        return cls(alphas_cumprod.double())
+            betas = _to_zero_terminal_snr(betas)
+        return cls(torch.cumprod(1.0 - betas, dim=0).double())
 
     @property
     def num_train_timesteps(self) -> int:
@@ -58,8 +61,20 @@ class NoiseSchedule:
 
     @property
     def log_sigma(self) -> Tensor:
-        """log(s/a) at each step, float64 [T], rising: minus the half log-SNR."""
-        return 0.5 * (torch.log1p(-self.alphas_cumprod) - self.alphas_cumprod.log())
+        """log(s/a) at each step, float64 [T], rising: minus the half log-SNR.
+
+        With zero terminal SNR the last one is not infinite but continues the two before it on a line, so that times
+        close to it can be placed.
+        """
+        table = 0.5 * (torch.log1p(-self.alphas_cumprod) - self.alphas_cumprod.log())
+        if self.zero_terminal_snr:
+            table[-1] = 2 * table[-2] - table[-3]
+        return table
+
+    @property
+    def zero_terminal_snr(self) -> bool:
+        """Whether the last step is pure noise: a = 0 there."""
+        return self.alphas_cumprod[-1].item() == 0
 
     @overload
     def at(self, t: float) -> tuple[float, float]: ...
@@ -80,6 +95,8 @@ class NoiseSchedule:
         sigma = torch.lerp(log_sigma[low], log_sigma[low + 1], times - low).exp()
         a = 1 / (1 + sigma * sigma).sqrt()
         s = sigma * a
+        if self.zero_terminal_snr:
+            a, s = a.masked_fill(times == last, 0.0), s.masked_fill(times == last, 1.0)
         return (a, s) if isinstance(t, Tensor) else (a.item(), s.item())
 
     def time_of(self, log_sigma: float) -> float:
@@ -88,3 +105,40 @@ class NoiseSchedule:
         high = int(torch.searchsorted(table, log_sigma).clamp(1, len(table) - 1))
         below, above = table[high - 1].item(), table[high].item()
         return high - 1 + min(max((log_sigma - below) / (above - below), 0.0), 1.0)
+
+
+@dataclass(frozen=True)
+class FlowSchedule:
+    """The straight path of flow models: a = 1 - s, and the network is fed t = T*s, as diffusers' flow schedulers do.
+
+    num_train_timesteps: T, the time of pure noise. A `shift` is no part of it: it only says where a grid puts its
+    levels. Source: arXiv:2403.03206.
+    """
+
+    num_train_timesteps: int = 1000
+
+    @overload
+    def at(self, t: float) -> tuple[float, float]: ...
+    @overload
+    def at(self, t: Tensor) -> tuple[Tensor, Tensor]: ...
+    def at(self, t: float | Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+        """Give (a, s) at time t, numbers for a number, float64 of t's shape for a tensor.
+
+        t: 0 .. T, may be fractional. Raises ValueError if t is outside.
+        """
+        s = torch.as_tensor(t, dtype=torch.float64) / self.num_train_timesteps
+        if not bool(((s >= 0) & (s <= 1)).all()):
+            raise ValueError(f"time must lie in 0..{self.num_train_timesteps}, not {t}")
+        return (1 - s, s) if isinstance(t, Tensor) else (1 - s.item(), s.item())
+
+
+Schedule = NoiseSchedule | FlowSchedule
+
+
+def _to_zero_terminal_snr(betas: Tensor) -> Tensor:
+    """Shift a = sqrt(alphas_cumprod) down until its last is 0, and stretch it back to its first. betas: float32 [T]."""
+    a = torch.cumprod(1.0 - betas, dim=0).sqrt()
+    a = (a - a[-1]) * (a[0] / (a[0] - a[-1]))
+    squared = a**2
+    alphas = torch.cat([squared[:1], squared[1:] / squared[:-1]])
+    return 1 - alphas
