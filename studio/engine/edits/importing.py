@@ -119,8 +119,7 @@ def _inspected(file: Path, header: Header, layout: Layout) -> Inspection:
             continue
         roles = matched.setdefault(place, {})
         if names.setdefault(place, key.layer) != key.layer or key.role in roles:
-            both = sorted({names[place], key.layer, roles.get(key.role, key.name), key.name})[:3]
-            raise AssetError(f"The file {file} has the layer {'.'.join(place)} twice: {', '.join(both)}.")
+            raise AssetError(f"The file {file} has the layer {'.'.join(place)} twice, once more as {key.name}.")
         roles[key.role] = key.name
     ranks: set[int] = set()
     for place, found in matched.items():

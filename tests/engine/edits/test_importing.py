@@ -295,7 +295,7 @@ def test_original_names_are_those_that_diffusers_maps_back() -> None:
     for path, name in names.items():
         start = f"lora_unet_{name.replace('.', '_')}"
         theirs |= {f"{start}.lora_down.weight": numbered[path], f"{start}.lora_up.weight": numbered[path]}
-    converted, _ = diffusers.StableDiffusionXLPipeline.lora_state_dict(theirs, unet_config=unet.config)
+    converted: Tensors = diffusers.StableDiffusionXLPipeline.lora_state_dict(theirs, unet_config=unet.config)[0]
     keys, unknown = split_keys(converted, "x")
     finder = Finder(Layout({"unet": paths}))
     assert {finder.find(key.layer): converted[key.name] for key in keys} == {

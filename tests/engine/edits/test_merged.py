@@ -16,6 +16,7 @@ from studio.engine.edits.format import Edit, Mask
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.targets import targets
+from studio.models.embedded import EmbeddedModel
 from tests.engine.edits.making import given, make_edit, shapes_of, small
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
@@ -180,7 +181,9 @@ def test_a_failure_leaves_the_base(monkeypatch: pytest.MonkeyPatch, swap: bool) 
     assert full_hash(module) == before
 
 
-def wander(module: nn.Module, room: WeightRoom, edits: list[Edit], steps: int, seed: int) -> None:
+def wander(
+    module: nn.Module, room: WeightRoom, edits: list[Edit], steps: int, seed: int, *, forward: bool = True
+) -> None:
     """Add, remove, turn up and down, reorder, mute, swap, rows, at random."""
     rng = random.Random(seed)
 
@@ -202,7 +205,8 @@ def wander(module: nn.Module, room: WeightRoom, edits: list[Edit], steps: int, s
                 stack = EditStack.of(rng.sample(stack.entries, len(stack)))
             case 4:
                 with room.rows([any_stack() for _ in range(3)]):
-                    module(*given(3, dtype=next(module.parameters()).dtype))
+                    if forward:
+                        module(*given(3, dtype=next(module.parameters()).dtype))
                 continue
             case 5:
                 room.use(EMPTY)
@@ -219,6 +223,27 @@ def test_any_sequence_ends_in_the_base(dtype: torch.dtype, sequences: int = 17) 
     for seed in range(sequences):
         wander(module, room, edits, steps=12, seed=seed)
         assert room.equals_base() and full_hash(module) == before
+
+
+@torch.inference_mode()
+def test_any_sequence_on_stencil_ends_in_the_base(stencil: EmbeddedModel, sequences: int = 4) -> None:
+    shapes = shapes_of(stencil.unet)
+    keys = {path: shape for path, shape in shapes.items() if path.endswith(("attn2.to_k", "attn2.to_v"))}
+    edits = [
+        make_edit(shapes, seed=1, rank=4, size=0.005),
+        make_edit({path: shape for path, shape in shapes.items() if ".attn" in path}, seed=2, rank=2, size=0.01),
+        make_edit(keys, seed=3, kind="dense", size=0.02),
+        make_edit(keys, seed=4, kind="mask"),
+    ]
+    before, room = full_hash(stencil.unet), WeightRoom({"unet": stencil.unet})
+    for seed in range(sequences):
+        wander(stencil.unet, room, edits, steps=6, seed=seed, forward=False)
+        assert room.equals_base() and full_hash(stencil.unet) == before
+
+
+@pytest.mark.slow
+def test_a_hundred_sequences_on_stencil_end_in_the_base(stencil: EmbeddedModel) -> None:
+    test_any_sequence_on_stencil_ends_in_the_base(stencil, sequences=100)
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,11 +21,11 @@ from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.targets import layout_of, targets
 from studio.models.embedded import EmbeddedModel, load_stencil
-from tests.engine.edits.making import given, make_edit, shapes_of, small
+from tests.engine.edits.making import Shapes, given, make_edit, shapes_of, small
 
 
-def one(*args: object, **kwargs: object) -> EditStack:
-    return EditStack.of([(make_edit(*args, **kwargs), 1.0)])  # type: ignore[arg-type]
+def one(shapes: Shapes, **values: Any) -> EditStack:
+    return EditStack.of([(make_edit(shapes, **values), 1.0)])
 
 
 # -- what fits ------------------------------------------------------------------------------------------------------
@@ -77,17 +79,13 @@ def test_origin_and_masks_of_other_weights() -> None:
     print_here = room.fingerprint("unet")
     assert print_here == fingerprint(small(1)), "of the base, whatever is applied"
     made = make_edit({"to_q": (8, 8)}, kind="mask")
-    made_here = type(made)(made.name, made.kind, made.layers, base={"unet": print_here})
-    made_there = type(made)(made.name, "mask", shifted(made), base={"unet": fingerprint(small(2))})
+    made_here = replace(made, base={"unet": print_here})
+    made_there = replace(make_edit({"to_q": (8, 8)}, seed=9, kind="mask"), base={"unet": fingerprint(small(2))})
     assert room.origin(made) == {"unet": "unknown"}
     assert room.origin(made_here) == {"unet": "same"} and room.origin(made_there) == {"unet": "other"}
     room.use(EditStack.of([(made_here, 1.0)]))
     with pytest.raises(BadInput, match="a mask is of the weights it was made on, not of this model's unet"):
         room.use(EditStack.of([(made_there, 1.0)]))
-
-
-def shifted(edit: object) -> dict[str, dict[str, object]]:
-    return make_edit({"to_q": (8, 8)}, seed=9, kind="mask").layers  # type: ignore[return-value]
 
 
 def test_fingerprint_sees_any_weight_and_config_but_not_the_dtype() -> None:
@@ -144,7 +142,7 @@ def test_a_moved_module_gets_its_base_back_where_it_is(swap: bool) -> None:
         assert module(*given(2, dtype=torch.bfloat16)).dtype == torch.bfloat16
     room.use(EMPTY)
     assert full_hash(module) == full_hash(small(dtype=torch.bfloat16))
-    module.to(memory_format=torch.channels_last)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as its documentation has it
     room.use(stack)
     room.use(EMPTY)
     assert full_hash(module) == full_hash(small(dtype=torch.bfloat16))

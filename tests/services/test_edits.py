@@ -1,0 +1,151 @@
+"""Edits as a user has them: import, list, show, export, rename, remove; and a page that need not wait for torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from studio.core.errors import AssetError, BadInput, NotFound
+from studio.core.recipe import EditRef
+from studio.core.settings import Settings
+from studio.engine.edits.files import read_edit, to_bytes
+from studio.engine.edits.format import Dense, Edit
+from studio.engine.edits.layout import layout_of_folder
+from studio.services.edits import EditLibrary
+from studio.services.sources import Sources
+from studio.storage.edits import EditStore
+from tests.engine.edits.foreign import kohya, write
+from tests.engine.edits.making import make_edit
+from tests.test_layers import imported_by
+
+
+@pytest.fixture
+def library(settings: Settings) -> EditLibrary:
+    return EditLibrary(EditStore(settings.workspace / "edits"), Sources(settings))
+
+
+@pytest.fixture
+def edit(settings: Settings) -> Edit:
+    shapes = layout_of_folder(settings.model_dir).components["unet"]
+    return make_edit({path: shape for path, shape in shapes.items() if ".attn2." in path}, seed=1, name="No stars")
+
+
+def test_a_life(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
+    file = write(kohya(edit), tmp_path / "No stars.safetensors")
+    check = library.inspect(file)
+    count = len(edit.layers["unet"])
+    assert (check.style, check.matched, check.total, check.ranks, check.left) == ("kohya", count, count, (2,), ())
+    entry = library.import_file(file)
+    assert (entry.name, entry.version, entry.kind, entry.problem) == ("No stars", 1, "lora", "")
+    assert entry.layers == {"unet": count} and entry.provenance["file"] == "No stars.safetensors"
+    assert library.import_file(file, "Another name") == entry, "the same content is there already"
+    assert library.list() == [entry] and library.show("no-stars") == entry
+    renamed = library.rename(entry.id, "Stars, gone")
+    assert renamed.name == "Stars, gone" and renamed.sha256 == entry.sha256 and library.show(entry.id) == renamed
+    refs = [EditRef(edit=entry.id), EditRef(edit="stars-gone", strength=0.5)]
+    assert library.paths(refs) == {entry.id: str(renamed.path), "stars-gone": str(renamed.path)}
+    assert library.remove("stars-gone") == renamed.id and library.list() == []
+    with pytest.raises(NotFound, match="There is no edit named"):
+        library.show(entry.id)
+
+
+@pytest.mark.parametrize("style", ["diffusers", "kohya", "peft", "palimpsest"])
+def test_exports_come_back(library: EditLibrary, edit: Edit, tmp_path: Path, style: str) -> None:
+    entry = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"), "Stars")
+    out = tmp_path / "out" / ("folder" if style == "peft" else "file.safetensors")
+    files = library.export("stars", style, out)
+    assert all(file.is_file() for file in files) and files == sorted(files)
+    library.remove("stars")
+    back = library.import_file(out / "unet" if style == "peft" else out)
+    assert back.layers == entry.layers
+    assert (back.sha256 == entry.sha256) == (style != "diffusers"), "diffusers' file has alpha / r folded into B"
+    with pytest.raises(BadInput, match="There is something at"):
+        library.export(back.id, style, out)
+
+
+def test_our_own_file_keeps_its_manifest(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
+    made = replace(edit, version=3, base={"unet": "f" * 64}, provenance={"method": "esd"})
+    (tmp_path / "own.safetensors").write_bytes(to_bytes(made))
+    entry = library.import_file(tmp_path / "own.safetensors")
+    assert (entry.name, entry.version, entry.base) == ("No stars", 3, {"unet": "f" * 64})
+    assert entry.provenance == {"method": "esd"} and read_edit(entry.path).sha256 == made.sha256
+    library.remove(entry.id)
+    assert library.import_file(tmp_path / "own.safetensors", "Mine").name == "Mine"
+    (tmp_path / "own.safetensors").write_bytes(to_bytes(make_edit({"nowhere": (2, 2)})))
+    with pytest.raises(AssetError, match="does not fit: this model has no layer unet.nowhere"):
+        library.import_file(tmp_path / "own.safetensors")
+
+
+def test_names_come_from_the_file_or_its_folder(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
+    folder = tmp_path / "my lora"
+    folder.mkdir()
+    file = write(kohya(edit), folder / "adapter_model.safetensors")
+    assert library.import_file(file).name == "my lora"
+    library.remove("my-lora")
+    assert library.import_file(folder).name == "my lora"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101])
+def test_names_that_are_none(library: EditLibrary, edit: Edit, tmp_path: Path, name: str) -> None:
+    file = write(kohya(edit), tmp_path / "x.safetensors")
+    with pytest.raises(BadInput, match="a name has 1 to 100 printable characters"):
+        library.import_file(file, name)
+    library.import_file(file)
+    with pytest.raises(BadInput, match="a name has 1 to 100 printable characters"):
+        library.rename("x", name)
+    assert [entry.name for entry in library.list()] == ["x"]
+
+
+def test_what_fits_in_part_needs_a_word(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
+    tensors = {**kohya(edit), "lora_unet_nowhere.lora_down.weight": torch.ones(1, 2)}
+    file = write(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(AssetError, match="Ask for a partial import"):
+        library.import_file(file)
+    assert library.list() == [] and library.inspect(file).left == ("lora_unet_nowhere",)
+    assert library.import_file(file, partial=True).layers == {"unet": len(edit.layers["unet"])}
+
+
+def test_a_broken_file_is_listed_with_its_problem(
+    library: EditLibrary, edit: Edit, settings: Settings, tmp_path: Path
+) -> None:
+    good = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"), "Good")
+    folder = settings.workspace / "edits"
+    (folder / "cut-aaaaaaaaaaaa.safetensors").write_bytes(good.path.read_bytes()[:100])
+    save_file(load_file(good.path), folder / "foreign-bbbbbbbbbbbb.safetensors")
+    problems = {entry.id: entry.problem for entry in library.list()}
+    assert problems[good.id] == "" and len(problems) == 3
+    assert "is cut short" in problems["cut-aaaaaaaaaaaa"] and "not an edit of ours" in problems["foreign-bbbbbbbbbbbb"]
+    with pytest.raises(AssetError, match="cut short"):
+        library.export("cut", "palimpsest", tmp_path / "y.safetensors")
+    assert not (tmp_path / "y.safetensors").exists()
+
+
+def test_exports_that_cannot_be(library: EditLibrary, tmp_path: Path, settings: Settings) -> None:
+    shapes = layout_of_folder(settings.model_dir).components["unet"]
+    path, shape = next((path, shape) for path, shape in shapes.items() if path.endswith("attn2.to_k"))
+    dense = Edit("Dense", "dense", {"unet": {path: Dense(torch.randn(shape))}})
+    (tmp_path / "own.safetensors").write_bytes(to_bytes(dense))
+    library.import_file(tmp_path / "own.safetensors")
+    out = tmp_path / "out.safetensors"
+    for style, place, said in [
+        ("onnx", out, "There is no export style 'onnx'; there are diffusers, kohya, peft, palimpsest"),
+        ("peft", out, "goes to a folder, not"),
+        ("kohya", tmp_path / "out", "goes to a .safetensors file, not"),
+    ]:
+        with pytest.raises(BadInput, match=said):
+            library.export("dense", style, place)
+    with pytest.raises(BadInput, match="is not of low rank: rank 1 would lose"):
+        library.export("dense", "kohya", out, max_rank=1)
+    assert library.export("dense", "kohya", out, max_rank=min(shape)) == [out]
+
+
+def test_the_page_need_not_wait_for_torch() -> None:
+    heavy = {"torch", "diffusers", "transformers", "peft", "gradio"}
+    assert not imported_by("import studio.services.edits, studio.cli_edits, studio.storage.edits") & heavy
+    listing = "EditLibrary(EditStore(Path('.')), None).list()"
+    code = "from pathlib import Path; from studio.storage.edits import EditStore; "
+    assert not imported_by(f"{code}from studio.services.edits import EditLibrary; {listing}") & heavy

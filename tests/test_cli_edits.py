@@ -1,0 +1,82 @@
+"""`edits ...` on the command line: answers, JSON, and where the rest of the errors go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import cli_edits
+from studio.core.errors import AssetError, BadInput, NotFound, WorkspaceError
+from studio.engine.edits.layout import layout_of_folder
+from studio.storage.workspace import Workspace
+from tests.engine.edits.foreign import kohya, write
+from tests.engine.edits.making import make_edit
+from tests.tiny_model import build_once
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        raise BadInput(message)
+
+
+@pytest.fixture
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PALIMPSEST_MODEL_DIR", str(build_once(tmp_path_factory)))
+    monkeypatch.delenv("PALIMPSEST_WORKSPACE", raising=False)
+    top = Parser()
+    cli_edits.add(top.add_subparsers(parser_class=Parser))
+
+    def command(*words: str) -> str:
+        args = top.parse_args(["edits", *words])
+        assert args.run(args) == 0
+        return capsys.readouterr().out
+
+    return command
+
+
+@pytest.fixture
+def file(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shapes = layout_of_folder(build_once(tmp_path_factory)).components["unet"]
+    edit = make_edit({path: shape for path, shape in shapes.items() if ".attn2." in path})
+    return write(kohya(edit), tmp_path / "no stars.safetensors")
+
+
+def test_a_life(run: Any, file: Path, tmp_path: Path) -> None:
+    assert run("list") == "There are no edits yet.\n"
+    assert "layers fit (kohya)." in run("import", str(file), "--check")
+    assert json.loads(run("import", str(file), "--check", "--json"))["left"] == []
+    made = json.loads(run("import", str(file), "--json"))
+    assert made["name"] == "no stars" and made["kind"] == "lora" and made["bytes"] > 0
+    assert run("list") == f"{made['id']}  lora  no stars\n"
+    assert json.loads(run("list", "--json")) == {"edits": [made]}
+    assert json.loads(run("show", "no-stars", "--json")) == made and f"sha256: {made['sha256']}" in run(
+        "show", made["id"]
+    )
+    assert run("export", "no-stars", "--out", "a.safetensors") == "a.safetensors\n"
+    assert json.loads(run("export", "no-stars", "--style", "peft", "--out", "b", "--json"))["files"][0].startswith("b")
+    renamed = run("rename", "no-stars", "Gone").strip()
+    assert renamed.startswith("gone-") and run("remove", made["id"]) == f"{renamed} is gone.\n"
+    assert json.loads(run("list", "--json")) == {"edits": []}
+
+
+def test_errors_are_those_of_the_service(run: Any, file: Path, tmp_path: Path) -> None:
+    for error, words in [
+        (NotFound, ("show", "nothing")),
+        (AssetError, ("import", "nothing.safetensors")),
+        (BadInput, ("export", "x", "--out", "a.safetensors", "--max-rank", "ten")),
+        (BadInput, ("export", "x", "--out", "a.safetensors", "--max-rank", "0")),
+        (BadInput, ("frobnicate",)),
+        (BadInput, ()),
+    ]:
+        with pytest.raises(error):
+            run(*words)
+    held = Workspace.open(tmp_path / "workspace")
+    with pytest.raises(WorkspaceError, match="is in use by process"):
+        run("list")
+    held.close()
+    assert run("list") == "There are no edits yet.\n"
