@@ -11,13 +11,12 @@ import torch
 from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
-from studio.engine.events import Kind
+from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
 from studio.engine.sampler import StepReport, sample
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.models.bundle import ModelBundle
 
 PREVIEWS_PER_S = 8
-Tell = Callable[[Kind, dict[str, Any]], None]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -59,11 +58,16 @@ class Engine:
 
         Raises what `sample` and `bundle` do, OutOfMemory with something smaller to try; the engine can be used on.
         """
+        run_in_turns(self.steps(job, tell, should_stop), should_stop)
+
+    def steps(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
+        """Run a job bit by bit: wherever this generator yields, another job may run. Raises what `run` does."""
         if job["kind"] != "generate":
-            raise NotFound(f"There is no kind of job named {str(job['kind'])[:60]!r}.")
+            yield from find_kind(str(job["kind"]), self.config.kinds)(job, JobContext(self, tell, should_stop))
+            return
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
-            self._generate(recipes, tell, should_stop)
+            yield from self._generate(recipes, tell, should_stop)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -76,7 +80,8 @@ class Engine:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _generate(self, recipes: list[Recipe], tell: Tell, should_stop: Callable[[], bool]) -> None:
+    def _generate(self, recipes: list[Recipe], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
+        """Yields between two pictures."""
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = _Progress(recipes, tell, self.config.previews)
@@ -101,6 +106,8 @@ class Engine:
                         "seconds": round(time.monotonic() - began, 3),
                     },
                 )
+                if made < len(recipes):
+                    yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
 
     def _smaller(self, recipe: Recipe) -> str:
@@ -148,6 +155,7 @@ class _Progress:
                     "step": report.step,
                     "steps": report.steps,
                     "left_s": round(left_s, 2),
+                    "done": round(self._done / self._total, 6),
                 },
             )
         due = self._previews and now - self._previewed > 1 / PREVIEWS_PER_S
