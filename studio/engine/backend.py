@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from studio.engine.board import Board, Sink, Ticket
+from studio.core.errors import EngineError
+from studio.engine.board import Board, Sink
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
+from studio.engine.kinds import run_in_turns
+from studio.engine.ticket import Entry, Ticket
 
+SILENT = "This job ended without saying how."
 State = Literal["starting", "ready", "busy", "broken", "closed"]
 
 
@@ -21,7 +25,7 @@ class EngineStatus:
 
     state: "broken" means it could not be brought up and tries again with the next job. message: a sentence for the
     status bar. made_by: model hash, versions, device, dtype, threads once the model is up, else {}.
-    pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job in hand.
+    pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job that runs.
     """
 
     state: State
@@ -38,7 +42,20 @@ class Backend(Protocol):
     def submit(self, job: Mapping[str, Any]) -> str:
         """Queue a job and return its id at once.
 
-        job: {"kind": "generate", "recipes": [dict, ...]}, plain values only; an "id" of its own is used where given.
+        job: {"kind": "generate", "recipes": [dict, ...]} or what another kind takes, plain values only; "id" and
+        "priority" of its own are used where given. Interactive jobs (without a word: generating) go before those in
+        the background, between two of their steps if need be, and run to their end.
+        """
+        ...
+
+    def queue(self) -> list[Entry]:
+        """Say what is in hand and what waits, in the order it will run."""
+        ...
+
+    def move(self, job_id: str, before: str | None = None) -> None:
+        """Let a waiting job run right before another of its class, or last of its class.
+
+        Raises NotFound, and BadInput if either is not waiting or they are of different classes.
         """
         ...
 
@@ -79,6 +96,12 @@ class InlineBackend:
     def submit(self, job: Mapping[str, Any]) -> str:
         return self._board.submit(job)
 
+    def queue(self) -> list[Entry]:
+        return self._board.queue()
+
+    def move(self, job_id: str, before: str | None = None) -> None:
+        self._board.move(job_id, before)
+
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         return self._board.events(job_id, since, wait_s)
 
@@ -98,15 +121,26 @@ class InlineBackend:
 
     def _serve(self) -> None:
         while (ticket := self._board.take()) is not None:
-            try:
-                if self._engine is None:
-                    # Here and not above: seconds of imports, paid for by the first job and never by the page process.
-                    from studio.engine.runner import Engine
+            self._work(ticket)
 
-                    self._engine = Engine(self._config)
-                self._engine.run(ticket.job, self._tell(ticket), ticket.stop_asked)
-            except Exception as error:
-                self._board.fail(ticket.id, error)
+    def _work(self, ticket: Ticket) -> None:
+        try:
+            if self._engine is None:
+                # Here and not above: seconds of imports, paid for by the first job and never by the page process.
+                from studio.engine.runner import Engine
+
+                self._engine = Engine(self._config)
+            steps = self._engine.steps(ticket.job, self._tell(ticket), ticket.stop_asked)
+            give_way = self._urgent if ticket.priority == "background" else lambda: None
+            run_in_turns(steps, ticket.stop_asked, give_way)
+            self._board.fail(ticket.id, EngineError(SILENT))  # heard only if it has not told its end
+        except Exception as error:
+            self._board.fail(ticket.id, error)
+
+    def _urgent(self) -> None:
+        """Run what waits in front of the page, in the middle of a job in the background."""
+        while (ticket := self._board.take(block=False, only="interactive")) is not None:
+            self._work(ticket)
 
     def _tell(self, ticket: Ticket) -> Any:
         return lambda kind, data: self._board.tell(ticket.id, kind, data)

@@ -5,48 +5,31 @@ Both backends hold one. It decides what a job's last event is; the backends only
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from studio.core.errors import Cancelled, EngineError, NotFound, StudioError
+from studio.core.errors import BadInput, Cancelled, EngineError, NotFound, StudioError
 from studio.engine.events import FLEETING, Event, Kind
+from studio.engine.ticket import Entry, Priority, Standing, Ticket
 from studio.engine.trouble import as_studio_error
 
-# Called with (job id, kind, data) before an event is told; what it returns is told in place of data. It may raise
+# Called with an event before it is told; what it returns is told in place of the event's data. It may raise
 # StudioError (disk full), which fails the job. Not called for what is fleeting.
-Sink = Callable[[str, str, dict[str, Any]], dict[str, Any]]
+Sink = Callable[[Event], dict[str, Any]]
 
 REMEMBERED_JOBS = 200  # logs of finished jobs; the ledger keeps the rest for ever
+NOT_WAITING = "Only a job that is waiting can be moved, and only before one that is waiting."
 CLOSED = "The studio was closed before this job was done."
 
 
-class Ticket:
-    """One job on the board. digest: the same for the same work, whatever the job's id."""
-
-    def __init__(self, id: str, job: Mapping[str, Any]) -> None:
-        self.id = id
-        self.job = dict(job)
-        self.digest = str(self.job.pop("digest", None) or _digest(self.job))
-        self.events: list[Event] = []
-        self.told = 0  # events numbered so far
-        self.images = 0
-        self.keep = True
-        self.stop = threading.Event()
-        self.over = False
-
-    def stop_asked(self) -> bool:
-        """Whether the work should end at its next step."""
-        return self.stop.is_set()
-
-
 class Board:
-    """Thread-safe. Jobs run one at a time in the order submitted."""
+    """Thread-safe. Interactive jobs first, each class in the order submitted unless moved.
+
+    At most two are in hand: one in the background, and an interactive one run between two steps of it.
+    """
 
     def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
@@ -56,8 +39,8 @@ class Board:
         self._telling = threading.RLock()
         self._changed = threading.Condition()
         self._tickets: dict[str, Ticket] = {}
-        self._queue: deque[Ticket] = deque()
-        self._running: Ticket | None = None
+        self._queue: list[Ticket] = []  # in the order they will run: the interactive ones, then the others
+        self._in_hand: list[Ticket] = []  # the last is the one that runs
         self._closed = False
 
     def submit(self, job: Mapping[str, Any]) -> str:
@@ -70,21 +53,62 @@ class Board:
                 raise ValueError(f"there is a job {ticket.id} already")
             self._forget_old()
             self._tickets[ticket.id] = ticket
-            ahead = len(self._queue) + (self._running is not None)
-            self._note(ticket, "queued", {"ahead": ahead})
-            self._queue.append(ticket)
+            # What is in the background gives way, so an interactive job does not wait for it.
+            in_hand = [one for one in self._in_hand if ticket.priority == "background" or one.priority == "interactive"]
+            self._note(ticket, "queued", {"ahead": self._line_up(ticket) + len(in_hand)})
             self._changed.notify_all()
         return ticket.id
 
-    def take(self, block: bool = True) -> Ticket | None:
-        """Give the next job to run; None when closed, or (not blocking) when there is none."""
+    def take(self, block: bool = True, only: Priority | None = None) -> Ticket | None:
+        """Give the next job to run, of one class only where asked; None when closed, or (not blocking) without one."""
         with self._changed:
-            while not self._queue and not self._closed and block:
+            while True:
+                if self._closed:
+                    return None
+                if self._queue and only in (None, self._queue[0].priority):
+                    ticket = self._queue.pop(0)
+                    self._in_hand.append(ticket)
+                    return ticket
+                if not block:
+                    return None
                 self._changed.wait()
-            if self._closed or not self._queue:
-                return None
-            self._running = self._queue.popleft()
-            return self._running
+
+    def put_back(self, job_id: str) -> None:
+        """Let a job that was taken and never begun wait again, before all others of its class."""
+        with self._changed:
+            ticket = self._tickets[job_id]
+            self._in_hand.remove(ticket)
+            if not ticket.stop_asked():
+                self._line_up(ticket, first=True)
+                return
+        self.fail(job_id, Cancelled("The job was stopped."))  # asked to in the meantime
+
+    def move(self, job_id: str, before: str | None = None) -> None:
+        """Let a waiting job run right before another one, or after all others of its class.
+
+        Raises NotFound for unknown ids, BadInput if either does not wait or they are of different classes.
+        """
+        with self._changed:
+            ticket, other = self._find(job_id), None if before is None else self._find(before)
+            for one in (ticket, other):
+                if one is not None and one not in self._queue:
+                    raise BadInput(NOT_WAITING)
+            if other is ticket:
+                return
+            if other is not None and other.priority != ticket.priority:
+                raise BadInput("Pictures that somebody waits for always go before work in the background.")
+            self._queue.remove(ticket)
+            if other is None:
+                self._line_up(ticket)
+            else:
+                self._queue.insert(self._queue.index(other), ticket)
+
+    def queue(self) -> list[Entry]:
+        """What is in hand and what waits, in the order it will run."""
+        with self._changed:
+            return [_entry(ticket, 0, self._standing(ticket)) for ticket in self._in_hand] + [
+                _entry(ticket, place + 1, "waiting") for place, ticket in enumerate(self._queue)
+            ]
 
     def tell(self, job_id: str, kind: Kind, data: dict[str, Any]) -> None:
         """Record what happened to a job. Ignored after its last event."""
@@ -101,7 +125,7 @@ class Board:
             final = Event(0, job_id, kind).final
             if self._sink is not None and kind not in FLEETING:
                 try:
-                    data = self._sink(job_id, kind, data)
+                    data = self._sink(Event(ticket.told + 1, job_id, kind, data))
                 except Exception as error:
                     if not final:
                         ticket.stop.set()
@@ -113,8 +137,8 @@ class Board:
                 self._note(ticket, kind, data)
                 if final:
                     ticket.over = True
-                    if self._running is ticket:
-                        self._running = None
+                    if ticket in self._in_hand:
+                        self._in_hand.remove(ticket)
                 self._changed.notify_all()
 
     def fail(self, job_id: str, error: BaseException) -> None:
@@ -161,9 +185,9 @@ class Board:
             return len(self._queue)
 
     def running(self) -> str | None:
-        """The id of the job in hand."""
+        """The id of the job that runs."""
         with self._changed:
-            return self._running.id if self._running else None
+            return self._in_hand[-1].id if self._in_hand else None
 
     def close(self) -> None:
         """Take no more; end what is queued, ask what runs to stop."""
@@ -171,8 +195,8 @@ class Board:
             self._closed = True
             left = list(self._queue)
             self._queue.clear()
-            if self._running is not None:
-                self._running.stop.set()
+            for ticket in self._in_hand:
+                ticket.stop.set()
             self._changed.notify_all()
         for ticket in left:
             self.tell(ticket.id, "interrupted", {"error": CLOSED, "type": "Cancelled"})
@@ -182,6 +206,21 @@ class Board:
         if ticket is None:
             raise NotFound(f"There is no job {job_id[:60]!r}.")
         return ticket
+
+    def _line_up(self, ticket: Ticket, first: bool = False) -> int:
+        """Put a ticket into the queue, last of its class or first. Gives how many are before it."""
+        urgent = sum(waiting.priority == "interactive" for waiting in self._queue)
+        if ticket.priority == "interactive":
+            place = 0 if first else urgent
+        else:
+            place = urgent if first else len(self._queue)
+        self._queue.insert(place, ticket)
+        return place
+
+    def _standing(self, ticket: Ticket) -> Standing:
+        if ticket.stop_asked():
+            return "stopping"
+        return "running" if ticket is self._in_hand[-1] else "paused"
 
     def _note(self, ticket: Ticket, kind: Kind, data: dict[str, Any]) -> None:
         if kind in FLEETING or Event(0, "", kind).final:
@@ -196,9 +235,8 @@ class Board:
             del self._tickets[id]
 
 
-def _digest(job: Mapping[str, Any]) -> str:
-    work = {key: value for key, value in job.items() if key != "id"}
-    return hashlib.sha256(json.dumps(work, sort_keys=True, default=str).encode()).hexdigest()
+def _entry(ticket: Ticket, position: int, standing: Standing) -> Entry:
+    return Entry(ticket.id, ticket.kind, ticket.priority, standing, position, ticket.progress())
 
 
 def _error(error: StudioError) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,8 @@ class EngineConfig:
     models of `models_dir` and the hub on CUDA.
     threads: None leaves torch's choice. preload: name of the model to load as soon as the worker is up.
     previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
-    max_rows: rows of one network evaluation in a shared batch.
+    max_rows: rows of one network evaluation in a shared batch. kinds: kinds of jobs besides "generate", each with the
+    address "module:function" of what runs it (engine/kinds.py).
     """
 
     models: dict[str, Path]
@@ -30,3 +31,4 @@ class EngineConfig:
     max_rows: int = 32
     models_dir: Path | None = None
     memory_budget: int | None = None
+    kinds: dict[str, str] = field(default_factory=dict)

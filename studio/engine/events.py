@@ -19,7 +19,8 @@ class Event:
 
     queued       {"ahead": jobs before it}
     started      {"images": how many}
-    progress     {"image": 0.., "images", "step": 1..steps, "steps", "left_s": estimate for the whole job}
+    progress     {"image": 0.., "images", "step": 1..steps, "steps", "left_s": estimate for the whole job,
+                 "done": share of the whole job, 0..1}; of work other than pictures without the first two
     preview      {"image": 0.., "png": bytes}
     image        {"image": 0.., "recipe": dict, "made_by": dict, "seconds": float} and either
                  {"rgb": bytes, "width", "height"} from an engine, or {"path": str, "generation": int, "sha256"}

@@ -12,10 +12,11 @@ from typing import Any
 
 from studio.core.errors import EngineError, WorkerDied
 from studio.engine import worker
-from studio.engine.backend import EngineStatus, State
-from studio.engine.board import Board, Sink, Ticket
+from studio.engine.backend import SILENT, EngineStatus, State
+from studio.engine.board import CLOSED, Board, Sink
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
+from studio.engine.ticket import Entry, Ticket
 
 MAX_DEATHS = 2  # of the worker by the same work, before that work is refused
 MAX_FAILED_STARTS = 3  # in a row, before the queue is failed and the next job has to try again
@@ -42,8 +43,11 @@ class ProcessBackend:
         self._made_by: dict[str, Any] = {}
         self._child: BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._current: Ticket | None = None
-        self._cancel_sent = False
+        # What the worker has: nothing, one job, or one in the background and an interactive one run in between.
+        self._flying: list[Ticket] = []
+        self._begun: set[str] = set()  # of these, the ids of those it has begun
+        self._cancel_sent: set[str] = set()
+        self._worker_asks = False  # an interactive job is over, and it waits for the word what comes next
         self._failed_starts = 0
         self._thread = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
         self._thread.start()
@@ -54,6 +58,12 @@ class ProcessBackend:
         job_id = self._board.submit(job)
         self._nudge()
         return job_id
+
+    def queue(self) -> list[Entry]:
+        return self._board.queue()
+
+    def move(self, job_id: str, before: str | None = None) -> None:
+        self._board.move(job_id, before)
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         return self._board.events(job_id, since, wait_s)
@@ -120,23 +130,30 @@ class ProcessBackend:
         return True
 
     def _dispatch(self) -> None:
-        if self._state != "ready" or self._current is not None:
+        if self._state != "ready" or len(self._flying) > 1:
             return
-        ticket = self._board.take(block=False)
+        if self._flying and self._flying[0].priority == "interactive":
+            return
+        ticket = self._board.take(block=False, only="interactive" if self._flying else None)
         if ticket is None:
+            if self._worker_asks:
+                self._worker_asks = False
+                self._send("resume")
             return
         if self._deaths.get(ticket.digest, 0) >= MAX_DEATHS:
             message = f"This job has ended the engine's process {MAX_DEATHS} times and is not run again."
             self._board.fail(ticket.id, EngineError(message, "Change the recipe, for instance to a smaller size."))
             self._nudge()  # there may be another behind it
             return
-        self._current, self._cancel_sent = ticket, False
+        self._flying.append(ticket)
+        self._worker_asks = False
         self._send("run", ticket.id, ticket.job)
 
     def _pass_on_cancel(self) -> None:
-        if self._current is not None and self._current.stop_asked() and not self._cancel_sent:
-            self._cancel_sent = True
-            self._send("cancel", self._current.id)
+        for ticket in self._flying:
+            if ticket.stop_asked() and ticket.id not in self._cancel_sent:
+                self._cancel_sent.add(ticket.id)
+                self._send("cancel", ticket.id)
 
     def _listen(self) -> None:
         """Wait for the child, its end, or a nudge; handle all that has come."""
@@ -165,12 +182,18 @@ class ProcessBackend:
                 self._failed_starts = 0
                 self._state, self._made_by = "ready", made_by
                 self._message = problem or "Ready."
+            case ("begun", job_id):
+                self._begun.add(job_id)
             case ("tell", job_id, kind, data):
                 self._board.tell(job_id, kind, data)
             case ("raised", job_id, error):
                 self._board.fail(job_id, error)
-            case ("end", _, made_by):
-                self._current = None
+            case ("end", job_id, made_by):
+                self._board.fail(job_id, EngineError(SILENT))  # heard only if it has not told its end
+                self._flying = [ticket for ticket in self._flying if ticket.id != job_id]
+                self._begun.discard(job_id)
+                self._cancel_sent.discard(job_id)
+                self._worker_asks = bool(self._flying) and self._flying[0].priority == "background"
                 if made_by:
                     self._made_by, self._message = made_by, "Ready."
 
@@ -186,14 +209,29 @@ class ProcessBackend:
         if self._state == "starting":
             self._failed_starts += 1
         self._state, self._message = "starting", f"The process that makes the pictures {how}; it is starting again."
-        ticket, self._current = self._current, None
-        if ticket is not None:
+        flying, self._flying = self._flying, []
+        for ticket in flying:
+            self._tell_death(ticket, culprit=ticket is _running(flying, self._begun), how=how)
+        self._begun.clear()
+        self._cancel_sent.clear()
+        self._worker_asks = False
+
+    def _tell_death(self, ticket: Ticket, culprit: bool, how: str) -> None:
+        """The job it was at is counted; one that was paused is told as well; one it had not begun waits again."""
+        if culprit:
             self._deaths[ticket.digest] = self._deaths.get(ticket.digest, 0) + 1
-            error = WorkerDied(
+            error: EngineError = WorkerDied(
                 f"The process that makes the pictures {how} during this job and is started again.",
                 "Run the job again; if it was memory that ran out, take a smaller size.",
             )
-            self._board.tell(ticket.id, "interrupted", {"error": str(error), "type": "WorkerDied"})
+        elif ticket.id in self._begun:
+            error = EngineError(
+                f"The process that makes the pictures {how} during a job run in between.", "Run this one again."
+            )
+        else:
+            self._board.put_back(ticket.id)
+            return
+        self._board.tell(ticket.id, "interrupted", {"error": str(error), "type": type(error).__name__})
 
     def _send(self, *message: Any) -> None:
         if self._pipe is not None:
@@ -210,7 +248,7 @@ class ProcessBackend:
         self._send("close")
         deadline = time.monotonic() + _CLOSE_WITHIN_S
         try:
-            while self._current is not None and (left := deadline - time.monotonic()) > 0:
+            while self._flying and (left := deadline - time.monotonic()) > 0:
                 if pipe.poll(left):
                     self._handle(pipe.recv())
         except (EOFError, OSError):
@@ -220,8 +258,13 @@ class ProcessBackend:
             child.kill()
             child.join()
         pipe.close()
-        if self._current is not None:
-            self._board.fail(self._current.id, EngineError("The studio was closed before this job was done."))
+        for ticket in self._flying:
+            self._board.tell(ticket.id, "interrupted", {"error": CLOSED, "type": "EngineError"})
+
+
+def _running(flying: list[Ticket], begun: set[str]) -> Ticket | None:
+    """Of what the worker had, the job it was at: the last it began."""
+    return next((ticket for ticket in reversed(flying) if ticket.id in begun), None)
 
 
 def _how_it_ended(exitcode: int | None) -> str:

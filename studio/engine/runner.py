@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
+from studio.core.errors import EnvironmentProblem, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
-from studio.engine.events import Kind
+from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
 from studio.engine.resident import base_afterwards
 from studio.engine.sampler import sample
 from studio.engine.trajectory import StepReport
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from studio.engine.residency import ModelStore
 
 PREVIEWS_PER_S = 8
-Tell = Callable[[Kind, dict[str, Any]], None]
 
 
 class Engine:
@@ -78,12 +77,17 @@ class Engine:
 
         Raises what `sample` and `bundle` do, OutOfMemory with something smaller to try; the engine can be used on.
         """
+        run_in_turns(self.steps(job, tell, should_stop), should_stop)
+
+    def steps(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
+        """Run a job bit by bit: wherever this generator yields, another job may run. Raises what `run` does."""
         if job["kind"] != "generate":
-            raise NotFound(f"There is no kind of job named {str(job['kind'])[:60]!r}.")
+            yield from find_kind(str(job["kind"]), self.config.kinds)(job, JobContext(self, tell, should_stop))
+            return
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
             stacks = [self.shelf.stack(recipe.edits, job.get("edits", {})) for recipe in recipes]
-            self._generate(recipes, stacks, tell, should_stop)
+            yield from self._generate(recipes, stacks, tell, should_stop)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -98,7 +102,8 @@ class Engine:
 
     def _generate(
         self, recipes: list[Recipe], stacks: list[EditStack], tell: Tell, should_stop: Callable[[], bool]
-    ) -> None:
+    ) -> Steps:
+        """Yields between two pictures."""
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = _Progress(recipes, tell, self.config.previews)
@@ -131,6 +136,8 @@ class Engine:
                             "seconds": round(time.monotonic() - began, 3),
                         },
                     )
+                    if made < len(recipes):
+                        yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
 
     def _check_memory(self, name: str, recipes: list[Recipe]) -> None:
@@ -184,6 +191,7 @@ class _Progress:
                     "step": report.step,
                     "steps": report.steps,
                     "left_s": round(left_s, 2),
+                    "done": round(self._done / self._total, 6),
                 },
             )
         due = self._previews and now - self._previewed > 1 / PREVIEWS_PER_S

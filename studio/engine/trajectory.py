@@ -14,7 +14,7 @@ from torch import Tensor
 
 from studio.core.errors import NonFinite
 from studio.core.recipe import Recipe
-from studio.diffusion.grid import GRIDS, Grid
+from studio.diffusion.grid import Grid, make_grid
 from studio.diffusion.parameterisation import Kind
 from studio.diffusion.solvers import Solver, build_solver
 from studio.engine.conditions import Conditions
@@ -165,7 +165,7 @@ def grid_of(recipe: Recipe, bundle: ModelBundle) -> Grid:
     """The noise levels a recipe visits. Raises NotFound."""
     if recipe.spacing == "auto":
         return bundle.grid(recipe.steps)
-    return GRIDS.get(recipe.spacing)(bundle.schedule, recipe.steps)
+    return make_grid(recipe.spacing, bundle.schedule, recipe.steps)
 
 
 def solver_of(recipe: Recipe) -> Solver:

@@ -6,21 +6,28 @@ goes too, whatever it is doing: an orphan would hold the memory of the models fo
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import logging.handlers
 import os
 import queue
 import signal
 import threading
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from studio.engine.config import EngineConfig
+from studio.engine.kinds import run_in_turns
 from studio.engine.trouble import as_studio_error
 
-# Parent to child: ("run", id, job), ("cancel", id), ("close",).
-# Child to parent: ("ready", made_by, problem or None), ("tell", id, kind, data), ("raised", id, error), ("end", id).
+# Parent to child: ("run", id, job), ("resume",), ("cancel", id), ("close",).
+# Child to parent: ("ready", made_by, problem or None), ("begun", id), ("tell", id, kind, data), ("raised", id, error),
+# ("end", id, made_by).
+# A second "run" comes only while a job in the background is at work: it is run between two steps of that one, and
+# after its "end" the child waits for the parent's word, a further "run" or "resume", before it takes the next step.
 Message = tuple[Any, ...]
+_RESUME: tuple[str, dict[str, Any]] = ("", {})
 
 
 def main(config: EngineConfig, pipe: Connection) -> None:
@@ -35,7 +42,8 @@ class _Worker:
     def __init__(self, config: EngineConfig, pipe: Connection) -> None:
         self._config = config
         self._pipe = pipe
-        self._jobs: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
+        # (id, job), _RESUME, or None to end
+        self._orders: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
         self._cancelled: set[str] = set()
         self._closing = threading.Event()
         self._engine: Any = None
@@ -43,20 +51,35 @@ class _Worker:
     def serve(self) -> None:
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         self._send("ready", *self._bring_up())
-        while (order := self._jobs.get()) is not None:
-            job_id, job = order
-            try:
-                engine = self._engine_up()
-                engine.run(
-                    job,
-                    lambda kind, data, job_id=job_id: self._send("tell", job_id, kind, data),
-                    lambda job_id=job_id: self._closing.is_set() or job_id in self._cancelled,
-                )
-            except Exception as error:
-                # Logged here, where the trace is; what crosses the pipe is a sentence.
-                self._send("raised", job_id, as_studio_error(error))
-            self._cancelled.discard(job_id)
-            self._send("end", job_id, self._engine.made_by() if self._engine else {})
+        while (order := self._orders.get()) is not None:
+            self._work(*order)
+
+    def _work(self, job_id: str, job: dict[str, Any]) -> None:
+        self._send("begun", job_id)
+
+        def should_stop() -> bool:
+            return self._closing.is_set() or job_id in self._cancelled
+
+        try:
+            steps = self._engine_up().steps(job, partial(self._send, "tell", job_id), should_stop)
+            run_in_turns(steps, should_stop, self._give_way)
+        except Exception as error:
+            # Logged here, where the trace is; what crosses the pipe is a sentence.
+            self._send("raised", job_id, as_studio_error(error))
+        self._cancelled.discard(job_id)
+        self._send("end", job_id, self._engine.made_by() if self._engine else {})
+
+    def _give_way(self) -> None:
+        """Run what came in the meantime, until the parent has no more of it."""
+        try:
+            order = self._orders.get_nowait()
+        except queue.Empty:
+            return
+        while order is not None and order is not _RESUME:
+            self._work(*order)
+            order = self._orders.get()
+        if order is None:
+            self._orders.put(None)  # for `serve`; the job in hand finds out that it should stop
 
     def _bring_up(self) -> tuple[dict[str, Any], str | None]:
         """Load the model ahead of the first job. A problem is told, and met again by the job that needs the model."""
@@ -82,12 +105,14 @@ class _Worker:
             except (EOFError, OSError):
                 os._exit(0)  # nothing here needs cleaning up, and the working thread may be minutes from its next step
             if command == "run":
-                self._jobs.put((rest[0], rest[1]))
+                self._orders.put((rest[0], rest[1]))
+            elif command == "resume":
+                self._orders.put(_RESUME)
             elif command == "cancel":
                 self._cancelled.add(rest[0])
             elif command == "close":
                 self._closing.set()
-                self._jobs.put(None)
+                self._orders.put(None)
 
     def _send(self, *message: Any) -> None:
         try:
@@ -101,6 +126,9 @@ def _log_to(config: EngineConfig) -> None:
     if config.log is not None:
         try:
             handler = logging.handlers.RotatingFileHandler(config.log, maxBytes=1_000_000, backupCount=2)
+            # A crash in native code raises nothing; its stack goes to the same file. A handle of its own, never closed:
+            # the handler's is closed when the file is rotated.
+            faulthandler.enable(config.log.open("a", encoding="utf-8"))
         except OSError:
             pass  # a log that cannot be written must not keep the engine from running
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(asctime)s %(levelname)s %(message)s")

@@ -32,7 +32,7 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[
 SAMPLERS = {
     "ddim": "ddim",
     "euler": "euler",
-    "euler a": "euler_a",
+    "euler a": "euler_ancestral",
     "dpm++ 2m": "dpmpp_2m",
     "dpm++ 2m sde": "dpmpp_2m_sde",
     "unipc": "unipc",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -14,30 +12,25 @@ from studio.core.errors import BadInput, EngineError, NotFound, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
+from studio.engine.board import NOT_WAITING, REMEMBERED_JOBS
 from studio.engine.events import Event
 from studio.engine.process import ProcessBackend
+from studio.engine.ticket import Priority, default_priority
 from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
+from studio.services import grid, queue
 from studio.services.checks import check_recipes
-from studio.services.recording import record
+from studio.services.history import Generation, History, Purged
+from studio.services.queue import QueueEntry
+from studio.services.recording import Recorder
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
-from studio.storage.generations import GenerationRecord
+from studio.storage.generations import EVERYTHING
 from studio.storage.jobs import JobRecord
 from studio.storage.png import read_png
+from studio.storage.search import HistoryFilter
 
-
-@dataclass(frozen=True)
-class Generation:
-    """A picture of the history. image_path: its PNG, which holds the recipe too. sha256: of that file."""
-
-    id: int
-    image_path: Path
-    sha256: str
-    recipe: Recipe
-    created_at: datetime
-    made_by: dict[str, Any]
-    job_id: str | None
+MAX_JOBS_LISTED = 200
 
 
 class Studio:
@@ -53,14 +46,17 @@ class Studio:
         self._kind = backend
         self._backend: Backend | None = None
         self._archive: Archive | None = None
+        self._recorder: Recorder | None = None
+        self._enqueued: dict[str, JobRecord] = {}
         self._lock = threading.Lock()
 
     def open(self) -> Studio:
         """Take the workspace. Raises WorkspaceError if it is locked, read-only, corrupt or newer than this program."""
         if self._archive is None:
             self._archive = Archive.open(self.settings.workspace)
-            # What a killed app left as running is not running any more.
-            self._archive.jobs.interrupt_unfinished("The studio was closed while this job was running.")
+            # What a killed app left as running is not running any more. What waited does not go on by itself either:
+            # it may be what killed it, and nobody expects an idle studio to start computing. It is offered again.
+            self._archive.jobs.interrupt_unfinished(queue.CLOSED_RUNNING, queue.CLOSED_QUEUED)
         return self
 
     def close(self) -> None:
@@ -71,6 +67,9 @@ class Studio:
             backend.close()  # while the archive is open: how the job in hand ended is still written down
         with self._lock:
             archive, self._archive = self._archive, None
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
         if archive is not None:
             archive.close()
 
@@ -82,28 +81,94 @@ class Studio:
     ) -> None:
         self.close()
 
+    @property
+    def archive(self) -> Archive:
+        """What the workspace keeps: for the services beside this one. Raises RuntimeError while it is not open."""
+        if self._archive is None:
+            raise RuntimeError("the studio is not open")
+        return self._archive
+
     def warm(self) -> None:
         """Start the engine and let it load its model in the background."""
         self._engine()
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 
-    def submit(self, recipes: Sequence[Recipe]) -> str:
+    def submit(self, recipes: Sequence[Recipe], priority: Priority = "interactive") -> str:
         """Queue a job that makes one picture per recipe, in order; give its id at once. It is in the ledger first.
 
-        Raises BadInput or NotFound for what no engine could do: a size the model cannot have, an unknown guidance
-        method or a parameter out of its range, no recipe at all.
+        priority: "background" gives way to interactive jobs between two pictures.
+        Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
+        have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """
-        check_recipes(recipes, self.sources)
-        payload = {"kind": "generate", "recipes": [recipe.model_dump(mode="json") for recipe in recipes]}
-        archive, engine = self._store(), self._engine()
-        job = archive.jobs.add("generate", payload)
+        # Loaded once more: a recipe changed with model_copy has not been checked by anybody.
+        plain = [recipe.model_dump(mode="json", warnings=False) for recipe in recipes]
+        check_recipes([Recipe.load(values) for values in plain], self.sources)
+        return self.enqueue({"kind": "generate", "recipes": plain}, priority)
+
+    def enqueue(
+        self,
+        payload: Mapping[str, Any],
+        priority: Priority | None = None,
+        *,
+        retry_of: str | None = None,
+        written: Callable[[str], None] = lambda job_id: None,
+    ) -> str:
+        """Queue a job of any kind, unchecked: for the services behind each kind. Gives its id.
+
+        payload: {"kind": ..., ...}, plain values; a "what" in it names the work in the queue. written: called with the
+        job's id when it is in the ledger, before the engine has it.
+        """
+        kind = str(payload["kind"])
+        priority = priority or default_priority(kind)
+        archive, engine = self.archive, self._engine()
+        job = archive.jobs.add(kind, payload, priority=priority, retry_of=retry_of)
+        with self._lock:
+            self._enqueued[job.id] = job
+            for old in list(self._enqueued)[:-REMEMBERED_JOBS]:
+                del self._enqueued[old]
         try:
-            engine.submit({**payload, "id": job.id, "digest": job.digest})
+            written(job.id)
+            engine.submit({**payload, "id": job.id, "digest": job.digest, "priority": priority})
         except StudioError as error:
             archive.jobs.finish(job.id, "failed", str(error))
             raise
         return job.id
+
+    def retry(self, job_id: str) -> str:
+        """Queue the work of a finished job once more, as a new job that names the old one; give its id.
+
+        Of a grid's job: what is missing of the grid. Raises NotFound, and BadInput for a job that is not over or that
+        no engine could do any more.
+        """
+        archive, job = self.archive, self.job(job_id)
+        queue.check_retry(job)
+        if (number := archive.grids.of_job(job_id)) is not None:
+            return grid.resume(self, number, retry_of=job_id)
+        if job.kind == "generate":
+            check_recipes([Recipe.load(values) for values in job.payload["recipes"]], self.sources)
+        return self.enqueue(job.payload, job.priority, retry_of=job_id)  # type: ignore[arg-type]
+
+    def queue(self) -> list[QueueEntry]:
+        """What is in hand and what waits, in the order it will run."""
+        backend = self._backend
+        standing = backend.queue() if backend is not None else []
+        return [queue.entry(one, self._enqueued.get(one.id) or self.job(one.id)) for one in standing]
+
+    def move(self, job_id: str, before: str | None = None) -> None:
+        """Let a waiting job run right before another of its class, or last of its class.
+
+        Raises NotFound for an unknown id, BadInput if one of them is not waiting or they are of different classes.
+        """
+        try:
+            if self._backend is not None:
+                return self._backend.move(job_id, before)
+        except NotFound:
+            pass
+        for one in (job_id, before):
+            if one is not None:
+                self.job(one)  # unknown ids still raise
+        raise BadInput(NOT_WAITING)
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         """Give a job's events numbered above `since`, waiting up to `wait_s` for one. The last is `final`.
@@ -116,7 +181,7 @@ class Studio:
                 return backend.events(job_id, since, wait_s)
             except NotFound:
                 pass  # from an earlier run of the studio, or long ago
-        return [event for event in self._remembered(job_id) if event.seq > since]
+        return [event for event in self._history().events(self.job(job_id)) if event.seq > since]
 
     def stop(self, job_id: str, keep: bool = True) -> None:
         """Ask a job to stop; effective within one step. keep=False also discards the pictures it has finished.
@@ -124,17 +189,29 @@ class Studio:
         Does nothing to a job that is over. Raises NotFound.
         """
         try:
-            self._engine().cancel(job_id, keep)
+            if self._backend is not None:
+                return self._backend.cancel(job_id, keep)
         except NotFound:
-            self.job(job_id)  # over, since it is of an earlier run; unknown ids still raise
+            pass
+        self.job(job_id)  # over, since it is of an earlier run; unknown ids still raise
 
     def job(self, job_id: str) -> JobRecord:
         """Give the ledger's row of a job. Raises NotFound."""
-        return self._store().jobs.get(job_id)
+        return self.archive.jobs.get(job_id)
 
     def unfinished_jobs(self) -> list[JobRecord]:
         """Jobs queued or running, oldest first: what a reloaded page attaches to again."""
-        return self._store().jobs.unfinished()
+        return self.archive.jobs.unfinished()
+
+    def jobs(self, limit: int = 50, before: int | None = None) -> list[JobRecord]:
+        """The ledger, newest first. before: only jobs with a lower number. Raises BadInput for a limit out of range."""
+        if not 1 <= limit <= MAX_JOBS_LISTED:
+            raise BadInput(f"A page of the ledger has 1 to {MAX_JOBS_LISTED} jobs, not {limit}.", field="limit")
+        return self.archive.jobs.page(limit, before)
+
+    def interrupted_jobs(self, limit: int = 50) -> list[JobRecord]:
+        """Jobs that a closed or killed studio left, newest first: what `retry` is offered for."""
+        return queue.offered(self.archive.jobs, limit)
 
     def generate_now(self, recipes: Sequence[Recipe], on_event: Any = None) -> list[Generation]:
         """Make pictures and wait for them. on_event: called with each Event as it comes.
@@ -165,19 +242,45 @@ class Studio:
 
     # -- history ----------------------------------------------------------------------------------------------------
 
-    def gallery(self, limit: int = 24, offset: int = 0, search: str = "") -> list[Generation]:
-        """Give pictures, newest first. search: words that the prompt or negative prompt must all contain."""
-        if not 1 <= limit <= 1000 or offset < 0:
-            raise BadInput(f"A page of the gallery has 1 to 1000 pictures from 0 on, not {limit} from {offset}.")
-        return [self._shown(record) for record in self._store().generations.page(limit, offset, search)]
+    def gallery(
+        self,
+        limit: int = 24,
+        offset: int = 0,
+        search: str = "",
+        *,
+        only: HistoryFilter = EVERYTHING,
+        before: int | None = None,
+    ) -> list[Generation]:
+        """Give pictures, newest first. search: words that one of the two prompts must contain, in any case.
 
-    def count(self, search: str = "") -> int:
+        only: further conditions. before: number of a picture; only older ones, at the same cost however far back.
+        Raises BadInput for numbers out of range.
+        """
+        return self._history().page(limit, offset, search, only, before)
+
+    def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
         """How many pictures `gallery` can give in all."""
-        return self._store().generations.count(search)
+        return self._history().count(search, only)
 
     def generation(self, id: int) -> Generation:
-        """Give one picture of the history. Raises NotFound."""
-        return self._shown(self._store().generations.get(id))
+        """Give one picture of the history, deleted or not. Raises NotFound."""
+        return self._history().get(id)
+
+    def favourite(self, id: int, on: bool = True) -> None:
+        """Mark a picture, or take the mark away. Raises NotFound."""
+        self._history().favourite(id, on)
+
+    def delete(self, ids: Collection[int]) -> int:
+        """Move pictures into the bin, all or none; give how many were not there yet. Raises NotFound, BadInput."""
+        return self._history().set_deleted(ids, True)
+
+    def undelete(self, ids: Collection[int]) -> int:
+        """Take pictures out of the bin again, all or none; give how many. Raises NotFound, BadInput."""
+        return self._history().set_deleted(ids, False)
+
+    def purge(self) -> Purged:
+        """Empty the bin for good, and remove image files that no picture of the history shows."""
+        return self._history().purge()
 
     # -- about ------------------------------------------------------------------------------------------------------
 
@@ -195,41 +298,19 @@ class Studio:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _store(self) -> Archive:
-        if self._archive is None:
-            raise RuntimeError("the studio is not open")
-        return self._archive
+    def _history(self) -> History:
+        return History(self.archive)
 
     def _engine(self) -> Backend:
-        archive = self._store()
+        archive = self.archive
         with self._lock:
             if self._backend is None:
+                # The engine's sink: what happens is written down before anyone is told of it.
+                self._recorder = Recorder(archive)
                 log = archive.logs / "engine.log"
                 config = self.sources.engine_config(log=log, previews=self._kind == "process")
                 if self._kind == "process":
-                    self._backend = ProcessBackend(config, self._record, archive.jobs.worker_deaths())
+                    self._backend = ProcessBackend(config, self._recorder, archive.jobs.worker_deaths())
                 else:
-                    self._backend = InlineBackend(config, self._record)
+                    self._backend = InlineBackend(config, self._recorder)
             return self._backend
-
-    def _record(self, job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
-        """The engine's sink: what happens is written down before anyone is told of it."""
-        return record(self._store(), job_id, kind, data)
-
-    def _remembered(self, job_id: str) -> list[Event]:
-        """Tell a job of an earlier run as events: its pictures, and how it ended."""
-        job = self.job(job_id)
-        events = [Event(1, job_id, "queued", {"ahead": 0})]
-        for index, row in enumerate(self._store().generations.of_job(job_id)):
-            shown = self._shown(row)
-            data = {"image": index, "generation": shown.id, "path": str(shown.image_path), "sha256": shown.sha256,
-                    "recipe": shown.recipe.model_dump(mode="json"), "made_by": shown.made_by}  # fmt: skip
-            events.append(Event(len(events) + 1, job_id, "image", data))
-        if job.status in ("done", "failed", "cancelled", "interrupted"):
-            data = {"error": job.error} if job.error else {"images": len(events) - 1}
-            events.append(Event(len(events) + 1, job_id, job.status, data))
-        return events
-
-    def _shown(self, record: GenerationRecord) -> Generation:
-        path = self._store().images.path(record.image)
-        return Generation(record.id, path, record.image, record.recipe, record.created_at, record.made_by, record.job)

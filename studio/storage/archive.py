@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
+from studio.core.recipe import Recipe
 from studio.storage.database import Database
-from studio.storage.generations import Generations
+from studio.storage.generations import GenerationRecord, Generations
+from studio.storage.grids import Grids
 from studio.storage.images import ImageStore
 from studio.storage.jobs import Jobs
 from studio.storage.workspace import Workspace
@@ -18,8 +22,12 @@ class Archive:
         self.workspace = workspace
         self.jobs = Jobs(database)
         self.generations = Generations(database)
+        self.grids = Grids(database)
         self.images = ImageStore(workspace.images)
         self._database = database
+        # An image is there before the row that shows it, and gone only after. Whoever removes images that no row shows
+        # must therefore not come between the two, or would take away one that is just about to be shown.
+        self._pictures = threading.Lock()
 
     @classmethod
     def open(cls, root: Path) -> Archive:
@@ -34,6 +42,40 @@ class Archive:
     @property
     def logs(self) -> Path:
         return self.workspace.logs
+
+    def keep_picture(
+        self,
+        png: bytes,
+        *,
+        job: str | None,
+        recipe: Recipe,
+        made_by: dict[str, Any],
+        place: int | None,
+        seq: int | None,
+    ) -> GenerationRecord:
+        """Store a picture and record it. Both are on disk when this returns. Raises WorkspaceError."""
+        with self._pictures:
+            image = self.images.put(png)
+            return self.generations.add(job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq)
+
+    def discard_job(self, job: str) -> None:
+        """Forget the pictures of a job and remove those of its images that no other row shows."""
+        with self._pictures:
+            for image in self.generations.discard_job(job):
+                self.images.remove(image)
+
+    def purge(self) -> tuple[int, int]:
+        """Empty the bin and remove every image that no row shows. Gives how many rows and files are gone.
+
+        Repeats itself without harm: a program killed in the middle leaves files that the next purge removes.
+        """
+        with self._pictures:
+            rows = self.generations.empty_bin()
+            shown = self.generations.images()
+            gone = [image for image in self.images.stored() if image not in shown]
+            for image in gone:
+                self.images.remove(image)
+            return rows, len(gone)
 
     def close(self) -> None:
         """Let go of everything. May be called twice."""

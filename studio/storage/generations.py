@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, delete, func, insert, select, update
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
 from studio.storage.schema import generations
+from studio.storage.search import HistoryFilter, conditions
+
+EVERYTHING = HistoryFilter()
+MAX_AT_ONCE = 1000  # pictures of one request to delete
 
 
 @dataclass(frozen=True)
 class GenerationRecord:
-    """One row. image: sha256 of its PNG file. made_by: model hash, versions, device. job: None if made outside one."""
+    """One row. image: sha256 of its PNG file. made_by: model hash, versions, device.
+
+    job: None if made outside one; else place is that of its recipe in the job, from 0, and seq the number of the event
+    that told of it (both None in rows of the first version). deleted_at: since when it is in the bin.
+    """
 
     id: int
     job: str | None
@@ -25,6 +34,10 @@ class GenerationRecord:
     recipe: Recipe
     made_by: dict[str, Any]
     created_at: datetime
+    place: int | None = None
+    seq: int | None = None
+    favourite: bool = False
+    deleted_at: datetime | None = None
 
 
 class Generations:
@@ -33,7 +46,16 @@ class Generations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, *, job: str | None, image: str, recipe: Recipe, made_by: dict[str, Any]) -> GenerationRecord:
+    def add(
+        self,
+        *,
+        job: str | None,
+        image: str,
+        recipe: Recipe,
+        made_by: dict[str, Any],
+        place: int | None = None,
+        seq: int | None = None,
+    ) -> GenerationRecord:
         """Record a picture. It is on disk when this returns."""
         now = datetime.now(UTC)
         row = {
@@ -44,25 +66,36 @@ class Generations:
             "negative_prompt": recipe.negative_prompt,
             "made_by": json.dumps(made_by, sort_keys=True),
             "created_at": now.isoformat(),
+            "place": place,
+            "seq": seq,
+            "words": f"{recipe.prompt}\n{recipe.negative_prompt}".casefold(),
+            "model": recipe.model,
+            "sampler": recipe.sampler,
+            "method": recipe.guidance.method,
+            "seed": str(recipe.seed),
         }
         with self._database.write() as connection:
             key = connection.execute(insert(generations).values(row)).inserted_primary_key
-        return GenerationRecord(int(key[0]) if key else 0, job, image, recipe, made_by, now)
+        return GenerationRecord(int(key[0]) if key else 0, job, image, recipe, made_by, now, place, seq)
 
-    def page(self, limit: int, offset: int = 0, search: str = "") -> list[GenerationRecord]:
-        """Give up to `limit` rows. search: words, all of which the prompt or negative prompt must contain."""
-        query = select(generations).where(*_contains(search)).order_by(generations.c.id.desc())
+    def page(
+        self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
+    ) -> list[GenerationRecord]:
+        """Give up to `limit` rows. before: only those with a lower id, which costs the same however deep they lie."""
+        query = select(generations).where(*conditions(search, only)).order_by(generations.c.id.desc())
+        if before is not None:
+            query = query.where(generations.c.id < before)
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
-    def count(self, search: str = "") -> int:
+    def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
         """How many rows `page` could give in all."""
-        query = select(func.count()).select_from(generations).where(*_contains(search))
+        query = select(func.count()).select_from(generations).where(*conditions(search, only))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
     def get(self, id: int) -> GenerationRecord:
-        """Give one row. Raises NotFound."""
+        """Give one row, in the bin or not. Raises NotFound."""
         with self._database.read() as connection:
             row = connection.execute(select(generations).where(generations.c.id == id)).one_or_none()
         if row is None:
@@ -70,10 +103,34 @@ class Generations:
         return _record(row)
 
     def of_job(self, job: str) -> list[GenerationRecord]:
-        """Give the pictures of one job, in the order they were made."""
+        """Give the pictures of one job, in the order they were made; those in the bin as well."""
         query = select(generations).where(generations.c.job == job).order_by(generations.c.id)
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(query)]
+
+    def favourite(self, id: int, on: bool) -> None:
+        """Mark a picture, or take the mark away. Raises NotFound."""
+        with self._database.write() as connection:
+            query = update(generations).where(generations.c.id == id).values(favourite=on)
+            if not connection.execute(query).rowcount:
+                raise NotFound(f"There is no picture number {id} in the history.")
+
+    def set_deleted(self, ids: Collection[int], deleted: bool) -> int:
+        """Move pictures into the bin, or out of it. Gives how many were moved: those there already are not counted.
+
+        All or none: raises NotFound if one of them is not in the history, BadInput for too many.
+        """
+        wanted = set(ids)
+        if len(wanted) > MAX_AT_ONCE:
+            raise BadInput(f"At most {MAX_AT_ONCE} pictures are deleted or restored at once, not {len(wanted)}.")
+        columns = generations.c
+        with self._database.write() as connection:
+            known = set(connection.execute(select(columns.id).where(columns.id.in_(wanted))).scalars())
+            if missing := sorted(wanted - known):
+                raise NotFound(f"There is no picture number {missing[0]} in the history.")
+            there = columns.deleted_at.is_(None) if deleted else columns.deleted_at.is_not(None)
+            values = {"deleted_at": datetime.now(UTC).isoformat() if deleted else None}
+            return connection.execute(update(generations).where(columns.id.in_(wanted), there).values(values)).rowcount
 
     def discard_job(self, job: str) -> list[str]:
         """Forget the pictures of a job. Gives the hashes of images that no other row shows."""
@@ -83,14 +140,15 @@ class Generations:
             kept = connection.execute(select(generations.c.image).where(generations.c.image.in_(images))).scalars()
             return sorted(images - set(kept))
 
+    def empty_bin(self) -> int:
+        """Forget the pictures in the bin for good; give how many there were. Their files are not looked at."""
+        with self._database.write() as connection:
+            return connection.execute(delete(generations).where(generations.c.deleted_at.is_not(None))).rowcount
 
-def _contains(search: str) -> list[Any]:
-    """One condition per word. `contains` with autoescape: a % in the search is a per cent sign."""
-    columns = generations.c.prompt, generations.c.negative_prompt
-    return [
-        columns[0].icontains(word, autoescape=True) | columns[1].icontains(word, autoescape=True)
-        for word in search.split()
-    ]
+    def images(self) -> set[str]:
+        """Hashes of all images that some row shows."""
+        with self._database.read() as connection:
+            return set(connection.execute(select(generations.c.image).distinct()).scalars())
 
 
 def _record(row: Row[Any]) -> GenerationRecord:
@@ -101,4 +159,8 @@ def _record(row: Row[Any]) -> GenerationRecord:
         recipe=Recipe.from_json(row.recipe),
         made_by=json.loads(row.made_by),
         created_at=datetime.fromisoformat(row.created_at),
+        place=row.place,
+        seq=row.seq,
+        favourite=bool(row.favourite),
+        deleted_at=datetime.fromisoformat(row.deleted_at) if row.deleted_at else None,
     )

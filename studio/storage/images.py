@@ -40,6 +40,10 @@ class ImageStore:
                 raise workspace_error(error, "The picture") from None
         return sha256
 
+    def stored(self) -> list[str]:
+        """Hashes of all images there are."""
+        return [path.stem for path in self.root.glob("*/*.png")]
+
     def remove(self, sha256: str) -> None:
         """Forget an image; nothing happens if it is not there."""
         self.path(sha256).unlink(missing_ok=True)

@@ -25,6 +25,7 @@ class JobRecord:
     """One row. number: rises with every job. payload: what the engine was asked for. error: why it did not finish.
 
     digest: the same for the same work. worker_died: it was running when the engine's process ended.
+    retry_of: id of the job whose work it does again. last_seq: number of its last event, where that is known.
     """
 
     number: int
@@ -37,6 +38,9 @@ class JobRecord:
     worker_died: bool
     created_at: datetime
     finished_at: datetime | None
+    priority: str
+    retry_of: str | None
+    last_seq: int | None
 
     @property
     def over(self) -> bool:
@@ -49,16 +53,26 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, kind: str, payload: Mapping[str, Any]) -> JobRecord:
+    def add(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        priority: str = "interactive",
+        retry_of: str | None = None,
+        id: str | None = None,
+    ) -> JobRecord:
         """Write a job down as queued. It is on disk when this returns."""
         text = json.dumps(payload, sort_keys=True)
         row = {
-            "id": uuid.uuid4().hex,
+            "id": id or uuid.uuid4().hex,
             "kind": kind,
             "status": "queued",
             "payload": text,
             "digest": hashlib.sha256(text.encode()).hexdigest(),
             "created_at": _now(),
+            "priority": priority,
+            "retry_of": retry_of,
         }
         with self._database.write() as connection:
             connection.execute(insert(jobs).values(row))
@@ -69,17 +83,37 @@ class Jobs:
         with self._database.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == id, jobs.c.status == "queued").values(status="running"))
 
-    def finish(self, id: str, status: Status, error: str | None = None, *, worker_died: bool = False) -> None:
+    def finish(
+        self,
+        id: str,
+        status: Status,
+        error: str | None = None,
+        *,
+        worker_died: bool = False,
+        last_seq: int | None = None,
+    ) -> None:
         """Mark an unfinished job as over. One that is over stays as it is."""
-        values = {"status": status, "error": error, "worker_died": worker_died, "finished_at": _now()}
+        values = {
+            "status": status,
+            "error": error,
+            "worker_died": worker_died,
+            "finished_at": _now(),
+            "last_seq": last_seq,
+        }
         with self._database.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == id, jobs.c.status.in_(UNFINISHED)).values(values))
 
-    def interrupt_unfinished(self, error: str) -> int:
-        """Mark whatever a dead program left unfinished as interrupted; give how many there were."""
-        values = {"status": "interrupted", "error": error, "finished_at": _now()}
+    def interrupt_unfinished(self, running: str, queued: str) -> int:
+        """Mark whatever a dead program left unfinished as interrupted; give how many there were.
+
+        running, queued: what to say of jobs that had begun, and of those that had not.
+        """
         with self._database.write() as connection:
-            return connection.execute(update(jobs).where(jobs.c.status.in_(UNFINISHED)).values(values)).rowcount
+            left = 0
+            for status, error in (("running", running), ("queued", queued)):
+                values = {"status": "interrupted", "error": error, "finished_at": _now()}
+                left += connection.execute(update(jobs).where(jobs.c.status == status).values(values)).rowcount
+            return left
 
     def get(self, id: str) -> JobRecord:
         """Give one row. Raises NotFound."""
@@ -94,6 +128,23 @@ class Jobs:
         query = select(jobs).where(jobs.c.status.in_(UNFINISHED)).order_by(jobs.c.number)
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(query)]
+
+    def page(self, limit: int, before: int | None = None) -> list[JobRecord]:
+        """Give up to `limit` jobs, newest first. before: only those with a lower number."""
+        query = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(jobs.c.number < before)
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def interrupted(self, limit: int) -> list[JobRecord]:
+        """Give up to `limit` interrupted jobs that no other has repeated, newest first."""
+        again = jobs.alias()
+        query = select(jobs).where(
+            jobs.c.status == "interrupted", ~select(again.c.id).where(again.c.retry_of == jobs.c.id).exists()
+        )
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query.order_by(jobs.c.number.desc()).limit(limit))]
 
     def worker_deaths(self) -> dict[str, int]:
         """Give digest -> how often that work ended the engine's process."""
@@ -118,4 +169,7 @@ def _record(row: Row[Any]) -> JobRecord:
         worker_died=bool(row.worker_died),
         created_at=datetime.fromisoformat(row.created_at),
         finished_at=datetime.fromisoformat(row.finished_at) if row.finished_at else None,
+        priority=row.priority,
+        retry_of=row.retry_of,
+        last_seq=row.last_seq,
     )

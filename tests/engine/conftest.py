@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick_workers import quick_workers as quick_workers
 from tests.tiny_model import build_once
 
 

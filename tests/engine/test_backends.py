@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.engine.backend import Backend, InlineBackend
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
 from studio.engine.process import ProcessBackend
+from tests.engine.stand_ins import KINDS
 from tests.tiny_model import SIZE_PX
 
 PATIENCE_S = 240.0  # a worker's start is seconds of imports, and minutes on a machine that is busy with a training
@@ -34,6 +35,10 @@ def job(count: int = 1, **values: object) -> dict[str, Any]:
 
 def long_job(**values: object) -> dict[str, Any]:
     return job(50, steps=1000, **values)
+
+
+def training(steps: int = 100_000, step_s: float = 0.01) -> dict[str, Any]:
+    return {"kind": "train", "steps": steps, "step_s": step_s}
 
 
 def wait_for(backend: Backend, job_id: str, *kinds: str) -> Event:
@@ -58,7 +63,9 @@ def wait_for_state(backend: Backend, *states: str) -> None:
 @pytest.fixture(scope="module")
 def config(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     log = tmp_path_factory.mktemp("logs") / "engine.log"
-    return EngineConfig(models={"stencil": tiny_model}, device="cpu", threads=1, preload="stencil", log=log)
+    return EngineConfig(
+        models={"stencil": tiny_model}, device="cpu", threads=1, preload="stencil", log=log, kinds=KINDS
+    )
 
 
 @pytest.fixture(scope="module", params=[InlineBackend, ProcessBackend])
@@ -160,10 +167,98 @@ def test_status_names_what_runs(backend: Backend) -> None:
     wait_for_state(backend, "ready")
 
 
+def test_work_in_the_background_gives_way_and_goes_on(backend: Backend) -> None:
+    work = backend.submit(training())
+    wait_for(backend, work, "progress")
+    pictures = [backend.submit(job()) for _ in range(2)]
+    slow = backend.submit(job(1, steps=200))
+    for picture in pictures:
+        wait_for(backend, picture, "done")
+    wait_for(backend, slow, "progress")
+    assert [(entry.id, entry.standing) for entry in backend.queue()] == [(work, "paused"), (slow, "running")]
+    assert backend.status().running == slow
+    before = backend.queue()[0].progress["step"]
+    wait_for(backend, slow, "done")
+    deadline = time.monotonic() + PATIENCE_S
+    while backend.queue()[0].progress["step"] <= before:
+        assert time.monotonic() < deadline, "it does not go on"
+        time.sleep(0.01)
+    backend.cancel(work)
+    wait_for(backend, work, "cancelled")
+
+
+def test_work_in_the_background_runs_to_its_end(backend: Backend) -> None:
+    work = backend.submit(training(steps=5))
+    assert wait_for(backend, work, "done").data == {"steps": 5}
+    assert [event.kind for event in backend.events(work)] == ["queued", "started", "done"]
+
+
+def test_work_in_the_background_is_cancelled_within_a_step_and_hands_over_what_it_has(backend: Backend) -> None:
+    work = backend.submit(training())
+    wait_for(backend, work, "progress")
+    backend.cancel(work)
+    wait_for(backend, work, "cancelled")
+    handed_over = [event.data["step"] for event in backend.events(work) if event.kind == "image"]
+    assert len(handed_over) == 1 and handed_over[0] < 100_000
+    wait_for(backend, backend.submit(job()), "done")
+
+
+def test_pictures_in_the_background_give_way_between_two_of_them(backend: Backend) -> None:
+    sweep = backend.submit({**job(50, steps=50), "priority": "background"})
+    wait_for(backend, sweep, "image")
+    wait_for(backend, backend.submit(job()), "done")
+    assert backend.events(sweep)[-1].kind != "done"
+    backend.cancel(sweep)
+    assert 1 <= wait_for(backend, sweep, "cancelled").data["images"] < 50
+
+
+def test_cancel_of_a_paused_job(backend: Backend) -> None:
+    work = backend.submit(training())
+    wait_for(backend, work, "progress")
+    picture = backend.submit(job(1, steps=200))
+    wait_for(backend, picture, "progress")
+    backend.cancel(work)
+    assert backend.queue()[0].standing == "stopping"
+    wait_for(backend, work, "cancelled")
+    wait_for(backend, picture, "done")
+
+
+def test_the_order_can_be_changed_while_a_job_runs(backend: Backend) -> None:
+    running = backend.submit(long_job())
+    wait_for(backend, running, "started")
+    first, second, work = backend.submit(job()), backend.submit(job()), backend.submit(training(1))
+    backend.move(second, before=first)
+    assert [(entry.id, entry.position) for entry in backend.queue()] == [
+        (running, 0), (second, 1), (first, 2), (work, 3),
+    ]  # fmt: skip
+    with pytest.raises(BadInput, match="is waiting"):
+        backend.move(running)
+    backend.cancel(running)
+    wait_for(backend, work, "done")
+    assert backend.events(first)[-1].kind == backend.events(second)[-1].kind == "done"
+
+
+def test_a_bug_in_a_step_is_told_and_logged_and_the_next_job_runs(
+    backend: Backend, config: EngineConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = wait_for(backend, backend.submit({"kind": "break_down"}), "failed").data["error"]
+    assert "KeyError" in said and "a detail" not in said
+    wait_for(backend, backend.submit(job()), "done")
+    assert config.log is not None
+    logged = caplog.text if isinstance(backend, InlineBackend) else config.log.read_text(encoding="utf-8")
+    assert said.split("error id ")[1][:8] in logged and "a detail for the log" in logged
+
+
+def test_a_job_that_ends_without_a_word_is_told(backend: Backend) -> None:
+    said = wait_for(backend, backend.submit({"kind": "say_nothing"}), "failed").data["error"]
+    assert said == "This job ended without saying how."
+
+
 # -- a process of its own -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
+@pytest.mark.usefixtures("quick_workers")
 def test_a_killed_worker_is_told_started_again_and_at_last_not_given_the_job(config: EngineConfig) -> None:
     backend = ProcessBackend(config)
     try:
@@ -190,6 +285,28 @@ def test_a_killed_worker_is_told_started_again_and_at_last_not_given_the_job(con
     # Closed in the middle of a job: it is told, and no process is left.
     assert backend.events(last)[-1].kind == "interrupted"
     assert pid is not None and not _alive(pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
+@pytest.mark.usefixtures("quick_workers")
+def test_a_worker_that_dies_with_two_jobs_in_hand_counts_only_the_one_it_was_at(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    try:
+        work = backend.submit(training())
+        wait_for(backend, work, "progress")
+        picture = backend.submit(long_job())
+        waiting = backend.submit(job())
+        wait_for(backend, picture, "progress")
+        os.kill(backend.status().pid or 0, signal.SIGKILL)
+        assert wait_for(backend, picture, "interrupted").data["type"] == "WorkerDied"
+        assert wait_for(backend, work, "interrupted").data["type"] == "EngineError"
+        wait_for(backend, waiting, "done")
+        assert list(backend._deaths.values()) == [1]
+        assert "signal 6" in wait_for(backend, backend.submit({"kind": "die"}), "interrupted").data["error"]
+        assert config.log is not None
+        assert "Fatal Python error: Aborted" in config.log.read_text(encoding="utf-8")
+    finally:
+        backend.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from studio.core.errors import Cancelled, EngineError, NonFinite, NotFound, WorkspaceError
+from studio.core.errors import BadInput, Cancelled, EngineError, NonFinite, NotFound, WorkspaceError
 from studio.engine.board import REMEMBERED_JOBS, Board
+from studio.engine.events import Event
 
 JOB = {"kind": "generate", "recipes": []}
+TRAINING = {"kind": "train"}
 
 
 def kinds(board: Board, job_id: str) -> list[str]:
@@ -62,6 +64,85 @@ def test_first_come_first_served() -> None:
     assert board.events(second)[0].data == {"ahead": 1}
     taken = board.take()
     assert taken is not None and taken.id == first and board.running() == first and board.waiting() == 1
+
+
+# -- the order of the queue -----------------------------------------------------------------------------------------
+
+
+def order(board: Board) -> list[str]:
+    return [entry.id for entry in board.queue() if entry.position]
+
+
+def test_interactive_jobs_go_before_those_in_the_background() -> None:
+    board = Board()
+    training, picture = board.submit(TRAINING), board.submit(JOB)
+    sweep = board.submit({**JOB, "priority": "background"})
+    second = board.submit(JOB)
+    assert order(board) == [picture, second, training, sweep]
+    assert [board.events(job)[0].data["ahead"] for job in (training, picture, sweep, second)] == [0, 0, 2, 1]
+    assert [(entry.position, entry.kind, entry.priority) for entry in board.queue()][2:] == [
+        (3, "train", "background"), (4, "generate", "background"),
+    ]  # fmt: skip
+
+
+def test_an_interactive_job_is_taken_in_the_middle_of_one_in_the_background() -> None:
+    board = Board()
+    training, other = board.submit(TRAINING), board.submit(TRAINING)
+    assert board.take() is not None and board.take(block=False, only="interactive") is None
+    picture = board.submit(JOB)
+    assert board.events(picture)[0].data == {"ahead": 0}
+    taken = board.take(block=False, only="interactive")
+    assert taken is not None and taken.id == picture == board.running()
+    assert [(entry.id, entry.standing) for entry in board.queue()] == [
+        (training, "paused"), (picture, "running"), (other, "waiting"),
+    ]  # fmt: skip
+    board.tell(picture, "done", {})
+    board.tell(training, "progress", {"step": 3, "steps": 9})
+    board.cancel(training, keep=True)
+    entry = board.queue()[0]
+    assert (entry.id, entry.standing, entry.progress) == (training, "stopping", {"step": 3, "steps": 9})
+
+
+def test_moving() -> None:
+    board = Board()
+    first, second, third = (board.submit(JOB) for _ in range(3))
+    training = board.submit(TRAINING)
+    board.move(third, before=first)
+    assert order(board) == [third, first, second, training]
+    board.move(third)
+    assert order(board) == [first, second, third, training]
+    board.move(first, before=third)
+    assert order(board) == [second, first, third, training]
+    board.move(first, before=first)
+    assert order(board) == [second, first, third, training]
+
+
+def test_what_cannot_be_moved() -> None:
+    board = Board()
+    running, waiting, training = board.submit(JOB), board.submit(JOB), board.submit(TRAINING)
+    board.take()
+    for job, before in ((running, waiting), (waiting, running)):
+        with pytest.raises(BadInput, match="is waiting"):
+            board.move(job, before)
+    for job, before in ((training, waiting), (waiting, training)):
+        with pytest.raises(BadInput, match="always go before"):
+            board.move(job, before)
+    for job, before in (("nonsense", None), (waiting, "nonsense")):
+        with pytest.raises(NotFound):
+            board.move(job, before)
+    assert order(board) == [waiting, training]
+
+
+def test_a_job_taken_and_not_begun_waits_again_as_the_first() -> None:
+    board = Board()
+    first, second = board.submit(JOB), board.submit(JOB)
+    board.take()
+    board.put_back(first)
+    assert order(board) == [first, second] and board.running() is None
+    board.take()
+    board.cancel(first, keep=True)
+    board.put_back(first)
+    assert kinds(board, first) == ["queued", "cancelled"] and order(board) == [second]
 
 
 def test_reading_waits_for_what_is_new() -> None:
@@ -153,26 +234,27 @@ def test_cancel_of_a_finished_or_unknown_job() -> None:
 
 
 def test_the_sink_sees_all_but_what_is_fleeting_and_its_data_is_told() -> None:
-    seen: list[str] = []
+    seen: list[tuple[int, str]] = []
 
-    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
-        seen.append(kind)
-        return {**data, "stored": True}
+    def sink(event: Event) -> dict[str, Any]:
+        seen.append((event.seq, event.kind))
+        return {**event.data, "stored": True}
 
     board = Board(sink)
     job = board.submit(JOB)
     board.take()
     for kind in ("started", "progress", "preview", "image", "done"):
         board.tell(job, kind, {})  # type: ignore[arg-type]
-    assert seen == ["started", "image", "done"]
+    assert seen == [(2, "started"), (5, "image"), (6, "done")]
+    assert [event.seq for event in board.events(job)] == [1, 2, 5, 6]
     assert board.events(job)[-1].data == {"stored": True}
 
 
 def test_a_full_disk_fails_the_job_and_stops_its_work() -> None:
-    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
-        if kind == "image":
+    def sink(event: Event) -> dict[str, Any]:
+        if event.kind == "image":
             raise WorkspaceError("The disk is full.")
-        return data
+        return event.data
 
     board = Board(sink)
     job = board.submit(JOB)
@@ -184,7 +266,7 @@ def test_a_full_disk_fails_the_job_and_stops_its_work() -> None:
 
 
 def test_the_end_is_told_even_if_it_cannot_be_written() -> None:
-    def sink(job_id: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    def sink(event: Event) -> dict[str, Any]:
         raise WorkspaceError("The disk is full.")
 
     board = Board(sink)

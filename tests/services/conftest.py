@@ -5,6 +5,7 @@ import pytest
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from tests.quick_workers import quick_workers as quick_workers
 from tests.tiny_model import SIZE_PX, build_once
 
 

@@ -14,9 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from studio.core.errors import WorkspaceError
+from studio.core.recipe import Recipe
 from studio.storage import database as database_module
+from studio.storage.archive import Archive
 from studio.storage.database import MIGRATIONS, Database, known_revisions
 from studio.storage.schema import metadata
+from studio.storage.search import HistoryFilter
 
 
 def test_settings(tmp_path: Path) -> None:
@@ -45,6 +48,32 @@ def test_every_older_shape_comes_up_to_date(tmp_path: Path) -> None:
         with database.read() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         database.close()
+
+
+def test_what_the_first_version_kept_is_found_by_what_later_ones_search(tmp_path: Path) -> None:
+    older = Database(tmp_path / "studio.db")
+    older.migrate("0001")
+    recipe = Recipe.load(
+        {"prompt": "Une ÉTOILE", "negative_prompt": "Blau", "seed": 2**64 - 1, "guidance": {"method": "apg"}}
+    )
+    with older.write() as connection:
+        connection.execute(
+            text("INSERT INTO jobs (id, kind, status, payload, digest, created_at, finished_at) "
+                 "VALUES ('j', 'generate', 'done', '{}', 'd', :now, :now)"), {"now": "2026-01-01T00:00:00+00:00"},
+        )  # fmt: skip
+        connection.execute(
+            text("INSERT INTO generations (job, image, recipe, prompt, negative_prompt, made_by, created_at) "
+                 "VALUES ('j', 'abcd', :recipe, :prompt, :negative, '{}', '2026-01-01T00:00:00+00:00')"),
+            {"recipe": recipe.canonical_json(), "prompt": recipe.prompt, "negative": recipe.negative_prompt},
+        )  # fmt: skip
+    older.close()
+    archive = Archive.open(tmp_path)
+    only = HistoryFilter(model="stencil", sampler=recipe.sampler, method="apg", seed=2**64 - 1)
+    (row,) = archive.generations.page(10, search="étoile blau", only=only)
+    assert row.recipe == recipe and (row.favourite, row.deleted_at, row.seq) == (False, None, None)
+    job = archive.jobs.get("j")
+    assert (job.priority, job.retry_of, job.last_seq) == ("interactive", None, None)
+    archive.close()
 
 
 def test_file_names_are_revisions_in_order() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
+from studio.storage.search import HistoryFilter
 
 
 @pytest.fixture
@@ -48,10 +50,28 @@ def test_what_a_dead_program_left_is_interrupted(archive: Archive) -> None:
     queued, running, done = (archive.jobs.add("generate", {"n": n}) for n in range(3))
     archive.jobs.start(running.id)
     archive.jobs.finish(done.id, "done")
-    assert archive.jobs.interrupt_unfinished("Closed.") == 2
+    assert archive.jobs.interrupt_unfinished("Closed.", "Never begun.") == 2
     assert [archive.jobs.get(job.id).status for job in (queued, running, done)] == ["interrupted"] * 2 + ["done"]
-    assert archive.jobs.get(queued.id).error == "Closed."
+    assert [archive.jobs.get(job.id).error for job in (queued, running)] == ["Never begun.", "Closed."]
     assert archive.jobs.worker_deaths() == {}
+
+
+def test_interrupted_jobs_are_offered_until_they_are_repeated(archive: Archive) -> None:
+    first, second, done = (archive.jobs.add("generate", {"n": n}) for n in range(3))
+    archive.jobs.finish(done.id, "done")
+    archive.jobs.interrupt_unfinished("Closed.", "Closed.")
+    assert [job.id for job in archive.jobs.interrupted(10)] == [second.id, first.id]
+    assert [job.id for job in archive.jobs.interrupted(1)] == [second.id]
+    again = archive.jobs.add("generate", {"n": 1}, retry_of=second.id)
+    assert again.retry_of == second.id and again.digest == second.digest
+    assert [job.id for job in archive.jobs.interrupted(10)] == [first.id]
+
+
+def test_pages_of_the_ledger(archive: Archive) -> None:
+    jobs = [archive.jobs.add("train", {}, priority="background") for _ in range(5)]
+    page = archive.jobs.page(2)
+    assert [job.id for job in page] == [jobs[4].id, jobs[3].id] and page[0].priority == "background"
+    assert [job.number for job in archive.jobs.page(10, before=page[-1].number)] == [3, 2, 1]
 
 
 def test_deaths_are_counted_by_work(archive: Archive) -> None:
@@ -101,6 +121,133 @@ def test_search(archive: Archive, search: str, found: int) -> None:
     add(archive, prompt="a blue star", negative_prompt="square")
     add(archive, prompt="100% heart")
     assert archive.generations.count(search) == len(archive.generations.page(10, 0, search)) == found
+
+
+@pytest.mark.parametrize(
+    ("search", "found"), [("ÉTOILE", 1), ("étoile", 1), ("STRASSE", 1), ("straße", 1), ("⭐", 1), ("\\", 0), ("'\"", 0)]
+)
+def test_search_knows_letters_beyond_ascii(archive: Archive, search: str, found: int) -> None:
+    add(archive, prompt="une Étoile rouge ⭐ Straße")
+    assert archive.generations.count(search) == found
+
+
+NOW = datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [
+        (HistoryFilter(), [3, 2, 1]),
+        (HistoryFilter(favourites=True), [2]),
+        (HistoryFilter(deleted=True), [4]),
+        (HistoryFilter(model="other"), [2]),
+        (HistoryFilter(sampler="ddim"), [1]),
+        (HistoryFilter(method="apg"), [3]),
+        (HistoryFilter(seed=2**64 - 1), [3]),
+        (HistoryFilter(seed=0), [2, 1]),
+        (HistoryFilter(seed=0, favourites=True), [2]),
+        (HistoryFilter(made_from=NOW - timedelta(hours=1)), [3, 2, 1]),
+        (HistoryFilter(made_from=NOW + timedelta(hours=1)), []),
+        (HistoryFilter(made_until=NOW - timedelta(hours=1)), []),
+    ],
+)
+def test_filters(archive: Archive, only: HistoryFilter, found: list[int]) -> None:
+    add(archive, sampler="ddim")
+    add(archive, model="other")
+    add(archive, guidance={"method": "apg"}, seed=2**64 - 1)
+    add(archive, sampler="ddim", seed=5)
+    archive.generations.favourite(2, True)
+    archive.generations.set_deleted([4], True)
+    assert [row.id for row in archive.generations.page(10, only=only)] == found
+    assert archive.generations.count(only=only) == len(found)
+
+
+def test_times_are_compared_across_zones(archive: Archive) -> None:
+    made = add(archive).created_at
+    elsewhere = made.astimezone(timezone(timedelta(hours=-9)))
+    generations = archive.generations
+    assert generations.count(only=HistoryFilter(made_from=elsewhere)) == 1
+    assert generations.count(only=HistoryFilter(made_until=elsewhere)) == 0
+
+
+@pytest.mark.parametrize(
+    "values", [{"seed": -1}, {"seed": 2**64}, {"seed": True}, {"seed": "1"}, {"made_from": datetime(2026, 1, 1)},
+               {"made_until": "yesterday"}]
+)  # fmt: skip
+def test_filters_out_of_range(values: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=next(iter(values))):
+        HistoryFilter(**values)
+
+
+def test_a_search_has_an_end(archive: Archive) -> None:
+    with pytest.raises(BadInput, match="at most 1000 characters, not 1001"):
+        archive.generations.page(10, search="x" * 1001)
+
+
+def test_pages_by_number(archive: Archive) -> None:
+    ids = [add(archive).id for _ in range(5)]
+    archive.generations.set_deleted([ids[2]], True)
+    first = archive.generations.page(2)
+    assert [row.id for row in first] == [5, 4]
+    add(archive)  # made while somebody turns the page: nothing is shown twice
+    assert [row.id for row in archive.generations.page(2, before=first[-1].id)] == [2, 1]
+
+
+def test_marking(archive: Archive) -> None:
+    made = add(archive)
+    archive.generations.favourite(made.id, True)
+    archive.generations.favourite(made.id, True)
+    assert archive.generations.get(made.id).favourite is True
+    archive.generations.favourite(made.id, False)
+    assert archive.generations.get(made.id).favourite is False
+    with pytest.raises(NotFound):
+        archive.generations.favourite(99, True)
+
+
+def test_the_bin(archive: Archive) -> None:
+    one, two = add(archive), add(archive)
+    assert archive.generations.set_deleted([one.id, one.id], True) == 1
+    assert archive.generations.set_deleted([one.id, two.id], True) == 1
+    assert archive.generations.count() == 0
+    assert archive.generations.get(one.id).deleted_at is not None
+    assert archive.generations.set_deleted([two.id], False) == 1
+    assert [row.id for row in archive.generations.page(10)] == [two.id]
+    assert archive.generations.set_deleted([], True) == 0
+    with pytest.raises(NotFound, match="number 99"):
+        archive.generations.set_deleted([two.id, 99], True)
+    assert archive.generations.count() == 1  # all or none
+    with pytest.raises(BadInput, match="At most 1000"):
+        archive.generations.set_deleted(range(1001), True)
+
+
+def keep(archive: Archive, png: bytes, job: str | None = None) -> GenerationRecord:
+    return archive.keep_picture(png, job=job, recipe=Recipe(), made_by={}, place=0, seq=2)
+
+
+def test_purging_removes_what_nothing_shows(archive: Archive) -> None:
+    shared, gone, kept = keep(archive, b"one"), keep(archive, b"two"), keep(archive, b"three")
+    keep(archive, b"one")
+    orphan = archive.images.put(b"a program was killed after this")
+    archive.generations.set_deleted([shared.id, gone.id], True)
+    assert archive.purge() == (2, 2)
+    assert archive.images.path(shared.image).exists() and archive.images.path(kept.image).exists()
+    assert not archive.images.path(gone.image).exists() and not archive.images.path(orphan).exists()
+    with pytest.raises(NotFound):
+        archive.generations.get(gone.id)
+    assert archive.purge() == (0, 0)
+
+
+def test_purging_never_takes_a_picture_that_is_just_being_stored(archive: Archive) -> None:
+    def store() -> None:
+        for number in range(40):
+            keep(archive, b"picture %d" % number)
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    while thread.is_alive():
+        archive.purge()
+    rows = archive.generations.page(100)
+    assert len(rows) == 40 and all(archive.images.path(row.image).exists() for row in rows)
 
 
 def test_discarding_a_job_gives_the_images_nothing_else_shows(archive: Archive) -> None:

@@ -1,0 +1,167 @@
+"""Axes of a grid: any parameter of a recipe by its dotted path, and its values read from text.
+
+Numbers: "1, 2, 3"; "1-5" counts up (or down) by one; "1-9 (+2)" by two; "0.5-2 [4]" takes four, evenly spaced, both
+ends included; all of these can be mixed with commas. Texts: parted by commas, in double quotes where a text has commas
+of its own. The path "S/R" searches the prompts for the first text and puts each text in its place (so the first cell
+is the recipe as it was). This notation is that of the X/Y/Z plot script of AUTOMATIC1111's web UI, so that what people
+know by heart goes on working.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.core.params import Plain, shown, specs
+from studio.core.recipe import Recipe
+
+SEARCH_REPLACE = "S/R"
+MAX_VALUES = 256  # of one axis
+MAX_TEXT_CHARS = 100_000
+_NUMBER = r"[+-]?\d{1,20}(?:\.\d{1,20})?"
+_RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*([+-]?{_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis. path: of a field of the recipe, such as "steps" or "guidance.params.guidance_scale", or "S/R"."""
+
+    path: str
+    values: tuple[Plain, ...]
+
+    def labels(self) -> tuple[str, ...]:
+        """What is written beside each row or column."""
+        if self.path == SEARCH_REPLACE:
+            return tuple(str(value) or "(nothing)" for value in self.values)
+        name = self.path.removeprefix("guidance.params.").replace("_", " ")
+        return tuple(f"{name}: {f'{value:g}' if isinstance(value, float) else value}" for value in self.values)
+
+
+def parse_axis(base: Recipe, path: str, text: str) -> Axis:
+    """Read the values of an axis. Raises BadInput: no such parameter, or the text is not what it takes."""
+    path = path.strip()
+    if path.upper() == SEARCH_REPLACE:
+        path, kind = SEARCH_REPLACE, str
+    else:
+        kind = _kind(base, path)
+    if len(text) > MAX_TEXT_CHARS:
+        message = f"The values of an axis have at most {MAX_TEXT_CHARS} characters, not {len(text)}."
+        raise BadInput(message, field=path)
+    found: dict[Plain, None] = {}
+    for value in _values(path, kind, text):
+        if value in found:
+            raise BadInput(f"The axis {path} has the value {shown(value)} twice.", field=path)
+        if len(found) == MAX_VALUES:
+            raise BadInput(f"The axis {path} has more than {MAX_VALUES} values.", field=path)
+        found[value] = None
+    return Axis(path, tuple(found))
+
+
+def _values(path: str, kind: type, text: str) -> Iterator[Plain]:
+    if kind not in (int, float):
+        yield from (_switch(path, value) if kind is bool else value for value in _texts(path, text))
+        return
+    with localcontext(prec=60):  # a seed has 20 digits
+        for term in text.split(","):
+            for number in _numbers(path, term.strip()):
+                # A whole-number parameter is given what was written: the recipe says what is wrong with 2.5 steps.
+                yield float(number) if kind is float or number != int(number) else int(number)
+
+
+def with_value(values: dict[str, Any], axis: Axis, value: Plain) -> None:
+    """Put one value of an axis into the plain values of a recipe. Raises BadInput for a search without a find."""
+    if axis.path == SEARCH_REPLACE:
+        searched, fields = str(axis.values[0]), ("prompt", "negative_prompt")
+        if not searched or not any(searched in values[field] for field in fields):
+            message = f"Neither prompt holds {shown(searched)}, the text that the axis S/R begins with."
+            raise BadInput(message, field=SEARCH_REPLACE)
+        for field in fields:
+            values[field] = values[field].replace(searched, str(value))
+        return
+    *folders, last = axis.path.split(".")
+    place: Any = values
+    for part in folders:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    if isinstance(place, list):
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def _kind(base: Recipe, path: str) -> type:
+    """The type of a parameter. Raises BadInput if the recipe has none by that path."""
+    if path.startswith("guidance.params."):
+        return _kind_of_guidance(base, path)
+    place: Any = base.model_dump(mode="json")
+    for part in path.split("."):
+        if isinstance(place, dict) and part in place:
+            place = place[part]
+        elif isinstance(place, list) and re.fullmatch(r"\d{1,4}", part) and int(part) < len(place):
+            place = place[int(part)]
+        else:
+            raise BadInput(f"The recipe has no parameter {shown(path)}.", _examples(base), field="axis")
+    if path == "version" or not isinstance(place, int | float | str):
+        raise BadInput(f"A grid cannot vary {shown(path)} as a whole.", _examples(base), field="axis")
+    return type(place)
+
+
+def _kind_of_guidance(base: Recipe, path: str) -> type:
+    # Here and not above: it brings torch, and the page imports this file before it is painted.
+    from studio.guidance import GUIDANCE
+
+    name = path.removeprefix("guidance.params.")
+    method = GUIDANCE.get(base.guidance.method)
+    for spec in specs(method):
+        if spec.name == name:
+            return {"float": float, "int": int, "bool": bool}.get(spec.kind, str)
+    known = ", ".join(spec.name for spec in specs(method))
+    message = f"The guidance method {base.guidance.method} has no parameter {shown(name)}; it has {known}."
+    raise BadInput(message, field="axis")
+
+
+def _examples(base: Recipe) -> str:
+    fields = ", ".join(spec.name for spec in specs(type(base)))
+    return f"Take {fields}, guidance.method, guidance.params.guidance_scale, edits.0.strength or {SEARCH_REPLACE}."
+
+
+def _numbers(path: str, term: str) -> list[Decimal]:
+    """Read one term between commas. In decimal arithmetic, so that 0.1-0.5 (+0.1) holds 0.3 and not almost 0.3."""
+    if re.fullmatch(_NUMBER, term):
+        return [Decimal(term)]
+    found = _RANGE.fullmatch(term)
+    if found is None:
+        message = f"On the axis {path}, {shown(term)} is neither a number nor a range."
+        raise BadInput(message, "Write 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4].", field=path)
+    start, end = Decimal(found[1]), Decimal(found[2])
+    if found[4]:
+        count, gaps = int(found[4]), max(1, int(found[4]) - 1)
+        step = (end - start) / gaps
+    else:
+        step = Decimal(found[3]) if found[3] else Decimal(1 if end >= start else -1)
+        if step == 0 or (end - start) / step < 0:
+            raise BadInput(f"On the axis {path}, {shown(term)} never gets to its end.", field=path)
+        count = int((end - start) / step) + 1
+    if not 1 <= count <= MAX_VALUES:
+        raise BadInput(f"On the axis {path}, {shown(term)} has {count} values, not 1 to {MAX_VALUES}.", field=path)
+    return [round(start + step * i, 12) for i in range(count)]
+
+
+def _texts(path: str, text: str) -> list[str]:
+    try:
+        rows = list(csv.reader([" ".join(text.splitlines())], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise BadInput(f"The values of the axis {path} cannot be read: {error}.", field=path) from None
+    if not rows or not rows[0]:
+        raise BadInput(f"The axis {path} has no values.", field=path)
+    return [value.strip() for value in rows[0]]
+
+
+def _switch(path: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise BadInput(f"On the axis {path}, {shown(text)} is neither true nor false.", field=path)
+    return text.lower() == "true"

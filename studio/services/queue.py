@@ -1,0 +1,86 @@
+"""The queue as plain values, and jobs done again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.engine.process import MAX_DEATHS
+from studio.engine.ticket import Entry, Priority, Standing
+from studio.storage.jobs import JobRecord, Jobs
+
+CLOSED_RUNNING = "The studio was closed while this job was running."
+CLOSED_QUEUED = "The studio was closed before this job began."
+MAX_WHAT_CHARS = 80
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """One job in hand or waiting. position: 0 in hand, 1, 2, ... in the order in which those that wait will run.
+
+    what: the work in a few words. state: "paused" while an interactive job runs in the middle of it, "stopping" from
+    the wish to stop until its end. progress: 0..1, None while nothing is known; left_s: an estimate likewise.
+    retry_of: the job whose work it does again.
+    """
+
+    job_id: str
+    position: int
+    kind: str
+    what: str
+    state: Standing
+    priority: Priority
+    progress: float | None
+    left_s: float | None
+    created_at: datetime
+    retry_of: str | None
+
+
+def entry(standing: Entry, job: JobRecord) -> QueueEntry:
+    """Put together what the engine and the ledger know of a job."""
+    return QueueEntry(
+        job_id=job.id,
+        position=standing.position,
+        kind=job.kind,
+        what=describe(job.payload),
+        state=standing.standing,
+        priority=standing.priority,
+        progress=_fraction(standing.progress),
+        left_s=standing.progress.get("left_s"),
+        created_at=job.created_at,
+        retry_of=job.retry_of,
+    )
+
+
+def describe(payload: Mapping[str, Any]) -> str:
+    """Say in a few words what a job does: its own "what" if it has one, else its pictures or its kind."""
+    said = payload.get("what")
+    if not isinstance(said, str):
+        recipes = payload.get("recipes")
+        if not recipes:
+            return str(payload.get("kind", "work"))
+        count = f"{len(recipes)} pictures" if len(recipes) > 1 else "1 picture"
+        said = f"{count}: {recipes[0].get('prompt') or 'no prompt'}"
+    said = " ".join(said.split())
+    return said if len(said) <= MAX_WHAT_CHARS else said[: MAX_WHAT_CHARS - 3] + "..."
+
+
+def check_retry(job: JobRecord) -> None:
+    """Raise BadInput for a job that is not over yet."""
+    if not job.over:
+        raise BadInput("This job is not over yet: stop it before running it again.")
+
+
+def offered(jobs: Jobs, limit: int) -> list[JobRecord]:
+    """Jobs that were interrupted, not run again since, and not fatal to the engine each time: worth another try."""
+    deaths = jobs.worker_deaths()
+    return [job for job in jobs.interrupted(limit) if deaths.get(job.digest, 0) < MAX_DEATHS]
+
+
+def _fraction(progress: Mapping[str, Any]) -> float | None:
+    """How much of a job is done, 0..1: what its newest progress says, or the share of its steps."""
+    if "done" in progress:
+        return progress["done"]
+    return progress["step"] / progress["steps"] if progress.get("steps") else None
