@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import studio
+from studio import cli_edits
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
@@ -106,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--seed", default="0", help="of the random scenes")
     render.add_argument("--pixels", default="128", help="side of the picture")
     render.add_argument("--out", type=Path, required=True, metavar="PNG", help="file, or folder for --random")
+
+    cli_edits.add(verbs)
 
     verb("doctor", _doctor, "check that this machine is fit")
     verb("recipe-schema", _recipe_schema, "print the JSON schema of recipes")

@@ -15,9 +15,9 @@ from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
+from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards
 from studio.engine.sampler import sample
-from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.guidance import build
 from studio.models.bundle import ModelBundle
@@ -25,8 +25,6 @@ from studio.models.listing import Places
 
 if TYPE_CHECKING:
     from studio.engine.residency import ModelStore
-
-PREVIEWS_PER_S = 8
 
 
 class Engine:
@@ -106,7 +104,7 @@ class Engine:
         """Yields between two pictures."""
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
-        progress = _Progress(recipes, tell, self.config.previews)
+        progress = Progress(recipes, tell, self.config.previews)
         made = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
@@ -151,53 +149,6 @@ class Engine:
         if recipe.width * recipe.height > size * size:
             return f"Take {max(size, recipe.width // 16 * 8)} x {max(size, recipe.height // 16 * 8)}."
         return SMALLER
-
-
-class _Progress:
-    """Turns the loop's steps into progress with an estimate of the time left, and now and then a preview."""
-
-    def __init__(self, recipes: list[Recipe], tell: Tell, previews: bool) -> None:
-        self._previews = previews
-        self._recipes = recipes
-        self._tell = tell
-        self._total = sum(recipe.steps for recipe in recipes)
-        self._done = 0
-        self._timed_from = 0.0
-        self._previewed = 0.0
-        self._told = 0.0
-        self._mine: list[int] = []
-        self._bundle: ModelBundle | None = None
-
-    def begin(self, bundle: ModelBundle, mine: list[int]) -> None:
-        """What follows is of this model and these recipes."""
-        self._bundle, self._mine = bundle, mine
-        # Loading a model is part of the job and not of this clock.
-        if not self._done:
-            self._timed_from = time.monotonic()
-
-    def __call__(self, report: StepReport) -> None:
-        now = time.monotonic()
-        self._done += 1
-        image = self._mine[report.index]
-        left_s = (now - self._timed_from) / self._done * (self._total - self._done)
-        # A thousand steps of a tiny model would flood the pipe: at most 50 a second, but always the last.
-        if now - self._told > 0.02 or report.step == report.steps:
-            self._told = now
-            self._tell(
-                "progress",
-                {
-                    "image": image,
-                    "images": len(self._recipes),
-                    "step": report.step,
-                    "steps": report.steps,
-                    "left_s": round(left_s, 2),
-                    "done": round(self._done / self._total, 6),
-                },
-            )
-        due = self._previews and now - self._previewed > 1 / PREVIEWS_PER_S
-        if due and self._bundle is not None and report.step < report.steps:
-            self._previewed = now
-            self._tell("preview", {"image": image, "png": self._bundle.preview_map.png(report.x0[0])})
 
 
 def pick_device(wanted: str) -> torch.device:

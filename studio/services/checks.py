@@ -6,21 +6,33 @@ from collections.abc import Sequence
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
+from studio.prompts import compile, lay_out, parse
+from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
 
 MAX_IMAGES = 256  # of one job
 
 
-def check_recipes(recipes: Sequence[Recipe], sources: Sources) -> None:
-    """Raise BadInput or NotFound for the first recipe that no engine could run."""
+def check_recipes(recipes: Sequence[Recipe], sources: Sources, edits: EditLibrary | None = None) -> dict[str, str]:
+    """Raise BadInput or NotFound for the first recipe that no engine could run. Gives the file of each edit named.
+
+    edits: where the recipes' edits are looked up; None where there are none to be had.
+    """
     if not 1 <= len(recipes) <= MAX_IMAGES:
         raise BadInput(f"A job makes 1 to {MAX_IMAGES} pictures, not {len(recipes)}.", field="count")
     for recipe in dict.fromkeys(recipe.model_copy(update={"seed": 0}) for recipe in recipes):
         _check(recipe, sources)
+    refs = {ref.edit: ref for recipe in recipes for ref in recipe.edits}
+    if refs and edits is None:
+        raise BadInput("The recipe has edits, and there is no workspace to find them in.", field="edits")
+    return edits.paths(refs.values()) if edits is not None and refs else {}
 
 
 def _check(recipe: Recipe, sources: Sources) -> None:
-    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
+    from studio.diffusion.grid import make_grid
+    from studio.diffusion.schedule import NoiseSchedule
+    from studio.diffusion.solvers import build_solver
     from studio.guidance import build
 
     card = sources.card(recipe.model)
@@ -34,5 +46,12 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     if recipe.steps > most:
         raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
     build(recipe.guidance)
-    if recipe.edits:
-        raise BadInput("This version has no edits yet; leave the recipe's edits empty.", field="edits")
+    build_solver(recipe.sampler, recipe.sampler_params)
+    if recipe.spacing != "auto":
+        make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)
+    for prompt in (recipe.prompt, recipe.negative_prompt, *(more.prompt for more in recipe.more_negatives)):
+        for wording in compile(parse(prompt, recipe.syntax), recipe.steps).wordings():
+            lay_out(wording, sources.tokenizer(recipe.model), "chunk")
+    names = [ref.edit for ref in recipe.edits]
+    if len(set(names)) < len(names):
+        raise BadInput("An edit is in the stack twice; give it one strength.", field="edits")

@@ -1,4 +1,4 @@
-"""Making pictures on this thread, with no workspace, no ledger and no history."""
+"""Making pictures on this thread, with no ledger and no history; of a workspace, only its edits are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from PIL import Image
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.checks import check_recipes
+from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
+from studio.storage.edits import EditStore
 from studio.storage.png import encode_png
 
 
@@ -36,7 +38,7 @@ def generate_unrecorded(
     Raises what Studio.submit does, and EngineError.
     """
     sources = Sources(settings)
-    check_recipes(recipes, sources)
+    files = check_recipes(recipes, sources, edits_of(settings, sources))
     from studio.engine.runner import Engine  # torch: only once the recipes are known to be good
 
     pictures: dict[int, Picture] = {}
@@ -49,6 +51,13 @@ def generate_unrecorded(
         if on_event is not None:
             on_event(kind, data)
 
-    job = {"kind": "generate", "recipes": [recipe.model_dump(mode="json") for recipe in recipes]}
+    plain = [recipe.model_dump(mode="json") for recipe in recipes]
+    job = {"kind": "generate", "recipes": plain, "edits": files}
     Engine(sources.engine_config(previews=False)).run(job, tell, lambda: False)
     return [pictures[index] for index in range(len(recipes))]
+
+
+def edits_of(settings: Settings, sources: Sources) -> EditLibrary | None:
+    """The edits of the workspace, which is not taken for it: its files are only read. None if it has none."""
+    folder = settings.workspace / "edits"
+    return EditLibrary(EditStore(folder), sources) if folder.is_dir() else None

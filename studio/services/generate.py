@@ -18,8 +18,10 @@ from studio.engine.process import ProcessBackend
 from studio.engine.ticket import Priority, default_priority
 from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
+from studio.prompts import Dialect
 from studio.services import grid, queue
 from studio.services.checks import check_recipes
+from studio.services.edits import EditLibrary
 from studio.services.history import Generation, History, Purged
 from studio.services.queue import QueueEntry
 from studio.services.recording import Recorder
@@ -88,6 +90,11 @@ class Studio:
             raise RuntimeError("the studio is not open")
         return self._archive
 
+    @property
+    def edits(self) -> EditLibrary:
+        """The workspace's edits. Raises RuntimeError while it is not open."""
+        return EditLibrary(self.archive.edits, self.sources)
+
     def warm(self) -> None:
         """Start the engine and let it load its model in the background."""
         self._engine()
@@ -103,8 +110,8 @@ class Studio:
         """
         # Loaded once more: a recipe changed with model_copy has not been checked by anybody.
         plain = [recipe.model_dump(mode="json", warnings=False) for recipe in recipes]
-        check_recipes([Recipe.load(values) for values in plain], self.sources)
-        return self.enqueue({"kind": "generate", "recipes": plain}, priority)
+        files = check_recipes([Recipe.load(values) for values in plain], self.sources, self.edits)
+        return self.enqueue({"kind": "generate", "recipes": plain}, priority, edits=files)
 
     def enqueue(
         self,
@@ -112,11 +119,13 @@ class Studio:
         priority: Priority | None = None,
         *,
         retry_of: str | None = None,
+        edits: Mapping[str, str] | None = None,
         written: Callable[[str], None] = lambda job_id: None,
     ) -> str:
         """Queue a job of any kind, unchecked: for the services behind each kind. Gives its id.
 
-        payload: {"kind": ..., ...}, plain values; a "what" in it names the work in the queue. written: called with the
+        payload: {"kind": ..., ...}, plain values; a "what" in it names the work in the queue. edits: name of each edit
+        the job uses -> its file, which is no part of what the ledger keeps. written: called with the
         job's id when it is in the ledger, before the engine has it.
         """
         kind = str(payload["kind"])
@@ -129,7 +138,9 @@ class Studio:
                 del self._enqueued[old]
         try:
             written(job.id)
-            engine.submit({**payload, "id": job.id, "digest": job.digest, "priority": priority})
+            engine.submit(
+                {**payload, "edits": dict(edits or {}), "id": job.id, "digest": job.digest, "priority": priority}
+            )
         except StudioError as error:
             archive.jobs.finish(job.id, "failed", str(error))
             raise
@@ -145,9 +156,11 @@ class Studio:
         queue.check_retry(job)
         if (number := archive.grids.of_job(job_id)) is not None:
             return grid.resume(self, number, retry_of=job_id)
+        files: dict[str, str] = {}
         if job.kind == "generate":
-            check_recipes([Recipe.load(values) for values in job.payload["recipes"]], self.sources)
-        return self.enqueue(job.payload, job.priority, retry_of=job_id)  # type: ignore[arg-type]
+            recipes = [Recipe.load(values) for values in job.payload["recipes"]]
+            files = check_recipes(recipes, self.sources, self.edits)
+        return self.enqueue(job.payload, job.priority, retry_of=job_id, edits=files)  # type: ignore[arg-type]
 
     def queue(self) -> list[QueueEntry]:
         """What is in hand and what waits, in the order it will run."""
@@ -284,9 +297,12 @@ class Studio:
 
     # -- about ------------------------------------------------------------------------------------------------------
 
-    def prompt_report(self, text: str, model: str = "stencil") -> TokenReport:
-        """Count a prompt's tokens and say what is cut and which words are unknown; needs no engine."""
-        return self.sources.tokenizer(model).report(text)
+    def prompt_report(self, text: str, model: str = "stencil", dialect: Dialect = "a1111") -> TokenReport:
+        """Count a prompt's tokens and say what is cut and which words are unknown; needs no engine.
+
+        Raises BadInput for a prompt that cannot be read in this dialect.
+        """
+        return self.sources.tokenizer(model).report(text, dialect)
 
     def model_card(self, model: str = "stencil") -> ModelCard:
         """Give a model's sizes and limits; needs no engine. Raises NotFound, AssetError."""

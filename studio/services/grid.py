@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.services.checks import MAX_IMAGES, check_recipes
+from studio.services.edits import EditLibrary
 from studio.services.grid_axes import SEARCH_REPLACE, Axis, with_value
 from studio.services.grid_sheet import sheet_png
 from studio.services.sources import Sources
@@ -76,7 +77,7 @@ def shape_of(axes: Sequence[Axis]) -> tuple[int, int, int]:
     return x, y, z
 
 
-def plan(sources: Sources, base: Recipe, axes: Sequence[Axis]) -> GridPlan:
+def plan(sources: Sources, base: Recipe, axes: Sequence[Axis], edits: EditLibrary | None = None) -> GridPlan:
     """Make and check the recipe of every cell. Needs no engine and writes nothing.
 
     Raises BadInput or NotFound, before anything runs, for the first cell that no engine could make, for more than
@@ -92,7 +93,7 @@ def plan(sources: Sources, base: Recipe, axes: Sequence[Axis]) -> GridPlan:
     if cells > MAX_CELLS:
         raise BadInput(f"A grid has at most {MAX_CELLS} pictures, not {cells}.", "Take fewer values.", field="axis")
     recipes = tuple(_recipe(base, axes, tuple(reversed(chosen))) for chosen in _choices(axes))
-    check_recipes(recipes, sources)
+    check_recipes(recipes, sources, edits)
     return GridPlan(base, tuple(axes), recipes)
 
 
@@ -101,7 +102,7 @@ def start(studio: Studio, base: Recipe, axes: Sequence[Axis]) -> int:
 
     Raises what `plan` does.
     """
-    planned = plan(studio.sources, base, axes)
+    planned = plan(studio.sources, base, axes, studio.edits)
     stored = {
         "version": VERSION,
         "base": base.model_dump(mode="json"),
@@ -125,7 +126,7 @@ def resume(studio: Studio, id: int, retry_of: str | None = None) -> str:
         if not missing:
             raise BadInput(f"Every picture of grid {id} is made.")
         recipes = [found.cells[number].recipe for number in missing]
-        check_recipes(recipes, studio.sources)
+        files = check_recipes(recipes, studio.sources, studio.edits)
         along = " by ".join(axis.path for axis in found.axes)
         payload = {
             "kind": "generate",
@@ -135,7 +136,11 @@ def resume(studio: Studio, id: int, retry_of: str | None = None) -> str:
         grids = studio.archive.grids
         # The cells are the job's before it can tell of its first picture.
         return studio.enqueue(
-            payload, "background", retry_of=retry_of, written=lambda job_id: grids.assign(id, job_id, missing)
+            payload,
+            "background",
+            retry_of=retry_of,
+            edits=files,
+            written=lambda job_id: grids.assign(id, job_id, missing),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
+from studio.storage.edits import EditStore
 from studio.storage.generations import GenerationRecord, Generations
 from studio.storage.grids import Grids
 from studio.storage.images import ImageStore
@@ -24,6 +25,7 @@ class Archive:
         self.generations = Generations(database)
         self.grids = Grids(database)
         self.images = ImageStore(workspace.images)
+        self.edits = EditStore(workspace.edits)
         self._database = database
         # An image is there before the row that shows it, and gone only after. Whoever removes images that no row shows
         # must therefore not come between the two, or would take away one that is just about to be shown.

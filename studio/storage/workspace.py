@@ -54,7 +54,7 @@ class Workspace:
             lock.truncate()
             lock.write(f"{os.getpid()}\n")
             lock.flush()
-            for name in ("images", "logs"):
+            for name in ("images", "edits", "logs"):
                 (root / name).mkdir(exist_ok=True)
         except OSError as error:
             lock.close()
@@ -68,6 +68,10 @@ class Workspace:
     @property
     def images(self) -> Path:
         return self.root / "images"
+
+    @property
+    def edits(self) -> Path:
+        return self.root / "edits"
 
     @property
     def logs(self) -> Path:
