@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from studio.engine.bench.cases import CASES, Bench
 from studio.engine.bench.pairs import BenchResult, difference, time_pairs
@@ -15,7 +16,7 @@ from studio.models.embedded import load_stencil
 _STRENGTHS = (1.0, 0.6)  # in turns: a strength that stays would be no change
 
 
-def _their_pipeline(bench: Bench) -> object:
+def _their_pipeline(bench: Bench) -> Any:
     """A pipeline around a copy of the model: peft rewrites the UNet it is given."""
     bundle = load_stencil(bench.bundle.card.folder, bench.bundle.device, bench.bundle.dtype)
     return plain_pipeline(bundle, bench.recipe.sampler)
