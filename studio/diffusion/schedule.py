@@ -31,7 +31,8 @@ class NoiseSchedule:
 
         beta_start, beta_end: ignored by squaredcos_cap_v2 (arXiv:2102.09672, eq. 17, betas capped at 0.999).
         rescale_betas_zero_snr: shift and scale a so that the last step is pure noise (arXiv:2305.08891, algorithm 1);
-        of its a² = 0 the least that float16 can hold is left, 2**-24, as in diffusers' multi-step schedulers.
+        of its a² = 0 the least that float16 can hold is left, 2**-24, as in diffusers' multi-step schedulers, or less
+        where the step before it has less.
         Rounded to float32 where diffusers rounds, for that rounded table is what networks are trained with.
         """
         steps = num_train_timesteps
@@ -47,8 +48,11 @@ class NoiseSchedule:
         alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
         if rescale_betas_zero_snr:
             a = alphas_cumprod.sqrt()
-            a = (a - a[-1]) * (a[0] / (a[0] - a[-1]))
-            alphas_cumprod = (a * a).clamp(min=2**-24)
+            squares = ((a - a[-1]) * (a[0] / (a[0] - a[-1]))) ** 2
+            # To single steps and back, with the betas' rounding between.
+            betas = 1 - torch.cat([squares[:1], squares[1:] / squares[:-1]])
+            alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
+            alphas_cumprod[-1] = min(2**-24, alphas_cumprod[-2].item() / 2)
         return cls(alphas_cumprod.double())
 
     @property
