@@ -68,9 +68,11 @@ def _unet_name(name: str, layers: int, unet: Tensors) -> str:
     for theirs, ldm in _UNET.items():
         if name.startswith(theirs + "."):
             return name.replace(theirs, ldm)
-    side, block, kind, layer, rest = re.fullmatch(  # type: ignore[union-attr]  # every name of a UNet is of this form
+    parsed = re.fullmatch(
         r"(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)", name
-    ).groups()
+    )
+    assert parsed is not None, name
+    side, block, kind, layer, rest = parsed.groups()
     block, layer = int(block or 0), int(layer)
     if kind == "resnets":
         part, _, leaf = rest.rpartition(".")

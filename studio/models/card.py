@@ -47,6 +47,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
 }
 PARAMETERISATIONS = ("epsilon", "v_prediction", "sample")
+BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 SPACINGS = ("leading", "linspace", "trailing")
 # Where a config leaves the spacing out, its scheduler's own default holds; it is "leading" for all others.
 _LINSPACED = ("DPMSolver", "Euler", "Heun", "LMS", "KDPM2", "UniPC", "DEIS", "SASolver")
@@ -122,7 +123,7 @@ def read_card(folder: Path) -> ModelCard:
             finest_attends="CrossAttn" in str(unet["down_block_types"][0]),
         )
         _check(card, scheduler, int(vae["latent_channels"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AssetError(f"A config of the model in {folder} lacks or garbles {error}.") from None
     return card
 
@@ -130,7 +131,7 @@ def read_card(folder: Path) -> ModelCard:
 def _layout(folder: Path, index: Mapping[str, Any]) -> Layout:
     """Find the layout of a pipeline. Raises AssetError for one we do not know, or with a part of another class."""
     pipeline = index.get("_class_name")
-    if pipeline not in LAYOUTS:
+    if not isinstance(pipeline, str) or pipeline not in LAYOUTS:
         known = " or ".join(LAYOUTS)
         found = pipeline if isinstance(pipeline, str) else "nothing known"
         raise AssetError(f"The model in {folder} must be a {known} folder, not {found[:60]}.")
@@ -149,8 +150,16 @@ def _default_spacing(scheduler: Mapping[str, Any]) -> str:
 
 
 def _schedule(scheduler: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("beta_schedule", "beta_start", "beta_end", "num_train_timesteps")
-    found = {key: scheduler[key] for key in keys}
+    if scheduler["beta_schedule"] not in BETA_SCHEDULES:
+        raise ValueError("beta_schedule")
+    found: dict[str, Any] = {
+        "beta_schedule": scheduler["beta_schedule"],
+        "beta_start": float(scheduler["beta_start"]),
+        "beta_end": float(scheduler["beta_end"]),
+        "num_train_timesteps": int(scheduler["num_train_timesteps"]),
+    }
+    if found["num_train_timesteps"] < 2:
+        raise ValueError("num_train_timesteps")
     return {**found, "rescale_betas_zero_snr": True} if scheduler.get("rescale_betas_zero_snr") else found
 
 

@@ -59,10 +59,12 @@ class StableDiffusionXL(LatentDiffusion):
         )[0]
 
     def _padded_for_second(self, ids: Tensor) -> Tensor:
-        """Put the second tokenizer's padding where the first one's is: after the first end token."""
-        ends = (ids == self.tokenizer.end_id).int()
-        beyond = ends.cumsum(dim=1) - ends > 0
-        return ids.masked_fill(beyond, self.tokenizer_2.pad_id)
+        """Put the second tokenizer's padding where the first one's is: the run at the end, but for the end token."""
+        run = (ids == self.tokenizer.pad_id).int().flip(1).cumprod(dim=1).flip(1).bool()
+        if self.tokenizer.pad_id == self.tokenizer.end_id:
+            run[:, 1:] &= run[:, :-1].clone()
+            run[:, 0] = False
+        return ids.masked_fill(run, self.tokenizer_2.pad_id)
 
 
 def time_ids(

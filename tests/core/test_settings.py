@@ -12,7 +12,7 @@ def test_defaults() -> None:
     settings = Settings.resolve({}, {})
     assert (settings.workspace, settings.host, settings.port) == (Path("workspace"), "127.0.0.1", 7860)
     assert settings.model_dir.is_absolute() and settings.model_dir.parts[-3:] == ("assets", "models", "stencil")
-    assert settings.threads is None
+    assert settings.threads is None and settings.models_dir is None and settings.memory_budget is None
 
 
 def test_flag_beats_environment_beats_default() -> None:
@@ -25,6 +25,7 @@ def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert Settings.resolve({"workspace": "~/art"}, {}).workspace == tmp_path / "art"
+    assert Settings.resolve({}, {"PALIMPSEST_MODELS_DIR": "~/models"}).models_dir == tmp_path / "models"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ({"port": 70_000}, {}, "port must be a whole number from 0 to 65535, not 70000. It comes from --port."),
         ({}, {"PALIMPSEST_DEVICE": "tpu"}, "one of auto, cpu, cuda, mps, not 'tpu'. It comes from PALIMPSEST_DEVICE."),
         ({}, {"PALIMPSEST_THREADS": "many"}, "not 'many'. It comes from PALIMPSEST_THREADS."),
+        ({}, {"PALIMPSEST_MEMORY_BUDGET": "0"}, "not '0'. It comes from PALIMPSEST_MEMORY_BUDGET."),
         ({"model_dir": 3}, {}, "model_dir must be a path, not 3. It comes from --model-dir."),
     ],
 )

@@ -10,9 +10,12 @@ import torch
 
 from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
+from studio.engine import residency
 from studio.engine.config import EngineConfig
+from studio.engine.memory import Memory
 from studio.engine.runner import Engine, pick_device
 from tests.tiny_model import SIZE_PX
+from tests.tiny_sdxl import XL_SIZE_PX, build_xl
 
 
 def job(**values: object) -> dict[str, Any]:
@@ -74,6 +77,25 @@ def test_models_stay_resident(engine: Engine) -> None:
     assert engine.made_by() == {}
     assert engine.bundle("stencil") is engine.bundle("stencil")
     assert engine.made_by()["device"] == "cpu"
+
+
+def test_models_of_the_folder_take_their_turn(tiny_model: Path, tmp_path: Path) -> None:
+    build_xl(tmp_path / "large")
+    models = {"stencil": tiny_model}
+    engine = Engine(EngineConfig(models, device="cpu", previews=False, models_dir=tmp_path, memory_budget=1))
+    side = {"width": XL_SIZE_PX, "height": XL_SIZE_PX}
+    both = {"kind": "generate", "recipes": job()["recipes"] + job(model="large", **side)["recipes"]}
+    assert run(engine, both).count("image") == 2
+    assert {row.models for row in engine.store.table()} == {("large",)}
+    assert {row.leases for row in engine.store.table()} == {0}
+
+
+def test_what_no_memory_can_hold_is_refused_before_loading(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residency, "memory_of", lambda device: Memory(0, 1_500_000))
+    with pytest.raises(OutOfMemory, match=r"512 x 512 pixels with stencil need .* Take \d+ x \d+\."):
+        run(engine, job(width=512, height=512))
+    assert engine.store.loads == []
+    assert run(engine, job())[-1] == "done"
 
 
 def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

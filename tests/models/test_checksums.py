@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import AssetError
-from studio.models.checksums import SUMS_NAME, fingerprint, read_sums, verify
+from studio.models import checksums
+from studio.models.checksums import SUMS_NAME, fingerprint, known_sha256, read_sums, verify
 
 GOOD = hashlib.sha256(b"weights").hexdigest()
 
@@ -63,3 +64,15 @@ def test_fingerprint_is_of_contents_and_paths_alone(folder: Path) -> None:
     assert fingerprint(folder, files, {}) != hashed
     with pytest.raises(AssetError, match="missing"):
         fingerprint(folder, ("nothing",), {})
+
+
+def test_a_hash_is_remembered_until_the_file_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = folder / "unet" / "a.safetensors", []
+    original = checksums.file_sha256
+    monkeypatch.setattr(checksums, "file_sha256", lambda path: (read.append(path), original(path))[1])
+    assert known_sha256(path) == known_sha256(path) == GOOD and len(read) == 1
+    path.write_bytes(b"other weights")
+    assert known_sha256(path) == hashlib.sha256(b"other weights").hexdigest()
+    path.unlink()
+    with pytest.raises(AssetError, match="is missing"):
+        known_sha256(path)

@@ -5,7 +5,7 @@ import io
 import torch
 from PIL import Image
 
-from studio.models.preview import PREVIEW_SIDE_PX, PreviewMap, fit
+from studio.models.preview import PREVIEW_SIDE_PX, PreviewMap, fit, structured_pictures
 
 
 def test_fit_recovers_an_affine_map() -> None:
@@ -28,3 +28,12 @@ def test_a_constant_channel_does_no_harm() -> None:
 def test_png_is_of_visible_size_even_for_nan() -> None:
     shown = PreviewMap(torch.ones(4, 3), torch.zeros(3)).png(torch.full((4, 16, 8), torch.nan))
     assert Image.open(io.BytesIO(shown)).size == (PREVIEW_SIDE_PX // 2, PREVIEW_SIDE_PX)
+
+
+def test_structured_pictures_hold_all_colours_apart() -> None:
+    pictures = structured_pictures(32)
+    assert pictures.shape == (12, 3, 32, 32) and torch.equal(pictures, structured_pictures(32))
+    assert float(pictures.min()) >= 0 and float(pictures.max()) <= 1
+    channels = pictures.permute(1, 0, 2, 3).reshape(3, -1)
+    apart = torch.corrcoef(channels) - torch.eye(3)
+    assert float(apart.abs().max()) < 0.3 and bool((channels.std(dim=1) > 0.15).all())

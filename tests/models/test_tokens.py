@@ -1,12 +1,15 @@
 """Prompts to tokens: as CLIPTokenizer, with an account of what is cut and unknown."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import AssetError
+from studio.models import clip_vocabulary
 from studio.models.tokens import PromptTokenizer
 from tests.tiny_model import CONTEXT
 
@@ -96,3 +99,70 @@ def test_what_the_report_counts_is_what_is_framed(tokenizer: PromptTokenizer) ->
     ids = [token.id for token in tokenizer.tokenise(["a red ", "star"])]
     assert tokenizer.framed(ids) == tokenizer.ids("a red star")
     assert tokenizer.framed(ids * 10) == tokenizer.ids("a red star " * 10)
+
+
+# -- other files, other padding -------------------------------------------------------------------------------------
+
+PROMPTS = (
+    "",
+    "a red star",
+    "Zebra! don't 123 ... é ⭐ \u202e x\0y",
+    "A  b\n",
+    "<|startoftext|> x <|endoftext|> y",
+    "漢字 ﬁ",
+)
+
+
+@pytest.fixture
+def older(tiny_model: Path, tmp_path: Path) -> Path:
+    """The same tokenizer in the files that most published models have, padded with another token."""
+    told = json.loads((tiny_model / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in told["merges"]]
+    config = {"pad_token": {"content": "!"}, "model_max_length": CONTEXT}
+    (folder / "vocab.json").write_text(json.dumps(told["vocab"]), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return tmp_path
+
+
+def test_vocabulary_and_merges_are_the_same_tokenizer(tokenizer: PromptTokenizer, older: Path) -> None:
+    other = PromptTokenizer(older)
+    assert other.shares_words(tokenizer) and other.pad_id != tokenizer.pad_id
+    for prompt in PROMPTS:
+        assert other.word_ids(prompt) == tokenizer.word_ids(prompt)
+        ids, whole = other.ids(prompt), tokenizer.ids(prompt)
+        end = min(len(tokenizer.word_ids(prompt)) + 2, CONTEXT)  # beyond it is padding
+        assert ids[:end] == whole[:end]
+
+
+def test_special_ids(tokenizer: PromptTokenizer) -> None:
+    ids = tokenizer.ids("a")
+    assert (ids[0], ids[2], ids[3]) == (tokenizer.start_id, tokenizer.end_id, tokenizer.pad_id)
+    assert ids[1:2] == tokenizer.word_ids("a")
+
+
+def test_clips_own_vocabulary_is_at_hand(tmp_path: Path) -> None:
+    """A folder with the config alone: ids as published for CLIP, and those of the library for anything."""
+    from transformers import CLIPTokenizer
+
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    (folder / "tokenizer_config.json").write_text('{"pad_token": "<|endoftext|>", "model_max_length": 77}')
+    mine = PromptTokenizer(tmp_path)
+    assert mine.ids("a photo of a cat")[:8] == [49406, 320, 1125, 539, 320, 2368, 49407, 49407]
+    vocabulary, merges = clip_vocabulary.shipped()
+    assert len(vocabulary) == 49408 and len(merges) == 48894
+    pairs: Any = [tuple(line.split(" ")) for line in merges]  # as it wants them, whatever it is annotated with
+    theirs = CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=77)
+    for prompt in (*PROMPTS, "zebra" * 100):
+        expected = theirs(prompt, padding="max_length", max_length=77, truncation=True).input_ids
+        assert mine.ids(prompt) == expected
+
+
+def test_a_vocabulary_without_marks_is_refused(older: Path) -> None:
+    path = older / "tokenizer" / "vocab.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("<|startoftext|>", "begin"), encoding="utf-8")
+    with pytest.raises(AssetError, match="cannot be read"):
+        PromptTokenizer(older)

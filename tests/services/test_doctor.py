@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def test_all_well_and_nothing_left_behind(settings: Settings) -> None:
     assert set(found) == {"python", "packages", "model", "workspace", "disk", "port", "device", "memory"}
     assert [name for name, (ok, _, _) in found.items() if not ok and name not in ("disk", "memory")] == []
     assert not settings.workspace.exists()
-    assert "files checked" in found["model"][1]
+    assert "files checked" in found["model"][1] and "unet 0.1 M" in found["model"][1]
+    assert "models may take" in found["device"][1]
 
 
 def test_port_in_use(settings: Settings) -> None:
@@ -53,3 +55,19 @@ def test_absent_device(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     ok, detail, hint = rows(settings.model_copy(update={"device": "cuda"}))["device"]
     assert not ok and "no cuda device" in detail and "--device cpu" in hint
+
+
+def test_a_row_for_each_further_model(settings: Settings, tiny_model: Path, tmp_path: Path) -> None:
+    for name in ("art", "broken"):
+        shutil.copytree(tiny_model, tmp_path / "models" / name)
+    (tmp_path / "models" / "broken" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    found = rows(settings.model_copy(update={"models_dir": tmp_path / "models", "memory_budget": 2.0}))
+    assert found["model"][0] and found["model art"][0]
+    assert "sd, 32 px" in found["model art"][1] and "models may take 2.0 GB" in found["device"][1]
+    ok, detail, hint = found["model broken"]
+    assert not ok and "are missing" in detail and "not affected" in hint
+
+
+def test_models_folder_missing(settings: Settings, tmp_path: Path) -> None:
+    ok, detail, hint = rows(settings.model_copy(update={"models_dir": tmp_path / "gone"}))["models"]
+    assert not ok and "gone is missing" in detail and "--models-dir" in hint
