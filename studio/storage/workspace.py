@@ -11,8 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from studio.core.errors import WorkspaceError
 
@@ -23,9 +23,9 @@ _ELSEWHERE = "Name another folder with --workspace."
 class Workspace:
     """A folder that is ours until `close`. Build it with `open`."""
 
-    def __init__(self, root: Path, lock: IO[str]) -> None:
+    def __init__(self, root: Path, lock: FileIO) -> None:
         self.root = root
-        self._lock: IO[str] | None = lock
+        self._lock: FileIO | None = lock
 
     @classmethod
     def open(cls, root: Path) -> Workspace:
@@ -36,14 +36,15 @@ class Workspace:
         root = root.absolute()
         try:
             root.mkdir(parents=True, exist_ok=True)
-            lock = (root / LOCK_NAME).open("a+", encoding="utf-8")
+            # Unbuffered: on a full disk, closing a file with something left to write raises once more.
+            lock = (root / LOCK_NAME).open("ab+", buffering=0)
         except OSError as error:
             raise workspace_error(error, f"The workspace {root}") from None
         try:
             _lock(lock)
         except OSError:
             lock.seek(0)
-            pid = lock.read().strip() or "unknown"
+            pid = lock.read().decode(errors="replace").strip() or "unknown"
             lock.close()
             raise WorkspaceError(
                 f"The workspace {root} is in use by process {pid}.", f"Stop it. {_ELSEWHERE}"
@@ -52,8 +53,7 @@ class Workspace:
             # The lock is what counts, and it goes with the process; the number only tells others whom to look for.
             lock.seek(0)
             lock.truncate()
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
+            lock.write(b"%d\n" % os.getpid())
             for name in ("images", "edits", "logs"):
                 (root / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -84,7 +84,7 @@ class Workspace:
             lock.close()  # which also unlocks; the file stays, for removing it would race with the next owner
 
 
-def _lock(file: IO[str]) -> None:
+def _lock(file: FileIO) -> None:
     """Lock without waiting. Raises OSError if another holds it. The system unlocks when the process ends, however."""
     if sys.platform == "win32":
         import msvcrt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,6 +72,25 @@ def test_other_runtime_errors_are_not_taken_for_it(engine: Engine, monkeypatch: 
 def test_an_unknown_kind_of_job(engine: Engine) -> None:
     with pytest.raises(NotFound, match="no kind of job"):
         run(engine, {"kind": "fly"})
+
+
+def test_time_left_counts_the_steps_of_every_picture(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recipes of unlike step counts in one job; a clock on which every step takes one second."""
+    bundle, clock = engine.bundle("stencil"), [0.0]
+    predict = bundle.predict
+
+    def one_second(*args: Any, **kwargs: Any) -> torch.Tensor:
+        clock[0] += 1
+        return predict(*args, **kwargs)
+
+    monkeypatch.setattr(bundle, "predict", one_second)
+    monkeypatch.setattr("studio.engine.runner.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    mixed = {"kind": "generate", "recipes": [job(steps=steps)["recipes"][0] for steps in (2, 6, 4)]}
+    told: list[dict[str, Any]] = []
+    engine.run(mixed, lambda kind, data: told.append(data) if kind == "progress" else None, lambda: False)
+    assert [data["left_s"] for data in told] == list(range(11, -1, -1))
+    assert [round(data["done"] * 12, 3) for data in told] == list(range(1, 13))
+    assert [(data["image"], data["step"], data["steps"]) for data in told][1:4] == [(0, 2, 2), (1, 1, 6), (1, 2, 6)]
 
 
 def test_models_stay_resident(engine: Engine) -> None:

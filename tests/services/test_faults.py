@@ -1,0 +1,214 @@
+"""What must be survived: NaNs, no memory, no disk, and anything a user can type."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.core.errors import EngineError, StudioError, WorkspaceError
+from studio.core.recipe import Recipe
+from studio.core.settings import Settings
+from studio.services.generate import Studio
+from studio.storage.png import read_png
+from tests.services.soundness import check_sound
+from tests.services.waiting import wait_for
+
+Draw = Callable[..., Recipe]
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[Studio]:
+    with Studio(settings, backend="inline") as made:
+        yield made
+
+
+# -- numbers and memory ---------------------------------------------------------------------------------------------
+
+
+def model_of(studio: Studio, draw: Draw) -> Any:
+    """The model in the inline engine, to break from outside."""
+    studio.generate_now([draw()])
+    return studio._backend._engine.bundle("stencil")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("sampler", "step"), [("ddim", 1), ("dpmpp_2m", 3), ("ddim", 8)])
+def test_nan_at_a_step_fails_the_job_there_and_not_the_next(
+    studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch, sampler: str, step: int
+) -> None:
+    model, calls = model_of(studio, draw), 0
+    predict = model.predict
+
+    def poisoned(*args: Any, **kwargs: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        answer = predict(*args, **kwargs)
+        return answer * float("nan") if calls == step else answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "predict", poisoned)
+        job_id = studio.submit([draw(steps=8, sampler=sampler)])
+        told = wait_for(studio, job_id, "failed").data
+    assert told["type"] == "NonFinite" and f"at step {step} of 8" in told["error"] and calls == step
+    assert (studio.job(job_id).status, studio.job(job_id).error) == ("failed", told["error"])
+    assert studio.count() == 1 and len(studio.generate_now([draw(seed=1)])) == 1
+
+
+def test_nan_from_the_decoder(studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(studio, draw)
+    decode = model.decode
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "decode", lambda latents: decode(latents) * float("inf"))
+        with pytest.raises(EngineError, match="decoder gave values that are not numbers"):
+            studio.generate_now([draw()])
+    assert len(studio.generate_now([draw()])) == 1
+
+
+def test_out_of_memory_suggests_something_smaller_and_the_next_job_runs(
+    studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*args: Any, **kwargs: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model_of(studio, draw), "predict", no_room)
+        job_id = studio.submit([draw(width=512, height=256)])
+        told = wait_for(studio, job_id, "failed").data
+    assert told == {
+        "error": "There was not enough memory on cpu for 512 x 256 pixels. Take 256 x 128.", "type": "OutOfMemory"
+    }  # fmt: skip
+    assert studio.job(job_id).status == "failed"
+    assert len(studio.generate_now([draw()])) == 1
+
+
+# -- the disk -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, 3 MB large."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def mount(*arguments: str) -> None:
+    """Mount, or skip the test where this user may not."""
+    try:
+        done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no mount on this system")
+    if done.returncode:
+        pytest.skip(f"may not mount here: {done.stderr.strip()}")
+
+
+def fill(folder: Path) -> Path:
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return filler
+
+
+def test_a_full_disk_fails_the_job_in_a_sentence_and_is_got_over(
+    settings: Settings, draw: Draw, small_disk: Path
+) -> None:
+    settings = settings.model_copy(update={"workspace": small_disk / "workspace"})
+    with Studio(settings, backend="inline") as studio:
+        kept = studio.generate_now([draw()])[0]
+        filler = fill(small_disk)
+        job_ids = []
+        for seed in range(1, 4):
+            try:  # refused at once if the ledger has no room, else failed when the picture has none
+                job_ids.append(studio.submit([draw(seed=seed)]))
+                assert "disk is full" in wait_for(studio, job_ids[-1], "failed").data["error"]
+            except WorkspaceError as error:
+                assert "disk is full" in str(error)
+        assert kept.image_path.exists() and studio.gallery()[0].id == kept.id
+        filler.unlink()
+        assert len(studio.generate_now([draw(seed=9)])) == 1
+        assert {studio.job(job_id).status for job_id in job_ids} <= {"failed"}  # the ledger has caught up
+        check_sound(studio)
+        assert studio.count() == 2
+
+
+def test_a_full_disk_refuses_to_open_in_a_sentence(settings: Settings, small_disk: Path) -> None:
+    settings = settings.model_copy(update={"workspace": small_disk / "workspace"})
+    filler = fill(small_disk)
+    with pytest.raises(WorkspaceError, match="disk is full"):
+        Studio(settings, backend="inline").open()
+    filler.unlink()
+    Studio(settings, backend="inline").open().close()
+
+
+def test_a_read_only_disk_refuses_to_open_in_a_sentence(settings: Settings, small_disk: Path) -> None:
+    settings = settings.model_copy(update={"workspace": small_disk / "workspace"})
+    Studio(settings, backend="inline").open().close()
+    mount("-o", "remount,ro", str(small_disk))
+    with pytest.raises(WorkspaceError, match="read-only"):
+        Studio(settings, backend="inline").open()
+
+
+def test_pictures_that_become_read_only(settings: Settings, draw: Draw, small_disk: Path) -> None:
+    settings = settings.model_copy(update={"workspace": small_disk / "workspace"})
+    with Studio(settings, backend="inline") as studio:
+        images = str(studio.archive.images.root)
+        mount("--bind", images, images)
+        mount("-o", "remount,ro,bind", images)
+        with pytest.raises(EngineError, match="read-only"):
+            studio.generate_now([draw()])
+        subprocess.run(["umount", images], check=True)
+        assert len(studio.generate_now([draw()])) == 1
+        check_sound(studio)
+
+
+def test_a_deleted_folder_of_pictures_is_made_again(studio: Studio, draw: Draw) -> None:
+    studio.generate_now([draw()])
+    shutil.rmtree(studio.archive.images.root)
+    assert studio.generate_now([draw(seed=1)])[0].image_path.exists()
+
+
+# -- anything a user can type ---------------------------------------------------------------------------------------
+
+PROMPTS = {
+    "10,000 characters": "star " * 2000,
+    "one long word": "x" * 10_000,
+    "emoji": "a 🧑‍🚀 on 🏳️‍🌈 ⭐️",
+    "right to left": "نجمة حمراء \u202eabc\u202c כוכב אדום",
+    "combining": "Z" + "\u0301\u0323" * 500,
+    "unbalanced": "((a red [star:1.2) ]]} {{ red",
+    "weights that are none": "(star:1e999) (star:nan) (:) :::",
+    "lora": "<lora:../../x:9e9>",
+    "html": "<img src=x onerror=alert(1)></textarea><script>",
+    "template": "{{ 7*7 }} ${jndi:ldap://x} %s %n {0}",
+    "sql": "'; DROP TABLE generations; --",
+    "nul and controls": "a\0b\x1b[31m\x7f\u2028\ufeff",
+    "lines": "\n\n\ta red star\r\n",
+    "nothing": "",
+    "spaces": "   ",
+}
+
+
+def test_any_prompt_goes_through_and_comes_back(studio: Studio, draw: Draw) -> None:
+    recipes = [draw(prompt=text, negative_prompt=text[::-1]) for text in PROMPTS.values()]
+    made = studio.generate_now(recipes)
+    for name, recipe, one in zip(PROMPTS, recipes, made, strict=True):
+        assert one.recipe == recipe == studio.generation(one.id).recipe == read_png(one.image_path).recipe, name
+    assert studio.count() == len(PROMPTS)
+    assert all("\n" not in entry.what for entry in studio.queue())
+    assert studio.count("DROP TABLE") == 1 and studio.count("🧑‍🚀") == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfff"])
+def test_half_a_character_is_refused(studio: Studio, draw: Draw, text: str) -> None:
+    with pytest.raises(StudioError, match="prompt"):
+        studio.submit([draw().model_copy(update={"prompt": text})])
