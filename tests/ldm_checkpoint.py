@@ -44,23 +44,31 @@ _CLIP_LAYER = {
 def write_checkpoint(folder: Path, checkpoint: Path) -> Tensors:
     """Write the folder's weights to one file; give what was written."""
     layers = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))["layers_per_block"]
-    unet = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
-    vae = load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
-    first = load_file(folder / "text_encoder" / "model.safetensors")
+    texts = [folder / part / "model.safetensors" for part in ("text_encoder", "text_encoder_2")]
+    found = ldm_names(
+        load_file(folder / "unet" / "diffusion_pytorch_model.safetensors"),
+        load_file(folder / "vae" / "diffusion_pytorch_model.safetensors"),
+        [load_file(path) for path in texts if path.exists()],
+        layers,
+    )
+    found = {name: tensor.contiguous().clone() for name, tensor in found.items()}
+    save_file(found, checkpoint)
+    return found
+
+
+def ldm_names(unet: Tensors, vae: Tensors, texts: list[Tensors], layers: int) -> Tensors:
+    """Give all weights of a model the names of a checkpoint. layers: per block of the UNet."""
     found = {f"model.diffusion_model.{_unet_name(name, layers, unet)}": tensor for name, tensor in unet.items()}
+    levels = 1 + max(int(name.split(".")[2]) for name in vae if name.startswith("decoder.up_blocks."))
     for name, tensor in vae.items():
-        key = _vae_name(name)
+        key = _vae_name(name, levels)
         found[f"first_stage_model.{key}"] = (
             tensor[..., None, None] if ".attn_1." in key and tensor.ndim == 2 else tensor
         )
-    xl = (folder / "text_encoder_2").exists()
-    prefix = "conditioner.embedders.0.transformer." if xl else "cond_stage_model.transformer."
-    found |= {f"{prefix}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in first.items()}
-    if xl:
-        second = load_file(folder / "text_encoder_2" / "model.safetensors")
+    prefix = "conditioner.embedders.0.transformer." if len(texts) > 1 else "cond_stage_model.transformer."
+    found |= {f"{prefix}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in texts[0].items()}
+    for second in texts[1:]:
         found |= {f"conditioner.embedders.1.model.{name}": tensor for name, tensor in _open_clip(second).items()}
-    found = {name: tensor.contiguous().clone() for name, tensor in found.items()}
-    save_file(found, checkpoint)
     return found
 
 
@@ -90,11 +98,11 @@ def _unet_name(name: str, layers: int, unet: Tensors) -> str:
     return f"output_blocks.{block * (layers + 1) + layer}.{place}.{rest}"
 
 
-def _vae_name(name: str) -> str:
+def _vae_name(name: str, levels: int) -> str:
     name = re.sub(r"down_blocks\.(\d+)\.resnets\.(\d+)", r"down.\1.block.\2", name)
-    name = re.sub(r"up_blocks\.(\d+)\.resnets\.(\d+)", lambda m: f"up.{2 - int(m[1])}.block.{m[2]}", name)
+    name = re.sub(r"up_blocks\.(\d+)\.resnets\.(\d+)", lambda m: f"up.{levels - 1 - int(m[1])}.block.{m[2]}", name)
     name = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample", name)
-    name = re.sub(r"up_blocks\.(\d+)\.upsamplers\.0", lambda m: f"up.{2 - int(m[1])}.upsample", name)
+    name = re.sub(r"up_blocks\.(\d+)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample", name)
     name = re.sub(r"mid_block\.resnets\.(\d+)", lambda m: f"mid.block_{int(m[1]) + 1}", name)
     if "mid_block.attentions.0." in name:
         place, _, rest = name.partition("mid_block.attentions.0.")

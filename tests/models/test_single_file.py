@@ -5,16 +5,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from studio.core.errors import AssetError
+from studio.models.card import read_card, read_config
+from studio.models.checksums import SUMS_NAME, verify
 from studio.models.loading import load_model
 from studio.models.single_file import SHIPPED, read_card_of, split
-from tests.ldm_checkpoint import Tensors, write_checkpoint
+from tests.ldm_checkpoint import Tensors, ldm_names, write_checkpoint
 from tests.tiny_sdxl import build_xl
+
+import diffusers  # isort: skip  # after ours, which quieten the libraries
+import transformers  # isort: skip
+from diffusers.loaders import single_file_utils  # isort: skip
 
 
 @pytest.fixture(scope="module", params=["sd", "sdxl"])
@@ -69,6 +76,12 @@ def test_a_checkpoint_that_lacks_weights(pair: tuple[Path, Path], tmp_path: Path
         load_model(tmp_path / "model.safetensors", name="tiny")
 
 
+# Numbers of weights: UNet, autoencoder, text encoders.
+PUBLISHED = {
+    "sd1": [859_520_964, 83_653_863, 123_060_480],
+    "sdxl": [2_567_463_684, 83_653_863, 123_060_480, 694_659_840],
+}
+
 # -- recognition from headers alone ---------------------------------------------------------------------------------
 
 SD1: Tensors = {
@@ -100,6 +113,34 @@ def test_configs_ship_with_the_program(save: Save) -> None:
     assert card.folder == SHIPPED / "sd1" and card.checkpoint is not None
     card = read_card_of(save(XL))
     assert (card.family, card.default_size_px, card.zero_empty) == ("sdxl", 1024, True)
+
+
+@pytest.mark.parametrize(("name", "known_as"), [("sd1", "v1"), ("sdxl", "xl_base")])
+def test_shipped_configs_are_those_of_published_checkpoints(name: str, known_as: str) -> None:
+    """Without any memory: the networks they describe have the names and shapes by which diffusers knows the model,
+    and its converters fill each of them. The numbers of weights are the published ones.
+    """
+    library: Any = diffusers
+    card = read_card(SHIPPED / name)
+    with torch.device("meta"):
+        unet = library.UNet2DConditionModel.from_config(read_config(SHIPPED / name, "unet/config.json"))
+        vae = library.AutoencoderKL.from_config(read_config(SHIPPED / name, "vae/config.json"))
+        texts = [
+            getattr(transformers, card.layout.parts[part])(
+                transformers.CLIPTextConfig.from_pretrained(SHIPPED / name, subfolder=part)
+            )
+            for part in card.layout.text_encoders
+        ]
+    whole = ldm_names(unet.state_dict(), vae.state_dict(), [text.state_dict() for text in texts], 2)
+    assert single_file_utils.infer_diffusers_model_type(whole) == known_as
+    for network, convert in (
+        (unet, single_file_utils.convert_ldm_unet_checkpoint),
+        (vae, single_file_utils.convert_ldm_vae_checkpoint),
+    ):
+        found = {key: tensor.shape for key, tensor in convert(whole, network.config).items()}
+        assert found == {key: tensor.shape for key, tensor in network.state_dict().items()}
+    sizes = [sum(weight.numel() for weight in network.parameters()) for network in (unet, vae, *texts)]
+    assert sizes == PUBLISHED[name]
 
 
 def test_marks_of_velocity_and_zero_snr(save: Save) -> None:
@@ -135,3 +176,9 @@ def without(tensors: Tensors, prefix: str) -> Tensors:
 def test_what_is_refused(save: Save, tensors: Tensors, says: str) -> None:
     with pytest.raises(AssetError, match=says):
         read_card_of(save(tensors))
+
+
+def test_shipped_files_are_as_listed() -> None:
+    listed = verify(SHIPPED, required=True)
+    there = {path.relative_to(SHIPPED).as_posix() for path in SHIPPED.rglob("*") if path.is_file()}
+    assert set(listed) == there - {SUMS_NAME}
