@@ -95,6 +95,19 @@ def parser() -> argparse.ArgumentParser:
     replay = verb("replay", _replay, "make a picture again from its own recipe and compare the pixels")
     replay.add_argument("image", type=Path, help="a PNG of ours")
 
+    jobs = verbs.add_parser("jobs", help="what the studio has done and is doing", allow_abbrev=False)
+    deeds = jobs.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    listing = deeds.add_parser("list", help="the newest jobs; also beside a running studio", allow_abbrev=False)
+    listing.add_argument("--limit", default="20", help="how many (20)")
+    show = deeds.add_parser("show", help="one job with its pictures; also beside a running studio", allow_abbrev=False)
+    watch = deeds.add_parser("watch", help="wait until a running studio's job is over", allow_abbrev=False)
+    retry = deeds.add_parser("retry", help="run a finished job again, here and now", allow_abbrev=False)
+    for made, run in ((listing, _jobs_list), (show, _jobs_show), (watch, _jobs_watch), (retry, _jobs_retry)):
+        made.set_defaults(run=run)
+        made.add_argument("--json", action="store_true", help="print one JSON object")
+        if made is not listing:
+            made.add_argument("job", help="its number or id")
+
     world = verbs.add_parser("world", help="pictures of the procedural world", allow_abbrev=False)
     actions = world.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     render = actions.add_parser("render", help="render scenes", allow_abbrev=False)
@@ -122,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     _add_recipe_flags(bench)
 
     verbs.add_parser("train-embedded", help="train the embedded model", add_help=False)
-    for made in (serve, generate, replay, verbs.choices["doctor"], bench):
+    for made in (serve, generate, replay, verbs.choices["doctor"], bench, listing, show, watch, retry):
         _add_settings_flags(made)
     return top
 
@@ -213,6 +226,56 @@ def _replay(args: argparse.Namespace) -> int:
     }
     _print(answer if args.json else result.sentence())
     return 0 if result.identical else 1
+
+
+def _jobs_list(args: argparse.Namespace) -> int:
+    from studio.services.ledger import Ledger
+
+    limit = _number(args.limit)
+    if not isinstance(limit, int) or not 1 <= limit <= 200:
+        raise BadInput(f"The number of jobs must be a whole number from 1 to 200, not {args.limit!r}.", field="limit")
+    with Ledger(_settings(args)) as ledger:
+        jobs = ledger.page(limit)
+    _print({"jobs": jobs} if args.json else "\n".join(_job_line(job) for job in jobs) or "No job yet.")
+    return 0
+
+
+def _jobs_show(args: argparse.Namespace) -> int:
+    from studio.services.ledger import Ledger
+
+    with Ledger(_settings(args)) as ledger:
+        job = ledger.show(args.job)
+    _print(job if args.json else "\n".join([_job_line(job), *job["pictures"]]))
+    return 0
+
+
+def _jobs_watch(args: argparse.Namespace) -> int:
+    from studio.services.ledger import Ledger
+
+    with Ledger(_settings(args)) as ledger:
+        job = ledger.watch(args.job, lambda now: _line(f"{now['status']}, {len(now['pictures'])} pictures"))
+    _line("")
+    _print(job if args.json else "\n".join([_job_line(job), *job["pictures"]]))
+    return 0 if job["status"] == "done" else 1
+
+
+def _jobs_retry(args: argparse.Namespace) -> int:
+    from studio.services.generate import Studio
+    from studio.services.ledger import Ledger
+
+    settings = _settings(args)
+    with Studio(settings, backend="inline") as made:
+        made.finish(made.retry(made.find_job(args.job).id), lambda event: _progress(event.kind, event.data))
+        newest = str(made.jobs(1)[0].number)
+    with Ledger(settings) as ledger:
+        job = ledger.show(newest)
+    _print(job if args.json else "\n".join([_job_line(job), *job["pictures"]]))
+    return 0
+
+
+def _job_line(job: Answer) -> str:
+    why = f"  {job['error']}" if job["error"] else ""
+    return f"{job['number']:>5}  {job['status']:<11}  {job['created_at'][:19]}  {job['what']}{why}"
 
 
 def _world_render(args: argparse.Namespace) -> int:
@@ -421,7 +484,8 @@ def _remark(report: TokenReport) -> None:
 
 def _progress(kind: str, data: Answer) -> None:
     if kind == "progress":
-        _line(f"picture {data['image'] + 1} of {data['images']}, step {data['step']} of {data['steps']}")
+        picture = f"picture {data['image'] + 1} of {data['images']}, " if "images" in data else ""
+        _line(f"{picture}step {data['step']} of {data['steps']}")
     elif kind in ("done", "failed", "cancelled", "interrupted"):
         _line("")
 

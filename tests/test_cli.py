@@ -165,7 +165,10 @@ def test_one_sentence_and_exit_code_2(run: Any, place: Path, arguments: tuple[st
     assert not list(place.rglob("*.png"))
 
 
-@pytest.mark.parametrize("arguments", [(), ("paint",), ("generate",), ("world",), ("world", "render"), ("replay",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("paint",), ("generate",), ("world",), ("world", "render"), ("replay",), ("jobs",), ("jobs", "cancel", "1")],
+)
 def test_what_is_no_command(run: Any, arguments: tuple[str, ...]) -> None:
     made = run(*arguments)
     assert made.code == 2 and made.err.count("\n") == 1 and made.out == ""
@@ -197,6 +200,26 @@ def test_replay_of_what_is_no_picture(run: Any, place: Path) -> None:
     (place / "x.png").write_bytes(b"GIF89a")
     made = run("replay", "x.png", "--json")
     assert made.code == 2 and "not a PNG" in made.json["error"]
+
+
+# -- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def test_jobs(run: Any, place: Path) -> None:
+    assert run("jobs", "list").code == 2  # no workspace yet
+    made = run("generate", "a red star", "--seed", "7", *FAST).json["images"][0]
+    holder = Workspace.open(place / "workspace")  # as a running studio does
+    (job,) = run("jobs", "list", "--json").json["jobs"]
+    assert (job["number"], job["status"], job["what"]) == (1, "done", "1 picture: a red star")
+    assert run("jobs", "show", "1", "--json").json["pictures"] == [made["path"]]
+    assert run("jobs", "watch", job["id"], "--json").json["payload"]["recipes"][0]["seed"] == 7
+    assert made["path"] in run("jobs", "show", "1").out and "a red star" in run("jobs", "list").out
+    refused = run("jobs", "retry", "1", "--json")
+    assert refused.code == 2 and "in use by process" in refused.json["error"]
+    holder.close()
+    again = run("jobs", "retry", "1", "--json").json
+    assert (again["number"], again["retry_of"], again["pictures"]) == (2, job["id"], [made["path"]])
+    assert run("jobs", "show", "99").code == 2 and run("jobs", "list", "--limit", "0").code == 2
 
 
 # -- the other verbs ------------------------------------------------------------------------------------------------

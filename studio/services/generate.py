@@ -212,6 +212,10 @@ class Studio:
         """Give the ledger's row of a job. Raises NotFound."""
         return self.archive.jobs.get(job_id)
 
+    def find_job(self, name: str) -> JobRecord:
+        """Give the ledger's row of a job by its number or its id, as a user writes it. Raises NotFound."""
+        return self.archive.jobs.find(name)
+
     def unfinished_jobs(self) -> list[JobRecord]:
         """Jobs queued or running, oldest first: what a reloaded page attaches to again."""
         return self.archive.jobs.unfinished()
@@ -226,12 +230,20 @@ class Studio:
         """Jobs that a closed or killed studio left, newest first: what `retry` is offered for."""
         return queue.offered(self.archive.jobs, limit)
 
-    def generate_now(self, recipes: Sequence[Recipe], on_event: Any = None) -> list[Generation]:
+    def generate_now(
+        self, recipes: Sequence[Recipe], on_event: Callable[[Event], object] | None = None
+    ) -> list[Generation]:
         """Make pictures and wait for them. on_event: called with each Event as it comes.
 
         Raises what `submit` does, and EngineError if the job does not finish.
         """
-        job_id = self.submit(recipes)
+        return self.finish(self.submit(recipes), on_event)
+
+    def finish(self, job_id: str, on_event: Callable[[Event], object] | None = None) -> list[Generation]:
+        """Wait for a job and give its pictures, in the order they were made. Raises EngineError if it does not finish.
+
+        on_event: called with each Event as it comes.
+        """
         made: list[Generation] = []
         since = 0
         while True:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from studio.core.errors import WorkspaceError
+from studio.core.errors import NotFound, WorkspaceError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15.0  # longer than another program's backup should hold it
@@ -21,10 +21,13 @@ _KEPT = "It was left as it is; move it away to start with an empty one, or name 
 class Database:
     """An open database of today's shape. Thread-safe. Build it with `open`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S})
-        event.listen(self._engine, "connect", _on_connect)
+        url = URL.create("sqlite", database=str(path))
+        if read_only:
+            url = URL.create("sqlite", database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
+        self._engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(self._engine, "connect", _on_connect_to_read if read_only else _on_connect)
         event.listen(self._engine, "begin", _on_begin)
 
     @classmethod
@@ -45,6 +48,27 @@ class Database:
                 raise WorkspaceError(f"The database {path} was made by a newer Palimpsest.", "Update to open it.")
             if revision != known_revisions()[-1]:
                 database.migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def reader(cls, path: Path) -> Database:
+        """Open a database that another process may own and write to; nothing in it can be changed from here.
+
+        Raises NotFound if there is none, WorkspaceError if it is not of today's shape or what `open` refuses.
+        """
+        if not path.exists():
+            raise NotFound(f"There is no workspace at {path.parent}.", "Name another with --workspace.")
+        database = cls(path, read_only=True)
+        try:
+            with database.read() as connection:
+                revision, _ = _revision(connection)
+            if revision != known_revisions()[-1]:
+                raise WorkspaceError(
+                    f"The database {path} is of another version.", "Open the studio once with this one."
+                )
         except BaseException:
             database.close()
             raise
@@ -97,9 +121,13 @@ def _revision(connection: Connection) -> tuple[str | None, bool]:
     return revision, revision is None and len(tables) == 1
 
 
-def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
+def _on_connect_to_read(connection: sqlite3.Connection, record: Any) -> None:
     # The driver's own idea of when a transaction begins leaves out DDL and SELECT; we say BEGIN ourselves.
     connection.isolation_level = None
+
+
+def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
+    _on_connect_to_read(connection, record)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

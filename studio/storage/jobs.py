@@ -123,6 +123,15 @@ class Jobs:
             raise NotFound(f"There is no job {id[:60]!r}.")
         return _record(row)
 
+    def find(self, name: str) -> JobRecord:
+        """Give a job by its number or its id, as a user writes it. Raises NotFound."""
+        if name.isascii() and name.isdigit() and len(name) < 19:
+            with self._database.read() as connection:
+                row = connection.execute(select(jobs).where(jobs.c.number == int(name))).one_or_none()
+            if row is not None:
+                return _record(row)
+        return self.get(name)
+
     def unfinished(self) -> list[JobRecord]:
         """Give the jobs queued or running, oldest first."""
         query = select(jobs).where(jobs.c.status.in_(UNFINISHED)).order_by(jobs.c.number)

@@ -17,6 +17,7 @@ from pathlib import Path
 from studio.core.errors import WorkspaceError
 
 LOCK_NAME = "workspace.lock"
+DATABASE_NAME = "studio.db"
 _ELSEWHERE = "Name another folder with --workspace."
 
 
@@ -63,7 +64,7 @@ class Workspace:
 
     @property
     def database(self) -> Path:
-        return self.root / "studio.db"
+        return self.root / DATABASE_NAME
 
     @property
     def images(self) -> Path:

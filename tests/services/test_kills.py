@@ -48,7 +48,9 @@ def test_an_app_killed_while_it_makes_pictures(settings: Settings, draw: Draw, i
         done = {job_id for kind, job_id in told if kind == "done"}
         assert {studio.job(job_id).status for job_id in done} <= {"done"}
         cut_off = [job_id for kind, job_id in told if kind == "submitted" and job_id not in done]
-        assert {studio.job(job_id).status for job_id in cut_off} <= {"interrupted"} and cut_off
+        # One that was written down as done may have been killed before it could say so.
+        assert "interrupted" in (ends := {studio.job(job_id).status for job_id in cut_off})
+        assert ends <= {"interrupted", "done"}
         assert len(studio.generate_now([draw()])) == 1
         assert studio.archive.purge()[1] <= instants  # at most the one file that had no row yet
 
@@ -68,7 +70,7 @@ def kill_an_app(settings: Settings, seed: int, after_messages: int, delay_s: flo
     try:
         while True:
             told.append(receive(ours))
-    except EOFError:
+    except (EOFError, OSError):  # OSError: killed in the middle of a word
         ours.close()
     return told
 

@@ -1,0 +1,77 @@
+"""The ledger from outside: what a studio that another process runs has done and is doing. To read, never to change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from studio.core.settings import Settings
+from studio.services.queue import describe
+from studio.storage.database import Database
+from studio.storage.generations import Generations
+from studio.storage.jobs import JobRecord, Jobs
+from studio.storage.workspace import DATABASE_NAME
+
+POLL_S = 0.5
+
+
+class Ledger:
+    """A workspace's jobs, read beside its owner; a context manager. Raises NotFound, WorkspaceError when opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database.reader(settings.workspace.absolute() / DATABASE_NAME)
+        self._jobs = Jobs(self._database)
+        self._generations = Generations(self._database)
+        self._images = settings.workspace.absolute() / "images"
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def page(self, limit: int) -> list[dict[str, Any]]:
+        """The newest jobs, newest first, as plain values."""
+        return [plain(job) for job in self._jobs.page(limit)]
+
+    def show(self, name: str) -> dict[str, Any]:
+        """One job, by number or id, with its pictures and what it was asked for. Raises NotFound."""
+        job = self._jobs.find(name)
+        pictures = [str(self._images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
+        return {**plain(job), "pictures": pictures, "payload": job.payload}
+
+    def watch(self, name: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Wait until a job is over and give it as `show` does. on_change: called with that whenever it has changed.
+
+        Raises NotFound. A job whose owner was killed is over only once a studio has opened the workspace again.
+        """
+        last: dict[str, Any] | None = None
+        while True:
+            now = self.show(name)
+            if now != last:
+                on_change(now)
+            if now["over"]:
+                return now
+            last = now
+            time.sleep(POLL_S)
+
+
+def plain(job: JobRecord) -> dict[str, Any]:
+    """A row of the ledger without what was asked for, as JSON has it."""
+    return {
+        "number": job.number,
+        "id": job.id,
+        "kind": job.kind,
+        "what": describe(job.payload),
+        "status": job.status,
+        "over": job.over,
+        "priority": job.priority,
+        "error": job.error,
+        "retry_of": job.retry_of,
+        "created_at": job.created_at.isoformat(),
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+    }
