@@ -142,7 +142,7 @@ def test_without_json_the_path_is_printed(run: Any) -> None:
         (("--params", "{"), "--params are not valid JSON"),
         (("--params", "[1]"), "must be a JSON object"),
         (("--params", '{"eta": 1}'), "no field 'eta'"),
-        (("--sampler", "euler"), "sampler must be one of ddim, dpmpp_2m"),
+        (("--sampler", "heun"), "no sampler named 'heun'"),
         (("--batching", "x"), "batching must be one of"),
         (("--count", "0"), "count must be a whole number from 1 to 256"),
         (("--count", "x"), "count must be a whole number from 1 to 256"),
