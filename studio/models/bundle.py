@@ -32,7 +32,8 @@ class ModelBundle:
     latent_channels: C of the latents [B, C, H, W]. latent_scale_px: pixels per latent element.
     default_size_px: side of the square it was trained on. context: tokens the text encoder reads at once, start and
     end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
-    further chunks. weighting: rule for weights on words, None for that of the prompt's dialect. model_hash: sha256 over its files, in hex. tokenizer: prompts to token ids.
+    further chunks. weighting: rule for weights on words, None for that of the prompt's dialect. model_hash: sha256 over
+    its files, in hex. tokenizer: prompts to token ids.
     device, dtype: where and in what the network computes; latents stay in float32 all the same.
     """
 
