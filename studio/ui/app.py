@@ -33,14 +33,15 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     """The whole page over an open studio. opened: called, quickly, each time a browser has painted it."""
     import gradio as gr
 
-    from studio.ui import sidebar
+    from studio.ui import handover, sidebar
     from studio.ui.tabs import Page, tabs
 
     with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
-        status = sidebar.build(studio.status())
-        page = Page(studio, demo, status, opened)
-        with gr.Tabs(elem_id="tabs"):
+        side = sidebar.build(studio)
+        desk = handover.desk()
+        with gr.Tabs(elem_id="tabs") as strip:
+            page = Page(studio, demo, side, strip, desk, opened)
             for tab in tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(page)

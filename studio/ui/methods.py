@@ -1,8 +1,8 @@
-"""The guidance methods and their parameters, as the page needs them, without bringing torch into the page's start.
+"""Guidance methods, samplers and grids as the page needs them, without bringing torch into the page's start.
 
-The methods are classes full of torch, which takes seconds to import; the page wants only what they declare. So a
-second interpreter reads the declarations while this one imports Gradio, and writes them as JSON: `start` as early as
-possible, `methods` where they are needed.
+They are classes full of torch, which takes seconds to import; the page wants only what they declare. So a second
+interpreter reads the declarations while this one imports Gradio, and writes them as JSON: `start` as early as possible,
+`declarations` where they are needed.
 """
 
 from __future__ import annotations
@@ -12,17 +12,37 @@ import functools
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.core.params import ParamSpec, specs
 
-Methods = dict[str, tuple[ParamSpec, ...]]  # guidance method -> its parameters
 _reader: list[subprocess.Popen[bytes]] = []
+_LABELS = {"cfg": "Classifier-free (CFG)", "apg": "Adaptive projected (APG)"}
+_SAMPLER_LABELS = {"dpmpp_2m": "DPM++ 2M", "ddim": "DDIM"}
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one declares. label: for menus. params: in the order to show them. source: where it comes from."""
+
+    label: str
+    params: tuple[ParamSpec, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """Everything the registries hold, by name. grids: ways of spacing the noise levels, without parameters here."""
+
+    guidance: dict[str, Method]
+    samplers: dict[str, Method]
+    grids: dict[str, Method]
 
 
 def start() -> None:
-    """Begin to read. Without it, `methods` reads in this process."""
+    """Begin to read. Without it, `declarations` reads in this process."""
     if not _reader:
         # -P: a folder named studio where the user happens to stand must not be taken for ours. The path is handed on
         # so that the interpreter finds the package as this one did.
@@ -36,8 +56,8 @@ def start() -> None:
 
 
 @functools.cache
-def methods() -> Methods:
-    """Every guidance method, by name."""
+def declarations() -> Declarations:
+    """All of it, read once."""
     if _reader:
         written, _ = _reader.pop().communicate()
         with contextlib.suppress(ValueError, TypeError, KeyError):  # it failed: read them here, and fail here if so
@@ -45,21 +65,48 @@ def methods() -> Methods:
     return declared()
 
 
-def declared() -> Methods:
-    """The same, from the classes themselves. Imports torch."""
+def methods() -> dict[str, tuple[ParamSpec, ...]]:
+    """The parameters of every guidance method, by name."""
+    return {name: method.params for name, method in declarations().guidance.items()}
+
+
+def samplers() -> dict[str, tuple[ParamSpec, ...]]:
+    """The parameters of every sampler, by name."""
+    return {name: method.params for name, method in declarations().samplers.items()}
+
+
+def declared() -> Declarations:
+    """The same as `declarations`, from the classes themselves. Imports torch."""
+    from studio.diffusion.grid import GRIDS
+    from studio.diffusion.solvers import SOLVERS
     from studio.guidance import GUIDANCE
 
-    return {name: specs(method) for name, method in GUIDANCE.items()}
+    return Declarations(
+        {name: _method(name, entry, _LABELS) for name, entry in GUIDANCE.items()},
+        {name: _method(name, entry, _SAMPLER_LABELS) for name, entry in SOLVERS.items()},
+        {name: Method(name.replace("_", " ").capitalize()) for name, _ in GRIDS.items()},
+    )
 
 
-def to_json(found: Methods) -> str:
-    return json.dumps({name: [asdict(spec) for spec in parameters] for name, parameters in found.items()})
+def _method(name: str, entry: Any, labels: Mapping[str, str]) -> Method:
+    label = labels.get(name) or getattr(entry, "label", None) or name.replace("_", " ")
+    return Method(str(label), specs(entry), str(getattr(entry, "source", "")))
 
 
-def from_json(written: bytes | str) -> Methods:
+def to_json(found: Declarations) -> str:
+    return json.dumps(asdict(found))
+
+
+def from_json(written: bytes | str) -> Declarations:
     """Raises ValueError, TypeError or KeyError if it is not what `to_json` gives."""
-    read: dict[str, list[dict[str, Any]]] = json.loads(written)
-    return {name: tuple(_spec(values) for values in parameters) for name, parameters in read.items()}
+    read: dict[str, dict[str, dict[str, Any]]] = json.loads(written)
+    return Declarations(
+        **{kind: {name: _read(values) for name, values in entries.items()} for kind, entries in read.items()}
+    )
+
+
+def _read(values: dict[str, Any]) -> Method:
+    return Method(values["label"], tuple(_spec(spec) for spec in values["params"]), values["source"])
 
 
 def _spec(values: dict[str, Any]) -> ParamSpec:

@@ -51,7 +51,45 @@
     }, 100);
   }
 
+  // Windows look again when something has changed: each one when it is come back to, and those of this browser that lie
+  // side by side when one of them says so. A page at rest asks for nothing.
+  const channel = 'BroadcastChannel' in window ? new BroadcastChannel('palimpsest') : null;
+  const refresh = () => window.dispatchEvent(new Event('palimpsest-refresh'));
+  if (channel) channel.onmessage = refresh;
+  window.addEventListener('palimpsest-changed', () => channel && channel.postMessage('changed'));
+  let away = false;
+  window.addEventListener('blur', () => { away = true; });
+  for (const [target, name] of [[window, 'focus'], [document, 'visibilitychange']]) {
+    target.addEventListener(name, () => {
+      if (document.hidden) { away = true; return; }
+      if (away) refresh();
+      away = false;
+    });
+  }
+
+  // Keys that are letters count only where nothing is being written or chosen.
+  const WRITING = 'input, textarea, select, [contenteditable], [role="listbox"], [role="slider"], summary';
+  const SHORTCUTS = { f: '#star-shown', Delete: '#delete-shown' };
+  const press = (selector) => {
+    const button = document.querySelector(selector);
+    if (!button || button.disabled || button.offsetParent === null) return false;
+    button.click();
+    return true;
+  };
+
   document.addEventListener('keydown', (event) => {
+    if (event.key === '.' && (event.ctrlKey || event.metaKey)) {
+      if (press('#stop')) event.preventDefault();
+      return;
+    }
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest(WRITING)) {
+      if (event.key === '/') {
+        const box = document.querySelector('#search :is(input, textarea)');
+        if (box && box.offsetParent !== null) { box.focus(); event.preventDefault(); }
+        return;
+      }
+      if (SHORTCUTS[event.key] && press(SHORTCUTS[event.key])) { event.preventDefault(); return; }
+    }
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       const button = document.getElementById('generate');
       if (button && !button.disabled && button.offsetParent !== null) {

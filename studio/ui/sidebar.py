@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from studio.ui.components import queue
 from studio.ui.markup import facts, tag, text
+from studio.ui.models import Listed, choices, listed
 
 if TYPE_CHECKING:
     from studio.engine.backend import EngineStatus
+    from studio.services.generate import Studio
 
 WORDMARK = (
     '<div class="wordmark" role="img" aria-label="Palimpsest">'
@@ -26,6 +30,15 @@ STATES = {
     "closed": "Closed",
 }
 SHOWN = (("Device", "device"), ("Precision", "dtype"), ("Threads", "threads"))
+KEYS = (
+    (("Ctrl", "Enter"), "generate"),
+    (("Ctrl", "."), "stop"),
+    (("←", "→"), "move between tabs"),
+    (("F",), "favourite"),
+    (("Del",), "delete the picture"),
+    (("/",), "find"),
+)
+QUEUE = '<section class="side title"><h2>Queue</h2></section>'
 NO_EDITS = (
     '<p class="empty-line">No edits: the weights equal the base.</p>'
     '<p class="hint">An edit is a named change of the weights, made by erasing or aligning. '
@@ -33,19 +46,48 @@ NO_EDITS = (
 )
 
 
-def build(status: EngineStatus) -> gr.HTML:
-    """Lay the sidebar out. Gives the part that changes, to be filled with `status_html` again."""
+@dataclass(frozen=True)
+class Sidebar:
+    """Its parts that others touch. model: the choice of model. status: filled with `status_html`. queue, ended: with
+    those of `components.queue`; they tell of "act", and the first of "refresh".
+    """
+
+    model: gr.Dropdown
+    status: gr.HTML
+    queue: gr.HTML
+    ended: gr.HTML
+
+
+def build(studio: Studio) -> Sidebar:
+    """Lay the sidebar out."""
+    found = listed(studio)
+    usable = choices(found)
     with gr.Sidebar(width=264, elem_id="sidebar"):
         gr.HTML(WORDMARK, apply_default_css=False)
-        shown = gr.HTML(status_html(status), apply_default_css=False, elem_id="status")
+        model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="What draws. It stays loaded.",
+                            elem_id="model")  # fmt: skip
+        gr.HTML(broken_html(found), apply_default_css=False, elem_id="broken-models")
+        status = gr.HTML(status_html(studio.status()), apply_default_css=False, elem_id="status")
+        gr.HTML(QUEUE, apply_default_css=False)
+        waiting = gr.HTML(queue.queue_html([]), apply_default_css=False, js_on_load=queue.CLICK, elem_id="queue")
+        ended = gr.HTML("", apply_default_css=False, js_on_load=queue.CLICK, elem_id="ended")
         gr.HTML(_section("Edit stack", NO_EDITS), apply_default_css=False, elem_id="edit-stack")
         gr.HTML(_keys(), apply_default_css=False, elem_id="keys")
-    return shown
+    return Sidebar(model, status, waiting, ended)
+
+
+def broken_html(found: list[Listed]) -> str:
+    """The models that cannot be used, with their reasons; "" if all can."""
+    broken = [one for one in found if one.problem]
+    if not broken:
+        return ""
+    count = f"{len(broken)} model{'s' * (len(broken) > 1)} cannot be used"
+    return tag("details", tag("summary", count) + facts([(one.label, one.problem) for one in broken]), class_="broken")
 
 
 def status_html(status: EngineStatus) -> str:
-    """Model and queue."""
-    return _section("Model", _model(status)) + _section("Queue", _queue(status))
+    """The engine's state."""
+    return tag("section", _model(status), class_="side engine")
 
 
 def _section(title: str, inner: str) -> str:
@@ -63,14 +105,7 @@ def _model(status: EngineStatus) -> str:
         if status.message and status.state not in ("ready", "busy")
         else ""
     )
-    return (
-        tag("p", "Stencil", class_="model-name") + tag("p", state, class_="state", role="status") + told + facts(rows)
-    )
-
-
-def _queue(status: EngineStatus) -> str:
-    drawing = "One job is being drawn" if status.running else "Nothing is being drawn"
-    return tag("p", f"{drawing}, {status.waiting or 'none'} waiting.", class_="empty-line")
+    return tag("p", state, class_="state", role="status") + told + facts(rows)
 
 
 def resident_bytes(pid: int | None) -> int | None:
@@ -85,6 +120,5 @@ def resident_bytes(pid: int | None) -> int | None:
 
 
 def _keys() -> str:
-    keys = (("Ctrl", "Enter", "generate"), ("←", "→", "move between tabs"))
-    rows = "".join(tag("li", f"<kbd>{a}</kbd> <kbd>{b}</kbd> {what}") for a, b, what in keys)
+    rows = "".join(tag("li", " ".join(tag("kbd", key) for key in keys) + f" {what}") for keys, what in KEYS)
     return _section("Keys", tag("ul", rows))

@@ -203,10 +203,46 @@ def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
 def test_the_other_method_brings_its_own_controls(opened: Open) -> None:
     page = opened()
     assert page.locator(".column > .method-controls:visible").count() == 1
+    page.click("#guidance-method > button")
     page.click("#method input")
     page.click("[role=option]:has-text('APG')")
-    page.click(".column > .method-controls:visible >> button:has-text('More of this method')")
-    page.wait_for_selector(".column > .method-controls:visible >> text=Norm limit")
+    page.wait_for_selector(".method-controls:visible >> text=Norm limit")
+
+
+def test_a_preset_sets_the_controls_and_moving_one_makes_it_no_preset(opened: Open) -> None:
+    page = opened()
+    page.click("#preset input")
+    page.click("[role=option]:has-text('apg-tight')")
+    scale = page.locator(".column > .method-controls:visible input[type=number]").first
+    expect(scale).to_have_value("10", timeout=LONG_MS)  # the first one brings torch into the page
+    expect(page.locator("#preset-said .preset-note")).to_contain_text("arXiv:2410.02416")
+    scale.fill("7")
+    scale.blur()
+    expect(page.locator("#preset input")).to_have_value("As set below")
+
+
+def test_further_negatives_are_rows_of_text_that_come_back(opened: Open) -> None:
+    page = opened()
+    fill(page, "a red ring", steps=2)
+    page.click("#negatives > button")
+    page.click("#more-negatives .add")
+    page.keyboard.type("blue ${alert(1)} {{value}} <b>")
+    page.click("#more-negatives .add")
+    page.keyboard.type("green")
+    page.fill("#more-negatives .weight >> nth=0", "0.5")
+    page.wait_for_timeout(500)
+    page.reload()
+    page.wait_for_selector("#negatives > button")
+    if not page.is_visible("#more-negatives .add"):
+        page.click("#negatives > button")
+    expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
+    expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
+    page.click("#more-negatives .remove >> nth=1")
+    expect(page.locator("#more-negatives .text")).to_have_count(1)
+    generate(page)
+    wait_until_done(page)
+    page.click("#caption summary")
+    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5")
 
 
 def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> None:

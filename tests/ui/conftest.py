@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.ui.fake_studio import FakeStudio
 
 
 @pytest.fixture
-def fake(tmp_path: Path) -> FakeStudio:
-    """A studio without a model, quick enough to wait for."""
-    return FakeStudio(tmp_path, step_s=0.001)
+def fake(tmp_path: Path) -> Iterator[FakeStudio]:
+    """A studio without a model, quick enough to wait for; slower where a test sets `sketcher.step_s`."""
+    with FakeStudio(tmp_path / "workspace", step_s=0.001) as studio:
+        yield studio

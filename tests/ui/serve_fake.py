@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from studio.core.recipe import Recipe
@@ -14,12 +13,10 @@ from tests.ui.fake_studio import FakeStudio
 
 def main(folder: str, step_s: str = "0.001", port: str = "0") -> None:
     settings = Settings(workspace=Path(folder), port=int(port))
-    fake = FakeStudio(settings.workspace, step_s=0)
-    job = fake.submit([Recipe(prompt="a neon ring on a night background", seed=3, steps=1)])
-    while not fake.jobs[job].events[-1].final:
-        time.sleep(0.01)
-    fake.step_s = float(step_s)
-    app.serve(settings, fake)  # type: ignore[arg-type]  # it has the methods, and is no Studio
+    with FakeStudio(settings.workspace, step_s=0) as fake:
+        fake.finish(fake.submit([Recipe(prompt="a neon ring on a night background", seed=3, steps=1)]))
+        fake.sketcher.step_s = float(step_s)
+        app.serve(settings, fake)
 
 
 if __name__ == "__main__":

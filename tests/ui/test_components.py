@@ -1,23 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Any
+
+import pytest
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.backend import EngineStatus
 from studio.models.tokens import TokenReport
-from studio.ui import sidebar
-from studio.ui.components import caption, gallery, words
+from studio.ui import models, sidebar
+from studio.ui.components import caption, gallery, queue, words
+from studio.ui.components.history import Query
 from tests.ui.fake_studio import FakeStudio
 
 EVIL = "<script>alert('${1}{{2}}')</script>"
 
 
 def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
-    job = fake.submit([recipe] * number)
-    while not fake.jobs[job].events[-1].final:
-        time.sleep(0.002)
+    fake.finish(fake.submit([recipe] * number))
     return fake.gallery()
 
 
@@ -27,8 +27,8 @@ def test_the_label_has_the_whole_recipe_and_the_original_file(fake: FakeStudio) 
     (picture,) = kept(fake, recipe)
     label = caption.caption_html(picture)
     assert "<script" not in label
-    assert "seed 18446744073709551615 · 1 steps · CFG 4.5" in label or "seed 18446744073709551615 · 1 step ·" in label
-    assert f'href="/pictures/1.png?v={picture.sha256[:12]}"' in label and 'data-restore="1"' in label
+    assert "seed 18446744073709551615 · 1 step · CFG 4.5" in label
+    assert f'href="/pictures/1.png?v={picture.sha256[:12]}"' in label and 'data-do="restore"' in label
     assert 'download="palimpsest-00001-seed-18446744073709551615.png"' in label
     assert recipe.digest()[:16] in label
 
@@ -40,15 +40,15 @@ def test_an_empty_prompt_is_told_as_such(fake: FakeStudio) -> None:
 
 def test_the_gallery_escapes_and_offers_what_it_does_not_show(fake: FakeStudio) -> None:
     pictures = kept(fake, Recipe(prompt=EVIL, steps=1), 3)
-    shown = gallery.gallery_html(pictures, total=10)
-    assert "<script" not in shown and shown.count("data-pick") == 3
-    assert "Show more (7 older)" in shown
-    assert "Show more" not in gallery.gallery_html(pictures, total=3)
+    shown = gallery.gallery_html(pictures, 10, Query(), has_more=True)
+    assert "<script" not in shown and shown.count("data-pick") == 3 and "Show more" in shown
+    assert "Show more" not in gallery.gallery_html(pictures, 3, Query())
 
 
 def test_an_empty_gallery_says_so_and_so_does_a_search_without_result() -> None:
-    assert "kept here" in gallery.gallery_html([], 0)
-    assert EVIL not in gallery.gallery_html([], 0, EVIL)
+    assert "kept here" in gallery.gallery_html([], 0, Query())
+    assert EVIL not in gallery.gallery_html([], 0, Query(search=EVIL))
+    assert "bin is empty" in gallery.gallery_html([], 0, Query(in_bin=True))
 
 
 def test_unknown_words_and_the_cut_are_shown() -> None:
@@ -67,15 +67,36 @@ def test_examples_use_the_worlds_words() -> None:
         assert prompt in words.chips_html()
 
 
-def test_the_sidebar_tells_model_engine_and_queue() -> None:
+def test_the_sidebar_tells_of_the_engine() -> None:
     status = EngineStatus("busy", "", {"device": "cpu", "dtype": "float32"}, None, 2, "job")
-    shown = sidebar.status_html(status)
-    assert "Stencil" in shown and "cpu" in shown and "One job is being drawn, 2 waiting." in shown
+    assert "cpu" in sidebar.status_html(status) and "Drawing" in sidebar.status_html(status)
     broken = dataclasses.replace(status, state="broken", message="No <room>.", running=None, waiting=0)
     assert "No &lt;room&gt;." in sidebar.status_html(broken)
-    assert "Nothing is being drawn, none waiting." in sidebar.status_html(broken)
+
+
+def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) -> None:
+    assert "Nothing is being drawn" in queue.queue_html([])
+    fake.sketcher.step_s = 0.05
+    job = fake.submit([Recipe(prompt=EVIL), Recipe(prompt=EVIL)])
+    fake.submit([Recipe()])
+    shown = queue.queue_html(fake.queue())
+    assert "2 pictures" in shown and "<script" not in shown and 'data-act="stop"' in shown
+    for one in fake.unfinished_jobs():
+        fake.stop(one.id, keep=False)
+    fake.finish(job)
+    assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
 
 
 def test_memory_of_a_process_that_is_gone_is_unknown() -> None:
     assert sidebar.resident_bytes(None) is None
     assert sidebar.resident_bytes(2**22 + 1) is None
+
+
+def test_models_that_cannot_be_used_are_listed_with_their_reason(
+    fake: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sidebar.broken_html(models.listed(fake)) == ""
+    found = [models.Listed("stencil", "Stencil"), models.Listed("sd", "Sd", "Its unet <config> is missing.")]
+    assert models.choices(found) == [("Stencil", "stencil")]
+    assert "1 model cannot be used" in sidebar.broken_html(found) and "&lt;config&gt;" in sidebar.broken_html(found)
+    assert len(models.choices([models.Listed("stencil", "Stencil", "Gone.")])) == 1

@@ -41,8 +41,8 @@ def test_labels_have_the_unit_and_explanations_are_sentences() -> None:
 
 
 def test_every_declared_parameter_of_every_method_gets_a_labelled_explained_control() -> None:
-    for method, parameters in declared().items():
-        for spec in parameters:
+    for method, entry in {**declared().guidance, **declared().samplers}.items():
+        for spec in entry.params:
             made = controls.control(spec)
             assert made.label, (method, spec.name)
             assert getattr(made, "info", None), (method, spec.name)

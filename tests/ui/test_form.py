@@ -3,11 +3,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from studio.core.errors import BadInput, NotFound
-from studio.core.recipe import GuidanceSpec, Recipe
-from studio.ui.components.form import MAX_SEED, parse_seed, random_seed, recipes, values_of
+from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe
+from studio.ui.components.form import Form, recipes, values_of
+from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 
 FILLED: dict[str, Any] = values_of(Recipe(prompt="a star", seed=5)) | {"count": 1}
 
@@ -50,6 +52,8 @@ def test_without_a_seed_two_jobs_differ_and_the_seed_is_in_the_recipe() -> None:
 def test_values_and_recipe_are_each_others_reverse() -> None:
     recipe = Recipe(
         prompt="a <b>star</b>", negative_prompt="noise", seed=MAX_SEED, width=64, height=96, steps=7, sampler="ddim",
+        sampler_params={"eta": 0.5}, spacing="karras", variation_seed=3, variation_strength=0.25,
+        more_negatives=(Negative(prompt="blur", weight=0.5), Negative(prompt="text")),
         guidance=GuidanceSpec(method="apg", params={"guidance_scale": 7.5, "eta": 0.5, "momentum": -0.25,
                                                     "norm_threshold_rms": 0.1}),
     )  # fmt: skip
@@ -68,16 +72,47 @@ def test_a_recipe_records_all_parameters_of_its_method() -> None:
         {"steps": None}, {"steps": 0}, {"steps": 1e9}, {"steps": 2.5}, {"steps": float("nan")}, {"steps": True},
         {"width": 100}, {"width": 1 << 20}, {"height": None}, {"count": 0}, {"count": 17}, {"count": "2"},
         {"sampler": "euler"}, {"sampler": None}, {"prompt": "x" * 10_001}, {"seed": "x"},
-        {"method": "none"}, {"cfg.guidance_scale": "high"}, {"cfg.guidance_scale": float("inf")},
+        {"method": "none"}, {"method.cfg.guidance_scale": "high"}, {"method.cfg.guidance_scale": float("inf")},
+        {"spacing": None}, {"spacing": "x" * 41}, {"variation_strength": None}, {"variation_strength": 1.5},
+        {"variation_strength": 0.5, "variation_seed": "x"}, {"model": None}, {"sampler_params": 1, "sampler": "heun"},
+        {"more_negatives": "x"}, {"more_negatives": ["x"]}, {"more_negatives": [{"prompt": "x", "weight": None}]},
+        {"more_negatives": [{"prompt": "x", "weight": 11}]}, {"more_negatives": [{"prompt": "x", "evil": 1}]},
+        {"more_negatives": [{"prompt": "x", "weight": 1}] * 17},
     ],
 )  # fmt: skip
 def test_bad_values_are_refused_before_anything_is_queued(bad: dict[str, Any], fake: Any) -> None:
     with pytest.raises(BadInput) as caught:
         fake.submit(recipes(FILLED | bad))
     assert "\n" not in str(caught.value)
-    assert not fake.jobs
+    assert not fake.jobs()
 
 
 def test_an_unknown_method_is_named_with_those_there_are() -> None:
     with pytest.raises(NotFound, match="apg, cfg"):
         recipes(FILLED | {"method": "zero"})
+
+
+def test_negatives_without_words_are_left_out() -> None:
+    rows = [{"prompt": " ", "weight": 1}, {"prompt": "blur", "weight": 2}]
+    (recipe,) = recipes(FILLED | {"more_negatives": rows})
+    assert recipe.more_negatives == (Negative(prompt="blur", weight=2.0),)
+
+
+def test_without_strength_the_variation_seed_is_not_recorded() -> None:
+    (recipe,) = recipes(FILLED | {"variation_seed": "9", "variation_strength": 0})
+    assert recipe.variation_seed is None
+    first, second = recipes(FILLED | {"variation_seed": "-1", "variation_strength": 0.5, "count": 2})
+    assert first.variation_seed == second.variation_seed is not None
+
+
+def test_the_edit_stack_is_part_of_every_recipe() -> None:
+    stack = (EditRef(edit="no-star-12ab", strength=0.5),)
+    assert [recipe.edits for recipe in recipes(FILLED | {"count": 2}, stack)] == [stack, stack]
+
+
+def test_a_menu_is_not_set_to_what_it_does_not_hold() -> None:
+    form = Form()
+    form.add("sampler", gr.Dropdown(["ddim"], value="ddim"))
+    form.add("steps", gr.Number(20))
+    kept, steps = form.update({"sampler": "of another version", "steps": 5})
+    assert "value" not in kept and steps["value"] == 5

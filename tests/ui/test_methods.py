@@ -11,9 +11,9 @@ from studio.ui import methods as module
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    module.methods.cache_clear()
+    module.declarations.cache_clear()
     yield
-    module.methods.cache_clear()
+    module.declarations.cache_clear()
     while module._reader:
         module._reader.pop().communicate()
 
@@ -21,7 +21,7 @@ def fresh() -> Iterator[None]:
 def test_the_other_interpreter_reads_what_the_classes_declare() -> None:
     module.start()
     assert module._reader
-    assert module.methods() == module.declared()
+    assert module.declarations() == module.declared()
 
 
 def test_json_keeps_everything() -> None:
@@ -31,7 +31,14 @@ def test_json_keeps_everything() -> None:
 def test_a_reader_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = subprocess.Popen([sys.executable, "-c", "print('no json')"], stdout=subprocess.PIPE)
     module._reader.append(broken)
-    assert module.methods() == module.declared()
+    assert module.declarations() == module.declared()
+
+
+def test_samplers_and_grids_are_declared_too() -> None:
+    found = module.declarations()
+    assert {"ddim", "dpmpp_2m"} <= found.samplers.keys() and {"trailing", "karras"} <= found.grids.keys()
+    assert [spec.name for spec in module.samplers()["ddim"]] == ["eta"]
+    assert all(method.label for method in (*found.guidance.values(), *found.samplers.values()))
 
 
 def test_the_page_is_built_without_torch_and_its_friends() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import Recipe
 from studio.ui.components.caption import prompt_of
+from studio.ui.components.progress import progress, seconds
 from studio.ui.markup import image, png_uri, tag, text
 from studio.ui.pictures import address
 
@@ -81,6 +82,8 @@ def view(events: Sequence[Event]) -> JobView:
             drawn[data["image"]] = Drawn(data["generation"], address(data["generation"], data["sha256"]), recipe)
         elif event.final:
             shown |= {"state": event.kind, "error": data.get("error", "")}
+            if event.kind == "cancelled" and not data.get("keep", True):
+                drawn.clear()  # discarded: they are gone from the history too
     # The newest preview may still be of the picture before.
     if shown.pop("preview_of", None) in drawn:
         shown["preview"] = b""
@@ -121,41 +124,14 @@ def progress_html(job: JobView) -> str:
         return ""
     if job.state == "queued":
         waiting = f"Waiting for {job.ahead} earlier job{'s' * (job.ahead > 1)}" if job.ahead else "Starting"
-        return _progress(waiting, 0, 1, "")
+        return progress(waiting, 0, 1, "")
     if not job.steps:
-        return _progress("Starting", 0, 1, "")
+        return progress("Starting", 0, 1, "")
     told = f"Step {job.step} of {job.steps}"
     if job.images > 1:
         told = f"Picture {job.image + 1} of {job.images} · {told.lower()}"
-    left = "" if job.left_s is None else f"{_seconds(job.left_s)} left"
-    return _progress(told, job.image * job.steps + job.step, max(job.images, 1) * job.steps, left)
-
-
-def _progress(told: str, done: int, of: int, left: str) -> str:
-    bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
-    return tag(
-        "div",
-        tag(
-            "div",
-            bar,
-            class_="bar",
-            role="progressbar",
-            aria_label=told,
-            aria_valuemin=0,
-            aria_valuemax=of,
-            aria_valuenow=done,
-        )  # fmt: skip
-        + tag("p", tag("span", text(told), class_="step") + tag("span", text(left), class_="left")),
-        class_="progress",
-    )
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min"
+    left = "" if job.left_s is None else f"{seconds(job.left_s)} left"
+    return progress(told, job.image * job.steps + job.step, max(job.images, 1) * job.steps, left)
 
 
 def _sheet(cells: list[str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from studio.core.recipe import Recipe
+from studio.ui.handover import targets
 from studio.ui.markup import facts, tag, text
 from studio.ui.pictures import address, file_name
 
@@ -13,8 +15,20 @@ if TYPE_CHECKING:
 
 CLICK = """
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-restore]');
-  if (button) trigger('restore', {id: Number(button.dataset.restore)});
+  const button = event.target.closest('[data-do]');
+  if (!button) return;
+  const id = Number(button.dataset.id);
+  const what = button.dataset.do;
+  if (what === 'restore') trigger('restore', {id});
+  if (what === 'star') trigger('star', {id, on: button.getAttribute('aria-pressed') !== 'true'});
+  if (what === 'delete') trigger('delete', {id});
+  if (what === 'undelete') trigger('undelete', {id});
+  if (what === 'send') trigger('send', {id, to: button.dataset.to});
+  const menu = button.closest('details.menu');
+  if (menu) menu.open = false;
+});
+document.addEventListener('click', (event) => {
+  for (const menu of element.querySelectorAll('details.menu[open]')) menu.open = menu.contains(event.target);
 });
 """
 
@@ -26,30 +40,22 @@ def prompt_of(recipe: Recipe) -> str:
 def caption_html(picture: Generation) -> str:
     """The label of one picture."""
     recipe = picture.recipe
-    download = tag(
-        "a",
-        "Download",
-        href=address(picture.id, picture.sha256),
-        download=file_name(picture.id, recipe.seed),
-        class_="action",
-        title="The original PNG file, with its recipe inside",
-    )
-    restore = tag(
-        "button",
-        "Restore settings",
-        type="button",
-        class_="action",
-        data_restore=str(picture.id),
-        title="Put everything this picture was made with back into the form",
-    )
     more = tag("details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe")
     return tag(
         "div",
         tag("div", tag("p", text(prompt_of(recipe)), class_="said") + tag("p", text(summary(recipe)), class_="made"))
-        + tag("div", restore + download, class_="actions")
+        + tag("div", _actions(picture), class_="actions")
         + more,
         class_="caption",
     )
+
+
+def deleted_html(ids: Sequence[int]) -> str:
+    """The label of pictures that were just deleted, with the way back."""
+    told = f"Picture {ids[0]} is in the bin." if len(ids) == 1 else f"{len(ids)} pictures are in the bin."
+    undo = "".join(_button("undelete", id, "Undo", "Take it out of the bin again") for id in ids[:1])
+    return tag("div", tag("p", text(told), class_="made", role="status") + tag("div", undo, class_="actions"),
+               class_="caption")  # fmt: skip
 
 
 def many_html(count: int, recipe: Recipe) -> str:
@@ -63,7 +69,9 @@ def summary(recipe: Recipe) -> str:
     """The line that tells two pictures of one prompt apart."""
     scale = recipe.guidance.params.get("guidance_scale")
     guidance = recipe.guidance.method.upper() + ("" if scale is None else f" {scale:g}")
-    return f"seed {recipe.seed} · {recipe.steps} steps · {guidance} · {recipe.width} × {recipe.height}"
+    edits = f" · {len(recipe.edits)} edit{'s' * (len(recipe.edits) > 1)}" if recipe.edits else ""
+    steps = f"{recipe.steps} step{'s' * (recipe.steps > 1)}"
+    return f"seed {recipe.seed} · {steps} · {guidance} · {recipe.width} × {recipe.height}{edits}"
 
 
 def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
@@ -73,9 +81,47 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
         ("Number", picture.id),
         ("Made", f"{picture.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
     ]
-    rows += [("Model", recipe.model), ("Negative prompt", recipe.negative_prompt or "none"), ("Seed", recipe.seed)]
+    rows += [("Model", recipe.model), ("Negative prompt", recipe.negative_prompt or "none")]
+    rows += [("Also negative", f"{one.prompt} × {one.weight:g}") for one in recipe.more_negatives]
+    rows += [("Seed", recipe.seed)]
+    if recipe.variation_strength:
+        rows.append(("Variation", f"seed {recipe.variation_seed} × {recipe.variation_strength:g}"))
     rows += [("Size", f"{recipe.width} × {recipe.height}"), ("Steps", recipe.steps), ("Sampler", recipe.sampler)]
-    rows += [("Guidance", recipe.guidance.method)]
-    rows += [(name.replace("_", " ").capitalize(), value) for name, value in recipe.guidance.params.items()]
+    rows += _params(recipe.sampler_params)
+    rows += [("Spacing", recipe.spacing), ("Guidance", recipe.guidance.method), *_params(recipe.guidance.params)]
     rows += [("Edits", ", ".join(f"{e.edit} × {e.strength:g}" for e in recipe.edits) or "none")]
     return [*rows, ("Recipe", recipe.digest()[:16])]
+
+
+def _params(params: Mapping[str, object]) -> list[tuple[str, object]]:
+    return [(name.replace("_", " ").capitalize(), value) for name, value in params.items()]
+
+
+def _actions(picture: Generation) -> str:
+    id = picture.id
+    restore = _button("restore", id, "Restore settings", "Put everything it was made with back into the form")
+    download = tag("a", "Download", href=address(id, picture.sha256), download=file_name(id, picture.recipe.seed),
+                   class_="action", title="The original PNG file, with its recipe inside")  # fmt: skip
+    if picture.deleted_at is not None:
+        return _button("undelete", id, "Take out of the bin", "Put it back into the history") + restore + download
+    star = tag("button", "★" if picture.favourite else "☆", type="button", class_="action icon star", data_do="star",
+               data_id=str(id), aria_pressed=str(picture.favourite).lower(), aria_label="Favourite", title="Favourite",
+               id="star-shown")  # fmt: skip
+    delete = tag("button", "Delete", type="button", class_="action", data_do="delete", data_id=str(id),
+                 title="Move it into the bin; this can be undone", id="delete-shown")  # fmt: skip
+    return star + restore + download + _send(id) + delete
+
+
+def _send(id: int) -> str:
+    buttons = "".join(
+        tag("button", text(title), type="button", data_do="send", data_id=str(id), data_to=to)
+        for to, title in targets().items()
+    )
+    if not buttons:
+        return ""
+    return tag("details", tag("summary", "Send to", class_="action") + tag("div", buttons, class_="choices"),
+               class_="menu")  # fmt: skip
+
+
+def _button(what: str, id: int, label: str, title: str) -> str:
+    return tag("button", label, type="button", class_="action", data_do=what, data_id=str(id), title=title)

@@ -2,51 +2,40 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from studio.core.errors import BadInput, NotFound
-from studio.core.params import load, shown
-from studio.core.recipe import GuidanceSpec, Recipe
-from studio.ui import controls
-from studio.ui.methods import methods
+from studio.core.errors import BadInput
+from studio.core.params import load, shown, specs
+from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.ui.components import choice, negatives
+from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
+from studio.ui.methods import Method, declarations
 
 MAX_COUNT = 16
-MAX_SEED = 2**64 - 1
-METHOD_LABELS = {"cfg": "Classifier-free (CFG)", "apg": "Adaptive projected (APG)"}
-SAMPLERS = [("DPM-Solver++ 2M", "dpmpp_2m"), ("DDIM", "ddim")]
+GUIDANCE, SAMPLER = "guidance method", "sampler"
 
 Values = dict[str, Any]  # name of a control -> the plain value it holds
 
 
-def parse_seed(typed: str | int | None) -> int | None:
-    """Read a seed; None asks for a random one (nothing, or -1).
-
-    It comes as text: a number would pass through JavaScript, where every second whole number above 2**53 is lost.
-    Raises BadInput.
-    """
-    text = str("" if typed is None else typed).strip()
-    if text in ("", "-1"):
-        return None
-    # isdecimal also holds for other scripts' digits, which int() reads as well; the length bound keeps int() quick.
-    if not text.isdecimal() or len(text) > 40 or int(text) > MAX_SEED:
-        allowed = f"a whole number from 0 to {MAX_SEED}, or -1 for a random one"
-        raise BadInput(f"The seed must be {allowed}, not {shown(text)}.", field="seed")
-    return int(text)
+def samplers() -> dict[str, Method]:
+    """The samplers that a recipe may name: those declared, where a recipe does not narrow them down."""
+    allowed = next(spec.choices for spec in specs(Recipe) if spec.name == "sampler")
+    return {name: one for name, one in declarations().samplers.items() if allowed is None or name in allowed}
 
 
-def random_seed() -> int:
-    """A seed from the whole range, from the system: never from a generator that a picture is drawn with."""
-    return secrets.randbelow(MAX_SEED + 1)
+def spacings() -> list[tuple[str, str]]:
+    """(label, name) of the ways to space the noise levels."""
+    found = [(grid.label, name) for name, grid in declarations().grids.items()]
+    return [("Automatic: the model's own", "auto"), *found]
 
 
-def recipes(values: Mapping[str, Any]) -> list[Recipe]:
-    """One recipe per picture wanted; the k-th has the seed plus k. Raises BadInput."""
-    first = load(Recipe, _fields(values), "recipe")
+def recipes(values: Mapping[str, Any], edits: Sequence[EditRef] = ()) -> list[Recipe]:
+    """One recipe per picture wanted; the k-th has the seed plus k. edits: the stack. Raises BadInput."""
+    first = load(Recipe, {**_fields(values), "edits": tuple(edits)}, "recipe")
     seed = parse_seed(values["seed"])
     start = random_seed() if seed is None else seed
     wanted = _whole(values["count"], "number of pictures", 1, MAX_COUNT)
@@ -55,19 +44,24 @@ def recipes(values: Mapping[str, Any]) -> list[Recipe]:
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    method = str(values["method"])
-    prefix = f"{method}."
-    given = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-    if method not in methods():
-        raise NotFound(f"There is no guidance method named {shown(method)}; there are {', '.join(methods())}.")
-    params = controls.values(methods()[method], given)
+    method, params = choice.chosen(values, "method", GUIDANCE, declarations().guidance)
+    sampler, sampler_params = choice.chosen(values, "sampler", SAMPLER, samplers())
+    strength = _number(values["variation_strength"], "variation strength")
+    seed = parse_seed(values["variation_seed"], "variation_seed")
     return {
+        "model": values["model"],
         "prompt": values["prompt"] or "",
         "negative_prompt": values["negative_prompt"] or "",
+        "more_negatives": negatives.negatives(values["more_negatives"]),
+        # Without strength the second noise says nothing, and a recipe should not say what it does not mean.
+        "variation_seed": (random_seed() if seed is None else seed) if strength else None,
+        "variation_strength": strength,
         "width": _whole(values["width"], "width", 32, 2048),
         "height": _whole(values["height"], "height", 32, 2048),
         "steps": _whole(values["steps"], "number of steps", 1, 1000),
-        "sampler": values["sampler"],
+        "sampler": sampler,
+        "sampler_params": sampler_params,
+        "spacing": values["spacing"],
         "guidance": load(GuidanceSpec, {"method": method, "params": params}, "guidance"),
     }
 
@@ -81,66 +75,42 @@ def _whole(value: Any, what: str, low: int, high: int) -> int:
     return int(value)
 
 
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise BadInput(f"The {what} must be a number, not {shown(value)}.")
+    return float(value)
+
+
 def values_of(recipe: Recipe, count: int = 1) -> Values:
     """What the controls hold for a recipe; the reverse of `recipes`."""
-    values: Values = {
+    variation = "-1" if recipe.variation_seed is None else str(recipe.variation_seed)
+    return {
+        "model": recipe.model,
         "prompt": recipe.prompt,
         "negative_prompt": recipe.negative_prompt,
+        "more_negatives": negatives.rows_of(recipe.more_negatives),
         "seed": str(recipe.seed),
         "count": count,
-        "method": recipe.guidance.method,
+        "variation_seed": variation,
+        "variation_strength": recipe.variation_strength,
         "steps": recipe.steps,
-        "sampler": recipe.sampler,
+        "spacing": recipe.spacing,
         "width": recipe.width,
         "height": recipe.height,
+        **choice.values_of_choice("method", recipe.guidance.method, recipe.guidance.params, declarations().guidance),
+        **choice.values_of_choice("sampler", recipe.sampler, recipe.sampler_params, samplers()),
     }
-    for method, declared in methods().items():
-        if method == recipe.guidance.method:
-            given = {s.name: s.default for s in declared} | recipe.guidance.params
-            values |= {f"{method}.{spec.name}": given[spec.name] for spec in declared}
-    return values
 
 
 class Form:
-    """The controls of a recipe, laid out where `Form(...)` is called in two parts: `words` and `numbers`.
-
-    controls: name -> component, in a fixed order; `plain` gives the values of that order their names again.
-    """
+    """The controls of a recipe, by the name of what they hold, in a fixed order; laid out elsewhere."""
 
     def __init__(self) -> None:
         self.controls: dict[str, Component] = {}
-        self._groups: dict[str, gr.Group] = {}
 
     def add(self, name: str, component: Component) -> Any:
         self.controls[name] = component
         return component
-
-    def guidance(self) -> None:
-        """The choice of method, and the controls of each method, of which those of the chosen one are shown."""
-        declared = methods()
-        choices = [(METHOD_LABELS.get(name, name), name) for name in declared]
-        choice = self.add("method", gr.Dropdown(choices, value="cfg", label="Guidance", elem_id="method",
-                          info="How the picture is pulled towards the prompt."))  # fmt: skip
-        for method, parameters in declared.items():
-            with gr.Group(visible=method == "cfg", elem_classes="method-controls") as group:
-                # The first two are what one reaches for; the rest would bury them.
-                for spec in parameters[:1]:
-                    self.add(f"{method}.{spec.name}", controls.control(spec))
-                with gr.Accordion("More of this method", open=False):
-                    for spec in parameters[1:]:
-                        self.add(f"{method}.{spec.name}", controls.control(spec))
-            self._groups[method] = group
-        choice.change(self.show_method, choice, list(self._groups.values()), queue=False, show_progress="hidden",
-                      api_visibility="private")  # fmt: skip
-
-    def show_method(self, method: str) -> list[Any]:
-        return [gr.update(visible=name == method) for name in self._groups]
-
-    def size(self, default_px: int) -> None:
-        note = f"In pixels, a multiple of 8; the model was trained at {default_px}."
-        for name in ("width", "height"):
-            self.add(name, gr.Number(default_px, precision=0, minimum=32, maximum=2048, step=8, label=name.capitalize(),
-                                     info=note, elem_id=name, min_width=100))  # fmt: skip
 
     @property
     def components(self) -> list[Component]:
@@ -151,5 +121,16 @@ class Form:
         return dict(zip(self.controls, given, strict=True))
 
     def update(self, values: Mapping[str, Any]) -> list[Any]:
-        """What sets the controls to `values`; those not named are left as they are."""
-        return [gr.update(value=values[name]) if name in values else gr.skip() for name in self.controls]
+        """What sets the controls to `values`; those not named are left as they are, as are those that lack a choice."""
+        return [
+            gr.update(value=values[name]) if name in values and _can_hold(control, values[name]) else gr.skip()
+            for name, control in self.controls.items()
+        ]
+
+
+def _can_hold(control: Component, value: Any) -> bool:
+    """Whether a menu has that entry: a draft may be of a version that had others."""
+    if not isinstance(control, gr.Dropdown):
+        return True
+    known = [entry[1] if isinstance(entry, tuple | list) else entry for entry in control.choices]
+    return all(one in known for one in value) if isinstance(value, list) else value in known

@@ -1,18 +1,20 @@
-"""What the right-hand side of the Prompt tab shows, worked out as plain values: of a job, of a picture, of nothing."""
+"""What the page shows of jobs and pictures, worked out as plain values: of a job, of a picture, of nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.ui import sidebar
-from studio.ui.components import canvas, caption, gallery
+from studio.ui.components import canvas, caption, history, queue
+from studio.ui.components.history import Query
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
+PARTS = ("canvas", "progress", "caption", "past", "message", "status", "queue", "ended")
 BLANK = canvas.empty_html("A blank page", "Write a prompt, or take one of the examples, and generate.")
 
 
@@ -20,67 +22,85 @@ BLANK = canvas.empty_html("A blank page", "Write a prompt, or take one of the ex
 class Stage:
     """HTML of each part; None leaves the part as it is.
 
-    busy: whether a job is running. waking: whether the engine is still loading, so that its state is about to change.
+    busy: whether any job is unfinished or the engine still loading, so that there will be something new to show.
+    drawing: whether the job one watches is unfinished. shown: number of the picture one looks at, 0 if there is none.
     """
 
     busy: bool
-    status: str | None = None
+    drawing: bool = False
     canvas: str | None = None
     progress: str | None = None
     caption: str | None = None
     past: str | None = None
     message: str | None = None
-    waking: bool = False
+    status: str | None = None
+    queue: str | None = None
+    ended: str | None = None
+    shown: int | None = None
 
 
 def of_engine(studio: Studio) -> Stage:
-    """What is told while no job is watched: the engine's state."""
-    status = studio.status()
-    return Stage(False, sidebar.status_html(status), waking=status.state == "starting")
+    """What is told while no job is watched: the engine's state, and the queue."""
+    status, entries = studio.status(), studio.queue()
+    busy = bool(entries) or status.state == "starting"
+    return Stage(busy, status=sidebar.status_html(status), queue=queue.queue_html(entries))
 
 
-def of_job(studio: Studio, job_id: str, pinned: bool = False) -> Stage:
-    """A job as it is now. pinned: a picture of the history was chosen meanwhile, and stays where it is."""
+def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | None = None) -> Stage:
+    """A job as it is now. pinned: a picture of the history was chosen meanwhile, and stays where it is.
+
+    asked: what the history shows, which is read again when the job is over.
+    """
     job = canvas.view(studio.events(job_id))
-    status = sidebar.status_html(studio.status())
+    first = job.drawn[0][1].id if job.drawn else None
+    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job), shown=first)
     if job.over:
-        shown = Stage(False, status, canvas.job_html(job), "", _made(studio, job), past(studio), outcome(job))
+        now = replace(now, progress="", caption=_made(studio, job), message=outcome(job))
+        now = replace(now, **_after(studio, asked or Query()))
     else:
-        shown = Stage(True, status, canvas.job_html(job), canvas.progress_html(job), "")
-    return replace(shown, canvas=None, caption=None) if pinned else shown
+        now = replace(now, progress=canvas.progress_html(job), caption="", busy=True)
+    return replace(now, canvas=None, caption=None, shown=None) if pinned else now
+
+
+def watching(
+    studio: Studio, job_id: str | None, pinned: bool = False, asked: Query | None = None
+) -> tuple[str | None, Stage]:
+    """The job to watch next, and how things stand now: what the page asks for again and again while there is work.
+
+    A job that is over is told once, and then another one is watched.
+    """
+    job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
+    if job_id is None:
+        return None, of_engine(studio)
+    now = of_job(studio, job_id, pinned, asked)
+    return (job_id if now.drawing else None), now
 
 
 def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
-    """What a page that was just opened or reloaded shows, and the id of the job it watches, if any.
+    """What a page shows when it is opened: the job to watch, if any.
 
     job_id: the job the browser remembers. Running, it is watched again; so is any other that is. Otherwise the newest
     picture is shown.
     """
+    after = _after(studio, Query())
     if job := attached(studio, job_id):
-        return job, replace(of_job(studio, job), past=past(studio), message="")
-    now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", past=past(studio), message="")
+        return job, replace(of_job(studio, job), message="", **after)
+    now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", message="", shown=0, **after)
     if newest := studio.gallery(1):
-        now = replace(now, canvas=canvas.picture_html(newest[0]), caption=caption.caption_html(newest[0]))
+        sheet, label = canvas.picture_html(newest[0]), caption.caption_html(newest[0])
+        now = replace(now, canvas=sheet, caption=label, shown=newest[0].id)
     return None, now
 
 
 def attached(studio: Studio, job_id: str | None) -> str | None:
-    """The job a page should watch: the one it remembers, if that is not over, else the oldest that is not."""
-    if job_id:
-        try:
-            if not canvas.view(studio.events(job_id)).over:
-                return job_id
-        except NotFound:  # the browser remembers a job of another workspace
-            pass
-    unfinished = studio.unfinished_jobs()
-    return unfinished[0].id if unfinished else None
+    """The job a page should watch: the one it remembers, if that is not over, else the oldest that is not.
 
-
-def past(studio: Studio, limit: int = gallery.PAGE, search: str = "") -> str:
-    """The gallery. limit, search: as they come from the browser, brought into range here."""
-    limit = min(max(int(limit), 1), 1000)
-    search = (search or "").strip()[:200]
-    return gallery.gallery_html(studio.gallery(limit, 0, search), studio.count(search), search)
+    A grid has a panel of its own, and what makes no pictures has a tab of its own.
+    """
+    if job_id and _is_known(studio, job_id) and not canvas.view(studio.events(job_id)).over:
+        return job_id
+    drawing = [job for job in studio.unfinished_jobs() if job.kind == "generate" and job.priority == "interactive"]
+    return drawing[0].id if drawing else None
 
 
 def outcome(job: canvas.JobView) -> str:
@@ -93,11 +113,31 @@ def outcome(job: canvas.JobView) -> str:
     return ""
 
 
+def _is_known(studio: Studio, job_id: str) -> bool:
+    try:
+        studio.events(job_id)
+    except NotFound:  # the browser remembers a job of another workspace
+        return False
+    return True
+
+
+def _after(studio: Studio, asked: Query) -> dict[str, str]:
+    """What changes when jobs end: the history, and the list of those that ended early."""
+    try:
+        past = history.past(studio, asked)
+    except BadInput:  # of the controls, which say it themselves
+        past = history.past(studio, Query())
+    return {"past": past, "ended": queue.ended_html(queue.ended_early(studio))}
+
+
 def _made(studio: Studio, job: canvas.JobView) -> str:
     """The label of what a job made: of its picture, or of them all."""
     if not job.drawn:
         return ""
     first = job.drawn[0][1]
     if len(job.drawn) == 1:
-        return caption.caption_html(studio.generation(first.id))
+        try:
+            return caption.caption_html(studio.generation(first.id))
+        except NotFound:  # emptied out of the bin meanwhile
+            return ""
     return caption.many_html(len(job.drawn), first.recipe)

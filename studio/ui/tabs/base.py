@@ -12,29 +12,37 @@ from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
+    from studio.ui.handover import Desk
+    from studio.ui.sidebar import Sidebar
 
 
 @dataclass(frozen=True)
 class Page:
     """The page around a tab.
 
-    studio: the services. demo: for what happens on load. status: the sidebar's live part. opened: to be called when a
-    browser has painted the page.
+    studio: the services. demo: for what happens on load. sidebar: its parts. tabs: to choose another. handover: what
+    one tab sent to another. opened: to be called when a browser has painted the page.
     """
 
     studio: Studio
     demo: gr.Blocks
-    status: gr.HTML
+    sidebar: Sidebar
+    tabs: gr.Tabs
+    handover: Desk
     opened: Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab. title: on its button. order: from left to right. build: lays out and wires, inside the tab."""
+    """One tab. title: on its button. order: from left to right. build: lays out and wires, inside the tab.
+
+    accepts: whether pictures can be sent to it; its `build` then calls `handover.receive`.
+    """
 
     title: str
     order: int
     build: Callable[[Page], None]
+    accepts: bool = False
 
     @property
     def id(self) -> str:

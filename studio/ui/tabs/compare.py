@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from studio.ui import handover
 from studio.ui.tabs.base import Page, Tab, promise
 
 
 def build(page: Page) -> None:
+    handover.notice(page, "compare")
     promise(
         "Compare side by side",
         "Put any recipes next to each other and find out which is better, and by how much.",
@@ -18,4 +20,4 @@ def build(page: Page) -> None:
     )
 
 
-TAB = Tab("Compare", order=50, build=build)
+TAB = Tab("Compare", order=50, build=build, accepts=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from studio.ui import handover
 from studio.ui.tabs.base import Page, Tab, promise
 
 
 def build(page: Page) -> None:
+    handover.notice(page, "guidance")
     promise(
         "Tune guidance",
         "See how strongly, where and at which step a method pushes the picture towards the prompt.",
@@ -19,4 +21,4 @@ def build(page: Page) -> None:
     )
 
 
-TAB = Tab("Guidance", order=40, build=build)
+TAB = Tab("Guidance", order=40, build=build, accepts=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from studio.ui import handover
 from studio.ui.tabs.base import Page, Tab, promise
 
 
 def build(page: Page) -> None:
+    handover.notice(page, "label")
     promise(
         "Label preferences",
         "Say which of two pictures is better, many times and quickly, and have the model follow your taste.",
@@ -19,4 +21,4 @@ def build(page: Page) -> None:
     )
 
 
-TAB = Tab("Label", order=30, build=build)
+TAB = Tab("Label", order=30, build=build, accepts=True)

@@ -1,0 +1,98 @@
+"""Further negative prompts: rows of text and weight, as many as wanted.
+
+A control of our own, because Gradio's have a fixed number of parts. It is gr.HTML whose value is not HTML but a list of
+{prompt, weight}; the template is empty of it, and the script puts every text in place as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from studio.core.errors import BadInput
+from studio.core.params import load, shown
+from studio.core.recipe import MAX_NEGATIVES, Negative
+
+TEMPLATE = (
+    '<div class="negatives" role="group" aria-label="Further negative prompts">'
+    '<ol class="rows"></ol><button type="button" class="action quiet add">Add a negative prompt</button></div>'
+)
+SCRIPT = (
+    """
+const list = element.querySelector('.rows');
+const add = element.querySelector('.add');
+const part = (name, attributes) => Object.assign(document.createElement(name), attributes);
+function row() {
+  const item = part('li');
+  item.append(
+    part('input', {type: 'text', className: 'text', maxLength: 10000}),
+    part('input', {type: 'number', className: 'weight', min: 0, max: 10, step: 0.1}),
+    part('button', {type: 'button', className: 'remove', textContent: '×'}));
+  return item;
+}
+function read() {
+  return [...list.children].map((item) => {
+    const weight = item.querySelector('.weight').valueAsNumber;
+    return {prompt: item.querySelector('.text').value, weight: Number.isNaN(weight) ? null : weight};
+  });
+}
+function draw() {
+  const rows = Array.isArray(props.value) ? props.value : [];
+  while (list.children.length > rows.length) list.lastChild.remove();
+  while (list.children.length < rows.length) list.append(row());
+  [...list.children].forEach((item, place) => {
+    const [text, weight, remove] = item.children;
+    if (text.value !== rows[place].prompt) text.value = rows[place].prompt;
+    if (weight.valueAsNumber !== rows[place].weight) weight.value = rows[place].weight ?? '';
+    text.setAttribute('aria-label', `Negative prompt ${place + 2}`);
+    weight.setAttribute('aria-label', `Weight of negative prompt ${place + 2}`);
+    remove.setAttribute('aria-label', `Remove negative prompt ${place + 2}`);
+    remove.title = remove.getAttribute('aria-label');
+  });
+  add.hidden = rows.length >= MOST;
+}
+function change(rows) { props.value = rows; draw(); trigger('change'); }
+element.addEventListener('input', () => change(read()));
+element.addEventListener('click', (event) => {
+  if (event.target === add) {
+    change([...read(), {prompt: '', weight: 1}]);
+    list.lastChild.firstChild.focus();
+  }
+  const remove = event.target.closest('.remove');
+  if (remove) {
+    const place = [...list.children].indexOf(remove.parentElement);
+    change(read().filter((_, other) => other !== place));
+    (list.children[place] ? list.children[place].firstChild : add).focus();
+  }
+});
+watch('value', draw);
+draw();
+"""
+).replace("MOST", str(MAX_NEGATIVES))
+
+
+def control() -> gr.HTML:
+    """The control, empty."""
+    return gr.HTML([], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="more-negatives")
+
+
+def negatives(rows: Any) -> tuple[Negative, ...]:
+    """What the rows say; rows without words say nothing. Raises BadInput."""
+    if rows in (None, ""):
+        return ()
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise BadInput(f"The further negative prompts must be a list, not {shown(rows)}.", field="more_negatives")
+    found: list[Negative] = []
+    for row in rows:
+        if not isinstance(row, dict):
+            raise BadInput(f"A further negative prompt must have a text and a weight, not {shown(row)}.")
+        if str(row.get("prompt") or "").strip():
+            found.append(load(Negative, row, "further negative prompt"))
+    return tuple(found)
+
+
+def rows_of(found: Sequence[Negative]) -> list[dict[str, Any]]:
+    """The reverse of `negatives`."""
+    return [{"prompt": negative.prompt, "weight": negative.weight} for negative in found]

@@ -1,0 +1,139 @@
+"""The queue in the sidebar: what is in hand, what waits, what ended early; and what can be done about each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from studio.core.errors import BadInput
+from studio.core.params import shown
+from studio.services.queue import QueueEntry, describe
+from studio.ui.components.progress import seconds
+from studio.ui.markup import tag, text
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+    from studio.storage.jobs import JobRecord
+
+# "refresh" is asked for by page.js: when this window is looked at again, and when another one has changed something.
+CLICK = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-act]');
+  if (button) trigger('act', {act: button.dataset.act, job: button.dataset.job});
+});
+window.addEventListener('palimpsest-refresh', () => trigger('refresh'));
+"""
+STATES = {"running": "Drawing", "paused": "Gives way to a picture", "stopping": "Stopping", "waiting": "Waiting"}
+ENDS = {"failed": "Failed", "interrupted": "Interrupted", "cancelled": "Stopped"}
+ENDED_SHOWN = 4
+LOOKED_AT = 20  # newest jobs of the ledger among which those are sought
+
+
+# -- what can be done -----------------------------------------------------------------------------------------------
+
+
+def act(studio: Studio, what: str, job_id: str) -> str | None:
+    """Do what a button of the queue says. Gives the id of a job that it has begun.
+
+    Raises NotFound for the job, BadInput where it can no longer be done.
+    """
+    match what:
+        case "stop":
+            studio.stop(job_id, keep=True)
+        case "cancel":
+            studio.stop(job_id, keep=False)
+        case "up" | "down":
+            _move(studio, job_id, up=what == "up")
+        case "retry":
+            return studio.retry(job_id)
+        case _:
+            raise BadInput(f"There is nothing in the queue called {shown(what)}.")
+    return None
+
+
+def _move(studio: Studio, job_id: str, up: bool) -> None:
+    """Change places with the neighbour of the same class; without one, nothing changes."""
+    entries = studio.queue()
+    mine = next((entry for entry in entries if entry.job_id == job_id), None)
+    if mine is None or mine.state != "waiting":
+        raise BadInput("This job is not waiting any more, so it cannot be moved.")
+    line = [entry.job_id for entry in entries if entry.state == "waiting" and entry.priority == mine.priority]
+    place = line.index(job_id)
+    if up and place > 0:
+        studio.move(job_id, line[place - 1])
+    elif not up and place + 1 < len(line):
+        studio.move(job_id, line[place + 2] if place + 2 < len(line) else None)
+
+
+def ended_early(studio: Studio) -> list[JobRecord]:
+    """The newest jobs that did not finish and were not run again, newest first."""
+    newest = studio.jobs(LOOKED_AT)
+    again = {job.retry_of for job in newest}
+    return [job for job in newest if job.status in ENDS and job.id not in again][:ENDED_SHOWN]
+
+
+# -- how it looks ---------------------------------------------------------------------------------------------------
+
+
+def queue_html(entries: Sequence[QueueEntry]) -> str:
+    """The jobs in hand and waiting."""
+    if not entries:
+        return tag("p", "Nothing is being drawn, none waiting.", class_="empty-line")
+    waiting = [entry.job_id for entry in entries if entry.state == "waiting"]
+    return tag("ol", "".join(_row(entry, waiting) for entry in entries), class_="jobs")
+
+
+def ended_html(jobs: Sequence[JobRecord]) -> str:
+    """Those that ended early, folded away; "" if there are none."""
+    if not jobs:
+        return ""
+    rows = "".join(
+        tag(
+            "li",
+            tag("p", text(describe(job.payload)), class_="what")
+            + tag("p", text(f"{ENDS[job.status]}. {job.error or ''}".strip()), class_="how")
+            + tag("div", _button("retry", job.id, "Run again", describe(job.payload)), class_="tools"),
+            class_=f"job {job.status}",
+        )
+        for job in jobs
+    )
+    return tag("details", tag("summary", f"Ended early ({len(jobs)})") + tag("ol", rows, class_="jobs"), class_="ended")
+
+
+def _row(entry: QueueEntry, waiting: Sequence[str]) -> str:
+    how = STATES[entry.state]
+    if entry.state == "running" and entry.left_s is not None:
+        how += f", {seconds(entry.left_s)} left"
+    elif entry.state == "waiting":
+        how = f"Waiting, number {waiting.index(entry.job_id) + 1}"
+    percent = round(100 * (entry.progress or 0))
+    bar = tag("div", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
+              aria_label=entry.what, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
+    return tag(
+        "li",
+        tag("p", text(entry.what), class_="what", title=entry.what)
+        + tag("p", text(how), class_="how")
+        + (bar if entry.position == 0 else "")
+        + tag("div", _tools(entry, waiting), class_="tools"),
+        class_=f"job {entry.state}",
+    )
+
+
+def _tools(entry: QueueEntry, waiting: Sequence[str]) -> str:
+    job = entry.job_id
+    if entry.state == "stopping":
+        return ""
+    if entry.state != "waiting":
+        return _button("stop", job, "Stop", entry.what, "Stop and keep what is finished") + _button(
+            "cancel", job, "Discard", entry.what, "Stop and discard the pictures of this job"
+        )
+    place = waiting.index(job)
+    up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 0)
+    down = _button("down", job, "↓", entry.what, "Later", disabled=place == len(waiting) - 1)
+    return up + down + _button("cancel", job, "Remove", entry.what, "Take this job out of the queue")
+
+
+def _button(act: str, job: str, label: str, what: str, title: str = "", disabled: bool = False) -> str:
+    said = title or label
+    return tag("button", text(label), type="button", class_="small", data_act=act, data_job=job, title=said,
+               aria_label=f"{said}: {what}", disabled=disabled)  # fmt: skip

@@ -1,0 +1,114 @@
+"""Pictures handed from one tab to another: "Send to Compare".
+
+A tab that takes them says so (`Tab(..., accepts=True)`) and calls `receive` where it is built. What is handed over is
+plain data in a gr.State of the page, so a tab may also read it whenever it likes (`page.handover.state`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.core.errors import NotFound
+from studio.core.params import shown
+from studio.core.recipe import Recipe
+from studio.ui.errors import told
+from studio.ui.markup import facts, image, tag, text
+from studio.ui.pictures import address
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+    from studio.ui.tabs.base import Page
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What was sent. to: id of the tab. picture: its number in the history. count: rises with every sending."""
+
+    to: str
+    picture: int
+    sha256: str
+    recipe: Recipe
+    count: int
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where it lies. state: a `Handover`, or None. bell: changes with every sending, and so tells the tabs.
+
+    gr.State has a change event of its own, but not for listeners that wait in no queue.
+    """
+
+    state: gr.State
+    bell: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `put` gives values for."""
+        return [self.state, self.bell]
+
+    def put(self, sent: Handover) -> list[Any]:
+        """Values that lay a picture there."""
+        return [sent, str(sent.count)]
+
+
+def desk() -> Desk:
+    """Make one, where the page is laid out; outside of the tabs, whose every child counts as one."""
+    return Desk(gr.State(None), gr.HTML("", visible="hidden", elem_id="handover"))
+
+
+@functools.cache
+def targets() -> dict[str, str]:
+    """id -> title of the tabs that take pictures."""
+    from studio.ui.tabs import tabs  # which import this module
+
+    return {tab.id: tab.title for tab in tabs() if tab.accepts}
+
+
+def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Handover:
+    """Make the handover of a picture. before: the last one. Raises NotFound for either."""
+    if to not in targets():
+        raise NotFound(f"There is no tab {shown(to)} that takes pictures.")
+    found = studio.generation(picture)
+    return Handover(to, found.id, found.sha256, found.recipe, before.count + 1 if before else 1)
+
+
+def receive(
+    page: Page, tab: str, handler: Callable[[Handover], Any], outputs: Sequence[Any], inputs: Sequence[Any] = ()
+) -> None:
+    """Call `handler(handover, *inputs)` for each picture sent to the tab; what it gives goes to `outputs`."""
+
+    @told
+    def on_handover(sent: Handover | None, *given: Any) -> Any:
+        if sent is None or sent.to != tab:
+            return [gr.skip() for _ in outputs] if len(outputs) > 1 else gr.skip()
+        return handler(sent, *given)
+
+    page.handover.bell.change(
+        on_handover, [page.handover.state, *inputs], list(outputs),
+        queue=False, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+
+
+def notice(page: Page, tab: str) -> None:
+    """For a tab that is not built: show what was sent to it."""
+    html = gr.HTML("", apply_default_css=False, elem_id=f"{tab}-received")
+    receive(page, tab, notice_html, [html])
+
+
+def notice_html(sent: Handover) -> str:
+    """The picture and recipe that wait for a tab."""
+    recipe = sent.recipe
+    said = recipe.prompt or "without a prompt"
+    rows = [("Prompt", said), ("Seed", recipe.seed), ("Steps", recipe.steps), ("Guidance", recipe.guidance.method)]
+    return tag(
+        "section",
+        image(address(sent.picture, sent.sha256), said, width=96, height=96)
+        + tag("div", tag("p", text(f"Picture {sent.picture} was sent here and waits with its recipe."), role="status")
+              + facts(rows)),
+        class_="received",
+    )  # fmt: skip

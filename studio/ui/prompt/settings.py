@@ -1,0 +1,62 @@
+"""The numbers of a recipe, laid out: what one needs on a first evening in sight, the rest in accordions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.components.choice import Choice
+from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
+
+
+def seed_and_count(form: Form) -> dict[str, Any]:
+    """The seed with its two buttons, and how many pictures."""
+    with gr.Row(elem_classes="seed-row"):
+        form.add("seed", gr.Textbox(
+            "-1", label="Seed", info="The same seed gives the same picture; -1 takes a new one each time.",
+            max_lines=1, max_length=40, elem_id="seed",
+        ))  # fmt: skip
+        parts = {
+            "again": gr.Button("Seed of the picture shown", elem_id="seed-again", min_width=40, scale=0),
+            "dice": gr.Button("New seed", elem_id="dice", min_width=40, scale=0),
+        }
+    form.add("count", gr.Slider(
+        1, MAX_COUNT, 1, step=1, label="Pictures", info="How many; each next one takes the next seed.", elem_id="count",
+    ))  # fmt: skip
+    return parts
+
+
+def sampling_and_size(form: Form, size_px: int) -> None:
+    """Steps, sampler, spacing, width and height."""
+    with gr.Accordion("Sampling and size", open=False, elem_id="sampling"):
+        form.add("steps", gr.Slider(
+            1, 100, 20, step=1, label="Steps", info="More follow the model more closely and take longer.",
+            elem_id="steps",
+        ))  # fmt: skip
+        sampler = Choice(form, "sampler", SAMPLER, samplers(), "dpmpp_2m")
+        sampler.menu("Sampler", "How noise is taken away from step to step.")
+        sampler.group(0)
+        sampler.wire()
+        form.add("spacing", gr.Dropdown(
+            spacings(), value="auto", label="Spacing", info="Which noise levels the steps visit.", elem_id="spacing",
+        ))  # fmt: skip
+        with gr.Row():
+            for name in ("width", "height"):
+                form.add(name, gr.Number(
+                    size_px, precision=0, minimum=32, maximum=2048, step=8, label=name.capitalize(),
+                    info="In pixels, a multiple of 8.", elem_id=name, min_width=100,
+                ))  # fmt: skip
+
+
+def variations(form: Form) -> None:
+    """A second noise to go towards."""
+    with gr.Accordion("Variations", open=False, elem_id="variations"):
+        form.add("variation_strength", gr.Slider(
+            0, 1, 0, step=0.01, label="Variation strength", elem_id="variation-strength",
+            info="How far towards the picture of the variation seed; 0 stays with the seed above.",
+        ))  # fmt: skip
+        form.add("variation_seed", gr.Textbox(
+            "-1", label="Variation seed", info="-1 takes a new one each time.", max_lines=1, max_length=40,
+            elem_id="variation-seed",
+        ))  # fmt: skip

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.recipe import Recipe
+from studio.ui import handover
+from studio.ui.components import gallery, history
+from studio.ui.components.history import Query
+from studio.ui.prompt import past, writing
+from tests.ui.fake_studio import FakeStudio
+
+EVERYTHING = ("", False, False, "", "", ["", ""])
+
+
+def drawn(fake: FakeStudio, *prompts: str, **fields: object) -> None:
+    for prompt in prompts:
+        fake.finish(fake.submit([Recipe.load({"prompt": prompt, "steps": 1, **fields})]))
+
+
+def test_restoring_gives_the_form_of_that_picture(fake: FakeStudio) -> None:
+    drawn(fake, "a ring", seed=2**64 - 1)
+    values = past.restored(fake, 1)
+    assert values["seed"] == "18446744073709551615" and values["prompt"] == "a ring"
+    assert past.seed_of(fake, 1) == "18446744073709551615"
+    with pytest.raises(NotFound, match="no picture yet"):
+        past.seed_of(fake, 0)
+
+
+def test_a_star_is_kept_shown_and_taken_away(fake: FakeStudio) -> None:
+    drawn(fake, "a ring", "a star")
+    label, shown = past.star(fake, 1, True, Query())
+    assert 'aria-pressed="true"' in label and shown.count('class="star"') == 1
+    assert history.past(fake, history.query("", True, *EVERYTHING[2:])).count("data-pick") == 1
+    label, shown = past.star(fake, 1, False, Query())
+    assert 'aria-pressed="false"' in label and 'class="star"' not in shown
+
+
+def test_deleting_can_be_undone_and_the_bin_emptied(fake: FakeStudio) -> None:
+    drawn(fake, "a ring", "a star")
+    sheet, label, shown = past.delete(fake, 1, Query())
+    assert "bin" in sheet and 'data-do="undelete"' in label and shown.count("data-pick") == 1
+    sheet, label, shown = past.undelete(fake, 1, Query())
+    assert "/pictures/1.png" in sheet and "Restore settings" in label and shown.count("data-pick") == 2
+    past.delete(fake, 1, Query())
+    bin = Query(in_bin=True)
+    assert history.past(fake, bin).count("data-pick") == 1
+    asked, said = past.purge(fake, False, bin)
+    assert 'data-purge="sure"' in asked and not said and fake.count(only=bin.conditions()) == 1
+    emptied, said = past.purge(fake, True, bin)
+    assert "The bin is empty." in emptied and "1 picture gone" in said
+    assert fake.count() == 1
+
+
+def test_a_deleted_picture_offers_to_be_taken_out(fake: FakeStudio) -> None:
+    drawn(fake, "a ring")
+    past.delete(fake, 1, Query())
+    _, label, id = past.picture(fake, 1)
+    assert id == 1 and "Take out of the bin" in label and 'data-do="delete"' not in label
+
+
+def test_filters_narrow_what_is_shown(fake: FakeStudio) -> None:
+    drawn(fake, "a ring")
+    drawn(fake, "a star", sampler="ddim")
+    made = fake.generation(1).created_at.astimezone()
+    day, before = made.date().isoformat(), (made - timedelta(days=1)).date().isoformat()
+    for change, count in (
+        ({}, 2), ({"sampler": "ddim"}, 1), ({"model": "stencil"}, 2), ({"model": "sd"}, 0), ({"search": "RING"}, 1),
+        ({"chosen": [day, day]}, 2), ({"chosen": ["", before]}, 0), ({"chosen": [day, ""]}, 2), ({"chosen": None}, 2),
+    ):  # fmt: skip
+        given = dict(zip(("search", "favourites", "in_bin", "model", "sampler", "chosen"), EVERYTHING, strict=True))
+        shown = history.past(fake, history.query(**(given | change)))
+        assert shown.count("data-pick") == count, change
+    assert "No picture is like that" in history.past(fake, Query(model="sd"))
+    assert "“&lt;b&gt;”" in history.past(fake, Query(search="<b>"))
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "0000-00-00", "9999-99-99", "x" * 10_000])
+def test_a_day_that_is_none_is_refused(day: str) -> None:
+    with pytest.raises(BadInput, match="2026-01-31"):
+        history.query("", False, False, "", "", [day, ""])
+
+
+def test_searches_of_any_length_are_cut_and_not_passed_on(fake: FakeStudio) -> None:
+    drawn(fake, "a ring")
+    assert "data-pick" not in history.past(fake, history.query("x" * 5000, *EVERYTHING[1:]))
+
+
+def test_more_are_shown_on_request_and_then_older_ones(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "PAGE", 2)
+    monkeypatch.setattr(history, "PAGE", 1)
+    monkeypatch.setattr(history, "MOST_AT_ONCE", 3)
+    drawn(fake, *"abcde")
+    asked = Query(limit=1)
+    shown = history.past(fake, asked)
+    assert shown.count("data-pick") == 1 and 'data-more="5"' in shown
+    asked = history.more(asked, 5)
+    shown = history.past(fake, asked)
+    assert shown.count("data-pick") == 3 and 'data-more="3"' in shown
+    asked = history.more(asked, 3)
+    shown = history.past(fake, asked)
+    assert asked.before == 3 and 'data-pick="2"' in shown and "Back to the newest" in shown
+    assert "Show more" not in history.past(fake, Query(limit=5))
+
+
+def test_a_picture_is_handed_to_a_tab_that_takes_them(fake: FakeStudio) -> None:
+    drawn(fake, "<b>a ring</b>")
+    assert handover.targets() == {"label": "Label", "guidance": "Guidance", "compare": "Compare"}
+    first = handover.send(fake, "compare", 1, None)
+    assert first.recipe.prompt == "<b>a ring</b>" and first.count == 1
+    assert handover.send(fake, "label", 1, first).count == 2
+    shown = handover.notice_html(first)
+    assert "/pictures/1.png" in shown and "&lt;b&gt;a ring" in shown
+    for to, picture in (("erase", 1), ("../x", 1), ("compare", 99)):
+        with pytest.raises(NotFound):
+            handover.send(fake, to, picture, None)
+
+
+def test_surprises_are_about_the_world() -> None:
+    assert writing.surprise().split()[0] in ("a", "an")

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.core.errors import BadInput
+from studio.services.presets import GuidancePresets
+from studio.ui.prompt import presets
+from tests.ui.test_form import FILLED
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> GuidancePresets:
+    return GuidancePresets(tmp_path)
+
+
+def test_the_menu_begins_with_the_forms_own_settings(own: GuidancePresets) -> None:
+    assert presets.entries(own)[0] == (presets.AS_SET, "")
+    assert ("apg", "apg") in presets.entries(own)
+
+
+def test_taking_a_preset_sets_its_method_and_all_parameters(own: GuidancePresets) -> None:
+    values, said = presets.take(own, "apg")
+    assert values["method"] == "apg" and values["method.apg.guidance_scale"] == 5.0
+    assert "arXiv:2410.02416" in said
+    assert presets.take(own, "") == ({}, "")
+
+
+def test_saving_keeps_what_the_form_holds(own: GuidancePresets) -> None:
+    values = FILLED | {"method.cfg.guidance_scale": 6}
+    assert presets.save(own, " soft ", values) == "soft"
+    assert presets.take(own, "soft")[0]["method.cfg.guidance_scale"] == 6.0
+    assert ("soft (yours)", "soft") in presets.entries(own)
+
+
+def test_a_bad_name_and_bad_settings_are_refused(own: GuidancePresets) -> None:
+    for name, values in (("../x", FILLED), ("", FILLED), ("mine", FILLED | {"method.cfg.rescale": 7})):
+        with pytest.raises(BadInput):
+            presets.save(own, name, values)
+
+
+def test_a_broken_preset_is_told(own: GuidancePresets) -> None:
+    own.own_folder.mkdir(parents=True)
+    (own.own_folder / "<b>.json").write_text("[]")
+    assert "&lt;b&gt; cannot be used: it names no method" in presets.notes(own)
