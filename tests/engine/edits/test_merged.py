@@ -183,8 +183,8 @@ def test_a_failure_leaves_the_base(monkeypatch: pytest.MonkeyPatch, swap: bool) 
 
 def wander(
     module: nn.Module, room: WeightRoom, edits: list[Edit], steps: int, seed: int, *, forward: bool = True
-) -> None:
-    """Add, remove, turn up and down, reorder, mute, swap, rows, at random."""
+) -> EditStack:
+    """Add, remove, turn up and down, reorder, mute, swap, rows, at random; give the stack it came to."""
     rng = random.Random(seed)
 
     def any_stack() -> EditStack:
@@ -211,7 +211,8 @@ def wander(
             case 5:
                 room.use(EMPTY)
         room.use(stack, swap=rng.random() < 0.3)
-    room.use(EMPTY)
+    room.use(stack)
+    return stack
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -221,7 +222,11 @@ def test_any_sequence_ends_in_the_base(dtype: torch.dtype, sequences: int = 17) 
     edits, before = edits_of(module), full_hash(module)
     room = WeightRoom({"unet": module}, max_delta_bytes=4000, max_set_bytes=10_000)
     for seed in range(sequences):
-        wander(module, room, edits, steps=12, seed=seed)
+        stack = wander(module, room, edits, steps=12, seed=seed)
+        direct = small(dtype=dtype)
+        WeightRoom({"unet": direct}).use(stack)
+        assert full_hash(module) == full_hash(direct), "the way there does not show"
+        room.use(EMPTY)
         assert room.equals_base() and full_hash(module) == before
 
 
@@ -238,6 +243,7 @@ def test_any_sequence_on_stencil_ends_in_the_base(stencil: EmbeddedModel, sequen
     before, room = full_hash(stencil.unet), WeightRoom({"unet": stencil.unet})
     for seed in range(sequences):
         wander(stencil.unet, room, edits, steps=6, seed=seed, forward=False)
+        room.use(EMPTY)
         assert room.equals_base() and full_hash(stencil.unet) == before
 
 
