@@ -30,7 +30,7 @@ _OTHERS = {"invokeai_metadata": "InvokeAI", "sd-metadata": "InvokeAI", "workflow
 class Dropped:
     """What a file says. recipe: settings it does not name have our defaults. left_out: what could not be taken over.
 
-    ours: whether the recipe is the very one the picture was made with. plain: whether its prompts have no syntax.
+    ours: whether the recipe is the very one the picture was made with.
     """
 
     recipe: Recipe
@@ -111,7 +111,7 @@ def _check_size(header: bytes, name: str) -> None:
 
 
 def _text(kind: bytes, body: bytes, name: str) -> tuple[str, str]:
-    """Keyword and text of one chunk; "" for a text that cannot be unpacked. Raises BadInput for one that is too long."""
+    """Keyword and text of one chunk. Raises BadInput for one that cannot be unpacked, or is too long."""
     keyword, _, rest = body.partition(b"\0")
     packed = kind == b"zTXt"
     if kind == b"zTXt":
@@ -122,17 +122,14 @@ def _text(kind: bytes, body: bytes, name: str) -> tuple[str, str]:
     text = _unpacked(rest, name) if packed else rest
     if len(text) > MAX_TEXT_BYTES:
         raise BadInput(f"{name} has a text of more than {MAX_TEXT_BYTES} bytes.")
-    # A1111 writes UTF-8 into Latin-1 chunks; what is no UTF-8 is Latin-1, as the standard has it.
-    try:
-        return keyword.decode("latin-1"), text.decode("utf-8")
-    except UnicodeDecodeError:
-        return keyword.decode("latin-1"), text.decode("latin-1")
+    return keyword.decode("latin-1"), text.decode("utf-8", errors="replace") if kind == b"iTXt" else text.decode(
+        "latin-1"
+    )
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(data, MAX_TEXT_BYTES + 1)
+        return unpacker.decompress(data, MAX_TEXT_BYTES + 1)
     except zlib.error:
         raise BadInput(f"{name} is a damaged PNG: a packed text in it cannot be unpacked.") from None
-    return text

@@ -38,7 +38,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
 
     with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
-        side = sidebar.build(studio)
+        side = sidebar.build(studio, demo)
         desk = handover.desk()
         with gr.Tabs(elem_id="tabs") as strip:
             page = Page(studio, demo, side, strip, desk, opened)
@@ -74,7 +74,7 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
     """Start serving, and return once the page answers. Everything is said out loud: what is left out, Gradio takes
     from its environment variables or from defaults that share more than a studio on one's own machine should.
     """
-    from studio.ui import pictures, security, theme
+    from studio.ui import exports, pictures, security, theme
 
     demo.launch(
         server_name=host,
@@ -101,7 +101,7 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
         head=theme.head(),
         app_kwargs={
             "middleware": security.middleware(host),
-            "routes": [pictures.route(studio)],
+            "routes": [pictures.route(studio), *exports.routes(studio)],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,

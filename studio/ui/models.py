@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.core.errors import StudioError
-
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
@@ -22,18 +20,15 @@ class Listed:
 
 def listed(studio: Studio) -> list[Listed]:
     """Every model the studio knows, in its order."""
-    found: list[Listed] = []
-    for name in studio.sources.folders:
-        try:
-            studio.model_card(name)
-            problem = ""
-        except StudioError as error:
-            problem = str(error)
-        found.append(Listed(name, name.replace("-", " ").replace("_", " ").capitalize(), problem))
-    return found
+    return [Listed(one.name, _label(one.name), one.problem or "") for one in studio.sources.listing()]
 
 
 def choices(found: list[Listed]) -> list[tuple[str, str]]:
     """(label, name) of those that can be used; if there is none, of all: the job then says what is wrong."""
     usable = [one for one in found if not one.problem] or found
     return [(one.label, one.name) for one in usable]
+
+
+def _label(name: str) -> str:
+    """The embedded model as it is written everywhere; others as their owner calls them."""
+    return name.capitalize() if name == "stencil" else name

@@ -77,6 +77,21 @@
     return true;
   };
 
+  // A picture file may be dropped anywhere on the Prompt tab; it is handed to the field that takes it. Elsewhere, a
+  // dropped file would replace the page.
+  const carriesFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes('Files');
+  for (const name of ['dragover', 'drop']) {
+    document.addEventListener(name, (event) => {
+      if (!carriesFiles(event) || event.target.closest('#dropped, #edit-file')) return;
+      event.preventDefault();
+      const field = document.querySelector('#dropped input[type="file"]');
+      const workbench = document.querySelector('.workbench');
+      if (name !== 'drop' || !field || !workbench || workbench.offsetParent === null) return;
+      field.files = event.dataTransfer.files;
+      field.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+  }
+
   document.addEventListener('keydown', (event) => {
     if (event.key === '.' && (event.ctrlKey || event.metaKey)) {
       if (press('#stop')) event.preventDefault();

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from studio.ui import stack_panel
 from studio.ui.components import queue
 from studio.ui.markup import facts, tag, text
 from studio.ui.models import Listed, choices, listed
+from studio.ui.stack_panel import StackPanel
 
 if TYPE_CHECKING:
     from studio.engine.backend import EngineStatus
@@ -38,27 +40,24 @@ KEYS = (
     (("Del",), "delete the picture"),
     (("/",), "find"),
 )
+STACK = '<section class="side title"><h2>Edit stack</h2></section>'
 QUEUE = '<section class="side title"><h2>Queue</h2></section>'
-NO_EDITS = (
-    '<p class="empty-line">No edits: the weights equal the base.</p>'
-    '<p class="hint">An edit is a named change of the weights, made by erasing or aligning. '
-    "It will be listed here, to switch on and off and to weaken.</p>"
-)
 
 
 @dataclass(frozen=True)
 class Sidebar:
     """Its parts that others touch. model: the choice of model. status: filled with `status_html`. queue, ended: with
-    those of `components.queue`; they tell of "act", and the first of "refresh".
+    those of `components.queue`; they tell of "act", and the first of "refresh". edits: the stack.
     """
 
     model: gr.Dropdown
     status: gr.HTML
     queue: gr.HTML
     ended: gr.HTML
+    edits: StackPanel
 
 
-def build(studio: Studio) -> Sidebar:
+def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
     """Lay the sidebar out."""
     found = listed(studio)
     usable = choices(found)
@@ -71,9 +70,10 @@ def build(studio: Studio) -> Sidebar:
         gr.HTML(QUEUE, apply_default_css=False)
         waiting = gr.HTML(queue.queue_html([]), apply_default_css=False, js_on_load=queue.CLICK, elem_id="queue")
         ended = gr.HTML("", apply_default_css=False, js_on_load=queue.CLICK, elem_id="ended")
-        gr.HTML(_section("Edit stack", NO_EDITS), apply_default_css=False, elem_id="edit-stack")
+        gr.HTML(STACK, apply_default_css=False)
+        edits = stack_panel.build(studio, model, demo)
         gr.HTML(_keys(), apply_default_css=False, elem_id="keys")
-    return Sidebar(model, status, waiting, ended)
+    return Sidebar(model, status, waiting, ended, edits)
 
 
 def broken_html(found: list[Listed]) -> str:

@@ -71,7 +71,11 @@ class FakeStudio(Studio):
                 self._backend = backend
             return self._backend
 
-    def finish(self, job_id: str | None, timeout_s: float = 20) -> str:
+    def __enter__(self) -> FakeStudio:
+        self.open()
+        return self
+
+    def ended(self, job_id: str | None, timeout_s: float = 20) -> str:
         """Wait for a job's end; give its id."""
         assert job_id is not None
         deadline = time.monotonic() + timeout_s

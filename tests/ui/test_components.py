@@ -17,7 +17,7 @@ EVIL = "<script>alert('${1}{{2}}')</script>"
 
 
 def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
-    fake.finish(fake.submit([recipe] * number))
+    fake.ended(fake.submit([recipe] * number))
     return fake.gallery()
 
 
@@ -83,7 +83,7 @@ def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) ->
     assert "2 pictures" in shown and "<script" not in shown and 'data-act="stop"' in shown
     for one in fake.unfinished_jobs():
         fake.stop(one.id, keep=False)
-    fake.finish(job)
+    fake.ended(job)
     assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
 
 

@@ -9,22 +9,24 @@ import gradio as gr
 from gradio.components import Component
 
 from studio.core.errors import BadInput
-from studio.core.params import load, shown, specs
+from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.prompts.wildcards import Wildcards
+from studio.services.wording import Words
 from studio.ui.components import choice, negatives
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.methods import Method, declarations
 
 MAX_COUNT = 16
+NO_WORDS = Words({}, Wildcards({}))
 GUIDANCE, SAMPLER = "guidance method", "sampler"
 
 Values = dict[str, Any]  # name of a control -> the plain value it holds
 
 
 def samplers() -> dict[str, Method]:
-    """The samplers that a recipe may name: those declared, where a recipe does not narrow them down."""
-    allowed = next(spec.choices for spec in specs(Recipe) if spec.name == "sampler")
-    return {name: one for name, one in declarations().samplers.items() if allowed is None or name in allowed}
+    """The samplers that a recipe may name."""
+    return declarations().samplers
 
 
 def spacings() -> list[tuple[str, str]]:
@@ -33,14 +35,25 @@ def spacings() -> list[tuple[str, str]]:
     return [("Automatic: the model's own", "auto"), *found]
 
 
-def recipes(values: Mapping[str, Any], edits: Sequence[EditRef] = ()) -> list[Recipe]:
-    """One recipe per picture wanted; the k-th has the seed plus k. edits: the stack. Raises BadInput."""
-    first = load(Recipe, {**_fields(values), "edits": tuple(edits)}, "recipe")
+def recipes(values: Mapping[str, Any], edits: Sequence[EditRef] = (), words: Words = NO_WORDS) -> list[Recipe]:
+    """One recipe per picture wanted; the k-th has the seed plus k, and wildcards drawn by that.
+
+    edits: the stack. words: the styles and wildcards at hand. Raises BadInput, NotFound.
+    """
+    fields = {**_fields(values), "edits": tuple(edits)}
     seed = parse_seed(values["seed"])
     start = random_seed() if seed is None else seed
     wanted = _whole(values["count"], "number of pictures", 1, MAX_COUNT)
-    # load again and not model_copy, which does not validate
-    return [load(Recipe, {**first.model_dump(), "seed": (start + k) % (MAX_SEED + 1)}, "recipe") for k in range(wanted)]
+    return [_worded(fields, values["styles"] or (), (start + k) % (MAX_SEED + 1), words) for k in range(wanted)]
+
+
+def _worded(fields: Mapping[str, Any], styles: Sequence[str], seed: int, words: Words) -> Recipe:
+    """One recipe; checked before its words are put together and after."""
+    typed = load(Recipe, {**fields, "seed": seed}, "recipe")
+    said = words.say(typed.prompt, typed.negative_prompt, styles, seed)
+    return load(
+        Recipe, {**fields, "seed": seed, "prompt": said.prompt, "negative_prompt": said.negative_prompt}, "recipe"
+    )
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +66,7 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "prompt": values["prompt"] or "",
         "negative_prompt": values["negative_prompt"] or "",
         "more_negatives": negatives.negatives(values["more_negatives"]),
+        "syntax": values["syntax"],
         # Without strength the second noise says nothing, and a recipe should not say what it does not mean.
         "variation_seed": (random_seed() if seed is None else seed) if strength else None,
         "variation_strength": strength,
@@ -89,6 +103,8 @@ def values_of(recipe: Recipe, count: int = 1) -> Values:
         "prompt": recipe.prompt,
         "negative_prompt": recipe.negative_prompt,
         "more_negatives": negatives.rows_of(recipe.more_negatives),
+        "styles": [],  # in the words already
+        "syntax": recipe.syntax,
         "seed": str(recipe.seed),
         "count": count,
         "variation_seed": variation,

@@ -1,13 +1,14 @@
-"""What the model makes of a prompt's words, and prompts to begin with."""
+"""What the model makes of a prompt's words, prompts to begin with, and wildcards to put in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
-    from studio.models.tokens import TokenReport
+    from studio.models.tokens import TokenReport, TokenRow
 
 # What the chip says -> the whole prompt.
 EXAMPLES = {
@@ -22,21 +23,58 @@ CLICK = """
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('[data-fill]');
   if (chip) trigger('fill', {prompt: chip.dataset.fill});
+  const put = event.target.closest('[data-put]');
+  const box = document.querySelector('#prompt textarea');
+  if (put && box) {
+    box.setRangeText(put.dataset.put, box.selectionStart, box.selectionEnd, 'end');
+    box.dispatchEvent(new Event('input', {bubbles: true}));
+    box.focus();
+  }
 });
 """
 
 
-def report_html(report: TokenReport) -> str:
-    """Tokens counted, unknown words and what is cut, under a prompt."""
+def report_html(report: TokenReport, said: str = "", read: str = "", example: bool = False) -> str:
+    """Tokens counted, unknown words, weights and what is cut, under a prompt.
+
+    said: the prompt that was counted. read: the same, where styles or wildcards make it other than what is typed.
+    example: whether the wildcards will be drawn anew.
+    """
     if not report.tokens:
         return ""
-    parts = [tag("span", f"{report.tokens} of {report.limit} tokens", class_="count")]
+    parts = [tag("span", _count(report), class_="count")]
     if report.unknown_words:
         words = ", ".join(f"“{text(word)}”" for word in report.unknown_words)
         parts.append(tag("span", f"Not in its vocabulary: {words}", class_="unknown"))
+    if any(row.weight != 1 for row in report.rows):
+        parts.append(tag("span", weighed_html(said, report.rows), class_="weighed"))
     if report.is_cut:
         parts.append(tag("span", f"Too long; this is not read: {tag('del', text(report.cut))}", class_="cut"))
+    if read:
+        how = "Reads, for example" if example else "Reads"
+        parts.append(tag("span", f"{how}: {tag('q', text(read))}", class_="read"))
     return tag("p", "".join(parts), class_="report", role="status")
+
+
+def problem_html(sentence: str) -> str:
+    """In place of the report, where the prompt cannot be read."""
+    return tag("p", tag("span", text(sentence), class_="cut"), class_="report", role="status")
+
+
+def weighed_html(said: str, rows: Iterable[TokenRow]) -> str:
+    """The prompt's words, those with a weight of their own marked with it."""
+    groups: list[tuple[int, int, float]] = []
+    for row in sorted(rows, key=lambda row: row.start):
+        if groups and groups[-1][2] == row.weight:
+            groups[-1] = (groups[-1][0], max(groups[-1][1], row.end), row.weight)
+        else:
+            groups.append((row.start, row.end, row.weight))
+    shown = [
+        text(said[start:end]) if weight == 1
+        else tag("b", text(said[start:end]) + tag("sub", f"{weight:.2g}"), class_="up" if weight > 1 else "down")
+        for start, end, weight in groups
+    ]  # fmt: skip
+    return " ".join(shown)
 
 
 def chips_html() -> str:
@@ -45,4 +83,25 @@ def chips_html() -> str:
              for name, prompt in EXAMPLES.items()]  # fmt: skip
     chips.append(tag("button", "surprise me", type="button", class_="chip surprise", data_fill="",
                      title="A prompt about a random scene of the model's world"))  # fmt: skip
-    return tag("ul", "".join(tag("li", chip) for chip in chips), class_="chips", aria_label="Example prompts")
+    return _list(chips, "Example prompts")
+
+
+def wildcards_html(lists: Mapping[str, tuple[str, ...]], problems: Iterable[str] = ()) -> str:
+    """Buttons that put a wildcard into the prompt, and what cannot be used."""
+    chips = [
+        tag("button", f"__{text(name)}__", type="button", class_="chip wild", data_put=f"__{name}__",
+            title=f"One of {len(entries)}: {', '.join(entries[:5])}…")
+        for name, entries in lists.items()
+    ]  # fmt: skip
+    wrong = "".join(tag("p", text(problem), class_="hint wrong") for problem in problems)
+    told = tag("p", "A wildcard stands for one entry of its list, drawn by the picture's seed.", class_="hint")
+    return told + _list(chips, "Wildcards") + wrong
+
+
+def _count(report: TokenReport) -> str:
+    count = f"{report.tokens} of {report.limit} tokens"
+    return f"{count}, in {len(report.chunks)} chunks" if len(report.chunks) > 1 else count
+
+
+def _list(chips: list[str], label: str) -> str:
+    return tag("ul", "".join(tag("li", chip) for chip in chips), class_="chips", aria_label=label)

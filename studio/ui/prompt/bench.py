@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from studio.ui.components.form import Form
+from studio.core.recipe import Recipe
+from studio.ui import edit_stack
+from studio.ui.components.form import Form, values_of
 from studio.ui.components.stage import PARTS, Stage
 from studio.ui.tabs.base import Page
 
@@ -47,3 +49,18 @@ class Bench:
         shown = gr.skip() if now.shown is None else now.shown
         buttons = [gr.Button(interactive=now.drawing) for _ in (self.stop, self.cancel)]
         return [*html, shown, ticking, *buttons]
+
+    @property
+    def restored(self) -> list[Any]:
+        """What `restoring` gives values for."""
+        return [*self.form.components, *self.page.sidebar.edits.outputs]
+
+    def restoring(self, recipe: Recipe | None, kept: Any) -> list[Any]:
+        """A recipe as values of the form and of the edit stack. None changes nothing. kept: the present stack."""
+        if recipe is None:
+            return [gr.skip() for _ in self.restored]
+        stack = edit_stack.read(kept)
+        if recipe.edits != stack.refs:
+            stack = edit_stack.from_refs(recipe.edits, stack)
+        panel = self.page.sidebar.edits.updates(self.page.studio, stack, recipe.model)
+        return [*self.form.update(values_of(recipe)), *panel]

@@ -10,6 +10,8 @@ import gradio as gr
 
 from studio.core.errors import StudioError
 from studio.core.recipe import EditRef
+from studio.services.wording import words
+from studio.ui import edit_stack
 from studio.ui.components import queue, stage
 from studio.ui.components.form import recipes
 from studio.ui.components.history import Query
@@ -35,7 +37,7 @@ def submit(
     Refused, the reason is the message, and nothing is queued.
     """
     try:
-        job_id = studio.submit(recipes(values, edits))
+        job_id = studio.submit(recipes(values, edits, words(studio.settings.workspace)))
     except StudioError as error:
         now = replace(stage.of_engine(studio), message=alert(sentence(error)))
         return watched, replace(now, drawing=stage.attached(studio, watched) is not None)
@@ -87,8 +89,8 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     draft = gr.BrowserState(None, storage_key="palimpsest-draft", secret="palimpsest-page")
 
     @told
-    def on_generate(watched: str | None, *given: Any) -> list[Any]:
-        job, now = submit(studio, form.plain(given), (), watched)
+    def on_generate(watched: str | None, stack: Any, *given: Any) -> list[Any]:
+        job, now = submit(studio, form.plain(given), edit_stack.read(stack).refs, watched)
         return [job, False, *bench.updates(now)]
 
     @told
@@ -120,9 +122,9 @@ def wire(bench: Bench, generate: gr.Button) -> None:
         return bench.updates(look(studio, watched))
 
     fields = form.components
-    generate.click(on_generate, [bench.job, *fields], [bench.job, bench.pinned, *bench.outputs], **QUICK).then(
-        None, None, None, js=ANNOUNCE, api_visibility="private"
-    )
+    generate.click(
+        on_generate, [bench.job, side.edits.state, *fields], [bench.job, bench.pinned, *bench.outputs], **QUICK
+    ).then(None, None, None, js=ANNOUNCE, api_visibility="private")
     bench.stop.click(on_stop, bench.job, None, **QUICK)
     bench.cancel.click(on_cancel, bench.job, None, **QUICK)
     bench.timer.tick(on_tick, [bench.job, bench.pinned, bench.asked], [bench.job, *bench.outputs], **QUICK)

@@ -10,7 +10,7 @@ import gradio as gr
 from studio.core.errors import NotFound
 from studio.ui import handover
 from studio.ui.components import canvas, caption, days, gallery, history
-from studio.ui.components.form import samplers, values_of
+from studio.ui.components.form import samplers
 from studio.ui.components.history import Query
 from studio.ui.errors import told
 from studio.ui.markup import alert
@@ -30,11 +30,6 @@ def picture(studio: Studio, id: int) -> tuple[str, str, int]:
     """One picture of the history: the sheet, its label, its number."""
     found = studio.generation(id)
     return canvas.picture_html(found), caption.caption_html(found), found.id
-
-
-def restored(studio: Studio, id: int) -> dict[str, Any]:
-    """What the form holds to make that picture again."""
-    return values_of(studio.generation(id).recipe)
 
 
 def seed_of(studio: Studio, id: int) -> str:
@@ -154,8 +149,8 @@ def _wire_label(bench: Bench) -> None:
     studio, html, desk = bench.page.studio, bench.html, bench.page.handover
 
     @told
-    def on_restore(event: gr.EventData) -> list[Any]:
-        return bench.form.update(restored(studio, int(event.id)))
+    def on_restore(kept: Any, event: gr.EventData) -> list[Any]:
+        return bench.restoring(studio.generation(int(event.id)).recipe, kept)
 
     @told
     def on_star(asked: Query, event: gr.EventData) -> list[Any]:
@@ -175,7 +170,7 @@ def _wire_label(bench: Bench) -> None:
         return [*desk.put(sent), gr.Tabs(selected=sent.to)]
 
     label, sheet = html["caption"], [bench.shown, html["canvas"], html["caption"], html["past"]]
-    label.restore(on_restore, None, bench.form.components, **QUICK)
+    label.restore(on_restore, bench.page.sidebar.edits.state, bench.restored, **QUICK)
     label.star(on_star, bench.asked, [label, html["past"]], **QUICK)
     label.delete(on_delete, bench.asked, sheet, **QUICK)
     label.undelete(on_undelete, bench.asked, sheet, **QUICK)

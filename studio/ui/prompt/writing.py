@@ -1,14 +1,20 @@
-"""Prompt and negative prompts: the boxes, what the model makes of the words, and prompts to begin with."""
+"""Prompt and negative prompts: the boxes, styles and wildcards, and what the model makes of the words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 
-from studio.ui.components import negatives, words
+from studio.core.errors import StudioError
+from studio.core.recipe import MAX_PROMPT_CHARS
+from studio.services.wording import Words, words
+from studio.ui.components import negatives
+from studio.ui.components import words as shown_words
 from studio.ui.components.form import Form
+from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import told
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.world.caption import canonical
@@ -17,15 +23,40 @@ from studio.world.scene import random_scene
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
-MAX_REPORTED_CHARS = 20_000  # of a prompt, which may have 10,000: a longer one is refused, but first counted
+MAX_REPORTED_CHARS = 2 * MAX_PROMPT_CHARS  # a longer prompt is refused, but first counted
+SYNTAXES = [("A1111: (word:1.3), [old:new:0.5]", "a1111"), ("compel: word++, (words)1.3", "compel"),
+            ("Plain: brackets are text", "plain")]  # fmt: skip
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
 
 
-def report(studio: Studio, prompt: str | None, model: str) -> str:
-    """What the model makes of the words, while they are typed."""
-    return words.report_html(studio.prompt_report((prompt or "")[:MAX_REPORTED_CHARS], model))
+def reports(
+    studio: Studio, known: Words, prompt: str | None, negative: str | None, styles: Sequence[str] | None,
+    syntax: Any, model: str, seed: Any,
+) -> tuple[str, str]:  # fmt: skip
+    """What the model makes of both prompts, while they are typed."""
+    typed = [(one or "")[:MAX_REPORTED_CHARS] for one in (prompt, negative)]
+    try:
+        fixed = parse_seed(seed)
+    except StudioError:  # which generating will say
+        fixed = None
+    try:
+        said = known.say(typed[0], typed[1], tuple(styles or ()), fixed or 0)
+        read = (said.prompt, said.negative_prompt)
+    except StudioError as error:
+        return shown_words.problem_html(str(error)), ""
+    return _report(studio, typed[0], read[0], model, syntax, fixed), _report(
+        studio, typed[1], read[1], model, syntax, fixed
+    )
+
+
+def _report(studio: Studio, typed: str, read: str, model: str, syntax: Any, seed: int | None) -> str:
+    try:
+        found = studio.prompt_report(read, model, syntax)
+    except StudioError as error:
+        return shown_words.problem_html(str(error))
+    return shown_words.report_html(found, read, read if read != typed else "", example="__" in typed and seed is None)
 
 
 def surprise() -> str:
@@ -39,14 +70,15 @@ def surprise() -> str:
 def build(form: Form) -> dict[str, Any]:
     """The two boxes one writes in, each with its report, and examples."""
     form.add("prompt", gr.Textbox(
-        label="Prompt", info="What to draw. Leave it empty to draw anything.", lines=3, max_lines=8, max_length=10_000,
-        placeholder="a striped purple star on a meadow background", elem_id="prompt",
+        label="Prompt", info="What to draw. Leave it empty to draw anything.", lines=3, max_lines=8,
+        max_length=MAX_PROMPT_CHARS, placeholder="a striped purple star on a meadow background", elem_id="prompt",
     ))  # fmt: skip
     parts: dict[str, Any] = {"prompt_report": gr.HTML("", apply_default_css=False, elem_id="prompt-report")}
-    parts["chips"] = gr.HTML(words.chips_html(), apply_default_css=False, js_on_load=words.CLICK, elem_id="chips")
+    chips = shown_words.chips_html()
+    parts["chips"] = gr.HTML(chips, apply_default_css=False, js_on_load=shown_words.CLICK, elem_id="chips")
     form.add("negative_prompt", gr.Textbox(
-        label="Negative prompt", info="What guidance moves away from.", lines=1, max_lines=4, max_length=10_000,
-        elem_id="negative-prompt",
+        label="Negative prompt", info="What guidance moves away from.", lines=1, max_lines=4,
+        max_length=MAX_PROMPT_CHARS, elem_id="negative-prompt",
     ))  # fmt: skip
     parts["negative_report"] = gr.HTML("", apply_default_css=False, elem_id="negative-report")
     return parts
@@ -58,6 +90,22 @@ def more_negatives(form: Form) -> None:
         form.add("more_negatives", negatives.control())
 
 
+def styles_and_wildcards(form: Form, studio: Studio) -> dict[str, Any]:
+    """Words that go around the prompt, words that are drawn, and how weights are written."""
+    known = words(studio.settings.workspace)
+    with gr.Accordion("Styles and wildcards", open=False, elem_id="wording"):
+        form.add("styles", gr.Dropdown(
+            list(known.styles), value=[], multiselect=True, label="Styles", elem_id="styles",
+            info="Words around both prompts, put there when you generate.",
+        ))  # fmt: skip
+        html = shown_words.wildcards_html(known.wildcards.lists, known.problems)
+        wild = gr.HTML(html, apply_default_css=False, js_on_load=shown_words.CLICK, elem_id="wildcards")
+        form.add("syntax", gr.Dropdown(
+            SYNTAXES, value="a1111", label="Weights in the prompt", info="How they are written.", elem_id="syntax",
+        ))  # fmt: skip
+    return {"wildcards": wild}
+
+
 def wire(bench: Bench, parts: dict[str, Any]) -> None:
     """Reports follow the words and the model; examples go into the box."""
     studio, controls = bench.page.studio, bench.form.controls
@@ -67,18 +115,17 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
         return str(event.prompt) or surprise()
 
     @told
-    def on_words(typed: str | None, model: str) -> str:
-        return report(studio, typed, model)
+    def on_words(*given: Any) -> list[Any]:
+        return list(reports(studio, words(studio.settings.workspace), *given))
 
     @told
-    def on_model(model: str, prompt: str, negative: str) -> list[Any]:
+    def on_model(model: str) -> list[Any]:
         size_px = studio.model_card(model).default_size_px
-        return [size_px, size_px, report(studio, prompt, model), report(studio, negative, model)]
+        return [size_px, size_px]
 
-    boxes = [controls[name] for name in ("prompt", "negative_prompt")]
-    reports = [parts["prompt_report"], parts["negative_report"]]
-    for box, shown in zip(boxes, reports, strict=True):
-        box.change(on_words, [box, controls["model"]], shown, **QUICK)  # type: ignore[attr-defined]
+    named = [controls[name] for name in ("prompt", "negative_prompt", "styles", "syntax", "model", "seed")]
+    shown = [parts["prompt_report"], parts["negative_report"]]
+    gr.on([one.change for one in named], on_words, named, shown, trigger_mode="always_last", **QUICK)  # type: ignore[attr-defined]
     sizes = [controls["width"], controls["height"]]
-    controls["model"].input(on_model, [controls["model"], *boxes], [*sizes, *reports], **QUICK)  # type: ignore[attr-defined]
+    controls["model"].input(on_model, controls["model"], sizes, **QUICK)  # type: ignore[attr-defined]
     parts["chips"].fill(on_fill, None, controls["prompt"], **QUICK)

@@ -11,7 +11,7 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.history import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import jobs, past, presets, settings, writing
+from studio.ui.prompt import dropped, grid, jobs, past, presets, redraw, settings, writing
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.tabs.base import Page, Tab
 
@@ -30,9 +30,11 @@ def build(page: Page) -> None:
             html["canvas"] = _live(canvas.unseen_html(), canvas.CLICK, "canvas")
             html["progress"] = _live("", None, "progress")
             html["caption"] = _live("", caption.CLICK, "caption")
+            axes = grid.build()
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
             html["past"] = _live("", gallery.CLICK, "gallery")
+            drop = dropped.build()
     bench = Bench(
         page, form, html, parts["stop"], parts["cancel"],
         # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
@@ -42,6 +44,9 @@ def build(page: Page) -> None:
     jobs.wire(bench, parts["generate"])
     writing.wire(bench, parts)
     past.wire(bench, filters, parts["again"])
+    redraw.wire(bench)
+    grid.wire(bench, axes)
+    dropped.wire(bench, drop)
     parts["dice"].click(lambda: str(random_seed()), None, form.controls["seed"], **QUICK)
 
 
@@ -57,6 +62,7 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
     parts["message"] = gr.HTML("", apply_default_css=False, elem_id="message")
     parts |= settings.seed_and_count(form)
     presets.build(form, GuidancePresets(page.studio.settings.workspace), page.demo)
+    parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
     settings.sampling_and_size(form, page.studio.model_card().default_size_px)
     settings.variations(form)

@@ -17,7 +17,7 @@ def test_generating_answers_at_once_and_the_job_is_seen_to_its_end(fake: FakeStu
     job, now = jobs.submit(fake, FILLED)
     assert now.busy and now.drawing and now.message == ""
     assert "1 picture: a star" in (now.queue or "")
-    fake.finish(job)
+    fake.ended(job)
     watched, now = stage.watching(fake, job)
     assert watched is None and not now.busy and not now.drawing and now.progress == ""
     assert "/pictures/1.png" in (now.canvas or "") and now.shown == 1
@@ -37,7 +37,7 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
     third, _ = jobs.submit(fake, FILLED | {"prompt": "a fish"}, watched=first)
     assert second == third == first and "In the queue, number 1" in (now.message or "") and now.canvas is None
     assert [entry.what for entry in fake.queue()] == ["1 picture: a star", "1 picture: a ring", "1 picture: a fish"]
-    fake.finish(first)
+    fake.ended(first)
     watched, now = stage.watching(fake, first)
     assert watched is None and now.busy  # told to its end, and the next one is watched from then on
     watched, now = stage.watching(fake, watched)
@@ -63,21 +63,21 @@ def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, k
     while not fake.count():
         time.sleep(0.005)
     jobs.stop(fake, job, keep)
-    _, now = stage.watching(fake, fake.finish(job))
+    _, now = stage.watching(fake, fake.ended(job))
     assert "Stopped" in (now.message or "") and ("kept." in (now.message or "")) is keep
     assert (fake.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
 
 
 def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStudio) -> None:
     fake.sketcher.fail_at = 3
-    job = fake.finish(jobs.submit(fake, FILLED)[0])
+    job = fake.ended(jobs.submit(fake, FILLED)[0])
     _, now = stage.watching(fake, job)
     assert "A NaN appeared at a &lt;b&gt;step" in (now.message or "") and not now.busy
     assert 'data-act="retry"' in (now.ended or "")
     fake.sketcher.fail_at = None
     again, now = jobs.act(fake, "retry", job, None)
     assert again not in (None, job) and now.drawing and now.ended == ""
-    fake.finish(again)
+    fake.ended(again)
     assert fake.count() == 1
 
 
@@ -98,7 +98,7 @@ def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
 
 
 def test_what_can_no_longer_be_done_is_said(fake: FakeStudio) -> None:
-    job = fake.finish(fake.submit([Recipe(steps=1)]))
+    job = fake.ended(fake.submit([Recipe(steps=1)]))
     for what, said in (("up", "not waiting"), ("explode", "called"), ("stop", None)):
         _, now = jobs.act(fake, what, job, None)
         assert (said in (now.message or "")) if said else not now.message
@@ -127,7 +127,7 @@ def test_a_reloaded_page_watches_its_job_again(fake: FakeStudio) -> None:
 def test_with_nothing_running_a_page_opens_on_the_newest_picture(fake: FakeStudio) -> None:
     watched, now = stage.on_opening(fake, "gone")
     assert watched is None and now.canvas == stage.BLANK and now.shown == 0
-    fake.finish(fake.submit([Recipe(prompt="a ring", steps=1)]))
+    fake.ended(fake.submit([Recipe(prompt="a ring", steps=1)]))
     watched, now = stage.on_opening(fake, None)
     assert watched is None and "/pictures/1.png" in (now.canvas or "") and "a ring" in (now.caption or "")
 

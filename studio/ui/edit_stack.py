@@ -1,0 +1,130 @@
+"""The edit stack as the page keeps it: rows that keep their strength when switched off, and what was there before.
+
+Plain values, so that the browser can keep it: {"rows": [{"edit", "strength", "on"}], "undo": [rows, ...]}. Recipes have
+of it what is on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.core.params import shown
+from studio.core.recipe import EditRef
+
+MAX_ROWS = 64  # as in a recipe
+MAX_UNDO = 30
+LIMIT = 10.0  # of a strength, as in a recipe
+
+
+@dataclass(frozen=True)
+class Row:
+    """One edit. strength: what it has when it is on."""
+
+    edit: str
+    strength: float = 1.0
+    on: bool = True
+
+
+@dataclass(frozen=True)
+class Stack:
+    """rows: in the user's order. undo: the rows as they were before each change, newest last."""
+
+    rows: tuple[Row, ...] = ()
+    undo: tuple[tuple[Row, ...], ...] = ()
+
+    @property
+    def refs(self) -> tuple[EditRef, ...]:
+        """What goes into a recipe: what is on and has a strength."""
+        return tuple(EditRef(edit=row.edit, strength=row.strength) for row in self.rows if row.on and row.strength)
+
+    def plain(self) -> dict[str, Any]:
+        """The value for the browser."""
+        return {
+            "rows": [asdict(row) for row in self.rows],
+            "undo": [[asdict(row) for row in rows] for rows in self.undo],
+        }
+
+
+def read(value: Any) -> Stack:
+    """Read what the browser kept; what is not a stack is an empty one."""
+    try:
+        rows, undo = _rows(value["rows"]), tuple(_rows(rows) for rows in value["undo"][-MAX_UNDO:])
+        return Stack(rows, undo)
+    except (KeyError, TypeError, ValueError):
+        return Stack()
+
+
+def from_refs(refs: Sequence[EditRef], before: Stack) -> Stack:
+    """The stack of a recipe, on top of what was before."""
+    return _changed(before, tuple(Row(ref.edit, ref.strength) for ref in refs))
+
+
+def change(stack: Stack, what: str, at: int = 0, value: Any = None) -> Stack:
+    """Do one thing to a stack. at: the row. Raises BadInput for what cannot be done.
+
+    toggle; strength (value: a number); up, down; remove; add (value: an edit's id, which goes last); undo.
+    """
+    if what == "undo":
+        return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
+    if what == "add":
+        return _added(stack, str(value))
+    changes: dict[str, Callable[[], tuple[Row, ...]]] = {
+        "toggle": lambda: _replaced(stack.rows, at, on=not stack.rows[at].on),
+        "strength": lambda: _replaced(stack.rows, at, strength=strength(value)),
+        "up": lambda: _swapped(stack.rows, at, at - 1),
+        "down": lambda: _swapped(stack.rows, at, at + 1),
+        "remove": lambda: (*stack.rows[:at], *stack.rows[at + 1 :]),
+    }
+    if what not in changes:
+        raise BadInput(f"There is nothing to do with the edit stack called {shown(what)}.")
+    if not 0 <= at < len(stack.rows):
+        raise BadInput("This edit is not in the stack any more.")
+    return _changed(stack, changes[what]())
+
+
+def strength(value: Any) -> float:
+    """Read a strength. Raises BadInput for what is no number from -10 to 10."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > LIMIT:
+        raise BadInput(f"A strength is a number from {-LIMIT:g} to {LIMIT:g}, not {shown(value)}.", field="edits")
+    return round(float(value), 4)
+
+
+def _added(stack: Stack, edit: str) -> Stack:
+    if any(row.edit == edit for row in stack.rows):
+        raise BadInput(f"The edit {shown(edit)} is in the stack already.")
+    if len(stack.rows) >= MAX_ROWS:
+        raise BadInput(f"A stack holds at most {MAX_ROWS} edits.", "Remove one first.")
+    return _changed(stack, (*stack.rows, Row(edit)))
+
+
+def _changed(stack: Stack, rows: tuple[Row, ...]) -> Stack:
+    return stack if rows == stack.rows else Stack(rows, (*stack.undo, stack.rows)[-MAX_UNDO:])
+
+
+def _replaced(rows: tuple[Row, ...], at: int, **values: Any) -> tuple[Row, ...]:
+    return (*rows[:at], replace(rows[at], **values), *rows[at + 1 :])
+
+
+def _swapped(rows: tuple[Row, ...], at: int, other: int) -> tuple[Row, ...]:
+    if not 0 <= other < len(rows):
+        return rows
+    swapped = list(rows)
+    swapped[at], swapped[other] = swapped[other], swapped[at]
+    return tuple(swapped)
+
+
+def _rows(values: Any) -> tuple[Row, ...]:
+    """Raises KeyError, TypeError or ValueError (BadInput is none of these, so it is turned) for other values."""
+    rows = []
+    for value in values[:MAX_ROWS]:
+        if not isinstance(value["edit"], str) or not isinstance(value["on"], bool) or len(value["edit"]) > 200:
+            raise ValueError("not a row")
+        try:
+            rows.append(Row(value["edit"], strength(value["strength"]), value["on"]))
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+    return tuple(rows)

@@ -1,0 +1,76 @@
+"""A picture file dropped on the page: its settings go into the form, and what could not be taken over is told."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from studio.core.errors import StudioError
+from studio.core.recipe import Recipe
+from studio.services.dropped import Dropped, read_dropped
+from studio.ui.errors import sentence, told
+from studio.ui.markup import alert, tag, text
+from studio.ui.prompt.bench import QUICK, Bench
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+
+# -- handlers -------------------------------------------------------------------------------------------------------
+
+
+def restore(studio: Studio, path: str, model: str) -> tuple[Recipe | None, str]:
+    """The recipe of a file, and what to say; no recipe, and the reason, for a file that is refused.
+
+    path: of the upload, which is deleted: nothing of it is kept. model: taken where the file names none we have.
+    """
+    file = Path(path)
+    try:
+        usable = [one.name for one in studio.sources.listing() if not one.problem]
+        found = read_dropped(file, usable, Recipe(model=model if model in usable else "stencil"))
+    except StudioError as error:
+        return None, alert(sentence(error))
+    finally:
+        with contextlib.suppress(OSError):
+            file.unlink()
+    return found.recipe, told_html(found)
+
+
+def told_html(found: Dropped) -> str:
+    """What was taken over, and what was not."""
+    if not found.left_out:
+        ours = "This is the recipe the picture was made with." if found.ours else "All of its settings were taken over."
+        return alert(ours, kind="note")
+    items = "".join(tag("li", text(one)) for one in found.left_out)
+    inner = tag("p", "Restored, but for what has no place here:") + tag("ul", items)
+    return tag("div", inner, class_="message note", role="status")
+
+
+# -- layout and wiring ----------------------------------------------------------------------------------------------
+
+
+def build() -> dict[str, gr.components.Component]:
+    """The place to drop a file, and what is told of it."""
+    return {
+        "file": gr.File(
+            label="Restore settings from a picture file (a PNG of ours or of A1111)", file_types=[".png"],
+            type="filepath", height=76, elem_id="dropped",
+        ),
+        "said": gr.HTML("", apply_default_css=False, elem_id="dropped-said"),
+    }  # fmt: skip
+
+
+def wire(bench: Bench, parts: dict[str, gr.components.Component]) -> None:
+    """A file fills the form, and is forgotten."""
+    studio = bench.page.studio
+
+    @told
+    def on_upload(path: str | None, model: str, kept: object) -> list[object]:
+        recipe, said = restore(studio, path or "", model)
+        return [None, said, *bench.restoring(recipe, kept)]
+
+    given = [parts["file"], bench.form.controls["model"], bench.page.sidebar.edits.state]
+    parts["file"].upload(on_upload, given, [parts["file"], parts["said"], *bench.restored], **QUICK)  # type: ignore[attr-defined]

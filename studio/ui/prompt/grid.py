@@ -1,0 +1,221 @@
+"""X/Y/Z grids: the form's recipe, varied along up to three axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.params import shown
+from studio.core.recipe import EditRef, Recipe
+from studio.services import grid as grids
+from studio.services.estimate import seconds_for
+from studio.services.grid import Grid
+from studio.services.grid_axes import SEARCH_REPLACE, Axis, parse_axis
+from studio.services.wording import words
+from studio.ui import edit_stack
+from studio.ui.components import sheet
+from studio.ui.components.form import recipes
+from studio.ui.components.progress import seconds
+from studio.ui.errors import sentence, told
+from studio.ui.markup import alert, tag, text
+from studio.ui.methods import methods
+from studio.ui.prompt import past
+from studio.ui.prompt.bench import QUICK, Bench
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+POLL_S = 1.0
+NONE = ("None", "")
+# What one varies, by the names of the form; a recipe's other parameters follow.
+AXES = [
+    ("Seed", "seed"), ("Steps", "steps"), ("Prompt: search and replace", SEARCH_REPLACE), ("Prompt", "prompt"),
+    ("Negative prompt", "negative_prompt"), ("Sampler", "sampler"), ("Spacing", "spacing"),
+    ("Guidance method", "guidance.method"), ("Variation strength", "variation_strength"), ("Model", "model"),
+    ("Width", "width"), ("Height", "height"), ("Strength of the first edit", "edits.0.strength"),
+    ("Strength of the second edit", "edits.1.strength"),
+]  # fmt: skip
+HELP = (
+    "Numbers: 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4]. Texts: with commas between them. Search and replace: the first "
+    "text is looked for in the prompt, and each takes its place."
+)
+
+
+# -- handlers -------------------------------------------------------------------------------------------------------
+
+
+def choices() -> list[tuple[str, str]]:
+    """(label, path) of everything an axis can be."""
+    names = dict.fromkeys(spec.name for specs in methods().values() for spec in specs)
+    return [NONE, *AXES, *((f"Guidance: {name.replace('_', ' ')}", f"guidance.params.{name}") for name in names)]
+
+
+def axes_of(base: Recipe, given: Sequence[str | None]) -> tuple[Axis, ...]:
+    """Read the axes. given: path and values of x, y and z in turn. Raises BadInput."""
+    pairs = zip(given[::2], given[1::2], strict=True)
+    return tuple(parse_axis(base, path, values or "") for path, values in pairs if path)
+
+
+def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], known: Any, paths: Sequence[str | None]) -> Recipe:
+    """The recipe of the form, one picture of it. Raises BadInput.
+
+    Parameters of a method are left to their defaults where the axes change the method itself: no other would take them.
+    """
+    recipe = recipes({**values, "count": 1}, edits, known)[0]
+    changed: dict[str, Any] = recipe.model_dump(mode="json")
+    if "sampler" in paths:
+        changed["sampler_params"] = {}
+    if "guidance.method" in paths:
+        scale = recipe.guidance.params.get("guidance_scale")
+        changed["guidance"]["params"] = {} if scale is None else {"guidance_scale": scale}
+    return Recipe.load(changed)
+
+
+def forecast(studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], given: Sequence[str | None]) -> str:
+    """How many pictures there will be, and how long they take; or what is wrong."""
+    if not any(given[::2]):
+        return tag("p", text(HELP), class_="hint")
+    try:
+        base = base_for(values, edits, words(studio.settings.workspace), given[::2])
+        plan = grids.plan(studio.sources, base, axes_of(base, given), studio.edits)
+    except StudioError as error:
+        return tag("p", text(sentence(error)), class_="hint wrong", role="status")
+    takes = seconds_for(studio, plan.recipes)
+    shape = " × ".join(str(len(axis.values)) for axis in plan.axes)
+    time = "time known after a first picture" if takes is None else seconds(takes)
+    count = f"{shape} = {len(plan.recipes)} pictures" if len(plan.axes) > 1 else f"{len(plan.recipes)} pictures"
+    return tag("p", text(f"{count}, {time}."), class_="forecast", role="status")
+
+
+def start(
+    studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], given: Sequence[str | None]
+) -> tuple[int | None, str]:
+    """Begin a grid; its number and how it looks, or None and why not."""
+    try:
+        base = base_for(values, edits, words(studio.settings.workspace), given[::2])
+        number = grids.start(studio, base, axes_of(base, given))
+    except StudioError as error:
+        return None, alert(sentence(error))
+    return number, show(studio, number)[0]
+
+
+def show(studio: Studio, number: int | None) -> tuple[str, bool]:
+    """How a grid looks now, and whether it is being drawn; "" for none."""
+    if not number:
+        return "", False
+    try:
+        found = grids.get(studio, number)
+    except NotFound:  # the browser remembers a grid of another workspace
+        return "", False
+    return sheet.grid_html(found, _progress(studio, found)), found.job_id is not None
+
+
+def act(studio: Studio, what: str, number: int) -> tuple[str, bool]:
+    """Press a button of a grid. Raises NotFound, BadInput."""
+    found = grids.get(studio, number)
+    if what == "resume":
+        grids.resume(studio, number)
+    elif what == "stop":
+        if found.job_id:
+            studio.stop(found.job_id)
+    else:
+        raise BadInput(f"There is nothing to do with a grid called {shown(what)}.")
+    return show(studio, number)
+
+
+def earlier(studio: Studio) -> list[tuple[str, int]]:
+    """(label, number) of the newest grids."""
+    return [(f"Grid {number}", number) for number in grids.newest(studio)]
+
+
+def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
+    if not found.job_id:
+        return {}
+    events = studio.events(found.job_id)
+    return next((event.data for event in reversed(events) if event.kind == "progress"), {})
+
+
+# -- layout and wiring ----------------------------------------------------------------------------------------------
+
+
+def build() -> dict[str, Any]:
+    """The axes, the button, and the place for the sheet."""
+    parts: dict[str, Any] = {"axes": []}
+    with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid"):
+        for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
+            with gr.Row(elem_classes="axis"):
+                parts["axes"] += [
+                    gr.Dropdown(choices(), value="", label=f"{letter} axis", info=info, min_width=180, scale=2,
+                                elem_id=f"axis-{letter.lower()}"),
+                    gr.Textbox(label=f"{letter} values", info="As in 1-5 or a, b.", max_lines=3, min_width=180, scale=3,
+                               max_length=100_000, elem_id=f"values-{letter.lower()}"),
+                ]  # fmt: skip
+        parts["forecast"] = gr.HTML(tag("p", text(HELP), class_="hint"), apply_default_css=False, elem_id="forecast")
+        with gr.Row(elem_classes="grid-go"):
+            parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)
+            parts["earlier"] = gr.Dropdown([], value=None, label="Earlier grids", info="To look at, or to go on with.",
+                                           elem_id="earlier-grids", min_width=160)  # fmt: skip
+        parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=sheet.CLICK, elem_id="grid-sheet")
+    return parts
+
+
+def wire(bench: Bench, parts: dict[str, Any]) -> None:
+    """The forecast follows the axes; the sheet follows its job, whatever else is drawn."""
+    studio, form, stack = bench.page.studio, bench.form, bench.page.sidebar.edits.state
+    axes, page = parts["axes"], parts["sheet"]
+    number = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
+    timer = gr.Timer(POLL_S, active=False)
+
+    def split(given: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
+        return form.plain(given[: -len(axes)]), given[-len(axes) :]
+
+    @told
+    def on_axes(kept: Any, *given: Any) -> str:
+        values, chosen = split(given)
+        return forecast(studio, values, edit_stack.read(kept).refs, chosen)
+
+    @told
+    def on_start(kept: Any, before: int | None, *given: Any) -> list[Any]:
+        values, chosen = split(given)
+        made, html = start(studio, values, edit_stack.read(kept).refs, chosen)
+        if made is None:
+            return [before, html, gr.skip(), gr.skip(), gr.skip()]
+        return [made, gr.skip(), html, gr.Timer(active=True), gr.Dropdown(earlier(studio), value=made)]
+
+    @told
+    def on_show(wanted: int | None) -> list[Any]:
+        html, drawing = show(studio, wanted)
+        return [html, gr.Timer(active=drawing)]
+
+    @told
+    def on_open(wanted: int | None) -> list[Any]:
+        known = earlier(studio)
+        chosen = wanted if wanted in [one for _, one in known] else None
+        return [gr.Dropdown(known, value=chosen), *on_show(chosen)]
+
+    @told
+    def on_act(event: gr.EventData) -> list[Any]:
+        html, drawing = act(studio, str(event.act), int(event.grid))
+        return [html, gr.Timer(active=drawing), gr.Timer(active=True)]
+
+    @told
+    def on_pick(event: gr.EventData) -> list[Any]:
+        return [True, *past.picture(studio, int(event.id))]
+
+    given, following = [stack, *form.components, *axes], [page, timer]
+    gr.on([one.change for one in axes], on_axes, given, parts["forecast"], trigger_mode="always_last", **QUICK)
+    parts["start"].click(
+        on_start, [stack, number, *form.components, *axes],
+        [number, parts["forecast"], page, timer, parts["earlier"]], **QUICK,
+    ).then(lambda: gr.Timer(active=True), None, bench.timer, **QUICK)  # fmt: skip
+    parts["earlier"].input(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
+        on_show, number, following, **QUICK
+    )
+    timer.tick(on_show, number, following, **QUICK)
+    page.act(on_act, None, [*following, bench.timer], **QUICK)
+    html = bench.html
+    page.pick(on_pick, None, [bench.pinned, html["canvas"], html["caption"], bench.shown], **QUICK)
+    bench.page.demo.load(on_open, number, [parts["earlier"], *following], **QUICK)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.core.recipe import EditRef, Recipe
+from studio.ui.components import stage
+from studio.ui.edit_stack import Row, Stack, change
+from studio.ui.prompt import jobs, redraw
+from tests.ui.fake_studio import FakeStudio
+from tests.ui.stencil_edits import edit_file
+from tests.ui.test_form import FILLED
+
+
+@pytest.fixture
+def edit(fake: FakeStudio, tmp_path: Path) -> str:
+    return fake.edits.import_file(edit_file(tmp_path / "mine.safetensors", "mine")).id
+
+
+def test_a_strength_draws_the_picture_again_with_its_seed(fake: FakeStudio, edit: str) -> None:
+    fake.ended(fake.submit([Recipe(prompt="a ring", seed=77, steps=1)]))
+    before = fake.generation(1)
+    watched, job, now = redraw.redraw(fake, 1, Stack((Row(edit, 0.5),)), None, None)
+    assert watched == job and now.drawing
+    fake.ended(job)
+    after = fake.generation(2)
+    assert after.recipe == before.recipe.model_copy(update={"edits": (EditRef(edit=edit, strength=0.5),)})
+    assert after.sha256 != before.sha256
+    assert stage.watching(fake, job)[1].shown == 2
+
+
+def test_of_two_movements_the_second_counts(fake: FakeStudio, edit: str) -> None:
+    fake.ended(fake.submit([Recipe(steps=3)]))
+    fake.sketcher.step_s = 0.05
+    first = redraw.redraw(fake, 1, Stack((Row(edit, 0.5),)), None, None)
+    second = redraw.redraw(fake, 1, Stack((Row(edit, 0.9),)), first[0], first[1])
+    assert second[1] not in (None, first[1])
+    fake.ended(second[1])
+    assert [made.recipe.edits for made in fake.gallery()] == [(EditRef(edit=edit, strength=0.9),), ()]
+
+
+def test_nothing_is_drawn_for_what_changes_no_picture(fake: FakeStudio, edit: str) -> None:
+    off = Stack((Row(edit, 1.0, on=False),))
+    assert redraw.redraw(fake, 0, Stack((Row(edit),)), None, None)[1] is None  # no picture to draw again
+    fake.ended(fake.submit([Recipe(steps=1)]))
+    assert redraw.redraw(fake, 1, off, None, None)[1] is None
+    fake.ended(fake.submit([Recipe(steps=1, edits=(EditRef(edit=edit),))]))
+    two = change(off, "toggle", 0)
+    assert redraw.redraw(fake, 2, two, None, None)[1] is None
+    assert redraw.redraw(fake, 99, two, None, None)[1] is None
+    assert len(fake.jobs()) == 2
+
+
+def test_an_edit_that_is_gone_is_told(fake: FakeStudio, edit: str) -> None:
+    fake.ended(fake.submit([Recipe(steps=1)]))
+    fake.edits.remove(edit)
+    _, job, now = redraw.redraw(fake, 1, Stack((Row(edit),)), None, None)
+    assert job is None and "no edit named" in (now.message or "")
+    _, now = jobs.submit(fake, FILLED, [EditRef(edit=edit)])
+    assert "no edit named" in (now.message or "")

@@ -1,0 +1,22 @@
+"""Small edits of the embedded model, as files: made for the page's tests, not by anything a user would run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.core.settings import Settings
+from studio.engine.edits import files
+from studio.engine.edits.layout import layout_of_folder
+from tests.engine.edits.making import make_edit
+
+
+def edit_file(
+    path: Path, name: str = "an edit", *, component: str = "unet", fits: bool = True, size: float = 0.1
+) -> Path:
+    """Write an edit of two of Stencil's layers, in our own format."""
+    layers = layout_of_folder(Settings().model_dir).components[component]
+    shapes = dict(list(layers.items())[2:4])
+    if not fits:
+        shapes = {f"somewhere.{layer}": shape for layer, shape in shapes.items()}
+    path.write_bytes(files.to_bytes(make_edit(shapes, name=name, component=component, size=size)))
+    return path

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.core.errors import AssetError, BadInput
+from studio.ui import edit_stack, exports, stack_panel
+from studio.ui.components import stack as look
+from studio.ui.components.stack import Known
+from studio.ui.edit_stack import Row, Stack
+from tests.ui.fake_studio import FakeStudio
+from tests.ui.stencil_edits import edit_file
+
+MODEL = "stencil"
+
+
+def test_an_empty_stack_says_that_the_weights_are_the_base(fake: FakeStudio) -> None:
+    assert "equal the base" in stack_panel.show(fake, Stack(), MODEL)
+    assert "Weights equal the base: yes" in look.stack_html(Stack(), {}, proof=True)
+
+
+def test_a_file_is_looked_at_before_it_is_taken_in(fake: FakeStudio, tmp_path: Path) -> None:
+    file = str(edit_file(tmp_path / "mine.safetensors", "no <star>"))
+    said, usable, part = stack_panel.check(fake, file, MODEL)
+    assert "2 of 2 layers fit" in said and usable and not part
+    assert not fake.edits.list()
+    stack, message = stack_panel.take(fake, file, "", MODEL, False, Stack())
+    (entry,) = fake.edits.list()
+    assert [row.edit for row in stack.rows] == [entry.id] and "no &lt;star&gt;" in message
+    assert not Path(file).exists()
+    shown = stack_panel.show(fake, stack, MODEL)
+    assert "no &lt;star&gt;" in shown and 'class="badge' not in shown and f"/edits/{entry.id}/kohya" in shown
+    assert stack_panel.addable(fake, stack) == [] and stack_panel.addable(fake, Stack()) == [(entry.name, entry.id)]
+
+
+def test_what_does_not_fit_is_told_and_not_taken(fake: FakeStudio, tmp_path: Path) -> None:
+    file = str(edit_file(tmp_path / "other.safetensors", fits=False))
+    said, usable, _ = stack_panel.check(fake, file, MODEL)
+    assert "somewhere" in said and not usable
+    with pytest.raises(AssetError, match="does not fit"):
+        stack_panel.take(fake, file, "", MODEL, False, Stack())
+    assert Path(file).exists() and not fake.edits.list()
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04pickle", b"PK\x03\x04", b"\xff" * 100, b"<html>"])
+def test_files_that_are_no_edits_are_refused_in_a_sentence(fake: FakeStudio, tmp_path: Path, data: bytes) -> None:
+    for suffix in ("safetensors", "zip"):
+        file = tmp_path / f"evil.{suffix}"
+        file.write_bytes(data)
+        said, usable, _ = stack_panel.check(fake, str(file), MODEL)
+        assert 'role="alert"' in said and not usable
+
+
+def test_rows_tell_what_is_wrong_with_their_edits(fake: FakeStudio, tmp_path: Path) -> None:
+    stack, _ = stack_panel.take(fake, str(edit_file(tmp_path / "a.safetensors")), "", MODEL, False, Stack())
+    entry = fake.edits.list()[0]
+    gone = edit_stack.change(stack, "add", value="gone-0123456789ab")
+    assert stack_panel.show(fake, gone, MODEL).count('class="badge bad"') == 1
+    shown = look.stack_html(stack, {entry.id: Known(entry, misfit="no layer <x>", base="other")})
+    assert "does not fit" in shown and "&lt;x&gt;" in shown
+    assert "other base" in look.stack_html(stack, {entry.id: Known(entry, base="other")})
+    entry.path.write_bytes(b"torn")
+    assert "broken" in stack_panel.show(fake, stack, MODEL)
+
+
+def test_a_strength_outside_of_the_slider_is_still_shown() -> None:
+    shown = look.stack_html(Stack((Row("e", -4.0),)), {})
+    assert 'min="-4"' in shown and 'value="-4"' in shown
+
+
+@pytest.fixture
+def client(fake: FakeStudio, tmp_path: Path) -> httpx.Client:
+    fake.edits.import_file(edit_file(tmp_path / "a.safetensors", "mine"), model=MODEL)
+    return TestClient(Starlette(routes=exports.routes(fake)))
+
+
+@pytest.mark.parametrize("style", ["diffusers", "kohya", "palimpsest"])
+def test_an_edit_goes_out_as_one_file(client: httpx.Client, fake: FakeStudio, tmp_path: Path, style: str) -> None:
+    entry = fake.edits.list()[0]
+    answer = client.get(f"/edits/{entry.id}/{style}")
+    assert answer.status_code == 200 and f"{entry.id}-{style}.safetensors" in answer.headers["Content-Disposition"]
+    file = tmp_path / "back.safetensors"
+    file.write_bytes(answer.content)
+    assert "2 of 2 layers fit" in stack_panel.check(fake, str(file), MODEL)[0]
+
+
+def test_a_peft_folder_goes_out_and_comes_back_as_a_zip_file(
+    client: httpx.Client, fake: FakeStudio, tmp_path: Path
+) -> None:
+    entry = fake.edits.list()[0]
+    answer = client.get(f"/edits/{entry.id}/peft")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert {"adapter_config.json", "adapter_model.safetensors"} <= {Path(name).name for name in archive.namelist()}
+    file = tmp_path / "mine.zip"
+    file.write_bytes(answer.content)
+    assert "2 of 2 layers fit" in stack_panel.check(fake, str(file), MODEL)[0]
+
+
+@pytest.mark.parametrize("path", ["nothing/kohya", "..%2f..%2fx/kohya", "mine/pickle", "mine"])
+def test_there_is_nothing_else_to_be_had(client: httpx.Client, path: str) -> None:
+    assert client.get(f"/edits/{path}").status_code == 404
+
+
+def archive(path: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+    return path
+
+
+def test_evil_archives_are_refused_and_write_nothing_outside(fake: FakeStudio, tmp_path: Path) -> None:
+    config, weights = "adapter_config.json", "adapter_model.safetensors"
+    outside = tmp_path / "out"
+    for files, said in (
+        ({f"../../{config}": b"{}"}, "must hold"), ({config: b" " * 2_000_000, weights: b""}, "at most 1000000"),
+        ({config: b"{}", f"a/{config}": b"{}", weights: b""}, "once"), ({f"{n}": b"" for n in range(60)}, "60 files"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=said), stack_panel._opened(archive(tmp_path / "evil.zip", **files)):
+            pass
+    assert not outside.exists() and not list(tmp_path.parent.glob(config))
