@@ -128,7 +128,7 @@ class ModelBundle:
         self.__dict__.pop("empty_chunk", None)
 
     def grid(self, steps: int) -> Grid:
-        """Give the noise levels the model's own scheduler config asks for. Raises ValueError if it has too few."""
+        """Give the noise levels the model's own scheduler config asks for. Raises BadInput if it has too few."""
         if self.spacing != "leading":
             return make_grid(self.spacing, self.schedule, steps)
         # An offset that would lead beyond the last time (1000 steps of 1000, offset 1) is cut to what fits; diffusers
