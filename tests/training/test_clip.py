@@ -251,8 +251,9 @@ def test_the_shipped_model_works_with_a_plain_processor() -> None:
     model = clip.load(folder)
     processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
     held_out = clip.held_out(16)
-    given = processor(text=[canonical(s) for s in held_out["scenes"]], images=[Image.fromarray(p) for p in held_out["pictures"]],
-                      return_tensors="pt", padding=True)  # fmt: skip
+    sentences = [canonical(scene) for scene in held_out["scenes"]]
+    pictures = [Image.fromarray(picture) for picture in held_out["pictures"]]
+    given = processor(text=sentences, images=pictures, return_tensors="pt", padding=True)
     with torch.no_grad():
         said: Any = model(**given)
     assert said.logits_per_image.argmax(1).tolist() == list(range(16))
