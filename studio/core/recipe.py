@@ -18,6 +18,8 @@ from studio.core.params import Params, load, shown
 VERSION = 1
 MAX_JSON_BYTES = 1_000_000  # a full recipe with both prompts at their limit is below a tenth of this
 MAX_PROMPT_CHARS = 10_000
+MAX_NEGATIVES = 16
+_CAME_LATER = ("more_negatives", "variation_seed", "variation_strength", "sampler_params", "spacing")
 _PIXELS = "{} of the image in pixels"
 
 
@@ -38,6 +40,13 @@ class EditRef(Params):
     strength: float = Field(default=1.0, ge=-10, le=10, description="how much of the edit is applied")
 
 
+class Negative(Params):
+    """A further negative prompt. weight: its share among the negatives; the first, plain one counts 1."""
+
+    prompt: str = Field(max_length=MAX_PROMPT_CHARS, description="what guidance moves away from")
+    weight: float = Field(default=1.0, ge=0, le=10, description="share among the negative prompts")
+
+
 class Recipe(Params):
     """Everything that makes one image. Build it from untrusted values with `load` or `from_json`."""
 
@@ -45,24 +54,49 @@ class Recipe(Params):
     model: str = Field(default="stencil", max_length=500, description="name of the model")
     prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="what to draw; empty is unconditional")
     negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="what guidance moves away from")
+    more_negatives: tuple[Negative, ...] = Field(
+        default=(), max_length=MAX_NEGATIVES, description="further negative prompts, with weights"
+    )
     seed: int = Field(default=0, ge=0, le=2**64 - 1, description="seed of the image's own random generator")
+    variation_seed: int | None = Field(
+        default=None, ge=0, le=2**64 - 1, description="seed of a second noise to go towards; null is none"
+    )
+    variation_strength: float = Field(
+        default=0.0, ge=0, le=1, description="how far towards the second noise; 0 stays, 1 is that seed's picture"
+    )
     width: int = Field(default=128, ge=32, le=2048, multiple_of=8, description=_PIXELS.format("width"))
     height: int = Field(default=128, ge=32, le=2048, multiple_of=8, description=_PIXELS.format("height"))
     steps: int = Field(default=20, ge=1, le=1000, description="number of sampling steps")
     sampler: Literal["ddim", "dpmpp_2m"] = Field(default="dpmpp_2m", description="name in the solver registry")
+    sampler_params: dict[str, float | int | bool | str] = Field(
+        default_factory=dict, description="parameters of the sampler; those left out take its defaults"
+    )
+    spacing: str = Field(
+        default="auto", max_length=40, description="name of the grid of noise levels; auto is the model's own"
+    )
     guidance: GuidanceSpec = Field(default_factory=GuidanceSpec, description="guidance method and parameters")
     edits: tuple[EditRef, ...] = Field(default=(), max_length=64, description="edit stack, applied in this order")
     batching: Literal["isolated", "shared"] = Field(
         default="isolated", description="isolated: the same bits in any company; shared: faster, equal to rounding"
     )
 
+    def __hash__(self) -> int:  # pydantic's own fails on the dicts
+        return hash(self.canonical_json())
+
     def canonical_json(self) -> str:
         """Give the one JSON text of this recipe: sorted keys, no spaces, all fields; encode it as UTF-8."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _canonical(self.model_dump(mode="json"))
 
     def digest(self) -> str:
-        """Give the sha256 of the canonical JSON, in hex."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+        """Give the sha256 of the canonical JSON, in hex.
+
+        Fields that came later count only where they say something, so recipes from before keep their digest.
+        """
+        fields = type(self).model_fields
+        unsaid = {
+            name for name in _CAME_LATER if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
+        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude=unsaid)).encode()).hexdigest()
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Recipe:
@@ -94,6 +128,10 @@ class Recipe(Params):
         if not isinstance(values, dict):
             raise BadInput(f"The recipe must be a JSON object, not a {type(values).__name__}.")
         return cls.load(cast("dict[str, Any]", values))
+
+
+def _canonical(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _refuse_constant(name: str) -> NoReturn:

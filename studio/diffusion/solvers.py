@@ -10,12 +10,13 @@ x in float32 or better for a whole run (a half-precision state loses the late st
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from studio.core.params import Params, param
+from studio.core.params import Params, load, param
 from studio.core.registry import Registry
 from studio.diffusion.grid import Grid
 from studio.diffusion.parameterisation import at_least_float32
@@ -125,3 +126,8 @@ class DPMpp2M(Params):
 def _exp_minus_h(i: int, grid: Grid) -> float:
     """e^{-h} for the step from level i, h = lam_{i+1} - lam_i; written so that both infinite ends give 0."""
     return grid.s[i + 1] * grid.a[i] / (grid.a[i + 1] * grid.s[i])
+
+
+def build_solver(name: str, params: Mapping[str, Any]) -> Solver:
+    """Build the solver a recipe names. Raises NotFound for the name, BadInput for a parameter."""
+    return cast("Solver", load(cast("type[Params]", SOLVERS.get(name)), params, f"sampler {name}"))

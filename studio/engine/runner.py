@@ -12,7 +12,8 @@ from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
-from studio.engine.sampler import StepReport, sample
+from studio.engine.sampler import sample
+from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.models.bundle import ModelBundle
 
@@ -141,8 +142,8 @@ class _Progress:
 
     def __call__(self, report: StepReport) -> None:
         now = time.monotonic()
-        self._done += len(report.indices)
-        image = self._mine[report.indices[0]]
+        self._done += 1
+        image = self._mine[report.index]
         left_s = (now - self._timed_from) / self._done * (self._total - self._done)
         # A thousand steps of a tiny model would flood the pipe: at most 50 a second, but always the last.
         if now - self._told > 0.02 or report.step == report.steps:

@@ -4,7 +4,8 @@ A method is a generator over one step: it yields lists of `Request`, is sent the
 `Guided`. Most ask once: they derive from `OneRound`, say which predictions they need and how to combine them.
 Nothing of a run is kept on the method: its state goes in with `StepCtx` and comes out with `Guided`.
 
-Conditions by name: "pos" the prompt, "empty" the empty prompt, "neg/0", "neg/1", ... the negative prompts.
+Conditions by name: "pos" the prompt, "empty" the empty prompt, "neg/0", "neg/1", ... the negative prompts, "neg" their
+weighted mean.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ class StepCtx:
 
     i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
     step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
+    negative_weights: a share of each, summing to 1.
     prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to.
     """
 
@@ -135,13 +137,16 @@ class StepCtx:
     x: Tensor
     state: State = ()
     negatives: int = 0
+    negative_weights: tuple[float, ...] = ()
     prev: Guided | None = None
     peek: Callable[[Tensor], Tensor] | None = None
 
     @property
     def uncond(self) -> str:
-        """The condition guidance moves away from: the negative prompt where there is one, else the empty prompt."""
-        return "neg/0" if self.negatives else "empty"
+        """The condition guidance moves away from: the negative prompts where there are any, else the empty prompt."""
+        if not self.negatives:
+            return "empty"
+        return "neg/0" if self.negatives == 1 else "neg"
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,9 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources) -> None:
 
 
 def _check(recipe: Recipe, sources: Sources) -> None:
-    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
+    from studio.diffusion.grid import GRIDS
+    from studio.diffusion.solvers import build_solver
     from studio.guidance import build
 
     card = sources.card(recipe.model)
@@ -34,5 +36,8 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     if recipe.steps > most:
         raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
     build(recipe.guidance)
+    build_solver(recipe.sampler, recipe.sampler_params)
+    if recipe.spacing != "auto":
+        GRIDS.get(recipe.spacing)
     if recipe.edits:
         raise BadInput("This version has no edits yet; leave the recipe's edits empty.", field="edits")

@@ -12,7 +12,8 @@ import torch
 from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.bench import plain_pipeline
-from studio.engine.sampler import Picture, StepReport, batches, initial_noise, sample
+from studio.engine.noise import NoiseSource
+from studio.engine.sampler import Picture, StepReport, companies, sample
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.tiny_model import SIZE_PX, build
 
@@ -120,7 +121,7 @@ def test_seeds_reach_to_the_end_of_64_bits(bundle: EmbeddedModel) -> None:
     """All are taken; of each, torch's CPU generator uses the lower 32 bits. If that changes, replays change."""
 
     def noise(seed: int) -> torch.Tensor:
-        return initial_noise(bundle, [recipe(seed=seed)])
+        return NoiseSource(bundle, recipe(seed=seed)).start()
 
     assert not torch.equal(noise(0), noise(1))
     assert not torch.equal(noise(0), noise(2**32 - 1))
@@ -134,21 +135,77 @@ def test_the_global_generator_is_left_alone(bundle: EmbeddedModel) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_batches_keep_apart_what_differs() -> None:
+def test_what_is_shared_runs_in_one_company() -> None:
     shared = {"batching": "shared"}
-    recipes = [
-        recipe(**shared, seed=1),
-        recipe(seed=2),
-        recipe(**shared, seed=3, prompt="a blue square"),
-        recipe(**shared, seed=4, steps=9),
-        recipe(**shared, seed=5, negative_prompt="a blue square"),
-        recipe(**shared, seed=6),
-    ]
-    assert batches(recipes, max_rows=32) == [(0, 2, 5), (1,), (3,), (4,)]
-    assert batches(recipes, max_rows=4) == [(0, 2), (5,), (1,), (3,), (4,)]
+    recipes = [recipe(**shared), recipe(seed=2), recipe(**shared, steps=9), recipe(**shared, negative_prompt="a dog")]
+    assert companies(recipes) == [(0, 2, 3), (1,)]
+
+
+MIXED = (
+    {"guidance": scale(1.0)},
+    {"guidance": scale(5.0), "steps": 5},
+    {"guidance": GuidanceSpec(method="apg"), "sampler": "ddim", "sampler_params": {"eta": 1.0}},
+    {"prompt": "a blue square", "negative_prompt": "red", "more_negatives": [{"prompt": "green", "weight": 3.0}]},
+    {"spacing": "karras", "variation_seed": 5, "variation_strength": 0.3},
+    {"width": SIZE_PX * 2, "seed": 11},
+)
+
+
+@pytest.mark.parametrize("max_rows", [1, 3, 32])
+def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, max_rows: int) -> None:
+    """Steps, samplers, guidance, sizes and prompts all differ; every image is as if it were alone, to rounding."""
+    mixed = [recipe(**values, batching="shared") for values in MIXED]
+    together = dict(sample(bundle, mixed, max_rows=max_rows))
+    for index, one in enumerate(mixed):
+        alone = pictures(bundle, one.model_copy(update={"batching": "isolated"}))[0]
+        assert difference(together[index], alone) <= 1, index
+
+
+def test_order_does_not_matter(bundle: EmbeddedModel) -> None:
+    mixed = [recipe(**values, batching="shared") for values in MIXED]
+    forth, back = pictures(bundle, *mixed), pictures(bundle, *reversed(mixed))[::-1]
+    assert max(difference(a, b) for a, b in zip(forth, back, strict=True)) <= 1
+
+
+def test_several_negatives_are_their_weighted_mean(bundle: EmbeddedModel) -> None:
+    """Two halves of one prompt are that prompt; a negative of weight 0 is none."""
+    one = recipe(negative_prompt="blue")
+    twice = recipe(negative_prompt="blue", more_negatives=[{"prompt": "blue", "weight": 3.0}])
+    unheard = recipe(negative_prompt="blue", more_negatives=[{"prompt": "green", "weight": 0.0}])
+    plain = pictures(bundle, one)[0]
+    assert difference(pictures(bundle, twice)[0], plain) <= 1
+    assert np.array_equal(pictures(bundle, unheard)[0], plain)
+    other = recipe(negative_prompt="blue", more_negatives=[{"prompt": "green", "weight": 3.0}], guidance=scale(9.0))
+    assert (
+        difference(pictures(bundle, other)[0], pictures(bundle, recipe(negative_prompt="blue", guidance=scale(9.0)))[0])
+        > 1
+    )
+
+
+def test_variation_goes_from_one_seed_to_the_other(bundle: EmbeddedModel) -> None:
+    def varied(strength: float) -> Picture:
+        return pictures(bundle, recipe(seed=7, variation_seed=8, variation_strength=strength))[0]
+
+    assert np.array_equal(varied(0.0), pictures(bundle, recipe(seed=7))[0])
+    assert np.array_equal(varied(1.0), pictures(bundle, recipe(seed=8))[0])
+    assert difference(varied(0.05), varied(0.0)) < difference(varied(0.5), varied(0.0))
+
+
+def test_noise_on_the_arc_is_as_loud_as_at_its_ends(bundle: EmbeddedModel) -> None:
+    noise = NoiseSource(bundle, recipe(width=256, height=256, variation_seed=8, variation_strength=0.5)).start()
+    assert float(noise.std()) == pytest.approx(1.0, abs=0.05)
 
 
 # -- cost -----------------------------------------------------------------------------------------------------------
+
+
+def test_variants_of_one_seed_share_what_they_ask_alike(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three scales from one noise: the first step is two rows for all three, the others two for each."""
+    seen: list[int] = []
+    predict = bundle.predict
+    monkeypatch.setattr(bundle, "predict", lambda x, t, cond: (seen.append(len(x)), predict(x, t, cond))[1])
+    pictures(bundle, *(recipe(guidance=scale(w), batching="shared") for w in (2.0, 3.0, 4.0)))
+    assert seen == [2, *[6] * 7]
 
 
 @pytest.mark.parametrize(("value", "rows"), [(1.0, 1), (3.0, 2)])

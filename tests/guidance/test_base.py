@@ -50,9 +50,9 @@ def test_half_log_snr() -> None:
     assert NoisePoint(0.0, 1.0, 999).lam == -math.inf
 
 
-@pytest.mark.parametrize(("negatives", "uncond"), [(0, "empty"), (1, "neg/0"), (2, "neg/0")])
+@pytest.mark.parametrize(("negatives", "uncond"), [(0, "empty"), (1, "neg/0"), (2, "neg")])
 def test_a_negative_prompt_takes_the_place_of_the_empty_one(negatives: int, uncond: str) -> None:
-    step = Step(by_condition({"pos": random(0), "empty": random(1), "neg/0": random(2)}), random(3))
+    step = Step(by_condition({"pos": random(0), "empty": random(1), "neg/0": random(2), "neg": random(2)}), random(3))
     step.run(build(GuidanceSpec()), negatives=negatives)
     assert step.conditions == ["pos", uncond]
 

@@ -8,6 +8,7 @@ import torch
 
 from studio.training.embedded import autoencoder, judge
 from studio.training.embedded.data import render_all
+from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage, morph_pairs
 from studio.training.embedded.judge_data import (
     COLUMN,
@@ -135,12 +136,12 @@ def test_of_garbage_only_the_invalid_head_learns() -> None:
 
 
 def test_a_gate_knows_its_interval_and_its_side() -> None:
-    gate = judge.Gate.of("x", [True] * 95 + [False] * 5, goal=0.95)
+    gate = share_row("x", "y", [True] * 95 + [False] * 5, 0.95)
     assert (gate.value, gate.n, gate.passed) == (0.95, 100, True)
     assert (gate.low, gate.high) == (pytest.approx(0.888, abs=0.001), pytest.approx(0.978, abs=0.001))  # Wilson
-    assert not judge.Gate.of("x", [True] * 94 + [False] * 6, goal=0.95).passed
-    assert judge.Gate.of("x", [False] * 100, goal=0.02, at_most=True).passed
-    assert not judge.Gate.of("x", [True] * 3 + [False] * 97, goal=0.02, at_most=True).passed
+    assert not share_row("x", "y", [True] * 94 + [False] * 6, 0.95).passed
+    assert share_row("x", "y", [False] * 100, 0.02, at_most=True).passed
+    assert not share_row("x", "y", [True] * 3 + [False] * 97, 0.02, at_most=True).passed
 
 
 def test_the_threshold_lies_between_what_can_be_parted() -> None:
@@ -214,11 +215,11 @@ def test_a_short_training_learns_resumes_and_writes_what_loads(tmp_path: Path, m
 @pytest.mark.slow
 def test_the_shipped_oracle_passes_its_gates(tmp_path: Path) -> None:
     """On a third of the pictures the gates are measured on: none may be missed by more than chance explains."""
-    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, each=40) if g.goal is not None]
+    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, each=40) if g.gate is not None]
     missed = [g for g in gates if not _reachable(g)]
     assert len(gates) >= 10 and not missed, missed
 
 
-def _reachable(gate: judge.Gate) -> bool:
-    goal = gate.goal or 0.0
+def _reachable(gate: Row) -> bool:
+    goal = gate.gate or 0.0
     return gate.low <= goal if gate.at_most else gate.high >= goal

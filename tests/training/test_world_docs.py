@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from studio.training.embedded import judge, world_docs
+from studio.training.embedded import world_docs
+from studio.training.embedded.evaluate import Row
 from studio.world.oracle import CLASSES
 
 
@@ -21,9 +22,9 @@ def test_every_picture_of_a_sheet_is_there() -> None:
 
 def test_the_page_tells_gates_and_confusions() -> None:
     gates = [
-        judge.Gate("renders: object", 0.995, 0.99, 0.998, 2000, 0.99),
-        judge.Gate("false alarms: renders", 0.031, 0.02, 0.04, 2000, 0.02, True),
-        judge.Gate("renders: size", 0.5, 0.4, 0.6, 10),
+        Row("renders", "object", 2000, 0.995, 0.99, 0.998, 1990, 0.99),
+        Row("false alarms", "renders", 2000, 0.031, 0.02, 0.04, 62, 0.02, True),
+        Row("renders", "size", 10, 0.5, 0.4, 0.6, 5),
     ]
     counts = some_counts()
     page = world_docs.oracle_page(gates, counts, 0.42)

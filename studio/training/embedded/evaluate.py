@@ -18,6 +18,7 @@ import torch
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.sampler import sample
+from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.metrics.intervals import bootstrap, wilson
 from studio.metrics.saturation import clipped, measure_all
 from studio.models.bundle import ModelBundle
@@ -36,6 +37,7 @@ MOST_NEAR = 0.01
 SHOWN_MEASURES = ("saturation", "brightness", "contrast", "clipped")
 ROWS = 32  # of one network evaluation
 NOTHING = "nothing"
+DEFAULT_SCALE: float = ClassifierFreeGuidance().guidance_scale
 
 Progress = Callable[[int, int], None]
 
@@ -77,10 +79,10 @@ class Row:
         return {**asdict(self), "passed": self.passed}
 
 
-def share_row(group: str, name: str, outcomes: Sequence[bool], gate: float | None = None,
+def share_row(group: str, name: str, outcomes: Sequence[bool] | npt.NDArray[Any], gate: float | None = None,
               at_most: bool = False) -> Row:  # fmt: skip
     """A share of independent outcomes, with Wilson's interval."""
-    hits, n = sum(map(bool, outcomes)), len(outcomes)
+    hits, n = int(np.count_nonzero(outcomes)), len(outcomes)
     low, high = wilson(hits, n)
     return Row(group, name, n, hits / n if n else 0.0, low, high, hits, gate, at_most)
 
@@ -115,7 +117,7 @@ def _tensor(pictures: npt.NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
-def draw(bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, guidance_scale: float = 3.0,
+def draw(bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, guidance_scale: float = DEFAULT_SCALE,
          steps: int = 20, on_picture: Callable[[], None] = lambda: None) -> Pictures:  # fmt: skip
     """A picture per prompt and its seed, [N, H, W, 3] uint8 at the model's own size; classifier-free guidance."""
     side = bundle.default_size_px
@@ -131,8 +133,8 @@ def draw(bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, g
     return pictures
 
 
-def evaluate(bundle: ModelBundle, oracle: Reader, *, one: int = 600, two: int = 300, guidance_scale: float = 3.0,
-             steps: int = 20, seed: int = 0, tone: int = TONE_PROMPTS,
+def evaluate(bundle: ModelBundle, oracle: Reader, *, one: int = 600, two: int = 300,
+             guidance_scale: float = DEFAULT_SCALE, steps: int = 20, seed: int = 0, tone: int = TONE_PROMPTS,
              progress: Progress = lambda done, total: None) -> dict[str, Any]:  # fmt: skip
     """Draw and read the held-out prompts; give every gate's row, tables by attribute and the commonest confusions.
 

@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from studio.metrics.intervals import wilson
 from studio.training.embedded.data import Pictures, picture_set
+from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS
 from studio.training.embedded.judge_data import (
     COLUMN,
@@ -147,31 +147,6 @@ def export(net: OracleNet, threshold: float, folder: Path) -> Path:
 # -- measuring ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Gate:
-    """One measured share with its 95 % Wilson interval. goal: at least this much, or at most if `at_most`."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-    goal: float | None = None
-    at_most: bool = False
-
-    @classmethod
-    def of(cls, name: str, hits: Any, goal: float | None = None, at_most: bool = False) -> Gate:
-        """From one truth value per case."""
-        hit = np.asarray(hits, dtype=bool)
-        low, high = wilson(int(hit.sum()), len(hit))
-        return cls(name, float(hit.mean()), low, high, len(hit), goal, at_most)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the measured share reaches the goal (true when there is none)."""
-        return self.goal is None or (self.value <= self.goal if self.at_most else self.value >= self.goal)
-
-
 def hits(oracle: Oracle, pictures: Any, truth: Labels) -> dict[str, np.ndarray]:
     """Per attribute, a truth value per picture: every object right in its slot, every colour right in its slot, ...
 
@@ -256,7 +231,7 @@ def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 10
 
 
 def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400,
-             each: int = 100) -> list[Gate]:  # fmt: skip
+             each: int = 100) -> list[Row]:  # fmt: skip
     """The oracle's gates on the test split.
 
     folder: where pictures are kept. vae_folder: an autoencoder whose reconstructions are read too. n: held-out
@@ -266,7 +241,7 @@ def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: in
     limit = float(np.log(oracle.threshold / (1 - oracle.threshold)))
     goals = dict.fromkeys(("object", "style", "background", "count"), 0.99) | {"colour": 0.97}
     right = hits(oracle, test.pictures, test.labels)
-    found = [Gate.of(f"renders: {name}", right[name], goals.get(name)) for name in right]
+    found = [share_row("renders", name, right[name], goals.get(name)) for name in right]
     valid: dict[str, Any] = {"renders": test.pictures, **degraded(test.pictures)}
     junk = garbage_set(folder / f"garbage_test_{each}.npy", dict.fromkeys(KINDS, each), SEEDS["test"])
     unseen = garbage_set(folder / f"garbage_unseen_{each}.npy", dict.fromkeys(UNSEEN_KINDS, each), SEEDS["test"])
@@ -276,15 +251,15 @@ def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: in
         remade = kept(folder / f"reconstructed_test_{name}_{n}.npy", lambda: reconstructed(vae, test.pictures))
         valid["reconstructions"] = remade
         right = hits(oracle, remade, test.labels)
-        found += [Gate.of(f"reconstructions: {k}", v, 0.95 if k in goals else None) for k, v in right.items()]
+        found += [share_row("reconstructions", k, v, 0.95 if k in goals else None) for k, v in right.items()]
         few = test.pictures[: 4 * each]
         melted = kept(folder / f"spoiled_test_{name}_{each}.npy", lambda: spoiled(vae, few, SEEDS["test"]))
         flagged["spoiled latents"] = invalid_scores(oracle, melted) > limit
-    found += [Gate.of(f"false alarms: {k}", invalid_scores(oracle, v) > limit, 0.02, True) for k, v in valid.items()]
-    found.append(Gate.of("garbage flagged: all kinds", np.concatenate(list(flagged.values())), 0.95))
-    found += [Gate.of(f"garbage flagged: {kind}", values) for kind, values in flagged.items()]
+    found += [share_row("false alarms", k, invalid_scores(oracle, v) > limit, 0.02, True) for k, v in valid.items()]
+    found.append(share_row("garbage flagged", "all kinds", np.concatenate(list(flagged.values())), 0.95))
+    found += [share_row("garbage flagged", kind, values) for kind, values in flagged.items()]
     for kind, scores in zip(UNSEEN_KINDS, invalid_scores(oracle, unseen).reshape(-1, each), strict=True):
-        found.append(Gate.of(f"garbage never trained on: {kind}", scores > limit))
+        found.append(share_row("garbage never trained on", kind, scores > limit))
     return found
 
 

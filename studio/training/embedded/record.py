@@ -19,9 +19,7 @@ _CAPTION = {"stencil": "Stencil: what it draws, read by the oracle", "oracle": "
 
 
 def _row(row: dict[str, Any]) -> str:
-    goal = row.get("gate", row.get("goal"))
-    name = row["name"] if "group" not in row else f"{row['group']}: {row['name']}"
-    ratio = "hits" in row and row["hits"] is None
+    goal, name, ratio = row["gate"], f"{row['group']}: {row['name']}", row["hits"] is None
 
     def shown(value: float) -> str:
         return f"{value:.2f}" if ratio else f"{100 * value:.1f} %"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from studio.training.embedded import judge
-from studio.training.embedded.evaluate import prompt_scenes
+from studio.training.embedded.evaluate import Row, prompt_scenes
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage
 from studio.training.embedded.judge_data import SEEDS, HeldOut
 from studio.training.embedded.sheets import GROUNDS, card
@@ -97,7 +97,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(r) + " |" for r in (head, ["---"] * len(head), *rows)]
 
 
-def oracle_page(gates: Sequence[judge.Gate], counts: dict[str, Counts], threshold: float) -> str:
+def oracle_page(gates: Sequence[Row], counts: dict[str, Counts], threshold: float) -> str:
     """The page docs/world/oracle.md: gates with n and intervals, then a matrix per attribute."""
     lines = [
         "# The oracle: what it reads and how often it errs",
@@ -109,9 +109,9 @@ def oracle_page(gates: Sequence[judge.Gate], counts: dict[str, Counts], threshol
     ]
     rows = []
     for gate in gates:
-        goal = "" if gate.goal is None else f"{'at most' if gate.at_most else 'at least'} {100 * gate.goal:g} %"
-        verdict = "" if gate.goal is None else "passed" if gate.passed else "**missed**"
-        rows.append([gate.name, str(gate.n), f"{100 * gate.value:.2f} %",
+        goal = "" if gate.gate is None else f"{'at most' if gate.at_most else 'at least'} {100 * gate.gate:g} %"
+        verdict = "" if gate.gate is None else "passed" if gate.passed else "**missed**"
+        rows.append([f"{gate.group}: {gate.name}", str(gate.n), f"{100 * gate.value:.2f} %",
                      f"{100 * gate.low:.2f} to {100 * gate.high:.2f} %", goal, verdict])  # fmt: skip
     lines += _table(["measure", "n", "share", "95 % interval", "gate", ""], rows)
     lines += ["", "## Confusions", "", "Rows are what was drawn, columns what was read.", "",
@@ -124,7 +124,7 @@ def oracle_page(gates: Sequence[judge.Gate], counts: dict[str, Counts], threshol
 
 
 def write(folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400,
-          each: int = 100) -> list[judge.Gate]:  # fmt: skip
+          each: int = 100) -> list[Row]:  # fmt: skip
     """Write the sheets, the page and the figure into `folder`; gives the gates. The rest is as for `judge.evaluate`."""
     folder.mkdir(parents=True, exist_ok=True)
     sheets = {"objects-and-styles": objects_and_styles, "colours-and-backgrounds": colours_and_backgrounds,

@@ -1,0 +1,173 @@
+"""One image on its way from noise to latents, as a coroutine.
+
+It yields the rows of network work it needs next and is sent their raw outputs. So many images, of different guidance,
+step counts and prompts, can share evaluations of the network without knowing of each other (studio.engine.batcher).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.errors import NonFinite
+from studio.core.recipe import Recipe
+from studio.diffusion.grid import GRIDS, Grid
+from studio.diffusion.parameterisation import Kind
+from studio.diffusion.solvers import Solver, build_solver
+from studio.engine.conditions import Conditions
+from studio.engine.noise import NoiseSource
+from studio.guidance import Guidance, NoisePoint, Pred, Request, StepCtx, build
+from studio.models.bundle import ModelBundle
+
+CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row.
+
+    perturb, model: as in studio.guidance.Request.
+    """
+
+    x: Tensor
+    t: float
+    cond: Any
+    perturb: str | None = None
+    model: str = "main"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for rows whose output is equal. By identity: comparing values would cost more than it saves."""
+        return (id(self.x), self.t, id(self.cond), self.perturb, self.model)
+
+
+@dataclass(frozen=True, eq=False)
+class StepReport:
+    """Where one image is: `step` of `steps` done (1 .. steps) for the recipe of this index.
+
+    x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work asked for so far.
+    """
+
+    index: int
+    step: int
+    steps: int
+    x0: Tensor
+    rows: int
+
+
+Run = Generator[list[Row], Sequence[Tensor], Tensor]
+
+
+class Trajectory:
+    """The run of one recipe. Everything that changes lives in `run`'s own frame."""
+
+    def __init__(self, index: int, recipe: Recipe, bundle: ModelBundle, conditions: Conditions) -> None:
+        self.index = index
+        self.recipe = recipe
+        self.guidance: Guidance = build(recipe.guidance)
+        self.rows = 0
+        self._conditions = conditions
+        self._kind: Kind = bundle.parameterisation
+        self._grid = grid_of(recipe, bundle)
+        self._solver = solver_of(recipe)
+        self._bundle = bundle
+
+    @property
+    def width(self) -> int:
+        """Rows it asks for at a time, about: what the batcher plans with."""
+        return max(1, self.guidance.nfe())
+
+    def start(self) -> Tensor:
+        """The noise it begins from, [1, C, h, w]; a tensor of its own at every call."""
+        return NoiseSource(self._bundle, self.recipe).start()
+
+    def run(self, start: Tensor, on_step: Callable[[StepReport], None]) -> Run:
+        """Yield rows, receive raw outputs, return latents [1, C, h, w] in float32.
+
+        start: as `start` gives it; the same tensor for all that begin alike, so that their first rows are one.
+        Raises NonFinite naming the step.
+        """
+        grid, steps = self._grid, self.recipe.steps
+        levels = [NoisePoint(a, s, t) for a, s, t in zip(grid.a, grid.s, (*grid.timesteps, 0.0), strict=True)]
+        source = NoiseSource(self._bundle, self.recipe)
+        if stochastic := self._solver.needs_noise():
+            source.start()  # what is added on the way comes after it in the image's own stream
+        x = start
+        state, memory, outcome = self._solver.init(), self.guidance.init(x.shape), None
+        for i in range(len(grid)):
+            ctx = StepCtx(
+                i=i,
+                n=len(grid),
+                at=levels[i],
+                at_next=levels[i + 1],
+                x=x,
+                state=memory,
+                negatives=len(self._conditions.negative_weights),
+                negative_weights=self._conditions.negative_weights,
+                prev=outcome,
+                peek=lambda x0, x=x, i=i, state=state: self._solver.peek(x, x0, i, grid, state),
+            )
+            plan = self.guidance.plan(ctx)
+            requests = next(plan)
+            while True:
+                answers = yield from self._ask(requests, ctx)
+                try:
+                    requests = plan.send(answers)
+                except StopIteration as end:
+                    outcome = end.value
+                    break
+            memory = outcome.state
+            moved = x if outcome.x is None else outcome.x
+            noise = source.more() if stochastic else None
+            x, state = self._solver.step(moved, outcome.x0, i, grid, state, noise)
+            check_finite(x, i + 1, steps)
+            on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows))
+        return x
+
+    def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:
+        """One round: the rows of all requests together, then a prediction per request under its name."""
+        places = [(ctx.x if request.x is None else request.x, request.at or ctx.at) for request in requests]
+        parts = [self._conditions.parts[request.cond] for request in requests]
+        rows = [
+            Row(x, at.t, cond, request.perturb, request.model)
+            for request, (x, at), each in zip(requests, places, parts, strict=True)
+            for _, cond in each
+        ]
+        self.rows += len(rows)
+        raws = iter((yield rows))
+        answers: dict[str, Pred] = {}
+        for request, (x, at), each in zip(requests, places, parts, strict=True):
+            weighted = [(weight, next(raws)) for weight, _ in each]
+            answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
+        return answers
+
+
+def _mixed(weighted: list[tuple[float, Tensor]]) -> Tensor:
+    """Raw outputs by weight; a single one of weight 1 is itself, to the bit."""
+    (weight, first), *rest = weighted
+    mixed = first if weight == 1 else weight * first
+    for weight, raw in rest:
+        mixed = mixed + weight * raw
+    return mixed
+
+
+def grid_of(recipe: Recipe, bundle: ModelBundle) -> Grid:
+    """The noise levels a recipe visits. Raises NotFound."""
+    name = bundle.spacing if recipe.spacing == "auto" else recipe.spacing
+    return GRIDS.get(name)(bundle.schedule, recipe.steps)
+
+
+def solver_of(recipe: Recipe) -> Solver:
+    """The sampler a recipe names. Raises NotFound, BadInput."""
+    return build_solver(recipe.sampler, recipe.sampler_params)
+
+
+def check_finite(x: Tensor, step: int, steps: int) -> None:
+    """Raise NonFinite if anything in x is no number."""
+    # A sum is NaN or infinite if any term is; one reduction instead of a mask and a reduction.
+    if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):
+        raise NonFinite(f"The latents stopped being numbers at step {step} of {steps}.", CALMER)
