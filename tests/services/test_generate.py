@@ -137,6 +137,8 @@ def test_from_many_threads(studio: Studio, draw: Draw) -> None:
         ({"guidance": GuidanceSpec(params={"guidance_scale": 31.0})}, "guidance_scale must be a number from 0 to 30"),
         ({"guidance": GuidanceSpec(params={"scale": 3.0})}, "no field 'scale'"),
         ({"edits": (EditRef(edit="x"),)}, "no edit named 'x'"),
+        ({"spacing": "nonsense"}, "named 'nonsense'"),
+        ({"sampler": "ddim", "sampler_params": {"eta": 2.0}}, "eta must be a number from 0 to 1"),
         ({"steps": 0}, "steps must be a whole number from 1 to 1000, not 0"),
         ({"steps": 10**9}, "steps must be a whole number from 1 to 1000"),
         ({"steps": float("nan")}, "steps must be"),
