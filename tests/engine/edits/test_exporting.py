@@ -206,7 +206,7 @@ def test_exports_load_in_peft(
     assert json.loads((tmp_path / "manifest.json").read_text())["name"] == "Everything"
     unet: Any = another.unet
     unet = PeftModel.from_pretrained(unet, str(tmp_path / "unet")).eval()
-    another.text_encoder = PeftModel.from_pretrained(another.text_encoder, str(tmp_path / "text_encoder")).eval()  # type: ignore[assignment]
+    another.text_encoders = (PeftModel.from_pretrained(another.text_encoder, str(tmp_path / "text_encoder")).eval(),)
     with edited(room, edit):
         torch.testing.assert_close(output(another, unet), output(stencil), rtol=0, atol=1e-5)
     for component in ("unet", "text_encoder"):
