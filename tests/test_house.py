@@ -25,7 +25,9 @@ MIB = 1024**2
 
 # Built from pieces, so that this file does not name them either.
 MACHINE_PATHS = re.compile(
-    "|".join(["/wo" + r"rk/\w", "/tmp/" + "venv", "/ro" + r"ot/\w", "/ho" + r"me/\w", "/opt/" + "pypi"])
+    "|".join(
+        ["/wo" + r"rk/\w", "/tm" + r"p/(venv|train|w/|fresh)", "/ro" + r"ot/\w", "/ho" + r"me/\w", "/opt/" + "pypi"]
+    )
 )
 REGISTRY_HOSTS = re.compile(
     "|".join([r"\bpypi\." + "org", "files.python" + "hosted", "download.py" + "torch", "registry.npm" + "js"])

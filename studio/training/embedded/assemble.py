@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,17 @@ def write_weak(folder: Path, unet: Any, text: Any) -> None:
     """Save a half-trained UNet and the text encoder it was trained with: the bad version that autoguidance needs."""
     unet.to(torch.float16).save_pretrained(folder / "unet")
     text.to(torch.float32).save_pretrained(folder / "text_encoder")
-    _readable(folder)
+    _tidy(folder)
     write_sums(folder)
 
 
-def _readable(folder: Path) -> None:
+def _tidy(folder: Path) -> None:
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors writes files only their owner can read
+    for path in folder.rglob("config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.pop("_name_or_path", None) is not None:  # where it lay when it was loaded: nobody's business
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def pipeline(
@@ -73,5 +78,5 @@ def write(folder: Path, vae: Any, text: Any, unet: Any, tokenizer: CLIPTokenizer
     """
     vae, unet = vae.to(torch.float16), unet.to(torch.float16)
     pipeline(vae, text.to(torch.float32), unet, tokenizer).save_pretrained(folder, safe_serialization=True)
-    _readable(folder)
+    _tidy(folder)
     write_sums(folder)
