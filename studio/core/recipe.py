@@ -70,9 +70,7 @@ class Recipe(Params):
     width: int = Field(default=128, ge=32, le=2048, multiple_of=8, description=_PIXELS.format("width"))
     height: int = Field(default=128, ge=32, le=2048, multiple_of=8, description=_PIXELS.format("height"))
     steps: int = Field(default=20, ge=1, le=1000, description="number of sampling steps")
-    sampler: Literal["ddim", "dpmpp_2m", "dpmpp_2m_sde", "euler", "euler_ancestral", "unipc"] = Field(
-        default="dpmpp_2m", description="name in the solver registry"
-    )
+    sampler: str = Field(default="dpmpp_2m", max_length=40, description="name in the registry of samplers")
     sampler_params: dict[str, float | int | bool | str] = Field(
         default_factory=dict, description="parameters of the sampler; those left out take its defaults"
     )

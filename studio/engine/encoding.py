@@ -60,7 +60,8 @@ class PromptEncoder:
         reader = _Reader(self._bundle)
         # Ordinary tensors, as the bundle's own: see encode_one of the families.
         with torch.no_grad():
-            tokens = encode(item, reader, _STYLES[dialect], self._bundle.overflow)
+            style = self._bundle.weighting or _STYLES[dialect]
+            tokens = encode(item, reader, style, self._bundle.overflow)
         return Conditioning(tokens.clone(), self._extras(item, reader))
 
     def _fits(self, text: str) -> bool:

@@ -13,6 +13,7 @@ weight puts it back before the lease ends.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class ModelStore:
     dtype: "fp32", "bf16", "fp16" or "auto": fp32 for the embedded model, which is small and should draw the same
     everywhere, and for the others what the device is made for: fp16 on CUDA, else fp32.
     budget_bytes: what resident weights may take; None takes 60 % of what is free now. A model that is needed is loaded
-    even if it alone is over the budget.
+    even if it alone is over the budget. loads: the last loadings, the newest last.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class ModelStore:
         self.device = device
         self.dtype = dtype
         self.budget_bytes = budget_for(device) if budget_bytes is None else budget_bytes
-        self.loads: list[Load] = []
+        self.loads: deque[Load] = deque(maxlen=256)
         self._places = places
         self._require_checksums = require_checksums
         self._parts: dict[Key, _Part] = {}
@@ -142,9 +143,13 @@ class ModelStore:
 
         folder: need not hold a whole model. Raises AssetError, OutOfMemory.
         """
-        key = self._ensure(open_part(folder, part), folder.name, "fp32" if self.dtype == "auto" else self.dtype)
+        files, dtype = open_part(folder, part), "fp32" if self.dtype == "auto" else self.dtype
+        key = _key(files, dtype)
+        if key not in self._parts:
+            self._fetch(files, folder.name, dtype)
         self._use(key)
         record = self._parts[key]
+        record.models.add(folder.name)
         record.leases += 1
         try:
             yield record.module
@@ -231,36 +236,41 @@ class ModelStore:
         known = checksums.verify(place, required=self._require_checksums) if is_embedded else {}
         files = open_model(place)
         model_hash = loading.hash_of(files, known)
-        held: dict[str, Key] = {}
+        dtype = self._dtype_for(name)
+        parts = [files.part(part) for part in files.card.layout.parts]
+        keys = {part.name: _key(part, dtype) for part in parts}
+        # What is there already is held while the rest is loaded, and so is each part that comes.
+        held = [self._parts[key] for key in keys.values() if key in self._parts]
+        for record in held:
+            record.leases += 1
         try:
-            for part in files.card.layout.parts:
-                held[part] = self._ensure(files.part(part), name, self._dtype_for(name))
-                self._parts[held[part]].leases += 1  # so that loading the next does not drop it
-            modules = {part: self._parts[key].module for part, key in held.items()}
+            for part in parts:
+                if keys[part.name] not in self._parts:
+                    self._fetch(part, name, dtype)
+                    held.append(self._parts[keys[part.name]])
+                    held[-1].leases += 1
+                self._parts[keys[part.name]].models.add(name)
+            modules = {part: self._parts[key].module for part, key in keys.items()}
             bundle = loading.assemble(name, files, model_hash, modules, EmbeddedModel if is_embedded else None)
         finally:
-            for key in held.values():
-                self._parts[key].leases -= 1
-        model = _Model(bundle, held)
+            for record in held:
+                record.leases -= 1
+        model = _Model(bundle, keys)
         if model.preview_key in self._previews:
             bundle.preview_map = self._previews[model.preview_key]
         return model
 
-    def _ensure(self, files: PartFiles, model: str, dtype: str) -> Key:
-        """Make a part resident; give its key."""
-        key = (loading.digest_of(files), dtype_of(files.name, dtype))
-        if key not in self._parts:
-            needed = files.bytes_in(dtype)
-            self.evict(needed)
-            self._check_room(files.name, model, needed)
-            began = time.monotonic()
-            module = loading.load_part(files, self.device, loading.DTYPES[dtype])
-            took = time.monotonic() - began
-            size = _bytes_of(module)
-            self._parts[key] = _Part(files.name, module, size, key[1], took)
-            self.loads.append(Load(files.name, model, size, took))
-        self._parts[key].models.add(model)
-        return key
+    def _fetch(self, files: PartFiles, model: str, dtype: str) -> None:
+        """Load a part, making room for it first."""
+        needed = files.bytes_in(dtype)
+        self.evict(needed)
+        self._check_room(files.name, model, needed)
+        began = time.monotonic()
+        module = loading.load_part(files, self.device, loading.DTYPES[dtype])
+        took = time.monotonic() - began
+        size = sum(weight.nbytes for weight in module.parameters())
+        self._parts[_key(files, dtype)] = _Part(files.name, module, size, dtype_of(files.name, dtype), took)
+        self.loads.append(Load(files.name, model, size, took))
 
     def _use(self, key: Key) -> None:
         part = self._parts.pop(key)
@@ -284,8 +294,8 @@ class ModelStore:
             raise OutOfMemory(message, "Take fp16, or a smaller model.")
 
 
-def _bytes_of(module: nn.Module) -> int:
-    return sum(weight.nbytes for weight in module.parameters())
+def _key(files: PartFiles, dtype: str) -> Key:
+    return loading.digest_of(files), dtype_of(files.name, dtype)
 
 
 def _gb(size: int) -> str:

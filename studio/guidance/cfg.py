@@ -34,7 +34,7 @@ class ClassifierFreeGuidance(OneRound):
     native_space: ClassVar = "any"
     needs: ClassVar[tuple[str, ...]] = ("cond", "uncond")
 
-    guidance_scale: float = param(3.0, low=0, high=30, step=0.1, help="1 follows the prompt as learned, more insists")
+    guidance_scale: float = param(1.5, low=0, high=30, step=0.1, help="1 follows the prompt as learned, more insists")
     rescale: float = param(0.0, low=0, high=1, step=0.05, help="pulls contrast back to the unguided; 0 off, try 0.7")
     formulation: Literal["native", "original"] = param(
         "native", help="original counts the scale from 0 where native counts from 1"

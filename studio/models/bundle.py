@@ -32,7 +32,8 @@ class ModelBundle:
     latent_channels: C of the latents [B, C, H, W]. latent_scale_px: pixels per latent element.
     default_size_px: side of the square it was trained on. context: tokens the text encoder reads at once, start and
     end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
-    further chunks. model_hash: sha256 over its files, in hex. tokenizer: prompts to token ids.
+    further chunks. weighting: rule for weights on words, None for that of the prompt's dialect. model_hash: sha256 over
+    its files, in hex. tokenizer: prompts to token ids.
     device, dtype: where and in what the network computes; latents stay in float32 all the same.
     """
 
@@ -46,6 +47,7 @@ class ModelBundle:
     default_size_px: int
     context: int
     overflow: Literal["cut", "chunk"] = "chunk"
+    weighting: Literal["a1111", "a1111_no_rescale", "compel", "ignore"] | None = None
     model_hash: str
     tokenizer: PromptTokenizer
     device: torch.device
@@ -126,7 +128,7 @@ class ModelBundle:
         self.__dict__.pop("empty_chunk", None)
 
     def grid(self, steps: int) -> Grid:
-        """Give the noise levels the model's own scheduler config asks for. Raises ValueError if it has too few."""
+        """Give the noise levels the model's own scheduler config asks for. Raises BadInput if it has too few."""
         if self.spacing != "leading":
             return make_grid(self.spacing, self.schedule, steps)
         # An offset that would lead beyond the last time (1000 steps of 1000, offset 1) is cut to what fits; diffusers

@@ -20,6 +20,8 @@ class EmbeddedModel(StableDiffusion):
     """Stencil: as any Stable Diffusion, but its pictures are known before it draws one."""
 
     overflow = "cut"  # it learnt captions of one chunk and nothing else
+    # A1111's rule divides by the mean of the encoding, which lies near 0 here: its weights would be erratic.
+    weighting = "compel"
 
     @torch.inference_mode()
     def fit_preview(self) -> PreviewMap:

@@ -99,7 +99,7 @@ class LatentDiffusion(ModelBundle):
     @torch.inference_mode()
     def fit_preview(self) -> PreviewMap:
         """Fit on smooth and flat colours, encoded: the latents a picture's larger shapes have."""
-        pictures = structured_pictures(side_px=16 * self.latent_scale_px)
+        pictures = structured_pictures(side_px=8 * self.latent_scale_px)
         return fit(self.encode_pictures(pictures), pictures.to(self.device))
 
     def components(self) -> dict[str, nn.Module]:

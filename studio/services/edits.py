@@ -79,10 +79,19 @@ class EditLibrary:
         return {ref.edit: str(self._store.get(ref.edit).path) for ref in refs}
 
     def inspect(self, path: Path, model: str = "stencil") -> ImportCheck:
-        """Compare a LoRA file or peft folder with a model, by headers alone. Raises NotFound, AssetError."""
-        from studio.engine.edits.importing import inspect
+        """Compare a LoRA file, a peft folder or an edit of ours with a model, by headers alone.
 
-        found = inspect(path, self._layout(model))
+        Raises NotFound, AssetError.
+        """
+        from studio.engine.edits.importing import inspect, lora_file
+
+        layout, file = self._layout(model), lora_file(path)
+        header = read_header(file)
+        if is_ours(header):
+            places = [(name, layer) for name, layers in layers_in(header).items() for layer in layers]
+            absent = tuple(".".join(place) for place in places if layout.shape(*place) is None)
+            return ImportCheck(OWN_STYLE, len(places) - len(absent), len(places), (), absent)
+        found = inspect(path, layout)
         left = (*found.missing, *found.unknown)
         return ImportCheck(found.style, len(found.matched), found.total, found.ranks, left)
 

@@ -14,7 +14,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, cast
+
+from pydantic import BaseModel
 
 from studio.core.errors import BadInput
 from studio.core.params import Plain, shown, specs
@@ -23,6 +25,7 @@ from studio.core.recipe import Recipe
 SEARCH_REPLACE = "S/R"
 MAX_VALUES = 256  # of one axis
 MAX_TEXT_CHARS = 100_000
+_TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool}  # all else is text
 _NUMBER = r"[+-]?\d{1,20}(?:\.\d{1,20})?"
 _RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*([+-]?{_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?")
 
@@ -38,7 +41,7 @@ class Axis:
         """What is written beside each row or column."""
         if self.path == SEARCH_REPLACE:
             return tuple(str(value) or "(nothing)" for value in self.values)
-        name = self.path.removeprefix("guidance.params.").replace("_", " ")
+        name = self.path.removeprefix("guidance.params.").removeprefix("sampler_params.").replace("_", " ")
         return tuple(f"{name}: {f'{value:g}' if isinstance(value, float) else value}" for value in self.values)
 
 
@@ -76,12 +79,14 @@ def _values(path: str, kind: type, text: str) -> Iterator[Plain]:
 def with_value(values: dict[str, Any], axis: Axis, value: Plain) -> None:
     """Put one value of an axis into the plain values of a recipe. Raises BadInput for a search without a find."""
     if axis.path == SEARCH_REPLACE:
-        searched, fields = str(axis.values[0]), ("prompt", "negative_prompt")
-        if not searched or not any(searched in values[field] for field in fields):
-            message = f"Neither prompt holds {shown(searched)}, the text that the axis S/R begins with."
+        searched = str(axis.values[0])
+        texts = [(values, "prompt"), (values, "negative_prompt")]
+        texts += [(negative, "prompt") for negative in values["more_negatives"]]
+        if not searched or not any(searched in owner[field] for owner, field in texts):
+            message = f"No prompt holds {shown(searched)}, the text that the axis S/R begins with."
             raise BadInput(message, field=SEARCH_REPLACE)
-        for field in fields:
-            values[field] = values[field].replace(searched, str(value))
+        for owner, field in texts:
+            owner[field] = owner[field].replace(searched, str(value))
         return
     *folders, last = axis.path.split(".")
     place: Any = values
@@ -95,8 +100,11 @@ def with_value(values: dict[str, Any], axis: Axis, value: Plain) -> None:
 
 def _kind(base: Recipe, path: str) -> type:
     """The type of a parameter. Raises BadInput if the recipe has none by that path."""
-    if path.startswith("guidance.params."):
-        return _kind_of_guidance(base, path)
+    plain = {spec.name: spec.kind for spec in specs(type(base))}
+    if path in plain:
+        return _TYPES.get(plain[path], str)
+    if path.startswith(("guidance.params.", "sampler_params.")):
+        return _kind_of_method(base, path)
     place: Any = base.model_dump(mode="json")
     for part in path.split("."):
         if isinstance(place, dict) and part in place:
@@ -110,18 +118,23 @@ def _kind(base: Recipe, path: str) -> type:
     return type(place)
 
 
-def _kind_of_guidance(base: Recipe, path: str) -> type:
-    # Here and not above: it brings torch, and the page imports this file before it is painted.
+def _kind_of_method(base: Recipe, path: str) -> type:
+    """The type of a parameter of the guidance method or the sampler, which need not stand in the recipe."""
+    # Here and not above: they bring torch, and the page imports this file before it is painted.
+    from studio.diffusion.solvers import SOLVERS
     from studio.guidance import GUIDANCE
 
-    name = path.removeprefix("guidance.params.")
-    method = GUIDANCE.get(base.guidance.method)
-    for spec in specs(method):
-        if spec.name == name:
-            return {"float": float, "int": int, "bool": bool}.get(spec.kind, str)
-    known = ", ".join(spec.name for spec in specs(method))
-    message = f"The guidance method {base.guidance.method} has no parameter {shown(name)}; it has {known}."
-    raise BadInput(message, field="axis")
+    if path.startswith("guidance"):
+        method, what = cast("type[BaseModel]", GUIDANCE.get(base.guidance.method)), "guidance method"
+        name, called = path.removeprefix("guidance.params."), base.guidance.method
+    else:
+        method, what = cast("type[BaseModel]", SOLVERS.get(base.sampler)), "sampler"
+        name, called = path.removeprefix("sampler_params."), base.sampler
+    known = {spec.name: spec.kind for spec in specs(method)}
+    if name in known:
+        return _TYPES.get(known[name], str)
+    has = f"it has {', '.join(known)}." if known else "it has none."
+    raise BadInput(f"The {what} {called} has no parameter {shown(name)}; {has}", field="axis")
 
 
 def _examples(base: Recipe) -> str:

@@ -68,7 +68,7 @@ class Generations:
             "created_at": now.isoformat(),
             "place": place,
             "seq": seq,
-            "words": f"{recipe.prompt}\n{recipe.negative_prompt}".casefold(),
+            "words": words(recipe),
             "model": recipe.model,
             "sampler": recipe.sampler,
             "method": recipe.guidance.method,
@@ -149,6 +149,12 @@ class Generations:
         """Hashes of all images that some row shows."""
         with self._database.read() as connection:
             return set(connection.execute(select(generations.c.image).distinct()).scalars())
+
+
+def words(recipe: Recipe) -> str:
+    """What a search for words looks through: every prompt, in one case."""
+    negatives = [negative.prompt for negative in recipe.more_negatives]
+    return "\n".join([recipe.prompt, recipe.negative_prompt, *negatives]).casefold()
 
 
 def _record(row: Row[Any]) -> GenerationRecord:

@@ -26,7 +26,7 @@ INFOTEXT_KEY = "parameters"
 MAX_IMAGE_PIXELS = 16_800_000  # 4096 x 4096: a file of tens of kB can unpack to gigabytes otherwise
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SAMPLER_NAMES = {"ddim": "DDIM", "dpmpp_2m": "DPM++ 2M"}
+_SPACING_NAMES = {"karras": "Karras", "exponential": "Exponential", "linspace": "Uniform", "trailing": "Simple"}
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,21 @@ def encode_png(image: Image.Image, recipe: Recipe, made_by: dict[str, Any]) -> b
 
 def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
     """Give the recipe in A1111's words: prompt, negative prompt if there is one, then "Steps: 20, Sampler: ..."."""
-    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
+    from studio.diffusion.solvers import SOLVERS
     from studio.guidance import build
 
+    varied = recipe.variation_seed is not None and recipe.variation_strength > 0
     params = dict(recipe.guidance.params)
     params.pop("guidance_scale", None)
     parts: dict[str, Any] = {
         "Steps": recipe.steps,
-        "Sampler": _SAMPLER_NAMES.get(recipe.sampler, recipe.sampler),
+        "Sampler": SOLVERS.get(recipe.sampler).label,
+        "Schedule type": _SPACING_NAMES.get(recipe.spacing),
         "CFG scale": getattr(build(recipe.guidance), "guidance_scale", None),
         "Seed": recipe.seed,
+        "Variation seed": recipe.variation_seed if varied else None,
+        "Variation seed strength": recipe.variation_strength if varied else None,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model": recipe.model,
         "Model hash": str(made_by.get("model_hash", ""))[:10],

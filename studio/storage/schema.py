@@ -47,7 +47,7 @@ generations = Table(
     Column("seq", Integer),  # number of the job's event that told of it
     Column("favourite", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("deleted_at", Text),  # out of sight, and still there until purged
-    Column("words", Text, nullable=False, server_default=""),  # both prompts, casefolded
+    Column("words", Text, nullable=False, server_default=""),  # every prompt, casefolded
     Column("model", Text, nullable=False, server_default=""),  # from the recipe, like all below
     Column("sampler", Text, nullable=False, server_default=""),
     Column("method", Text, nullable=False, server_default=""),

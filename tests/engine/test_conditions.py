@@ -86,7 +86,7 @@ def dense(bundle: EmbeddedModel, component: str, ending: str, size: float, seed:
     layers = {
         path: Dense(size * torch.randn(layer.weight.shape, generator=generator))
         for path, layer in module.named_modules()
-        if path.endswith(ending)
+        if path.endswith(ending) and isinstance(layer, torch.nn.Linear)
     }
     return Edit(name=f"{component} {seed}", kind="dense", layers={component: layers})
 

@@ -118,6 +118,16 @@ def test_leases_are_counted_and_end_with_an_error(store: ModelStore) -> None:
     assert store.bundle("stencil") is store.bundle("stencil")
 
 
+def test_loading_a_model_keeps_what_of_it_is_there(store: ModelStore) -> None:
+    with store.lease("stencil"):
+        pass
+    store.budget_bytes = 1
+    with store.lease("kin"):  # shares all but the denoiser
+        pass
+    assert [load.part for load in store.loads] == ["unet", "vae", "text_encoder", "unet"]
+    assert resident(store)[1] == ("unet", ("kin",)) and len(resident(store)) == 3
+
+
 def test_what_is_leased_stays_whatever_the_budget(store: ModelStore) -> None:
     store.budget_bytes = 1
     with store.lease("stencil") as held:

@@ -114,7 +114,7 @@ def test_what_no_memory_can_hold_is_refused_before_loading(engine: Engine, monke
     monkeypatch.setattr(residency, "memory_of", lambda device: Memory(0, 1_500_000))
     with pytest.raises(OutOfMemory, match=r"512 x 512 pixels with stencil need .* Take \d+ x \d+\."):
         run(engine, job(width=512, height=512))
-    assert engine.store.loads == []
+    assert not engine.store.loads
     assert run(engine, job())[-1] == "done"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.core.errors import AssetError
-from studio.diffusion.grid import leading
+from studio.core.errors import AssetError, BadInput
+from studio.diffusion.grid import make_grid
 from studio.models.card import LAYOUTS, read_card
 from studio.models.families import FAMILIES, family_of
 from studio.models.latent_diffusion import LatentDiffusion
@@ -180,10 +180,10 @@ def test_statistics_of_latents_are_taken_out_and_put_back(xl_dir: Path, tmp_path
 
 
 def test_leading_grids_begin_where_the_config_says(xl: StableDiffusionXL) -> None:
-    assert xl.grid(20).timesteps == leading(xl.schedule, 20, 1).timesteps
+    assert xl.grid(20).timesteps == make_grid("leading", xl.schedule, 20, steps_offset=1).timesteps
     assert xl.grid(20).timesteps[-1] == 1 and xl.grid(1000).timesteps[0] == 999
     for steps in (0, 1001):
-        with pytest.raises(ValueError, match="steps"):
+        with pytest.raises(BadInput, match="steps"):
             xl.grid(steps)
 
 

@@ -65,7 +65,7 @@ def test_a_model_that_is_not_at_hand_is_named() -> None:
         ("Euler", ("euler", None)),
         ("DDIM", ("ddim", None)),
         ("UniPC", ("unipc", None)),
-        ("euler_ancestral", ("euler_a", None)),
+        ("euler_ancestral", ("euler_ancestral", None)),
         ("DPM++ 2M SDE Heun Karras", (None, None)),
         ("LMS Karras", (None, None)),
         ("Karras", (None, None)),

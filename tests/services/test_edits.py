@@ -15,7 +15,7 @@ from studio.core.settings import Settings
 from studio.engine.edits.files import read_edit, to_bytes
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
-from studio.services.edits import EditLibrary
+from studio.services.edits import EditLibrary, ImportCheck
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from tests.engine.edits.foreign import kohya, write
@@ -72,10 +72,13 @@ def test_our_own_file_keeps_its_manifest(library: EditLibrary, edit: Edit, tmp_p
     (tmp_path / "own.safetensors").write_bytes(to_bytes(made))
     entry = library.import_file(tmp_path / "own.safetensors")
     assert (entry.name, entry.version, entry.base) == ("No stars", 3, {"unet": "f" * 64})
+    count = len(edit.layers["unet"])
+    assert library.inspect(tmp_path / "own.safetensors") == ImportCheck("palimpsest", count, count, (), ())
     assert entry.provenance == {"method": "esd"} and read_edit(entry.path).sha256 == made.sha256
     library.remove(entry.id)
     assert library.import_file(tmp_path / "own.safetensors", "Mine").name == "Mine"
     (tmp_path / "own.safetensors").write_bytes(to_bytes(make_edit({"nowhere": (2, 2)})))
+    assert library.inspect(tmp_path / "own.safetensors").left == ("unet.nowhere",)
     with pytest.raises(AssetError, match="does not fit: this model has no layer unet.nowhere"):
         library.import_file(tmp_path / "own.safetensors")
 

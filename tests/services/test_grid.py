@@ -141,7 +141,9 @@ def test_a_grid_that_a_killed_program_left(settings: Settings, draw: Draw) -> No
         ([Axis(SCALE, (1.0, 31.0))], "guidance_scale must be a number from 0 to 30, not 31"),
         ([Axis("model", ("stencil", "gone"))], "no model named 'gone'"),
         ([Axis("guidance.method", ("cfg", "cgf"))], "did you mean 'cfg'"),
-        ([Axis("S/R", ("green", "blue"))], "Neither prompt holds 'green'"),
+        ([Axis("spacing", ("auto", "nonsense"))], "named 'nonsense'"),
+        ([Axis("sampler_params.eta", (0.5,))], "no field 'eta'"),
+        ([Axis("S/R", ("green", "blue"))], "No prompt holds 'green'"),
     ],
 )
 def test_a_grid_no_engine_could_make(studio: Studio, draw: Draw, axes: list[Axis], said: str) -> None:

@@ -9,10 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import BadInput, StudioError
-from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe
 from studio.services.grid_axes import Axis, parse_axis, with_value
 
-BASE = Recipe(prompt="a red star, large", negative_prompt="red", edits=(EditRef(edit="x"),))
+BASE = Recipe(
+    prompt="a red star, large",
+    negative_prompt="red",
+    more_negatives=(Negative(prompt="red fog"),),
+    sampler="ddim",
+    edits=(EditRef(edit="x"),),
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,11 @@ BASE = Recipe(prompt="a red star, large", negative_prompt="red", edits=(EditRef(
         ("guidance.params.guidance_scale", "1-2 [1]", (1.0,)),
         ("edits.0.strength", "-1-1 (+0.5)", (-1.0, -0.5, 0.0, 0.5, 1.0)),
         ("edits.0.strength", "-2--1", (-2.0, -1.0)),
+        ("variation_seed", "1, 2", (1, 2)),
+        ("variation_strength", "0-1 [3]", (0.0, 0.5, 1.0)),
+        ("sampler_params.eta", "0, 1", (0.0, 1.0)),
+        ("more_negatives.0.weight", "0, 2", (0.0, 2.0)),
+        ("spacing", "auto", ("auto",)),
         ("sampler", "ddim, dpmpp_2m", ("ddim", "dpmpp_2m")),
         ("prompt", '"a red star, large", a blue star', ("a red star, large", "a blue star")),
         ("negative_prompt", '"", red', ("", "red")),
@@ -54,6 +65,8 @@ def test_values(path: str, text: str, values: tuple[Any, ...]) -> None:
         ("guidance", "1", "cannot vary 'guidance' as a whole"),
         ("version", "1", "cannot vary 'version'"),
         ("guidance.params.eta", "1", "The guidance method cfg has no parameter 'eta'; it has guidance_scale"),
+        ("sampler_params.theta", "1", "The sampler ddim has no parameter 'theta'; it has eta"),
+        ("more_negatives", "1", "cannot vary 'more_negatives' as a whole"),
         ("__class__", "1", "no parameter"),
         ("", "1", "no parameter"),
         ("steps", "", "'' is neither a number nor a range"),
@@ -100,7 +113,15 @@ def test_any_text_gives_values_or_a_sentence(path: str, text: str) -> None:
             {"guidance": GuidanceSpec(params={"guidance_scale": 2.0})},
         ),
         (Axis("edits.0.strength", (0.5,)), 0.5, {"edits": (EditRef(edit="x", strength=0.5),)}),
-        (Axis("S/R", ("red", "blue")), "blue", {"prompt": "a blue star, large", "negative_prompt": "blue"}),
+        (
+            Axis("S/R", ("red", "blue")),
+            "blue",
+            {
+                "prompt": "a blue star, large",
+                "negative_prompt": "blue",
+                "more_negatives": (Negative(prompt="blue fog"),),
+            },
+        ),
         (Axis("S/R", ("red", "blue")), "red", {}),
         (Axis("S/R", (", large", "")), "", {"prompt": "a red star"}),
     ],
@@ -113,7 +134,7 @@ def test_a_value_put_into_a_recipe(axis: Axis, value: Any, changed: dict[str, An
 
 @pytest.mark.parametrize("searched", ["green", ""])
 def test_a_search_without_a_find(searched: str) -> None:
-    with pytest.raises(BadInput, match="Neither prompt holds"):
+    with pytest.raises(BadInput, match="No prompt holds"):
         with_value(BASE.model_dump(mode="json"), Axis("S/R", (searched, "blue")), "blue")
 
 

@@ -123,6 +123,11 @@ def test_search(archive: Archive, search: str, found: int) -> None:
     assert archive.generations.count(search) == len(archive.generations.page(10, 0, search)) == found
 
 
+def test_search_looks_through_every_negative(archive: Archive) -> None:
+    add(archive, prompt="a star", more_negatives=[{"prompt": "Fog"}, {"prompt": "rain"}])
+    assert archive.generations.count("fog star") == 1 and archive.generations.count("snow") == 0
+
+
 @pytest.mark.parametrize(
     ("search", "found"), [("ÉTOILE", 1), ("étoile", 1), ("STRASSE", 1), ("straße", 1), ("⭐", 1), ("\\", 0), ("'\"", 0)]
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from studio.models.checksums import verify
 from studio.training.embedded import autoencoder, clip, text
@@ -241,3 +243,18 @@ def test_the_autoencoders_pictures_show_these_scenes() -> None:
     source = inspect.getsource(autoencoder.train)
     assert f"[scene_at(i, two={clip.TWO_SHARE}) for i in range(PICTURES)]" in source and "pictures.npy" in source
     assert clip.PICTURES == autoencoder.PICTURES
+
+
+def test_the_shipped_model_works_with_a_plain_processor() -> None:
+    """As anyone would use it: transformers' own processor, one picture and one sentence at a time."""
+    folder = Path(__file__).resolve().parents[2] / "assets" / "models" / "clip"
+    model = clip.load(folder)
+    processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
+    held_out = clip.held_out(16)
+    sentences = [canonical(scene) for scene in held_out["scenes"]]
+    pictures = [Image.fromarray(picture) for picture in held_out["pictures"]]
+    given = processor(text=sentences, images=pictures, return_tensors="pt", padding=True)
+    with torch.no_grad():
+        said: Any = model(**given)
+    assert said.logits_per_image.argmax(1).tolist() == list(range(16))
+    assert verify(folder, required=True)

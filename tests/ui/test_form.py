@@ -63,7 +63,7 @@ def test_values_and_recipe_are_each_others_reverse() -> None:
 
 def test_a_recipe_records_all_parameters_of_its_method() -> None:
     (recipe,) = recipes(FILLED)
-    assert recipe.guidance.params["guidance_scale"] == 3.0 and "rescale" in recipe.guidance.params
+    assert recipe.guidance.params["guidance_scale"] == 1.5 and "rescale" in recipe.guidance.params
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -75,13 +75,13 @@ def test_a_strength_outside_of_the_slider_is_still_shown() -> None:
 
 
 @pytest.fixture
-def client(fake: FakeStudio, tmp_path: Path) -> httpx.Client:
+def client(fake: FakeStudio, tmp_path: Path) -> Any:
     fake.edits.import_file(edit_file(tmp_path / "a.safetensors", "mine"), model=MODEL)
     return TestClient(Starlette(routes=exports.routes(fake)))
 
 
 @pytest.mark.parametrize("style", ["diffusers", "kohya", "palimpsest"])
-def test_an_edit_goes_out_as_one_file(client: httpx.Client, fake: FakeStudio, tmp_path: Path, style: str) -> None:
+def test_an_edit_goes_out_as_one_file(client: Any, fake: FakeStudio, tmp_path: Path, style: str) -> None:
     entry = fake.edits.list()[0]
     answer = client.get(f"/edits/{entry.id}/{style}")
     assert answer.status_code == 200 and f"{entry.id}-{style}.safetensors" in answer.headers["Content-Disposition"]
@@ -90,9 +90,7 @@ def test_an_edit_goes_out_as_one_file(client: httpx.Client, fake: FakeStudio, tm
     assert "2 of 2 layers fit" in stack_panel.check(fake, str(file), MODEL)[0]
 
 
-def test_a_peft_folder_goes_out_and_comes_back_as_a_zip_file(
-    client: httpx.Client, fake: FakeStudio, tmp_path: Path
-) -> None:
+def test_a_peft_folder_goes_out_and_comes_back_as_a_zip_file(client: Any, fake: FakeStudio, tmp_path: Path) -> None:
     entry = fake.edits.list()[0]
     answer = client.get(f"/edits/{entry.id}/peft")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -103,7 +101,7 @@ def test_a_peft_folder_goes_out_and_comes_back_as_a_zip_file(
 
 
 @pytest.mark.parametrize("path", ["nothing/kohya", "..%2f..%2fx/kohya", "mine/pickle", "mine"])
-def test_there_is_nothing_else_to_be_had(client: httpx.Client, path: str) -> None:
+def test_there_is_nothing_else_to_be_had(client: Any, path: str) -> None:
     assert client.get(f"/edits/{path}").status_code == 404
 
 

@@ -46,7 +46,7 @@ class WeightRoom:
         self._components = {
             name: EditedComponent(name, module, self._deltas, max_set_bytes) for name, module in components.items()
         }
-        self._fitting: set[str] = set()
+        self._fitting: set[tuple[object, ...]] = set()
 
     def use(self, stack: EditStack, components: Iterable[str] | None = None, *, swap: bool = False) -> None:
         """Let the weights of these components (all, if None) be base and stack; those the model lacks are left out.
@@ -79,9 +79,10 @@ class WeightRoom:
         a mask that was made on other weights, of which it would cut out anything.
         """
         for edit, _ in stack:
-            if edit.sha256 not in self._fitting:
+            told = (edit.sha256, *sorted(edit.base.items()))
+            if told not in self._fitting:
                 self._check(edit)
-                self._fitting.add(edit.sha256)
+                self._fitting.add(told)
 
     def origin(self, edit: Edit) -> dict[str, Origin]:
         """Component -> whether the edit was made on this very base, on another, or nobody knows."""

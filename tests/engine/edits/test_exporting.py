@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
-from studio.engine.bench import plain_pipeline
+from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.exporting import SVD_TOLERANCE, export, low_rank_layers
 from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.format import Dense, Edit, LowRank
@@ -63,7 +63,7 @@ def edited(room: WeightRoom, edit: Edit) -> Iterator[None]:
 def output(model: EmbeddedModel, unet: Any = None) -> Tensor:
     """The UNet's answer to two prompts, through the text encoder: both components' edits show."""
     noise = torch.randn(2, model.latent_channels, 16, 16, generator=torch.Generator().manual_seed(0))
-    cond = torch.cat([model.encode_one("a red star"), model.encode_one("a blue square on white")])
+    cond = torch.cat([model.encode_one(prompt).tokens for prompt in ("a red star", "a blue square on white")])
     return (unet or model.unet)(noise, torch.tensor([700.0, 100.0]), encoder_hidden_states=cond, return_dict=False)[0]
 
 

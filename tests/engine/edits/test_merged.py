@@ -79,18 +79,31 @@ def test_weights_are_those_of_the_formula(dtype: torch.dtype, swap: bool) -> Non
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_order_does_not_matter_bit_for_bit(dtype: torch.dtype) -> None:
-    strengths = (0.7, -1.3, 1.0, 0.5, 1.0)
+def test_neither_order_nor_route_matters_bit_for_bit(dtype: torch.dtype) -> None:
+    """Sums and products in floating point depend on their order; it must always be the same one."""
+    shapes = shapes_of(small())
+    few = [shapes_of(small(), paths) for paths in (["to_q"], ["to_q", "down"], ["to_q", "time"], ["time", "down"])]
+    edits = [make_edit(shapes, seed=1, rank=3), make_edit(shapes, seed=2, kind="dense", biased=["time"])]
+    edits += [make_edit(one, seed=seed, biased=["time"] if "time" in one else ()) for seed, one in enumerate(few, 3)]
+    edits += [soft(make_edit(shapes, seed=seed, kind="mask")) for seed in (8, 9, 10)]
+    strengths = [0.3 + index / 17 for index in range(len(edits))]
     hashes = set()
-    for shuffle in range(4):
+    for shuffle in range(6):
         module = small(dtype=dtype)
-        entries = list(zip(edits_of(module), strengths, strict=True))
-        random.Random(shuffle).shuffle(entries)
         room = WeightRoom({"unet": module})
-        room.use(EditStack.of(entries[:2]))  # on the way there, too
+        entries = list(zip(edits, strengths, strict=True))
+        random.Random(shuffle).shuffle(entries)
+        for edit in edits[2:6]:  # all but the last tensors are where they will be before these come to their strength
+            room.use(EditStack.of(entries).with_strength(edit, 0.9))
         room.use(EditStack.of(entries), swap=shuffle % 2 == 1)
         hashes.add(full_hash(module))
     assert len(hashes) == 1
+
+
+def soft(mask: Edit) -> Edit:
+    """The same mask with values between 0 and 1, whose products round."""
+    layers = {path: Mask(dict(layer.parts())["M"] * 0.7 + 0.1) for path, layer in mask.layers["unet"].items()}
+    return Edit(mask.name, "mask", {"unet": layers})
 
 
 def test_small_changes_touch_few_tensors_and_their_memory_stays() -> None:
@@ -183,8 +196,8 @@ def test_a_failure_leaves_the_base(monkeypatch: pytest.MonkeyPatch, swap: bool) 
 
 def wander(
     module: nn.Module, room: WeightRoom, edits: list[Edit], steps: int, seed: int, *, forward: bool = True
-) -> None:
-    """Add, remove, turn up and down, reorder, mute, swap, rows, at random."""
+) -> EditStack:
+    """Add, remove, turn up and down, reorder, mute, swap, rows, at random; give the stack it came to."""
     rng = random.Random(seed)
 
     def any_stack() -> EditStack:
@@ -211,7 +224,8 @@ def wander(
             case 5:
                 room.use(EMPTY)
         room.use(stack, swap=rng.random() < 0.3)
-    room.use(EMPTY)
+    room.use(stack)
+    return stack
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -221,7 +235,11 @@ def test_any_sequence_ends_in_the_base(dtype: torch.dtype, sequences: int = 17) 
     edits, before = edits_of(module), full_hash(module)
     room = WeightRoom({"unet": module}, max_delta_bytes=4000, max_set_bytes=10_000)
     for seed in range(sequences):
-        wander(module, room, edits, steps=12, seed=seed)
+        stack = wander(module, room, edits, steps=12, seed=seed)
+        direct = small(dtype=dtype)
+        WeightRoom({"unet": direct}).use(stack)
+        assert full_hash(module) == full_hash(direct), "the way there does not show"
+        room.use(EMPTY)
         assert room.equals_base() and full_hash(module) == before
 
 
@@ -238,6 +256,7 @@ def test_any_sequence_on_stencil_ends_in_the_base(stencil: EmbeddedModel, sequen
     before, room = full_hash(stencil.unet), WeightRoom({"unet": stencil.unet})
     for seed in range(sequences):
         wander(stencil.unet, room, edits, steps=6, seed=seed, forward=False)
+        room.use(EMPTY)
         assert room.equals_base() and full_hash(stencil.unet) == before
 
 

@@ -20,6 +20,7 @@ from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.targets import layout_of, targets
+from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.engine.edits.making import Shapes, given, make_edit, shapes_of, small
 
@@ -229,7 +230,7 @@ def test_rows_on_stencil_under_guidance_equal_separate_runs(stencil: EmbeddedMod
     for row, stack in enumerate(stacks):
         room.use(stack)
         pair = torch.tensor([row, row + 4])
-        separately[pair] = stencil.predict(noise[pair], t[pair], cond[pair])
+        separately[pair] = stencil.predict(noise[pair], t[pair], Conditioning(cond.tokens[pair]))
     with room.rows(stacks * 2):
         together = stencil.predict(noise, t, cond)
     torch.testing.assert_close(together, separately, rtol=0, atol=1e-5)
@@ -245,11 +246,11 @@ def test_rows_on_stencil_under_guidance_equal_separate_runs(stencil: EmbeddedMod
 def test_edits_on_the_text_encoder_change_what_prompts_mean(stencil: EmbeddedModel) -> None:
     room = WeightRoom({"unet": stencil.unet, "text_encoder": stencil.text_encoder})
     stack = one(shapes_of(stencil.text_encoder), component="text_encoder", size=0.05)
-    plain = stencil.encode_one("a red star")
+    plain = stencil.encode_one("a red star").tokens
     room.use(stack, ["text_encoder"])
-    assert not torch.allclose(stencil.encode_one("a red star"), plain, atol=1e-2)
+    assert not torch.allclose(stencil.encode_one("a red star").tokens, plain, atol=1e-2)
     room.use(EMPTY, ["text_encoder"])
-    assert torch.equal(stencil.encode_one("a red star"), plain)
+    assert torch.equal(stencil.encode_one("a red star").tokens, plain)
 
 
 # -- the shelf ------------------------------------------------------------------------------------------------------

@@ -54,9 +54,10 @@ def _fill() -> None:
     rows = connection.execute(sa.text("SELECT id, recipe, prompt, negative_prompt FROM generations")).all()
     for row in rows:
         recipe = json.loads(row.recipe)
+        negatives = [negative["prompt"] for negative in recipe.get("more_negatives", [])]
         values = {
             "id": row.id,
-            "words": f"{row.prompt}\n{row.negative_prompt}".casefold(),
+            "words": "\n".join([row.prompt, row.negative_prompt, *negatives]).casefold(),
             "model": recipe["model"],
             "sampler": recipe["sampler"],
             "method": recipe["guidance"]["method"],
