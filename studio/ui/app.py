@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
     from studio.services.generate import Studio
 
+# Of the workspace: all but the cache, where Gradio puts uploads. Nothing is allowed there anyway: a second lock.
+KEPT = (
+    "studio.db",
+    "studio.db-wal",
+    "studio.db-shm",
+    "workspace.lock",
+    "images",
+    "edits",
+    "exports",
+    "logs",
+    "presets",
+)
 HEADER = (
     '<button id="theme-toggle" type="button" aria-label="Switch between light and dark">'
     '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><circle cx="12" cy="12" r="8.5" fill="none" '
@@ -92,11 +104,11 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
         strict_cors=True,
         show_error=False,
         root_path="",
-        max_file_size="20mb",
+        max_file_size="2gb",
         max_threads=12,
         state_session_capacity=200,
         allowed_paths=[],
-        blocked_paths=[str(studio.settings.workspace.resolve())],
+        blocked_paths=[str(studio.settings.workspace.resolve() / name) for name in KEPT],
         theme=theme.theme(),
         head=theme.head(),
         app_kwargs={

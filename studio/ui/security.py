@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 2_000_000  # a form with both prompts at their limit, every character escaped, is below a tenth
-MAX_UPLOAD_BYTES = 21_000_000  # a file of 20 MB and the form around it
+MAX_UPLOAD_BYTES = 2_001_000_000  # the largest LoRA files there are, and the form around one; pictures have less of it
 UPLOAD_PATHS = ("/gradio_api/upload", "/upload")
 
 # Gradio's page starts from inline scripts and compiles its templates, hence the two "unsafe" words; what the policy

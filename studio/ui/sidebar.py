@@ -31,7 +31,7 @@ STATES = {
     "broken": "Could not start; tries again with the next job",
     "closed": "Closed",
 }
-SHOWN = (("Device", "device"), ("Precision", "dtype"), ("Threads", "threads"))
+SHOWN = (("device", ""), ("dtype", ""), ("threads", " threads"))  # what is told of the engine, with its unit
 KEYS = (
     (("Ctrl", "Enter"), "generate"),
     (("Ctrl", "."), "stop"),
@@ -97,15 +97,17 @@ def _section(title: str, inner: str) -> str:
 def _model(status: EngineStatus) -> str:
     made_by = status.made_by
     state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
-    rows: list[tuple[str, object]] = [(title, made_by[key]) for title, key in SHOWN if made_by.get(key)]
+    known = [f"{made_by[key]}{unit}" for key, unit in SHOWN if made_by.get(key)]
     if memory := resident_bytes(status.pid):
-        rows.append(("Memory", f"{memory / 2**20:,.0f} MB"))
+        known.append(f"{memory / 2**20:,.0f} MB")
     told = (
         tag("p", text(status.message), class_="hint")
         if status.message and status.state not in ("ready", "busy")
         else ""
     )
-    return tag("p", state, class_="state", role="status") + told + facts(rows)
+    return (
+        tag("p", state, class_="state", role="status") + told + tag("p", text(" · ".join(known)), class_="engine-facts")
+    )
 
 
 def resident_bytes(pid: int | None) -> int | None:

@@ -123,7 +123,8 @@ class StackPanel:
 
     def updates(self, studio: Studio, stack: Stack, model: str) -> list[Any]:
         """A stack as values."""
-        return [stack.plain(), show(studio, stack, model), gr.Dropdown(addable(studio, stack), value=None)]
+        others = addable(studio, stack)
+        return [stack.plain(), show(studio, stack, model), gr.Dropdown(others, value=None, visible=bool(others))]
 
     def on_change(self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Call a handler after the user has changed what the stack does."""
@@ -135,11 +136,17 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
     """Lay the panel out in the sidebar, and wire it."""
     html = gr.HTML(look.EMPTY, apply_default_css=False, js_on_load=look.CLICK, elem_id="edit-stack")
     add = gr.Dropdown(
-        [], value=None, label="Add an edit", info="Of those in the workspace.", elem_id="add-edit", filterable=True
+        [],
+        value=None,
+        visible=False,
+        label="Add an edit",
+        info="Of those in the workspace.",
+        elem_id="add-edit",
+        filterable=True,
     )
     with gr.Accordion("Import an edit", open=False, elem_id="import-edit"):
         file = gr.File(label="LoRA or edit (.safetensors), or a zipped peft folder", file_types=TYPES, type="filepath",
-                       height=110, elem_id="edit-file")  # fmt: skip
+                       height=110, elem_id="edit-file", elem_classes="drop")  # fmt: skip
         said = gr.HTML("", apply_default_css=False, elem_id="edit-said")
         name = gr.Textbox(label="Name", info="The file's own, if left empty.", max_lines=1, max_length=100,
                           visible=False, elem_id="edit-name")  # fmt: skip

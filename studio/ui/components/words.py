@@ -46,13 +46,14 @@ def report_html(report: TokenReport, said: str = "", read: str = "", example: bo
     if report.unknown_words:
         words = ", ".join(f"“{text(word)}”" for word in report.unknown_words)
         parts.append(tag("span", f"Not in its vocabulary: {words}", class_="unknown"))
-    if any(row.weight != 1 for row in report.rows):
-        parts.append(tag("span", weighed_html(said, report.rows), class_="weighed"))
+    weighed = weighed_html(said, report.rows) if any(row.weight != 1 for row in report.rows) else ""
+    if weighed and not read:
+        parts.append(tag("span", weighed, class_="weighed"))
     if report.is_cut:
         parts.append(tag("span", f"Too long; this is not read: {tag('del', text(report.cut))}", class_="cut"))
     if read:
         how = "Reads, for example" if example else "Reads"
-        parts.append(tag("span", f"{how}: {tag('q', text(read))}", class_="read"))
+        parts.append(tag("span", f"{how}: {tag('q', weighed or text(read))}", class_="read"))
     return tag("p", "".join(parts), class_="report", role="status")
 
 

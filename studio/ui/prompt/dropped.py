@@ -58,6 +58,7 @@ def build() -> dict[str, gr.components.Component]:
         "file": gr.File(
             label="Restore settings from a picture file (a PNG of ours or of A1111)", file_types=[".png"],
             type="filepath", height=76, elem_id="dropped",
+            elem_classes="drop",
         ),
         "said": gr.HTML("", apply_default_css=False, elem_id="dropped-said"),
     }  # fmt: skip

@@ -16,8 +16,9 @@ from studio.services.grid import Grid
 from studio.services.grid_axes import SEARCH_REPLACE, Axis, parse_axis
 from studio.services.wording import words
 from studio.ui import edit_stack
-from studio.ui.components import sheet
+from studio.ui.components import history, sheet
 from studio.ui.components.form import recipes
+from studio.ui.components.history import Query
 from studio.ui.components.progress import seconds
 from studio.ui.errors import sentence, told
 from studio.ui.markup import alert, tag, text
@@ -157,7 +158,7 @@ def build() -> dict[str, Any]:
         with gr.Row(elem_classes="grid-go"):
             parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)
             parts["earlier"] = gr.Dropdown([], value=None, label="Earlier grids", info="To look at, or to go on with.",
-                                           elem_id="earlier-grids", min_width=160)  # fmt: skip
+                                           elem_id="earlier-grids", min_width=160, visible=False)  # fmt: skip
         parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=sheet.CLICK, elem_id="grid-sheet")
     return parts
 
@@ -183,7 +184,7 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
         made, html = start(studio, values, edit_stack.read(kept).refs, chosen)
         if made is None:
             return [before, html, gr.skip(), gr.skip(), gr.skip()]
-        return [made, gr.skip(), html, gr.Timer(active=True), gr.Dropdown(earlier(studio), value=made)]
+        return [made, gr.skip(), html, gr.Timer(active=True), gr.Dropdown(earlier(studio), value=made, visible=True)]
 
     @told
     def on_show(wanted: int | None) -> list[Any]:
@@ -191,10 +192,16 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
         return [html, gr.Timer(active=drawing)]
 
     @told
+    def on_tick(wanted: int | None, asked: Query) -> list[Any]:
+        html, drawing = show(studio, wanted)
+        # The last time, its pictures come into the history too.
+        return [html, gr.Timer(active=drawing), gr.skip() if drawing else history.past(studio, asked)]
+
+    @told
     def on_open(wanted: int | None) -> list[Any]:
         known = earlier(studio)
         chosen = wanted if wanted in [one for _, one in known] else None
-        return [gr.Dropdown(known, value=chosen), *on_show(chosen)]
+        return [gr.Dropdown(known, value=chosen, visible=bool(known)), *on_show(chosen)]
 
     @told
     def on_act(event: gr.EventData) -> list[Any]:
@@ -214,7 +221,7 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     parts["earlier"].input(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
         on_show, number, following, **QUICK
     )
-    timer.tick(on_show, number, following, **QUICK)
+    timer.tick(on_tick, [number, bench.asked], [*following, bench.html["past"]], **QUICK)
     page.act(on_act, None, [*following, bench.timer], **QUICK)
     html = bench.html
     page.pick(on_pick, None, [bench.pinned, html["canvas"], html["caption"], bench.shown], **QUICK)
