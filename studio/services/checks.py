@@ -51,7 +51,7 @@ def _check(recipe: Recipe, sources: Sources) -> None:
         make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)
     for prompt in (recipe.prompt, recipe.negative_prompt, *(more.prompt for more in recipe.more_negatives)):
         for wording in compile(parse(prompt, recipe.syntax), recipe.steps).wordings():
-            lay_out(wording, sources.tokenizer(recipe.model), "chunk")
+            lay_out(wording, sources.tokenizer(recipe.model), sources.overflow(recipe.model))
     names = [ref.edit for ref in recipe.edits]
     if len(set(names)) < len(names):
         raise BadInput("An edit is in the stack twice; give it one strength.", field="edits")

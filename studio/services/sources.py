@@ -11,6 +11,9 @@ from studio.models.card import ModelCard
 from studio.models.files import open_model
 from studio.models.listing import Listed, Places
 from studio.models.tokens import PromptTokenizer
+from studio.prompts import Overflow
+
+EMBEDDED = "stencil"
 
 
 class Sources:
@@ -18,7 +21,7 @@ class Sources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.places = Places({"stencil": settings.model_dir.absolute()}, _absolute(settings.models_dir))
+        self.places = Places({EMBEDDED: settings.model_dir.absolute()}, _absolute(settings.models_dir))
         self._cards: dict[str, ModelCard] = {}
         self._tokenizers: dict[str, PromptTokenizer] = {}
         self._lock = threading.Lock()
@@ -50,6 +53,10 @@ class Sources:
             if model not in self._tokenizers:
                 self._tokenizers[model] = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
             return self._tokenizers[model]
+
+    def overflow(self, model: str) -> Overflow:
+        """What becomes of words beyond what the model's text encoder reads at once."""
+        return "cut" if model == EMBEDDED else "chunk"  # as the bundles have it, which the page must not import
 
     def engine_config(self, log: Path | None = None, previews: bool = True) -> EngineConfig:
         """What to start an engine with."""

@@ -84,7 +84,7 @@ def test_time_left_counts_the_steps_of_every_picture(engine: Engine, monkeypatch
         return predict(*args, **kwargs)
 
     monkeypatch.setattr(bundle, "predict", one_second)
-    monkeypatch.setattr("studio.engine.runner.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("studio.engine.progress.time", SimpleNamespace(monotonic=lambda: clock[0]))
     mixed = {"kind": "generate", "recipes": [job(steps=steps)["recipes"][0] for steps in (2, 6, 4)]}
     told: list[dict[str, Any]] = []
     engine.run(mixed, lambda kind, data: told.append(data) if kind == "progress" else None, lambda: False)

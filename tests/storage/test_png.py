@@ -44,7 +44,7 @@ def test_infotext() -> None:
     recipe = Recipe(prompt="a red star", negative_prompt="a blue square", seed=7)
     assert infotext(recipe, MADE_BY) == (
         "a red star\nNegative prompt: a blue square\n"
-        "Steps: 20, Sampler: DPM++ 2M, CFG scale: 3.0, Seed: 7, Size: 128x128, Model: stencil, "
+        "Steps: 20, Sampler: DPM++ 2M, CFG scale: 1.5, Seed: 7, Size: 128x128, Model: stencil, "
         f"Model hash: 0123456789, Version: {program()}"
     )
 

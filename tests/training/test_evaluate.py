@@ -17,6 +17,7 @@ from studio.models.bundle import Conditioning, ModelBundle
 from studio.models.preview import PreviewMap
 from studio.models.tokens import TokenReport
 from studio.training.embedded.evaluate import (
+    DEFAULT_SCALE,
     NOTHING,
     Row,
     accuracy_tables,
@@ -36,14 +37,14 @@ from studio.world.reading import Reading, SeenThing
 from studio.world.render import render_uint8
 from studio.world.scene import Scene, one_object, two_objects
 
-GREY, DEFAULT_SCALE = 0.5, 3.0
+GREY = 0.5
 
 
 class Painter(ModelBundle):
     """Draws the render of any prompt it was given a scene for, at a sixteenth of the detail.
 
-    Latents are pixels. Its conditional prediction is a third of the way from grey to the render, so guidance at scale 3
-    gives the render and more than that overshoots.
+    Latents are pixels. Its conditional prediction is 1 / scale of the way from grey to the render, so guidance at its
+    default scale gives the render and more than that overshoots.
     """
 
     def __init__(self, scenes: list[Scene]) -> None:
@@ -55,6 +56,11 @@ class Painter(ModelBundle):
         self.model_hash = "0" * 64
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.targets = {canonical(scene): small(render_uint8(scene)) for scene in scenes}
+
+    overflow = "cut"
+
+    def components(self) -> dict[str, torch.nn.Module]:
+        return {}
 
     def tokens(self, prompt: str) -> TokenReport:
         return TokenReport(1, 30, 1, "", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,10 @@ def add_adapters(pipeline: Any, count: int, layers: str) -> list[Edit]:
     generator = torch.Generator().manual_seed(1)
     for number in range(count):
         name = f"bench{number}"
-        pipeline.unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=LAYERS[layers]), adapter_name=name)
+        with warnings.catch_warnings():  # of the second adapter it says that there will be several: so there shall
+            warnings.simplefilter("ignore", UserWarning)
+            config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=LAYERS[layers])
+            pipeline.unet.add_adapter(config, adapter_name=name)
         found: dict[str, LowRank] = {}
         for path, module in pipeline.unet.named_modules():
             if name in getattr(module, "lora_A", {}):

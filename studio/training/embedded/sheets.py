@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from studio.models.bundle import ModelBundle
 from studio.training.embedded.data import Pictures
-from studio.training.embedded.evaluate import draw, prompt_scenes
+from studio.training.embedded.evaluate import DEFAULT_SCALE, draw, prompt_scenes
 from studio.world.caption import canonical
 from studio.world.scene import COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
 
@@ -100,8 +100,8 @@ def objects_and_styles(bundle: ModelBundle) -> Image.Image:
     ]
     pictures = draw(bundle, prompts, [SEED] * len(prompts))
     note = (
-        f'Prompts such as "{prompts[0]}". Every picture has seed {SEED}, guidance 3 and 20 steps; colours go with '
-        "objects, backgrounds with styles."
+        f'Prompts such as "{prompts[0]}". Every picture has seed {SEED}, guidance {DEFAULT_SCALE:g} and 20 steps; '
+        "colours go with objects, backgrounds with styles."
     )
     colours = [COLOUR_NAMES[i % len(COLOUR_NAMES)] for i in range(len(OBJECTS))]
     top = [f"{colour} {name}" for colour, name in zip(colours, OBJECTS, strict=True)]
@@ -111,7 +111,8 @@ def objects_and_styles(bundle: ModelBundle) -> Image.Image:
 def two_object_scenes(bundle: ModelBundle) -> Image.Image:
     """Twenty-four held-out combinations of two objects."""
     prompts = [canonical(scene) for scene in prompt_scenes(24, 2, seed=SEED)]
-    note = "Combinations of objects and colours never seen in training. Seeds 0 to 23, guidance 3, 20 steps."
+    unseen = "Combinations of objects and colours never seen in training."
+    note = f"{unseen} Seeds 0 to 23, guidance {DEFAULT_SCALE:g}, 20 steps."
     return card(draw(bundle, prompts, range(24)), 8, "Two objects", note, below=prompts)
 
 
