@@ -119,7 +119,7 @@ def test_settings_are_restored_from_a_past_picture(opened: Open) -> None:
     wait_until_done(page)
     fill(page, "something else", seed="1", steps=9)
     page.locator("#gallery .thumb").first.click()
-    page.click("#caption button[data-restore]")
+    page.click("#caption button[data-do=restore]")
     expect(page.locator(PROMPT)).to_have_value("a green fish")
     expect(page.locator("#seed :is(input, textarea)")).to_have_value("9007199254740993")
     expect(page.locator("#steps input[type=number]")).to_have_value("4")
@@ -146,11 +146,11 @@ def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Ope
     page.wait_for_selector("#canvas .frame.live", timeout=LONG_MS)
     page.reload()
     page.wait_for_selector("#progress .progress")
-    expect(page.locator("#generate")).to_be_disabled()
+    expect(page.locator("#stop")).to_be_enabled()
     wait_until_done(page)
     assert page.locator(PICTURE).count() == 2
     page.locator("#canvas button.frame").first.click()
-    page.wait_for_selector("#caption button[data-restore]")
+    page.wait_for_selector("#caption button[data-do=restore]")
     assert page.locator(PICTURE).count() == 1
 
 
