@@ -12,7 +12,7 @@ from studio.ui.components.history import Query
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.generate import Generation, Studio
 
 PARTS = ("canvas", "progress", "caption", "past", "message", "status", "queue", "ended")
 BLANK = canvas.empty_html("A blank page", "Write a prompt, or take one of the examples, and generate.")
@@ -24,6 +24,7 @@ class Stage:
 
     busy: whether any job is unfinished or the engine still loading, so that there will be something new to show.
     drawing: whether the job one watches is unfinished. shown: number of the picture one looks at, 0 if there is none.
+    seen: number of the newest picture that was told.
     """
 
     busy: bool
@@ -37,6 +38,7 @@ class Stage:
     queue: str | None = None
     ended: str | None = None
     shown: int | None = None
+    seen: int | None = None
 
 
 def of_engine(studio: Studio) -> Stage:
@@ -53,7 +55,8 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
     """
     job = canvas.view(studio.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
-    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job), shown=first)
+    last = max((picture.id for _, picture in job.drawn), default=None)
+    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job), shown=first, seen=last)
     if job.over:
         now = replace(now, progress="", caption=_made(studio, job), message=outcome(job))
         now = replace(now, **_after(studio, asked or Query()))
@@ -63,17 +66,32 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
 
 
 def watching(
-    studio: Studio, job_id: str | None, pinned: bool = False, asked: Query | None = None
+    studio: Studio, job_id: str | None, pinned: bool = False, asked: Query | None = None, seen: int = 0
 ) -> tuple[str | None, Stage]:
     """The job to watch next, and how things stand now: what the page asks for again and again while there is work.
 
-    A job that is over is told once, and then another one is watched.
+    A job that is over is told once, and then another one is watched. seen: number of the newest picture there was when
+    that was asked last: jobs that began and ended since then are told by their newest picture.
     """
     job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
-    if job_id is None:
-        return None, of_engine(studio)
-    now = of_job(studio, job_id, pinned, asked)
-    return (job_id if now.drawing else None), now
+    if job_id is not None:
+        now = of_job(studio, job_id, pinned, asked)
+        return (job_id if now.drawing else attached(studio, None)), now
+    now = of_engine(studio)
+    if not now.busy:
+        now = replace(now, **_after(studio, asked or Query()))
+        if not pinned and (newest := _unseen(studio, seen)):
+            sheet, label = canvas.picture_html(newest), caption.caption_html(newest)
+            now = replace(now, canvas=sheet, caption=label, shown=newest.id, seen=newest.id, message="")
+    return None, now
+
+
+def _unseen(studio: Studio, seen: int) -> Generation | None:
+    """The newest picture, if it is newer than that and was drawn for somebody who waits: a grid has its own place."""
+    newest = next(iter(studio.gallery(1)), None)
+    if newest is None or newest.id <= seen or newest.job_id is None:
+        return None
+    return newest if studio.job(newest.job_id).priority == "interactive" else None
 
 
 def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
@@ -85,10 +103,10 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
     after = _after(studio, Query())
     if job := attached(studio, job_id):
         return job, replace(of_job(studio, job), message="", **after)
-    now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", message="", shown=0, **after)
+    now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", message="", shown=0, seen=0, **after)
     if newest := studio.gallery(1):
         sheet, label = canvas.picture_html(newest[0]), caption.caption_html(newest[0])
-        now = replace(now, canvas=sheet, caption=label, shown=newest[0].id)
+        now = replace(now, canvas=sheet, caption=label, shown=newest[0].id, seen=newest[0].id)
     return None, now
 
 

@@ -19,10 +19,12 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 @dataclass(frozen=True)
 class Bench:
-    """form: the recipe's controls. html: the parts that a stage has HTML for, by its names. job: id of the job that is
-    watched. pinned: a picture was chosen from the history while a job runs, and polls leave it in place. shown: number
-    of the picture one looks at, 0 for none. asked: what the history shows, a `history.Query`. timer: runs while there
-    is work. stop, cancel: the buttons that are of use while a job is watched.
+    """form: the recipe's controls. html: the parts that a stage has HTML for, by its names.
+
+    job: id of the job that is watched. pinned: a picture was chosen from the history while a job runs, and polls leave
+    it in place. shown: number of the picture one looks at, 0 for none. asked: what the history shows, a
+    `history.Query`. seen: number of the newest picture that was told. timer: runs while there is work. stop, cancel:
+    the buttons that are of use while a job is watched.
     """
 
     page: Page
@@ -34,21 +36,22 @@ class Bench:
     pinned: gr.State
     shown: gr.State
     asked: gr.State
+    seen: gr.State
     timer: gr.Timer
 
     @property
     def outputs(self) -> list[Any]:
         """What `updates` gives values for."""
-        return [*(self.html[name] for name in PARTS), self.shown, self.timer, self.stop, self.cancel]
+        return [*(self.html[name] for name in PARTS), self.shown, self.seen, self.timer, self.stop, self.cancel]
 
     def updates(self, now: Stage) -> list[Any]:
         """A stage as values. Left alone where None, so that a poll does not disturb what is being looked at."""
         html = [gr.skip() if (value := getattr(now, name)) is None else value for name in PARTS]
         # The timer runs for nothing else: a page at rest asks for nothing.
         ticking = gr.Timer(active=now.busy)
-        shown = gr.skip() if now.shown is None else now.shown
+        numbers = [gr.skip() if number is None else number for number in (now.shown, now.seen)]
         buttons = [gr.Button(interactive=now.drawing) for _ in (self.stop, self.cancel)]
-        return [*html, shown, ticking, *buttons]
+        return [*html, *numbers, ticking, *buttons]
 
     @property
     def restored(self) -> list[Any]:

@@ -145,7 +145,7 @@ def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
 def build() -> dict[str, Any]:
     """The axes, the button, and the place for the sheet."""
     parts: dict[str, Any] = {"axes": []}
-    with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid"):
+    with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid") as parts["panel"]:
         for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
             with gr.Row(elem_classes="axis"):
                 parts["axes"] += [
@@ -201,7 +201,10 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     def on_open(wanted: int | None) -> list[Any]:
         known = earlier(studio)
         chosen = wanted if wanted in [one for _, one in known] else None
-        return [gr.Dropdown(known, value=chosen, visible=bool(known)), *on_show(chosen)]
+        html, drawing = show(studio, chosen)
+        # One that is still drawn is in sight at once.
+        panel = gr.Accordion(open=True) if drawing else gr.skip()
+        return [panel, gr.Dropdown(known, value=chosen, visible=bool(known)), html, gr.Timer(active=drawing)]
 
     @told
     def on_act(event: gr.EventData) -> list[Any]:
@@ -225,4 +228,4 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     page.act(on_act, None, [*following, bench.timer], **QUICK)
     html = bench.html
     page.pick(on_pick, None, [bench.pinned, html["canvas"], html["caption"], bench.shown], **QUICK)
-    bench.page.demo.load(on_open, number, [parts["earlier"], *following], **QUICK)
+    bench.page.demo.load(on_open, number, [parts["panel"], parts["earlier"], *following], **QUICK)

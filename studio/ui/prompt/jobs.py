@@ -94,8 +94,8 @@ def wire(bench: Bench, generate: gr.Button) -> None:
         return [job, False, *bench.updates(now)]
 
     @told
-    def on_tick(watched: str | None, pinned: bool, asked: Query) -> list[Any]:
-        job, now = stage.watching(studio, watched, pinned, asked)
+    def on_tick(watched: str | None, pinned: bool, asked: Query, seen: int) -> list[Any]:
+        job, now = stage.watching(studio, watched, pinned, asked, seen)
         return [gr.skip() if job == watched else job, *bench.updates(now)]
 
     @told
@@ -127,7 +127,8 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     ).then(None, None, None, js=ANNOUNCE, api_visibility="private")
     bench.stop.click(on_stop, bench.job, None, **QUICK)
     bench.cancel.click(on_cancel, bench.job, None, **QUICK)
-    bench.timer.tick(on_tick, [bench.job, bench.pinned, bench.asked], [bench.job, *bench.outputs], **QUICK)
+    watching = [bench.job, bench.pinned, bench.asked, bench.seen]
+    bench.timer.tick(on_tick, watching, [bench.job, *bench.outputs], **QUICK)
     for part in (side.queue, side.ended):
         part.act(on_act, bench.job, [bench.job, *bench.outputs], **QUICK).then(
             None, None, None, js=ANNOUNCE, api_visibility="private"

@@ -39,7 +39,8 @@ def build(page: Page) -> None:
         page, form, html, parts["stop"], parts["cancel"],
         # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
         job=gr.BrowserState(None, storage_key="palimpsest-job", secret="palimpsest-page"),
-        pinned=gr.State(False), shown=gr.State(0), asked=gr.State(Query()), timer=gr.Timer(POLL_S, active=False),
+        pinned=gr.State(False), shown=gr.State(0), asked=gr.State(Query()), seen=gr.State(0),
+        timer=gr.Timer(POLL_S, active=False),
     )  # fmt: skip
     jobs.wire(bench, parts["generate"])
     writing.wire(bench, parts)

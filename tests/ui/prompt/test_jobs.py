@@ -39,11 +39,20 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
     assert [entry.what for entry in fake.queue()] == ["1 picture: a star", "1 picture: a ring", "1 picture: a fish"]
     fake.ended(first)
     watched, now = stage.watching(fake, first)
-    assert watched is None and now.busy  # told to its end, and the next one is watched from then on
-    watched, now = stage.watching(fake, watched)
-    assert watched not in (None, first) and now.drawing
+    assert watched not in (None, first) and now.busy  # told to its end, and the next one is watched from then on
+    assert stage.watching(fake, watched)[1].drawing
     for job in fake.unfinished_jobs():
         fake.stop(job.id)
+
+
+def test_a_job_that_came_and_went_between_two_looks_is_told_too(fake: FakeStudio) -> None:
+    fake.ended(fake.submit([Recipe(prompt="a ring", steps=1)]))
+    _, now = stage.watching(fake, None, seen=0)
+    assert now.shown == now.seen == 1 and "/pictures/1.png" in (now.canvas or "") and "data-pick" in (now.past or "")
+    assert stage.watching(fake, None, seen=1)[1].canvas is None
+    assert stage.watching(fake, None, pinned=True, seen=0)[1].canvas is None
+    fake.ended(fake.submit([Recipe(steps=1)], priority="background"))
+    assert stage.watching(fake, None, seen=1)[1].canvas is None  # a grid's pictures are in the grid
 
 
 def test_another_page_sees_the_same_queue(fake: FakeStudio) -> None:

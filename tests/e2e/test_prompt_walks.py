@@ -1,0 +1,192 @@
+"""Longer walks through the Prompt tab in Chromium, with the real model: queue, history, dropped files, edits, grids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.storage.png import read_png
+from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, PROMPT, Open, fill, generate, wait_until_done
+from tests.services.test_dropped import A1111, png
+from tests.ui.serving import Served
+from tests.ui.stencil_edits import edit_file
+
+pytestmark = pytest.mark.browser
+THUMB = "#gallery .thumb"
+
+
+def pixels(page: Page) -> str:
+    """Something that differs with the picture that is shown."""
+    return page.locator(PICTURE).first.evaluate(
+        """async (image) => { await image.decode(); const c = document.createElement('canvas');
+        c.width = c.height = 32; c.getContext('2d').drawImage(image, 0, 0, 32, 32); return c.toDataURL(); }"""
+    )
+
+
+def choose(page: Page, menu: str, entry: str) -> None:
+    page.click(f"{menu} input")
+    page.click(f"[role=option]:has-text('{entry}')")
+
+
+def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing(opened: Open) -> None:
+    page = opened()
+    fill(page, "a red star", count=12, steps=40)
+    generate(page)
+    fill(page, "a blue ring", count=1, steps=2)
+    page.click("#generate")
+    page.wait_for_selector("#message .note")
+    expect(page.locator("#message")).to_contain_text("In the queue")
+    page.fill(PROMPT, "typed while it draws")
+    fill(page, "a green fish", count=1, steps=2)
+    page.click("#generate")
+    page.wait_for_selector("#queue .job.running", timeout=LONG_MS)
+    expect(page.locator("#queue .job")).to_have_count(3)
+    expect(page.locator("#queue .job.waiting .what").first).to_contain_text("a blue ring")
+    page.locator("#queue .job.waiting").nth(1).locator("[data-act=up]").click()
+    expect(page.locator("#queue .job.waiting .what").first).to_contain_text("a green fish")
+    other = opened(context=page.context)  # a second window sees the same, and what is done there is seen here
+    expect(other.locator("#queue .job")).to_have_count(3)
+    other.locator("#queue .job.waiting").nth(1).locator("[data-act=cancel]").click()
+    expect(page.locator("#queue .job")).to_have_count(2, timeout=15_000)
+    page.click("#cancel")
+    wait_until_done(page)
+    page.wait_for_selector("#queue .empty-line", timeout=LONG_MS)
+    expect(page.locator("#caption .said")).to_have_text("a green fish", timeout=LONG_MS)
+    page.click("#ended summary")
+    assert page.locator("#ended [data-act=retry]").count() == 2
+
+
+def test_a_star_and_a_deletion_that_is_taken_back(opened: Open) -> None:
+    page = opened()
+    fill(page, "a pink flower", seed="11", steps=2)
+    generate(page)
+    wait_until_done(page)
+    before = page.locator(THUMB).count()
+    page.click("#star-shown")
+    expect(page.locator(f"{THUMB} .star")).to_have_count(1)
+    page.click("#filters > button")
+    page.check("#only-favourites input")
+    expect(page.locator(THUMB)).to_have_count(1)
+    page.uncheck("#only-favourites input")
+    expect(page.locator(THUMB)).to_have_count(before)
+    page.locator("body").press("Delete")  # as the key says
+    page.wait_for_selector("#caption [data-do=undelete]")
+    expect(page.locator(THUMB)).to_have_count(before - 1)
+    page.click("#caption [data-do=undelete]")
+    expect(page.locator(THUMB)).to_have_count(before)
+    expect(page.locator("#caption .said")).to_have_text("a pink flower")
+    page.click("#caption .menu summary")
+    page.click("#caption .menu [data-to=compare]")
+    expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Compare")
+    expect(page.locator("#compare-received")).to_contain_text("a pink flower")
+
+
+def test_a_picture_dropped_on_the_page_restores_its_recipe(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    fill(page, "a dotted orange house", seed="18446744073709551615", steps=3)
+    generate(page)
+    wait_until_done(page)
+    with page.expect_download() as download:
+        page.click("#caption a.action")
+    ours = tmp_path / "ours.png"
+    download.value.save_as(ours)
+    fill(page, "something else", seed="1", steps=9)
+    page.set_input_files("#dropped input[type=file]", ours)
+    expect(page.locator(PROMPT)).to_have_value("a dotted orange house", timeout=LONG_MS)
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("18446744073709551615")
+    expect(page.locator("#steps input[type=number]")).to_have_value("3")
+    expect(page.locator("#dropped-said")).to_contain_text("the picture was made with")
+    page.set_input_files("#dropped input[type=file]", png(tmp_path / "theirs.png", parameters=A1111))
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.2) star <lora:x:1>")
+    expect(page.locator("#steps input[type=number]")).to_have_value("30")
+    expect(page.locator("#dropped-said")).to_contain_text("dreamshaper")
+    assert read_png(ours).recipe.prompt == "a dotted orange house"
+
+
+def test_evil_uploads_are_refused_in_a_sentence(opened: Open, served: Served, tmp_path: Path) -> None:
+    page = opened()
+    fill(page, "still here", steps=2)
+    evil = tmp_path / "evil.png"
+    for data in (b"<html><script>alert(1)</script></html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 50):
+        evil.write_bytes(data)
+        page.set_input_files("#dropped input[type=file]", evil)
+        page.wait_for_selector("#dropped-said .message.error")
+        expect(page.locator("#dropped-said")).to_contain_text("evil.png")
+        page.evaluate("document.querySelector('#dropped-said .message').remove()")
+    expect(page.locator(PROMPT)).to_have_value("still here")
+    assert not list((served.folder / "cache").rglob("evil.png"))
+
+
+def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    fill(page, "a red star on a white background", seed="5", steps=4)
+    generate(page)
+    wait_until_done(page)
+    base = pixels(page)
+    page.click("#import-edit > button")
+    page.wait_for_timeout(500)
+    file = edit_file(tmp_path / "rounder.safetensors", "Rounder", size=0.5)
+    page.set_input_files("#edit-file input[type=file]", file)
+    expect(page.locator("#edit-said")).to_contain_text("2 of 2 layers fit", timeout=LONG_MS)
+    page.click("#edit-accept")
+    expect(page.locator("#caption .made")).to_contain_text("1 edit", timeout=LONG_MS)
+    whole = pixels(page)
+    slider = page.locator("#edit-stack input[type=range]")
+    slider.focus()
+    slider.press("Home")  # as far down as it goes
+    expect(page.locator("#edit-stack input[type=number]")).to_have_value("-1")
+    page.wait_for_timeout(500)
+    wait_until_done(page)
+    less = pixels(page)
+    assert len({base, whole, less}) == 3
+    page.click("#edit-stack [role=switch]")
+    expect(page.locator("#caption .made")).not_to_contain_text("edit", timeout=LONG_MS)
+    assert pixels(page) == base
+    page.reload()
+    expect(page.locator("#edit-stack [role=switch]")).to_have_attribute("aria-checked", "false", timeout=LONG_MS)
+    page.click("#edit-stack [data-op=remove]")
+    expect(page.locator("#edit-stack .edit")).to_have_count(0)
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator("#edit-stack .edit")).to_have_count(1)
+
+
+def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    fill(page, "a red star on a white background", seed="5", steps=2)
+    page.click("#grid > button")
+    page.wait_for_timeout(500)
+    choose(page, "#axis-x", "Seed")
+    page.fill("#values-x :is(input, textarea)", "1-3")
+    choose(page, "#axis-y", "search and replace")
+    page.fill("#values-y :is(input, textarea)", "star, ring, fish")
+    expect(page.locator("#forecast")).to_contain_text("3 × 3 = 9 pictures", timeout=LONG_MS)
+    page.click("#grid-start")
+    page.wait_for_selector("#grid-sheet .frame.done", timeout=LONG_MS)
+    page.reload()  # in the middle
+    page.wait_for_selector("#grid > button")
+    page.wait_for_timeout(3000)
+    if not page.is_visible("#grid-sheet"):  # it is open by itself, unless it was done already
+        page.click("#grid > button")
+    expect(page.locator("#grid-sheet .frame.done")).to_have_count(9, timeout=LONG_MS)
+    page.locator("#grid-sheet .frame.done").nth(4).click()
+    expect(page.locator("#caption .said")).to_have_text("a red ring on a white background")
+    with page.expect_download() as download:
+        page.click("#grid-sheet a.action")
+    assert Path(download.value.path()).stat().st_size > 1000
+
+
+def test_styles_wildcards_and_weights_show_what_is_read(opened: Open) -> None:
+    page = opened()
+    page.fill(PROMPT, "a (red:1.4) star")
+    expect(page.locator("#prompt-report .weighed sub")).to_have_text("1.4")
+    page.click("#wording > button")
+    page.wait_for_timeout(500)
+    page.focus(PROMPT)
+    page.keyboard.press("End")
+    page.click("#wildcards .wild >> nth=0")
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star__colours__")
+    choose(page, "#styles", "neon")
+    expect(page.locator("#prompt-report .read")).to_contain_text("neon style")
+    expect(page.locator("#negative-report .read")).to_contain_text("watercolor")
