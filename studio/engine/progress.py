@@ -10,7 +10,8 @@ from studio.engine.trajectory import StepReport
 from studio.models.bundle import ModelBundle
 
 PREVIEWS_PER_S = 8  # at most
-PREVIEW_SHARE = 0.01  # of the time, at most, goes into previews
+PREVIEW_SHARE = 0.01  # of the time, at most, goes into previews of up to 10 ms
+_LONGEST_PAUSE_S = 1.0  # one preview that took long, since others had the processor, must not end them all
 _TOLD_EVERY_S = 0.02  # a thousand steps of a tiny model would flood the pipe
 
 
@@ -60,4 +61,4 @@ class Progress:
             return
         self._tell("preview", {"image": self._mine[report.index], "png": self._bundle.preview_map.png(report.x0[0])})
         took = time.monotonic() - now
-        self._next_preview = now + max(1 / PREVIEWS_PER_S, took / PREVIEW_SHARE)
+        self._next_preview = now + min(max(1 / PREVIEWS_PER_S, took / PREVIEW_SHARE), _LONGEST_PAUSE_S)
