@@ -34,7 +34,10 @@ class Method:
 
 @dataclass(frozen=True)
 class Declarations:
-    """Everything the registries hold, by name. grids: ways of spacing the noise levels, without parameters here."""
+    """Everything the registries hold, by name.
+
+    grids: ways of spacing the noise levels that the models at hand can take, without parameters here.
+    """
 
     guidance: dict[str, Method]
     samplers: dict[str, Method]
@@ -78,14 +81,20 @@ def samplers() -> dict[str, tuple[ParamSpec, ...]]:
 def declared() -> Declarations:
     """The same as `declarations`, from the classes themselves. Imports torch."""
     from studio.diffusion.grid import GRIDS
+    from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import SOLVERS
     from studio.guidance import GUIDANCE
 
     return Declarations(
         {name: _method(name, entry, _LABELS) for name, entry in GUIDANCE.items()},
         {name: _method(name, entry, _SAMPLER_LABELS) for name, entry in SOLVERS.items()},
-        {name: Method(name.replace("_", " ").capitalize()) for name, _ in GRIDS.items()},
+        # Those of flow models are left out: no family of the studio is one.
+        {name: Method(_title(name)) for name, grid in GRIDS.items() if grid.schedule_type is NoiseSchedule},
     )
+
+
+def _title(name: str) -> str:
+    return name.replace("_dpm", " (as DPM-Solver)").replace("_", " ").capitalize()
 
 
 def _method(name: str, entry: Any, labels: Mapping[str, str]) -> Method:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -37,19 +38,33 @@ def test_a_reader_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_samplers_and_grids_are_declared_too() -> None:
     found = module.declarations()
     assert {"ddim", "dpmpp_2m"} <= found.samplers.keys() and {"trailing", "karras"} <= found.grids.keys()
+    assert not [name for name in found.grids if name.startswith("flow")]
     assert [spec.name for spec in module.samplers()["ddim"]] == ["eta"]
     assert all(method.label for method in (*found.guidance.values(), *found.samplers.values()))
 
 
-def test_the_page_is_built_without_torch_and_its_friends() -> None:
+def test_the_page_is_built_and_opened_without_torch_and_its_friends(tmp_path: Path) -> None:
     program = """
 import sys
 from studio.ui import methods, quick_gradio
 quick_gradio.install()
 methods.start()
-import studio.ui.tabs.prompt, studio.services.generate
+from pathlib import Path
+from studio.ui import app, edit_stack, stack_panel
+from studio.ui.components import stage
+from studio.ui.prompt import grid, presets, writing
+from tests.ui.fake_studio import FakeStudio
 assert set(methods.methods()) >= {"cfg", "apg"}
+with FakeStudio(Path(sys.argv[1])) as studio:
+    app.build(studio)
+    stage.on_opening(studio, None)
+    stack_panel.show(studio, edit_stack.Stack((edit_stack.Row("x"),)), "stencil")
+    grid.show(studio, 1), grid.earlier(studio)
+    writing.reports(studio, writing.words(Path(sys.argv[1])), "a (red:1.2) star", "", ["neon"], "a1111", "stencil", "1")
 print(*[name for name in ("torch", "diffusers", "transformers", "peft") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""

@@ -137,11 +137,20 @@ class Form:
         return dict(zip(self.controls, given, strict=True))
 
     def update(self, values: Mapping[str, Any]) -> list[Any]:
-        """What sets the controls to `values`; those not named are left as they are, as are those that lack a choice."""
+        """What sets the controls to `values`; those not named are left as they are, as are those of `beyond`."""
+        beyond = self.beyond(values)
         return [
-            gr.update(value=values[name]) if name in values and _can_hold(control, values[name]) else gr.skip()
-            for name, control in self.controls.items()
+            gr.update(value=values[name]) if name in values and name not in beyond else gr.skip()
+            for name in self.controls
         ]
+
+    def beyond(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the values that name what a menu does not have."""
+        return {
+            name: values[name]
+            for name, control in self.controls.items()
+            if name in values and not _can_hold(control, values[name])
+        }
 
 
 def _can_hold(control: Component, value: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.ui import edit_stack
 from studio.ui.components.form import Form, values_of
@@ -65,5 +67,9 @@ class Bench:
         stack = edit_stack.read(kept)
         if recipe.edits != stack.refs:
             stack = edit_stack.from_refs(recipe.edits, stack)
+        values = values_of(recipe)
+        if beyond := self.form.beyond(values):
+            named = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in beyond.items())
+            gr.Warning(html.escape(f"Not restored, for it is not here: {named}."))
         panel = self.page.sidebar.edits.updates(self.page.studio, stack, recipe.model)
-        return [*self.form.update(values_of(recipe)), *panel]
+        return [*self.form.update(values), *panel]

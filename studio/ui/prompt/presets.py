@@ -36,6 +36,11 @@ def notes(presets: GuidancePresets) -> str:
     return "".join(alert(f"The preset {entry.name} cannot be used: {entry.problem}.") for entry in broken)
 
 
+def is_own(presets: GuidancePresets, name: str) -> bool:
+    """Whether a preset is one the user saved."""
+    return any(entry.own and entry.name == name for entry in presets.listing())
+
+
 def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:
     """Values of the form for a preset, and what to say of it. Raises NotFound, BadInput."""
     if not name:
@@ -70,10 +75,12 @@ def build(form: Form, presets: GuidancePresets, demo: gr.Blocks) -> None:
             name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
                               elem_id="preset-name")  # fmt: skip
             keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
+        drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
     methods.wire()
     # What was saved since the page was laid out is in the menu of a page that is opened again.
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters])
+    _wire_removing(presets, preset, said, drop)
 
 
 def _wire(
@@ -97,3 +104,19 @@ def _wire(
     keep.click(on_save, [name, *controls], [preset, name, said], **QUICK)
     # Moved by hand, the settings are no preset's any more. In the browser alone.
     gr.on([one.input for one in controls], None, None, [preset, said], js="() => ['', '']", **QUICK)  # type: ignore[attr-defined]
+
+
+def _wire_removing(presets: GuidancePresets, preset: gr.Dropdown, said: gr.HTML, drop: gr.Button) -> None:
+    """The button is there for a preset of one's own."""
+
+    @told
+    def on_change(chosen: str) -> Any:
+        return gr.Button(visible=is_own(presets, chosen))
+
+    @told
+    def on_drop(chosen: str) -> list[Any]:
+        presets.remove(chosen)
+        return [gr.Dropdown(entries(presets), value=""), alert(f"Removed {chosen}.", kind="note")]
+
+    preset.change(on_change, preset, drop, **QUICK)
+    drop.click(on_drop, preset, [preset, said], **QUICK)

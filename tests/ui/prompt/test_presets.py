@@ -32,6 +32,7 @@ def test_saving_keeps_what_the_form_holds(own: GuidancePresets) -> None:
     assert presets.save(own, " soft ", values) == "soft"
     assert presets.take(own, "soft")[0]["method.cfg.guidance_scale"] == 6.0
     assert ("soft (yours)", "soft") in presets.entries(own)
+    assert presets.is_own(own, "soft") and not presets.is_own(own, "apg") and not presets.is_own(own, "")
 
 
 def test_a_bad_name_and_bad_settings_are_refused(own: GuidancePresets) -> None:
