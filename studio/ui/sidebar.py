@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WORDMARK = (
     '<div class="wordmark" role="img" aria-label="Palimpsest">'
-    '<span class="under" aria-hidden="true">diffusion</span><span class="over" aria-hidden="true">Palimpsest</span>'
+    '<span class="under" aria-hidden="true"></span><span class="over" aria-hidden="true">Palimpsest</span>'
     "</div>"
 )
 STATES = {
@@ -31,7 +31,7 @@ STATES = {
     "broken": "Could not start; tries again with the next job",
     "closed": "Closed",
 }
-SHOWN = (("device", ""), ("dtype", ""), ("threads", " threads"))  # what is told of the engine, with its unit
+SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 KEYS = (
     (("Ctrl", "Enter"), "generate"),
     (("Ctrl", "."), "stop"),
@@ -97,7 +97,7 @@ def _section(title: str, inner: str) -> str:
 def _model(status: EngineStatus) -> str:
     made_by = status.made_by
     state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
-    known = [f"{made_by[key]}{unit}" for key, unit in SHOWN if made_by.get(key)]
+    known = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
     if memory := resident_bytes(status.pid):
         known.append(f"{memory / 2**20:,.0f} MB")
     told = (

@@ -9,9 +9,11 @@ import os
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from studio.ui.components.words import EXAMPLES
-from tests.e2e.test_prompt_tab import Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_walks import choose
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -42,14 +44,34 @@ def test_screenshots_of_the_page(opened: Open, folder: Path) -> None:
     fill(page, EXAMPLES["neon ring"], seed="5", count=4, steps=40)
     page.click("#sampling > button")
     generate(page)
+    for name in ("painted flower", "checkered fish"):  # and two that wait
+        fill(page, EXAMPLES[name], steps=20)
+        page.click("#generate")
+        page.wait_for_timeout(1500)
     page.wait_for_selector("#canvas .frame.done")
     page.wait_for_selector("#canvas .frame.live")
     page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=folder / "drawing-1440-light.png")
     page.click("#stop")
-    wait_until_done(page)
+    page.wait_for_selector("#queue .empty-line", timeout=LONG_MS)
+    page = opened()
+    fill(page, "a red star on a white background", seed="1", steps=20)
+    page.click("#sampling > button")
+    page.click("#grid > button")
+    page.wait_for_timeout(500)
+    choose(page, "#axis-x", "search and replace")
+    page.fill("#values-x :is(input, textarea)", "star, heart, fish, flower")
+    choose(page, "#axis-y", "Guidance: guidance scale")
+    page.fill("#values-y :is(input, textarea)", "1, 1.5, 3")
+    page.wait_for_selector("#forecast .forecast", timeout=LONG_MS)
+    page.click("#grid-start")
+    expect(page.locator("#grid-sheet .frame.done")).to_have_count(12, timeout=LONG_MS)
+    page.wait_for_timeout(2500)
+    page.evaluate("document.querySelector('#grid').scrollIntoView()")
+    page.screenshot(path=folder / "grid-1440-light.png")
+    page.evaluate("window.scrollTo(0, 0)")
     for tab in ("Erase", "Label", "Guidance", "Compare"):
         page.click(f"[role=tab]:has-text('{tab}')")
         page.wait_for_timeout(500)
         page.screenshot(path=folder / f"{tab.lower()}-1440-light.png")
-    assert len(list(folder.glob("*.png"))) >= 9
+    assert len(list(folder.glob("*.png"))) >= 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from studio.services.grid_axes import SEARCH_REPLACE, Axis
 from studio.ui.components.caption import prompt_of
 from studio.ui.components.progress import progress, seconds
 from studio.ui.markup import image, tag, text
@@ -35,7 +36,7 @@ def grid_html(grid: Grid, now: Mapping[str, float] | None = None) -> str:
 
 
 def _head(grid: Grid) -> str:
-    along = " × ".join(axis.path.removeprefix("guidance.params.").replace("_", " ") for axis in grid.axes)
+    along = " × ".join(_name(axis) for axis in grid.axes)
     done = len(grid.cells) - grid.missing
     title = tag("h3", text(f"Grid {grid.id}: {along}")) + tag(
         "p", f"{done} of {len(grid.cells)} pictures", role="status"
@@ -49,6 +50,10 @@ def _head(grid: Grid) -> str:
         tools += tag("a", "Download the sheet", href=address(grid.id), download=f"palimpsest-grid-{grid.id}.png",
                      class_="action", title="All pictures with their labels, as one PNG")  # fmt: skip
     return tag("header", tag("div", title) + tag("div", tools, class_="actions"))
+
+
+def _name(axis: Axis) -> str:
+    return "words" if axis.path == SEARCH_REPLACE else axis.path.removeprefix("guidance.params.").replace("_", " ")
 
 
 def _progress(grid: Grid, now: Mapping[str, float]) -> str:
