@@ -162,7 +162,10 @@ class ModelStore:
 
         rows: of one evaluation of the network. width, height: in pixels.
         """
-        files, dtype = open_model(self._places.find(name)), self._dtype_for(name)
+        place, dtype = self._places.find(name), self._dtype_for(name)
+        if name not in self._models:
+            self._verified(name, place)  # before its headers are read: a damaged file is told by its checksum
+        files = open_model(place)
         needs = demand(files, rows, width, height, dtype)
         total = memory_of(self.device).total_bytes
         if total is None or needs.total <= total:
@@ -221,6 +224,12 @@ class ModelStore:
             return self.dtype
         return "fp16" if self.device.type == "cuda" and name not in self._places.named else "fp32"
 
+    def _verified(self, name: str, place: Path) -> dict[str, str]:
+        """Check the embedded model's files against its list; give what was found, {} for other models."""
+        if name not in self._places.named:
+            return {}
+        return checksums.verify(place, required=self._require_checksums)
+
     def _model(self, name: str) -> _Model:
         """Give a model, loaded, and count the use."""
         if name not in self._models:
@@ -233,7 +242,7 @@ class ModelStore:
     def _load(self, name: str) -> _Model:
         place = self._places.find(name)
         is_embedded = name in self._places.named
-        known = checksums.verify(place, required=self._require_checksums) if is_embedded else {}
+        known = self._verified(name, place)
         files = open_model(place)
         model_hash = loading.hash_of(files, known)
         dtype = self._dtype_for(name)

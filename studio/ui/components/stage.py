@@ -76,14 +76,23 @@ def watching(
     job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
     if job_id is not None:
         now = of_job(studio, job_id, pinned, asked)
-        return (job_id if now.drawing else attached(studio, None)), now
+        if now.drawing or (following := attached(studio, None)) is not None:
+            return (job_id if now.drawing else following), now
+        # Jobs behind this one may have ended between two looks: nobody will ask again once nothing is busy.
+        return None, now if pinned else _newest_shown(studio, now, max(seen, now.seen or 0))
     now = of_engine(studio)
     if not now.busy:
         now = replace(now, **_after(studio, asked or Query()))
-        if not pinned and (newest := _unseen(studio, seen)):
-            sheet, label = canvas.picture_html(newest), caption.caption_html(newest)
-            now = replace(now, canvas=sheet, caption=label, shown=newest.id, seen=newest.id, message="")
+        now = now if pinned else _newest_shown(studio, replace(now, message=""), seen)
     return None, now
+
+
+def _newest_shown(studio: Studio, now: Stage, seen: int) -> Stage:
+    """The same, with the newest picture on the canvas where it is newer than that."""
+    if (newest := _unseen(studio, seen)) is None:
+        return now
+    sheet, label = canvas.picture_html(newest), caption.caption_html(newest)
+    return replace(now, canvas=sheet, caption=label, shown=newest.id, seen=newest.id)
 
 
 def _unseen(studio: Studio, seen: int) -> Generation | None:

@@ -55,6 +55,20 @@ def test_a_job_that_came_and_went_between_two_looks_is_told_too(fake: FakeStudio
     assert stage.watching(fake, None, seen=1)[1].canvas is None  # a grid's pictures are in the grid
 
 
+def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.05
+    watched, _ = jobs.submit(fake, FILLED | {"count": 12})
+    behind = fake.submit([Recipe(prompt="a green fish", steps=1)])
+    assert watched
+    fake.stop(watched, keep=False)
+    fake.ended(watched)
+    fake.ended(behind)  # both before the page looks again
+    following, now = stage.watching(fake, watched)
+    assert following is None and "a green fish" in (now.caption or "") and now.shown == now.seen == fake.gallery(1)[0].id
+    assert "Stopped" in (now.message or "")
+    assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
+
+
 def test_another_page_sees_the_same_queue(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     first, _ = jobs.submit(fake, FILLED)
