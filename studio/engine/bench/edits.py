@@ -111,7 +111,7 @@ def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> Bench
             pipeline.unet.fuse_lora()
             pipeline.unet.unfuse_lora()
 
-    timed = time_pairs(ours, theirs, bench.pairs, bench.on_pair, repeat=20)
+    timed = time_pairs(ours, theirs, bench.pairs, bench.on_pair, repeat=100)
     room.use(EMPTY)
     limit = (
         "memory: the touched weights are written once" if not fuse else "as above; theirs writes twice, layer by layer"

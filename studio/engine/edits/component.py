@@ -61,11 +61,11 @@ class EditedComponent:
         """
         wanted = stack.part((self.name,))
         swap = swap and len(wanted) > 0 and not _is_compiled(self.module)
+        if self._pristine.moved(self._pointers.pointed):
+            self._start_anew()
+        if wanted == self.stack and swap == self._swapped:
+            return
         with plain_tensors():
-            if self._pristine.moved(self._pointers.pointed):
-                self._start_anew()
-            if wanted == self.stack and swap == self._swapped:
-                return
             self.stack, self._swapped = EMPTY, False  # so it is if one of the next lines fails
             try:
                 if swap:
@@ -110,7 +110,8 @@ class EditedComponent:
 
     def _start_anew(self) -> None:
         """Somebody moved the module. The base goes where it is now, and nothing of before is used again."""
-        self._pristine.start_anew()
+        with plain_tensors():
+            self._pristine.start_anew()
         self._begin()
         self.stack, self._swapped = EMPTY, False
 

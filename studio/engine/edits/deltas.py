@@ -19,6 +19,7 @@ class DeltaCache:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[tuple[str, str, str, str], Tensor] = OrderedDict()
         self._bytes = 0
+        self.evicted = 0  # how often anything was let go of, or not kept at all
 
     def get(self, edit: Edit, component: str, path: str, device: torch.device) -> Tensor:
         """Give D of a low-rank or dense layer, float32 on the device. Not to be written to."""
@@ -29,11 +30,14 @@ class DeltaCache:
             self._kept.move_to_end(key)
             return self._kept[key]
         delta = layer.delta(device)
-        if delta.nbytes <= self._max_bytes:
-            self._kept[key] = delta
-            self._bytes += delta.nbytes
-            while self._bytes > self._max_bytes:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        if delta.nbytes > self._max_bytes:
+            self.evicted += 1
+            return delta
+        self._kept[key] = delta
+        self._bytes += delta.nbytes
+        while self._bytes > self._max_bytes:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+            self.evicted += 1
         return delta
 
     def nbytes(self) -> int:
@@ -41,4 +45,5 @@ class DeltaCache:
 
     def clear(self) -> None:
         self._kept.clear()
+        self.evicted += 1
         self._bytes = 0

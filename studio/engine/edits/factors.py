@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from studio.engine.edits.compose import Share
 from studio.engine.edits.format import LowRank, Mask
-from studio.engine.edits.merged import Share
 from studio.engine.edits.stack import EditStack
 from studio.engine.edits.targets import Target
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from studio.engine.edits.compose import Composition, shares_of
 from studio.engine.edits.deltas import DeltaCache
-from studio.engine.edits.merged import compose, shares_of
 from studio.engine.edits.pristine import Key, Pristine
 from studio.engine.edits.stack import EditStack
 
@@ -66,5 +66,6 @@ class Pointers:
         shares = shares_of(stack, self._component)
         self._pristine.keep(shares)  # home holds the base, so this is W0 even while another set is shown
         made = {key: torch.empty_like(self._pristine[key]) for key in shares}
-        compose(shares, made, self._pristine, self._deltas, self._component)
+        strengths = {edit.sha256: strength for edit, strength in stack}
+        Composition(shares, self._pristine, self._deltas, self._component).write(made, strengths)
         return made

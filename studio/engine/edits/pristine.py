@@ -41,17 +41,18 @@ class Pristine:
 
     def parameter(self, key: Key) -> nn.Parameter:
         """The live parameter. A layer without bias has none of that name, which `WeightRoom.check` has refused."""
-        parameter = getattr(self._layers[key[0]], key[1])
-        assert isinstance(parameter, nn.Parameter)
+        parameter = self._layers[key[0]]._parameters[key[1]]
+        assert parameter is not None
         return parameter
 
     def __getitem__(self, key: Key) -> Tensor:
         """W0. Not to be written to."""
         return self._kept[key]
 
-    def home(self, key: Key) -> Tensor:
-        """The parameter's own memory."""
-        return self._home[key]
+    @property
+    def homes(self) -> Mapping[Key, Tensor]:
+        """The parameters' own memory, of touched tensors."""
+        return self._home
 
     def point(self, keys: Iterable[Key], tensors: Mapping[Key, Tensor] | None = None) -> None:
         """Let parameters live in other memory; without `tensors`, in their own again."""
@@ -73,9 +74,10 @@ class Pristine:
 
         elsewhere: parameters whose pointers are swapped, and to what.
         """
-        return any(
-            self.parameter(key).data_ptr() != elsewhere.get(key, home).data_ptr() for key, home in self._home.items()
-        )
+        live = [self._layers[path]._parameters[which] for path, which in self._home]  # before every change: to be quick
+        return [one.data_ptr() for one in live if one is not None] != [
+            elsewhere.get(key, home).data_ptr() for key, home in self._home.items()
+        ]
 
     def start_anew(self) -> None:
         """After a move: put the base into the parameters where they are now, and forget the old copies."""

@@ -76,8 +76,10 @@ def watching(
     job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
     if job_id is not None:
         now = of_job(studio, job_id, pinned, asked)
-        if now.drawing or (following := attached(studio, None)) is not None:
-            return (job_id if now.drawing else following), now
+        if now.drawing:
+            return job_id, now
+        if (following := attached(studio, None)) is not None:
+            return following, now
         # Jobs behind this one may have ended between two looks: nobody will ask again once nothing is busy.
         return None, now if pinned else _newest_shown(studio, now, max(seen, now.seen or 0))
     now = of_engine(studio)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.engine.edits import merged as merged_module
+from studio.engine.edits import compose
 from studio.engine.edits.deltas import DeltaCache
 from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.format import Edit, Mask
@@ -184,7 +184,7 @@ def test_a_failure_leaves_the_base(monkeypatch: pytest.MonkeyPatch, swap: bool) 
         return get(self, *args)
 
     monkeypatch.setattr(DeltaCache, "get", fail)
-    monkeypatch.setattr(merged_module, "_CHUNK_NUMBERS", 1)  # some tensors are written before the failure
+    monkeypatch.setattr(compose, "_CHUNK_NUMBERS", 1)  # some tensors are written before the failure
     with pytest.raises(MemoryError):
         room.use(second, swap=swap)
     assert full_hash(module) == before and room.equals_base()

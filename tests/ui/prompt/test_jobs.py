@@ -64,7 +64,9 @@ def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudi
     fake.ended(watched)
     fake.ended(behind)  # both before the page looks again
     following, now = stage.watching(fake, watched)
-    assert following is None and "a green fish" in (now.caption or "") and now.shown == now.seen == fake.gallery(1)[0].id
+    assert (
+        following is None and "a green fish" in (now.caption or "") and now.shown == now.seen == fake.gallery(1)[0].id
+    )
     assert "Stopped" in (now.message or "")
     assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
 
