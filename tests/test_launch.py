@@ -131,6 +131,7 @@ def pip_calls(at: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list
 
     monkeypatch.setattr(launch, "pip", recorder)
     monkeypatch.setattr(launch, "make_venv", lambda clear, lock: None)
+    monkeypatch.setattr(launch, "write_byte_code", lambda: None)
     monkeypatch.setattr(launch, "require_venv_module", lambda may_install: None)
     return calls
 
@@ -144,6 +145,22 @@ def test_torch_comes_first_and_the_stamp_last(pip_calls: list[tuple[str, list[st
     launch.environment(dev=True)
     launch.environment(dev=False)
     assert not pip_calls
+
+
+def test_byte_code_is_written_where_the_environment_says_that_none_is(
+    at: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at / "imported.py").write_text("THERE = True\n", encoding="utf-8")
+    monkeypatch.setattr(launch, "venv_python", lambda: Path(sys.executable))
+    monkeypatch.setattr(launch, "IMPORTED_AT_START", "import imported")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    launch.write_byte_code()
+    assert list(at.glob("__pycache__/imported.*.pyc"))
+
+
+def test_what_a_start_imports_is_there() -> None:
+    done = subprocess.run([sys.executable, "-c", launch.IMPORTED_AT_START], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_torch_index_is_for_torch_alone(
