@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from studio.core.recipe import Recipe
 from studio.core.registry import Registry
-from studio.engine.bench.pairs import BenchResult
+from studio.engine.bench.results import BenchResult, Fact
 from studio.engine.config import EngineConfig
 from studio.engine.runner import Engine
 from studio.models.embedded import EmbeddedModel
@@ -35,5 +35,5 @@ class Bench:
         return cls(engine, bundle, recipe, pairs, on_pair)
 
 
-Case = Callable[[Bench], BenchResult]
+Case = Callable[[Bench], BenchResult | Fact]
 CASES: Registry[Case] = Registry("bench case")

@@ -6,8 +6,9 @@ import itertools
 from typing import Any
 
 from studio.engine.bench.cases import CASES, Bench
-from studio.engine.bench.pairs import BenchResult, difference, time_pairs
+from studio.engine.bench.pairs import difference, time_pairs
 from studio.engine.bench.reference import add_adapters, picture_of, plain_pipeline
+from studio.engine.bench.results import BenchResult
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.resident import room_of
 from studio.engine.sampler import Picture, sample
@@ -16,7 +17,7 @@ from studio.models.embedded import load_stencil
 _STRENGTHS = (1.0, 0.6)  # in turns: a strength that stays would be no change
 
 
-def _their_pipeline(bench: Bench) -> Any:
+def their_pipeline(bench: Bench) -> Any:
     """A pipeline around a copy of the model: peft rewrites the UNet it is given."""
     bundle = load_stencil(bench.bundle.card.folder, bench.bundle.device, bench.bundle.dtype)
     return plain_pipeline(bundle, bench.recipe.sampler)
@@ -25,7 +26,7 @@ def _their_pipeline(bench: Bench) -> Any:
 @CASES.register("grid")
 def grid(bench: Bench) -> BenchResult:
     """The base and three edits side by side: one job of ours, four calls of theirs, each with its adapters set."""
-    pipeline = _their_pipeline(bench)
+    pipeline = their_pipeline(bench)
     edits = add_adapters(pipeline, 3, "attention")
     stacks = [EMPTY, *(EditStack.of([(edit, 1.0)]) for edit in edits)]
     recipes = [bench.recipe.model_copy(update={"batching": "shared"})] * len(stacks)
@@ -58,7 +59,7 @@ def grid(bench: Bench) -> BenchResult:
 
 
 def _strength(bench: Bench, layers: str, goal: float) -> BenchResult:
-    pipeline = _their_pipeline(bench)
+    pipeline = their_pipeline(bench)
     (edit,) = add_adapters(pipeline, 1, layers)
     our_turn, their_turn = itertools.cycle(_STRENGTHS), itertools.cycle(_STRENGTHS)
 
@@ -96,7 +97,7 @@ def strength_all(bench: Bench) -> BenchResult:
 
 
 def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> BenchResult:
-    pipeline = _their_pipeline(bench)
+    pipeline = their_pipeline(bench)
     (edit,) = add_adapters(pipeline, 1, "attention")
     our_turn, their_turn = itertools.cycle(_STRENGTHS), itertools.cycle(_STRENGTHS)
     room = room_of(bench.bundle)

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from datetime import date
 
-from studio.engine.bench.pairs import BenchResult
+from studio.engine.bench.results import BenchResult, Fact
 
 _HEAD = """# Performance
 
@@ -18,7 +18,7 @@ format and threads, interleaved A-B-B-A. A ratio is theirs / ours, the median ov
 above 1 the studio is faster. Pixels is the largest difference between both sides' pictures."""
 
 
-def page(results: Sequence[BenchResult]) -> str:
+def page(results: Sequence[BenchResult | Fact]) -> str:
     """The page, with a table row per case."""
     made_by = next((result.made_by for result in results if result.made_by), {})
     about = (
@@ -31,7 +31,12 @@ def page(results: Sequence[BenchResult]) -> str:
     return "\n".join([_HEAD, "", about, "", *rows, *map(_row, results), ""])
 
 
-def _row(r: BenchResult) -> str:
+def _row(r: BenchResult | Fact) -> str:
+    if isinstance(r, Fact):
+        reached = "yes" if r.reached else "**no**"
+        cells = (f"`{r.case}`", r.what, f"{r.ours:,g} {r.unit}", f"{r.theirs:,g} {r.unit}", "", "", f"{r.at_most:g}",
+                 reached, "", r.limit)  # fmt: skip
+        return "| " + " | ".join(cells) + " |"
     goal = "" if r.goal is None else f"{r.goal:g}"
     reached = {None: "", True: "yes", False: "**no**"}[r.reached]
     pixels = "" if r.max_difference is None else f"{r.max_difference}/255"

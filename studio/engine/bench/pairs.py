@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,35 +21,6 @@ LEAST_PAIRS = 7
 Work = Callable[[], Any]
 
 
-@dataclass(frozen=True)
-class BenchResult:
-    """ratio: median over pairs of their time / ours, above 1 we are faster; ratio_low, ratio_high: its quartiles.
-
-    ours_s, theirs_s: medians, for one piece of work. cpu_ratio: the same of processor time, which other programs on
-    the machine disturb less. goal: the ratio to reach, None if there is none. max_difference: between both sides'
-    pictures, of any channel, 0..255; None where there are none. limit: what keeps the ratio from being higher.
-    """
-
-    case: str
-    what: str
-    pairs: int
-    ours_s: float
-    theirs_s: float
-    ratio: float
-    ratio_low: float
-    ratio_high: float
-    cpu_ratio: float
-    goal: float | None = None
-    max_difference: int | None = None
-    limit: str = ""
-    made_by: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the goal is reached; None without one."""
-        return None if self.goal is None else self.ratio >= self.goal
-
-
 def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], None], repeat: int = 1) -> dict[str, Any]:
     """Time both sides `pairs` times in turns; give the fields of BenchResult that come of it.
 
@@ -58,7 +29,8 @@ def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], No
     """
     if pairs < LEAST_PAIRS:
         raise BadInput(f"A bench needs at least {LEAST_PAIRS} pairs, not {pairs}.", field="pairs")
-    ours(), theirs()
+    ours()
+    theirs()
     took: dict[str, list[_Took]] = {"ours": [], "theirs": []}
     for pair in range(pairs):
         sides = {"ours": ours, "theirs": theirs}
@@ -76,28 +48,6 @@ def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], No
         "ratio_high": high,
         "cpu_ratio": statistics.median(their.cpu_s / our.cpu_s for our, their in together),
     }
-
-
-def table(results: Sequence[BenchResult]) -> str:
-    """Results as text for a terminal: ratios are theirs / ours, with the quartiles over pairs."""
-    lines = [
-        f"{'case':20} {'ours':>10} {'theirs':>10} {'ratio':>8}  {'quartiles':17} {'of cpu':>7} {'goal':>6}  pixels"
-    ]
-    for r in results:
-        goal = "" if r.goal is None else f"{r.goal:g}"
-        pixels = "" if r.max_difference is None else f"{r.max_difference}/255"
-        lines.append(
-            f"{r.case:20} {_duration(r.ours_s):>10} {_duration(r.theirs_s):>10} {r.ratio:8.2f}  "
-            f"{f'{r.ratio_low:.2f} to {r.ratio_high:.2f}':17} {r.cpu_ratio:7.2f} {goal:>6}  {pixels}".rstrip()
-        )
-    return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((1.0, "s"), (1e-3, "ms")):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} us"
 
 
 def difference(ours: list[npt.NDArray[np.uint8]], theirs: list[npt.NDArray[np.uint8]]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.bench.cases import CASES, Bench
-from studio.engine.bench.pairs import BenchResult, difference, time_pairs
+from studio.engine.bench.pairs import difference, time_pairs
 from studio.engine.bench.reference import picture_of, plain_pipeline
+from studio.engine.bench.results import BenchResult
 from studio.engine.sampler import Picture, sample
 
 VARIANT_SCALES = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5)
