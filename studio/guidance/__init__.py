@@ -11,16 +11,14 @@ from studio.guidance.base import (
     GUIDANCE,
     Guidance,
     Guided,
-    NoisePoint,
     OneRound,
-    Pred,
-    Preds,
     Request,
     State,
     StepCtx,
-    build,
     run_plan,
 )
+from studio.guidance.building import build, build_method
+from studio.guidance.prediction import NoisePoint, Pred, Preds
 
 import_folder(__name__)
 
@@ -36,5 +34,6 @@ __all__ = [
     "State",
     "StepCtx",
     "build",
+    "build_method",
     "run_plan",
 ]
