@@ -36,7 +36,8 @@ class Method:
 class Declarations:
     """Everything the registries hold, by name.
 
-    wrappers: what can be put around a guidance method. grids: ways of spacing the noise levels that the models at hand can take, without parameters here.
+    wrappers: what can be put around a guidance method. grids: ways of spacing the noise levels that the models at hand
+    can take, without parameters here.
     """
 
     guidance: dict[str, Method]
