@@ -21,6 +21,7 @@ from studio.guidance.base import (
     build,
     run_plan,
 )
+from studio.guidance.perturbation import Perturbation
 
 import_folder(__name__)
 
@@ -30,6 +31,7 @@ __all__ = [
     "Guided",
     "NoisePoint",
     "OneRound",
+    "Perturbation",
     "Pred",
     "Preds",
     "Request",

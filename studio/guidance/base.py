@@ -24,6 +24,10 @@ from studio.core.params import Params, load
 from studio.core.recipe import GuidanceSpec
 from studio.core.registry import Registry
 from studio.diffusion.parameterisation import Kind, from_x0, to_eps, to_x0
+from studio.diffusion.schedule import Schedule
+from studio.guidance.perturbation import Perturbation
+
+Network = Literal["main", "weak"]
 
 # What a method carries from step to step, () when fresh. Tensors are [B, ...], one entry per sample.
 State = tuple[Tensor, ...]
@@ -44,21 +48,28 @@ class NoisePoint:
             return math.inf
         return math.log(self.a / self.s) if self.a > 0 else -math.inf
 
+    @property
+    def s_flow(self) -> float:
+        """The same level as a flow's: x/(a+s) = (1 - s_flow)*x0 + s_flow*eps."""
+        return self.s / (self.a + self.s)
+
 
 @dataclass(frozen=True, eq=False)
 class Request:
     """One prediction asked for.
 
     name: what the answer is called. cond: a condition's name. x, at: where, None for the step's own.
-    perturb: name of a perturbation of the network, None for none. model: which network, "main" or a weaker one.
+    perturb: what is done to the network, None for nothing. model: which network, "main" or "weak", an early
+    checkpoint of it. t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
     """
 
     name: str
     cond: str
     x: Tensor | None = None
     at: NoisePoint | None = None
-    perturb: str | None = None
-    model: str = "main"
+    perturb: Perturbation | None = None
+    model: Network = "main"
+    t: Tensor | None = None
 
 
 class Pred:
@@ -127,7 +138,8 @@ class StepCtx:
     i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
     step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
     negative_weights: a share of each, summing to 1.
-    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to.
+    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. schedule: what the network was
+    trained with.
     """
 
     i: int
@@ -140,6 +152,7 @@ class StepCtx:
     negative_weights: tuple[float, ...] = ()
     prev: Guided | None = None
     peek: Callable[[Tensor], Tensor] | None = None
+    schedule: Schedule | None = None
 
     @property
     def uncond(self) -> str:
@@ -182,7 +195,19 @@ class Guidance(Params):
 
     @abstractmethod
     def nfe(self) -> int:
-        """Count the rows of network work one sample costs per step, with these parameters."""
+        """Count the rows of network work one sample costs per step, with these parameters; the most of any step."""
+
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        """Count the rows of step i of n, which is at that noise level. Methods that pause at some levels say less."""
+        return self.nfe()
+
+    def width(self) -> int:
+        """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
+        return self.nfe()
+
+    def networks(self) -> frozenset[Network]:
+        """Name the networks it asks."""
+        return frozenset({"main"})
 
     @abstractmethod
     def plan(self, ctx: StepCtx) -> Plan:
