@@ -18,6 +18,7 @@ from studio.guidance.base import (
     run_plan,
 )
 from studio.guidance.building import build, build_method
+from studio.guidance.perturbation import Perturbation
 from studio.guidance.prediction import NoisePoint, Pred, Preds
 
 import_folder(__name__)
@@ -28,6 +29,7 @@ __all__ = [
     "Guided",
     "NoisePoint",
     "OneRound",
+    "Perturbation",
     "Pred",
     "Preds",
     "Request",

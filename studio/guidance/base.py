@@ -20,7 +20,11 @@ from torch import Tensor
 
 from studio.core.params import Params
 from studio.core.registry import Registry
+from studio.diffusion.schedule import Schedule
+from studio.guidance.perturbation import Perturbation
 from studio.guidance.prediction import NoisePoint, Pred, Preds
+
+Network = Literal["main", "weak"]
 
 # What a method carries from step to step, () when fresh. Tensors are [B, ...], one entry per sample.
 State = tuple[Tensor, ...]
@@ -31,15 +35,17 @@ class Request:
     """One prediction asked for.
 
     name: what the answer is called. cond: a condition's name. x, at: where, None for the step's own.
-    perturb: name of a perturbation of the network, None for none. model: which network, "main" or a weaker one.
+    perturb: what is done to the network, None for nothing. model: which network, "main" or "weak", an early
+    checkpoint of it. t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
     """
 
     name: str
     cond: str
     x: Tensor | None = None
     at: NoisePoint | None = None
-    perturb: str | None = None
-    model: str = "main"
+    perturb: Perturbation | None = None
+    model: Network = "main"
+    t: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +55,8 @@ class StepCtx:
     i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
     step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
     negative_weights: a share of each, summing to 1.
-    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. diagnose: whether `diag` is
-    wanted; what it costs is spent only then.
+    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. schedule: what the network was
+    trained with. diagnose: whether `diag` is wanted; what it costs is spent only then.
     """
 
     i: int
@@ -64,6 +70,7 @@ class StepCtx:
     prev: Guided | None = None
     peek: Callable[[Tensor], Tensor] | None = None
     diagnose: bool = False
+    schedule: Schedule | None = None
 
     @property
     def uncond(self) -> str:
@@ -130,7 +137,7 @@ class Guidance(Params):
 
     def nfe_over(self, levels: Sequence[NoisePoint]) -> int:
         """Count the rows of a whole run; levels: where each step is, without the last one's end."""
-        return self.nfe() * len(levels)
+        return sum(self.rows(i, len(levels), at) for i, at in enumerate(levels))
 
     def init(self, shape: torch.Size | tuple[int, ...]) -> State:
         """Give the state of a fresh run of samples of this shape, [B, C, H, W]."""
@@ -139,6 +146,18 @@ class Guidance(Params):
     @abstractmethod
     def nfe(self) -> int:
         """Count the rows of network work one sample costs at most per step, with at most one negative prompt."""
+
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        """Count the rows of step i of n, which is at that noise level. Methods that pause at some levels say less."""
+        return self.nfe()
+
+    def width(self) -> int:
+        """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
+        return self.nfe()
+
+    def networks(self) -> frozenset[Network]:
+        """Name the networks it asks."""
+        return frozenset({"main"})
 
     @abstractmethod
     def plan(self, ctx: StepCtx) -> Plan:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar
 
 from studio.core.errors import BadInput
@@ -46,9 +45,8 @@ class _Interval(Wrapper):
                 field=first.name,
             )
 
-    def nfe_over(self, inner: Guidance, levels: Sequence[NoisePoint]) -> int:
-        inside = [at for i, at in enumerate(levels) if self.holds(i, len(levels), at)]
-        return inner.nfe_over(inside) + len(levels) - len(inside)
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        return inner.rows(i, n, at) if self.holds(i, n, at) else 1
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         return (yield from inner.plan(ctx) if self.holds(ctx.i, ctx.n, ctx.at) else conditional(ctx))

@@ -27,6 +27,11 @@ class NoisePoint:
             return math.inf
         return math.log(self.a / self.s) if self.a > 0 else -math.inf
 
+    @property
+    def s_flow(self) -> float:
+        """The same level as a flow's: x/(a+s) = (1 - s_flow)*x0 + s_flow*eps."""
+        return self.s / (self.a + self.s)
+
 
 class Pred:
     """One prediction, viewed in whichever space a method works; each view is computed when first read.

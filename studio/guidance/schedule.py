@@ -14,7 +14,6 @@ With p = i/(N-1) the progress of step i of N (0 where N = 1), w the value set an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from studio.core.errors import BadInput
@@ -25,6 +24,7 @@ from studio.guidance.wrapper import WRAPPERS, Wrapper, method_of
 
 MAX_POINTS = 64
 MAX_FACTOR = 5.0
+_PROBES = 11  # points of the run at which the largest cost is looked for
 
 
 @WRAPPERS.register("schedule")
@@ -81,9 +81,14 @@ class Schedule(Wrapper):
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         return (yield from self.at(inner, ctx.i, ctx.n).plan(ctx))
 
-    def nfe_over(self, inner: Guidance, levels: Sequence[NoisePoint]) -> int:
-        n = len(levels)
-        return sum(self.at(inner, i, n).nfe_over([at]) for i, at in enumerate(levels))
+    def nfe(self, inner: Guidance) -> int:
+        return max(self.at(inner, i, _PROBES).nfe() for i in range(_PROBES))
+
+    def width(self, inner: Guidance) -> int:
+        return max(self.at(inner, i, _PROBES).width() for i in range(_PROBES))
+
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        return self.at(inner, i, n).rows(i, n, at)
 
     def describe(self) -> str:
         ends = f" from {self.factor(0):g} to {self.factor(1):g} of itself"

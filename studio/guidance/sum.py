@@ -17,7 +17,7 @@ from pydantic import SerializeAsAny
 from studio.core.errors import BadInput
 from studio.core.params import param
 from studio.diffusion.parameterisation import at_least_float32
-from studio.guidance.base import Guidance, Guided, Plan, Request, State, StepCtx
+from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
 from studio.guidance.prediction import NoisePoint, Pred
 from studio.guidance.wrapper import WRAPPERS, Wrapper, is_cond
 
@@ -46,8 +46,14 @@ class Sum(Wrapper):
     def nfe(self, inner: Guidance) -> int:
         return inner.nfe() + self.other.nfe() - 1
 
-    def nfe_over(self, inner: Guidance, levels: Sequence[NoisePoint]) -> int:
-        return inner.nfe_over(levels) + self.other.nfe_over(levels) - len(levels)
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        return inner.rows(i, n, at) + self.other.rows(i, n, at) - 1
+
+    def width(self, inner: Guidance) -> int:
+        return inner.width() + self.other.width()
+
+    def networks(self, inner: Guidance) -> frozenset[Network]:
+        return inner.networks() | self.other.networks()
 
     def init(self, inner: Guidance, shape: Sequence[int]) -> State:
         one, two = inner.init(tuple(shape)), self.other.init(tuple(shape))

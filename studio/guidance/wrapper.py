@@ -17,7 +17,7 @@ from torch import Tensor
 
 from studio.core.params import Params
 from studio.core.registry import Registry
-from studio.guidance.base import Guidance, Guided, Plan, Request, State, StepCtx
+from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
 from studio.guidance.prediction import NoisePoint, Pred
 
 
@@ -37,9 +37,17 @@ class Wrapper(Params):
         """Rows of one step at most."""
         return inner.nfe()
 
-    def nfe_over(self, inner: Guidance, levels: Sequence[NoisePoint]) -> int:
-        """Rows of a whole run."""
-        return inner.nfe_over(levels)
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        """Rows of step i of n, at that level."""
+        return inner.rows(i, n, at)
+
+    def width(self, inner: Guidance) -> int:
+        """Rows of one round at most."""
+        return inner.width()
+
+    def networks(self, inner: Guidance) -> frozenset[Network]:
+        """The networks it asks."""
+        return inner.networks()
 
     def init(self, inner: Guidance, shape: Sequence[int]) -> State:
         """The state of a fresh run."""
@@ -80,8 +88,14 @@ class Wrapped(Guidance):
     def nfe(self) -> int:
         return self.wrapper.nfe(self.inner)
 
-    def nfe_over(self, levels: Sequence[NoisePoint]) -> int:
-        return self.wrapper.nfe_over(self.inner, levels)
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        return self.wrapper.rows(self.inner, i, n, at)
+
+    def width(self) -> int:
+        return self.wrapper.width(self.inner)
+
+    def networks(self) -> frozenset[Network]:
+        return self.wrapper.networks(self.inner)
 
     def plan(self, ctx: StepCtx) -> Plan:
         return self.wrapper.plan(self.inner, ctx)

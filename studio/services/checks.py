@@ -33,6 +33,7 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     from studio.diffusion.grid import make_grid
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import build_solver
+    from studio.engine.weak import no_weak
     from studio.guidance import build
 
     card = sources.card(recipe.model)
@@ -45,7 +46,8 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     most = int(card.schedule["num_train_timesteps"])
     if recipe.steps > most:
         raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
-    build(recipe.guidance)
+    if "weak" in build(recipe.guidance).networks() and sources.places.early(recipe.model) is None:
+        raise no_weak(recipe.model, recipe)
     build_solver(recipe.sampler, recipe.sampler_params)
     if recipe.spacing != "auto":
         make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)
