@@ -7,7 +7,7 @@ Rows that both ask for are asked for once. Two methods that both move the sample
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import ClassVar
 
@@ -96,9 +96,8 @@ class _Course:
         self._ctx = ctx
         self._end: Guided | None = None
         self.cond: Pred | None = None
-        self.asks: list[Request] = next(plan)
-        if not self.asks:
-            self.send({})
+        self.asks: list[Request] = []
+        self._advance(lambda: next(plan))
 
     def send(self, answers: Mapping[str, Pred]) -> None:
         if self._end is not None:
@@ -106,8 +105,13 @@ class _Course:
         for request in self.asks:
             if self.cond is None and is_cond(request, self._ctx):
                 self.cond = answers[request.name]
+        self._advance(lambda: self._plan.send(answers))
+
+    def _advance(self, move: Callable[[], list[Request]]) -> None:
         try:
-            self.asks = self._plan.send(answers)
+            self.asks = move()
+            while not self.asks:  # a round that asks nothing is over at once
+                self.asks = self._plan.send({})
         except StopIteration as end:
             self._end, self.asks = end.value, []
 
