@@ -25,6 +25,20 @@ def build_method(spec: GuidanceSpec) -> Guidance:
     return load(GUIDANCE.get(spec.method), spec.params, f"guidance method {spec.method}")
 
 
+def spoken(spec: GuidanceSpec) -> GuidanceSpec:
+    """The same with every parameter said out loud, of one that `build` takes: it outlives a changed default."""
+    wrappers = tuple(
+        WrapperSpec(
+            wrapper=each.wrapper,
+            params=load(WRAPPERS.get(each.wrapper), each.params, "guidance wrapper").model_dump(exclude={"added"}),
+            added=None if each.added is None else spoken(each.added),
+        )
+        for each in spec.wrappers
+    )
+    params = build_method(spec).model_dump(mode="json", exclude_none=True)
+    return GuidanceSpec(method=spec.method, params=params, wrappers=wrappers)
+
+
 def _wrapped(spec: GuidanceSpec, sums: bool) -> Guidance:
     guidance = build_method(spec)
     for each in spec.wrappers:
