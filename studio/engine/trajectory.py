@@ -21,7 +21,7 @@ from studio.engine.conditions import Conditions
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
-from studio.guidance import Guidance, NoisePoint, Pred, Request, StepCtx, build
+from studio.guidance import Guidance, Guided, NoisePoint, Perturbation, Pred, Request, StepCtx, build
 from studio.models.bundle import Conditioning, ModelBundle
 
 CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
@@ -31,14 +31,14 @@ CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 class Row:
     """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row. stack: edits.
 
-    perturb, model: as in studio.guidance.Request.
+    perturb, model: as in studio.guidance.Request. A weak network has no edits: they were made for the main one.
     """
 
     x: Tensor
     t: float
     cond: Conditioning
     stack: EditStack = EMPTY
-    perturb: str | None = None
+    perturb: Perturbation | None = None
     model: str = "main"
 
     @property
@@ -68,15 +68,25 @@ class Trajectory:
     """The run of one recipe. Everything that changes lives in `run`'s own frame."""
 
     def __init__(
-        self, index: int, recipe: Recipe, bundle: ModelBundle, conditions: Conditions, stack: EditStack = EMPTY
+        self,
+        index: int,
+        recipe: Recipe,
+        bundle: ModelBundle,
+        conditions: Conditions,
+        stack: EditStack = EMPTY,
+        weak: Conditions | None = None,
     ) -> None:
-        """stack: the edits of the network's weights; those of the text encoders are in the conditions already."""
+        """stack: the edits of the network's weights; those of the text encoders are in the conditions already.
+
+        weak: the conditions as the weak model encodes them; None where its guidance asks it nothing.
+        """
         self.index = index
         self.stack = stack.part(DENOISERS)
         self.recipe = recipe
         self.guidance: Guidance = build(recipe.guidance)
         self.rows = 0
         self._conditions = conditions
+        self._weak = weak
         self._kind: Kind = bundle.parameterisation
         self._grid = grid_of(recipe, bundle)
         self._solver = solver_of(recipe)
@@ -85,7 +95,7 @@ class Trajectory:
     @property
     def width(self) -> int:
         """Rows it asks for at a time, about: what the batcher plans with."""
-        return max(1, self.guidance.nfe())
+        return max(1, self.guidance.width())
 
     def start(self) -> Tensor:
         """The noise it begins from, [1, C, h, w]; a tensor of its own at every call."""
@@ -116,16 +126,9 @@ class Trajectory:
                 negative_weights=self._conditions.negative_weights,
                 prev=outcome,
                 peek=lambda x0, x=x, i=i, state=state: self._solver.peek(x, x0, i, grid, state),
+                schedule=self._bundle.schedule,
             )
-            plan = self.guidance.plan(ctx)
-            requests = next(plan)
-            while True:
-                answers = yield from self._ask(requests, ctx)
-                try:
-                    requests = plan.send(answers)
-                except StopIteration as end:
-                    outcome = end.value
-                    break
+            outcome = yield from self._guided(ctx)
             memory = outcome.state
             moved = x if outcome.x is None else outcome.x
             noise = source.more() if stochastic else None
@@ -134,12 +137,30 @@ class Trajectory:
             on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows))
         return x
 
+    def _guided(self, ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Guided]:
+        """One step of guidance, of as many rounds as it takes; none where it knows the outcome unasked."""
+        plan = self.guidance.plan(ctx)
+        try:
+            requests = next(plan)
+            while True:
+                answers = (yield from self._ask(requests, ctx)) if requests else {}
+                requests = plan.send(answers)
+        except StopIteration as end:
+            return end.value
+
     def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:
         """One round: the rows of all requests together, then a prediction per request under its name."""
         places = [(ctx.x if request.x is None else request.x, request.at or ctx.at) for request in requests]
-        parts = [self._conditions.parts(request.cond, ctx.i) for request in requests]
+        parts = [self._conditions_of(request).parts(request.cond, ctx.i) for request in requests]
         rows = [
-            Row(x, at.t, cond, self.stack, request.perturb, request.model)
+            Row(
+                x,
+                at.t if request.t is None else float(request.t[0]),
+                cond,
+                self.stack if request.model == "main" else EMPTY,
+                request.perturb,
+                request.model,
+            )
             for request, (x, at), each in zip(requests, places, parts, strict=True)
             for _, cond in each
         ]
@@ -150,6 +171,12 @@ class Trajectory:
             weighted = [(weight, next(raws)) for weight, _ in each]
             answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
         return answers
+
+    def _conditions_of(self, request: Request) -> Conditions:
+        if request.model == "main":
+            return self._conditions
+        assert self._weak is not None, "who builds a trajectory looks at what its guidance asks"
+        return self._weak
 
 
 def _mixed(weighted: list[tuple[float, Tensor]]) -> Tensor:

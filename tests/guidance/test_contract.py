@@ -9,7 +9,7 @@ import torch
 from studio.core.params import load, specs
 from studio.diffusion.parameterisation import Kind
 from studio.guidance import GUIDANCE, Guidance, Guided, State
-from tests.guidance.stepping import Step, by_condition, random
+from tests.guidance.stepping import AT, Step, by_condition, random
 
 KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
 
@@ -77,7 +77,8 @@ class TestDeclaration:
 @pytest.mark.parametrize("kind", KINDS)
 def test_when_all_predictions_are_x_so_is_the_outcome(method: Guidance, kind: Kind) -> None:
     x = random(50)
-    guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method)
+    i = 10 if "first step" in method.excused else 0
+    guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method, i=i)
     torch.testing.assert_close(guided.x0, x, rtol=1e-10, atol=1e-10)
 
 
@@ -124,7 +125,7 @@ def test_repeats_itself_from_a_fresh_state(method: Guidance) -> None:
 def test_declared_cost_is_what_it_asks_for(method: Guidance) -> None:
     step = Step(by_condition(predictions()), random(50))
     step.run(method)
-    assert step.rows == method.nfe()
+    assert step.rows == method.rows(0, 20, AT) <= method.nfe()
 
 
 @everywhere
