@@ -9,7 +9,7 @@ import torch
 from studio.core.params import load, specs
 from studio.diffusion.parameterisation import Kind
 from studio.guidance import GUIDANCE, Guidance, Guided, State
-from tests.guidance.stepping import Step, by_condition, random
+from tests.guidance.stepping import AT, Step, by_condition, random
 
 KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
 
@@ -122,9 +122,12 @@ def test_repeats_itself_from_a_fresh_state(method: Guidance) -> None:
 
 @everywhere
 def test_declared_cost_is_what_it_asks_for(method: Guidance) -> None:
-    step = Step(by_condition(predictions()), random(50))
-    step.run(method)
-    assert step.rows == method.nfe()
+    """tests/engine/test_guidance_cost.py counts what the batcher runs for it."""
+    for i in (0, 2, 10, 19):
+        step = Step(by_condition(predictions()), random(50))
+        step.run(method, i=i)
+        assert step.rows == method.rows(i, 20, AT) <= method.nfe()
+        assert step.widest <= method.width()
 
 
 @everywhere
