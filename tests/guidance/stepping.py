@@ -37,6 +37,7 @@ class Step:
         self.kind: Kind = kind
         self.at = at
         self.rows = 0
+        self.widest = 0
         self.conditions: list[str] = []
 
     def run(self, method: Guidance, state: State | None = None, i: int = 0, negatives: int = 0) -> Guided:
@@ -56,6 +57,7 @@ class Step:
 
     def _answer(self, requests: list[Request]) -> dict[str, Pred]:
         self.rows += len(requests)
+        self.widest = max(self.widest, len(requests))
         self.conditions += [request.cond for request in requests]
         assert len({request.name for request in requests}) == len(requests), "answers are told apart by name"
         answers: dict[str, Pred] = {}
