@@ -57,7 +57,7 @@ class ManifoldProjection(Guidance):
         """The projected state; flow coordinates. Told: how far one more application would have gone, |f|/|z|."""
         zs, fs = [x], list[Tensor]()
         for k in range(self.iterations):
-            fs.append((yield from self._reflected(zs[-1], ctx)) - zs[-1])
+            fs.append((yield from self._residual(zs[-1], ctx)))
             diag[f"residual_{k}"] = (norm(fs[-1]) / norm(zs[-1]).clamp(min=TINY)).flatten()
             zs.append(self.advance(zs, fs))
         return zs[-1]
@@ -66,8 +66,8 @@ class ManifoldProjection(Guidance):
         """Give the next iterate from those so far and their residuals f = G(z) - z, oldest first, each [B, ...]."""
         return zs[-1] + fs[-1]
 
-    def _reflected(self, z: Tensor, ctx: StepCtx) -> Asking:
-        """G or H at z."""
+    def _residual(self, z: Tensor, ctx: StepCtx) -> Asking:
+        """G(z) - z or H(z) - z."""
         at, d = ctx.at, (ctx.at_next.s_flow - ctx.at.s_flow) / 2
         forward: Field = guided_by(1.0, ctx.uncond, ctx.x.dtype)
         inverse: Field = guided_by(0.0, ctx.uncond, ctx.x.dtype)

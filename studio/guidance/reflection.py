@@ -64,12 +64,14 @@ def guided_by(scale: float, uncond: str, dtype: torch.dtype) -> Field:
 def reflect(
     x: Tensor, d: float, here: NoisePoint, there: NoisePoint, forward: Field, inverse: Field, forward_first: bool
 ) -> Asking:
-    """Give z, of x's shape. x: [B, C, H, W] in flow coordinates. d: difference of two s_flow, below 0 towards the data.
+    """Give the displacement z - x, of x's shape. x: [B, C, H, W] in flow coordinates.
 
-    here: the noise level of x. there: the level the second field is asked at. Two rounds.
+    d: difference of two s_flow, below 0 towards the data. here: the noise level of x. there: the level the second
+    field is asked at. Two rounds.
     """
+    # Both orders come to d*(fwd - inv). Written so: z is so near x that their difference would be mostly rounding.
     if forward_first:
-        y = x + d * (yield from forward(x, here))
-        return y - d * (yield from inverse(y, there))
-    y = x - d * (yield from inverse(x, here))
-    return y + d * (yield from forward(y, there))
+        out = yield from forward(x, here)
+        return d * (out - (yield from inverse(x + d * out, there)))
+    back = yield from inverse(x, here)
+    return d * ((yield from forward(x - d * back, there)) - back)

@@ -61,9 +61,9 @@ class ZigzagSampling(Guidance):
             there = ctx.at_next if self.eval_at == "moved" else ctx.at
             d = ctx.at_next.s_flow - ctx.at.s_flow
             out, back = (guided_by(scale, ctx.uncond, x.dtype) for scale in (w, self.inversion_scale))
-            z = yield from reflect(before, d, ctx.at, there, out, back, forward_first=True)
-            diag["zigzag"] = (norm(z - before) / norm(before).clamp(min=TINY)).flatten()
-            x = from_flow(before + self.strength * (z - before), ctx.at, x.dtype)
+            moved = yield from reflect(before, d, ctx.at, there, out, back, forward_first=True)
+            diag["zigzag"] = (norm(moved) / norm(before).clamp(min=TINY)).flatten()
+            x = from_flow(before + self.strength * moved, ctx.at, x.dtype)
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))
         return Guided(guided_x0(preds, w).to(x.dtype), x=None if x is ctx.x else x, diag=diag)
 

@@ -34,8 +34,7 @@ def run(asking: Asking) -> Tensor:
 
 
 def displacement(d: float, forward: Field, inverse: Field, forward_first: bool, there: NoisePoint = AT) -> Tensor:
-    x = random(0)
-    return run(reflect(x, d, AT, there, forward, inverse, forward_first)) - x
+    return run(reflect(random(0), d, AT, there, forward, inverse, forward_first))
 
 
 def test_flow_coordinates() -> None:
@@ -52,6 +51,14 @@ def test_flow_coordinates() -> None:
 def test_equal_constant_fields_lead_back(forward_first: bool) -> None:
     field = affine(0.0, random(1))
     torch.testing.assert_close(displacement(-0.3, field, field, forward_first), torch.zeros_like(random(0)))
+
+
+def test_the_two_orders_as_written() -> None:
+    forward, inverse, x, d = affine(1.5, random(1)), affine(-0.5, random(2)), random(0), -0.3
+    y = x + d * run(forward(x, AT))
+    torch.testing.assert_close(displacement(d, forward, inverse, True), y - d * run(inverse(y, AT)) - x)
+    y = x - d * run(inverse(x, AT))
+    torch.testing.assert_close(displacement(d, forward, inverse, False), y + d * run(forward(y, AT)) - x)
 
 
 @pytest.mark.parametrize("forward_first", [True, False])
