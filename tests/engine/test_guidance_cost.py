@@ -27,6 +27,11 @@ OTHERS = [
     GuidanceSpec(method="seg", params={"blur_sigma": 0.7, "guidance_scale": 4.0}),
     GuidanceSpec(method="slg", params={"stop": 0.6, "layers": "up_blocks, mid_block"}),
     GuidanceSpec(method="autoguidance", params={"guidance_scale": 3.0}),
+    GuidanceSpec(method="cfg_mp", params={"iterations": 1, "threshold": 0.3, "switch": 0.6}),
+    GuidanceSpec(method="cfg_mp_plus", params={"guidance_scale": 1.0, "iterations": 3, "window": 2}),
+    GuidanceSpec(method="z_sampling", params={"guidance_scale": 1.0, "eval_at": "frozen", "until": 0.5}),
+    GuidanceSpec(method="z_sampling", params={"inversion_scale": 0.5}),
+    GuidanceSpec(method="time_shift", params={"guidance_scale": 1.0, "window": 200, "cutoff": 0}),
     GuidanceSpec(method="autoguidance", params={"autoguidance_scale": 1.0}),
 ]
 SPECS = [*(GuidanceSpec(method=name) for name in GUIDANCE.names()), *OTHERS]
@@ -90,7 +95,11 @@ def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, weak: Embedded
     together = latents(bundle, weak, *mixed, max_rows=max_rows)
     for one, made in zip(mixed, together, strict=True):
         (alone,) = latents(bundle, weak, one.model_copy(update={"batching": "isolated"}))
-        torch.testing.assert_close(made, alone, rtol=1e-4, atol=1e-4, msg=lambda text, one=one: f"{one}: {text}")
+        # Anderson mixing divides by the difference of two residuals that on a random network are nearly one.
+        near = 2e-3 if one.guidance.method == "cfg_mp_plus" else 1e-4
+        torch.testing.assert_close(
+            made, alone, rtol=near, atol=near, msg=lambda text, one=one: f"{one.guidance}: {text}"
+        )
 
 
 def test_every_method_makes_a_picture_of_its_own(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
@@ -112,6 +121,20 @@ def test_perturbed_and_plain_rows_share_an_evaluation(
     specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("cfg", "pag", "seg")]
     latents(bundle, weak, *(recipe(spec, batching="shared") for spec in specs))
     assert seen == [4, *[8] * 7]
+
+
+def test_the_network_alone_is_told_a_shifted_time(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows of a step share it; the first step and those from the cutoff on are at their own."""
+    told: list[list[float]] = []
+    predict = bundle.predict
+    monkeypatch.setattr(bundle, "predict", lambda x, t, cond: (told.append(t.tolist()), predict(x, t, cond))[1])
+    latents(bundle, None, recipe(GuidanceSpec(method="time_shift", params={"window": 100, "cutoff": 500})))
+    times = bundle.grid(8).timesteps
+    shifts = [first - time for (first, _), time in zip(told, times, strict=True)]
+    assert all(first == second for first, second in told)
+    allowed = [k > 0 and time > 500 for k, time in enumerate(times)]
+    assert any(shifts) and all(abs(shift) <= 50 for shift in shifts)
+    assert not any(shift for shift, may in zip(shifts, allowed, strict=True) if not may)
 
 
 def test_the_plain_run_after_it_is_bit_equal(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:

@@ -36,6 +36,7 @@ class Step:
         self.x = x
         self.kind: Kind = kind
         self.at = at
+        self.at_next = NEXT
         self.rows = 0
         self.widest = 0
         self.conditions: list[str] = []
@@ -47,7 +48,7 @@ class Step:
             i=i,
             n=20,
             at=self.at,
-            at_next=NEXT,
+            at_next=self.at_next,
             x=self.x,
             state=state,
             negatives=negatives,
