@@ -15,7 +15,7 @@ TINY = 1e-12
 
 def dot(p: Tensor, q: Tensor) -> Tensor:
     """Give <p, q>, in float64 (float32 on mps)."""
-    p, q = _wide(p), _wide(q)
+    p, q = wide(p), wide(q)
     return (p * q).flatten(1).sum(1).reshape(-1, *[1] * (p.ndim - 1))
 
 
@@ -27,12 +27,12 @@ def norm(p: Tensor) -> Tensor:
 def project(p: Tensor, onto: Tensor) -> Tensor:
     """Give the part of p parallel to `onto`, of p's dtype; 0 where `onto` is 0."""
     factor = dot(p, onto) / dot(onto, onto).clamp(min=TINY)
-    return (factor * _wide(onto)).to(p.dtype)
+    return (factor * wide(onto)).to(p.dtype)
 
 
 def std(p: Tensor) -> Tensor:
     """Give the standard deviation of each sample's elements (with Bessel's correction, as torch)."""
-    return _wide(p).flatten(1).std(1).reshape(-1, *[1] * (p.ndim - 1))
+    return wide(p).flatten(1).std(1).reshape(-1, *[1] * (p.ndim - 1))
 
 
 def ratio(p: Tensor, q: Tensor) -> Tensor:
@@ -47,5 +47,6 @@ def cosine(p: Tensor, q: Tensor) -> Tensor:
     return torch.where(below > 0, dot(p, q) / below.clamp(min=1e-30), torch.zeros_like(below)).flatten()
 
 
-def _wide(p: Tensor) -> Tensor:
+def wide(p: Tensor) -> Tensor:
+    """Give the tensor in float64 (float32 on mps)."""
     return p.to(torch.float32 if p.device.type == "mps" else torch.float64)

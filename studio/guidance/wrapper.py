@@ -9,6 +9,7 @@ A wrapper sees the conditional prediction among the answers its method was given
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -55,10 +56,10 @@ class Wrapper(Params):
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         """One step."""
-        guided, cond = yield from followed(inner.plan(ctx), ctx)
-        if cond is None:  # a step that asks the network nothing has nothing to be measured against
+        guided, seen = yield from followed(inner.plan(ctx), ctx)
+        if "pos" not in seen:  # a step that asks the network nothing has nothing to be measured against
             return guided
-        return _replaced(guided, self.finish(guided.x0, cond, ctx).to(ctx.x.dtype))
+        return replace(guided, x0=self.finish(guided.x0, seen["pos"], ctx).to(ctx.x.dtype))
 
     def finish(self, x0: Tensor, cond: Pred, ctx: StepCtx) -> Tensor:
         """Change guided x0, [B, C, H, W]; cond: the conditional prediction of this step."""
@@ -117,32 +118,33 @@ def method_of(guidance: Guidance) -> Guidance:
     return guidance
 
 
+def is_plain(request: Request, ctx: StepCtx) -> bool:
+    """Whether a request is for the network as it is, where the step is."""
+    plain = request.perturb is None and request.model == "main"
+    return plain and (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
+
+
 def is_cond(request: Request, ctx: StepCtx) -> bool:
     """Whether a request is for the plain conditional prediction of this step."""
-    plain = request.perturb is None and request.model == "main"
-    here = (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
-    return request.cond == "pos" and plain and here
+    return request.cond == "pos" and is_plain(request, ctx)
 
 
-def followed(plan: Plan, ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, Pred | None]]:
-    """Run a plan to its end, and give with its outcome the conditional prediction it was sent, if it was."""
-    cond: Pred | None = None
+def followed(plan: Plan, ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
+    """Run a plan to its end, and give with its outcome the plain predictions of this step it was sent, by condition."""
+    seen: dict[str, Pred] = {}
     try:
         requests = next(plan)
         while True:
             answers = yield requests
-            found = [answers[request.name] for request in requests if is_cond(request, ctx)]
-            cond = found[0] if cond is None and found else cond
+            for request in requests:
+                if is_plain(request, ctx):
+                    seen.setdefault(request.cond, answers[request.name])
             requests = plan.send(answers)
     except StopIteration as end:
-        return end.value, cond
+        return end.value, seen
 
 
 def conditional(ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], Guided]:
     """A step without guidance: one row, state left as it is."""
     answers = yield [Request("cond", "pos")]
     return Guided(answers["cond"].x0.to(ctx.x.dtype), ctx.state)
-
-
-def _replaced(guided: Guided, x0: Tensor) -> Guided:
-    return Guided(x0, guided.state, guided.x, guided.diag, guided.push)

@@ -123,9 +123,12 @@ def test_repeats_itself_from_a_fresh_state(method: Guidance) -> None:
 
 @everywhere
 def test_declared_cost_is_what_it_asks_for(method: Guidance) -> None:
-    step = Step(by_condition(predictions()), random(50))
-    step.run(method)
-    assert step.rows == method.rows(0, 20, AT) <= method.nfe()
+    """tests/engine/test_guidance_cost.py counts what the batcher runs for it."""
+    for i in (0, 2, 10, 19):
+        step = Step(by_condition(predictions()), random(50))
+        step.run(method, i=i)
+        assert step.rows == method.rows(i, 20, AT) <= method.nfe()
+        assert step.widest <= method.width()
 
 
 @everywhere

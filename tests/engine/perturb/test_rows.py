@@ -55,7 +55,7 @@ def state_of(network: nn.Module) -> list[tuple[object, ...]]:
             *(len(getattr(module, kind)) for kind in ("_forward_hooks", "_forward_pre_hooks")),
             id(getattr(module, "processor", None)),
             *(id(weight) for weight in module.parameters(recurse=False)),
-            module.forward.__func__ if hasattr(module.forward, "__func__") else module.forward,
+            "forward" in vars(module),
         )
         for path, module in network.named_modules()
     ]
