@@ -25,8 +25,11 @@ FIRST = (
     {"method": "cfg", "params": {"guidance_scale": 1.5}},
     {"method": "cfg", "params": {"guidance_scale": 6.0}},
     {"method": "apg", "params": {"guidance_scale": 6.0}},
-    {"method": "cfg", "params": {"guidance_scale": 6.0}, 
-     "wrappers": [{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}]},
+    {
+        "method": "cfg",
+        "params": {"guidance_scale": 6.0},
+        "wrappers": [{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}],
+    },
 )
 
 
@@ -96,7 +99,7 @@ def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value:
         return _removed(board, id)
     if what in ("up", "down"):
         return _moved(board, id, -1 if what == "up" else 1)
-    changes: dict[str, Callable[[dict[str, Any]], None]] = {
+    changes: dict[str, Callable[[dict[str, Any]], Any]] = {
         "method": lambda spec: _change_method(spec, str(value)),
         "param": lambda spec: spec["params"].__setitem__(name, _plain(value)),
         "wrap": lambda spec: _wrap(spec, str(value)),
@@ -148,7 +151,9 @@ def label(guidance: Mapping[str, Any]) -> str:
     named = found.label if found else str(guidance["method"])
     short = named[named.index("(") + 1 : -1] if named.endswith(")") and "(" in named else named
     params = guidance["params"]
-    scale = params.get("guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None))
+    scale = params.get(
+        "guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None)
+    )
     told = short if scale is None or isinstance(scale, bool | str) else f"{short} {scale:g}"
     return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
 
@@ -172,7 +177,11 @@ def _known(entries: Mapping[str, Method], name: str, what: str) -> Method:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or not isinstance(value, float | int | bool | str) or (isinstance(value, str) and len(value) > 2000):
+    if (
+        value is None
+        or not isinstance(value, float | int | bool | str)
+        or (isinstance(value, str) and len(value) > 2000)
+    ):
         raise BadInput(f"A parameter is a number, a switch or a text, not {shown(value)}.")
     return value
 
