@@ -96,13 +96,21 @@ def test_flags_go_over_a_recipe_file_and_only_what_it_states_counts(run: Any, pl
     (place / "r.json").write_text(json.dumps({"prompt": "a blue square", "seed": 5, "guidance": {"method": "apg"}}))
     made = run("generate", "--recipe", "r.json", "--guidance-scale", "4", "--negative", "a", *FAST).json["recipe"]
     assert (made["prompt"], made["seed"], made["width"], made["negative_prompt"]) == ("a blue square", 5, SIZE_PX, "a")
-    assert made["guidance"] == {"method": "apg", "params": {"guidance_scale": 4}}
+    assert made["guidance"]["method"] == "apg" and made["guidance"]["params"]["guidance_scale"] == 4
 
 
 def test_a_picture_serves_as_recipe(run: Any) -> None:
     first = run("generate", "a red star", "--seed", "3", "--size", "40x32", "--out", "a.png", *FAST)
     second = run("generate", "--recipe", "a.png", "--seed", "4", "--json").json["recipe"]
     assert second == {**first.json["recipe"], "seed": 4}
+
+
+def test_a_recipe_says_all_parameters_and_another_sampler_takes_its_own(run: Any) -> None:
+    first = run("generate", "a red star", "--sampler", "ddim", "--out", "a.png", *FAST).json["recipe"]
+    assert first["sampler_params"]["eta"] == 0 and first["guidance"]["params"]["guidance_scale"] == 1.5
+    second = run("generate", "--recipe", "a.png", "--sampler", "unipc", "--method", "apg", "--json").json["recipe"]
+    assert second["sampler"] == "unipc" and "eta" not in second["sampler_params"]
+    assert "momentum" in second["guidance"]["params"] and "rescale" not in second["guidance"]["params"]
 
 
 def test_unknown_words_and_cuts_are_said(run: Any) -> None:

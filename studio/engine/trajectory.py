@@ -7,7 +7,7 @@ step counts and prompts, can share evaluations of the network without knowing of
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.guidance import Guidance, Guided, NoisePoint, Perturbation, Pred, Request, StepCtx, build
+from studio.guidance.diagnostics import first_sample, observed
 from studio.models.bundle import Conditioning, ModelBundle
 
 CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
@@ -52,6 +53,7 @@ class StepReport:
     """Where one image is: `step` of `steps` done (1 .. steps) for the recipe of this index.
 
     x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work asked for so far.
+    diag: what guidance did, by the names of studio.guidance.diagnostics; empty unless it was asked for.
     """
 
     index: int
@@ -59,6 +61,7 @@ class StepReport:
     steps: int
     x0: Tensor
     rows: int
+    diag: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 Run = Generator[list[Row], Sequence[Tensor], Tensor]
@@ -75,10 +78,12 @@ class Trajectory:
         conditions: Conditions,
         stack: EditStack = EMPTY,
         weak: Conditions | None = None,
+        diagnose: bool = False,
     ) -> None:
         """stack: the edits of the network's weights; those of the text encoders are in the conditions already.
 
         weak: the conditions as the weak model encodes them; None where its guidance asks it nothing.
+        diagnose: tell with every step what guidance did.
         """
         self.index = index
         self.stack = stack.part(DENOISERS)
@@ -87,6 +92,7 @@ class Trajectory:
         self.rows = 0
         self._conditions = conditions
         self._weak = weak
+        self._diagnose = diagnose
         self._kind: Kind = bundle.parameterisation
         self._grid = grid_of(recipe, bundle)
         self._solver = solver_of(recipe)
@@ -127,6 +133,7 @@ class Trajectory:
                 prev=outcome,
                 peek=lambda x0, x=x, i=i, state=state: self._solver.peek(x, x0, i, grid, state),
                 schedule=self._bundle.schedule,
+                diagnose=self._diagnose,
             )
             outcome = yield from self._guided(ctx)
             memory = outcome.state
@@ -134,12 +141,12 @@ class Trajectory:
             noise = source.more() if stochastic else None
             x, state = self._solver.step(moved, outcome.x0, i, grid, state, noise)
             check_finite(x, i + 1, steps)
-            on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows))
+            on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows, first_sample(outcome.diag)))
         return x
 
     def _guided(self, ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Guided]:
         """One step of guidance, of as many rounds as it takes; none where it knows the outcome unasked."""
-        plan = self.guidance.plan(ctx)
+        plan = observed(self.guidance, ctx)
         try:
             requests = next(plan)
             while True:

@@ -77,7 +77,8 @@ class TestDeclaration:
 @pytest.mark.parametrize("kind", KINDS)
 def test_when_all_predictions_are_x_so_is_the_outcome(method: Guidance, kind: Kind) -> None:
     x = random(50)
-    guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method)
+    i = 10 if "first step" in method.excused else 0
+    guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method, i=i)
     torch.testing.assert_close(guided.x0, x, rtol=1e-10, atol=1e-10)
 
 
