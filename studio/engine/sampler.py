@@ -41,8 +41,8 @@ def sample(
     """Make the pictures; yield (index of the recipe, picture) as each is finished.
 
     max_rows: most rows of one network evaluation, for shared batches. stacks: the edits of each recipe as values; None
-    where no recipe has any. weak: an early checkpoint of the model, for guidance that asks one. diagnose: tell
-    with every step what guidance did.
+    where no recipe has any. weak: an early checkpoint of the model, for guidance that asks one.
+    diagnose: tell with every step what guidance did.
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
