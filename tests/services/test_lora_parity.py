@@ -27,7 +27,9 @@ SCALE = {"attention": 0.2, "all": 0.16}  # of the random factors: a change one s
 SIZES = [
     pytest.param({"width": 64, "height": 64, "steps": 4}, id="64 px"),
     pytest.param({"steps": 20, "sampler": "ddim"}, id="128 px", marks=pytest.mark.slow),
-    pytest.param({"width": 96, "height": 128, "steps": 25, "seed": 2**32 - 1}, id="96 x 128 px", marks=pytest.mark.slow),
+    pytest.param(
+        {"width": 96, "height": 128, "steps": 25, "seed": 2**32 - 1}, id="96 x 128 px", marks=pytest.mark.slow
+    ),
 ]
 
 
