@@ -189,12 +189,14 @@ def _generate(args: argparse.Namespace) -> int:
     report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
     _remark(report)
     images: list[Answer] = []
+    drawn: list[Recipe] = []  # with every parameter in them
     if args.no_history:
         from studio.services.direct import generate_unrecorded
 
         for picture, out in zip(generate_unrecorded(settings, recipes, _progress), outs, strict=True):
             _write(out, picture.png())
             images.append({"path": str(out), "seed": picture.recipe.seed, "made_by": picture.made_by})
+            drawn.append(picture.recipe)
     else:
         with Studio(settings, backend="inline") as made:
             found = made.generate_now(recipes, lambda event: _progress(event.kind, event.data))
@@ -206,8 +208,9 @@ def _generate(args: argparse.Namespace) -> int:
                 {"path": str(path), "seed": one.recipe.seed, "made_by": one.made_by, "generation": one.id,
                  "sha256": one.sha256}
             )  # fmt: skip
+            drawn.append(one.recipe)
     tokens = {"tokens": report.tokens, "limit": report.limit, "cut": report.cut, "unknown": list(report.unknown_words)}
-    answer = {"images": images, "recipe": recipes[0].model_dump(mode="json"), "prompt": tokens}
+    answer = {"images": images, "recipe": drawn[0].model_dump(mode="json"), "prompt": tokens}
     _print(answer if args.json else "\n".join(image["path"] for image in images))
     return 0
 
@@ -379,6 +382,8 @@ def _recipes(args: argparse.Namespace, values: Answer, card: ModelCard) -> list[
     for flag in _RECIPE_FLAGS:
         if (text := getattr(args, flag)) is not None:
             field = "negative_prompt" if flag == "negative" else flag
+            if flag == "sampler" and text != values.get("sampler"):
+                values.pop("sampler_params", None)  # they are another sampler's
             values[field] = _number(text) if flag in ("seed", "steps") else text
     values.setdefault("seed", random.SystemRandom().randrange(2**32))
     if args.size is not None:

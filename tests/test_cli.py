@@ -105,6 +105,14 @@ def test_a_picture_serves_as_recipe(run: Any) -> None:
     assert second == {**first.json["recipe"], "seed": 4}
 
 
+def test_a_recipe_says_all_parameters_and_another_sampler_takes_its_own(run: Any) -> None:
+    first = run("generate", "a red star", "--sampler", "ddim", "--out", "a.png", *FAST).json["recipe"]
+    assert first["sampler_params"]["eta"] == 0 and first["guidance"]["params"]["guidance_scale"] == 1.5
+    second = run("generate", "--recipe", "a.png", "--sampler", "unipc", "--method", "apg", "--json").json["recipe"]
+    assert second["sampler"] == "unipc" and "eta" not in second["sampler_params"]
+    assert "momentum" in second["guidance"]["params"] and "rescale" not in second["guidance"]["params"]
+
+
 def test_unknown_words_and_cuts_are_said(run: Any) -> None:
     made = run("generate", "a zebra " * 9, *FAST)
     assert made.code == 0

@@ -24,7 +24,7 @@ class EngineStatus:
     """The engine at a glance.
 
     state: "broken" means it could not be brought up and tries again with the next job. message: a sentence for the
-    status bar. made_by: model hash, versions, device, dtype, threads once the model is up, else {}.
+    status bar. made_by: as `Engine.made_by` gives it once the model is up, else {}.
     pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job that runs.
     """
 

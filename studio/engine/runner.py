@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
 from studio.engine.progress import Progress
-from studio.engine.resident import base_afterwards
+from studio.engine.resident import base_afterwards, room_of
 from studio.engine.sampler import sample
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.guidance import build
@@ -25,6 +27,8 @@ from studio.models.listing import Places
 
 if TYPE_CHECKING:
     from studio.engine.residency import ModelStore
+
+_SOON_HASHED_BYTES = 256 * 1024**2  # of weights: fingerprints take a tenth of a second; of larger ones when needed
 
 
 class Engine:
@@ -38,6 +42,7 @@ class Engine:
         self.device = pick_device(config.device)
         self.shelf = EditShelf()
         self._made_by: dict[str, Any] = {}
+        self._weights: dict[str, Any] = {}
         self._default_size_px = 128
 
     @cached_property
@@ -63,12 +68,21 @@ class Engine:
 
     def _noted(self, bundle: ModelBundle) -> ModelBundle:
         # What is told of a model later, in place of the model: a reference would keep its memory.
+        parts = self.store.table()
+        if bundle.made_by() != self._made_by:
+            small = sum(part.bytes for part in parts) <= _SOON_HASHED_BYTES
+            self._weights = {"bases": room_of(bundle).fingerprints()} if small else {}
         self._made_by, self._default_size_px = bundle.made_by(), bundle.default_size_px
+        self._weights["resident"] = [asdict(part) for part in parts]
         return bundle
 
     def made_by(self) -> dict[str, Any]:
-        """What pictures are made by: model hash, versions, device; {} before a model is loaded."""
-        return self._made_by
+        """What pictures are made by: model hash, versions, device; {} before a model is loaded.
+
+        And of its weights, once that was measured: "bases", the fingerprint of each component; "equals_base", whether
+        they were the base again after the latest job with edits, bit for bit. "resident": the parts in memory.
+        """
+        return {**self._made_by, **self._weights}
 
     def run(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> None:
         """Run a job to its end, telling as it goes.
@@ -109,7 +123,7 @@ class Engine:
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
             self._check_memory(name, [recipes[index] for index in mine])
-            with self.store.lease(name) as bundle, base_afterwards(bundle):
+            with self.store.lease(name) as bundle, self._proved(bundle, any(stacks[i].entries for i in mine)):
                 progress.begin(self._noted(bundle), mine)
                 pictures = sample(
                     bundle,
@@ -137,6 +151,15 @@ class Engine:
                     if made < len(recipes):
                         yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
+
+    @contextmanager
+    def _proved(self, bundle: ModelBundle, edited: bool) -> Iterator[None]:
+        """Afterwards the weights are the base; if they were edited within it, that is measured too."""
+        with base_afterwards(bundle):
+            yield
+        if edited:
+            room = room_of(bundle)
+            self._weights |= {"bases": room.fingerprints(), "equals_base": room.equals_base()}
 
     def _check_memory(self, name: str, recipes: list[Recipe]) -> None:
         """Raise OutOfMemory for what this device can never hold, before anything is loaded for it."""

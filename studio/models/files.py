@@ -75,7 +75,7 @@ def open_model(place: Path) -> ModelFiles:
 
     Raises AssetError: nothing there, another kind of file or model, a config missing or broken.
     """
-    if place.is_dir() or not (place.exists() or place.suffix == ".safetensors"):
+    if place.is_dir():
         return ModelFiles(read_card(place))
     if not place.exists():
         raise AssetError(f"The model {place} is missing.", "Restore it, or name another model.")

@@ -28,6 +28,20 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources, edits: EditLibrar
     return edits.paths(refs.values()) if edits is not None and refs else {}
 
 
+def settled(recipe: Recipe) -> Recipe:
+    """The same recipe with every parameter of its guidance and its sampler said out loud, of one that was checked.
+
+    So the picture stays what it is when a default becomes another. Raises NotFound, BadInput for one that was not.
+    """
+    from studio.diffusion.solvers import build_solver
+    from studio.guidance import build
+
+    params = build(recipe.guidance).model_dump(mode="json", exclude_none=True)
+    guidance = recipe.guidance.model_copy(update={"params": params})
+    sampler = build_solver(recipe.sampler, recipe.sampler_params).model_dump(mode="json", exclude_none=True)
+    return recipe.model_copy(update={"guidance": guidance, "sampler_params": sampler})
+
+
 def _check(recipe: Recipe, sources: Sources) -> None:
     # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
     from studio.diffusion.grid import make_grid

@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
-from studio.services.checks import check_recipes
+from studio.services.checks import check_recipes, settled
 from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
@@ -39,6 +39,7 @@ def generate_unrecorded(
     """
     sources = Sources(settings)
     files = check_recipes(recipes, sources, edits_of(settings, sources))
+    recipes = [settled(recipe) for recipe in recipes]
     from studio.engine.runner import Engine  # torch: only once the recipes are known to be good
 
     pictures: dict[int, Picture] = {}

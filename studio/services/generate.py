@@ -20,7 +20,7 @@ from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
 from studio.prompts import Dialect
 from studio.services import grid, queue
-from studio.services.checks import check_recipes
+from studio.services.checks import check_recipes, settled
 from studio.services.edits import EditLibrary
 from studio.services.history import Generation, History, Purged
 from studio.services.queue import QueueEntry
@@ -109,8 +109,9 @@ class Studio:
         have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """
         # Loaded once more: a recipe changed with model_copy has not been checked by anybody.
-        plain = [recipe.model_dump(mode="json", warnings=False) for recipe in recipes]
-        files = check_recipes([Recipe.load(values) for values in plain], self.sources, self.edits)
+        loaded = [Recipe.load(recipe.model_dump(mode="json", warnings=False)) for recipe in recipes]
+        files = check_recipes(loaded, self.sources, self.edits)
+        plain = [settled(recipe).model_dump(mode="json") for recipe in loaded]
         return self.enqueue({"kind": "generate", "recipes": plain}, priority, edits=files)
 
     def enqueue(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
-from studio.services.checks import MAX_IMAGES, check_recipes
+from studio.services.checks import MAX_IMAGES, check_recipes, settled
 from studio.services.edits import EditLibrary
 from studio.services.grid_axes import SEARCH_REPLACE, Axis, with_value
 from studio.services.grid_sheet import sheet_png
@@ -94,7 +94,7 @@ def plan(sources: Sources, base: Recipe, axes: Sequence[Axis], edits: EditLibrar
         raise BadInput(f"A grid has at most {MAX_CELLS} pictures, not {cells}.", "Take fewer values.", field="axis")
     recipes = tuple(_recipe(base, axes, tuple(reversed(chosen))) for chosen in _choices(axes))
     check_recipes(recipes, sources, edits)
-    return GridPlan(base, tuple(axes), recipes)
+    return GridPlan(base, tuple(axes), tuple(map(settled, recipes)))
 
 
 def start(studio: Studio, base: Recipe, axes: Sequence[Axis]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -106,8 +106,30 @@ def _model(status: EngineStatus) -> str:
         else ""
     )
     return (
-        tag("p", state, class_="state", role="status") + told + tag("p", text(" · ".join(known)), class_="engine-facts")
+        tag("p", state, class_="state", role="status")
+        + told
+        + tag("p", text(" · ".join(known)), class_="engine-facts")
+        + _weights(made_by)
     )
+
+
+def _weights(made_by: dict[str, Any]) -> str:
+    """What the engine holds, and whether it is what the files say."""
+    lines = ""
+    if parts := made_by.get("resident"):
+        each = [f"{part['part']} of {' and '.join(part['models'])}: {megabytes(part['bytes'])}" for part in parts]
+        total = megabytes(sum(part["bytes"] for part in parts))
+        lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(each))
+    if (proof := made_by.get("equals_base")) is not None:
+        why = "Measured bit for bit after the latest picture with edits."
+        said = f"Weights equal the base: {'yes' if proof else 'no'}"
+        lines += tag("p", text(said), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
+    return lines
+
+
+def megabytes(count: int) -> str:
+    """Bytes as people say them."""
+    return f"{count / 2**20:,.0f} MB" if count < 10 * 2**30 else f"{count / 2**30:,.1f} GB"
 
 
 def resident_bytes(pid: int | None) -> int | None:

@@ -39,9 +39,8 @@ TYPES = [".safetensors", ".zip"]
 def show(studio: Studio, stack: Stack, model: str) -> str:
     """The rows as HTML, with what is known of each edit."""
     entries = {entry.id: entry for entry in studio.edits.list()}
-    made_by = studio.status().made_by
-    known = {row.edit: _known(studio, entries.get(row.edit), model, made_by.get("bases")) for row in stack.rows}
-    return look.stack_html(stack, known, made_by.get("equals_base"))
+    bases = studio.status().made_by.get("bases")
+    return look.stack_html(stack, {row.edit: _known(studio, entries.get(row.edit), model, bases) for row in stack.rows})
 
 
 def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:

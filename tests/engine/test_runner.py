@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from studio.core.errors import EnvironmentProblem, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine import residency
 from studio.engine.config import EngineConfig
+from studio.engine.edits.files import to_bytes
 from studio.engine.memory import Memory
 from studio.engine.runner import Engine, pick_device
+from tests.engine.edits.making import make_edit
 from tests.tiny_model import SIZE_PX
 from tests.tiny_sdxl import XL_SIZE_PX, build_xl
 
@@ -97,6 +100,27 @@ def test_models_stay_resident(engine: Engine) -> None:
     assert engine.made_by() == {}
     assert engine.bundle("stencil") is engine.bundle("stencil")
     assert engine.made_by()["device"] == "cpu"
+
+
+def test_the_status_says_whether_the_base_is_back(engine: Engine, tmp_path: Path) -> None:
+    unet = engine.bundle("stencil").components()["unet"]
+    told = engine.made_by()
+    assert "equals_base" not in told and set(told["bases"]) >= {"unet", "text_encoder"}
+    assert {part["part"] for part in told["resident"]} >= {"unet", "vae"} and told["resident"][0]["bytes"] > 0
+    layers = [unet.get_submodule(f"mid_block.attentions.0.proj_{end}") for end in ("in", "out")]
+    jobs = []
+    for end, layer in zip(("in", "out"), layers, strict=True):
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        edit = make_edit({f"mid_block.attentions.0.proj_{end}": tuple(layer.weight.shape)})
+        file = tmp_path / f"{end}.safetensors"
+        file.write_bytes(to_bytes(edit))
+        jobs.append({**job(edits=[{"edit": edit.sha256}]), "edits": {edit.sha256: str(file)}})
+    run(engine, jobs[0])
+    assert engine.made_by()["equals_base"] is True and engine.made_by()["bases"] == told["bases"]
+    with torch.no_grad():
+        next(layers[0].parameters()).add_(1)  # by another hand, where the next edit does not write
+    run(engine, jobs[1])
+    assert engine.made_by()["equals_base"] is False
 
 
 def test_models_of_the_folder_take_their_turn(tiny_model: Path, tmp_path: Path) -> None:

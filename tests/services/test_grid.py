@@ -16,6 +16,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.services import grid
+from studio.services.checks import settled
 from studio.services.generate import Studio
 from studio.services.grid_axes import Axis, parse_axis
 from studio.services.grid_sheet import GRID_KEY, cell_size, fit, font
@@ -53,6 +54,7 @@ def test_every_cell_is_the_picture_of_its_own_recipe(studio: Studio, draw: Draw)
                 "prompt": ("a red star", "a blue star")[z],
             }
         )
+        expected = settled(expected)
         assert cell.recipe == expected and cell.generation is not None
         shown = studio.generation(cell.generation)
         assert shown.recipe == expected and shown.image_path == cell.image_path

@@ -8,6 +8,7 @@ import pytest
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.backend import EngineStatus
 from studio.models.tokens import TokenReport
+from studio.services.checks import settled
 from studio.ui import models, sidebar
 from studio.ui.components import caption, gallery, queue, words
 from studio.ui.components.history import Query
@@ -30,7 +31,7 @@ def test_the_label_has_the_whole_recipe_and_the_original_file(fake: FakeStudio) 
     assert "seed 18446744073709551615 · 1 step · CFG 4.5" in label
     assert f'href="/pictures/1.png?v={picture.sha256[:12]}"' in label and 'data-do="restore"' in label
     assert 'download="palimpsest-00001-seed-18446744073709551615.png"' in label
-    assert recipe.digest()[:16] in label
+    assert settled(recipe).digest()[:16] in label
 
 
 def test_an_empty_prompt_is_told_as_such(fake: FakeStudio) -> None:
@@ -70,6 +71,14 @@ def test_examples_use_the_worlds_words() -> None:
 def test_the_sidebar_tells_of_the_engine() -> None:
     status = EngineStatus("busy", "", {"device": "cpu", "dtype": "float32"}, None, 2, "job")
     assert "cpu" in sidebar.status_html(status) and "Drawing" in sidebar.status_html(status)
+    assert "Weights" not in sidebar.status_html(status)
+    resident = [{"part": "unet", "models": ["<Stencil>"], "bytes": 3 * 2**20}]
+    told = dataclasses.replace(status, made_by={**status.made_by, "resident": resident, "equals_base": True})
+    assert "Weights equal the base: yes" in sidebar.status_html(told)
+    assert "Weights in memory: 3 MB" in sidebar.status_html(told)
+    assert "unet of &lt;Stencil&gt;" in sidebar.status_html(told)
+    told.made_by["equals_base"] = False
+    assert "Weights equal the base: no" in sidebar.status_html(told)
     broken = dataclasses.replace(status, state="broken", message="No <room>.", running=None, waiting=0)
     assert "No &lt;room&gt;." in sidebar.status_html(broken)
 

@@ -101,6 +101,10 @@ class WeightRoom:
         """What goes into `Edit.base` of an edit made here; computed once, of the base whatever is applied."""
         return self._components[component].fingerprint
 
+    def fingerprints(self) -> dict[str, str]:
+        """That of every component. Reads all weights the first time: seconds for billions of them."""
+        return {name: component.fingerprint for name, component in self._components.items()}
+
     def base_weight(self, component: str, path: str) -> Tensor:
         """W0 of a layer, whatever is applied. Not to be written to."""
         return self._components[component].base_weight(path)

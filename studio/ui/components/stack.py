@@ -57,13 +57,11 @@ class Known:
     base: str = ""
 
 
-def stack_html(stack: Stack, known: Mapping[str, Known], proof: bool | None = None) -> str:
-    """The rows. proof: what the engine measured: whether the weights equal the base now, None if it has not."""
+def stack_html(stack: Stack, known: Mapping[str, Known]) -> str:
+    """The rows."""
     parts = [tag("ol", "".join(_row(row, at, stack, known) for at, row in enumerate(stack.rows)), class_="stack")]
     if not stack.rows:
         parts = [EMPTY]
-    if proof is not None:
-        parts.append(tag("p", f"Weights equal the base: {'yes' if proof else 'no'}", class_="hint proof"))
     if stack.undo:
         parts.append(tag("button", "Undo", type="button", class_="small", data_op="undo", data_at="0",
                          title="Take the last change of the stack back"))  # fmt: skip
