@@ -65,6 +65,7 @@ class Api:
 
         recipe: its fields; a width or height of null is the model's own.
         """
+        self._studio.warm()  # while the recipe is checked; without a page being painted, nobody else has done it yet
         values = {name: value for name, value in recipe.items() if name not in ("width", "height") or value is not None}
         first = Recipe.load({"width": 64, "height": 64, **values})  # sizes are checked here, and chosen below
         side = self._studio.model_card(first.model).default_size_px
