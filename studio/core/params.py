@@ -152,6 +152,8 @@ def _sentence(cls: type[BaseModel], problem: str, loc: tuple[int | str, ...], va
             path += f".{part}"
             allowed = "a finite number, true, false or text"
             break  # what follows names a member of a union, which tells a user nothing
+    if len(path) > 120:  # values nested hundreds deep
+        path = f"{path[:57]}...{path[-57:]}"
     if problem == "missing":
         return BadInput(f"The {what} lacks the field {path!r}.", field=path)
     given = f"{len(value)} characters" if problem == "string_too_long" else shown(value)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, cast
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, shown
@@ -19,8 +19,24 @@ VERSION = 1
 MAX_JSON_BYTES = 1_000_000  # a full recipe with both prompts at their limit is below a tenth of this
 MAX_PROMPT_CHARS = 10_000
 MAX_NEGATIVES = 16
+MAX_WRAPPERS = 8
 _CAME_LATER = ("syntax", "more_negatives", "variation_seed", "variation_strength", "sampler_params", "spacing")
 _PIXELS = "{} of the image in pixels"
+
+
+class WrapperSpec(Params):
+    """Something put around a guidance method, such as an interval, by name; `added` is what a sum adds."""
+
+    wrapper: str = Field(max_length=100, description="name in the registry of guidance wrappers")
+    params: dict[str, float | int | bool | str] = Field(default_factory=dict, description="parameters of the wrapper")
+    added: GuidanceSpec | None = Field(default=None, description="for a sum: the method whose effect is added")
+
+    def __hash__(self) -> int:  # pydantic's own fails on the dict
+        return hash((self.wrapper, frozenset(self.params.items()), self.added))
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(write(self), "added", None)
 
 
 class GuidanceSpec(Params):
@@ -28,9 +44,17 @@ class GuidanceSpec(Params):
 
     method: str = Field(default="cfg", max_length=100, description="name in the guidance registry")
     params: dict[str, float | int | bool | str] = Field(default_factory=dict, description="parameters of the method")
+    wrappers: tuple[WrapperSpec, ...] = Field(
+        default=(), max_length=MAX_WRAPPERS, description="what is put around the method, the innermost first"
+    )
 
     def __hash__(self) -> int:  # pydantic's own fails on the dict
-        return hash((self.method, frozenset(self.params.items())))
+        return hash((self.method, frozenset(self.params.items()), self.wrappers))
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Without wrappers the JSON is what it was before there were any: digests stay, older programs read it.
+        return _without(_without(write(self), "wrappers", ()), "wrappers", [])
 
 
 class EditRef(Params):
@@ -131,6 +155,11 @@ class Recipe(Params):
         if not isinstance(values, dict):
             raise BadInput(f"The recipe must be a JSON object, not a {type(values).__name__}.")
         return cls.load(cast("dict[str, Any]", values))
+
+
+def _without(values: dict[str, Any], name: str, nothing: Any) -> dict[str, Any]:
+    """The same values without `name` where it holds nothing."""
+    return {key: value for key, value in values.items() if key != name or value != nothing}
 
 
 def _canonical(values: Mapping[str, Any]) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from studio.core.errors import Cancelled
+from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.room import WeightRoom
+from studio.engine.perturb import Perturber
 from studio.engine.trajectory import Row, Run, StepReport, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 
@@ -30,10 +33,16 @@ class _Live:
 
 
 class Batcher:
-    """Runs trajectories of one model. room: its weights. max_rows: most rows of one evaluation."""
+    """Runs trajectories of one model. room: its weights. max_rows: most rows of one evaluation.
 
-    def __init__(self, bundle: ModelBundle, room: WeightRoom, max_rows: int = 32) -> None:
-        self._bundle = bundle
+    weak: an early checkpoint of the model, for guidance that asks one; it is run without edits.
+    """
+
+    def __init__(
+        self, bundle: ModelBundle, room: WeightRoom, max_rows: int = 32, weak: ModelBundle | None = None
+    ) -> None:
+        self._bundles = {"main": bundle} if weak is None else {"main": bundle, "weak": weak}
+        self._perturbers = {name: perturber_of(each) for name, each in self._bundles.items()}
         self._room = room
         self._max_rows = max(1, max_rows)
         self._stacks: OrderedDict[tuple[int, ...], tuple[list[Conditioning], Conditioning]] = OrderedDict()
@@ -58,7 +67,12 @@ class Batcher:
             while waiting and (not live or self._width(live) + waiting[-1].width <= self._max_rows):
                 trajectory = waiting.pop()
                 run = trajectory.run(shared_start(trajectory, starts), on_step)
-                live.append(_Live(trajectory, run, next(run)))
+                try:
+                    live.append(_Live(trajectory, run, next(run)))
+                except StopIteration as end:  # its guidance had nothing to ask in all its steps
+                    yield trajectory.index, end.value
+            if not live:
+                break
             if should_stop():
                 raise Cancelled("The job was stopped.")
             answers = self._evaluate([row for each in live for row in each.asked])
@@ -81,12 +95,10 @@ class Batcher:
         groups: dict[tuple[object, ...], list[Row]] = {}
         for row in once.values():
             # A prompt of two chunks is no row beside one of one: lengthened, it would depend on its company.
-            groups.setdefault((row.x.shape, row.cond.tokens.shape[1], row.perturb, row.model), []).append(row)
+            groups.setdefault((row.x.shape, row.cond.tokens.shape[1], row.model), []).append(row)
         answers: dict[tuple[object, ...], Tensor] = {}
-        for (_, _, perturb, model), group in groups.items():
+        for group in groups.values():
             group.sort(key=lambda row: row.stack.id)  # rows of the base first, those of one stack side by side
-            if perturb is not None or model != "main":
-                raise NotImplementedError(f"no such prediction yet: {perturb or model}")
             for at in range(0, len(group), self._max_rows):
                 block = group[at : at + self._max_rows]
                 raw = self._predict(block)
@@ -98,8 +110,14 @@ class Batcher:
         self.rows += len(block)
         x = block[0].x if len(block) == 1 else torch.cat([row.x for row in block])
         t = torch.tensor([row.t for row in block], device=x.device)
-        with self._room.rows([row.stack for row in block]):
-            return self._bundle.predict(x, t, self._stack([row.cond for row in block]))
+        cond = self._stack([row.cond for row in block])
+        bundle, perturber = self._bundles[block[0].model], self._perturbers[block[0].model]
+        with ExitStack() as within:
+            if bundle is self._bundles["main"]:
+                within.enter_context(self._room.rows([row.stack for row in block]))
+            # After the edits: what it changes is what they have made.
+            within.enter_context(perturber.applied([row.perturb for row in block], (x.shape[2], x.shape[3])))
+            return bundle.predict(x, t, cond)
 
     def _stack(self, conds: list[Conditioning]) -> Conditioning:
         """Conditionings of one row each as one; kept, since the same come again at every step."""
@@ -113,6 +131,13 @@ class Batcher:
                 self._stacks.popitem(last=False)
         self._stacks.move_to_end(key)
         return self._stacks[key][1]
+
+
+def perturber_of(bundle: ModelBundle) -> Perturber:
+    """Perturbs the denoiser of a model."""
+    parts = bundle.components()
+    denoiser = next(parts[name] for name in DENOISERS if name in parts)
+    return Perturber(denoiser, bundle.perturbed_layers, bundle.name)
 
 
 def shared_start(trajectory: Trajectory, starts: dict[tuple[object, ...], Tensor]) -> Tensor:

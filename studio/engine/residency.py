@@ -12,10 +12,11 @@ weight puts it back before the lease ends.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from studio.models.bundle import ModelBundle
 from studio.models.embedded import EmbeddedModel
 from studio.models.estimate import Demand, demand, smaller_size
 from studio.models.files import PartFiles, dtype_of, open_model, open_part
+from studio.models.latent_diffusion import LatentDiffusion
 from studio.models.listing import Places
 from studio.models.preview import PreviewMap
 
@@ -155,6 +157,23 @@ class ModelStore:
             yield record.module
         finally:
             record.leases -= 1
+
+    @contextmanager
+    def lease_early(self, name: str) -> Iterator[ModelBundle | None]:
+        """Hold the early checkpoint of a model that is held itself: its denoiser and text encoders, the rest shared.
+
+        Gives None for a model without one. Raises NotFound, AssetError, OutOfMemory.
+        """
+        folder, bundle = self._places.early(name), self.bundle(name)
+        if folder is None or not isinstance(bundle, LatentDiffusion):
+            yield None
+            return
+        checksums.verify(folder, required=self._require_checksums)
+        names = ["unet", *bundle.card.layout.text_encoders]
+        with ExitStack() as held:
+            parts = {part: held.enter_context(self.lease_part(folder, part)) for part in names}
+            digests = "".join(loading.digest_of(open_part(folder, part)) for part in names)
+            yield bundle.with_parts(parts, hashlib.sha256(digests.encode()).hexdigest())
 
     def check_fits(self, name: str, rows: int, width: int, height: int) -> Demand:
         """Estimate what a job needs. Raises OutOfMemory with something smaller if this device can never hold it, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
 from studio.engine.sampler import sample
 from studio.engine.trouble import SMALLER, is_out_of_memory
+from studio.engine.weak import asks_weak, no_weak
 from studio.guidance import build
 from studio.models.bundle import ModelBundle
 from studio.models.listing import Places
@@ -128,7 +129,10 @@ class Engine:
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
             self._check_memory(name, [recipes[index] for index in mine])
-            with self.store.lease(name) as bundle, self._proved(bundle, any(stacks[i].entries for i in mine)):
+            with ExitStack() as held:
+                bundle = held.enter_context(self.store.lease(name))
+                held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
+                weak = self._weak(held, name, [recipes[index] for index in mine])
                 progress.begin(self._noted(bundle), mine)
                 pictures = sample(
                     bundle,
@@ -137,6 +141,7 @@ class Engine:
                     should_stop,
                     self.config.max_rows,
                     [stacks[i] for i in mine],
+                    weak,
                 )
                 for local, picture in pictures:
                     index = mine[local]
@@ -146,7 +151,7 @@ class Engine:
                         {
                             "image": index,
                             "recipe": recipes[index].model_dump(mode="json"),
-                            "made_by": bundle.made_by(),
+                            "made_by": _made_by(bundle, weak, recipes[index]),
                             "rgb": picture.tobytes(),
                             "width": picture.shape[1],
                             "height": picture.shape[0],
@@ -156,6 +161,16 @@ class Engine:
                     if made < len(recipes):
                         yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
+
+    def _weak(self, held: ExitStack, name: str, recipes: list[Recipe]) -> ModelBundle | None:
+        """The early checkpoint of the model, held, if one of the recipes asks it. Raises BadInput if there is none."""
+        asking = next((recipe for recipe in recipes if asks_weak(recipe)), None)
+        if asking is None:
+            return None
+        weak = held.enter_context(self.store.lease_early(name))
+        if weak is None:
+            raise no_weak(name, asking)
+        return weak
 
     @contextmanager
     def _proved(self, bundle: ModelBundle, edited: bool) -> Iterator[None]:
@@ -170,13 +185,18 @@ class Engine:
         """Raise OutOfMemory for what this device can never hold, before anything is loaded for it."""
         # One picture at its guidance's rows: what runs together besides is made to fit by `max_rows`.
         largest = max(recipes, key=lambda recipe: recipe.width * recipe.height)
-        self.store.check_fits(name, max(1, build(largest.guidance).nfe()), largest.width, largest.height)
+        self.store.check_fits(name, max(1, build(largest.guidance).width()), largest.width, largest.height)
 
     def _smaller(self, recipe: Recipe) -> str:
         size = self._default_size_px
         if recipe.width * recipe.height > size * size:
             return f"Take {max(size, recipe.width // 16 * 8)} x {max(size, recipe.height // 16 * 8)}."
         return SMALLER
+
+
+def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe) -> dict[str, Any]:
+    made_by = bundle.made_by()
+    return made_by if weak is None or not asks_weak(recipe) else {**made_by, "weak_hash": weak.model_hash}
 
 
 def pick_device(wanted: str) -> torch.device:

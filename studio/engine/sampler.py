@@ -20,6 +20,7 @@ from studio.engine.conditions import Conditions
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import CALMER, StepReport, Trajectory
+from studio.engine.weak import asks_weak, no_weak
 from studio.models.bundle import ModelBundle
 
 Picture = npt.NDArray[np.uint8]  # [H, W, 3]
@@ -34,15 +35,16 @@ def sample(
     should_stop: Callable[[], bool] = lambda: False,
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
+    weak: ModelBundle | None = None,
 ) -> Iterator[tuple[int, Picture]]:
     """Make the pictures; yield (index of the recipe, picture) as each is finished.
 
     max_rows: most rows of one network evaluation, for shared batches. stacks: the edits of each recipe as values; None
-    where no recipe has any.
+    where no recipe has any. weak: an early checkpoint of the model, for guidance that asks one.
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
-    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks):
+    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks, weak):
         # One at a time: the decoder's batch shape is fixed too.
         yield index, decode(bundle, latents, recipes[index].steps)
 
@@ -54,21 +56,29 @@ def sample_latents(
     should_stop: Callable[[], bool] = lambda: False,
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
+    weak: ModelBundle | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
     for indices in companies(recipes):
         if should_stop():
             raise Cancelled("The job was stopped.")
         trajectories = [
-            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY) for index in indices
+            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak) for index in indices
         ]
-        runs = Batcher(bundle, room_of(bundle), max_rows).run(trajectories, on_step, should_stop)
+        runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
         while (made := _next(runs)) is not None:
             yield made
 
 
-def _trajectory(index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack) -> Trajectory:
-    return Trajectory(index, recipe, bundle, Conditions.of(recipe, encoder_of(bundle), stack), stack)
+def _trajectory(
+    index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack, weak: ModelBundle | None
+) -> Trajectory:
+    conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack), None
+    if asks_weak(recipe):
+        if weak is None:
+            raise no_weak(bundle.name, recipe)
+        faint = Conditions.of(recipe, encoder_of(weak))
+    return Trajectory(index, recipe, bundle, conditions, stack, faint)
 
 
 @torch.inference_mode()

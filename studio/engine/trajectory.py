@@ -7,7 +7,7 @@ step counts and prompts, can share evaluations of the network without knowing of
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ from studio.engine.conditions import Conditions
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
-from studio.guidance import Guidance, NoisePoint, Pred, Request, StepCtx, build
+from studio.guidance import Guidance, Guided, NoisePoint, Perturbation, Pred, Request, StepCtx, build
+from studio.guidance.diagnostics import first_sample, observed
 from studio.models.bundle import Conditioning, ModelBundle
 
 CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
@@ -31,14 +32,14 @@ CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 class Row:
     """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row. stack: edits.
 
-    perturb, model: as in studio.guidance.Request.
+    perturb, model: as in studio.guidance.Request. A weak network has no edits: they were made for the main one.
     """
 
     x: Tensor
     t: float
     cond: Conditioning
     stack: EditStack = EMPTY
-    perturb: str | None = None
+    perturb: Perturbation | None = None
     model: str = "main"
 
     @property
@@ -52,6 +53,7 @@ class StepReport:
     """Where one image is: `step` of `steps` done (1 .. steps) for the recipe of this index.
 
     x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work asked for so far.
+    diag: what guidance did, by the names of studio.guidance.diagnostics; empty unless it was asked for.
     """
 
     index: int
@@ -59,6 +61,7 @@ class StepReport:
     steps: int
     x0: Tensor
     rows: int
+    diag: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 Run = Generator[list[Row], Sequence[Tensor], Tensor]
@@ -68,15 +71,28 @@ class Trajectory:
     """The run of one recipe. Everything that changes lives in `run`'s own frame."""
 
     def __init__(
-        self, index: int, recipe: Recipe, bundle: ModelBundle, conditions: Conditions, stack: EditStack = EMPTY
+        self,
+        index: int,
+        recipe: Recipe,
+        bundle: ModelBundle,
+        conditions: Conditions,
+        stack: EditStack = EMPTY,
+        weak: Conditions | None = None,
+        diagnose: bool = False,
     ) -> None:
-        """stack: the edits of the network's weights; those of the text encoders are in the conditions already."""
+        """stack: the edits of the network's weights; those of the text encoders are in the conditions already.
+
+        weak: the conditions as the weak model encodes them; None where its guidance asks it nothing.
+        diagnose: tell with every step what guidance did.
+        """
         self.index = index
         self.stack = stack.part(DENOISERS)
         self.recipe = recipe
         self.guidance: Guidance = build(recipe.guidance)
         self.rows = 0
         self._conditions = conditions
+        self._weak = weak
+        self._diagnose = diagnose
         self._kind: Kind = bundle.parameterisation
         self._grid = grid_of(recipe, bundle)
         self._solver = solver_of(recipe)
@@ -85,7 +101,7 @@ class Trajectory:
     @property
     def width(self) -> int:
         """Rows it asks for at a time, about: what the batcher plans with."""
-        return max(1, self.guidance.nfe())
+        return max(1, self.guidance.width())
 
     def start(self) -> Tensor:
         """The noise it begins from, [1, C, h, w]; a tensor of its own at every call."""
@@ -116,30 +132,42 @@ class Trajectory:
                 negative_weights=self._conditions.negative_weights,
                 prev=outcome,
                 peek=lambda x0, x=x, i=i, state=state: self._solver.peek(x, x0, i, grid, state),
+                schedule=self._bundle.schedule,
+                diagnose=self._diagnose,
             )
-            plan = self.guidance.plan(ctx)
-            requests = next(plan)
-            while True:
-                answers = yield from self._ask(requests, ctx)
-                try:
-                    requests = plan.send(answers)
-                except StopIteration as end:
-                    outcome = end.value
-                    break
+            outcome = yield from self._guided(ctx)
             memory = outcome.state
             moved = x if outcome.x is None else outcome.x
             noise = source.more() if stochastic else None
             x, state = self._solver.step(moved, outcome.x0, i, grid, state, noise)
             check_finite(x, i + 1, steps)
-            on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows))
+            on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows, first_sample(outcome.diag)))
         return x
+
+    def _guided(self, ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Guided]:
+        """One step of guidance, of as many rounds as it takes; none where it knows the outcome unasked."""
+        plan = observed(self.guidance, ctx)
+        try:
+            requests = next(plan)
+            while True:
+                answers = (yield from self._ask(requests, ctx)) if requests else {}
+                requests = plan.send(answers)
+        except StopIteration as end:
+            return end.value
 
     def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:
         """One round: the rows of all requests together, then a prediction per request under its name."""
         places = [(ctx.x if request.x is None else request.x, request.at or ctx.at) for request in requests]
-        parts = [self._conditions.parts(request.cond, ctx.i) for request in requests]
+        parts = [self._conditions_of(request).parts(request.cond, ctx.i) for request in requests]
         rows = [
-            Row(x, at.t, cond, self.stack, request.perturb, request.model)
+            Row(
+                x,
+                at.t if request.t is None else float(request.t[0]),
+                cond,
+                self.stack if request.model == "main" else EMPTY,
+                request.perturb,
+                request.model,
+            )
             for request, (x, at), each in zip(requests, places, parts, strict=True)
             for _, cond in each
         ]
@@ -150,6 +178,12 @@ class Trajectory:
             weighted = [(weight, next(raws)) for weight, _ in each]
             answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
         return answers
+
+    def _conditions_of(self, request: Request) -> Conditions:
+        if request.model == "main":
+            return self._conditions
+        assert self._weak is not None, "who builds a trajectory looks at what its guidance asks"
+        return self._weak
 
 
 def _mixed(weighted: list[tuple[float, Tensor]]) -> Tensor:

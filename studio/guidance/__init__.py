@@ -11,16 +11,15 @@ from studio.guidance.base import (
     GUIDANCE,
     Guidance,
     Guided,
-    NoisePoint,
     OneRound,
-    Pred,
-    Preds,
     Request,
     State,
     StepCtx,
-    build,
     run_plan,
 )
+from studio.guidance.building import build, build_method
+from studio.guidance.perturbation import Perturbation
+from studio.guidance.prediction import NoisePoint, Pred, Preds
 
 import_folder(__name__)
 
@@ -30,11 +29,13 @@ __all__ = [
     "Guided",
     "NoisePoint",
     "OneRound",
+    "Perturbation",
     "Pred",
     "Preds",
     "Request",
     "State",
     "StepCtx",
     "build",
+    "build_method",
     "run_plan",
 ]

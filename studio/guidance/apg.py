@@ -7,20 +7,24 @@ With c, u the predictions of the data, D = c - u, w the scale, in this order:
     P   = <D1,c>/<c,c> * c, O = D1 - P
     g   = c + (w-1)*(O + eta*P)      the part along c is the one that saturates
 
-All of it on predictions of the data, as in the paper. diffusers' AdaptiveProjectedGuidance works on the raw output;
-fed x0, with use_original_formulation and scale w-1, it agrees.
+On predictions of the data, as in the paper, or, with space "raw", on the network's output, as libraries do: there
+"along c" means along the predicted noise, which is another part. diffusers' AdaptiveProjectedGuidance agrees with
+either, fed that space, with use_original_formulation and scale w-1.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import GUIDANCE, OneRound, Preds, State, StepCtx
-from studio.guidance.vectors import norm, project
+from studio.guidance.base import GUIDANCE, OneRound, Quantity, State, StepCtx
+from studio.guidance.prediction import Preds
+from studio.guidance.space import has, in_space, to_data
+from studio.guidance.vectors import norm, project, ratio
 
 
 @GUIDANCE.register("apg")
@@ -47,20 +51,49 @@ class AdaptiveProjectedGuidance(OneRound):
         0.04, low=0, high=0.2, step=0.005, label="Norm limit", help="longest step per latent element; 0 is off"
     )
 
+    space: Literal["x0", "raw"] = param(
+        "x0", help="what is projected: the predicted image, as the paper does, or the network's output"
+    )
+
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {
+        "step": Quantity("Length of the damped step over the conditional"),
+        "kept": Quantity("Share of the step left by the norm limit"),
+    }
+
+    def describe(self) -> str:
+        limit = f", each step at most {self.norm_threshold_rms:g} per element" if self.norm_threshold_rms else ""
+        return (
+            f"g = c + {self.guidance_scale - 1:g}*(O + {self.eta:g}*P), "
+            f"m = (c - u) + {self.momentum:g}*m split along c in {self.space}{limit}"
+        )
+
     def active_needs(self) -> tuple[str, ...]:
         return ("cond",) if self.guidance_scale == 1 else self.needs
 
     def combine(self, preds: Preds, step: StepCtx, state: State) -> tuple[Tensor, State]:
-        c = preds.cond.x0  # [B, C, H, W]
-        if self.guidance_scale == 1:
-            return c, state
-        m = c - preds.uncond.x0
-        if state and self.momentum != 0:
-            m = m + self.momentum * state[0]
+        if self.guidance_scale == 1 or not has(preds.cond, self.space):
+            return preds.cond.x0, state
+        c, m = self._step(preds, state)
         kept = m if self.norm_threshold_rms == 0 else m * self._clip_factor(m)
         parallel = project(kept, onto=c)
         orthogonal = kept - parallel
-        return c + (self.guidance_scale - 1) * (orthogonal + self.eta * parallel), (m,)
+        g = c + (self.guidance_scale - 1) * (orthogonal + self.eta * parallel)
+        return to_data(g, preds.cond, self.space), (m,)
+
+    def observe(self, preds: Preds, step: StepCtx, state: State) -> dict[str, Tensor]:
+        if self.guidance_scale == 1 or not has(preds.cond, self.space):
+            return {}
+        c, m = self._step(preds, state)
+        kept = self._clip_factor(m).flatten() if self.norm_threshold_rms else ratio(c, c)
+        return {"step": ratio(m, c), "kept": kept}
+
+    def _step(self, preds: Preds, state: State) -> tuple[Tensor, Tensor]:
+        """c and the step m with its momentum, [B, C, H, W], in the space chosen."""
+        c = in_space(preds.cond, self.space)
+        m = c - in_space(preds.uncond, self.space)
+        if state and self.momentum != 0:
+            m = m + self.momentum * state[0]
+        return c, m
 
     def _clip_factor(self, m: Tensor) -> Tensor:
         """min(1, r/|m|) per sample, [B, 1, 1, 1], with r = norm_threshold_rms * sqrt(C*H*W)."""

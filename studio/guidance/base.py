@@ -10,39 +10,24 @@ weighted mean.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from studio.core.params import Params, load
-from studio.core.recipe import GuidanceSpec
+from studio.core.params import Params
 from studio.core.registry import Registry
-from studio.diffusion.parameterisation import Kind, from_x0, to_eps, to_x0
+from studio.diffusion.schedule import Schedule
+from studio.guidance.perturbation import Perturbation
+from studio.guidance.prediction import NoisePoint, Pred, Preds
+
+Network = Literal["main", "weak"]
 
 # What a method carries from step to step, () when fresh. Tensors are [B, ...], one entry per sample.
 State = tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class NoisePoint:
-    """One noise level: x = a*x0 + s*eps; t is the time the network is fed. Comes from a Grid, never a scheduler."""
-
-    a: float
-    s: float
-    t: float
-
-    @property
-    def lam(self) -> float:
-        """Half log-SNR log(a/s); infinite at either end."""
-        if self.s == 0:
-            return math.inf
-        return math.log(self.a / self.s) if self.a > 0 else -math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,74 +35,17 @@ class Request:
     """One prediction asked for.
 
     name: what the answer is called. cond: a condition's name. x, at: where, None for the step's own.
-    perturb: name of a perturbation of the network, None for none. model: which network, "main" or a weaker one.
+    perturb: what is done to the network, None for nothing. model: which network, "main" or "weak", an early
+    checkpoint of it. t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
     """
 
     name: str
     cond: str
     x: Tensor | None = None
     at: NoisePoint | None = None
-    perturb: str | None = None
-    model: str = "main"
-
-
-class Pred:
-    """One prediction, viewed in whichever space a method works; each view is computed when first read.
-
-    kind, raw: the network's output, [B, C, H, W], and what it means. x, at: what it was fed.
-    Views have x's shape, in float32 or better. `eps` and `v` of a "sample" need at.s > 0.
-    """
-
-    def __init__(self, kind: Kind, raw: Tensor, x: Tensor, at: NoisePoint) -> None:
-        self.kind: Kind = kind
-        self.raw = raw
-        self.x = x
-        self.at = at
-
-    @cached_property
-    def x0(self) -> Tensor:
-        """The data."""
-        return to_x0(self.kind, self.raw, self.x, self.at.a, self.at.s)
-
-    @cached_property
-    def eps(self) -> Tensor:
-        """The noise."""
-        return to_eps(self.kind, self.raw, self.x, self.at.a, self.at.s)
-
-    @cached_property
-    def v(self) -> Tensor:
-        """v = a*eps - s*x0."""
-        return self.at.a * self.eps - self.at.s * self.x0
-
-    @cached_property
-    def u(self) -> Tensor:
-        """The flow's velocity u = eps - x0, large t being noise."""
-        return self.eps - self.x0
-
-    def raw_of(self, x0: Tensor) -> Tensor:
-        """Give the raw output that would have predicted `x0` here. at.s > 0, unless the kind is "sample"."""
-        return from_x0(self.kind, x0, self.x, self.at.a, self.at.s)
-
-
-class Preds(Mapping[str, Pred]):
-    """The answers of one round, by name: `preds.cond.x0` or `preds["cond"].x0`."""
-
-    def __init__(self, answers: Mapping[str, Pred]) -> None:
-        self._answers = dict(answers)
-
-    def __getitem__(self, name: str) -> Pred:
-        return self._answers[name]
-
-    def __getattr__(self, name: str) -> Pred:
-        if name.startswith("_") or name not in self._answers:
-            raise AttributeError(f"no prediction named {name!r}")
-        return self._answers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._answers)
-
-    def __len__(self) -> int:
-        return len(self._answers)
+    perturb: Perturbation | None = None
+    model: Network = "main"
+    t: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +55,8 @@ class StepCtx:
     i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
     step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
     negative_weights: a share of each, summing to 1.
-    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to.
+    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. schedule: what the network was
+    trained with. diagnose: whether `diag` is wanted; what it costs is spent only then.
     """
 
     i: int
@@ -140,6 +69,8 @@ class StepCtx:
     negative_weights: tuple[float, ...] = ()
     prev: Guided | None = None
     peek: Callable[[Tensor], Tensor] | None = None
+    diagnose: bool = False
+    schedule: Schedule | None = None
 
     @property
     def uncond(self) -> str:
@@ -153,28 +84,60 @@ class StepCtx:
 class Guided:
     """The outcome of one step: guided x0, of ctx.x's shape and dtype, and the state for the next step.
 
-    x: replaces the state of the sampler, for methods that move it; None leaves it. diag: numbers per sample, [B].
+    x: replaces the state of the sampler, for methods that move it; None leaves it. diag: numbers per sample, [B], where
+    they were asked for. push: guided minus conditional x0, kept beside them for the next step to compare with.
     """
 
     x0: Tensor
     state: State = ()
     x: Tensor | None = None
     diag: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    push: Tensor | None = None
 
 
 Plan = Generator[list[Request], Mapping[str, Pred], Guided]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number told per step and sample: for the plot's title, its unit ("" for none), and how it is drawn."""
+
+    label: str
+    unit: str = ""
+    plot: Literal["line", "bar", "heat"] = "line"
 
 
 class Guidance(Params):
     """A guidance method: a frozen value whose fields are its parameters.
 
     source: where it comes from. neutral: parameters under which it gives the conditional prediction.
-    native_space: the space its paper works in; "any" where the space makes no difference.
+    native_space: the space its paper works in; "any" where the space makes no difference. label: for menus.
+    diagnostics: what its own `diag` holds beside the shared ones. excused: clauses of the contract it rightly breaks.
     """
 
     source: ClassVar[str]
     neutral: ClassVar[dict[str, Any]]
     native_space: ClassVar[Literal["any", "x0", "raw", "eps", "flow"]]
+    label: ClassVar[str] = ""
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {}
+    excused: ClassVar[Mapping[str, str]] = {}
+
+    def describe(self) -> str:
+        """One line for the page: the formula with the numbers of these parameters."""
+        told = ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in self)
+        return f"g = {type(self).__name__}({told})"
+
+    def rest(self, name: str) -> float:
+        """The value of a parameter at which it does nothing; a schedule fades towards it."""
+        return float(self.neutral.get(name, 0))
+
+    def changed(self, name: str, value: float) -> Guidance:
+        """The same method with another value of one parameter, which the caller has checked."""
+        return self.model_copy(update={name: value})
+
+    def nfe_over(self, levels: Sequence[NoisePoint]) -> int:
+        """Count the rows of a whole run; levels: where each step is, without the last one's end."""
+        return sum(self.rows(i, len(levels), at) for i, at in enumerate(levels))
 
     def init(self, shape: torch.Size | tuple[int, ...]) -> State:
         """Give the state of a fresh run of samples of this shape, [B, C, H, W]."""
@@ -182,7 +145,19 @@ class Guidance(Params):
 
     @abstractmethod
     def nfe(self) -> int:
-        """Count the rows of network work one sample costs per step, with these parameters."""
+        """Count the rows of network work one sample costs at most per step, with at most one negative prompt."""
+
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        """Count the rows of step i of n, which is at that noise level. Methods that pause at some levels say less."""
+        return self.nfe()
+
+    def width(self) -> int:
+        """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
+        return self.nfe()
+
+    def networks(self) -> frozenset[Network]:
+        """Name the networks it asks."""
+        return frozenset({"main"})
 
     @abstractmethod
     def plan(self, ctx: StepCtx) -> Plan:
@@ -190,7 +165,10 @@ class Guidance(Params):
 
 
 class OneRound(Guidance):
-    """A method that asks once per step. needs: of "cond", "uncond"; answers come under these names."""
+    """A method that asks once per step; answers come under the names of its needs.
+
+    needs: of "cond", "uncond" (the negative prompt where there is one), "empty" and "negatives" ("neg/0", ...).
+    """
 
     needs: ClassVar[tuple[str, ...]]
 
@@ -199,25 +177,29 @@ class OneRound(Guidance):
         return self.needs
 
     def nfe(self) -> int:
-        return len(self.active_needs())
+        return sum(need != "negatives" for need in self.active_needs())
 
     @abstractmethod
     def combine(self, preds: Preds, step: StepCtx, state: State) -> tuple[Tensor, State]:
         """Give guided x0, in float32 or better, and the new state. preds holds what `active_needs` names."""
 
+    def observe(self, preds: Preds, step: StepCtx, state: State) -> dict[str, Tensor]:
+        """Give what `diagnostics` names, [B] each. Called only where it is asked for; state: as before the step."""
+        return {}
+
     def plan(self, ctx: StepCtx) -> Plan:
-        conds = {"cond": "pos", "uncond": ctx.uncond}
-        answers = yield [Request(name, conds[name]) for name in self.active_needs()]
-        x0, state = self.combine(Preds(answers), ctx, ctx.state)
-        return Guided(x0.to(ctx.x.dtype), state)
+        conds = {"cond": "pos", "uncond": ctx.uncond, "empty": "empty"}
+        requests: list[Request] = []
+        for need in self.active_needs():
+            names = [f"neg/{k}" for k in range(ctx.negatives)] if need == "negatives" else [need]
+            requests += [Request(name, conds.get(name, name)) for name in names]
+        preds = Preds((yield requests))
+        x0, state = self.combine(preds, ctx, ctx.state)
+        diag = self.observe(preds, ctx, ctx.state) if ctx.diagnose else {}
+        return Guided(x0.to(ctx.x.dtype), state, diag=diag)
 
 
 GUIDANCE: Registry[type[Guidance]] = Registry("guidance method")
-
-
-def build(spec: GuidanceSpec) -> Guidance:
-    """Build the method a recipe names. Raises NotFound for the name, BadInput for a parameter."""
-    return load(GUIDANCE.get(spec.method), spec.params, f"guidance method {spec.method}")
 
 
 def run_plan(plan: Plan, answer: Callable[[list[Request]], Mapping[str, Pred]]) -> Guided:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from studio.core.params import param
-from studio.diffusion.parameterisation import at_least_float32, to_x0
+from studio.diffusion.parameterisation import to_x0
 from studio.guidance.base import GUIDANCE, OneRound, Preds, State, StepCtx
-from studio.guidance.vectors import std
+from studio.guidance.rescale import rescale
 
 
 @GUIDANCE.register("cfg")
@@ -48,6 +47,15 @@ class ClassifierFreeGuidance(OneRound):
         """The scale of the native formulation."""
         return self.guidance_scale + (self.formulation == "original")
 
+    def rest(self, name: str) -> float:
+        return 0.0 if self.formulation == "original" and name == "guidance_scale" else super().rest(name)
+
+    def describe(self) -> str:
+        pulled = f", contrast pulled back by {self.rescale:g} in {self.rescale_space}" if self.rescale else ""
+        if self.formulation == "original":
+            return f"g = c + {self.guidance_scale:g}*(c - u){pulled}"
+        return f"g = u + {self.guidance_scale:g}*(c - u){pulled}"
+
     def active_needs(self) -> tuple[str, ...]:
         return ("cond",) if self.scale == 1 else self.needs
 
@@ -69,15 +77,3 @@ class ClassifierFreeGuidance(OneRound):
             return g
         raw = rescale(cond.raw_of(g), cond.raw, self.rescale)
         return to_x0(cond.kind, raw, cond.x, cond.at.a, cond.at.s)
-
-
-def rescale(pred: Tensor, pred_cond: Tensor, phi: float) -> Tensor:
-    """Pull the per-sample std of a guided prediction back to that of the conditional one.
-
-    pred, pred_cond: [B, C, H, W], any float dtype; computed in float32 or better. phi: 0 = off, 1 = full.
-    A sample without spread is left alone. Source: arXiv:2305.08891, section 3.4, eq. 15 and 16.
-    """
-    pred = at_least_float32(pred)
-    spread = std(pred)
-    ratio = torch.where(spread > 0, std(pred_cond) / spread.clamp(min=1e-30), torch.ones_like(spread))
-    return pred * (1 + phi * (ratio - 1)).to(pred.dtype)

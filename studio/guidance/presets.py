@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 
 from studio.core.errors import BadInput
 from studio.core.params import Params
-from studio.core.recipe import GuidanceSpec
-from studio.guidance.base import build
+from studio.core.recipe import GuidanceSpec, WrapperSpec
+from studio.guidance.building import build
 
 
 class Preset(Params):
@@ -20,13 +20,14 @@ class Preset(Params):
 
     method: str = Field(description="name in the guidance registry")
     params: dict[str, float | int | bool | str] = Field(default_factory=dict, description="parameters of the method")
+    wrappers: tuple[WrapperSpec, ...] = Field(default=(), description="what is put around it, the innermost first")
     source: str = Field(min_length=1, description="paper, code or measurement the numbers come from")
     note: str = Field(default="", description="when to take it")
 
     @property
     def spec(self) -> GuidanceSpec:
         """The part that goes into a recipe."""
-        return GuidanceSpec(method=self.method, params=self.params)
+        return GuidanceSpec(method=self.method, params=self.params, wrappers=self.wrappers)
 
 
 def read_preset(path: Path) -> Preset:

@@ -34,6 +34,7 @@ class ModelBundle:
     end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
     further chunks. weighting: rule for weights on words, None for that of the prompt's dialect. model_hash: sha256 over
     its files, in hex. tokenizer: prompts to token ids.
+    perturbed_layers: paths in the denoiser that guidance by perturbation works on where nobody says which.
     device, dtype: where and in what the network computes; latents stay in float32 all the same.
     """
 
@@ -49,6 +50,7 @@ class ModelBundle:
     overflow: Literal["cut", "chunk"] = "chunk"
     weighting: Literal["a1111", "a1111_no_rescale", "compel", "ignore"] | None = None
     model_hash: str
+    perturbed_layers: tuple[str, ...] = ("mid_block",)  # arXiv:2403.17377 and arXiv:2408.00760: a UNet's middle
     tokenizer: PromptTokenizer
     device: torch.device
     dtype: torch.dtype

@@ -57,9 +57,14 @@ class LatentDiffusion(ModelBundle):
         self.unet: Any = parts["unet"]
         self.vae: Any = parts["vae"]
         self.text_encoders: tuple[Any, ...] = tuple(parts[part] for part in card.layout.text_encoders)
+        self._tokenizers = tuple(tokenizers)
         self.tokenizer = tokenizers[0]
         self.device = self.unet.device
         self.dtype = self.unet.dtype
+
+    def with_parts(self, parts: Mapping[str, nn.Module], model_hash: str) -> LatentDiffusion:
+        """Give a model that differs in these parts, by their names in `components`, and shares the others."""
+        return type(self)(self.name, self.card, model_hash, {**self.components(), **parts}, self._tokenizers)
 
     @property
     def text_encoder(self) -> Any:

@@ -64,6 +64,15 @@ class Places:
             return hub.cached(name)
         raise NotFound(f"There is no model named {name[:60]!r}; there are {', '.join(self.names())}.")
 
+    def early(self, name: str) -> Path | None:
+        """Where the early checkpoint of a model is, a denoiser with its text encoders; None for a model without one.
+
+        It lies beside the embedded model, which alone comes with one, under its name and "-early".
+        """
+        place = self.named.get(name)
+        beside = None if place is None else place.with_name(f"{place.name}-early")
+        return beside if beside is not None and (beside / "unet").is_dir() else None
+
     def listing(self) -> list[Listed]:
         """Look at every model, in order of name, those given by name first; never raises for what it finds."""
         given = [look_at(name, place, EMBEDDED) for name, place in self.named.items()]

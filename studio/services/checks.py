@@ -34,12 +34,10 @@ def settled(recipe: Recipe) -> Recipe:
     So the picture stays what it is when a default becomes another. Raises NotFound, BadInput for one that was not.
     """
     from studio.diffusion.solvers import build_solver
-    from studio.guidance import build
+    from studio.guidance.building import spoken
 
-    params = build(recipe.guidance).model_dump(mode="json", exclude_none=True)
-    guidance = recipe.guidance.model_copy(update={"params": params})
     sampler = build_solver(recipe.sampler, recipe.sampler_params).model_dump(mode="json", exclude_none=True)
-    return recipe.model_copy(update={"guidance": guidance, "sampler_params": sampler})
+    return recipe.model_copy(update={"guidance": spoken(recipe.guidance), "sampler_params": sampler})
 
 
 def _check(recipe: Recipe, sources: Sources) -> None:
@@ -47,6 +45,7 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     from studio.diffusion.grid import make_grid
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import build_solver
+    from studio.engine.weak import no_weak
     from studio.guidance import build
 
     card = sources.card(recipe.model)
@@ -59,7 +58,8 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     most = int(card.schedule["num_train_timesteps"])
     if recipe.steps > most:
         raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
-    build(recipe.guidance)
+    if "weak" in build(recipe.guidance).networks() and sources.places.early(recipe.model) is None:
+        raise no_weak(recipe.model, recipe)
     build_solver(recipe.sampler, recipe.sampler_params)
     if recipe.spacing != "auto":
         make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)

@@ -91,7 +91,7 @@ class GuidancePresets:
         build(spec)
         if len(note) > MAX_NOTE_CHARS:
             raise BadInput(f"A preset's note has at most {MAX_NOTE_CHARS} characters, not {len(note)}.", field="note")
-        values = {"method": spec.method, "params": spec.params, "source": "saved in this workspace", "note": note}
+        values = {**spec.model_dump(mode="json"), "source": "saved in this workspace", "note": note}
         try:
             self.own_folder.mkdir(parents=True, exist_ok=True)
             if path.is_file():

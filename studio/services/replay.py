@@ -18,6 +18,7 @@ from studio.storage.png import read_png
 # What a picture's bits depend on besides its recipe, and how each is called in a sentence.
 _CAUSES = {
     "model_hash": "the model's weights",
+    "weak_hash": "the early checkpoint's weights",
     "device": "the device",
     "dtype": "the number format",
     "threads": "the number of threads",

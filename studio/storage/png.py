@@ -59,7 +59,7 @@ def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
     """Give the recipe in A1111's words: prompt, negative prompt if there is one, then "Steps: 20, Sampler: ..."."""
     # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
     from studio.diffusion.solvers import SOLVERS
-    from studio.guidance import build
+    from studio.guidance import build_method
 
     varied = recipe.variation_seed is not None and recipe.variation_strength > 0
     params = dict(recipe.guidance.params)
@@ -68,7 +68,7 @@ def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
         "Steps": recipe.steps,
         "Sampler": SOLVERS.get(recipe.sampler).label,
         "Schedule type": _SPACING_NAMES.get(recipe.spacing),
-        "CFG scale": getattr(build(recipe.guidance), "guidance_scale", None),
+        "CFG scale": getattr(build_method(recipe.guidance), "guidance_scale", None),
         "Seed": recipe.seed,
         "Variation seed": recipe.variation_seed if varied else None,
         "Variation seed strength": recipe.variation_strength if varied else None,

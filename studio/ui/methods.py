@@ -36,12 +36,14 @@ class Method:
 class Declarations:
     """Everything the registries hold, by name.
 
-    grids: ways of spacing the noise levels that the models at hand can take, without parameters here.
+    wrappers: what can be put around a guidance method. grids: ways of spacing the noise levels that the models at hand
+    can take, without parameters here.
     """
 
     guidance: dict[str, Method]
     samplers: dict[str, Method]
     grids: dict[str, Method]
+    wrappers: dict[str, Method]
 
 
 def start() -> None:
@@ -84,12 +86,14 @@ def declared() -> Declarations:
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import SOLVERS
     from studio.guidance import GUIDANCE
+    from studio.guidance.wrapper import WRAPPERS
 
     return Declarations(
         {name: _method(name, entry, _LABELS) for name, entry in GUIDANCE.items()},
         {name: _method(name, entry, _SAMPLER_LABELS) for name, entry in SOLVERS.items()},
         # Those of flow models are left out: no family of the studio is one.
         {name: Method(_title(name)) for name, grid in GRIDS.items() if grid.schedule_type is NoiseSchedule},
+        {name: _method(name, entry, {}) for name, entry in WRAPPERS.items()},
     )
 
 

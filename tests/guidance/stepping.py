@@ -36,7 +36,9 @@ class Step:
         self.x = x
         self.kind: Kind = kind
         self.at = at
+        self.at_next = NEXT
         self.rows = 0
+        self.widest = 0
         self.conditions: list[str] = []
 
     def run(self, method: Guidance, state: State | None = None, i: int = 0, negatives: int = 0) -> Guided:
@@ -46,7 +48,7 @@ class Step:
             i=i,
             n=20,
             at=self.at,
-            at_next=NEXT,
+            at_next=self.at_next,
             x=self.x,
             state=state,
             negatives=negatives,
@@ -56,6 +58,7 @@ class Step:
 
     def _answer(self, requests: list[Request]) -> dict[str, Pred]:
         self.rows += len(requests)
+        self.widest = max(self.widest, len(requests))
         self.conditions += [request.cond for request in requests]
         assert len({request.name for request in requests}) == len(requests), "answers are told apart by name"
         answers: dict[str, Pred] = {}

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from studio.diffusion.parameterisation import Kind, from_x0
 from studio.guidance import State
 from studio.guidance.apg import AdaptiveProjectedGuidance
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.vectors import dot, norm
-from tests.guidance.stepping import Step, by_condition, guide, random
+from tests.guidance.stepping import AT, Step, by_condition, guide, random
 
 C, U = random(1), random(2)
 OFF = {"momentum": 0.0, "norm_threshold_rms": 0.0}
@@ -127,3 +128,15 @@ def test_agrees_with_diffusers(eta: float, momentum: float | None, r_rms: float)
         guided = guide(ours, c, u, state=state)
         state = guided.state
         torch.testing.assert_close(guided.x0, theirs.forward(c, u).pred, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
+def test_the_raw_form_works_on_what_the_network_puts_out(kind: Kind) -> None:
+    values = {"guidance_scale": 4.0, "eta": 0.2, "momentum": 0.0, "norm_threshold_rms": 0.1}
+    c, u, x = random(0), random(1), random(2)
+    raw = AdaptiveProjectedGuidance.model_validate({**values, "space": "raw"})
+    made = Step(by_condition({"pos": c, "empty": u}), x, kind).run(raw).x0
+    raw_c, raw_u = (from_x0(kind, each, x, AT.a, AT.s) for each in (c, u))
+    there = guide(AdaptiveProjectedGuidance.model_validate(values), raw_c, raw_u, kind="sample").x0
+    torch.testing.assert_close(from_x0(kind, made, x, AT.a, AT.s), there)
+    assert not torch.allclose(made, guide(AdaptiveProjectedGuidance.model_validate(values), c, u).x0)

@@ -11,7 +11,7 @@ import torch
 from studio.core.recipe import Recipe
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.sampler import Picture
-from studio.guidance import build
+from studio.guidance import build_method
 from studio.models.embedded import EmbeddedModel  # before what follows: it quietens the libraries
 
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline  # isort: skip
@@ -32,7 +32,7 @@ def picture_of(pipeline: Any, recipe: Recipe) -> Picture:
         recipe.prompt,
         negative_prompt=recipe.negative_prompt or None,
         num_inference_steps=recipe.steps,
-        guidance_scale=getattr(build(recipe.guidance), "guidance_scale", 1.0),
+        guidance_scale=getattr(build_method(recipe.guidance), "guidance_scale", 1.0),
         generator=torch.Generator().manual_seed(recipe.seed),
         width=recipe.width,
         height=recipe.height,

@@ -1,0 +1,14 @@
+"""Perturbed rows beside plain ones, in one evaluation of the network.
+
+    perturber = Perturber(unet, default=("mid_block",), name="stencil")
+    with perturber.applied([None, Perturbation("identity")], (16, 16)):
+        unet(...)                          # two rows, the second perturbed
+
+Where no row is perturbed nothing is installed at all; where one is, hooks are, and go however the block is left.
+"""
+
+from studio.engine.perturb.blur import blur
+from studio.engine.perturb.layers import BlockFinder
+from studio.engine.perturb.rows import Perturber
+
+__all__ = ["BlockFinder", "Perturber", "blur"]

@@ -1,0 +1,75 @@
+"""What the methods share that push away from a prediction made worse on purpose.
+
+With c, u the conditional and unconditional predictions, d the conditional one of a degraded network, w the scale of
+classifier-free guidance and s that of the method:
+
+    g = [u + w*(c - u)] + s*(c - d)      at w = 1, without u:  c + s*(c - d)
+
+The formula gives the same image on x0, eps, v or u.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from studio.core.params import param
+from studio.guidance.base import Guidance, Guided, NoisePoint, Plan, Preds, Request, StepCtx
+from studio.guidance.vectors import TINY, dot, norm
+
+
+class DegradedGuidance(Guidance):
+    """A method that says how the network is degraded, and how strongly it pushes at a step.
+
+    One round: c, u where the scale of classifier-free guidance is not 1, d where the push is not 0.
+    """
+
+    guidance_scale: float = param(
+        1.0, low=0, high=30, step=0.1, help="of classifier-free guidance besides; 1 is none of it, and saves a row"
+    )
+
+    @abstractmethod
+    def degraded(self) -> Request:
+        """Ask for the degraded prediction, under the name "degraded"."""
+
+    @abstractmethod
+    def strength(self, i: int, n: int, at: NoisePoint) -> float:
+        """Give s at step i of n; 0 where the method does nothing, and its row is saved."""
+
+    def most(self) -> float:
+        """Give the largest s of any step."""
+        return self.strength(0, 1, NoisePoint(0.0, 1.0, 1000.0))
+
+    def nfe(self) -> int:
+        return 1 + (self.guidance_scale != 1) + (self.most() != 0)
+
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        return 1 + (self.guidance_scale != 1) + (self.strength(i, n, at) != 0)
+
+    def plan(self, ctx: StepCtx) -> Plan:
+        s = self.strength(ctx.i, ctx.n, ctx.at)
+        requests = [Request("cond", "pos")]
+        if self.guidance_scale != 1:
+            requests.append(Request("uncond", ctx.uncond))
+        if s != 0:
+            requests.append(self.degraded())
+        preds = Preds((yield requests))
+        c = g = preds.cond.x0  # [B, C, H, W]
+        if self.guidance_scale != 1:
+            g = preds.uncond.x0 + self.guidance_scale * (c - preds.uncond.x0)
+        diag: dict[str, Tensor] = {}
+        if s != 0:
+            away = c - preds.degraded.x0
+            g = g + s * away
+            diag = {"degraded_gap": (norm(away) / norm(c).clamp(min=TINY)).flatten()}
+            if self.guidance_scale != 1:
+                diag["degraded_cos"] = cosine(away, c - preds.uncond.x0)
+        return Guided(g.to(ctx.x.dtype), diag=diag)
+
+
+def cosine(p: Tensor, q: Tensor) -> Tensor:
+    """Give the cosine between p and q per sample, [B]; 0 where either is 0."""
+    lengths = norm(p) * norm(q)
+    return torch.where(lengths > TINY, dot(p, q) / lengths.clamp(min=TINY), 0.0).flatten()

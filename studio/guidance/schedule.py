@@ -1,0 +1,139 @@
+"""A schedule: one parameter of the method changes over the run.
+
+With p = i/(N-1) the progress of step i of N (0 where N = 1), w the value set and w0 the one that does nothing:
+
+    w_i = w0 + (w - w0)*m(p)
+
+    constant    m = first
+    linear      m = first + (last - first)*p
+    cosine      m = first + (last - first)*(1 - cos(pi*p))/2
+    beta        m = p^(A-1) * (1-p)^(B-1), scaled to a largest value of 1
+    points      m joins the points given, straight, level before the first and after the last
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+from studio.core.errors import BadInput
+from studio.core.params import ParamSpec, param, shown, specs
+from studio.guidance.base import Guidance, Plan, StepCtx
+from studio.guidance.prediction import NoisePoint
+from studio.guidance.wrapper import WRAPPERS, Wrapper, method_of
+
+MAX_POINTS = 64
+MAX_FACTOR = 5.0
+_PROBES = 11  # points of the run at which the largest cost is looked for
+
+
+@WRAPPERS.register("schedule")
+class Schedule(Wrapper):
+    """Let a parameter of the method rise, fall, or follow a drawn curve."""
+
+    source: ClassVar[str] = "arXiv:2404.07724 (box); arXiv:2404.13040 (rising scales); this project (beta, points)"
+    label: ClassVar[str] = "schedule"
+
+    parameter: str = param("guidance_scale", help="name of the method's parameter that changes")
+    curve: Literal["constant", "linear", "cosine", "beta", "points"] = param("linear", help="how it changes")
+    first: float = param(0.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the first step")
+    last: float = param(1.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the last step")
+    rise: float = param(2.0, low=1, high=10, step=0.1, help="of beta: how late it rises")
+    fall: float = param(2.0, low=1, high=10, step=0.1, help="of beta: how early it falls")
+    points: str = param(
+        "0:0, 0.5:1, 1:0", help="of points: progress:share pairs in order, progress from 0 to 1, share from 0 to 5"
+    )
+
+    def check(self, inner: Guidance) -> None:
+        extremes = [share for _, share in self._knots()] if self.curve == "points" else [self.first]
+        if self.curve in ("linear", "cosine"):
+            extremes.append(self.last)
+        if self.curve == "beta":
+            extremes = [0.0, 1.0]
+        spec = self._spec(inner)
+        for share in extremes:
+            value = self._value(inner, share)
+            if not (spec.low is None or spec.low <= value) or not (spec.high is None or value <= spec.high):
+                raise BadInput(
+                    f"Under the schedule, {self.parameter} must stay a number from {spec.low:g} to {spec.high:g}, "
+                    f"not reach {value:g} (share {share:g}).",
+                    field=self.parameter,
+                )
+
+    def factor(self, p: float) -> float:
+        """m(p), p from 0 to 1."""
+        match self.curve:
+            case "constant":
+                return self.first
+            case "linear":
+                return self.first + (self.last - self.first) * p
+            case "cosine":
+                return self.first + (self.last - self.first) * (1 - math.cos(math.pi * p)) / 2
+            case "beta":
+                return self._beta(p)
+            case "points":
+                return _joined(self._knots(), p)
+
+    def at(self, inner: Guidance, i: int, n: int) -> Guidance:
+        """The method as it is at step i of n."""
+        return inner.changed(self.parameter, self._value(inner, self.factor(i / (n - 1) if n > 1 else 0.0)))
+
+    def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
+        return (yield from self.at(inner, ctx.i, ctx.n).plan(ctx))
+
+    def nfe(self, inner: Guidance) -> int:
+        return max(self.at(inner, i, _PROBES).nfe() for i in range(_PROBES))
+
+    def width(self, inner: Guidance) -> int:
+        return max(self.at(inner, i, _PROBES).width() for i in range(_PROBES))
+
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        return self.at(inner, i, n).rows(i, n, at)
+
+    def describe(self) -> str:
+        ends = f" from {self.factor(0):g} to {self.factor(1):g} of itself"
+        return f"{self.parameter} follows {self.curve}{ends}"
+
+    def _beta(self, p: float) -> float:
+        a, b = self.rise - 1, self.fall - 1
+        top = a / (a + b) if a + b > 0 else 0.0
+        return p**a * (1 - p) ** b / (top**a * (1 - top) ** b)
+
+    def _value(self, inner: Guidance, share: float) -> float:
+        rest = inner.rest(self.parameter)
+        return rest + (getattr(method_of(inner), self.parameter) - rest) * share
+
+    def _spec(self, inner: Guidance) -> ParamSpec:
+        found = {spec.name: spec for spec in specs(type(method_of(inner))) if spec.kind == "float"}
+        if self.parameter not in found:
+            raise BadInput(
+                f"In the guidance wrapper schedule, parameter must be one of {', '.join(found)}, "
+                f"not {shown(self.parameter)}.",
+                field="parameter",
+            )
+        return found[self.parameter]
+
+    def _knots(self) -> list[tuple[float, float]]:
+        try:
+            pairs = [tuple(float(number) for number in pair.split(":")) for pair in self.points[:4000].split(",")]
+            knots = [(p, share) for p, share in pairs]
+        except ValueError:
+            knots = []
+        rising = all(one[0] < two[0] for one, two in zip(knots, knots[1:], strict=False))
+        inside = all(0 <= p <= 1 and 0 <= share <= MAX_FACTOR for p, share in knots)
+        if not knots or not rising or not inside or len(knots) > MAX_POINTS:
+            raise BadInput(
+                f"In the guidance wrapper schedule, points must be 1 to {MAX_POINTS} pairs progress:share in rising "
+                f"order, progress from 0 to 1 and share from 0 to {MAX_FACTOR:g}, not {shown(self.points)}.",
+                field="points",
+            )
+        return knots
+
+
+def _joined(knots: list[tuple[float, float]], p: float) -> float:
+    if p <= knots[0][0]:
+        return knots[0][1]
+    for (p0, m0), (p1, m1) in zip(knots, knots[1:], strict=False):
+        if p <= p1:
+            return m0 + (m1 - m0) * (p - p0) / (p1 - p0)
+    return knots[-1][1]

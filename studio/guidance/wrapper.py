@@ -1,0 +1,150 @@
+"""What is put around a method, whichever it is: when it acts, how strongly, what is done to its outcome.
+
+    WRAPPERS.register("rescale")        one file per wrapper, its fields its parameters
+    Wrapped(inner=cfg, wrapper=...)     a method again: wrappers compose, the innermost first
+
+A wrapper sees the conditional prediction among the answers its method was given; no row is asked for twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from pydantic import SerializeAsAny
+from torch import Tensor
+
+from studio.core.params import Params
+from studio.core.registry import Registry
+from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
+from studio.guidance.prediction import NoisePoint, Pred
+
+
+class Wrapper(Params):
+    """A wrapper's parameters and what it does. label: for menus. source: where it comes from.
+
+    Most change how the method runs in `plan`, or only what comes of it in `finish`.
+    """
+
+    source: ClassVar[str]
+    label: ClassVar[str]
+
+    def check(self, inner: Guidance) -> None:
+        """Raise BadInput where the parameters do not go together, or not with the method."""
+
+    def nfe(self, inner: Guidance) -> int:
+        """Rows of one step at most."""
+        return inner.nfe()
+
+    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
+        """Rows of step i of n, at that level."""
+        return inner.rows(i, n, at)
+
+    def width(self, inner: Guidance) -> int:
+        """Rows of one round at most."""
+        return inner.width()
+
+    def networks(self, inner: Guidance) -> frozenset[Network]:
+        """The networks it asks."""
+        return inner.networks()
+
+    def init(self, inner: Guidance, shape: Sequence[int]) -> State:
+        """The state of a fresh run."""
+        return inner.init(tuple(shape))
+
+    def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
+        """One step."""
+        guided, seen = yield from followed(inner.plan(ctx), ctx)
+        if "pos" not in seen:  # a step that asks the network nothing has nothing to be measured against
+            return guided
+        return replace(guided, x0=self.finish(guided.x0, seen["pos"], ctx).to(ctx.x.dtype))
+
+    def finish(self, x0: Tensor, cond: Pred, ctx: StepCtx) -> Tensor:
+        """Change guided x0, [B, C, H, W]; cond: the conditional prediction of this step."""
+        return x0
+
+    def describe(self) -> str:
+        """A few words with the numbers."""
+        return type(self).label
+
+
+WRAPPERS: Registry[type[Wrapper]] = Registry("guidance wrapper")
+
+
+class Wrapped(Guidance):
+    """A method with a wrapper around it, a method again."""
+
+    source: ClassVar[str] = "this project"
+    neutral: ClassVar[dict[str, Any]] = {}
+    native_space: ClassVar = "any"
+
+    inner: SerializeAsAny[Guidance]
+    wrapper: SerializeAsAny[Wrapper]
+
+    def init(self, shape: torch.Size | tuple[int, ...]) -> State:
+        return self.wrapper.init(self.inner, shape)
+
+    def nfe(self) -> int:
+        return self.wrapper.nfe(self.inner)
+
+    def rows(self, i: int, n: int, at: NoisePoint) -> int:
+        return self.wrapper.rows(self.inner, i, n, at)
+
+    def width(self) -> int:
+        return self.wrapper.width(self.inner)
+
+    def networks(self) -> frozenset[Network]:
+        return self.wrapper.networks(self.inner)
+
+    def plan(self, ctx: StepCtx) -> Plan:
+        return self.wrapper.plan(self.inner, ctx)
+
+    def rest(self, name: str) -> float:
+        return self.inner.rest(name)
+
+    def changed(self, name: str, value: float) -> Guidance:
+        return self.model_copy(update={"inner": self.inner.changed(name, value)})
+
+    def describe(self) -> str:
+        return f"{self.inner.describe()}; {self.wrapper.describe()}"
+
+
+def method_of(guidance: Guidance) -> Guidance:
+    """The method inside all wrappers."""
+    while isinstance(guidance, Wrapped):
+        guidance = guidance.inner
+    return guidance
+
+
+def is_plain(request: Request, ctx: StepCtx) -> bool:
+    """Whether a request is for the network as it is, where the step is."""
+    plain = request.perturb is None and request.model == "main"
+    return plain and (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
+
+
+def is_cond(request: Request, ctx: StepCtx) -> bool:
+    """Whether a request is for the plain conditional prediction of this step."""
+    return request.cond == "pos" and is_plain(request, ctx)
+
+
+def followed(plan: Plan, ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
+    """Run a plan to its end, and give with its outcome the plain predictions of this step it was sent, by condition."""
+    seen: dict[str, Pred] = {}
+    try:
+        requests = next(plan)
+        while True:
+            answers = yield requests
+            for request in requests:
+                if is_plain(request, ctx):
+                    seen.setdefault(request.cond, answers[request.name])
+            requests = plan.send(answers)
+    except StopIteration as end:
+        return end.value, seen
+
+
+def conditional(ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], Guided]:
+    """A step without guidance: one row, state left as it is."""
+    answers = yield [Request("cond", "pos")]
+    return Guided(answers["cond"].x0.to(ctx.x.dtype), ctx.state)
