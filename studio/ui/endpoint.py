@@ -33,7 +33,8 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
     checked = {one: (Any if hint == Upload else hint, default) for one, (hint, default) in own.items()}
     model = create_model(f"Call_{name}", __base__=Params, **checked)  # type: ignore[call-overload]
     free = dict(unchecked or {})
-    order = [*free, *own]
+    declared = dict(sorted({**free, **own}.items(), key=lambda item: item[1][1] is not ...))  # required ones first
+    order = list(declared)
 
     def call(*given: Any) -> Any:
         try:
@@ -47,7 +48,7 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
         except Exception as error:  # the client's last line, as `told` is the page's
             raise gr.Error(sentence(error), print_exception=False) from error
 
-    _sign(call, {**free, **own}, result)
+    _sign(call, declared, result)
     about = inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].replace("\n", " ")
     gr.api(call, api_name=name, api_description=about, queue=False)
 

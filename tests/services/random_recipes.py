@@ -20,15 +20,18 @@ SIDES_PX = (32, 40, 48, 64)
 THINGS = ("a red star", "a blue square on white", "star", "a zebra, blue", "red square on a white background")
 
 
-def draw_recipe(chance: random.Random, number: int, model: str, edits: Sequence[str], most_steps: int) -> Recipe:
+def draw_recipe(
+    chance: random.Random, number: int, model: str, methods: Sequence[str], edits: Sequence[str], most_steps: int
+) -> Recipe:
     """The recipe of this number: samplers, spacings, methods and syntaxes take turns, all else is drawn.
 
-    edits: those of the workspace that fit the model; every second recipe has some of them.
+    methods: of guidance, that the model has what they need for. edits: those of the workspace that fit the model; every
+    second recipe has some of them.
     """
-    # The three lists are of different lengths, so that over time everything meets everything.
+    # These lists are of different lengths, so that over time everything meets everything.
     sampler = SOLVERS.names()[number % len(SOLVERS.names())]
     spacing = SPACINGS[number % len(SPACINGS)]
-    method = GUIDANCE.names()[number % len(GUIDANCE.names())]
+    method = methods[number % len(methods)]
     syntax = SYNTAXES[number % len(SYNTAXES)]
     stack = chance.sample(list(edits), chance.randint(1, len(edits))) if edits and number % 2 else []
     return Recipe.load(
@@ -79,6 +82,7 @@ def some(chance: random.Random, declared: type[BaseModel]) -> dict[str, Any]:
 def value(chance: random.Random, spec: ParamSpec) -> Any:
     low, high = spec.low or 0, 10 if spec.high is None else spec.high
     kinds: dict[str, Callable[[], Any]] = {
+        "text": lambda: spec.default,
         "bool": lambda: chance.random() < 0.5,
         "choice": lambda: chance.choice(spec.choices or ()),
         "int": lambda: chance.randint(int(low), int(high)),

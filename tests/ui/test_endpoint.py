@@ -54,9 +54,9 @@ def test_arguments_come_in_the_order_that_is_told() -> None:
     endpoint = exposed(Shelf().take, {"free": (dict[str, Any], {})})
     assert (endpoint.api_name, endpoint.api_visibility, endpoint.queue) == ("take", "public", False)
     assert endpoint.api_description == "Take things."
-    assert [one.api_info().get("type") for one in endpoint.inputs] == ["object", "string", "integer", None]
-    assert endpoint.fn({"x": None}, "hat", 3.0, "m") == {"free": {"x": None}, "name": "hat", "count": 3, "size": "m"}
-    assert endpoint.fn({}, "hat") == {"free": {}, "name": "hat", "count": 2, "size": None}
+    assert [one.api_info().get("type") for one in endpoint.inputs] == ["string", "object", "integer", None]
+    assert endpoint.fn("hat", {"x": None}, 3.0, "m") == {"free": {"x": None}, "name": "hat", "count": 3, "size": "m"}
+    assert endpoint.fn("hat", {}) == {"free": {}, "name": "hat", "count": 2, "size": None}
 
 
 @pytest.mark.parametrize(
