@@ -6,20 +6,16 @@ docs/api.md shows how they are used.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
-from studio.core.errors import BadInput
-from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.services.checks import MAX_IMAGES
 from studio.services.dropped import read_dropped
@@ -30,17 +26,14 @@ from studio.services.peft_zip import opened
 from studio.services.replay import compare
 from studio.storage.png import read_png
 from studio.storage.search import HistoryFilter
+from studio.ui.api_values import Plain, edit_values, event_values, picture_values, time_of
 from studio.ui.endpoint import Declared, Upload, expose
 from studio.ui.exports import export
-from studio.ui.pictures import address
 
 if TYPE_CHECKING:
-    from studio.engine.events import Event
-    from studio.services.edits import EditEntry
-    from studio.services.generate import Generation, Studio
+    from studio.services.generate import Studio
     from studio.storage.jobs import JobRecord
 
-Plain = dict[str, Any]
 JobName = Annotated[str, Field(max_length=100)]
 PictureId = Annotated[int, Field(ge=1, le=MAX_ID)]
 ModelName = Annotated[str, Field(max_length=500)]
@@ -87,7 +80,7 @@ class Api:
 
     def job_events(self, job: JobName, since: Annotated[int, Field(ge=0, le=MAX_ID)] = 0) -> list[Plain]:
         """Give a job's events numbered above `since`; the last of a job is final. Preview images are base64 PNGs."""
-        return [_event(event) for event in self._studio.events(self._studio.find_job(job).id, since)]
+        return [event_values(event) for event in self._studio.events(self._studio.find_job(job).id, since)]
 
     def stop(self, job: JobName, keep: bool = True) -> Plain:
         """Ask a job to stop, which it does within one step; keep=false discards its pictures. Gives the job."""
@@ -128,14 +121,14 @@ class Api:
 
         before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...]}.
         """
-        times = {"made_from": _time(made_from, "made_from"), "made_until": _time(made_until, "made_until")}
+        times = {"made_from": time_of(made_from, "made_from"), "made_until": time_of(made_until, "made_until")}
         only = HistoryFilter(favourites, deleted, model, sampler, method, seed, **times)
         found = self._studio.gallery(limit, search=search, only=only, before=before)
-        return {"total": self._studio.count(search, only), "pictures": [_picture(one) for one in found]}
+        return {"total": self._studio.count(search, only), "pictures": [picture_values(one) for one in found]}
 
     def picture(self, picture: PictureId) -> Plain:
         """Tell all of one picture: its recipe, what made it, and the path its PNG is served at."""
-        return _picture(self._studio.generation(picture))
+        return picture_values(self._studio.generation(picture))
 
     def recipe_of(self, file: Upload) -> Plain:
         """Read the recipe out of an uploaded PNG, ours or A1111's; its fields are the parameters of `generate`.
@@ -155,7 +148,7 @@ class Api:
 
     def edits(self) -> list[Plain]:
         """List the workspace's edits; one that cannot be used has a problem."""
-        return [_edit(entry) for entry in self._studio.edits.list()]
+        return [edit_values(entry) for entry in self._studio.edits.list()]
 
     def import_edit(
         self,
@@ -167,7 +160,7 @@ class Api:
         """Take an uploaded LoRA file, zipped peft folder or edit of ours into the workspace; gives the edit."""
         try:
             with opened(file) as found:
-                return _edit(self._studio.edits.import_file(found, name, model, partial=partial))
+                return edit_values(self._studio.edits.import_file(found, name, model, partial=partial))
         finally:
             _forget(file)
 
@@ -227,44 +220,6 @@ def _recipe_fields() -> Declared:
             annotation = dict[str, Any]
         found[name] = (int | None, None) if name in ("width", "height") else (annotation, default)
     return found
-
-
-def _picture(one: Generation) -> Plain:
-    return {
-        "id": one.id,
-        "url": address(one.id, one.sha256),
-        "sha256": one.sha256,
-        "recipe": one.recipe.model_dump(mode="json"),
-        "made_by": one.made_by,
-        "created_at": one.created_at.isoformat(),
-        "job": one.job_id,
-        "favourite": one.favourite,
-        "deleted_at": one.deleted_at.isoformat() if one.deleted_at else None,
-    }
-
-
-def _edit(entry: EditEntry) -> Plain:
-    hidden = ("path",)
-    values = {name: value for name, value in vars(entry).items() if name not in hidden}
-    return {**values, "changed_at": entry.changed_at.isoformat()}
-
-
-def _event(event: Event) -> Plain:
-    data: Plain = {
-        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
-        for name, value in event.data.items()
-    }
-    if data.pop("path", None) is not None:  # gradio_client would take it for a file to fetch
-        data["url"] = address(data["generation"], data["sha256"])
-    return {"seq": event.seq, "kind": event.kind, "final": event.final, "data": data}
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        message = f"In the call of history, {name} must be a time such as 2026-01-31T12:00:00+00:00, not {shown(text)}."
-        raise BadInput(message, field=name) from None
 
 
 def _forget(file: Path) -> None:
