@@ -36,15 +36,17 @@ def sample(
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
     weak: ModelBundle | None = None,
+    diagnose: bool = False,
 ) -> Iterator[tuple[int, Picture]]:
     """Make the pictures; yield (index of the recipe, picture) as each is finished.
 
     max_rows: most rows of one network evaluation, for shared batches. stacks: the edits of each recipe as values; None
     where no recipe has any. weak: an early checkpoint of the model, for guidance that asks one.
+    diagnose: tell with every step what guidance did.
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
-    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks, weak):
+    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
         # One at a time: the decoder's batch shape is fixed too.
         yield index, decode(bundle, latents, recipes[index].steps)
 
@@ -57,13 +59,15 @@ def sample_latents(
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
     weak: ModelBundle | None = None,
+    diagnose: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
     for indices in companies(recipes):
         if should_stop():
             raise Cancelled("The job was stopped.")
         trajectories = [
-            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak) for index in indices
+            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak, diagnose)
+            for index in indices
         ]
         runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
         while (made := _next(runs)) is not None:
@@ -71,14 +75,14 @@ def sample_latents(
 
 
 def _trajectory(
-    index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack, weak: ModelBundle | None
+    index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack, weak: ModelBundle | None, diagnose: bool
 ) -> Trajectory:
     conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack), None
     if asks_weak(recipe):
         if weak is None:
             raise no_weak(bundle.name, recipe)
         faint = Conditions.of(recipe, encoder_of(weak))
-    return Trajectory(index, recipe, bundle, conditions, stack, faint)
+    return Trajectory(index, recipe, bundle, conditions, stack, faint, diagnose)
 
 
 @torch.inference_mode()

@@ -12,18 +12,24 @@ A fixed point has no gap between c and u, to first order in d; each iteration is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, StepCtx
+from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, Quantity, StepCtx
 from studio.guidance.reflection import Asking, Field, from_flow, guided_by, guided_requests, guided_x0, reflect, to_flow
-from studio.guidance.vectors import TINY, norm
+from studio.guidance.vectors import ratio
 
 
 class ManifoldProjection(Guidance):
     """What both forms of CFG-MP share: where the projection acts, and guidance after it."""
+
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {
+        "projection": Quantity("How far the projection moved the state"),
+        **{f"residual_{k}": Quantity(f"Residual of iteration {k + 1}") for k in range(6)},
+    }
 
     guidance_scale: float = param(2.0, low=0, high=30, step=0.1, help="of the step after the projection")
     iterations: int = param(2, low=0, high=6, step=1, help="of the projection, two rows each; 0 is plain guidance")
@@ -31,6 +37,10 @@ class ManifoldProjection(Guidance):
         0.6, low=0, high=1, step=0.05, help="noise level of a flow at and below which nothing is projected"
     )
     switch: float = param(0.95, low=0, high=1, step=0.01, help="noise level of a flow from which the prompt goes first")
+
+    def describe(self) -> str:
+        where = f"{self.iterations} times while s > {self.threshold:g}"
+        return f"z <- G(z) {where}; g = u + {self.guidance_scale:g}*(c - u) at z"
 
     def nfe(self) -> int:
         return 2 * self.iterations + self.width()
@@ -47,7 +57,8 @@ class ManifoldProjection(Guidance):
         if self.iterations and ctx.at.s_flow > self.threshold:
             before = to_flow(x, ctx.at)
             z = yield from self._project(before, ctx, diag)
-            diag["projection"] = (norm(z - before) / norm(before).clamp(min=TINY)).flatten()
+            if ctx.diagnose:
+                diag["projection"] = ratio(z - before, before)
             x = from_flow(z, ctx.at, x.dtype)
         w = self.guidance_scale
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))
@@ -58,7 +69,8 @@ class ManifoldProjection(Guidance):
         zs, fs = [x], list[Tensor]()
         for k in range(self.iterations):
             fs.append((yield from self._residual(zs[-1], ctx)))
-            diag[f"residual_{k}"] = (norm(fs[-1]) / norm(zs[-1]).clamp(min=TINY)).flatten()
+            if ctx.diagnose:
+                diag[f"residual_{k}"] = ratio(fs[-1], zs[-1])
             zs.append(self.advance(zs, fs))
         return zs[-1]
 

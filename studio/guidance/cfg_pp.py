@@ -34,6 +34,9 @@ class CFGPlusPlus(Guidance):
 
     weight: float = param(0.6, low=0, high=1, step=0.05, help="0 follows no prompt, 1 the prompt's prediction alone")
 
+    def describe(self) -> str:
+        return f"g = u + {self.weight:g}*(c - u), back to noise along eps_u"
+
     def nfe(self) -> int:
         return 2
 

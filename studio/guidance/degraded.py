@@ -11,13 +11,14 @@ The formula gives the same image on x0, eps, v or u.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import Guidance, Guided, NoisePoint, Plan, Preds, Request, StepCtx
-from studio.guidance.vectors import TINY, dot, norm
+from studio.guidance.base import Guidance, Guided, NoisePoint, Plan, Preds, Quantity, Request, StepCtx
+from studio.guidance.vectors import cosine, ratio
 
 
 class DegradedGuidance(Guidance):
@@ -26,9 +27,18 @@ class DegradedGuidance(Guidance):
     One round: c, u where the scale of classifier-free guidance is not 1, d where the push is not 0.
     """
 
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {
+        "degraded_gap": Quantity("Gap to the degraded prediction: |c - d|/|c|"),
+        "degraded_cos": Quantity("Cosine of c - d and c - u"),
+    }
+
     guidance_scale: float = param(
         1.0, low=0, high=30, step=0.1, help="of classifier-free guidance besides; 1 is none of it, and saves a row"
     )
+
+    def describe(self) -> str:
+        start = "c" if self.guidance_scale == 1 else f"u + {self.guidance_scale:g}*(c - u)"
+        return f"g = {start} + {self.most():g}*(c - d)"
 
     @abstractmethod
     def degraded(self) -> Request:
@@ -59,17 +69,12 @@ class DegradedGuidance(Guidance):
         c = g = preds.cond.x0  # [B, C, H, W]
         if self.guidance_scale != 1:
             g = preds.uncond.x0 + self.guidance_scale * (c - preds.uncond.x0)
+        if s == 0:
+            return Guided(g.to(ctx.x.dtype))
+        away = c - preds.degraded.x0
         diag: dict[str, Tensor] = {}
-        if s != 0:
-            away = c - preds.degraded.x0
-            g = g + s * away
-            diag = {"degraded_gap": (norm(away) / norm(c).clamp(min=TINY)).flatten()}
+        if ctx.diagnose:
+            diag = {"degraded_gap": ratio(away, c)}
             if self.guidance_scale != 1:
                 diag["degraded_cos"] = cosine(away, c - preds.uncond.x0)
-        return Guided(g.to(ctx.x.dtype), diag=diag)
-
-
-def cosine(p: Tensor, q: Tensor) -> Tensor:
-    """Give the cosine between p and q per sample, [B]; 0 where either is 0."""
-    lengths = norm(p) * norm(q)
-    return torch.where(lengths > TINY, dot(p, q) / lengths.clamp(min=TINY), 0.0).flatten()
+        return Guided((g + s * away).to(ctx.x.dtype), diag=diag)

@@ -43,10 +43,12 @@ def observed(guidance: Guidance, ctx: StepCtx) -> Plan:
     """One step of a method, with the shared numbers added to its `diag` where ctx asks for them."""
     if not ctx.diagnose:
         return (yield from guidance.plan(ctx))
-    guided, seen = yield from followed(guidance.plan(ctx), ctx)
+    guided, seen = yield from followed(guidance.plan(ctx))
     if "pos" not in seen:
         return guided
     uncond = seen.get(ctx.uncond, seen.get("empty"))
+    if uncond is not None and uncond.x is not seen["pos"].x:
+        uncond = None  # asked elsewhere than where c was: their difference says nothing
     push = guided.x0.to(seen["pos"].x0.dtype) - seen["pos"].x0
     shared = measure(seen["pos"], uncond, push, ctx.prev)
     return replace(guided, diag={**shared, **guided.diag}, push=push)
@@ -89,7 +91,7 @@ def first_sample(diag: Mapping[str, Tensor]) -> dict[str, float]:
         return {}
     device = next(iter(diag.values())).device
     values = torch.stack([value[0].to(device, torch.float32) for value in diag.values()])
-    return dict(zip(diag, values.tolist(), strict=True))
+    return {name: float(value) for name, value in zip(diag, values.cpu(), strict=True)}
 
 
 def _spread(c: Tensor, push: Tensor) -> dict[str, Tensor]:

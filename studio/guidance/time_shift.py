@@ -11,6 +11,7 @@ leaves out the term of x0, which is small for pixels; for latents of spread 1, v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from studio.core.params import param
 from studio.diffusion.schedule import FlowSchedule, Schedule
-from studio.guidance.base import GUIDANCE, Guidance, Guided, Plan, Preds, Request, StepCtx
+from studio.guidance.base import GUIDANCE, Guidance, Guided, Plan, Preds, Quantity, Request, StepCtx
 from studio.guidance.reflection import guided_requests, guided_x0
 from studio.guidance.vectors import std
 
@@ -36,6 +37,10 @@ class TimeShift(Guidance):
     neutral: ClassVar[dict[str, float]] = {"guidance_scale": 1.0, "window": 0}
     native_space: ClassVar = "any"
 
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {
+        "time_shift": Quantity("How far the network's time is from the grid's", "training steps")
+    }
+
     guidance_scale: float = param(1.5, low=0, high=30, step=0.1, help="of classifier-free guidance; 1 saves a row")
     window: int = param(
         30, low=0, high=200, step=2, unit="of 1000", help="times looked at, half to either side; 0 is no shift"
@@ -44,6 +49,9 @@ class TimeShift(Guidance):
     criterion: Literal["latent", "paper"] = param(
         "latent", help="whether the spread of the predicted image counts, or, as in the paper, noise alone"
     )
+
+    def describe(self) -> str:
+        return f"g = u + {self.guidance_scale:g}*(c - u), both asked at a time up to {self.window / 2:g} away"
 
     def nfe(self) -> int:
         return len(guided_requests(self.guidance_scale, "empty"))
@@ -54,7 +62,7 @@ class TimeShift(Guidance):
         if t is not None:
             requests = [Request(request.name, request.cond, t=t) for request in requests]
         preds = Preds((yield requests))
-        diag = {} if t is None else {"time_shift": t - ctx.at.t}
+        diag = {"time_shift": t - ctx.at.t} if t is not None and ctx.diagnose else {}
         return Guided(guided_x0(preds, self.guidance_scale).to(ctx.x.dtype), diag=diag)
 
     def _network_time(self, ctx: StepCtx) -> Tensor | None:

@@ -56,7 +56,7 @@ class Wrapper(Params):
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         """One step."""
-        guided, seen = yield from followed(inner.plan(ctx), ctx)
+        guided, seen = yield from followed(inner.plan(ctx))
         if "pos" not in seen:  # a step that asks the network nothing has nothing to be measured against
             return guided
         return replace(guided, x0=self.finish(guided.x0, seen["pos"], ctx).to(ctx.x.dtype))
@@ -118,27 +118,30 @@ def method_of(guidance: Guidance) -> Guidance:
     return guidance
 
 
-def is_plain(request: Request, ctx: StepCtx) -> bool:
-    """Whether a request is for the network as it is, where the step is."""
-    plain = request.perturb is None and request.model == "main"
-    return plain and (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
+def is_plain(request: Request) -> bool:
+    """Whether a request is for the network as it is."""
+    return request.perturb is None and request.model == "main"
 
 
 def is_cond(request: Request, ctx: StepCtx) -> bool:
-    """Whether a request is for the plain conditional prediction of this step."""
-    return request.cond == "pos" and is_plain(request, ctx)
+    """Whether a request is for the plain conditional prediction where the step begins."""
+    here = (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
+    return request.cond == "pos" and here and is_plain(request)
 
 
-def followed(plan: Plan, ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
-    """Run a plan to its end, and give with its outcome the plain predictions of this step it was sent, by condition."""
+def followed(plan: Plan) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
+    """Run a plan to its end, and give with its outcome the plain predictions it was sent, by condition.
+
+    Of several rounds the last counts: methods that move the state ask at the end where they have moved it.
+    """
     seen: dict[str, Pred] = {}
     try:
         requests = next(plan)
         while True:
             answers = yield requests
             for request in requests:
-                if is_plain(request, ctx):
-                    seen.setdefault(request.cond, answers[request.name])
+                if is_plain(request):
+                    seen[request.cond] = answers[request.name]
             requests = plan.send(answers)
     except StopIteration as end:
         return end.value, seen

@@ -11,14 +11,15 @@ First order: z - x = (w - v)*d*(c - u), more of the prompt at the same noise lev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, StepCtx
+from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, Quantity, StepCtx
 from studio.guidance.reflection import from_flow, guided_by, guided_requests, guided_x0, reflect, to_flow
-from studio.guidance.vectors import TINY, norm
+from studio.guidance.vectors import ratio
 
 
 @GUIDANCE.register("z_sampling")
@@ -35,6 +36,10 @@ class ZigzagSampling(Guidance):
     neutral: ClassVar[dict[str, float]] = {"guidance_scale": 1.0, "strength": 0.0}
     native_space: ClassVar = "flow"
 
+    diagnostics: ClassVar[Mapping[str, Quantity]] = {
+        "zigzag": Quantity("How far the zigzag moves the state, before its strength")
+    }
+
     guidance_scale: float = param(2.0, low=0, high=30, step=0.1, help="of the way out and of the step itself")
     inversion_scale: float = param(0.0, low=0, high=10, step=0.1, help="of the way back")
     strength: float = param(1.0, low=0, high=1.5, step=0.05, help="share of the displacement kept; 0 is plain guidance")
@@ -42,6 +47,10 @@ class ZigzagSampling(Guidance):
     eval_at: Literal["moved", "frozen"] = param(
         "moved", help="the noise level the way back is asked at: where it starts, or where the step started"
     )
+
+    def describe(self) -> str:
+        zigzag = f"x <- x + {self.strength:g}*(out at {self.guidance_scale:g}, back at {self.inversion_scale:g})"
+        return f"{zigzag}; g = u + {self.guidance_scale:g}*(c - u)"
 
     def nfe(self) -> int:
         return self._rows_of(self.strength > 0 and self.until > 0)
@@ -62,7 +71,8 @@ class ZigzagSampling(Guidance):
             d = ctx.at_next.s_flow - ctx.at.s_flow
             out, back = (guided_by(scale, ctx.uncond, x.dtype) for scale in (w, self.inversion_scale))
             moved = yield from reflect(before, d, ctx.at, there, out, back, forward_first=True)
-            diag["zigzag"] = (norm(moved) / norm(before).clamp(min=TINY)).flatten()
+            if ctx.diagnose:
+                diag["zigzag"] = ratio(moved, before)
             x = from_flow(before + self.strength * moved, ctx.at, x.dtype)
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))
         return Guided(guided_x0(preds, w).to(x.dtype), x=None if x is ctx.x else x, diag=diag)

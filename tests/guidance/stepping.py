@@ -52,6 +52,7 @@ class Step:
             x=self.x,
             state=state,
             negatives=negatives,
+            diagnose=True,
             peek=lambda x0: NEXT.a * x0 + NEXT.s * (self.x - self.at.a * x0) / self.at.s,
         )
         return run_plan(method.plan(ctx), self._answer)

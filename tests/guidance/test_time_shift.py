@@ -68,7 +68,7 @@ def run(
 
     before = None if prev is None else Guided(prev)
     at = NoisePoint(a, s, t)
-    ctx = StepCtx(i=3, n=20, at=at, at_next=NEXT, x=x, prev=before, schedule=schedule)
+    ctx = StepCtx(i=3, n=20, at=at, at_next=NEXT, x=x, prev=before, schedule=schedule, diagnose=True)
     return run_plan(method.plan(ctx), answer), asked
 
 

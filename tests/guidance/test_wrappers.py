@@ -82,8 +82,8 @@ class TestEveryWrapperAroundEveryMethod:
 
     def test_costs_what_it_says(self, wrapper: dict[str, Any], method: str) -> None:
         guidance = self.build(wrapper, method)
-        rows = [run(guidance, i)[1] for i in range(N)]
-        assert max(rows) <= guidance.nfe() and sum(rows) <= guidance.nfe_over([AT] * N)
+        for i in (0, 2, 10, 19):
+            assert run(guidance, i)[1] <= guidance.rows(i, N, AT) <= guidance.nfe()
 
 
 class TestInterval:
@@ -271,7 +271,7 @@ class TestSum:
         guided, rows = run(both)
         alone = run(wrapped(method="apg", params={}))[0]
         torch.testing.assert_close(guided.x0, run(wrapped())[0].x0 + 0.5 * (alone.x0 - random(0)))
-        assert rows == 2 <= both.nfe() == 3
+        assert rows == 2 < both.nfe()
 
     def test_keeps_the_state_of_both_apart(self) -> None:
         both, one, two = wrapped({"wrapper": "sum", "added": {"method": "apg", "params": {"momentum": 0.5}}},
