@@ -77,8 +77,9 @@ class TestEveryWrapperAroundEveryMethod:
                 outcomes.append(Step(by_condition(table), random(100 + i)[sample]).run(guidance, state, i))
                 state = outcomes[-1].state
             runs.append(outcomes)
+        tolerance = 1e-5 if "precision" in GUIDANCE.get(method).excused else 1e-12
         for batch, single in zip(*runs, strict=True):
-            torch.testing.assert_close(batch.x0[1:2], single.x0, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(batch.x0[1:2], single.x0, rtol=tolerance, atol=tolerance)
 
     def test_costs_what_it_says(self, wrapper: dict[str, Any], method: str) -> None:
         guidance = self.build(wrapper, method)
