@@ -13,6 +13,7 @@ import torch
 
 from studio.core.errors import EnvironmentProblem, OutOfMemory
 from studio.core.recipe import Recipe
+from studio.engine.account import Accounts
 from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
@@ -20,6 +21,7 @@ from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
 from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
 from studio.engine.sampler import sample
+from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.engine.weak import asks_weak, no_weak
 from studio.guidance import build
@@ -29,6 +31,7 @@ from studio.models.listing import Places
 if TYPE_CHECKING:
     from studio.engine.residency import ModelStore
 
+OnStep = Callable[[StepReport], None]
 _SOON_HASHED_BYTES = 256 * 1024**2  # of weights: fingerprints take a tenth of a second; of larger ones when needed
 
 
@@ -100,7 +103,7 @@ class Engine:
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
             stacks = [self.shelf.stack(recipe.edits, job.get("edits", {})) for recipe in recipes]
-            yield from self._generate(recipes, stacks, tell, should_stop)
+            yield from self._generate(recipes, stacks, tell, should_stop, bool(job.get("account")))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -114,9 +117,14 @@ class Engine:
                 torch.cuda.empty_cache()
 
     def _generate(
-        self, recipes: list[Recipe], stacks: list[EditStack], tell: Tell, should_stop: Callable[[], bool]
+        self,
+        recipes: list[Recipe],
+        stacks: list[EditStack],
+        tell: Tell,
+        should_stop: Callable[[], bool],
+        account: bool,
     ) -> Steps:
-        """Yields between two pictures."""
+        """Yields between two pictures. account: tell with each what guidance did at its steps."""
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = Progress(recipes, tell, self.config.previews)
@@ -129,14 +137,16 @@ class Engine:
                 held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
                 weak = self._weak(held, name, [recipes[index] for index in mine])
                 progress.begin(self._noted(bundle), mine)
+                accounts = Accounts(bundle, [recipes[i] for i in mine]) if account else None
                 pictures = sample(
                     bundle,
                     [recipes[i] for i in mine],
-                    progress,
+                    progress if accounts is None else _both(accounts, progress),
                     should_stop,
                     self.config.max_rows,
                     [stacks[i] for i in mine],
                     weak,
+                    diagnose=account,
                 )
                 for local, picture in pictures:
                     index = mine[local]
@@ -151,6 +161,7 @@ class Engine:
                             "width": picture.shape[1],
                             "height": picture.shape[0],
                             "seconds": round(time.monotonic() - began, 3),
+                            **({} if accounts is None else {"account": accounts.take(local)}),
                         },
                     )
                     if made < len(recipes):
@@ -192,6 +203,14 @@ class Engine:
 def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe) -> dict[str, Any]:
     made_by = bundle.made_by()
     return made_by if weak is None or not asks_weak(recipe) else {**made_by, "weak_hash": weak.model_hash}
+
+
+def _both(first: OnStep, second: OnStep) -> OnStep:
+    def on_step(report: StepReport) -> None:
+        first(report)
+        second(report)
+
+    return on_step
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -93,6 +93,7 @@ class Trajectory:
         self._conditions = conditions
         self._weak = weak
         self._diagnose = diagnose
+        self._latest: Sequence[Tensor] = ()  # what the network gave last, to name who began should numbers end
         self._kind: Kind = bundle.parameterisation
         self._grid = grid_of(recipe, bundle)
         self._solver = solver_of(recipe)
@@ -140,7 +141,8 @@ class Trajectory:
             moved = x if outcome.x is None else outcome.x
             noise = source.more() if stochastic else None
             x, state = self._solver.step(moved, outcome.x0, i, grid, state, noise)
-            check_finite(x, i + 1, steps)
+            if not _is_finite(x):
+                raise self._not_finite(i + 1, outcome.x0)
             on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows, first_sample(outcome.diag)))
         return x
 
@@ -172,12 +174,26 @@ class Trajectory:
             for _, cond in each
         ]
         self.rows += len(rows)
-        raws = iter((yield rows))
+        self._latest = yield rows
+        raws = iter(self._latest)
         answers: dict[str, Pred] = {}
         for request, (x, at), each in zip(requests, places, parts, strict=True):
             weighted = [(weight, next(raws)) for weight, _ in each]
             answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
         return answers
+
+    def _not_finite(self, step: int, x0: Tensor) -> NonFinite:
+        """Name the first that gave no numbers: the network, the guidance or the sampler."""
+        names = ", ".join(repr(edit.name) for edit, _ in self.stack)
+        if not all(map(_is_finite, self._latest)):
+            culprit = f"the network, with the edits {names}" if names else "the network"
+            hint = "Take the edits off, or lower their strengths." if names else CALMER
+        elif not _is_finite(x0):
+            culprit, hint = f"the guidance method {self.recipe.guidance.method}", "Take a lower guidance scale."
+        else:
+            culprit, hint = f"the sampler {self.recipe.sampler}", "Take another sampler, or other parameters of it."
+        told = f"The latents stopped being numbers at step {step} of {self.recipe.steps}; it began with {culprit}."
+        return NonFinite(told, hint)
 
     def _conditions_of(self, request: Request) -> Conditions:
         if request.model == "main":
@@ -207,8 +223,7 @@ def solver_of(recipe: Recipe) -> Solver:
     return build_solver(recipe.sampler, recipe.sampler_params)
 
 
-def check_finite(x: Tensor, step: int, steps: int) -> None:
-    """Raise NonFinite if anything in x is no number."""
+def _is_finite(x: Tensor) -> bool:
+    """Whether everything in x is a number."""
     # A sum is NaN or infinite if any term is; one reduction instead of a mask and a reduction.
-    if not bool(torch.isfinite(x.sum())) and not bool(torch.isfinite(x).all()):
-        raise NonFinite(f"The latents stopped being numbers at step {step} of {steps}.", CALMER)
+    return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())

@@ -101,10 +101,13 @@ class Studio:
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 
-    def submit(self, recipes: Sequence[Recipe], priority: Priority = "interactive") -> str:
+    def submit(
+        self, recipes: Sequence[Recipe], priority: Priority = "interactive", *, account: bool = False, what: str = ""
+    ) -> str:
         """Queue a job that makes one picture per recipe, in order; give its id at once. It is in the ledger first.
 
-        priority: "background" gives way to interactive jobs between two pictures.
+        priority: "background" gives way to interactive jobs between two pictures. account: keep with each picture how
+        its guidance went (services/account.py). what: how the queue calls it, in place of its prompt.
         Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
         have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """
@@ -112,7 +115,12 @@ class Studio:
         loaded = [Recipe.load(recipe.model_dump(mode="json", warnings=False)) for recipe in recipes]
         files = check_recipes(loaded, self.sources, self.edits)
         plain = [settled(recipe).model_dump(mode="json") for recipe in loaded]
-        return self.enqueue({"kind": "generate", "recipes": plain}, priority, edits=files)
+        payload: dict[str, Any] = {"kind": "generate", "recipes": plain}
+        if account:
+            payload["account"] = True
+        if what:
+            payload["what"] = what
+        return self.enqueue(payload, priority, edits=files)
 
     def enqueue(
         self,

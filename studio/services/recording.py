@@ -76,7 +76,8 @@ class Recorder:
             made_by=data["made_by"],
             place=data["image"],
             seq=event.seq,
+            account=data.get("account"),
         )
-        told = {key: value for key, value in data.items() if key != "rgb"}
+        told = {key: value for key, value in data.items() if key not in ("rgb", "account")}
         path = str(self._archive.images.path(made.image))
         return {**told, "path": path, "sha256": made.image, "generation": made.id}

@@ -15,6 +15,8 @@ from studio.prompts import Overflow
 
 EMBEDDED = "stencil"
 
+KINDS = {"frames": "studio.engine.frames:run"}  # of jobs besides pictures -> where the engine finds them
+
 
 class Sources:
     """The models that settings name. Thread-safe; reads each card and tokenizer once."""
@@ -72,6 +74,7 @@ class Sources:
             preload="stencil",
             previews=previews,
             log=log,
+            kinds=KINDS,
         )
 
 

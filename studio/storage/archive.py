@@ -54,10 +54,16 @@ class Archive:
         made_by: dict[str, Any],
         place: int | None,
         seq: int | None,
+        account: bytes | None = None,
     ) -> GenerationRecord:
-        """Store a picture and record it. Both are on disk when this returns. Raises WorkspaceError."""
+        """Store a picture and record it. Both are on disk when this returns. Raises WorkspaceError.
+
+        account: how its guidance went (studio.engine.account), kept beside it.
+        """
         with self._pictures:
             image = self.images.put(png)
+            if account is not None:
+                self.images.put_account(image, account)
             return self.generations.add(job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq)
 
     def discard_job(self, job: str) -> None:

@@ -40,6 +40,17 @@ class ImageStore:
                 raise workspace_error(error, "The picture") from None
         return sha256
 
+    def account_path(self, sha256: str) -> Path:
+        """Where the account of an image is, if it has one: how guidance went (studio.engine.account)."""
+        return self.path(sha256).with_suffix(".account.npz")
+
+    def put_account(self, sha256: str, data: bytes) -> None:
+        """Store the account of an image that is there. Raises WorkspaceError."""
+        try:
+            write_durably(self.account_path(sha256), data)
+        except OSError as error:
+            raise workspace_error(error, "The account of the picture") from None
+
     def stored(self) -> list[str]:
         """Hashes of all images there are."""
         return [path.stem for path in self.root.glob("*/*.png")]
@@ -47,6 +58,7 @@ class ImageStore:
     def remove(self, sha256: str) -> None:
         """Forget an image; nothing happens if it is not there."""
         self.path(sha256).unlink(missing_ok=True)
+        self.account_path(sha256).unlink(missing_ok=True)
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -11,11 +11,15 @@ import torch
 
 from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import GuidanceSpec, Recipe
+from studio.diffusion.solvers import DPMpp2M
 from studio.engine.bench.reference import plain_pipeline
+from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
+from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
+from tests.engine.edits.making import make_edit
 from tests.tiny_model import SIZE_PX, build
 
 
@@ -254,10 +258,29 @@ def test_nan_is_named_by_its_step_and_the_next_run_is_fine(
 
     with monkeypatch.context() as patch:
         patch.setattr(bundle, "predict", spoiled)
-        with pytest.raises(NonFinite, match=f"step {at_step} of 8"):
+        with pytest.raises(NonFinite, match=f"step {at_step} of 8; it began with the network[.]"):
             pictures(bundle, recipe())
     assert len(calls) == at_step
     assert pictures(bundle, recipe())[0].shape == (SIZE_PX, SIZE_PX, 3)
+
+
+def test_nan_is_named_by_who_began(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(stack: EditStack = EMPTY) -> str:
+        with pytest.raises(NonFinite) as caught:
+            next(sample(bundle, [recipe()], stacks=[stack]))
+        return str(caught.value)
+
+    path = "mid_block.attentions.0.proj_in"
+    shape = tuple(bundle.unet.get_submodule(path).get_parameter("weight").shape)
+    huge = make_edit({path: shape}, size=1e30, name="a loud one")
+    assert "began with the network, with the edits 'a loud one'" in told(EditStack.of([(huge, 10.0)]))
+    with monkeypatch.context() as patch:
+        patch.setattr(ClassifierFreeGuidance, "combine", lambda self, preds, step, state: (preds.cond.x0 / 0, state))
+        assert "began with the guidance method cfg" in told()
+    with monkeypatch.context() as patch:
+        patch.setattr(DPMpp2M, "step", lambda self, x, *rest: (x / 0, ()))
+        assert "began with the sampler dpmpp_2m" in told()
+    assert np.isfinite(pictures(bundle, recipe())[0]).all()
 
 
 def test_a_decoder_that_gives_nan_is_told(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:

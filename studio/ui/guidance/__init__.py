@@ -1,0 +1,1 @@
+"""The Guidance tab, subject by subject."""

@@ -1,0 +1,230 @@
+"""What the Guidance tab holds, as plain values that the browser can keep: rows of guidance, and where each was drawn.
+
+    {"rows": [{"id": 1, "guidance": {...}}, ...], "chosen": 1, "next": 2,
+     "cells": [{"row": 1, "seed": "7", "job": "...", "place": 0}, ...], "shown": 0, "sweep": null}
+
+guidance is the JSON of a GuidanceSpec. A seed is text: as a number, JavaScript would round it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.core.params import ParamSpec, load, shown
+from studio.core.recipe import MAX_WRAPPERS, GuidanceSpec
+from studio.ui.methods import Method, declarations
+
+MAX_ROWS = 8
+Board = dict[str, Any]
+Row = dict[str, Any]
+
+FIRST = (
+    {"method": "cfg", "params": {"guidance_scale": 1.5}},
+    {"method": "cfg", "params": {"guidance_scale": 6.0}},
+    {"method": "apg", "params": {"guidance_scale": 6.0}},
+    {
+        "method": "cfg",
+        "params": {"guidance_scale": 6.0},
+        "wrappers": [{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}],
+    },
+)
+
+
+def new() -> Board:
+    """What a first visitor finds: one question, four answers."""
+    board: Board = {"rows": [], "chosen": 0, "next": 1, "cells": [], "shown": 0, "sweep": None}
+    for spec in FIRST:
+        board = add(board, spec)
+    return {**board, "chosen": board["rows"][0]["id"]}
+
+
+def read(value: Any) -> Board:
+    """What the browser kept; what is no board is a new one."""
+    try:
+        rows = [{"id": int(row["id"]), "guidance": _spec(row["guidance"])} for row in value["rows"]]
+        cells = [
+            {"row": int(one["row"]), "seed": str(one["seed"]), "job": str(one["job"]), "place": int(one["place"])}
+            for one in value["cells"]
+        ]
+        if not 0 < len(rows) <= MAX_ROWS or len(cells) > MAX_ROWS * 16 or len({row["id"] for row in rows}) < len(rows):
+            return new()
+        sweep = value.get("sweep")
+        kept = None
+        if isinstance(sweep, dict):
+            kept = {"job": str(sweep["job"]), "name": str(sweep["name"]), "values": [float(v) for v in sweep["values"]]}
+        return {
+            "rows": rows,
+            "chosen": int(value["chosen"]),
+            "next": max(row["id"] for row in rows) + 1,
+            "cells": cells,
+            "shown": int(value["shown"]),
+            "sweep": kept,
+        }
+    except (KeyError, TypeError, ValueError, OverflowError, BadInput):
+        return new()
+
+
+def row_of(board: Board, id: int) -> Row:
+    """One row. Raises BadInput if it is not there."""
+    for row in board["rows"]:
+        if row["id"] == id:
+            return row
+    raise BadInput("This row is not there any more.")
+
+
+def add(board: Board, guidance: Mapping[str, Any]) -> Board:
+    """A further row, last and chosen. Raises BadInput for more than eight."""
+    if len(board["rows"]) >= MAX_ROWS:
+        raise BadInput(f"Up to {MAX_ROWS} rows can be compared.", "Remove one first.")
+    row = {"id": board["next"], "guidance": _spec(guidance)}
+    return {**board, "rows": [*board["rows"], row], "chosen": row["id"], "next": row["id"] + 1}
+
+
+def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value: Any = None) -> Board:
+    """Do one thing to a row. Raises BadInput for what cannot be done.
+
+    choose, copy, remove, up, down; method (value: its name); param (name, value); wrap (value: a wrapper's name);
+    unwrap (at: which wrapper); wparam (at, name, value); added (at, value: the method a sum adds);
+    aparam (at, name, value: a parameter of that method).
+    """
+    row = row_of(board, id)
+    if what == "choose":
+        return {**board, "chosen": id}
+    if what == "copy":
+        return add(board, row["guidance"])
+    if what == "remove":
+        return _removed(board, id)
+    if what in ("up", "down"):
+        return _moved(board, id, -1 if what == "up" else 1)
+    changes: dict[str, Callable[[dict[str, Any]], None]] = {
+        "method": lambda spec: _change_method(spec, str(value)),
+        "param": lambda spec: spec["params"].__setitem__(name, _plain(value)),
+        "wrap": lambda spec: _wrap(spec, str(value)),
+        "unwrap": lambda spec: _wrapper(spec, at) and spec["wrappers"].pop(at),
+        "wparam": lambda spec: _wrapper(spec, at)["params"].__setitem__(name, _plain(value)),
+        "added": lambda spec: _wrapper(spec, at).__setitem__("added", defaults(str(value))),
+        "aparam": lambda spec: _wrapper(spec, at)["added"]["params"].__setitem__(name, _plain(value)),
+    }
+    if what not in changes:
+        raise BadInput(f"There is nothing to do with a row called {shown(what)}.")
+    spec = copy.deepcopy(row["guidance"])
+    spec.setdefault("wrappers", [])
+    try:
+        changes[what](spec)
+    except (KeyError, TypeError):
+        raise BadInput("This part of the row is not there any more.") from None
+    return with_guidance(board, id, spec)
+
+
+def with_guidance(board: Board, id: int, guidance: Mapping[str, Any]) -> Board:
+    """The same board with other guidance in a row, which becomes the chosen one."""
+    row_of(board, id)
+    rows = [{**row, "guidance": _spec(guidance)} if row["id"] == id else row for row in board["rows"]]
+    return {**board, "rows": rows, "chosen": id}
+
+
+def drawn(board: Board, job: str, places: list[tuple[int, str]], *, all_anew: bool) -> Board:
+    """Note that a job draws these (row, seed), in its order. all_anew: nothing else is shown any more."""
+    made = [{"row": row, "seed": seed, "job": job, "place": place} for place, (row, seed) in enumerate(places)]
+    replaced = {(cell["row"], cell["seed"]) for cell in made}
+    kept = [] if all_anew else [cell for cell in board["cells"] if (cell["row"], cell["seed"]) not in replaced]
+    return {**board, "cells": [*kept, *made]}
+
+
+def seeds(board: Board) -> list[str]:
+    """The seeds that were drawn, in the order of the first of each."""
+    return list(dict.fromkeys(cell["seed"] for cell in board["cells"]))
+
+
+def defaults(method: str) -> dict[str, Any]:
+    """The guidance of a method as it comes. Raises BadInput for one that is not there."""
+    found = _known(declarations().guidance, method, "guidance method")
+    return {"method": method, "params": {spec.name: spec.default for spec in found.params}}
+
+
+def label(guidance: Mapping[str, Any]) -> str:
+    """A row in a few words: "APG 6, interval"."""
+    found = declarations().guidance.get(str(guidance["method"]))
+    named = found.label if found else str(guidance["method"])
+    short = named[named.index("(") + 1 : -1] if named.endswith(")") and "(" in named else named
+    params = guidance["params"]
+    scale = params.get(
+        "guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None)
+    )
+    told = short if scale is None or isinstance(scale, bool | str) else f"{short} {scale:g}"
+    return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
+
+
+def shown_params(method: Method, given: Mapping[str, Any]) -> list[tuple[ParamSpec, Any]]:
+    """Each parameter with the value it has."""
+    return [(spec, given.get(spec.name, spec.default)) for spec in method.params]
+
+
+# -- inside ---------------------------------------------------------------------------------------------------------
+
+
+def _spec(value: Mapping[str, Any]) -> dict[str, Any]:
+    return load(GuidanceSpec, dict(value), "guidance").model_dump(mode="json")
+
+
+def _known(entries: Mapping[str, Method], name: str, what: str) -> Method:
+    if name not in entries:
+        raise BadInput(f"There is no {what} named {shown(name)}; there are {', '.join(entries)}.")
+    return entries[name]
+
+
+def _plain(value: Any) -> Any:
+    if (
+        value is None
+        or not isinstance(value, float | int | bool | str)
+        or (isinstance(value, str) and len(value) > 2000)
+    ):
+        raise BadInput(f"A parameter is a number, a switch or a text, not {shown(value)}.")
+    return value
+
+
+def _change_method(spec: dict[str, Any], name: str) -> None:
+    """What both methods have is kept: the scale above all."""
+    fresh = defaults(name)
+    known = {one.name: one for one in declarations().guidance[name].params}
+    for param, value in spec["params"].items():
+        one = known.get(param)
+        inside = one is not None and (one.low is None or isinstance(value, str | bool) or one.low <= value)
+        if inside and one is not None and (one.high is None or isinstance(value, str | bool) or value <= one.high):
+            fresh["params"][param] = value
+    spec["method"], spec["params"] = name, fresh["params"]
+
+
+def _wrap(spec: dict[str, Any], name: str) -> None:
+    found = _known(declarations().wrappers, name, "wrapper")
+    if len(spec["wrappers"]) >= MAX_WRAPPERS:
+        raise BadInput(f"A row takes up to {MAX_WRAPPERS} wrappers.", "Remove one first.")
+    made: dict[str, Any] = {"wrapper": name, "params": {one.name: one.default for one in found.params}}
+    if name == "sum":
+        made["added"] = defaults("cfg")
+    spec["wrappers"].append(made)
+
+
+def _wrapper(spec: dict[str, Any], at: int) -> dict[str, Any]:
+    if not 0 <= at < len(spec["wrappers"]):
+        raise BadInput("This wrapper is not there any more.")
+    return spec["wrappers"][at]
+
+
+def _removed(board: Board, id: int) -> Board:
+    if len(board["rows"]) == 1:
+        raise BadInput("One row has to stay.")
+    rows = [row for row in board["rows"] if row["id"] != id]
+    chosen = board["chosen"] if board["chosen"] != id else rows[0]["id"]
+    return {**board, "rows": rows, "chosen": chosen, "cells": [cell for cell in board["cells"] if cell["row"] != id]}
+
+
+def _moved(board: Board, id: int, by: int) -> Board:
+    rows = list(board["rows"])
+    at = next(place for place, row in enumerate(rows) if row["id"] == id)
+    if 0 <= at + by < len(rows):
+        rows[at], rows[at + by] = rows[at + by], rows[at]
+    return {**board, "rows": rows}

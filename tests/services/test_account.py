@@ -1,0 +1,89 @@
+"""The account of a picture: what guidance did at each step, kept beside the picture and gone with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator
+
+import pytest
+from PIL import Image
+
+from studio.core.errors import NotFound
+from studio.core.recipe import GuidanceSpec, Recipe
+from studio.core.settings import Settings
+from studio.services import account
+from studio.services.generate import Studio
+
+Draw = Callable[..., Recipe]
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[Studio]:
+    with Studio(settings, backend="inline") as made:
+        yield made
+
+
+def cfg(scale: float) -> GuidanceSpec:
+    return GuidanceSpec(params={"guidance_scale": scale})
+
+
+def test_curves_say_what_the_method_did(studio: Studio, draw: Draw) -> None:
+    recipes = [draw(steps=4, guidance=cfg(scale), batching="shared") for scale in (1.0, 3.0)]
+    plain, guided = studio.finish(studio.submit(recipes, account=True))
+    told = account.of(studio, guided.id)
+    assert told.steps == 4 and told.rows == (2, 4, 6, 8) and told.nfe == 8
+    assert account.of(studio, plain.id).nfe == 4
+    curves = {curve.name: curve.values for curve in told.curves}
+    assert all(len(values) == 4 for values in curves.values())
+    assert curves["w_eff"] == pytest.approx([3.0] * 4, abs=1e-4)  # what classifier-free guidance promises
+    assert list(told.sigma) == sorted(told.sigma, reverse=True)
+    assert "3" in told.describe
+
+
+def test_as_a_table(studio: Studio, draw: Draw) -> None:
+    (one,) = studio.finish(studio.submit([draw(steps=3, guidance=cfg(2.0))], account=True))
+    told = account.of(studio, one.id)
+    table = list(csv.DictReader(io.StringIO(account.to_csv(told))))
+    assert [line["step"] for line in table] == ["1", "2", "3"]
+    assert float(table[1]["w_eff"]) == pytest.approx(2.0, abs=1e-3)
+    assert table[0]["turn"] == ""  # the first step has none before it
+    assert math.isnan(next(curve for curve in told.curves if curve.name == "turn").values[0])
+
+
+def test_the_steps_are_decoded_on_demand_and_end_in_the_picture(studio: Studio, draw: Draw) -> None:
+    (one,) = studio.finish(studio.submit([draw(steps=4)], account=True))
+    png, steps = account.strip(studio, one.id, count=3)
+    strip = Image.open(io.BytesIO(png)).convert("RGB")
+    picture = Image.open(one.image_path).convert("RGB")
+    assert steps == (1, 3, 4) and strip.size == (3 * picture.width, picture.height)
+    last = strip.crop((2 * picture.width, 0, 3 * picture.width, picture.height))
+    pairs = zip(last.tobytes(), picture.tobytes(), strict=True)
+    assert max(abs(a - b) for a, b in pairs) <= 2  # half precision in between
+    assert strip.crop((0, 0, picture.width, picture.height)).tobytes() != last.tobytes()
+
+
+def test_without_being_asked_for_there_is_none_and_the_pixels_are_the_same(studio: Studio, draw: Draw) -> None:
+    (plain,) = studio.generate_now([draw(seed=3)])
+    with pytest.raises(NotFound, match="has no account"):
+        account.of(studio, plain.id)
+    (told,) = studio.finish(studio.submit([draw(seed=3)], account=True))
+    assert told.image_path.read_bytes() == plain.image_path.read_bytes()
+    assert account.of(studio, told.id).steps == draw().steps
+
+
+def test_it_goes_with_its_picture(studio: Studio, draw: Draw) -> None:
+    (one,) = studio.finish(studio.submit([draw(seed=4)], account=True))
+    path = studio.archive.images.account_path(one.sha256)
+    assert path.is_file()
+    studio.delete([one.id])
+    studio.purge()
+    assert not path.exists()
+
+
+def test_colours_of_a_picture(studio: Studio, draw: Draw) -> None:
+    (one,) = studio.generate_now([draw()])
+    found = account.colours(studio, one.id)
+    assert set(found) == {"saturation", "brightness", "contrast", "clipped"}
+    assert all(0 <= value <= 1 for value in found.values()) and found["brightness"] > 0
