@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from torch import Tensor
 
@@ -64,7 +64,7 @@ class DiffusersGuider(OneRound):
         if self.carries:
             guider.momentum_buffer.running_average = state[0] if state else 0
         pred = guider.forward(in_space(preds.cond, self.space), in_space(preds.uncond, self.space)).pred
-        carried: State = (guider.momentum_buffer.running_average,) if self.carries else state
+        carried: State = (cast("Tensor", guider.momentum_buffer.running_average),) if self.carries else state
         return to_data(pred, preds.cond, self.space), carried
 
 
