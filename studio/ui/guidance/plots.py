@@ -7,9 +7,12 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +29,7 @@ _CSS = {
 _ON_PAPER = {INK: "#26221c", SOFT: "#5d5548", RULE: "#ddd4c4", LINE: "#96301d", FAINT: "#71685a"}
 _PAPER = "#fdfbf6"
 _PANEL_IN = (2.5, 1.7)
+_TITLE_CHARS = 44
 _MARKS = "os^Dv"
 
 
@@ -49,10 +53,15 @@ class Panel:
     x_label: str = ""
 
 
-def svg(panels: Sequence[Panel], columns: int = 3, described: str = "") -> str:
-    """Small multiples as one <svg>, in the page's colours. described: for those who do not see it."""
+def plots(panels: Sequence[Panel]) -> str:
+    """Small multiples as HTML: an <svg> each, so that they flow to the width there is."""
+    return tag("div", "".join(svg(panel) for panel in panels), class_="plots")
+
+
+def svg(panel: Panel) -> str:
+    """One <svg>, in the page's colours."""
     written = io.StringIO()
-    _figure(panels, columns, {}).savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    _figure([panel], 1, {}).savefig(written, format="svg", transparent=True, metadata={"Date": None})
     found = written.getvalue()
     found = found[found.index("<svg") :]
     for stand_in, colour in _CSS.items():
@@ -60,8 +69,15 @@ def svg(panels: Sequence[Panel], columns: int = 3, described: str = "") -> str:
     # As wide as its place; its own size in points would not shrink.
     found = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", found, count=1)
     found = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", found, count=1)
-    label = described.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return found.replace("<svg", f'<svg class="plot" role="img" aria-label="{label}"', 1)
+    return found.replace("<svg", f'<svg class="plot" role="img" aria-label="{text(_described(panel))}"', 1)
+
+
+def _described(panel: Panel) -> str:
+    """For those who do not see it."""
+    main = [one for one in panel.series if not one.faint]
+    ends = [[y for y in one.y if y == y] for one in main]
+    told = "; ".join(f"from {y[0]:.3g} to {y[-1]:.3g}, at most {max(y):.3g}" for y in ends if y)
+    return f"{panel.title}: {told}" if told else panel.title
 
 
 def png(panels: Sequence[Panel], columns: int = 3, title: str = "") -> bytes:
@@ -94,7 +110,7 @@ def _figure(panels: Sequence[Panel], columns: int, colours: dict[str, str]) -> F
 
 
 def _draw(ax: Any, panel: Panel, colour: Any) -> None:
-    ax.set_title(panel.title, fontsize=7.5, color=colour(INK), loc="left", wrap=True)
+    ax.set_title(textwrap.fill(panel.title, _TITLE_CHARS), fontsize=7.5, color=colour(INK), loc="left")
     ax.tick_params(labelsize=6.5, colors=colour(SOFT), length=2)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))

@@ -48,26 +48,33 @@ def show(studio: Studio, board: Board) -> Shown:
     seeds, rows = boards.seeds(board), board["rows"]
     found: dict[tuple[int, str], Drawn] = {}
     cells: dict[tuple[int, str], str] = {}
+    per_row: dict[str, float | None] = {}
     for cell in board["cells"]:
         job, key = jobs.get(cell["job"]), (cell["row"], cell["seed"])
+        share = per_row.setdefault(cell["job"], _seconds_per_row(studio, job))
         picture = dict(job.drawn).get(cell["place"]) if job else None
         if picture is not None:
             found[key] = picture
-        cells[key] = _cell(studio, board, cell, job, picture)
+        cells[key] = _cell(studio, board, cell, job, picture, share)
+    unfinished = [job for job in jobs.values() if not job.over]
+    above = "".join(_progress(job) for job in unfinished[:1]) + _errors(jobs)
+    if not unfinished and found:
+        above += _total(studio, found)
+    if len(seeds) == 1:
+        table = "".join(_card(row, cells.get((row["id"], seeds[0]), _blank())) for row in rows)
+        return Shown(above + tag("div", table, class_="guidance-cards"), bool(unfinished), found)
     head = tag("tr", tag("th", "") + "".join(tag("th", text(f"seed {seed}"), scope="col") for seed in seeds))
     body = ""
     for row in rows:
         name = tag("th", text(boards.label(row["guidance"])), scope="row")
         body += tag("tr", name + "".join(tag("td", cells.get((row["id"], seed), _blank())) for seed in seeds))
-    unfinished = [job for job in jobs.values() if not job.over]
-    head_line = "".join(_progress(job) for job in unfinished[:1]) + _errors(jobs)
-    if not unfinished and found:
-        head_line += _total(studio, found)
     table = tag("table", tag("thead", head) + tag("tbody", body))
-    one = " single" if len(seeds) == 1 else ""
-    html = head_line + tag("div", table, class_=f"guidance-results{one}", tabindex="0", role="group",
-                           aria_label="Pictures of each row")  # fmt: skip
-    return Shown(html, bool(unfinished), found)
+    html = tag("div", table, class_="guidance-results", tabindex="0", role="group", aria_label="Pictures of each row")
+    return Shown(above + html, bool(unfinished), found)
+
+
+def _card(row: Mapping[str, Any], cell: str) -> str:
+    return tag("div", tag("p", text(boards.label(row["guidance"])), class_="card-name") + cell, class_="card")
 
 
 def _jobs(studio: Studio, ids: list[str]) -> dict[str, JobView]:
@@ -80,7 +87,25 @@ def _jobs(studio: Studio, ids: list[str]) -> dict[str, JobView]:
     return found
 
 
-def _cell(studio: Studio, board: Board, cell: Mapping[str, Any], job: JobView | None, picture: Drawn | None) -> str:
+def _seconds_per_row(studio: Studio, job: JobView | None) -> float | None:
+    """How long a row of network work took in a job; None while it is unfinished."""
+    if job is None or not job.over or not job.drawn:
+        return None
+    try:
+        told = [account.of(studio, picture.id) for _, picture in job.drawn]
+    except NotFound:
+        return None
+    return max(one.seconds for one in told) / max(1, sum(one.nfe for one in told))
+
+
+def _cell(
+    studio: Studio,
+    board: Board,
+    cell: Mapping[str, Any],
+    job: JobView | None,
+    picture: Drawn | None,
+    seconds_per_row: float | None,
+) -> str:
     if picture is None:
         live = job is not None and not job.over and job.preview and job.image == cell["place"]
         if live and job is not None:
@@ -95,14 +120,16 @@ def _cell(studio: Studio, board: Board, cell: Mapping[str, Any], job: JobView | 
     pressed = str(picture.id == board["shown"]).lower()
     button = tag("button", shown, type="button", class_="frame done", data_why=str(picture.id), aria_pressed=pressed,
                  title="Why: what guidance did at each step")  # fmt: skip
-    return tag("figure", button + tag("figcaption", _beneath(studio, picture)))
+    return tag("figure", button + tag("figcaption", _beneath(studio, picture, seconds_per_row)))
 
 
-def _beneath(studio: Studio, picture: Drawn) -> str:
+def _beneath(studio: Studio, picture: Drawn, seconds_per_row: float | None) -> str:
     parts = [f"{picture.recipe.steps} steps"]
     try:
         told = account.of(studio, picture.id)
         parts.append(f"{told.nfe} NFE")
+        if seconds_per_row is not None:  # its share of the batch, by network work
+            parts.append(f"{told.nfe * seconds_per_row:.2f} s")
     except NotFound:
         pass
     try:

@@ -14,7 +14,7 @@ from studio.core.recipe import Recipe
 from studio.services import account
 from studio.ui.components import canvas
 from studio.ui.components.progress import progress, seconds
-from studio.ui.guidance.plots import Panel, Series, svg
+from studio.ui.guidance.plots import Panel, Series, plots
 from studio.ui.markup import image, tag, text
 from studio.ui.methods import declarations
 
@@ -130,8 +130,7 @@ def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bo
         )
     parts.append(tag("div", cells, class_="film", tabindex="0", role="group", aria_label="Pictures of the sweep"))
     if view.over and len(found) > 1:
-        drawn = panels(found, name)
-        parts.append(svg(drawn, described="Saturation, contrast and clipped share over the values"))
+        parts.append(plots(panels(found, name)))
         parts.append(_files(job, name))
     return tag("section", "".join(parts), class_="sweep"), not view.over
 

@@ -10,7 +10,7 @@ from studio.services import account
 from studio.services.account import Account
 from studio.ui.components.canvas import Drawn
 from studio.ui.errors import sentence
-from studio.ui.guidance.plots import Panel, Series, svg
+from studio.ui.guidance.plots import Panel, Series, plots
 from studio.ui.markup import alert, image, png_uri, tag, text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def why_html(studio: Studio, id: int, drawn: Mapping[tuple[int, str], Drawn]) ->
         told = account.of(studio, id)
         seed = str(found.recipe.seed)
         others = tuple(picture.id for (_, of), picture in drawn.items() if of == seed)
-        plots = panels(studio, id, others)
+        curves = panels(studio, id, others)
     except StudioError as error:
         return alert(sentence(error))
     recipe = found.recipe
@@ -58,7 +58,7 @@ def why_html(studio: Studio, id: int, drawn: Mapping[tuple[int, str], Drawn]) ->
         for kind, label in (("csv", "Numbers (CSV)"), ("png", "Curves (PNG)"))
     )
     hint = tag("p", "In red this picture; faintly behind, the other rows of the same seed.", class_="hint")
-    plot = svg(plots, described="; ".join(panel.title for panel in plots)) if plots else tag(
+    plot = plots(curves) if curves else tag(
         "p", "Guidance did nothing here that could be measured: only the conditional prediction was asked for.",
         class_="hint",
     )  # fmt: skip
