@@ -26,6 +26,7 @@ from studio.ui.tabs.base import Page
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 POLL_S = 0.4
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
+TITLE = "Guidance"
 KEEP = "Save the open row"
 
 
@@ -175,7 +176,10 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return run.tried(work, now)
 
     @told
-    def on_open(kept: Any, chosen_model: str) -> list[Any]:
+    def on_tab(kept: Any, chosen_model: str, event: gr.SelectData) -> list[Any]:
+        # Not when the page is opened: formulas and colours bring torch, and the page is painted before that.
+        if event.value != TITLE:
+            return [gr.skip() for _ in range(len(seen) + 2)]
         board = boards.read(kept)
         return [board, *view(board, chosen_model), gr.Dropdown(entries(presets))]
 
@@ -282,7 +286,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return [board, *out, *(fields.get(name, gr.skip()) for name in names)]
 
     board = parts.board
-    page.demo.load(on_open, [board, model], [board, *seen, parts.preset], **QUICK)
+    page.tabs.select(on_tab, [board, model], [board, *seen, parts.preset], **QUICK)
     parts.go.click(on_compare, [board, *shared], [board, *seen, html["strip"]], **QUICK).then(
         None, None, None, js=ANNOUNCE, api_visibility="private"
     )
