@@ -120,10 +120,10 @@ def _sweep() -> dict[str, Any]:
     with gr.Row(elem_classes="sweep-row"):
         made = {
             "name": gr.Dropdown([], label="Parameter", info="Of the open row.", elem_id="sweep-name", min_width=140),
-            "low": gr.Number(0, label="From", elem_id="sweep-low", min_width=70),
-            "high": gr.Number(10, label="To", elem_id="sweep-high", min_width=70),
-            "count": gr.Number(6, label="Pictures", precision=0, minimum=2, maximum=sweeps.MAX_VALUES,
-                               elem_id="sweep-count", min_width=70),
+            "low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
+            "high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
+            "count": gr.Number(6, label="Pictures", info="2 to 12.", precision=0, minimum=2, elem_id="sweep-count",
+                               maximum=sweeps.MAX_VALUES, min_width=70),
             "go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
         }  # fmt: skip
     return made
@@ -265,14 +265,15 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         now, said = run.tried(work, before) if chosen else (before, "")
         if chosen and not said and boards.seeds(now):
             now, said = redrawn(now, now["chosen"], chosen_model, edits, fields)
-        return [now, *view(now, chosen_model, said, before=before)]
+        # Empty again: the same preset may be wanted in another row.
+        return [now, *view(now, chosen_model, said, before=before), ""]
 
     @told
     def on_save(kept: Any, name: str) -> list[Any]:
         board = boards.read(kept)
         spec = load(GuidanceSpec, boards.row_of(board, board["chosen"])["guidance"], "guidance")
         saved = presets.save((name or "").strip(), spec).name
-        return [gr.Dropdown(entries(presets), value=saved), "", alert(f"Saved as {saved}.", kind="note")]
+        return [gr.Dropdown(entries(presets), value=""), "", alert(f"Saved as {saved}.", kind="note")]
 
     def on_handover(sent: Handover, kept: Any, chosen_model: str) -> list[Any]:
         recipe = sent.recipe
@@ -304,7 +305,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         on_sweep, [board, *(sweep[one] for one in ("name", "low", "high", "count")), *shared], [board, *seen], **QUICK
     )
     sweep["name"].input(_limits, [board, sweep["name"]], [sweep["low"], sweep["high"]], **QUICK)
-    parts.preset.input(on_preset, [board, parts.preset, *shared], [board, *seen], **QUICK)
+    parts.preset.input(on_preset, [board, parts.preset, *shared], [board, *seen, parts.preset], **QUICK)
     parts.save.click(on_save, [board, parts.name], [parts.preset, parts.name, html["message"]], **QUICK)
     outputs = [board, *seen, *parts.fields.values()]
     handover.receive(page, "guidance", on_handover, outputs, [board, model])
