@@ -81,6 +81,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     page.locator("#guidance-equal input").check()
     compare(page, 4)
     expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE")
+    expect(page.locator(CARDS).nth(3)).not_to_contain_text("8 steps", timeout=LONG_MS)
     told = page.locator(CARDS).nth(3).inner_text().split()
     assert int(told[0]) < 8 and told[1] == "steps" and int(told[2]) <= 16 and told[3] == "NFE"
 
@@ -113,7 +114,8 @@ def test_a_picture_sent_here_brings_its_prompt_and_its_rule(opened: Open) -> Non
     generate(page)
     wait_until_done(page)
     page.wait_for_selector("#caption .made", timeout=LONG_MS)
-    page.get_by_role("button", name="Guidance").first.click()
+    page.click("#caption .menu summary")
+    page.click("#caption .menu [data-to=guidance]")
     page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
     expect(page.locator("#guidance-prompt textarea")).to_have_value("a blue ring", timeout=LONG_MS)
 
