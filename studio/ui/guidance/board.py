@@ -25,8 +25,11 @@ FIRST = (
     {"method": "cfg", "params": {"guidance_scale": 1.5}},
     {"method": "cfg", "params": {"guidance_scale": 6.0}},
     {"method": "apg", "params": {"guidance_scale": 6.0}},
-    {"method": "cfg", "params": {"guidance_scale": 6.0}, 
-     "wrappers": [{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}]},
+    {
+        "method": "cfg",
+        "params": {"guidance_scale": 6.0},
+        "wrappers": [{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}],
+    },
 )
 
 
@@ -148,7 +151,9 @@ def label(guidance: Mapping[str, Any]) -> str:
     named = found.label if found else str(guidance["method"])
     short = named[named.index("(") + 1 : -1] if named.endswith(")") and "(" in named else named
     params = guidance["params"]
-    scale = params.get("guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None))
+    scale = params.get(
+        "guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None)
+    )
     told = short if scale is None or isinstance(scale, bool | str) else f"{short} {scale:g}"
     return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
 
@@ -172,7 +177,11 @@ def _known(entries: Mapping[str, Method], name: str, what: str) -> Method:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or not isinstance(value, float | int | bool | str) or (isinstance(value, str) and len(value) > 2000):
+    if (
+        value is None
+        or not isinstance(value, float | int | bool | str)
+        or (isinstance(value, str) and len(value) > 2000)
+    ):
         raise BadInput(f"A parameter is a number, a switch or a text, not {shown(value)}.")
     return value
 

@@ -97,7 +97,9 @@ def _wrapper(id: int, at: int, each: Mapping[str, Any], known: Method | None) ->
         return tag("p", "A wrapper of this row is not here any more.", class_="hint wrong")
     drop = _button("unwrap", id, "×", f"Take the {known.label} away", at=at)
     inner = tag("legend", text(known.label.capitalize()) + drop)
-    inner += "".join(_control(one, value, "wparam", id, at) for one, value in boards.shown_params(known, each["params"]))
+    inner += "".join(
+        _control(one, value, "wparam", id, at) for one, value in boards.shown_params(known, each["params"])
+    )
     if added := each.get("added"):
         inner += _select("added", id, "Method added", _methods(), str(added["method"]), at)
         if method := declarations().guidance.get(str(added["method"])):
@@ -118,7 +120,9 @@ def _control(spec: ParamSpec, value: Any, op: str, row: int, at: int = 0) -> str
         field = f"<input{attributes({'type': 'text', 'value': value, 'maxlength': 500, 'aria-label': name, **data})}>"
     else:
         field = _number(spec, value, name, data)
-    return tag("div", tag("span", text(name), class_="label", title=help) + field, class_=f"param {spec.kind}", title=help)
+    return tag(
+        "div", tag("span", text(name), class_="label", title=help) + field, class_=f"param {spec.kind}", title=help
+    )
 
 
 def _number(spec: ParamSpec, value: Any, name: str, data: Mapping[str, str]) -> str:
@@ -141,7 +145,9 @@ def _methods() -> list[tuple[str, str]]:
 
 def _select(op: str, row: int, label: str, entries: Sequence[tuple[str, str]], value: str, at: int = 0) -> str:
     data = {"data_op": op, "data_row": str(row), "data_at": str(at)}
-    return tag("label", tag("span", text(label), class_="label") + _options(entries, value, **data), class_="param choice")
+    return tag(
+        "label", tag("span", text(label), class_="label") + _options(entries, value, **data), class_="param choice"
+    )
 
 
 def _options(entries: Sequence[tuple[str, str]], value: str, **attrs: Any) -> str:
@@ -149,9 +155,7 @@ def _options(entries: Sequence[tuple[str, str]], value: str, **attrs: Any) -> st
     return tag("select", options, **attrs)
 
 
-def _menu(
-    op: str, row: int, label: str, entries: Sequence[tuple[str, str]], title: str, disabled: bool = False
-) -> str:
+def _menu(op: str, row: int, label: str, entries: Sequence[tuple[str, str]], title: str, disabled: bool = False) -> str:
     """A list that does something with what is chosen, and forgets it."""
     options = tag("option", text(label), value="", selected=True)
     options += "".join(tag("option", text(shown), value=name) for shown, name in entries)
