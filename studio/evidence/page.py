@@ -133,4 +133,5 @@ def _title(cls: type) -> str:
 def _verdicts(method: str, record: Record, page_link: str) -> str:
     own = [name for name, claim in CLAIMS.items() if claim.method == method]
     told = [(name, record["claims"][name]["verdict"] if name in record["claims"] else "") for name in own]
-    return ", ".join(f"[{verdict}]({page_link}#{name})" if verdict else UNTRIED for name, verdict in told)
+    shown = [f"[{verdict}]({page_link}#{name})" if verdict else UNTRIED for name, verdict in told]
+    return ", ".join(dict.fromkeys(shown))
