@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import BadInput, NotFound
-from studio.guidance import build
+from studio.guidance import build, build_method
 from studio.guidance.presets import read_preset, read_presets
 
 GUIDANCE_PRESETS = Path(__file__).parents[1] / "presets" / "guidance"
@@ -14,7 +14,8 @@ GUIDANCE_PRESETS = Path(__file__).parents[1] / "presets" / "guidance"
 @pytest.mark.parametrize("path", sorted(GUIDANCE_PRESETS.glob("*.json")), ids=lambda path: path.stem)
 def test_shipped_preset(path: Path) -> None:
     preset = read_preset(path)
-    assert build(preset.spec).model_dump().items() >= preset.params.items()
+    assert build_method(preset.spec).model_dump().items() >= preset.params.items()
+    assert len(preset.spec.wrappers) == len(preset.wrappers) and build(preset.spec).describe()
     assert preset.source and preset.note
 
 

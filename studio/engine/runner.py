@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
+from studio.engine.memory import give_back
 from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
 from studio.engine.sampler import sample
@@ -107,6 +109,9 @@ class Engine:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            # The error holds the frames it came through, and these hold all that there was no room for.
+            traceback.clear_frames(error.__traceback__)
+            give_back(self.device)
             largest = max(recipes, key=lambda recipe: recipe.width * recipe.height)
             raise OutOfMemory(
                 f"There was not enough memory on {self.device.type} for {largest.width} x {largest.height} pixels.",

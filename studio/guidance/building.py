@@ -8,6 +8,7 @@ from studio.core.errors import BadInput
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.guidance.base import GUIDANCE, Guidance
+from studio.guidance.diffusers_guiders import DISABLED
 from studio.guidance.sum import Sum
 from studio.guidance.wrapper import WRAPPERS, Wrapped, Wrapper
 
@@ -22,6 +23,8 @@ def build(spec: GuidanceSpec) -> Guidance:
 
 def build_method(spec: GuidanceSpec) -> Guidance:
     """Build the method alone. Raises as `build`."""
+    if spec.method in DISABLED:
+        raise BadInput(f"The guidance method {spec.method} is not offered: {DISABLED[spec.method]}.", field="method")
     return load(GUIDANCE.get(spec.method), spec.params, f"guidance method {spec.method}")
 
 

@@ -11,7 +11,7 @@ Without a past this is one damped step; on an affine map of one dimension, m = 1
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ class CFGManifoldProjectionPlus(ManifoldProjection):
         gram = torch.stack([torch.stack([_flat(dot(p, q)) for q in columns], 1) for p in columns], 1)  # [B, m, m]
         gram = gram + self.ridge**2 * torch.eye(m, dtype=gram.dtype, device=gram.device)
         onto = torch.stack([_flat(dot(p, f)) for p in columns], 1)  # [B, m]
-        gamma = torch.linalg.solve(gram, onto)
+        gamma = cast("Tensor", torch.linalg.solve(gram, onto))  # pyright: ignore[reportUnknownMemberType]
         mixed = steps[-1]
         for j, step in enumerate(earlier):
             share = gamma[:, j].reshape(-1, *[1] * (f.ndim - 1)).to(f.dtype)

@@ -36,7 +36,7 @@ class PerturbedAttentionGuidance(DegradedGuidance):
     pag_adaptive_scale: float = param(
         0.0, low=0, high=0.05, step=0.001, label="PAG fade", help="taken off the scale per training step of time passed"
     )
-    layers: str = param("", help="paths of layers, with commas between; empty is the middle of the network")
+    layers: str = param("", help="paths of layers, with commas between; empty is the model's own choice")
 
     def degraded(self) -> Request:
         return Request("degraded", "pos", perturb=Perturbation("identity", layers_of(self.layers)))

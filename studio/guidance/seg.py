@@ -38,7 +38,7 @@ class SmoothedEnergyGuidance(DegradedGuidance):
     blur_sigma: float = param(
         10.0, low=0, high=100, step=0.5, unit="tokens", help="width of the Gaussian blur; 0 is no blur"
     )
-    layers: str = param("", help="paths of layers, with commas between; empty is the middle of the network")
+    layers: str = param("", help="paths of layers, with commas between; empty is the model's own choice")
 
     def degraded(self) -> Request:
         sigma = math.inf if self.blur == "mean" else self.blur_sigma

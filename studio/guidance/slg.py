@@ -34,7 +34,7 @@ class SkipLayerGuidance(DegradedGuidance):
     slg_scale: float = param(2.8, low=0, high=10, step=0.1, label="SLG scale", help="0 is off")
     start: float = param(0.01, low=0, high=1, step=0.01, help="share of the steps after which it begins")
     stop: float = param(0.2, low=0, high=1, step=0.01, help="share of the steps before which it ends")
-    layers: str = param("", help="paths of layers, with commas between; empty is the middle of the network")
+    layers: str = param("", help="paths of layers, with commas between; empty is the model's own choice")
 
     def degraded(self) -> Request:
         return Request("degraded", "pos", perturb=Perturbation("skip", layers_of(self.layers)))

@@ -38,11 +38,12 @@ class Curve:
 class Account:
     """What is known of each step, in order. sigma: noise level s/a. t: time fed. rows: of network work until then.
 
-    describe: the guidance as a formula with its numbers.
+    describe: the guidance as a formula with its numbers. seconds: from the beginning of its batch to its end.
     """
 
     describe: str
     model: str
+    seconds: float
     sigma: tuple[float, ...]
     t: tuple[float, ...]
     rows: tuple[int, ...]
@@ -150,8 +151,9 @@ def _read(path: str) -> Account:
             one = told.get(plain, {"label": plain, "unit": "", "plot": "line"})
             curves.append(Curve(plain, one["label"], one["unit"], one["plot"], _floats(values)))
     rows = tuple(int(count) for count in arrays["rows"])
+    seconds = float(about["seconds"])
     return Account(
-        about["describe"], about["model"], _floats(arrays["sigma"]), _floats(arrays["t"]), rows, tuple(curves)
+        about["describe"], about["model"], seconds, _floats(arrays["sigma"]), _floats(arrays["t"]), rows, tuple(curves)
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from studio.core.errors import BadInput
@@ -12,6 +16,19 @@ from studio.engine.edits.header import MAX_FILE_BYTES
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LIMITS = {CONFIG: 1_000_000, WEIGHTS: MAX_FILE_BYTES}  # bytes, unpacked
 MAX_MEMBERS = 50
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """The file itself, or the folder a zip file holds, for as long as it is needed. Raises as `unpack` does."""
+    if path.suffix.lower() != ".zip":
+        yield path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="import-"))
+    try:
+        yield unpack(path, folder / path.stem)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -45,7 +45,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     """The whole page over an open studio. opened: called, quickly, each time a browser has painted it."""
     import gradio as gr
 
-    from studio.ui import handover, sidebar
+    from studio.ui import api, handover, sidebar
     from studio.ui.tabs import Page, tabs
 
     with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
@@ -57,6 +57,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
             for tab in tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(page)
+        api.build(studio)
     return demo
 
 

@@ -1,10 +1,11 @@
-"""Files made when they are asked for: edits for other programs, grids as one sheet."""
+"""Files made when they are asked for: edits for other programs, grids as one sheet, curves and their numbers."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
-from studio.services import grid
+from studio.services import account, grid
+from studio.ui.guidance import plots, sweep, why
 from studio.ui.pictures import MAX_ID
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ def export(studio: Studio, edit: str, style: str, folder: Path) -> Path:
 
 
 def routes(studio: Studio) -> list[Route]:
-    """The addresses of exported edits and of grids as one sheet."""
-    return [_edits(studio), _sheets(studio)]
+    """The addresses of exported edits, of grids as one sheet, of accounts and sweeps as table and as picture."""
+    return [_edits(studio), _sheets(studio), _accounts(studio), _sweeps(studio)]
 
 
 def _sheets(studio: Studio) -> Route:
@@ -74,3 +76,43 @@ def _edits(studio: Studio) -> Route:
         return FileResponse(file, filename=file.name, background=gone, headers=FRESH)
 
     return Route("/edits/{edit}/{style}", exported)
+
+
+def _accounts(studio: Studio) -> Route:
+    def made(id: int, kind: str) -> bytes:
+        if kind == "csv":
+            return account.to_csv(account.of(studio, id)).encode()
+        title = account.of(studio, id).describe
+        return plots.png(why.panels(studio, id), title=title)
+
+    async def answer(request: Request) -> Response:
+        number, kind = int(request.path_params["number"]), str(request.path_params["kind"])
+        if number > MAX_ID:
+            return PlainTextResponse(f"There is no picture number {number}.", status_code=404)
+        return await _table_or_picture(lambda: made(number, kind), kind)
+
+    return Route("/accounts/{number:int}.{kind}", answer)
+
+
+def _sweeps(studio: Studio) -> Route:
+    def made(job: str, name: str, kind: str) -> bytes:
+        found = sweep.measured(studio, job, name)
+        if len(found) < 2:
+            raise NotFound("There is no such sweep.")
+        return sweep.to_csv(found, name).encode() if kind == "csv" else plots.png(sweep.panels(found, name))
+
+    async def answer(request: Request) -> Response:
+        given = request.path_params
+        return await _table_or_picture(lambda: made(given["job"], given["name"], given["kind"]), given["kind"])
+
+    return Route("/sweeps/{job}/{name}.{kind}", answer)
+
+
+async def _table_or_picture(made: Callable[[], bytes], kind: str) -> Response:
+    media = {"csv": "text/csv; charset=utf-8", "png": "image/png"}.get(kind)
+    if media is None:
+        return PlainTextResponse("It is there as csv and as png.", status_code=404)
+    try:
+        return Response(await run_in_threadpool(made), media_type=media, headers=FRESH)
+    except StudioError as error:
+        return PlainTextResponse(str(error), status_code=404 if isinstance(error, BadInput) else 500)

@@ -78,7 +78,7 @@ def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Hand
 
 
 def receive(
-    page: Page, tab: str, handler: Callable[[Handover], Any], outputs: Sequence[Any], inputs: Sequence[Any] = ()
+    page: Page, tab: str, handler: Callable[..., Any], outputs: Sequence[Any], inputs: Sequence[Any] = ()
 ) -> None:
     """Call `handler(handover, *inputs)` for each picture sent to the tab; what it gives goes to `outputs`."""
 

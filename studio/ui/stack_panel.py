@@ -7,9 +7,7 @@ The stack is kept in the browser and goes with every recipe that is submitted. A
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,7 @@ import gradio as gr
 from studio.core.errors import BadInput, StudioError
 from studio.services.edit_fit import inspect, misfit
 from studio.services.edits import OWN_STYLE
-from studio.services.peft_zip import unpack
+from studio.services.peft_zip import opened
 from studio.ui import edit_stack
 from studio.ui.components import stack as look
 from studio.ui.components.stack import Known
@@ -55,7 +53,7 @@ def check(studio: Studio, path: str | None, model: str) -> tuple[str, bool, bool
     if not path:
         return "", False, False
     try:
-        with _opened(Path(path)) as found:
+        with opened(Path(path)) as found:
             result = inspect(studio, found, model)
     except StudioError as error:
         return alert(sentence(error)), False, False
@@ -71,7 +69,7 @@ def take(studio: Studio, path: str | None, name: str, model: str, partial: bool,
     """
     if not path:
         raise BadInput("Choose a file first.")
-    with _opened(Path(path)) as found:
+    with opened(Path(path)) as found:
         entry = studio.edits.import_file(found, (name or "").strip() or None, model, partial=partial)
     with contextlib.suppress(OSError):
         Path(path).unlink()
@@ -88,19 +86,6 @@ def _known(studio: Studio, entry: EditEntry | None, model: str, bases: Any) -> K
         same = all(bases.get(component) in (None, made_on) for component, made_on in entry.base.items())
         base = "same" if same else "other"
     return Known(entry, misfit(entry, studio.sources, model), base)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Path]:
-    """The file itself, or the folder a zip file holds, for as long as it is needed."""
-    if path.suffix.lower() != ".zip":
-        yield path
-        return
-    folder = Path(tempfile.mkdtemp(prefix="import-"))
-    try:
-        yield unpack(path, folder / path.stem)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 # -- layout and wiring ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 HERE = Path(__file__).resolve().parent
+STYLES = ("style.css", "guidance/style.css")  # the whole page's, then those of single tabs
 SANS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Liberation Mono", "Consolas", "monospace")
 
@@ -108,8 +109,9 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """What goes into <head>: the script, and the stylesheet, whose selectors Gradio's `css` would rewrite."""
-    return f"<style>\n{_read('style.css')}</style>\n<script>\n{_read('page.js')}</script>"
+    """What goes into <head>: the script, and the stylesheets, whose selectors Gradio's `css` would rewrite."""
+    styles = "".join(_read(name) for name in STYLES)
+    return f"<style>\n{styles}</style>\n<script>\n{_read('page.js')}</script>"
 
 
 def _read(name: str) -> str:

@@ -13,12 +13,16 @@ from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
-from studio.engine.resident import encoder_of, room_of
+from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.resident import base_afterwards, encoder_of, room_of
 from studio.engine.sampler import sample_latents
 from studio.engine.trajectory import Trajectory
 from studio.guidance import GUIDANCE, NoisePoint
 from studio.models.embedded import EmbeddedModel, load_stencil
+from studio.models.loading import load_model
+from tests.engine.edits.making import make_edit, shapes_of
 from tests.tiny_model import SIZE_PX
+from tests.tiny_sdxl import XL_SIZE_PX, build_xl
 
 # Settings beside the defaults that change what is asked, and when.
 OTHERS = [
@@ -100,6 +104,40 @@ def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, weak: Embedded
         torch.testing.assert_close(
             made, alone, rtol=near, atol=near, msg=lambda text, one=one: f"{one.guidance}: {text}"
         )
+
+
+def test_edits_count_in_perturbed_rows_too(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
+    """Rows of the base and of two edits of the very layers that are perturbed, in one evaluation."""
+    shapes = {path: shape for path, shape in shapes_of(bundle.unet).items() if ".attn1." in path}
+    edits = [EditStack.of([(make_edit(shapes, seed), 1.0)]) for seed in (1, 2)]
+    specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "autoguidance")]
+    mixed = [recipe(spec, batching="shared") for spec in specs for _ in range(3)]
+    stacks = [EMPTY, *edits] * 3
+    with base_afterwards(bundle):
+        together = dict(sample_latents(bundle, mixed, stacks=stacks, weak=weak))
+        bare = {}
+        for index, (one, stack) in enumerate(zip(mixed, stacks, strict=True)):
+            alone = one.model_copy(update={"batching": "isolated"})
+            ((_, made),) = sample_latents(bundle, [alone], stacks=[stack], weak=weak)
+            torch.testing.assert_close(together[index], made, rtol=1e-4, atol=1e-4)
+            bare.setdefault(one.guidance.method, made)
+            assert stack is EMPTY or (made - bare[one.guidance.method]).abs().max() > 1e-3
+    assert room_of(bundle).equals_base()
+
+
+def test_perturbs_the_larger_family_too(tmp_path: Path) -> None:
+    """SDXL's own default layers, with several blocks to a stage, at a size whose levels are not square."""
+    build_xl(tmp_path / "xl")
+    bundle = load_model(tmp_path / "xl", name="xl")
+    size = {"model": "xl", "width": XL_SIZE_PX * 2, "height": XL_SIZE_PX, "steps": 3}
+    specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *(GuidanceSpec(method=name) for name in ("pag", "seg"))]
+    specs.append(GuidanceSpec(method="slg", params={"stop": 1.0}))
+    mixed = [recipe(spec, **size, batching="shared") for spec in specs]
+    together = dict(sample_latents(bundle, mixed))
+    for index, one in enumerate(mixed):
+        ((_, alone),) = sample_latents(bundle, [one.model_copy(update={"batching": "isolated"})])
+        torch.testing.assert_close(together[index], alone, rtol=1e-4, atol=1e-4)
+        assert index == 0 or (alone - together[0]).abs().max() > 1e-4, specs[index]
 
 
 def test_every_method_makes_a_picture_of_its_own(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:

@@ -79,7 +79,8 @@ def test_when_all_predictions_are_x_so_is_the_outcome(method: Guidance, kind: Ki
     x = random(50)
     i = 10 if "first step" in method.excused else 0
     guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method, i=i)
-    torch.testing.assert_close(guided.x0, x, rtol=1e-10, atol=1e-10)
+    tolerance = 1e-4 if "precision" in method.excused else 1e-10
+    torch.testing.assert_close(guided.x0, x, rtol=tolerance, atol=tolerance)
 
 
 @everywhere
@@ -105,12 +106,13 @@ def test_inputs_are_left_alone(method: Guidance) -> None:
 @everywhere
 def test_each_sample_of_a_batch_is_alone(method: Guidance) -> None:
     together = three_steps(method)
+    tolerance = 1e-5 if "precision" in method.excused else 1e-12
     for sample in range(3):
         alone = three_steps(method, slice(sample, sample + 1))
         for batch, single in zip(together, alone, strict=True):
-            torch.testing.assert_close(batch.x0[sample : sample + 1], single.x0, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(batch.x0[sample : sample + 1], single.x0, rtol=tolerance, atol=tolerance)
             for batched, own in zip(batch.state, single.state, strict=True):
-                torch.testing.assert_close(batched[sample : sample + 1], own, rtol=1e-12, atol=1e-12)
+                torch.testing.assert_close(batched[sample : sample + 1], own, rtol=tolerance, atol=tolerance)
 
 
 @everywhere
@@ -147,5 +149,7 @@ def test_only_conditions_that_exist_are_asked_for(method: Guidance, negatives: i
 @everywhere
 @pytest.mark.parametrize("zero", ["pos", "empty", "both"])
 def test_a_prediction_of_zero_gives_no_nan(method: Guidance, zero: str) -> None:
+    if "zero predictions" in method.excused:
+        pytest.skip(method.excused["zero predictions"])
     table = {cond: x0 * (cond != zero and zero != "both") for cond, x0 in predictions().items()}
     assert Step(by_condition(table), random(50), "sample").run(method).x0.isfinite().all()

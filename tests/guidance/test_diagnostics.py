@@ -72,7 +72,8 @@ class TestEveryMethod:
             ctx = replace(CTX, x=X[only], state=method.init(X[only].shape))
             single = run_plan(observed(method, ctx), step._answer).diag  # pyright: ignore[reportPrivateUsage]
             for key, value in single.items():
-                torch.testing.assert_close(diag[key][only], value)
+                tolerance = 1e-4 if "precision" in method.excused else 1e-7
+                torch.testing.assert_close(diag[key][only], value, rtol=tolerance, atol=tolerance)
 
     def test_says_nothing_unless_asked_and_changes_nothing(self, name: str) -> None:
         method = GUIDANCE.get(name)()
@@ -81,6 +82,8 @@ class TestEveryMethod:
         assert torch.equal(quiet.x0, told.x0)
 
     def test_zero_predictions_give_finite_numbers(self, name: str) -> None:
+        if "zero predictions" in GUIDANCE.get(name).excused:
+            pytest.skip(GUIDANCE.get(name).excused["zero predictions"])
         zero = torch.zeros_like(C)
         for table in ({"pos": zero}, {"empty": zero}, {"pos": zero, "empty": zero}, {"empty": C}):
             diag = run(GUIDANCE.get(name)(), CTX, "sample", **table).diag

@@ -12,6 +12,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.params import specs
 from studio.core.recipe import GuidanceSpec, Recipe, WrapperSpec
 from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, State, build
+from studio.guidance.building import spoken
 from studio.guidance.rescale import rescale
 from studio.guidance.wrapper import WRAPPERS
 from tests.guidance.stepping import AT, Step, by_condition, random
@@ -77,8 +78,9 @@ class TestEveryWrapperAroundEveryMethod:
                 outcomes.append(Step(by_condition(table), random(100 + i)[sample]).run(guidance, state, i))
                 state = outcomes[-1].state
             runs.append(outcomes)
+        tolerance = 1e-5 if "precision" in GUIDANCE.get(method).excused else 1e-12
         for batch, single in zip(*runs, strict=True):
-            torch.testing.assert_close(batch.x0[1:2], single.x0, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(batch.x0[1:2], single.x0, rtol=tolerance, atol=tolerance)
 
     def test_costs_what_it_says(self, wrapper: dict[str, Any], method: str) -> None:
         guidance = self.build(wrapper, method)
@@ -319,6 +321,15 @@ class TestInTheRecipe:
         assert again == recipe and hash(again.guidance) == hash(recipe.guidance)
         assert again.digest() == recipe.digest() != Recipe().digest()
         assert build(again.guidance) == build(recipe.guidance)
+
+    def test_said_out_loud_it_builds_the_same(self) -> None:
+        around = [ALL["interval"], {"wrapper": "sum", "added": {"method": "apg", "wrappers": [ALL["curve"]]}}]
+        spec = Recipe.load({"guidance": {"wrappers": around}}).guidance
+        said = spoken(spec)
+        assert build(said) == build(spec) and spoken(said) == said
+        assert said.wrappers[0].params == {"start": 0.0, "stop": 1.0} and said.params["guidance_scale"] == 1.5
+        assert said.wrappers[1].added is not None and "momentum" in said.wrappers[1].added.params
+        assert said.wrappers[1].added.wrappers[0].params["rise"] == 2.0
 
     def test_an_unknown_wrapper(self) -> None:
         with pytest.raises(NotFound, match="There is no guidance wrapper named 'intervall', did you mean 'interval'?"):

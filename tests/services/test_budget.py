@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from studio.core.errors import BadInput
-from studio.core.recipe import GuidanceSpec, Recipe
+from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.budget import network_rows, within
 from studio.services.sources import Sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.services.soundness import check_sound
 from tests.services.waiting import wait_for
 
 Draw = Callable[..., Recipe]
+STATM = Path("/proc/self/statm")  # Linux's account of this process, in pages
 
 
 @pytest.fixture
@@ -85,6 +87,35 @@ def test_out_of_memory_suggests_something_smaller_and_the_next_job_runs(
     }  # fmt: skip
     assert studio.job(job_id).status == "failed"
     assert len(studio.generate_now([draw()])) == 1
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="the system does not tell a process's memory")
+def test_what_a_job_took_before_it_ran_out_of_memory_is_given_back(
+    studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that is kept keeps its frames, and these all the tensors there were."""
+    taken: list[int] = []
+
+    def fill_then_fail(*args: Any, **kwargs: Any) -> None:
+        full = [torch.ones(25_000_000) for _ in range(5)]  # 500 MB, written to
+        taken.append(resident() - before)
+        raise torch.OutOfMemoryError(f"out of memory after {len(full)} tensors")
+
+    model = model_of(studio, draw)
+    before = resident()
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "predict", fill_then_fail)
+            with pytest.raises(EngineError, match="not enough memory"):
+                studio.generate_now([draw()])
+    assert min(taken) > 400_000_000
+    assert resident() <= before * 1.05
+    assert len(studio.generate_now([draw()])) == 1
+    assert resident() <= before * 1.05
+
+
+def resident() -> int:
+    return int(STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # -- the disk -------------------------------------------------------------------------------------------------------

@@ -42,6 +42,14 @@ def test_a_picture_is_stored_with_its_recipe_before_it_is_told(studio: Studio, d
     assert studio.job(job_id).status == "done" and studio.unfinished_jobs() == []
 
 
+def test_guidance_by_an_early_checkpoint_that_is_not_there_is_refused_before_it_is_queued(
+    studio: Studio, draw: Draw
+) -> None:
+    with pytest.raises(BadInput, match="autoguidance needs an early checkpoint of the model, and stencil has none"):
+        studio.submit([draw(guidance=GuidanceSpec(method="autoguidance"))])
+    assert studio.unfinished_jobs() == []
+
+
 def test_generate_now(studio: Studio, draw: Draw) -> None:
     seen: list[str] = []
     made = studio.generate_now([draw(seed=1), draw(seed=2)], lambda event: seen.append(event.kind))

@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import BadInput, NotFound
-from studio.core.recipe import GuidanceSpec
+from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.services.presets import GuidancePresets
 
-SPEC = GuidanceSpec(method="cfg", params={"guidance_scale": 4.0})
+SPEC = GuidanceSpec(
+    method="cfg",
+    params={"guidance_scale": 4.0},
+    wrappers=(WrapperSpec(wrapper="sum", added=GuidanceSpec(method="apg")), WrapperSpec(wrapper="rescale")),
+)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from studio.core.errors import EnvironmentProblem
 from studio.core.settings import Settings
 from studio.ui import app
 from studio.ui.tabs import tabs
+from tests.ui.endpoints import ENDPOINTS
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.serving import Served, serving
 
@@ -63,7 +64,8 @@ def test_the_page_has_the_security_headers(client: httpx.Client) -> None:
 def test_nothing_of_gradio_that_tells_or_shares_is_open(client: httpx.Client, served: Served) -> None:
     for path in ("/monitoring", "/monitoring/summary", "/docs", "/redoc", "/openapi.json"):
         assert client.get(path).status_code in (403, 404), path
-    assert client.get("/gradio_api/info").json() == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    info = client.get("/gradio_api/info").json()
+    assert set(info["named_endpoints"]) == {f"/{name}" for name in ENDPOINTS} and info["unnamed_endpoints"] == {}
 
 
 def test_files_of_this_machine_stay_where_they_are(client: httpx.Client, served: Served) -> None:
@@ -99,11 +101,12 @@ def test_nothing_the_page_starts_with_comes_from_elsewhere(client: httpx.Client)
     assert not [part for part in parts if 'src="http' in part]
 
 
-def test_every_listener_is_private_and_none_waits_in_a_queue(blocks: gr.Blocks) -> None:
+def test_every_listener_but_the_declared_ones_is_private_and_none_waits_in_a_queue(blocks: gr.Blocks) -> None:
     dependencies = blocks.get_config_file().get("dependencies", [])
     assert dependencies
+    public = [dependency["api_name"] for dependency in dependencies if dependency["api_visibility"] != "private"]
+    assert sorted(public) == sorted(ENDPOINTS)
     for dependency in dependencies:
-        assert dependency["api_visibility"] == "private", dependency
         assert dependency["queue"] is False or dependency["backend_fn"] is False, dependency
 
 

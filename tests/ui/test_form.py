@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 
 from studio.core.errors import BadInput, NotFound
-from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe
+from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe, WrapperSpec
 from studio.ui.components.form import Form, recipes, values_of
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 
@@ -55,7 +55,8 @@ def test_values_and_recipe_are_each_others_reverse() -> None:
         sampler_params={"eta": 0.5}, spacing="karras", variation_seed=3, variation_strength=0.25,
         more_negatives=(Negative(prompt="blur", weight=0.5), Negative(prompt="text")),
         guidance=GuidanceSpec(method="apg", params={"guidance_scale": 7.5, "eta": 0.5, "momentum": -0.25,
-                                                    "norm_threshold_rms": 0.1}),
+                                                    "norm_threshold_rms": 0.1, "space": "raw"},
+                              wrappers=(WrapperSpec(wrapper="interval", params={"stop": 0.5}),)),
     )  # fmt: skip
     others = {name: value for name, value in FILLED.items() if name not in values_of(recipe)}
     assert recipes(others | values_of(recipe)) == [recipe]
@@ -88,7 +89,7 @@ def test_bad_values_are_refused_before_anything_is_queued(bad: dict[str, Any], f
 
 
 def test_an_unknown_method_is_named_with_those_there_are() -> None:
-    with pytest.raises(NotFound, match="apg, cfg"):
+    with pytest.raises(NotFound, match="there are apg, autoguidance, cfg, "):
         recipes(FILLED | {"method": "zero"})
 
 
@@ -117,3 +118,10 @@ def test_a_menu_is_not_set_to_what_it_does_not_hold() -> None:
     kept, steps = form.update({"sampler": "of another version", "steps": 5})
     assert "value" not in kept and steps["value"] == 5
     assert form.beyond({"sampler": "of another version", "steps": 5}) == {"sampler": "of another version"}
+
+
+@pytest.mark.parametrize("said", ["[", "{}", "3", "interval"])
+def test_what_is_around_the_method_must_be_a_list(said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        recipes(FILLED | {"wrappers": said})
+    assert str(caught.value) == f"What is around the method must be a JSON list of wrappers, not {said!r}."

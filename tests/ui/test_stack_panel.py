@@ -118,6 +118,6 @@ def test_evil_archives_are_refused_and_write_nothing_outside(fake: FakeStudio, t
         ({f"../../{config}": b"{}"}, "must hold"), ({config: b" " * 2_000_000, weights: b""}, "at most 1000000"),
         ({config: b"{}", f"a/{config}": b"{}", weights: b""}, "once"), ({f"{n}": b"" for n in range(60)}, "60 files"),
     ):  # fmt: skip
-        with pytest.raises(BadInput, match=said), stack_panel._opened(archive(tmp_path / "evil.zip", **files)):
+        with pytest.raises(BadInput, match=said), stack_panel.opened(archive(tmp_path / "evil.zip", **files)):
             pass
     assert not outside.exists() and not list(tmp_path.parent.glob(config))

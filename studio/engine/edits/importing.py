@@ -89,7 +89,7 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
     layers: dict[str, dict[str, Layer]] = {}
     try:
         for (component, module_path), names in found.matched.items():
-            config = within.get(component) or beside or PLAIN
+            config = within.get(component) or within.get("") or beside or PLAIN
             parts: dict[Role, Tensor] = {role: tensors[tensor] for role, tensor in names.items()}
             shape = layout.components[component][module_path]
             try:

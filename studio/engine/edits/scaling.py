@@ -60,7 +60,10 @@ def config_beside(file: Path) -> PeftConfig | None:
 
 
 def configs_within(metadata: Mapping[str, str], file: Path) -> dict[str, PeftConfig]:
-    """Read component -> config out of what diffusers writes into a file's metadata; {} if it is not there."""
+    """Read component -> config out of what diffusers writes into a file's metadata; {} if it is not there.
+
+    Saved from one network (`save_lora_adapter`) the config names no component: it is found under "".
+    """
     text = metadata.get(DIFFUSERS_KEY)
     if text is None:
         return {}
@@ -77,6 +80,8 @@ def configs_within(metadata: Mapping[str, str], file: Path) -> dict[str, PeftCon
         own = {key.removeprefix(start): value for key, value in entries.items() if key.startswith(start)}
         if own:
             found[component] = _config(own, file)
+    if "lora_alpha" in entries:
+        found[""] = _config(entries, file)
     return found
 
 

@@ -52,8 +52,8 @@ class Perturber:
         hooks: list[Any] = []
         try:
             for perturbation, blocks in found.items():
+                chosen = _Chosen(rows[perturbation], len(perturbations))
                 for block in blocks.values():
-                    chosen = _Chosen(rows[perturbation], len(perturbations))
                     hooks += _install(block, perturbation, chosen, size)
             yield
         finally:
@@ -65,18 +65,23 @@ class _Chosen:
     """Some rows of a batch."""
 
     def __init__(self, rows: list[int], batch: int) -> None:
-        self._rows = rows
+        self._rows = torch.tensor(rows)
         self._batch = batch
 
     def of(self, tensor: Tensor) -> Tensor:
         """[B, ...] -> [n, ...]."""
         if len(tensor) != self._batch:
             raise RuntimeError(f"a perturbed layer sees {len(tensor)} rows, and {self._batch} were announced")
-        return tensor[self._rows]
+        return tensor.index_select(0, self._on(tensor.device))
 
     def put(self, into: Tensor, rows: Tensor) -> Tensor:
         """A copy of [B, ...] with its chosen rows replaced by [n, ...]."""
-        return into.index_copy(0, torch.tensor(self._rows, device=into.device), rows)
+        return into.index_copy(0, self._on(into.device), rows)
+
+    def _on(self, device: torch.device) -> Tensor:
+        if self._rows.device != device:  # once: every layer asks for it
+            self._rows = self._rows.to(device)
+        return self._rows
 
 
 def _install(block: nn.Module, perturbation: Perturbation, chosen: _Chosen, size: tuple[int, int]) -> list[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -76,8 +77,27 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "sampler": sampler,
         "sampler_params": sampler_params,
         "spacing": values["spacing"],
-        "guidance": load(GuidanceSpec, {"method": method, "params": params}, "guidance"),
+        "guidance": load(GuidanceSpec, {"method": method, "params": params, "wrappers": wrappers(values)}, "guidance"),
     }
+
+
+def wrappers(values: Mapping[str, Any]) -> list[Any]:
+    """What the form puts around the guidance method, from its JSON. Raises BadInput if it is none."""
+    said = (values.get("wrappers") or "").strip()
+    try:
+        read = json.loads(said) if said else []
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, list):
+        raise BadInput(
+            f"What is around the method must be a JSON list of wrappers, not {shown(said)}.", field="wrappers"
+        )
+    return cast("list[Any]", read)
+
+
+def wrappers_said(spec: GuidanceSpec) -> str:
+    """The reverse: JSON text, empty where there are none."""
+    return json.dumps([each.model_dump(mode="json") for each in spec.wrappers]) if spec.wrappers else ""
 
 
 def _whole(value: Any, what: str, low: int, high: int) -> int:
@@ -114,6 +134,7 @@ def values_of(recipe: Recipe, count: int = 1) -> Values:
         "width": recipe.width,
         "height": recipe.height,
         **choice.values_of_choice("method", recipe.guidance.method, recipe.guidance.params, declarations().guidance),
+        "wrappers": wrappers_said(recipe.guidance),
         **choice.values_of_choice("sampler", recipe.sampler, recipe.sampler_params, samplers()),
     }
 

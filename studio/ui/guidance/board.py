@@ -99,7 +99,7 @@ def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value:
         return _removed(board, id)
     if what in ("up", "down"):
         return _moved(board, id, -1 if what == "up" else 1)
-    changes: dict[str, Callable[[dict[str, Any]], None]] = {
+    changes: dict[str, Callable[[dict[str, Any]], Any]] = {
         "method": lambda spec: _change_method(spec, str(value)),
         "param": lambda spec: spec["params"].__setitem__(name, _plain(value)),
         "wrap": lambda spec: _wrap(spec, str(value)),

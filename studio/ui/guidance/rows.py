@@ -69,7 +69,7 @@ def _tools(id: int, board: Board) -> str:
         "span",
         _button("up", id, "↑", "Move up", disabled=first)
         + _button("down", id, "↓", "Move down", disabled=last)
-        + _button("copy", id, "⧉", "Add a copy of this row", disabled=len(board["rows"]) >= MAX_ROWS)
+        + _button("copy", id, "+", "Add a copy of this row", disabled=len(board["rows"]) >= MAX_ROWS)
         + _button("remove", id, "×", "Remove this row", disabled=len(board["rows"]) == 1),
         class_="tools",
     )

@@ -35,6 +35,14 @@ def test_saving_keeps_what_the_form_holds(own: GuidancePresets) -> None:
     assert presets.is_own(own, "soft") and not presets.is_own(own, "apg") and not presets.is_own(own, "")
 
 
+def test_what_is_around_the_method_goes_both_ways(own: GuidancePresets) -> None:
+    values, _ = presets.take(own, "cfg-interval")
+    assert "interval_sigma" in values["wrappers"] and presets.take(own, "cfg")[0]["wrappers"] == ""
+    presets.save(own, "boxed", FILLED | {"wrappers": values["wrappers"]})
+    (wrapper,) = own.load("boxed").spec.wrappers
+    assert wrapper.params == {"sigma_min": 0.28, "sigma_max": 5.4}
+
+
 def test_a_bad_name_and_bad_settings_are_refused(own: GuidancePresets) -> None:
     for name, values in (("../x", FILLED), ("", FILLED), ("mine", FILLED | {"method.cfg.rescale": 7})):
         with pytest.raises(BadInput):

@@ -1,0 +1,228 @@
+"""The studio's services for programs: typed endpoints beside the page, for gradio_client and anything that speaks HTTP.
+
+Nothing here waits: work is queued and asked after, so no number of clients can take the page's threads from it.
+docs/api.md shows how they are used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field
+
+from studio.core.recipe import Recipe
+from studio.services.checks import MAX_IMAGES
+from studio.services.dropped import read_dropped
+from studio.services.generate import MAX_JOBS_LISTED
+from studio.services.history import MAX_ID, MAX_PAGE
+from studio.services.ledger import plain
+from studio.services.peft_zip import opened
+from studio.services.replay import compare
+from studio.storage.png import read_png
+from studio.storage.search import HistoryFilter
+from studio.ui.api_values import Plain, edit_values, event_values, picture_values, time_of
+from studio.ui.endpoint import Declared, Upload, expose
+from studio.ui.exports import export
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+    from studio.storage.jobs import JobRecord
+
+JobName = Annotated[str, Field(max_length=100)]
+PictureId = Annotated[int, Field(ge=1, le=MAX_ID)]
+ModelName = Annotated[str, Field(max_length=500)]
+Priority = Literal["interactive", "background"]
+
+
+class Api:
+    """The endpoints, as methods of an open studio. Each raises StudioError, whose sentence the client gets."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    # -- making pictures --------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        count: Annotated[int, Field(ge=1, le=MAX_IMAGES)] = 1,
+        priority: Priority = "interactive",
+        **recipe: Any,
+    ) -> Plain:
+        """Queue a job that makes `count` pictures of one recipe, with seeds rising by 1; gives the job.
+
+        recipe: its fields; a width or height of null is the model's own.
+        """
+        self._studio.warm()  # while the recipe is checked; without a page being painted, nobody else has done it yet
+        values = {name: value for name, value in recipe.items() if name not in ("width", "height") or value is not None}
+        first = Recipe.load({"width": 64, "height": 64, **values})  # sizes are checked here, and chosen below
+        side = self._studio.model_card(first.model).default_size_px
+        sizes = {name: values.get(name, side) for name in ("width", "height")}
+        recipes = [Recipe.load({**values, **sizes, "seed": first.seed + n}) for n in range(count)]
+        return self.job(self._studio.submit(recipes, priority))
+
+    def job(self, job: JobName) -> Plain:
+        """Tell how a job is, by its id or number: status, what was made, progress (0 to 1), seconds left, its error."""
+        return self._told(self._studio.find_job(job))
+
+    def jobs(
+        self,
+        limit: Annotated[int, Field(ge=1, le=MAX_JOBS_LISTED)] = 50,
+        before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
+    ) -> list[Plain]:
+        """List jobs, newest first. before: only those with a lower number."""
+        return [plain(job) for job in self._studio.jobs(limit, before)]
+
+    def job_events(self, job: JobName, since: Annotated[int, Field(ge=0, le=MAX_ID)] = 0) -> list[Plain]:
+        """Give a job's events numbered above `since`; the last of a job is final. Preview images are base64 PNGs."""
+        return [event_values(event) for event in self._studio.events(self._studio.find_job(job).id, since)]
+
+    def stop(self, job: JobName, keep: bool = True) -> Plain:
+        """Ask a job to stop, which it does within one step; keep=false discards its pictures. Gives the job."""
+        id = self._studio.find_job(job).id
+        self._studio.stop(id, keep)
+        return self.job(id)
+
+    def replay(self, picture: PictureId, priority: Priority = "interactive") -> Plain:
+        """Queue a job that makes a picture of the history again from its recipe; gives the job. See `compare`."""
+        return self.job(self._studio.submit([self._studio.generation(picture).recipe], priority))
+
+    def compare(self, first: PictureId, second: PictureId) -> Plain:
+        """Compare two pictures of the history pixel by pixel; max_difference is of any channel, 0 to 255."""
+        images = [read_png(self._studio.generation(id).image_path).image for id in (first, second)]
+        different, largest = compare(*images)
+        pixels = images[1].width * images[1].height
+        return {
+            "identical": different == 0, "pixels": pixels, "different_pixels": different, "max_difference": largest
+        }  # fmt: skip
+
+    # -- the history ------------------------------------------------------------------------------------------------
+
+    def history(
+        self,
+        search: Annotated[str, Field(max_length=1000)] = "",
+        limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 24,
+        before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
+        favourites: bool = False,
+        deleted: bool = False,
+        model: Annotated[str | None, Field(max_length=500)] = None,
+        sampler: Annotated[str | None, Field(max_length=100)] = None,
+        method: Annotated[str | None, Field(max_length=100)] = None,
+        seed: Annotated[int | None, Field(ge=0, le=2**64 - 1)] = None,
+        made_from: Annotated[str | None, Field(max_length=40)] = None,
+        made_until: Annotated[str | None, Field(max_length=40)] = None,
+    ) -> Plain:
+        """Search the history, newest first: words of the prompts, marks, fields of the recipe, times with their zone.
+
+        before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...]}.
+        """
+        times = {"made_from": time_of(made_from, "made_from"), "made_until": time_of(made_until, "made_until")}
+        only = HistoryFilter(favourites, deleted, model, sampler, method, seed, **times)
+        found = self._studio.gallery(limit, search=search, only=only, before=before)
+        return {"total": self._studio.count(search, only), "pictures": [picture_values(one) for one in found]}
+
+    def picture(self, picture: PictureId) -> Plain:
+        """Tell all of one picture: its recipe, what made it, and the path its PNG is served at."""
+        return picture_values(self._studio.generation(picture))
+
+    def recipe_of(self, file: Upload) -> Plain:
+        """Read the recipe out of an uploaded PNG, ours or A1111's; its fields are the parameters of `generate`.
+
+        Gives {"recipe": ..., "ours": whether the picture was made from it, "left_out": what could not be taken over}.
+        """
+        try:
+            usable = [one.name for one in self._studio.sources.listing() if not one.problem]
+            found = read_dropped(file, usable)
+            return {
+                "recipe": found.recipe.model_dump(mode="json"), "ours": found.ours, "left_out": list(found.left_out)
+            }  # fmt: skip
+        finally:
+            _forget(file)
+
+    # -- edits, models ----------------------------------------------------------------------------------------------
+
+    def edits(self) -> list[Plain]:
+        """List the workspace's edits; one that cannot be used has a problem."""
+        return [edit_values(entry) for entry in self._studio.edits.list()]
+
+    def import_edit(
+        self,
+        file: Upload,
+        name: Annotated[str | None, Field(max_length=200)] = None,
+        model: ModelName = "stencil",
+        partial: bool = False,
+    ) -> Plain:
+        """Take an uploaded LoRA file, zipped peft folder or edit of ours into the workspace; gives the edit."""
+        try:
+            with opened(file) as found:
+                return edit_values(self._studio.edits.import_file(found, name, model, partial=partial))
+        finally:
+            _forget(file)
+
+    def export_edit(
+        self, edit: Annotated[str, Field(max_length=200)], style: Annotated[str, Field(max_length=40)] = "diffusers"
+    ) -> Plain:
+        """Export an edit for other programs (diffusers, kohya, peft, palimpsest); gives the path it is served at."""
+        id = self._studio.edits.show(edit).id
+        with tempfile.TemporaryDirectory(prefix="export-") as folder:  # made here too: who cannot have it is told now
+            file = export(self._studio, id, style, Path(folder))
+            return {"file": file.name, "bytes": file.stat().st_size, "url": f"/edits/{quote(id)}/{quote(style)}"}
+
+    def models(self) -> list[Plain]:
+        """List the models; one that cannot be used has a problem."""
+        hidden = ("place", "parts")
+        found = [{**vars(one), "parts": dict(one.parts)} for one in self._studio.sources.listing()]
+        return [{name: value for name, value in one.items() if name not in hidden} for one in found]
+
+    def status(self) -> Plain:
+        """Tell how the engine is: its state, what it runs, how many jobs wait, versions and device."""
+        return asdict(self._studio.status())
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _told(self, job: JobRecord) -> Plain:
+        standing = next((one for one in self._studio.queue() if one.job_id == job.id), None)
+        return {
+            **plain(job),
+            "pictures": [row.id for row in self._studio.archive.generations.of_job(job.id)],
+            "progress": standing.progress if standing else None,
+            "left_s": standing.left_s if standing else None,
+            "position": standing.position if standing else None,
+        }
+
+
+def build(studio: Studio) -> None:
+    """Add the endpoints to the Blocks being laid out."""
+    api = Api(studio)
+    expose(api.generate, "generate", _recipe_fields())
+    others: tuple[Callable[..., Any], ...] = (
+        api.job, api.jobs, api.job_events, api.stop, api.replay, api.compare, api.history, api.picture, api.recipe_of,
+        api.edits, api.import_edit, api.export_edit, api.models, api.status,
+    )  # fmt: skip
+    for method in others:
+        expose(method, method.__name__)
+
+
+def _recipe_fields() -> Declared:
+    """The recipe's fields as parameters, as JSON has them; `Recipe.load` checks what is given for them."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, default in Recipe().model_dump(mode="json").items():
+        annotation = Recipe.model_fields[name].annotation
+        origin = get_origin(annotation)
+        if origin is tuple:
+            annotation = list[dict[str, Any]]
+        elif origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            annotation = dict[str, Any]
+        found[name] = (int | None, None) if name in ("width", "height") else (annotation, default)
+    return found
+
+
+def _forget(file: Path) -> None:
+    """Nothing of an upload is kept."""
+    with contextlib.suppress(OSError):
+        file.unlink()

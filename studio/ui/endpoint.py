@@ -1,0 +1,98 @@
+"""A function as a public endpoint: what its annotations declare is checked, and every error is one sentence.
+
+Gradio shows an endpoint's types to clients and checks nothing of them: a raw request brings whatever JSON it likes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+from pydantic import create_model
+
+from studio.core.errors import BadInput
+from studio.core.params import Params, load, shown
+from studio.ui.errors import sentence
+
+Upload = Annotated[Path, gr.FileData]  # of a parameter: clients send a file, the function gets where it lies
+Declared = Mapping[str, tuple[Any, Any]]  # parameter -> (annotation, default or `...`)
+
+
+def expose(function: Callable[..., Any], name: str, unchecked: Declared | None = None) -> None:
+    """Make a function a public endpoint of the Blocks being laid out; of its docstring, the first paragraph is shown.
+
+    Parameters are checked as fields of `Params` are, so `Annotated[int, Field(ge=1)]` is enforced; an `Upload`
+    arrives as the path of a file that was uploaded here. unchecked: further ones, which the function checks itself.
+    Whatever it raises reaches the client as text: a StudioError's own, else an id that the log has too.
+    """
+    own, result = _declared(function)
+    checked = {one: (Any if hint == Upload else hint, default) for one, (hint, default) in own.items()}
+    model = create_model(f"Call_{name}", __base__=Params, **checked)  # type: ignore[call-overload]
+    free = dict(unchecked or {})
+    declared = dict(sorted({**free, **own}.items(), key=lambda item: item[1][1] is not ...))  # required ones first
+    order = list(declared)
+
+    def call(*given: Any) -> Any:
+        try:
+            values = dict(zip(order, given, strict=False))
+            found = load(model, {one: values[one] for one in own if one in values}, f"call of {name}")
+            arguments = {one: getattr(found, one) for one in own}
+            for one, (hint, _) in own.items():
+                if hint == Upload:
+                    arguments[one] = _uploaded(arguments[one], one)
+            return function(**{one: values[one] for one in free if one in values}, **arguments)
+        except Exception as error:  # the client's last line, as `told` is the page's
+            raise gr.Error(sentence(error), print_exception=False) from error
+
+    _sign(call, declared, result)
+    about = inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    gr.api(call, api_name=name, api_description=about, queue=False)
+
+
+def _declared(function: Callable[..., Any]) -> tuple[dict[str, tuple[Any, Any]], Any]:
+    """The parameters of a function or bound method other than **, and what it gives."""
+    hints = get_type_hints(function, include_extras=True)
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            found[name] = (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
+    return found, hints["return"]
+
+
+def _sign(call: Callable[..., Any], declared: Declared, result: Any) -> None:
+    """Give `call` the signature that Gradio reads its types from."""
+    plain = {one: _plain(hint) for one, (hint, _) in declared.items()}
+    call.__annotations__ = {**plain, "return": result}
+    parameters = [
+        inspect.Parameter(
+            one,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=inspect.Parameter.empty if default is ... else default,
+            annotation=plain[one],
+        )
+        for one, (_, default) in declared.items()
+    ]
+    call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
+
+
+def _plain(hint: Any) -> Any:
+    if hint == Upload:
+        return gr.FileData
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _uploaded(value: Any, name: str) -> Path:
+    """The file of an upload. Raises BadInput for any other file of this machine, and for what names none."""
+    path = value.get("path") if isinstance(value, dict) else None
+    if isinstance(path, str) and "\0" not in path:
+        try:
+            file = Path(path).resolve()
+            if file.is_relative_to(Path(get_upload_folder()).resolve()) and file.is_file():
+                return file
+        except OSError:
+            pass  # a name too long, for instance
+    raise BadInput(f"The {name} must be a file that was uploaded here, not {shown(value)}.", field=name)

@@ -1,0 +1,119 @@
+"""From the tab's controls to jobs: all rows on all seeds in one batch, one row again, a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.core.errors import BadInput, StudioError
+from studio.core.params import load, shown
+from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.services.budget import network_rows, within
+from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
+from studio.ui.errors import sentence
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import sweep as sweeps
+from studio.ui.guidance.board import Board
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+MAX_SEEDS = 4
+FIELDS = ("prompt", "negative", "seed", "seeds", "steps", "sampler", "equal")
+
+
+def base_of(studio: Studio, model: str, given: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:
+    """The recipe that all rows share, on the first seed. Raises BadInput."""
+    card = studio.model_card(model)
+    seed = parse_seed(given["seed"])
+    steps = given["steps"]
+    if isinstance(steps, bool) or not isinstance(steps, int | float) or steps != steps or not 1 <= steps <= 150:
+        raise BadInput(f"The number of steps must be a whole number from 1 to 150, not {shown(steps)}.", field="steps")
+    return load(
+        Recipe,
+        {
+            "model": model,
+            "prompt": given["prompt"] or "",
+            "negative_prompt": given["negative"] or "",
+            "seed": random_seed() if seed is None else seed,
+            "steps": int(steps),
+            "sampler": given["sampler"],
+            "width": card.default_size_px,
+            "height": card.default_size_px,
+            "edits": tuple(edits),
+            "batching": "shared",
+        },
+        "recipe",
+    )
+
+
+def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool) -> Board:
+    """Draw every row on every seed, as one job. equal: at the network work of plain guidance at these steps.
+
+    Raises BadInput, NotFound for the first row that cannot be drawn, which it names.
+    """
+    if isinstance(seeds, bool) or not isinstance(seeds, int | float) or not 1 <= seeds <= MAX_SEEDS:
+        raise BadInput(f"One to {MAX_SEEDS} seeds can be compared, not {shown(seeds)}.", field="seeds")
+    chosen = [(base.seed + k) % (MAX_SEED + 1) for k in range(int(seeds))]
+    rows = [(row, recipe_of(studio, row, base, equal)) for row in board["rows"]]
+    recipes = [made.model_copy(update={"seed": seed}) for seed in chosen for _, made in rows]
+    places = [(row["id"], str(seed)) for seed in chosen for row, _ in rows]
+    what = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
+    job = studio.submit(recipes, account=True, what=what)
+    return boards.drawn(board, job, places, all_anew=True)
+
+
+def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> Board:
+    """Draw one row again, on the seeds that are shown. Raises as `compare`."""
+    seeds = boards.seeds(board)
+    if not seeds:
+        return board
+    row = boards.row_of(board, id)
+    made = recipe_of(studio, row, base, equal)
+    recipes = [made.model_copy(update={"seed": int(seed)}) for seed in seeds]
+    job = studio.submit(recipes, account=True, what=f"Guidance: {boards.label(row['guidance'])}")
+    return boards.drawn(board, job, [(id, seed) for seed in seeds], all_anew=False)
+
+
+def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high: Any, count: Any) -> Board:
+    """Draw the chosen row over a range of one parameter. Raises as `compare`."""
+    row = boards.row_of(board, board["chosen"])
+    if not name:
+        raise BadInput("Choose what to sweep.", field="sweep")
+    chosen = sweeps.values(row["guidance"], name, low, high, count)
+    made = recipe_of(studio, row, base, equal=False)
+    job = studio.submit(sweeps.recipes(made, name, chosen), account=True, what=f"Guidance: {name} swept")
+    return {**board, "sweep": {"job": job, "name": name, "values": chosen}}
+
+
+def recipe_of(studio: Studio, row: Mapping[str, Any], base: Recipe, equal: bool) -> Recipe:
+    """A row on the first seed. Raises BadInput or NotFound, naming the row."""
+    spec = load(GuidanceSpec, dict(row["guidance"]), "guidance")
+    made = base.model_copy(update={"guidance": spec})
+    if not equal:
+        return made
+    card = studio.model_card(base.model)
+    plain = base.model_copy(update={"guidance": GuidanceSpec(params={"guidance_scale": 2.0})})
+    return within(made, card, network_rows(plain, card))
+
+
+def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Of each row, its formula with the numbers in it; or why it cannot be drawn."""
+    from studio.guidance import build  # torch: not while the page is painted
+
+    told: dict[int, str] = {}
+    wrong: dict[int, str] = {}
+    for row in board["rows"]:
+        try:
+            told[row["id"]] = build(load(GuidanceSpec, dict(row["guidance"]), "guidance")).describe()
+        except StudioError as error:
+            wrong[row["id"]] = sentence(error)
+    return told, wrong
+
+
+def tried(work: Callable[[], Board], board: Board) -> tuple[Board, str]:
+    """Do something to a board; give it as it is then, and what to say if it could not be done."""
+    try:
+        return work(), ""
+    except StudioError as error:
+        return board, sentence(error)

@@ -1,0 +1,150 @@
+"""A sweep: one parameter of the chosen row over a range, as a filmstrip and as curves of what it does to colours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.params import ParamSpec, shown
+from studio.core.recipe import Recipe
+from studio.services import account
+from studio.ui.components import canvas
+from studio.ui.components.progress import progress, seconds
+from studio.ui.guidance.plots import Panel, Series, plots
+from studio.ui.markup import image, tag, text
+from studio.ui.methods import declarations
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+MAX_VALUES = 12
+MEASURES = ("saturation", "contrast", "clipped")
+
+
+def parameters(guidance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(label, name) of what can be swept in a row: its numbers."""
+    method = declarations().guidance.get(str(guidance["method"]))
+    return [(spec.label, spec.name) for spec in (method.params if method else ()) if spec.kind in ("float", "int")]
+
+
+def bounds(guidance: Mapping[str, Any], name: str) -> tuple[float, float]:
+    """A range to begin with."""
+    spec = _spec(guidance, name)
+    return float(spec.low if spec.low is not None else 0), float(spec.high if spec.high is not None else 10)
+
+
+def values(guidance: Mapping[str, Any], name: str, low: Any, high: Any, count: Any) -> list[float]:
+    """The values of a sweep, evenly. Raises BadInput for what cannot be swept so."""
+    spec = _spec(guidance, name)
+    for field, value in (("from", low), ("to", high)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise BadInput(f"The sweep goes {field} a number, not {shown(value)}.", field=name)
+        if (spec.low is not None and value < spec.low) or (spec.high is not None and value > spec.high):
+            raise BadInput(f"{spec.label} is a number from {spec.low:g} to {spec.high:g}, not {value:g}.", field=name)
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 2 <= count <= MAX_VALUES:
+        raise BadInput(f"A sweep has 2 to {MAX_VALUES} pictures, not {shown(count)}.", field="count")
+    found = [low + (high - low) * k / (int(count) - 1) for k in range(int(count))]
+    if spec.kind == "int":
+        found = [float(round(value)) for value in found]
+    found = list(dict.fromkeys(round(value, 6) for value in found))
+    if len(found) < 2:
+        raise BadInput("A sweep needs two different values.", field=name)
+    return found
+
+
+def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
+    """One recipe per value."""
+    spec = _spec(base.guidance.model_dump(mode="json"), name)
+    kind = int if spec.kind == "int" else float
+    return [
+        base.model_copy(
+            update={
+                "guidance": base.guidance.model_copy(update={"params": {**base.guidance.params, name: kind(value)}})
+            }
+        )
+        for value in chosen
+    ]
+
+
+def measured(studio: Studio, job: str, name: str) -> list[tuple[float, int, dict[str, float]]]:
+    """(value, number of the picture, its colours) of what is drawn of a sweep. Raises NotFound."""
+    found: list[tuple[float, int, dict[str, float]]] = []
+    for _, picture in canvas.view(studio.events(job)).drawn:
+        value = picture.recipe.guidance.params.get(name)
+        if isinstance(value, int | float):
+            found.append((float(value), picture.id, account.colours(studio, picture.id)))
+    return sorted(found, key=lambda one: one[0])
+
+
+def panels(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> list[Panel]:
+    """A curve per measure."""
+    x = tuple(value for value, _, _ in found)
+    label = name.replace("_", " ")
+    return [
+        Panel(one.capitalize(), x, (Series(tuple(c[one] for _, _, c in found)),), x_label=label) for one in MEASURES
+    ]
+
+
+def to_csv(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> str:
+    """A line per picture."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    names = list(found[0][2]) if found else list(MEASURES)
+    writer.writerow([name, "picture", *names])
+    for value, id, colours in found:
+        writer.writerow([f"{value:g}", id, *(f"{colours[one]:.6f}" for one in names)])
+    return written.getvalue()
+
+
+def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bool]:
+    """The filmstrip and the curves; whether it is still drawn."""
+    if not sweep:
+        return "", False
+    job, name = str(sweep["job"]), str(sweep["name"])
+    try:
+        view = canvas.view(studio.events(job))
+        found = measured(studio, job, name)
+    except NotFound:  # of another workspace, or its pictures are gone
+        return "", False
+    by_value = {round(value, 6): (id, colours) for value, id, colours in found}
+    src = {picture.id: picture.src for _, picture in view.drawn}
+    cells = ""
+    for value in sweep["values"]:
+        made = by_value.get(round(value, 6))
+        inner = tag("div", "", class_="frame blank ruled")
+        if made:
+            shown = image(src[made[0]], f"{name} {value:g}")
+            inner = tag("button", shown, type="button", class_="frame done", data_why=str(made[0]), title="Why")
+        cells += tag("figure", inner + tag("figcaption", text(f"{value:g}")))
+    parts = [
+        tag("h3", text(f"{name.replace('_', ' ').capitalize()} from {sweep['values'][0]:g} to {sweep['values'][-1]:g}"))
+    ]
+    if not view.over:
+        left = "" if view.left_s is None else f"{seconds(view.left_s)} left"
+        parts.append(
+            progress(f"{len(found)} of {len(sweep['values'])} pictures", len(found), len(sweep["values"]), left)
+        )
+    parts.append(tag("div", cells, class_="film", tabindex="0", role="group", aria_label="Pictures of the sweep"))
+    if view.over and len(found) > 1:
+        parts.append(plots(panels(found, name)))
+        parts.append(_files(job, name))
+    return tag("section", "".join(parts), class_="sweep"), not view.over
+
+
+def _files(job: str, name: str) -> str:
+    return tag("div", "".join(
+        tag("a", label, href=f"/sweeps/{job}/{name}.{kind}", download=f"palimpsest-{name}.{kind}", class_="action")
+        for kind, label in (("csv", "Numbers (CSV)"), ("png", "Curves (PNG)"))
+    ), class_="actions")  # fmt: skip
+
+
+def _spec(guidance: Mapping[str, Any], name: str) -> ParamSpec:
+    method = declarations().guidance.get(str(guidance["method"]))
+    for spec in method.params if method else ():
+        if spec.name == name and spec.kind in ("float", "int"):
+            return spec
+    raise BadInput(f"The method {shown(guidance['method'])} has no number {shown(name)} to sweep.", field=name)

@@ -1,0 +1,110 @@
+"""One new file is a new method, in registry, menu, presets, docs and contract; nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+METHOD = '''"""Half-way guidance: c and u are joined, then pushed.
+
+    g = u + w*(c - u)
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from studio.core.params import param
+from studio.guidance.base import GUIDANCE, OneRound, State, StepCtx
+from studio.guidance.prediction import Preds
+
+
+@GUIDANCE.register("{name}")
+class Halfway(OneRound):
+    """A method of its own file. Costs 2 rows a step."""
+
+    source: ClassVar[str] = "this test"
+    label: ClassVar[str] = "{label}"
+    neutral: ClassVar[dict[str, float]] = {{"push": {neutral}}}
+    native_space: ClassVar = "any"
+    needs: ClassVar[tuple[str, ...]] = ("cond", "uncond")
+
+    push: float = param(2.0, low=0, high=4, step=0.5, help="how far it goes")
+
+    def combine(self, preds: Preds, step: StepCtx, state: State) -> tuple[Tensor, State]:
+        return preds.uncond.x0 + self.push * (preds.cond.x0 - preds.uncond.x0), state
+'''
+PRESET = {"method": "halfway", "params": {"push": 3.0}, "source": "this test", "note": "When half is enough."}
+REPORT = """
+import json, pathlib
+from studio.core.recipe import GuidanceSpec
+from studio.guidance import GUIDANCE, build
+from studio.guidance.presets import read_presets
+from studio.services.reference import pages
+from studio.ui.methods import declared
+presets = pathlib.Path("presets/guidance")
+method = declared().guidance["halfway"]
+print(json.dumps({
+    "registered": "halfway" in GUIDANCE.names(),
+    "label": method.label,
+    "sliders": [[spec.name, spec.low, spec.high, spec.step] for spec in method.params],
+    "preset": build(read_presets(presets)["half"].spec).push,
+    "page": pages(presets)["methods/halfway.md"],
+    "wrapped": build(GuidanceSpec.model_validate({"method": "halfway", "wrappers": [{"wrapper": "interval"}]})).nfe(),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is needed, with one method more, and one that breaks its promise."""
+    copy = tmp_path_factory.mktemp("tree")
+    for folder in ("studio", "presets"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "tests" / "guidance", copy / "tests" / "guidance", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (copy / "pytest.ini").write_text("[pytest]\n")
+    methods = copy / "studio" / "guidance"
+    (methods / "halfway.py").write_text(METHOD.format(name="halfway", label="Half way", neutral=1.0))
+    (methods / "unkept.py").write_text(METHOD.format(name="unkept", label="Unkept", neutral=3.0))
+    (copy / "presets" / "guidance" / "half.json").write_text(json.dumps(PRESET))
+    return copy
+
+
+def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    return subprocess.run([sys.executable, *arguments], cwd=tree, env=env, capture_output=True, text=True, check=False)
+
+
+def test_it_is_in_the_registry_the_menu_the_presets_and_the_docs(tree: Path) -> None:
+    done = run(tree, "-c", REPORT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    page = found.pop("page")
+    assert found == {
+        "registered": True,
+        "label": "Half way",
+        "sliders": [["push", 0.0, 4.0, 0.5]],
+        "preset": 3.0,
+        "wrapped": 2,
+    }
+    for said in ("# `halfway`", "g = u + w*(c - u)", "how far it goes", "When half is enough."):
+        assert said in page
+
+
+def test_the_contract_holds_it_and_finds_the_one_that_breaks_it(tree: Path) -> None:
+    done = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--tb=no", "-k", "halfway or unkept",
+               "tests/guidance/test_contract.py")  # fmt: skip
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 4, done.stdout + done.stderr  # the neutral settings, in each of four parameterisations
+    assert all("neutral_settings_give_the_conditional" in line and "unkept" in line for line in failed)
+    assert "halfway" not in "".join(failed) and int(done.stdout.split(" passed")[0].split()[-1]) >= 80

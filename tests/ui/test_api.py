@@ -1,0 +1,275 @@
+"""The typed endpoints, as a program sees them: over HTTP, on the served page."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from studio.core.recipe import Recipe
+from studio.ui.api import Api
+from tests.ui.endpoints import ENDPOINTS
+from tests.ui.serving import ROOT, Served, serving
+from tests.ui.stencil_edits import edit_file
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("workspace")
+    with serving(["-m", "tests.ui.serve_fake", str(folder)], folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    made = Client(served.url, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def raw(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=30) as found:
+        yield found
+
+
+def finished(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while not job["over"]:
+        assert time.monotonic() < deadline, job
+        time.sleep(0.01)
+        job = client.predict(job=job["id"], api_name="/job")
+    return job
+
+
+def parameters(client: Client, name: str) -> dict[str, Any]:
+    info: Any = client.view_api(return_format="dict", print_info=False)
+    return {one["parameter_name"]: one for one in info["named_endpoints"][f"/{name}"]["parameters"]}
+
+
+# -- what there is --------------------------------------------------------------------------------------------------
+
+
+def test_types_and_defaults_are_told(client: Client) -> None:
+    info: Any = client.view_api(return_format="dict", print_info=False)
+    assert sorted(info["named_endpoints"]) == sorted(f"/{name}" for name in ENDPOINTS)
+    for name, endpoint in info["named_endpoints"].items():
+        assert endpoint["description"], name
+        assert all(one["python_type"]["type"] != "Any" for one in endpoint["parameters"]), name
+        assert endpoint["returns"][0]["python_type"]["type"] != "Any", name
+    found = parameters(client, "generate")
+    assert {*Recipe.model_fields, "count", "priority"} == set(found)
+    assert (found["steps"]["python_type"]["type"], found["steps"]["parameter_default"]) == ("int", 20)
+    assert found["syntax"]["python_type"]["type"] == "Literal['a1111', 'compel', 'plain']"
+    assert parameters(client, "recipe_of")["file"]["python_type"]["type"] == "filepath"
+
+
+def test_the_page_names_every_endpoint_and_no_other() -> None:
+    table = "\n".join(line for line in PAGE.splitlines() if line.startswith("|"))
+    assert sorted(re.findall(r"`/(\w+)`", table.replace("`/generate` answers", ""))) == sorted(ENDPOINTS)
+
+
+def test_the_page_s_examples_run(served: Served, client: Client, tmp_path: Path, monkeypatch: Any) -> None:
+    made = client.predict(api_name="/history")["pictures"][0]
+    (tmp_path / "star.png").write_bytes(httpx.get(served.url + made["url"]).content)
+    edit_file(tmp_path / "my_lora.safetensors")
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+    known: dict[str, Any] = {}
+    try:
+        exec(code.replace("http://127.0.0.1:7860", served.url), known)
+        assert known["again"]["status"] == "done" and known["edit"]["name"] == "My LoRA"
+    finally:
+        known["studio"].close()
+
+
+# -- what it does ---------------------------------------------------------------------------------------------------
+
+
+def test_a_job_from_wish_to_picture(served: Served, client: Client) -> None:
+    job = client.predict(prompt="a green ring", seed=2**64 - 2, count=2, steps=3, api_name="/generate")
+    assert (job["status"], job["over"]) == ("queued", False) or job["status"] == "running"
+    job = finished(client, job)
+    assert job["status"] == "done" and len(job["pictures"]) == 2
+    assert client.predict(job=str(job["number"]), api_name="/job") == job
+    assert client.predict(limit=1, api_name="/jobs")[0]["id"] == job["id"]
+    events = client.predict(job=job["id"], api_name="/job_events")
+    assert [event["kind"] for event in events if event["kind"] != "preview"][-1] == "done" and events[-1]["final"]
+    assert client.predict(job=job["id"], since=events[-1]["seq"], api_name="/job_events") == []
+    pictures = [client.predict(picture=id, api_name="/picture") for id in job["pictures"]]
+    assert [one["recipe"]["seed"] for one in pictures] == [2**64 - 2, 2**64 - 1]
+    assert {event["data"]["url"] for event in events if event["kind"] == "image"} == {one["url"] for one in pictures}
+    assert (pictures[0]["recipe"]["width"], pictures[0]["recipe"]["prompt"]) == (128, "a green ring")
+    assert httpx.get(served.url + pictures[0]["url"]).headers["Content-Type"] == "image/png"
+    found = client.predict(search="GREEN", seed=2**64 - 1, model="stencil", api_name="/history")
+    assert found == {"total": 1, "pictures": [pictures[1]]}
+    assert client.predict(search="green", made_until="2001-01-01T00:00:00Z", api_name="/history")["total"] == 0
+    same = client.predict(first=pictures[0]["id"], second=pictures[0]["id"], api_name="/compare")
+    other = client.predict(first=pictures[0]["id"], second=pictures[1]["id"], api_name="/compare")
+    assert same["identical"] and not other["identical"] and other["max_difference"] > 0
+
+
+def test_stopping(client: Client) -> None:
+    job = client.predict(prompt="a stopped star", steps=1000, count=3, api_name="/generate")
+    client.predict(job=job["id"], keep=False, api_name="/stop")
+    job = finished(client, job)
+    assert (job["status"], job["pictures"]) == ("cancelled", [])
+
+
+def test_recipes_of_uploads_which_are_not_kept(served: Served, client: Client, tmp_path: Path) -> None:
+    made = client.predict(api_name="/history")["pictures"][0]
+    (tmp_path / "one.png").write_bytes(httpx.get(served.url + made["url"]).content)
+    found = client.predict(file=handle_file(str(tmp_path / "one.png")), api_name="/recipe_of")
+    assert found == {"recipe": made["recipe"], "ours": True, "left_out": []}
+    (tmp_path / "bad.png").write_bytes(b"GIF89a")
+    with pytest.raises(AppError, match=r"The file bad\.png is no"):
+        client.predict(file=handle_file(str(tmp_path / "bad.png")), api_name="/recipe_of")
+    assert not [path for path in (served.folder / "cache").rglob("*.png") if path.is_file()]
+
+
+def test_edits_in_and_out(served: Served, client: Client, tmp_path: Path) -> None:
+    file = handle_file(str(edit_file(tmp_path / "some.safetensors", "Some", size=0.2)))
+    edit = client.predict(file=file, name="Without rings", api_name="/import_edit")
+    assert (edit["name"], edit["problem"]) == ("Without rings", "") and "path" not in edit
+    assert edit in client.predict(api_name="/edits")
+    for style in ("diffusers", "peft"):
+        told = client.predict(edit=edit["id"], style=style, api_name="/export_edit")
+        answer = httpx.get(served.url + told["url"])
+        assert (answer.status_code, len(answer.content)) == (200, told["bytes"])
+        (tmp_path / told["file"]).write_bytes(answer.content)
+    assert zipfile.is_zipfile(tmp_path / told["file"])
+    back = client.predict(file=handle_file(str(tmp_path / told["file"])), name="Back", api_name="/import_edit")
+    assert back["layers"] == edit["layers"]
+
+
+def test_models_and_status(client: Client) -> None:
+    (model,) = client.predict(api_name="/models")
+    assert (model["name"], model["problem"], model["default_size_px"]) == ("stencil", None, 128)
+    assert client.predict(api_name="/status")["state"] in ("ready", "busy")
+
+
+# -- what it refuses ------------------------------------------------------------------------------------------------
+
+LONG = "x" * 10_001
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("generate", {"version": 2}, "version 2"),
+    ("generate", {"model": "dall-e"}, "no model named 'dall-e'"),
+    ("generate", {"model": 5}, "model must be valid text of at most 500"),
+    ("generate", {"prompt": LONG}, "prompt must be valid text of at most 10000 characters, not 10001"),
+    ("generate", {"prompt": "\ud800"}, "prompt must be valid text"),
+    ("generate", {"negative_prompt": ["x"]}, "negative_prompt must be valid text"),
+    ("generate", {"more_negatives": [{"prompt": "x", "weight": 11}]}, "weight must be a number from 0 to 10"),
+    ("generate", {"more_negatives": "x"}, "more_negatives must be a list of at most 16"),
+    ("generate", {"syntax": "poem"}, "syntax must be one of a1111, compel, plain, not 'poem'"),
+    ("generate", {"seed": -1}, "seed must be a whole number from 0 to 18446744073709551615, not -1"),
+    ("generate", {"seed": 2**64}, "seed must be a whole number"),
+    ("generate", {"seed": "7"}, "seed must be a whole number"),
+    ("generate", {"seed": 2**64 - 1, "count": 2}, "seed must be a whole number"),
+    ("generate", {"variation_seed": 0.5}, "variation_seed must be a whole number"),
+    ("generate", {"variation_strength": 1.5}, "variation_strength must be a number from 0 to 1, not 1.5"),
+    ("generate", {"width": 7}, "width must be a multiple of 8 from 32 to 2048, not 7"),
+    ("generate", {"height": 65536}, "height must be a multiple of 8 from 32 to 2048, not 65536"),
+    ("generate", {"steps": 0}, "steps must be a whole number from 1 to 1000, not 0"),
+    ("generate", {"steps": 10**9}, "steps must be a whole number from 1 to 1000"),
+    ("generate", {"steps": True}, "steps must be a whole number from 1 to 1000, not True"),
+    ("generate", {"steps": None}, "steps must be a whole number from 1 to 1000, not None"),
+    ("generate", {"sampler": "heun"}, "no sampler named 'heun'"),
+    ("generate", {"sampler": "ddim", "sampler_params": {"eta": 2.0}}, "eta must be a number from 0"),
+    ("generate", {"sampler_params": 3}, "sampler_params must be"),
+    ("generate", {"spacing": "nonsense"}, "named 'nonsense'"),
+    ("generate", {"guidance": {"method": "cgf"}}, "did you mean 'cfg'"),
+    ("generate", {"guidance": {"params": {"guidance_scale": 31}}}, "guidance_scale must be a number from 0"),
+    ("generate", {"edits": [{"edit": "x"}]}, "no edit named 'x'"),
+    ("generate", {"edits": [{"edit": "x", "strength": 11}]}, "strength must be a number from -10 to 10, not 11"),
+    ("generate", {"batching": "both"}, "batching must be one of isolated, shared"),
+    ("generate", {"count": 0}, "count must be a whole number from 1 to 256, not 0"),
+    ("generate", {"count": 257}, "count must be a whole number from 1 to 256, not 257"),
+    ("generate", {"priority": "now"}, "priority must be one of interactive, background, not 'now'"),
+    ("job", {"job": "nonsense"}, "no job"),
+    ("job", {"job": LONG}, "job must be valid text of at most 100 characters"),
+    ("job_events", {"job": "1", "since": -1}, "since must be a whole number from 0"),
+    ("jobs", {"limit": 0}, "limit must be a whole number from 1 to 200, not 0"),
+    ("jobs", {"before": 2**63}, "before must be a whole number from 0"),
+    ("stop", {"job": None}, "job must be valid text"),
+    ("stop", {"job": "1", "keep": "yes"}, "keep must be true or false, not 'yes'"),
+    ("replay", {"picture": 10**6}, "no picture number 1000000"),
+    ("compare", {"first": 0, "second": 1}, "first must be a whole number from 1"),
+    ("history", {"limit": 1001}, "limit must be a whole number from 1 to 1000, not 1001"),
+    ("history", {"search": LONG}, "search must be valid text of at most 1000"),
+    ("history", {"seed": -1}, "seed must be a whole number from 0"),
+    ("history", {"deleted": 1}, "deleted must be true or false, not 1"),
+    ("history", {"made_from": "soon"}, "made_from must be a time such as"),
+    ("history", {"made_from": "2026-01-01"}, "made_from must be a time with its zone"),
+    ("picture", {"picture": 2**63}, "picture must be a whole number from 1"),
+    ("recipe_of", {"file": {"path": "/etc/passwd"}}, "must be a file that was uploaded here"),
+    ("recipe_of", {"file": {"path": "../" * 30 + "etc/passwd"}}, "must be a file that was uploaded here"),
+    ("recipe_of", {"file": "/etc/passwd"}, "must be a file that was uploaded here"),
+    ("import_edit", {"file": {"path": "x\0y"}}, "must be a file that was uploaded here"),
+    ("import_edit", {"file": None}, "must be a file that was uploaded here"),
+    ("export_edit", {"edit": "x"}, "no edit named 'x'"),
+    ("export_edit", {"edit": "../../studio.db"}, "no edit named"),
+]
+
+
+def posted(client: Client, raw: httpx.Client, name: str, values: dict[str, Any]) -> httpx.Response:
+    data = [values.get(one, told.get("parameter_default")) for one, told in parameters(client, name).items()]
+    body = json.dumps({"data": data})  # in ASCII, which holds half a character too
+    return raw.post(f"/gradio_api/run/{name}", content=body, headers={"Content-Type": "application/json"})
+
+
+def told_in_one_sentence(answer: httpx.Response) -> str:
+    """The message of a refusal, which shows nothing of the inside."""
+    assert answer.status_code >= 400, answer.text
+    assert "Traceback" not in answer.text and "File " not in answer.text.replace("The file", "")
+    return answer.json()["error"] or ""
+
+
+@pytest.mark.parametrize(("name", "values", "said"), REFUSED)
+def test_what_is_out_of_range_is_refused_by_name(
+    client: Client, raw: httpx.Client, name: str, values: dict[str, Any], said: str
+) -> None:
+    message = told_in_one_sentence(posted(client, raw, name, values))
+    assert said in message and "Something went wrong" not in message
+
+
+def test_every_parameter_of_every_endpoint_was_tried() -> None:
+    tried = {(name, field) for name, values, _ in REFUSED for field in values}
+    known = {(name, field) for name in ENDPOINTS for field in inspect.signature(getattr(Api, name)).parameters}
+    wanted = {(name, field) for name, field in known if field not in ("self", "recipe")}
+    wanted |= {("generate", field) for field in Recipe.model_fields}
+    untried = wanted - tried
+    # Of the same kind as one that was tried, on the same endpoint or another.
+    same = {"model", "sampler", "method", "favourites", "before", "made_until", "priority", "second", "job", "partial"}
+    assert {field for _, field in untried} <= same | {"name", "style"}
+
+
+def test_other_shapes_of_requests_are_refused(raw: httpx.Client) -> None:
+    for name in ENDPOINTS:
+        for body in ({}, {"data": "x"}, {"data": {}}, [], {"data": None}):
+            assert raw.post(f"/gradio_api/run/{name}", json=body).status_code == 422
+    for data in ([], [1] * 3):
+        assert told_in_one_sentence(raw.post("/gradio_api/run/generate", json={"data": data})) == ""
+    stolen = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    assert told_in_one_sentence(raw.post("/gradio_api/run/recipe_of", json={"data": [stolen]})) == ""
+    evil = {"Origin": "http://evil.example"}
+    assert raw.post("/gradio_api/run/generate", json={"data": []}, headers=evil).status_code == 403
+    unknown = httpx.post(raw.base_url.join("/gradio_api/run/nonsense"), json={"data": []})  # closes the connection
+    assert unknown.status_code >= 400 and "Traceback" not in unknown.text
+
+
+def test_the_engine_lives_on(client: Client) -> None:
+    """Runs last: after all of the above."""
+    job = finished(client, client.predict(prompt="a living star", steps=2, api_name="/generate"))
+    assert job["status"] == "done" and len(job["pictures"]) == 1
