@@ -15,7 +15,7 @@ from studio.evidence.measuring import TOLD, Reader
 from studio.evidence.verdict import judge, overall, paired
 from studio.models.card import ModelCard
 
-PICTURES, QUICK_PICTURES = 128, 16  # per arm
+PICTURES, QUICK_PICTURES = 96, 16  # per arm
 
 Progress = Callable[[str, float, float], None]  # claim, share of all work done, seconds left
 

@@ -46,7 +46,8 @@ def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
 
 
 def test_every_guidance_method_has_a_claim() -> None:
-    assert set(GUIDANCE.names()) <= {claim.method for _, claim in CLAIMS.items()}
+    ours = {name for name in GUIDANCE.names() if not name.startswith("diffusers_")}  # those cross-check ours
+    assert ours <= {claim.method for _, claim in CLAIMS.items()}
 
 
 def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:

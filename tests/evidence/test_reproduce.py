@@ -92,5 +92,5 @@ def test_an_unknown_method_is_told_which_there_are() -> None:
     assert all(name in caught.value.message for name in ("apg", "perp_neg", "interval_sigma"))
 
 
-def test_a_full_run_has_eight_times_the_pictures_of_a_quick_one() -> None:
-    assert running.PICTURES == 8 * running.QUICK_PICTURES == 128
+def test_a_full_run_has_six_times_the_pictures_of_a_quick_one() -> None:
+    assert running.PICTURES == 6 * running.QUICK_PICTURES == 96

@@ -33,7 +33,7 @@ CLAIMS.register("slg")(
         method="slg",
         sentence="Skipping blocks in early steps, as a direction to move away from, leaves fewer broken pictures.",
         source="arXiv:2411.18664",
-        chosen=_ALONE + " The paper skips layers of video transformers; Stencil's middle block is what it has of them.",
+        chosen=_ALONE + " The paper skips layers of video transformers, Stencil its blocks half-way down.",
         arms={"SLG 2.8": Arm(guided("slg")), "no guidance": cfg(1.0)},
         conditions=(Condition("invalid", "SLG 2.8", "no guidance", "lower"),),
     )
