@@ -104,7 +104,18 @@ def page(record: Record) -> str:
     if missing:
         parts.append(f"Not tried yet: {', '.join(missing)}.")
     told = [f"- {name}: {what}" for name, (what, _) in TOLD.items()]
-    return "\n\n".join([*parts, *map(section, done), "## The measures\n\n" + "\n".join(told)]) + "\n"
+    parts += [*map(section, done), *_all_arms(done), "## The measures\n\n" + "\n".join(told)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every arm once, by the prompts it drew: what one claim compares with may explain another."""
+    parts: list[str] = []
+    for suite, what in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
+        own = {(arm["label"], arm["steps"]): arm for r in results if r["suite"] == suite for arm in r["arms"]}
+        if own:
+            parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()))))
+    return parts
 
 
 def _overview(results: Sequence[Mapping[str, Any]]) -> str:

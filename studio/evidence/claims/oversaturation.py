@@ -86,3 +86,56 @@ CLAIMS.register("threshold")(
         ),
     )
 )
+
+_HIGH = (
+    "Scale 15, where the gate of Stencil's evaluation measures many times the clipping of 4. Added once scale 6 had turned "
+    "out to break pictures before it saturates them; "
+)
+
+CLAIMS.register("apg_high")(
+    Claim(
+        method="apg",
+        sentence="At a very high scale, projecting the update keeps colours within the range that plain guidance drives "
+        "them out of, with the prompt followed no worse.",
+        source="arXiv:2410.02416",
+        chosen=_HIGH + "everything else at its default.",
+        arms={"apg 15": Arm(guided("apg", guidance_scale=15.0)), "cfg 15": cfg(15.0)},
+        conditions=(
+            Condition("clipped", "apg 15", "cfg 15", "lower"),
+            Condition("accuracy", "apg 15", "cfg 15", "no lower", 0.02),
+        ),
+    )
+)
+
+CLAIMS.register("frequency_high")(
+    Claim(
+        method="frequency",
+        sentence="A very high scale for fine detail with half of it for coarse structure clips less than that scale for "
+        "all, with the prompt followed no worse.",
+        source="arXiv:2506.19713",
+        chosen=_HIGH + "the coarse band has half of the fine one's.",
+        arms={
+            "fine 15, coarse 7.5": Arm(guided("frequency", high_scale=15.0, low_scale=7.5)),
+            "cfg 15": cfg(15.0),
+        },
+        conditions=(
+            Condition("clipped", "fine 15, coarse 7.5", "cfg 15", "lower"),
+            Condition("accuracy", "fine 15, coarse 7.5", "cfg 15", "no lower", 0.02),
+        ),
+    )
+)
+
+CLAIMS.register("magnitude_high")(
+    Claim(
+        method="magnitude",
+        sentence="Damping a very high scale where the two predictions are far apart clips less, with the prompt followed "
+        "no worse.",
+        source="arXiv:2508.03442",
+        chosen=_HIGH + "damping at its default.",
+        arms={"magnitude-aware 15": Arm(guided("magnitude", guidance_scale=15.0)), "cfg 15": cfg(15.0)},
+        conditions=(
+            Condition("clipped", "magnitude-aware 15", "cfg 15", "lower"),
+            Condition("accuracy", "magnitude-aware 15", "cfg 15", "no lower", 0.02),
+        ),
+    )
+)
