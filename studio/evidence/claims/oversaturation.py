@@ -88,15 +88,15 @@ CLAIMS.register("threshold")(
 )
 
 _HIGH = (
-    "Scale 15, where the gate of Stencil's evaluation measures many times the clipping of 4. Added once scale 6 had turned "
-    "out to break pictures before it saturates them; "
+    "Scale 15, where the gate of Stencil's evaluation measures many times the clipping of 4. Added once scale 6 had "
+    "turned out to break pictures before it saturates them; "
 )
 
 CLAIMS.register("apg_high")(
     Claim(
         method="apg",
-        sentence="At a very high scale, projecting the update keeps colours within the range that plain guidance drives "
-        "them out of, with the prompt followed no worse.",
+        sentence="At a very high scale, projecting the update keeps colours within the range that plain guidance "
+        "drives them out of, with the prompt followed no worse.",
         source="arXiv:2410.02416",
         chosen=_HIGH + "everything else at its default.",
         arms={"apg 15": Arm(guided("apg", guidance_scale=15.0)), "cfg 15": cfg(15.0)},
@@ -110,8 +110,8 @@ CLAIMS.register("apg_high")(
 CLAIMS.register("frequency_high")(
     Claim(
         method="frequency",
-        sentence="A very high scale for fine detail with half of it for coarse structure clips less than that scale for "
-        "all, with the prompt followed no worse.",
+        sentence="A very high scale for fine detail with half of it for coarse structure clips less than that scale "
+        "for all, with the prompt followed no worse.",
         source="arXiv:2506.19713",
         chosen=_HIGH + "the coarse band has half of the fine one's.",
         arms={
@@ -128,8 +128,8 @@ CLAIMS.register("frequency_high")(
 CLAIMS.register("magnitude_high")(
     Claim(
         method="magnitude",
-        sentence="Damping a very high scale where the two predictions are far apart clips less, with the prompt followed "
-        "no worse.",
+        sentence="Damping a very high scale where the two predictions are far apart clips less, with the prompt "
+        "followed no worse.",
         source="arXiv:2508.03442",
         chosen=_HIGH + "damping at its default.",
         arms={"magnitude-aware 15": Arm(guided("magnitude", guidance_scale=15.0)), "cfg 15": cfg(15.0)},
