@@ -9,7 +9,7 @@ from typing import Any
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS
 from studio.evidence.measuring import TOLD
-from studio.guidance import GUIDANCE
+from studio.guidance import GUIDANCE, Guidance
 from studio.guidance.wrapper import WRAPPERS
 from studio.services.reference import link
 
@@ -134,15 +134,20 @@ def methods_table(record: Record, page_link: str) -> str:
     return "\n".join(lines)
 
 
-def _title(cls: type) -> str:
-    """What a method is called: the first line of its file, up to the colon."""
+def _title(cls: type[Guidance]) -> str:
+    """What a method is called: its label, or the first line of its file up to the colon."""
+    if cls.label:
+        return cls.label
     module = inspect.getmodule(cls)
     first = ((module.__doc__ if module else None) or "").partition("\n")[0]
-    return first.partition(":")[0].rstrip(".")
+    return first.partition(":")[0].partition(",")[0].rstrip(".")
 
 
 def _verdicts(method: str, record: Record, page_link: str) -> str:
     own = [name for name, claim in CLAIMS.items() if claim.method == method]
     told = [(name, record["claims"][name]["verdict"] if name in record["claims"] else "") for name in own]
-    shown = [f"[{verdict}]({page_link}#{name})" if verdict else UNTRIED for name, verdict in told]
+    shown = [
+        f"[{'' if name in (method, own[0]) else f'{name}: '}{verdict}]({page_link}#{name})" if verdict else UNTRIED
+        for name, verdict in told
+    ]
     return ", ".join(dict.fromkeys(shown))

@@ -82,8 +82,11 @@ def test_the_table_of_methods_has_them_all_and_links_every_verdict() -> None:
     lines = methods_table(kept, "docs/results.md").splitlines()[2:]
     assert [line.split("`")[1] for line in lines] == [*GUIDANCE.names(), *WRAPPERS.names()]
     perp_neg = next(line for line in lines if line.startswith("| `perp_neg`"))
-    assert "[holds](docs/results.md#perp_neg), [does not hold](docs/results.md#perp_neg_field)" in perp_neg
+    assert (
+        "[holds](docs/results.md#perp_neg), [perp_neg_field: does not hold](docs/results.md#perp_neg_field)" in perp_neg
+    )
     assert next(line for line in lines if line.startswith("| `apg`")).endswith("| not tried yet |")
+    assert "Adaptive projected guidance | arXiv:2410.02416" in "".join(lines)
     assert next(line for line in lines if line.startswith("| `sum`")).endswith("|  |")
 
 
