@@ -27,8 +27,8 @@ resamples). A claim **holds** if the whole interval of each of its conditions li
 hold** if that of one lies short of it, and is **inconclusive** otherwise: so many prompts cannot tell. The intervals
 are of each condition alone: where there is nothing to find, one in twenty still leaves zero out.
 
-Scales, settings and prompts were written down before a picture was looked at; prompts are drawn at random, of
-combinations that no training picture showed. Stencil is a small model of a small world: a verdict here is about it, and
+Scales, settings and prompts were written down before these pictures were looked at, but for the claims at very high
+scales, which say so; prompts are drawn at random, of combinations that no training picture showed. Stencil is a small model of a small world: a verdict here is about it, and
 says of other models only what to look at."""
 
 
@@ -59,9 +59,14 @@ def _condition(condition: Mapping[str, Any]) -> str:
 
 def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
     shown = [name for name in TOLD if all(name in arm["means"] for arm in arms)]
-    lines = ["| arm | steps | rows | " + " | ".join(shown) + " |", "|---|---|---|" + "---|" * len(shown)]
+    lines = ["| arm | steps, sampler | rows | " + " | ".join(shown) + " |", "|---|---|---|" + "---|" * len(shown)]
     for arm in arms:
-        cells = [arm["label"], arm["steps"], arm["rows"], *(_number(name, arm["means"][name]) for name in shown)]
+        cells = [
+            arm["label"],
+            f"{arm['steps']} {arm['sampler']}",
+            arm["rows"],
+            *(_number(name, arm["means"][name]) for name in shown),
+        ]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return lines
 
@@ -95,8 +100,8 @@ def page(record: Record) -> str:
     missing = [f"`{name}`" for name in CLAIMS.names() if name not in results]
     minutes = sum(result["seconds"] for result in done) / 60
     about = (
-        f"Drawn in {minutes:.0f} minutes ({sum(result['drawn_rows'] for result in done):,} network rows) with "
-        f"{made_by.get('threads', '?')} threads on {made_by.get('device', '?')}, {made_by.get('dtype', '?')}; torch "
+        f"Drawn in {minutes:.0f} minutes ({sum(result['drawn_rows'] for result in done):,} network rows) on "
+        f"{made_by.get('device', '?')} (threads: {made_by.get('threads', '?')}), {made_by.get('dtype', '?')}; torch "
         f"{made_by.get('torch', '?')}; model {str(made_by.get('model_hash', '?'))[:16]}. How long it takes depends on "
         "what else the machine does; the rows do not."
     )
@@ -112,7 +117,12 @@ def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every arm once, by the prompts it drew: what one claim compares with may explain another."""
     parts: list[str] = []
     for suite, what in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
-        own = {(arm["label"], arm["steps"]): arm for r in results if r["suite"] == suite for arm in r["arms"]}
+        own = {
+            (arm["label"], arm["steps"], arm["sampler"]): arm
+            for r in results
+            if r["suite"] == suite
+            for arm in r["arms"]
+        }
         if own:
             parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()))))
     return parts

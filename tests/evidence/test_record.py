@@ -62,7 +62,7 @@ def test_a_page_shows_numbers_with_their_units_and_interval() -> None:
     kept = record.with_result({"made_by": {}, "claims": {}}, result("pag"), MADE_BY)
     text = page(kept)
     assert "| invalid: a minus b | lower by 2.0 | 64 | -3.1 points | -6.2 to +0.8 | holds |" in text
-    assert "| a | 20 | 40 | 12.5 % | 0.333 |" in text and "## pag\n\n**Holds.** " in text
+    assert "| a | 20 ddim | 40 | 12.5 % | 0.333 |" in text and "## pag\n\n**Holds.** " in text
     assert "Not tried yet: `apg`" in text and "Drawn in 2 minutes (5,120 network rows)" in text
 
 

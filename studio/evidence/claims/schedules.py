@@ -18,6 +18,10 @@ CLAIMS.register("interval")(
             "cfg 3": cfg(3.0),
         },
         conditions=(Condition("quality", "cfg 3 in the interval", "cfg 3", "no lower", 0.02),),
+        remarks={
+            "inconclusive": "No difference is found, and the interval is wider than the margin: it takes more prompts"
+            " to say that there is none.",
+        },
     )
 )
 
@@ -32,5 +36,9 @@ CLAIMS.register("schedule")(
             "cfg 3": cfg(3.0),
         },
         conditions=(Condition("quality", "cfg rising to 5", "cfg 3", "higher"),),
+        remarks={
+            "inconclusive": "If anything, the rising scale is worse; probably because its high end falls on the low "
+            "noise levels, where edges are finished and where Stencil breaks pictures at high scales.",
+        },
     )
 )
