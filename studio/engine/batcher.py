@@ -42,7 +42,7 @@ class Batcher:
         self, bundle: ModelBundle, room: WeightRoom, max_rows: int = 32, weak: ModelBundle | None = None
     ) -> None:
         self._bundles = {"main": bundle} if weak is None else {"main": bundle, "weak": weak}
-        self._perturbers = {name: perturber_of(each) for name, each in self._bundles.items()}
+        self._perturbers: dict[str, Perturber] = {}  # made when first asked for
         self._room = room
         self._max_rows = max(1, max_rows)
         self._stacks: OrderedDict[tuple[int, ...], tuple[list[Conditioning], Conditioning]] = OrderedDict()
@@ -111,12 +111,16 @@ class Batcher:
         x = block[0].x if len(block) == 1 else torch.cat([row.x for row in block])
         t = torch.tensor([row.t for row in block], device=x.device)
         cond = self._stack([row.cond for row in block])
-        bundle, perturber = self._bundles[block[0].model], self._perturbers[block[0].model]
+        model = block[0].model
+        bundle, perturbed = self._bundles[model], [row.perturb for row in block]
         with ExitStack() as within:
             if bundle is self._bundles["main"]:
                 within.enter_context(self._room.rows([row.stack for row in block]))
             # After the edits: what it changes is what they have made.
-            within.enter_context(perturber.applied([row.perturb for row in block], (x.shape[2], x.shape[3])))
+            if any(perturbed):
+                if model not in self._perturbers:
+                    self._perturbers[model] = perturber_of(bundle)
+                within.enter_context(self._perturbers[model].applied(perturbed, (x.shape[2], x.shape[3])))
             return bundle.predict(x, t, cond)
 
     def _stack(self, conds: list[Conditioning]) -> Conditioning:

@@ -251,7 +251,8 @@ def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> Non
     for name in ("Erase", "Label", "Guidance", "Compare"):
         page.keyboard.press("ArrowRight")
         expect(page.locator("[role=tab][aria-selected=true]")).to_have_text(name)
-        expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
+        if name != "Guidance":
+            expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
         assert page.locator("#edit-stack:visible").count() == 1
 
 

@@ -124,7 +124,7 @@ def test_the_five_tabs_in_their_order() -> None:
 
 def test_tabs_that_are_not_built_say_so_and_what_they_will_do(blocks: gr.Blocks) -> None:
     page = str(blocks.get_config_file())
-    assert page.count("Not built yet") == 4
+    assert page.count("Not built yet") == 3
 
 
 def test_a_port_in_use_is_told_in_a_sentence() -> None:

@@ -29,7 +29,7 @@ _CSS = {
 _ON_PAPER = {INK: "#26221c", SOFT: "#5d5548", RULE: "#ddd4c4", LINE: "#96301d", FAINT: "#71685a"}
 _PAPER = "#fdfbf6"
 _PANEL_IN = (2.5, 1.7)
-_TITLE_CHARS = 44
+_TITLE_CHARS = 38
 _MARKS = "os^Dv"
 
 

@@ -26,6 +26,7 @@ from studio.ui.tabs.base import Page
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 POLL_S = 0.4
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
+TITLE = "Guidance"
 KEEP = "Save the open row"
 
 
@@ -119,10 +120,10 @@ def _sweep() -> dict[str, Any]:
     with gr.Row(elem_classes="sweep-row"):
         made = {
             "name": gr.Dropdown([], label="Parameter", info="Of the open row.", elem_id="sweep-name", min_width=140),
-            "low": gr.Number(0, label="From", elem_id="sweep-low", min_width=70),
-            "high": gr.Number(10, label="To", elem_id="sweep-high", min_width=70),
-            "count": gr.Number(6, label="Pictures", precision=0, minimum=2, maximum=sweeps.MAX_VALUES,
-                               elem_id="sweep-count", min_width=70),
+            "low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
+            "high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
+            "count": gr.Number(6, label="Pictures", info="2 to 12.", precision=0, minimum=2, elem_id="sweep-count",
+                               maximum=sweeps.MAX_VALUES, min_width=70),
             "go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
         }  # fmt: skip
     return made
@@ -175,7 +176,10 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return run.tried(work, now)
 
     @told
-    def on_open(kept: Any, chosen_model: str) -> list[Any]:
+    def on_tab(kept: Any, chosen_model: str, event: gr.SelectData) -> list[Any]:
+        # Not when the page is opened: formulas and colours bring torch, and the page is painted before that.
+        if event.value != TITLE:
+            return [gr.skip() for _ in range(len(seen) + 2)]
         board = boards.read(kept)
         return [board, *view(board, chosen_model), gr.Dropdown(entries(presets))]
 
@@ -261,14 +265,15 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         now, said = run.tried(work, before) if chosen else (before, "")
         if chosen and not said and boards.seeds(now):
             now, said = redrawn(now, now["chosen"], chosen_model, edits, fields)
-        return [now, *view(now, chosen_model, said, before=before)]
+        # Empty again: the same preset may be wanted in another row.
+        return [now, *view(now, chosen_model, said, before=before), ""]
 
     @told
     def on_save(kept: Any, name: str) -> list[Any]:
         board = boards.read(kept)
         spec = load(GuidanceSpec, boards.row_of(board, board["chosen"])["guidance"], "guidance")
         saved = presets.save((name or "").strip(), spec).name
-        return [gr.Dropdown(entries(presets), value=saved), "", alert(f"Saved as {saved}.", kind="note")]
+        return [gr.Dropdown(entries(presets), value=""), "", alert(f"Saved as {saved}.", kind="note")]
 
     def on_handover(sent: Handover, kept: Any, chosen_model: str) -> list[Any]:
         recipe = sent.recipe
@@ -282,7 +287,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return [board, *out, *(fields.get(name, gr.skip()) for name in names)]
 
     board = parts.board
-    page.demo.load(on_open, [board, model], [board, *seen, parts.preset], **QUICK)
+    page.tabs.select(on_tab, [board, model], [board, *seen, parts.preset], **QUICK)
     parts.go.click(on_compare, [board, *shared], [board, *seen, html["strip"]], **QUICK).then(
         None, None, None, js=ANNOUNCE, api_visibility="private"
     )
@@ -300,7 +305,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         on_sweep, [board, *(sweep[one] for one in ("name", "low", "high", "count")), *shared], [board, *seen], **QUICK
     )
     sweep["name"].input(_limits, [board, sweep["name"]], [sweep["low"], sweep["high"]], **QUICK)
-    parts.preset.input(on_preset, [board, parts.preset, *shared], [board, *seen], **QUICK)
+    parts.preset.input(on_preset, [board, parts.preset, *shared], [board, *seen, parts.preset], **QUICK)
     parts.save.click(on_save, [board, parts.name], [parts.preset, parts.name, html["message"]], **QUICK)
     outputs = [board, *seen, *parts.fields.values()]
     handover.receive(page, "guidance", on_handover, outputs, [board, model])

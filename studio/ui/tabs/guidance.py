@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.ui.guidance.tab import build
+from studio.ui.guidance.tab import TITLE, build
 from studio.ui.tabs.base import Tab
 
-TAB = Tab("Guidance", order=40, build=build, accepts=True)
+TAB = Tab(TITLE, order=40, build=build, accepts=True)

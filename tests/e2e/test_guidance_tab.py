@@ -1,0 +1,126 @@
+"""The Guidance tab in Chromium, with the real model."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+
+pytestmark = pytest.mark.browser
+CARDS, WHY = "#guidance-results .guidance-cards figcaption", "#guidance-results [data-why]"
+
+
+def to_guidance(page: Page) -> None:
+    page.get_by_role("tab", name="Guidance").click()
+    page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
+
+
+def compare(page: Page, pictures: int) -> None:
+    page.click("#compare")
+    expect(page.locator(CARDS)).to_have_count(pictures, timeout=LONG_MS)
+    expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)
+
+
+def choose(page: Page, row: int) -> None:
+    page.locator("#guidance-rows .guide-name").nth(row).click()
+    expect(page.locator("#guidance-rows .guide").nth(row)).to_have_class("guide chosen", timeout=LONG_MS)
+
+
+def sources(page: Page) -> list[str]:
+    return [str(one.get_attribute("src")) for one in page.locator(f"{WHY} img").all()]
+
+
+def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) -> None:
+    page = opened()
+    to_guidance(page)
+    page.locator("#guidance-steps input[type=number]").fill("8")
+    choose(page, 3)
+    page.locator("#guidance-rows .guide.chosen select[data-op=method]").select_option("pag")
+    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("PAG")
+    compare(page, 4)
+    first = sources(page)
+    assert len(set(first)) == 4
+    expect(page.locator(CARDS).first).to_contain_text("16 NFE")
+
+    # Why.
+    page.locator(WHY).nth(2).click()
+    expect(page.locator("#guidance-why .formula")).to_contain_text("g = ", timeout=LONG_MS)
+    assert page.locator("#guidance-why svg").count() >= 6
+    page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Numbers (CSV)").first.click()
+    assert download.value.path().read_text().startswith("step,sigma,t,rows,")
+
+    # A slider that is let go of draws its row again, and no other.
+    choose(page, 0)
+    number = page.locator("#guidance-rows .guide.chosen input[type=number][data-name=guidance_scale]")
+    number.fill("12")
+    number.press("Tab")
+    page.wait_for_function(f"src => document.querySelector('{WHY} img')?.getAttribute('src') !== src", arg=first[0])
+    expect(page.locator(CARDS)).to_have_count(4, timeout=LONG_MS)
+    assert sources(page)[1:] == first[1:]
+
+    # A sweep.
+    page.locator("#guidance-sweep > button").click()
+    page.locator("#sweep-count input").fill("3")
+    page.click("#sweep-go")
+    expect(page.locator("#guidance-film [data-why]")).to_have_count(3, timeout=LONG_MS)
+    page.wait_for_selector("#guidance-film svg", timeout=LONG_MS)
+
+    # A preset, saved from one row and put into another.
+    page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "loud")
+    page.click("#guidance-preset-save")
+    expect(page.locator("#guidance-message")).to_contain_text("Saved as loud")
+    choose(page, 1)
+    page.click("#guidance-preset input")
+    page.click("[role=option]:has-text('loud (yours)')")
+    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("CFG 12")
+
+    # Equal work: the row that asks three times a step takes fewer steps.
+    page.locator("#guidance-equal input").check()
+    compare(page, 4)
+    expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE")
+    told = page.locator(CARDS).nth(3).inner_text().split()
+    assert int(told[0]) < 8 and told[1] == "steps" and int(told[2]) <= 16 and told[3] == "NFE"
+
+    # All of it outlives a reload.
+    kept = sources(page)
+    page.reload()
+    page.wait_for_selector("#generate")
+    to_guidance(page)
+    expect(page.locator(CARDS)).to_have_count(4, timeout=LONG_MS)
+    assert sources(page) == kept
+
+
+def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Open) -> None:
+    page = opened()
+    to_guidance(page)
+    choose(page, 0)
+    number = page.locator("#guidance-rows .guide.chosen input[type=number][data-name=guidance_scale]")
+    number.fill("99")
+    number.press("Tab")
+    wrong = page.locator("#guidance-rows .guide.chosen .formula.wrong")
+    expect(wrong).to_contain_text("from 0 to 30", timeout=LONG_MS)
+    page.click("#compare")
+    expect(page.locator("#guidance-message .message.error")).to_contain_text("from 0 to 30", timeout=LONG_MS)
+    expect(number).to_have_value("99")
+
+
+def test_a_picture_sent_here_brings_its_prompt_and_its_rule(opened: Open) -> None:
+    page = opened()
+    fill(page, "a blue ring", steps=3)
+    generate(page)
+    wait_until_done(page)
+    page.wait_for_selector("#caption .made", timeout=LONG_MS)
+    page.get_by_role("button", name="Guidance").first.click()
+    page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
+    expect(page.locator("#guidance-prompt textarea")).to_have_value("a blue ring", timeout=LONG_MS)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 800])
+def test_nothing_is_cut_off(opened: Open, width: int, scheme: str) -> None:
+    page = opened(width=width, scheme=scheme)
+    to_guidance(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -1,0 +1,134 @@
+"""The Guidance tab's plain values: what can be done to rows, and that nothing the browser sends breaks them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio.core.errors import BadInput
+from studio.core.recipe import GuidanceSpec
+from studio.guidance import build
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import rows
+from studio.ui.methods import declarations
+
+
+def spec(board: boards.Board, id: int) -> dict[str, Any]:
+    return boards.row_of(board, id)["guidance"]
+
+
+def test_a_first_visitor_finds_rows_that_can_be_drawn() -> None:
+    board = boards.new()
+    assert len(board["rows"]) >= 4 and board["chosen"] == board["rows"][0]["id"]
+    for row in board["rows"]:
+        build(GuidanceSpec.model_validate(row["guidance"]))
+    assert boards.read(board) == board
+
+
+def test_every_method_can_be_chosen_and_keeps_the_scale() -> None:
+    board = boards.change(boards.new(), "param", 1, name="guidance_scale", value=4.0)
+    for name in declarations().guidance:
+        changed = boards.change(board, "method", 1, value=name)
+        made = build(GuidanceSpec.model_validate(spec(changed, 1)))
+        if hasattr(made, "guidance_scale"):
+            assert made.guidance_scale == 4.0, name  # type: ignore[attr-defined]
+
+
+def test_every_wrapper_goes_around_and_away() -> None:
+    for name in declarations().wrappers:
+        board = boards.change(boards.new(), "wrap", 1, value=name)
+        build(GuidanceSpec.model_validate(spec(board, 1)))
+        assert spec(boards.change(board, "unwrap", 1, at=0), 1).get("wrappers", []) == []
+
+
+def test_a_sum_has_a_method_of_its_own() -> None:
+    board = boards.change(boards.new(), "wrap", 1, value="sum")
+    board = boards.change(board, "added", 1, at=0, value="pag")
+    board = boards.change(board, "aparam", 1, at=0, name="pag_scale", value=1.5)
+    assert spec(board, 1)["wrappers"][0]["added"]["params"]["pag_scale"] == 1.5
+    assert "1.5" in build(GuidanceSpec.model_validate(spec(board, 1))).describe()
+
+
+def test_rows_come_go_and_move() -> None:
+    board = boards.new()
+    ids = [row["id"] for row in board["rows"]]
+    copied = boards.change(board, "copy", ids[1])
+    assert spec(copied, copied["chosen"]) == spec(board, ids[1]) and copied["chosen"] not in ids
+    assert [row["id"] for row in boards.change(board, "down", ids[0])["rows"]][:2] == [ids[1], ids[0]]
+    assert boards.change(board, "up", ids[0]) == board
+    gone = boards.change(boards.change(board, "choose", ids[1]), "remove", ids[1])
+    assert ids[1] not in [row["id"] for row in gone["rows"]] and gone["chosen"] == ids[0]
+    full = board
+    while len(full["rows"]) < boards.MAX_ROWS:
+        full = boards.add(full, boards.defaults("apg"))
+    with pytest.raises(BadInput, match="Up to 8 rows"):
+        boards.add(full, boards.defaults("cfg"))
+    one = board
+    for id in ids[1:]:
+        one = boards.change(one, "remove", id)
+    with pytest.raises(BadInput, match="One row has to stay"):
+        boards.change(one, "remove", ids[0])
+
+
+@pytest.mark.parametrize(
+    ("what", "values", "told"),
+    [
+        ("burn", {}, "nothing to do"),
+        ("method", {"value": "magic"}, "no guidance method named 'magic'"),
+        ("wrap", {"value": "paper"}, "no wrapper named 'paper'"),
+        ("param", {"name": "guidance_scale", "value": None}, "number, a switch or a text"),
+        ("param", {"name": "guidance_scale", "value": [1]}, "number, a switch or a text"),
+        ("param", {"name": "guidance_scale", "value": float("nan")}, "finite"),
+        ("wparam", {"at": 3, "name": "start", "value": 1}, "not there any more"),
+        ("added", {"at": -1, "value": "cfg"}, "not there any more"),
+    ],
+)
+def test_what_cannot_be_done_is_told(what: str, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        boards.change(boards.new(), what, 1, **values)
+    with pytest.raises(BadInput, match="not there any more"):
+        boards.change(boards.new(), what, 99, **values)
+
+
+def test_pictures_replace_those_of_their_row_and_seed() -> None:
+    board = boards.drawn(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
+    board = boards.drawn(board, "two", [(2, "7")], all_anew=False)
+    assert [(cell["row"], cell["job"]) for cell in board["cells"]] == [(1, "one"), (2, "two")]
+    assert boards.seeds(board) == ["7"]
+    assert boards.drawn(board, "three", [(1, "8")], all_anew=True)["cells"] == [
+        {"row": 1, "seed": "8", "job": "three", "place": 0}
+    ]
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = ("rows", "chosen", "next", "cells", "shown", "sweep")
+
+
+@settings(max_examples=60, deadline=None)
+@given(plain | st.fixed_dictionaries({key: plain for key in KEYS}))
+def test_whatever_the_browser_kept_is_a_board(kept: Any) -> None:
+    board = boards.read(kept)
+    assert set(board) == set(KEYS) and board["rows"]
+    rows.rows_html(board, {}, {})
+
+
+def test_what_was_typed_is_text_on_the_page() -> None:
+    evil = "<script>alert(1)</script>"
+    board = boards.change(boards.new(), "method", 1, value="pag")
+    board = boards.change(board, "param", 1, name="layers", value=evil)
+    html = rows.rows_html(board, {1: evil}, {2: evil})
+    assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_each_parameter_has_a_control_with_its_range() -> None:
+    html = rows.rows_html(boards.new(), {}, {})
+    for one in declarations().guidance["cfg"].params:
+        assert f'data-name="{one.name}"' in html
+    assert 'type="range" aria-label="Guidance scale, slider" min="0" max="30"' in html

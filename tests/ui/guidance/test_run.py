@@ -1,0 +1,159 @@
+"""From rows to pictures: one batch, equal work, one row again, sweeps; and what is seen of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from studio.core.errors import BadInput
+from studio.core.settings import Settings
+from studio.services.generate import Studio
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import plots, results, run, sweep, why
+from studio.ui.guidance.plots import Panel, Series
+from tests.tiny_model import SIZE_PX, build_once
+
+GIVEN = {"prompt": "a red star", "negative": "", "seed": "7", "seeds": 1, "steps": 3, "sampler": "dpmpp_2m"}
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_once(tmp_path_factory)
+
+
+@pytest.fixture
+def studio(tiny_model: Path, tmp_path: Path) -> Iterator[Studio]:
+    settings = Settings(workspace=tmp_path / "workspace", model_dir=tiny_model, device="cpu", threads=1)
+    with Studio(settings, backend="inline") as made:
+        yield made
+
+
+def base(studio: Studio, **given: Any) -> Any:
+    return run.base_of(studio, "stencil", {**GIVEN, **given}, [])
+
+
+def test_all_rows_on_all_seeds_are_one_job(studio: Studio) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
+    jobs = {cell["job"] for cell in board["cells"]}
+    assert len(jobs) == 1 and len(board["cells"]) == 8 and boards.seeds(board) == ["7", "8"]
+    studio.finish(jobs.pop())
+    now = results.show(studio, board)
+    assert not now.busy and len(now.drawn) == 8
+    for (row, seed), picture in now.drawn.items():
+        asked = boards.row_of(board, row)["guidance"]
+        assert picture.recipe.guidance.method == asked["method"] and str(picture.recipe.seed) == seed
+    assert now.html.count("<figcaption") == 8 and "NFE" in now.html and "saturation" in now.html
+
+
+def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
+    board = {**boards.new(), "rows": boards.new()["rows"][:1]}
+    board = boards.add(board, {"method": "pag", "params": {"guidance_scale": 4.0, "pag_scale": 2.0}})
+    board = run.compare(studio, board, base(studio, steps=6), 1, equal=True)
+    studio.finish(board["cells"][0]["job"])
+    drawn = results.show(studio, board).drawn
+    assert [drawn[row["id"], "7"].recipe.steps for row in board["rows"]] == [6, 4]
+
+
+def test_one_row_is_drawn_again_on_the_seeds_that_are_shown(studio: Studio) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
+    first = board["cells"][0]["job"]
+    studio.finish(first)
+    board = boards.change(board, "param", 2, name="guidance_scale", value=9.0)
+    board = run.again(studio, board, 2, base(studio, seed="12345"), equal=False)
+    (made,) = studio.finish(next(cell["job"] for cell in board["cells"] if cell["row"] == 2))
+    assert made.recipe.seed == 7 and made.recipe.guidance.params["guidance_scale"] == 9.0
+    assert {cell["job"] for cell in board["cells"] if cell["row"] != 2} == {first}
+
+
+def test_a_row_that_cannot_be_drawn_is_named_and_nothing_is_queued(studio: Studio) -> None:
+    board = boards.change(boards.new(), "param", 2, name="guidance_scale", value=99.0)
+    with pytest.raises(BadInput, match="guidance_scale must be a number from 0 to 30"):
+        run.compare(studio, board, base(studio), 1, equal=False)
+    told, wrong = run.formulas(board, studio, "stencil")
+    assert set(wrong) == {2} and "from 0 to 30" in wrong[2] and set(told) == {1, 3, 4}
+    assert not studio.jobs()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [("steps", float("nan"), "steps"), ("steps", 1e6, "steps"), ("steps", None, "steps"), ("seed", "x", "seed")],
+)
+def test_fields_out_of_range(studio: Studio, field: str, value: Any, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        base(studio, **{field: value})
+
+
+@pytest.mark.parametrize("seeds", [0, 5, None, float("nan"), True])
+def test_seeds_out_of_range(studio: Studio, seeds: Any) -> None:
+    with pytest.raises(BadInput, match="One to 4 seeds"):
+        run.compare(studio, boards.new(), base(studio), seeds, equal=False)
+
+
+def test_why_has_the_formula_the_curves_and_the_steps(studio: Studio) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
+    made = studio.finish(board["cells"][0]["job"])
+    drawn = results.show(studio, board).drawn
+    html = why.why_html(studio, made[1].id, drawn)
+    assert "6*(c - u)" in html and html.count("<svg") >= 6 and f"/accounts/{made[1].id}.csv" in html
+    assert "data:image/png" in why.strip_html(studio, made[1].id)
+    (plain,) = studio.generate_now([base(studio, prompt="drawn elsewhere")])
+    assert "has no account" in why.why_html(studio, plain.id, drawn)
+    assert why.why_html(studio, 0, drawn) == ""
+
+
+def test_a_sweep_is_a_filmstrip_with_curves(studio: Studio) -> None:
+    board = run.sweep(studio, boards.new(), base(studio), "guidance_scale", 0, 10, 3)
+    kept = boards.read(board)
+    assert kept["sweep"] == {"job": board["sweep"]["job"], "name": "guidance_scale", "values": [0.0, 5.0, 10.0]}
+    studio.finish(board["sweep"]["job"])
+    html, busy = sweep.sweep_html(studio, board["sweep"])
+    assert not busy and html.count("data-why") == 3 and html.count("<svg") == 3
+    found = sweep.measured(studio, board["sweep"]["job"], "guidance_scale")
+    table = list(csv.DictReader(io.StringIO(sweep.to_csv(found, "guidance_scale"))))
+    assert [float(line["guidance_scale"]) for line in table] == [0, 5, 10]
+    assert all(0 <= float(line["saturation"]) <= 1 for line in table)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "count", "told"),
+    [
+        ("guidance_scale", 0, 31, 3, "from 0 to 30"),
+        ("guidance_scale", float("nan"), 3, 3, "goes from a number"),
+        ("guidance_scale", 2, 2, 3, "two different values"),
+        ("guidance_scale", 0, 3, 13, "2 to 12 pictures"),
+        ("formulation", 0, 3, 3, "no number 'formulation'"),
+        ("", 0, 3, 3, "Choose what to sweep"),
+    ],
+)
+def test_sweeps_that_cannot_be(studio: Studio, name: str, low: Any, high: Any, count: Any, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        run.sweep(studio, boards.new(), base(studio), name, low, high, count)
+
+
+def test_whole_numbers_are_swept_as_such() -> None:
+    guidance = boards.defaults("cfg_mp")
+    assert sweep.values(guidance, "iterations", 0, 3, 7) == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_plots_take_the_colours_of_the_page_and_are_whole_svg() -> None:
+    panel = Panel("a < b & c", (1.0, 2.0, 3.0), (Series((1.0, float("nan"), 2.0)), Series((0.0, 1.0, 1.0), faint=True)))
+    found = plots.svg(panel)
+    root = ET.fromstring(found)
+    assert root.tag.endswith("svg") and "width" not in root.attrib and root.get("role") == "img"
+    assert "from 1 to 2" in (root.get("aria-label") or "")
+    assert "var(--rubric)" in found and "#04" not in found and "var(--ink-faint)" in found
+    for bar in (plots.svg(Panel("bars", (1.0, 2.0), (Series((0.5, 0.1)),), "bar")), plots.plots([])):
+        assert bar
+    picture = Image.open(io.BytesIO(plots.png([panel] * 4, title="formula")))
+    assert picture.format == "PNG" and picture.width > 1000
+
+
+def test_the_sizes_fit_the_model(studio: Studio) -> None:
+    assert (base(studio).width, base(studio).height) == (SIZE_PX, SIZE_PX)
