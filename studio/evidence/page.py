@@ -28,8 +28,8 @@ hold** if that of one lies short of it, and is **inconclusive** otherwise: so ma
 are of each condition alone: where there is nothing to find, one in twenty still leaves zero out.
 
 Scales, settings and prompts were written down before these pictures were looked at, but for the claims at very high
-scales, which say so; prompts are drawn at random, of combinations that no training picture showed. Stencil is a small model of a small world: a verdict here is about it, and
-says of other models only what to look at."""
+scales, which say so; prompts are drawn at random, of combinations that no training picture showed. Stencil is a small
+model of a small world: a verdict here is about it, and says of other models only what to look at."""
 
 
 def _number(measure: str, value: float, signed: bool = False) -> str:

@@ -81,7 +81,7 @@ def test_progress_goes_from_claim_to_claim_up_to_all() -> None:
 
 def test_claims_are_chosen_by_method_or_by_their_own_name() -> None:
     assert [name for name, _ in chosen([])] == list(CLAIMS.names())
-    assert [name for name, _ in chosen(["perp_neg", "apg", "perp_neg_field"])] == ["perp_neg", "perp_neg_field", "apg"]
+    assert [name for name, _ in chosen(["perp_neg", "pag", "perp_neg_field"])] == ["perp_neg", "perp_neg_field", "pag"]
     assert [name for name, _ in chosen(["interval_sigma"])] == ["interval"]
 
 

@@ -17,7 +17,7 @@ CLAIMS.register("pag")(
             "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
             " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
             " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. What is undone in Stencil's attention is not what its errors are made"
+            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors are made"
             " of.",
         },
     )
@@ -36,7 +36,7 @@ CLAIMS.register("seg")(
             "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
             " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
             " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. What is undone in Stencil's attention is not what its errors are made"
+            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors are made"
             " of.",
         },
     )
