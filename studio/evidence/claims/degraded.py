@@ -17,8 +17,8 @@ CLAIMS.register("pag")(
             "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
             " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
             " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors are made"
-            " of.",
+            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors "
+            "are made of.",
         },
     )
 )
@@ -36,8 +36,8 @@ CLAIMS.register("seg")(
             "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
             " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
             " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors are made"
-            " of.",
+            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors "
+            "are made of.",
         },
     )
 )

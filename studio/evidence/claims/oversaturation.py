@@ -130,9 +130,9 @@ CLAIMS.register("apg_high")(
             Condition("accuracy", "apg 15", "cfg 15", "no lower", 0.02),
         ),
         remarks={
-            "inconclusive": "It clips less, as promised, and breaks half as many pictures. It keeps objects and backgrounds "
-            "that plain guidance loses, and loses colours that it keeps, so that the accuracy of prompts differs either "
-            "way and two points cannot be told.",
+            "inconclusive": "It clips less, as promised, and breaks half as many pictures. It keeps objects and "
+            "backgrounds that plain guidance loses, and loses colours that it keeps, so that the accuracy of prompts "
+            "differs either way and two points cannot be told.",
         },
     )
 )
