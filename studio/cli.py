@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import studio
-from studio import cli_edits
+from studio import cli_claims, cli_edits
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
@@ -122,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--out", type=Path, required=True, metavar="PNG", help="file, or folder for --random")
 
     cli_edits.add(verbs)
+    reproduce = cli_claims.add(verbs)
 
     verb("doctor", _doctor, "check that this machine is fit")
     verb("recipe-schema", _recipe_schema, "print the JSON schema of recipes")
@@ -135,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     _add_recipe_flags(bench)
 
     verbs.add_parser("train-embedded", help="train the embedded model", add_help=False)
-    for made in (serve, generate, replay, verbs.choices["doctor"], bench, listing, show, watch, retry):
+    for made in (serve, generate, replay, verbs.choices["doctor"], bench, reproduce, listing, show, watch, retry):
         _add_settings_flags(made)
     return top
 
@@ -319,10 +320,12 @@ def _recipe_schema(args: argparse.Namespace) -> int:
 
 
 def _docs(args: argparse.Namespace) -> int:
+    from studio.evidence import record
     from studio.services import reference
 
     root = Path(__file__).resolve().parents[1]
     written = reference.write(root / "docs", root / "presets" / "guidance")
+    written += [path.name for path in record.render(root / record.RESULTS)]
     _print({"written": written} if args.json else "\n".join(written) or "Every page is fresh.")
     return 0
 

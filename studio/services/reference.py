@@ -33,7 +33,8 @@ def _parameters(rows: tuple[ParamSpec, ...]) -> str:
     return "\n".join(lines)
 
 
-def _link(source: str) -> str:
+def link(source: str) -> str:
+    """A source as a markdown link, where it is one paper of arXiv."""
     number = source.removeprefix("arXiv:")
     return source if number == source else f"[{source}](https://arxiv.org/abs/{number})"
 
@@ -44,7 +45,7 @@ def method_page(name: str, cls: type[Guidance], presets: dict[str, str]) -> str:
     maths = inspect.cleandoc((module.__doc__ if module else None) or "")
     title, _, rest = maths.partition("\n")
     parts = [f"# `{name}`: {title.rstrip('.')}", _NOTE + inspect.cleandoc(cls.__doc__ or ""), rest.strip()]
-    parts += [f"Source: {_link(cls.source)}. Prediction space: {cls.native_space}.", _parameters(specs(cls))]
+    parts += [f"Source: {link(cls.source)}. Prediction space: {cls.native_space}.", _parameters(specs(cls))]
     if presets:
         parts.append("Presets:\n\n" + "\n".join(f"- `{preset}`: {note}" for preset, note in presets.items()))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,0 +1,85 @@
+"""The verb `reproduce` of the command line: the papers' claims, tried on the embedded model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.core.settings import Settings
+
+
+def add(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb to argparse's subparsers; give its parser, for the flags of settings."""
+    help = "try what the papers claim of their methods on the embedded model"
+    made = verbs.add_parser("reproduce", help=help, description=help, allow_abbrev=False)
+    made.set_defaults(run=run)
+    made.add_argument("method", nargs="*", help="methods whose claims to try; without one all")
+    made.add_argument("--quick", action="store_true", help="fewer prompts; its verdicts are not recorded")
+    made.add_argument("--out", type=Path, metavar="PAGE", help="record the results: docs/results.md")
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try the claims, recording each as it is known: what was tried before an interruption is kept."""
+    from studio.evidence import record
+    from studio.evidence.reproduce import chosen, reproduce
+
+    claims = chosen(args.method)
+    if args.quick and args.out:
+        raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
+    kept = record.read(record.record_path(args.out)) if args.out else None
+
+    from studio.engine.runner import Engine
+    from studio.evidence.drawing import engine_draw
+    from studio.services.sources import EMBEDDED, Sources
+    from studio.world.oracle import Oracle
+
+    flags = {name: getattr(args, name, None) for name in Settings.model_fields}
+    sources = Sources(Settings.resolve(flags, os.environ))
+    card, engine = sources.card(EMBEDDED), Engine(sources.engine_config(previews=False))
+    results: list[dict[str, Any]] = []
+    for result in reproduce(
+        claims, engine_draw(engine), Oracle.load(), card, quick=args.quick, progress=_Line(sys.stderr.isatty())
+    ):
+        results.append(result)
+        if kept is not None and args.out:
+            kept = record.with_result(kept, result, _made_by(engine.made_by()))
+            record.write(kept, args.out)
+        sys.stderr.write(f"{_CLEAR if sys.stderr.isatty() else ''}{line(result)}\n")
+    answer = {"quick": args.quick, "claims": results}
+    sys.stdout.write((json.dumps(answer) if args.json else "\n".join(map(line, results))) + "\n")
+    return 0
+
+
+def _made_by(told: dict[str, Any]) -> dict[str, Any]:
+    """What drew the pictures, without what the engine tells of its memory."""
+    return {key: value for key, value in told.items() if isinstance(value, str | int)}
+
+
+_CLEAR = "\r\x1b[K"
+
+
+def line(result: dict[str, Any]) -> str:
+    """One result in a line."""
+    quick = " (quick)" if result["quick"] else ""
+    told = [f"{c['measure']} {c['difference']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]" for c in result["conditions"]]
+    return f"{result['name']}: {result['verdict']}{quick}; {'; '.join(told)}; {result['seconds']:.0f} s"
+
+
+class _Line:
+    """Progress on one line of a terminal; nothing in a file or pipe."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+
+    def __call__(self, claim: str, done: float, left_s: float) -> None:
+        if self.shown:
+            minutes, seconds = divmod(round(left_s), 60)
+            sys.stderr.write(f"{_CLEAR}{claim}: {100 * done:.0f} % of all, {minutes} min {seconds:02} s left")
+            sys.stderr.flush()

@@ -1,0 +1,163 @@
+"""docs/results.md and the README's table of methods, from the results on record. No figure is typed by hand."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.evidence import claims as _claims  # noqa: F401  # registers them
+from studio.evidence.claim import CLAIMS
+from studio.evidence.measuring import TOLD
+from studio.guidance import GUIDANCE, Guidance
+from studio.guidance.wrapper import WRAPPERS
+from studio.services.reference import link
+
+Record = Mapping[str, Any]
+UNTRIED = "not tried yet"
+
+_HEAD = """# What the methods' papers claim, tried on Stencil
+
+Written by `python launch.py reproduce --out docs/results.md`; do not edit. The numbers: [results.json](results.json).
+
+Every claim compares arms that draw the same prompts with the same seeds, at equal network work unless it says
+otherwise. Pictures are read by the world's oracle ([what it errs in](world/oracle.md)). A difference is the mean over
+prompts of one arm minus the other, seeds averaged, with the percentile bootstrap's 95 % interval over prompts (2000
+resamples). A claim **holds** if the whole interval of each of its conditions lies beyond the threshold, **does not
+hold** if that of one lies short of it, and is **inconclusive** otherwise: so many prompts cannot tell. The intervals
+are of each condition alone: where there is nothing to find, one in twenty still leaves zero out.
+
+Scales, settings and prompts were written down before these pictures were looked at, but for the claims at very high
+scales, which say so; prompts are drawn at random, of combinations that no training picture showed. Stencil is a small
+model of a small world: a verdict here is about it, and says of other models only what to look at."""
+
+
+def _number(measure: str, value: float, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{100 * value:{sign}.1f} %" if TOLD[measure][1] else f"{value:{sign}.3f}"
+
+
+def _points(measure: str, value: float) -> str:
+    return f"{100 * value:+.1f}" if TOLD[measure][1] else f"{value:+.3f}"
+
+
+def _wanted(condition: Mapping[str, Any]) -> str:
+    margin = condition["margin"]
+    if not margin:
+        return str(condition["want"])
+    return f"{condition['want']} by {_points(condition['measure'], margin).lstrip('+')}"
+
+
+def _condition(condition: Mapping[str, Any]) -> str:
+    measure = condition["measure"]
+    unit = " points" if TOLD[measure][1] else ""
+    shown = [_points(measure, condition[key]) for key in ("difference", "low", "high")]
+    cells = (f"{measure}: {condition['arm']} minus {condition['against']}", _wanted(condition), condition["n"],
+             f"{shown[0]}{unit}", f"{shown[1]} to {shown[2]}", condition["verdict"])  # fmt: skip
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
+    shown = [name for name in TOLD if all(name in arm["means"] for arm in arms)]
+    lines = ["| arm | steps, sampler | rows | " + " | ".join(shown) + " |", "|---|---|---|" + "---|" * len(shown)]
+    for arm in arms:
+        cells = [
+            arm["label"],
+            f"{arm['steps']} {arm['sampler']}",
+            arm["rows"],
+            *(_number(name, arm["means"][name]) for name in shown),
+        ]
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return lines
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """One claim's part of the page."""
+    name, verdict = result["name"], result["verdict"]
+    claim = dict(CLAIMS.items()).get(name)
+    remark = claim.remarks.get(verdict, "") if claim else ""
+    work = (
+        f"{result['prompts']} prompts, {result['pictures']} pictures per arm; {result['rows']:,} network rows in all, "
+        f"{result['drawn_rows']:,} of them drawn for this claim, in {result['seconds']:.0f} s on {result['date']}."
+    )
+    lines = [
+        f"## {name}",
+        "",
+        f"**{verdict.capitalize()}.** {result['sentence']} Source: {link(result['source'])}.",
+        "",
+    ]
+    lines += [result["chosen"], ""]
+    lines += ["| difference | wanted | prompts | measured | 95 % interval | |", "|---|---|---|---|---|---|"]
+    lines += [*map(_condition, result["conditions"]), ""]
+    lines += [*([remark, ""] if remark else []), *_arms(result["arms"]), "", work]
+    return "\n".join(lines)
+
+
+def page(record: Record) -> str:
+    """docs/results.md."""
+    results, made_by = record["claims"], record["made_by"]
+    done = [results[name] for name in CLAIMS.names() if name in results]
+    missing = [f"`{name}`" for name in CLAIMS.names() if name not in results]
+    minutes = sum(result["seconds"] for result in done) / 60
+    about = (
+        f"Drawn in {minutes:.0f} minutes ({sum(result['drawn_rows'] for result in done):,} network rows) on "
+        f"{made_by.get('device', '?')} (threads: {made_by.get('threads', '?')}), {made_by.get('dtype', '?')}; torch "
+        f"{made_by.get('torch', '?')}; model {str(made_by.get('model_hash', '?'))[:16]}. How long it takes depends on "
+        "what else the machine does; the rows do not."
+    )
+    parts = [_HEAD, about, _overview(done)]
+    if missing:
+        parts.append(f"Not tried yet: {', '.join(missing)}.")
+    told = [f"- {name}: {what}" for name, (what, _) in TOLD.items()]
+    parts += [*map(section, done), *_all_arms(done), "## The measures\n\n" + "\n".join(told)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every arm once, by the prompts it drew: what one claim compares with may explain another."""
+    parts: list[str] = []
+    for suite, what in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
+        own = {
+            (arm["label"], arm["steps"], arm["sampler"]): arm
+            for r in results
+            if r["suite"] == suite
+            for arm in r["arms"]
+        }
+        if own:
+            parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()))))
+    return parts
+
+
+def _overview(results: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| claim | method | verdict |", "|---|---|---|"]
+    lines += [f"| [{r['sentence']}](#{r['name']}) | `{r['method']}` | {r['verdict']} |" for r in results]
+    return "\n".join(lines)
+
+
+def methods_table(record: Record, page_link: str) -> str:
+    """The README's table: every guidance method and wrapper with its source, and its claims' verdicts with links."""
+    lines = ["| guidance method | source | its claim on Stencil |", "|---|---|---|"]
+    for name, cls in GUIDANCE.items():
+        lines.append(f"| `{name}` {_title(cls)} | {cls.source} | {_verdicts(name, record, page_link)} |")
+    for name, cls in WRAPPERS.items():
+        lines.append(f"| `{name}`, around a method | {cls.source} | {_verdicts(name, record, page_link)} |")
+    return "\n".join(lines)
+
+
+def _title(cls: type[Guidance]) -> str:
+    """What a method is called: its label, or the first line of its file up to the colon."""
+    if cls.label:
+        return cls.label
+    module = inspect.getmodule(cls)
+    first = ((module.__doc__ if module else None) or "").partition("\n")[0]
+    return first.partition(":")[0].partition(",")[0].rstrip(".")
+
+
+def _verdicts(method: str, record: Record, page_link: str) -> str:
+    own = [name for name, claim in CLAIMS.items() if claim.method == method]
+    told = [(name, record["claims"][name]["verdict"] if name in record["claims"] else "") for name in own]
+    shown = [
+        f"[{'' if name in (method, own[0]) else f'{name}: '}{verdict}]({page_link}#{name})" if verdict else UNTRIED
+        for name, verdict in told
+    ]
+    return ", ".join(dict.fromkeys(shown))

@@ -1,0 +1,62 @@
+"""Every claim on record as an experiment: it can be drawn, its conditions name what there is, its work is equal."""
+
+import re
+from typing import get_args
+
+import pytest
+
+from studio.core.settings import Settings
+from studio.evidence import claims as _claims  # noqa: F401  # registers them
+from studio.evidence.claim import CLAIMS, Arm, Claim, Verdict, cfg
+from studio.evidence.drawing import further_rows, recipe_of, rows_of
+from studio.evidence.measuring import TOLD
+from studio.evidence.prompts import suite
+from studio.guidance import GUIDANCE, build
+from studio.guidance.wrapper import WRAPPERS
+from studio.models.card import ModelCard, read_card
+
+UNEQUAL = {"interval"}  # its claim is that it is cheaper
+
+
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return read_card(Settings().model_dir)
+
+
+@pytest.mark.parametrize(("name", "claim"), CLAIMS.items())
+def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
+    assert re.fullmatch(r"[a-z_]+", name)  # its anchor on the page
+    assert claim.method in (*GUIDANCE.names(), *WRAPPERS.names())
+    assert claim.source.startswith("arXiv:") and claim.sentence.endswith(".") and claim.chosen.endswith(".")
+    assert set(claim.remarks) <= set(get_args(Verdict)) and claim.conditions
+    for condition in claim.conditions:
+        assert {condition.arm, condition.against} <= set(claim.arms) and condition.arm != condition.against
+        assert condition.measure in TOLD and condition.margin >= 0
+    first = suite(claim.suite, 1).prompts[0]
+    recipes = {label: recipe_of(arm, first, 0, card) for label, arm in claim.arms.items()}
+    work = {label: rows_of(arm, recipes[label], card) for label, arm in claim.arms.items()}
+    tried = work[claim.conditions[0].arm]
+    for condition in claim.conditions:
+        # Whole steps do not always come out even; the method never gets more than what it is compared with.
+        assert 0.85 * work[condition.against] <= work[condition.arm] <= work[condition.against]
+        assert name not in UNEQUAL or work[condition.arm] < work[condition.against]
+    assert 0 < tried <= 40
+    uses = [build(arm.guidance).describe() for arm in claim.arms.values()]
+    assert len(set(zip(uses, (arm.negative for arm in claim.arms.values()), strict=True))) == len(claim.arms)
+
+
+def test_every_guidance_method_has_a_claim() -> None:
+    ours = {name for name in GUIDANCE.names() if not name.startswith("diffusers_")}  # those cross-check ours
+    assert ours <= {claim.method for _, claim in CLAIMS.items()}
+
+
+def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:
+    prompt = suite("full", 1).prompts[0]
+    plain = cfg(3.0)
+    composed = Arm(plain.guidance, negative="composed")
+    perp = CLAIMS.get("perp_neg").arms["Perp-Neg"]
+    assert [further_rows(arm) for arm in (plain, composed, perp)] == [0, 1, 1]
+    assert further_rows(Arm(plain.guidance, negative="field")) == 0  # it stands in for the empty prompt
+    steps = {arm: recipe_of(arm, prompt, 0, card).steps for arm in (plain, composed, perp)}
+    assert (steps[plain], steps[composed], steps[perp]) == (20, 13, 13)
+    assert rows_of(composed, recipe_of(composed, prompt, 0, card), card) == 39

@@ -1,0 +1,93 @@
+"""Arms as recipes: paired, each drawn once, and of the work they are said to be."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from studio.core.recipe import Recipe
+from studio.engine.batcher import Batcher
+from studio.engine.conditions import Conditions
+from studio.engine.resident import encoder_of, room_of
+from studio.engine.trajectory import Trajectory
+from studio.evidence import claims as _claims  # noqa: F401  # registers them
+from studio.evidence.claim import CLAIMS, Arm, cfg
+from studio.evidence.drawing import Gallery, Picture, recipe_of, rows_of
+from studio.evidence.prompts import full
+from studio.models.card import ModelCard, read_card
+from studio.models.loading import load_model
+from studio.world.oracle import Oracle
+from tests.tiny_model import SIZE_PX, build_once
+
+ARMS = list(dict.fromkeys(arm for _, claim in CLAIMS.items() for arm in claim.arms.values()))
+
+
+class Painter:
+    """Draws every recipe as one grey, from its seed, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Recipe] = []
+
+    def __call__(self, recipes: Sequence[Recipe], on_picture: Callable[[int], None]) -> list[Picture]:
+        self.asked += recipes
+        for index in range(len(recipes)):
+            on_picture(index)
+        return [np.full((32, 32, 3), recipe.seed % 251, np.uint8) for recipe in recipes]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_once(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def card(tiny: Path) -> ModelCard:
+    return read_card(tiny)
+
+
+def test_arms_draw_the_same_prompts_with_the_same_seeds(card: ModelCard) -> None:
+    painter, rows = Painter(), list[int]()
+    gallery = Gallery(painter, Oracle.load(), card, 4, rows.append)
+    arms = [cfg(1.5, rows=8), cfg(1.0, rows=8)]
+    cost = gallery.cost("full", arms)
+    first, second = gallery.measured("full", arms)
+    drawn = {arm: [r for r in painter.asked if r.guidance == arm.guidance] for arm in arms}
+    pairs = [[(r.prompt, r.seed, r.width, r.sampler) for r in drawn[arm]] for arm in arms]
+    assert pairs[0] == pairs[1] and len(set(pairs[0])) == 4
+    assert [drawn[arm][0].steps for arm in arms] == [4, 8]
+    assert all(r.batching == "shared" and r.width == SIZE_PX for r in painter.asked)
+    assert all(torch.equal(first[name], second[name]) for name in first)  # equal pictures, equal measures
+    assert sum(rows) == cost == 2 * 4 * 8
+
+
+def test_an_arm_is_drawn_once_however_many_claims_ask(card: ModelCard) -> None:
+    painter = Painter()
+    gallery = Gallery(painter, Oracle.load(), card, 2, lambda rows: None)
+    gallery.measured("full", [cfg(1.5, rows=4), cfg(1.5, rows=4)])
+    assert len(painter.asked) == 2
+    gallery.measured("full", [cfg(1.5, rows=4), cfg(2.0, rows=4)])
+    assert len(painter.asked) == 4 and gallery.cost("full", [cfg(2.0, rows=4)]) == 0
+    gallery.measured("open", [cfg(1.5, rows=4)])  # other prompts, other pictures
+    assert len(painter.asked) == 8
+
+
+def test_negatives_go_where_the_arm_says(card: ModelCard) -> None:
+    prompt, spec = full(1).prompts[0], cfg(3.0).guidance
+    field = recipe_of(Arm(spec, negative="field"), prompt, 1, card)
+    composed = recipe_of(Arm(spec, negative="composed"), prompt, 1, card)
+    assert (field.prompt, field.negative_prompt) == (prompt.text, prompt.negative)
+    assert (composed.prompt, composed.negative_prompt) == (f"{prompt.text} AND {prompt.negative} :-1", "")
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: f"{arm.guidance.method}-{arm.sampler}-{arm.negative}")
+def test_the_network_does_the_work_that_is_told(arm: Arm, tiny: Path, card: ModelCard) -> None:
+    bundle = load_model(tiny, "cpu", torch.float32, name="stencil", require_checksums=True)
+    short = Arm(arm.guidance, min(arm.rows, 12), arm.steps and 4, arm.sampler, arm.negative)
+    recipe = recipe_of(short, full(1).prompts[0], 3, card)
+    conditions = Conditions.of(recipe, encoder_of(bundle))
+    batcher = Batcher(bundle, room_of(bundle), weak=bundle)  # as good a weak model as any for counting
+    with torch.inference_mode():
+        list(batcher.run([Trajectory(0, recipe, bundle, conditions, weak=conditions)], lambda _: None, lambda: False))
+    assert batcher.rows == rows_of(short, recipe, card)

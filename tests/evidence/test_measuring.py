@@ -1,0 +1,71 @@
+"""What is measured of an arm's pictures, against readings and features made by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.evidence.measuring import TOLD, diversity, measure, read_picture
+from studio.evidence.prompts import Prompt, Suite
+from studio.world.reading import Reading, SeenThing, Wanted
+
+RED_STAR = Wanted((("star", "red"),), "flat", "white")
+
+
+def reading(object: str = "star", colour: str = "red", style: str = "flat", invalid: bool = False) -> Reading:
+    thing = SeenThing(object, colour)
+    return Reading((thing,), "one", style, "white", "medium", "center", invalid, float(invalid))
+
+
+def test_a_picture_that_is_right() -> None:
+    values = read_picture(reading(), RED_STAR)
+    assert {name for name, value in values.items() if value == 1} == set(values) - {"invalid"}
+    assert values["invalid"] == 0
+
+
+def test_shares_of_a_picture_with_a_wrong_style() -> None:
+    values = read_picture(reading(style="neon"), RED_STAR)
+    assert values["style"] == 0 and values["all"] == 0
+    assert (values["accuracy"], values["shared"], values["quality"]) == (0.75, 1.0, 0.75)
+
+
+def test_an_invalid_picture_is_worth_nothing_whatever_it_shows() -> None:
+    values = read_picture(reading(invalid=True), RED_STAR)
+    assert (values["invalid"], values["all"], values["quality"], values["accuracy"]) == (1, 0, 0, 1)
+
+
+def test_what_is_not_wanted_is_not_measured() -> None:
+    values = read_picture(reading(style="neon"), Wanted((("star", "red"),)))
+    assert "style" not in values and values["accuracy"] == values["all"] == 1
+
+
+def test_diversity_of_known_features() -> None:
+    same, across = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 0.5])
+    found = diversity(torch.stack([torch.stack([same, same]), torch.stack([same, across]), torch.stack([same, -same])]))
+    assert found.tolist() == pytest.approx([0, 1, 2])
+    # Of three seeds, one pair alike and two across: (0 + 1 + 1) / 3.
+    assert diversity(torch.stack([same, same, across])[None]).tolist() == pytest.approx([2 / 3])
+
+
+class Marked:
+    """Reads a picture's first pixel: the red channel says whether it is a star, the blue one is its feature."""
+
+    def read(self, images: Any) -> list[Reading]:
+        return [reading("star" if image[0, 0, 0] else "fish") for image in images]
+
+    def features(self, images: Any) -> torch.Tensor:
+        return torch.stack([torch.tensor([1.0, float(image[0, 0, 2])]) for image in images])
+
+
+def test_measures_are_means_over_the_seeds_of_each_prompt() -> None:
+    suite = Suite((Prompt("a red star", RED_STAR), Prompt("a red star too", RED_STAR)), 2)
+    pictures = np.zeros((4, 8, 8, 3), np.uint8)
+    pictures[0, 0, 0, 0] = 1  # the first seed of the first prompt alone shows a star
+    pictures[2:] = 255
+    pictures[3, 0, 0] = (255, 0, 0)
+    measured = measure(pictures, suite, Marked())
+    assert measured["object"].tolist() == [0.5, 1.0]
+    assert measured["saturation"].tolist() == pytest.approx([0.5 / 64, 0.5 / 64])
+    assert measured["diversity"][0] == 0 and measured["diversity"][1] > 0.9
+    assert set(measured) <= set(TOLD) and all(value.shape == (2,) for value in measured.values())
