@@ -78,6 +78,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("CFG 12")
 
     # Equal work: the row that asks three times a step takes fewer steps.
+    expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)  # the preset's own picture is drawn
     page.locator("#guidance-equal input").check()
     compare(page, 4)
     expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE")

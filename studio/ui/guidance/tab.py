@@ -66,7 +66,7 @@ def build(page: Page) -> None:
                 sweep = _sweep()
                 html["sweep"] = _html("", "guidance-film", results.CLICK)
     parts = Parts(
-        board=gr.BrowserState(None, storage_key="palimpsest-guidance", secret="palimpsest-page"),
+        board=page.memories["guidance"],
         timer=gr.Timer(POLL_S, active=False), html={**html, "rows": left.pop("rows")}, sweep=sweep,
         go=left.pop("go"), stop=left.pop("stop"), preset=left.pop("preset"), name=left.pop("name"),
         save=left.pop("save"), fields=left,
@@ -176,12 +176,21 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return run.tried(work, now)
 
     @told
+    def on_open(kept: Any, visited: bool, chosen_model: str) -> list[Any]:
+        board = boards.read(kept)
+        if visited:
+            return [board, *view(board, chosen_model)]
+        # Formulas and colours bring torch, and the page is painted before that: they come when the tab is visited.
+        return [board, rows.rows_html(board, {}, {}), *(gr.skip() for _ in seen[1:])]
+
+    @told
     def on_tab(kept: Any, chosen_model: str, event: gr.SelectData) -> list[Any]:
-        # Not when the page is opened: formulas and colours bring torch, and the page is painted before that.
         if event.value != TITLE:
             return [gr.skip() for _ in range(len(seen) + 2)]
-        board = boards.read(kept)
-        return [board, *view(board, chosen_model), gr.Dropdown(entries(presets))]
+        menu = gr.Dropdown(entries(presets))
+        if kept is None:  # quicker than what the browser kept is read: `on_open` shows it
+            return [True, *(gr.skip() for _ in seen), menu]
+        return [True, *view(boards.read(kept), chosen_model), menu]
 
     @told
     def on_compare(kept: Any, *values: Any) -> list[Any]:
@@ -287,7 +296,9 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
         return [board, *out, *(fields.get(name, gr.skip()) for name in names)]
 
     board = parts.board
-    page.tabs.select(on_tab, [board, model], [board, *seen, parts.preset], **QUICK)
+    visited = gr.State(False)
+    page.demo.load(on_open, [board, visited, model], [board, *seen], **QUICK)
+    page.tabs.select(on_tab, [board, model], [visited, *seen, parts.preset], **QUICK)
     parts.go.click(on_compare, [board, *shared], [board, *seen, html["strip"]], **QUICK).then(
         None, None, None, js=ANNOUNCE, api_visibility="private"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,8 @@ class Page:
     """The page around a tab.
 
     studio: the services. demo: for what happens on load. sidebar: its parts. tabs: to choose another. handover: what
-    one tab sent to another. opened: to be called when a browser has painted the page.
+    one tab sent to another. opened: to be called when a browser has painted the page. memories: by tab,
+    what the browser keeps for those that ask for it.
     """
 
     studio: Studio
@@ -30,19 +31,22 @@ class Page:
     tabs: gr.Tabs
     handover: Desk
     opened: Callable[[], None]
+    memories: Mapping[str, gr.BrowserState]
 
 
 @dataclass(frozen=True)
 class Tab:
     """One tab. title: on its button. order: from left to right. build: lays out and wires, inside the tab.
 
-    accepts: whether pictures can be sent to it; its `build` then calls `handover.receive`.
+    accepts: whether pictures can be sent to it; its `build` then calls `handover.receive`. remembers: whether
+    the browser keeps something for it.
     """
 
     title: str
     order: int
     build: Callable[[Page], None]
     accepts: bool = False
+    remembers: bool = False
 
     @property
     def id(self) -> str:

@@ -5,4 +5,4 @@ from __future__ import annotations
 from studio.ui.guidance.tab import TITLE, build
 from studio.ui.tabs.base import Tab
 
-TAB = Tab(TITLE, order=40, build=build, accepts=True)
+TAB = Tab(TITLE, order=40, build=build, accepts=True, remembers=True)
