@@ -70,8 +70,30 @@ def test_screenshots_of_the_page(opened: Open, folder: Path) -> None:
     page.evaluate("document.querySelector('#grid').scrollIntoView()")
     page.screenshot(path=folder / "grid-1440-light.png")
     page.evaluate("window.scrollTo(0, 0)")
-    for tab in ("Erase", "Label", "Guidance", "Compare"):
+    for tab in ("Erase", "Label", "Compare"):
         page.click(f"[role=tab]:has-text('{tab}')")
         page.wait_for_timeout(500)
         page.screenshot(path=folder / f"{tab.lower()}-1440-light.png")
     assert len(list(folder.glob("*.png"))) >= 10
+
+
+def test_screenshots_of_guidance(opened: Open, folder: Path) -> None:
+    for width in (1440, 800):
+        for scheme in ("light", "dark"):
+            page = opened(width=width, scheme=scheme)
+            page.wait_for_timeout(1500)
+            page.get_by_role("tab", name="Guidance").click()
+            page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
+            page.click("#compare")
+            expect(page.locator("#guidance-results figcaption")).to_have_count(4, timeout=LONG_MS)
+            page.locator("#guidance-results [data-why]").nth(1).click()
+            page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
+            page.locator("#guidance-sweep > button").click()
+            page.click("#sweep-go")
+            page.wait_for_selector("#guidance-film svg", timeout=LONG_MS)
+            page.wait_for_timeout(500)
+            page.set_viewport_size({"width": width, "height": 2100})
+            page.evaluate("window.scrollTo(0, 0)")
+            page.wait_for_timeout(500)
+            page.screenshot(path=folder / f"guidance-{width}-{scheme}.png")
+    assert len(list(folder.glob("guidance-*.png"))) >= 4

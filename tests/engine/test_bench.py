@@ -28,7 +28,7 @@ def test_both_sides_do_the_same_work(bench: Bench, name: str) -> None:
     if isinstance(result, Fact):
         assert result.reached
         return
-    assert result.pairs == 7 and result.ours_s > 0 and result.theirs_s > 0
+    assert result.pairs >= 7 and result.ours_s > 0 and result.theirs_s > 0
     assert result.ratio_low <= result.ratio <= result.ratio_high
     assert result.max_difference is None or result.max_difference <= 1
 

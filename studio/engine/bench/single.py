@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.core.recipe import GuidanceSpec, Recipe
+from studio.engine.account import Accounts
 from studio.engine.bench.cases import CASES, Bench
 from studio.engine.bench.pairs import difference, time_pairs
 from studio.engine.bench.reference import picture_of, plain_pipeline
@@ -62,6 +63,36 @@ def variants(bench: Bench) -> BenchResult:
         goal=1.8,
         max_difference=difference(ours(), theirs()),
         limit="how much cheaper a row is in a batch of 16 than in one of 2 on this processor",
+        made_by=bundle.made_by(),
+    )
+
+
+@CASES.register("account")
+def account(bench: Bench) -> BenchResult:
+    """What it costs to note at every step what guidance did: ours is with the account, "theirs" is ours without."""
+    bundle = bench.bundle
+    recipe = bench.recipe.model_copy(
+        update={"guidance": GuidanceSpec(method="apg", params={"guidance_scale": 4.0})}
+    )  # which has numbers of its own to tell
+
+    def ours() -> Picture:
+        bundle.forget_prompts()
+        accounts = Accounts(bundle, [recipe])
+        picture = next(picture for _, picture in sample(bundle, [recipe], accounts, diagnose=True))
+        accounts.take(0)
+        return picture
+
+    def theirs() -> Picture:
+        bundle.forget_prompts()
+        return next(picture for _, picture in sample(bundle, [recipe]))
+
+    return BenchResult(
+        case="account",
+        what="one picture with the account of its steps, against ours without",
+        **time_pairs(ours, theirs, max(bench.pairs, 15), bench.on_pair),
+        goal=0.95,
+        max_difference=difference([ours()], [theirs()]),
+        limit="a Gram matrix of four latents and a copy of x0 per step, one compressed file per picture",
         made_by=bundle.made_by(),
     )
 
