@@ -37,11 +37,11 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     page.locator("#guidance-steps input[type=number]").fill("8")
     choose(page, 3)
     page.locator("#guidance-rows .guide.chosen select[data-op=method]").select_option("pag")
-    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("PAG")
+    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("PAG", timeout=LONG_MS)
     compare(page, 4)
     first = sources(page)
     assert len(set(first)) == 4
-    expect(page.locator(CARDS).first).to_contain_text("16 NFE")
+    expect(page.locator(CARDS).first).to_contain_text("16 NFE", timeout=LONG_MS)
 
     # Why.
     page.locator(WHY).nth(2).click()
@@ -71,17 +71,17 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     # A preset, saved from one row and put into another.
     page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "loud")
     page.click("#guidance-preset-save")
-    expect(page.locator("#guidance-message")).to_contain_text("Saved as loud")
+    expect(page.locator("#guidance-message")).to_contain_text("Saved as loud", timeout=LONG_MS)
     choose(page, 1)
     page.click("#guidance-preset input")
     page.click("[role=option]:has-text('loud (yours)')")
-    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("CFG 12")
+    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("CFG 12", timeout=LONG_MS)
 
     # Equal work: the row that asks three times a step takes fewer steps.
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)  # the preset's own picture is drawn
     page.locator("#guidance-equal input").check()
     compare(page, 4)
-    expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE")
+    expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE", timeout=LONG_MS)
     expect(page.locator(CARDS).nth(3)).not_to_contain_text("8 steps", timeout=LONG_MS)
     told = page.locator(CARDS).nth(3).inner_text().split()
     assert int(told[0]) < 8 and told[1] == "steps" and int(told[2]) <= 16 and told[3] == "NFE"

@@ -141,14 +141,14 @@ def test_stop_stops_and_keeps(opened: Open) -> None:
 
 def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Open) -> None:
     page = opened()
-    fill(page, "a heart", count=2, steps=30)
+    fill(page, "a heart", count=4, steps=80)  # longer than a page takes to open
     generate(page)
     page.wait_for_selector("#canvas .frame.live", timeout=LONG_MS)
     page.reload()
     page.wait_for_selector("#progress .progress")
     expect(page.locator("#stop")).to_be_enabled()
     wait_until_done(page)
-    assert page.locator(PICTURE).count() == 2
+    assert page.locator(PICTURE).count() == 4
     page.locator("#canvas button.frame").first.click()
     page.wait_for_selector("#caption button[data-do=restore]")
     assert page.locator(PICTURE).count() == 1

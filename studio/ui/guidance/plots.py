@@ -4,6 +4,7 @@ whose state is shared between threads.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -58,6 +59,7 @@ def plots(panels: Sequence[Panel]) -> str:
     return tag("div", "".join(svg(panel) for panel in panels), class_="plots")
 
 
+@functools.lru_cache(maxsize=256)  # the same come again at every look
 def svg(panel: Panel) -> str:
     """One <svg>, in the page's colours."""
     written = io.StringIO()

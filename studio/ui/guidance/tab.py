@@ -157,8 +157,10 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
             low, high = sweeps.bounds(spec, name) if name else (0.0, 1.0)
             limits = [gr.Dropdown(swept, value=name), low, high]
         busy = now.busy or filming
+        same = before is not None and before["shown"] == board["shown"]
+        reason = gr.skip() if same else why.why_html(studio, board["shown"], now.drawn)
         return [
-            rows.rows_html(board, formulas, wrong), now.html, why.why_html(studio, board["shown"], now.drawn), film,
+            rows.rows_html(board, formulas, wrong), now.html, reason, film,
             alert(said), *limits, gr.Timer(active=busy), gr.Button(interactive=busy),
         ]  # fmt: skip
 
@@ -195,14 +197,15 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
     @told
     def on_compare(kept: Any, *values: Any) -> list[Any]:
         chosen_model, edits, fields = given(values)
-        board = {**boards.read(kept), "shown": 0}
+        before = boards.read(kept)
+        board = {**before, "shown": 0}
 
         def work() -> Board:
             base = run.base_of(studio, chosen_model, fields, edits)
             return run.compare(studio, board, base, fields["seeds"], bool(fields["equal"]))
 
         now, said = run.tried(work, board)
-        return [now, *view(now, chosen_model, said, before=board), ""]
+        return [now, *view(now, chosen_model, said, before=before), ""]
 
     @told
     def on_op(kept: Any, event: gr.EventData) -> list[Any]:
