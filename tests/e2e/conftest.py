@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.ui.serving import Served, serving
 
@@ -20,6 +20,8 @@ serve(Settings.resolve({"workspace": %r, "port": 0}, os.environ))
 """
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+expect.set_options(timeout=30_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
 
 
 @pytest.fixture(scope="session")
