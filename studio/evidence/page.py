@@ -22,14 +22,20 @@ Written by `python launch.py reproduce --out docs/results.md`; do not edit. The 
 
 Every claim compares arms that draw the same prompts with the same seeds, at equal network work unless it says
 otherwise. Pictures are read by the world's oracle ([what it errs in](world/oracle.md)). A difference is the mean over
-prompts of one arm minus the other, seeds averaged, with the percentile bootstrap's 95 % interval over prompts (2000
-resamples). A claim **holds** if the whole interval of each of its conditions lies beyond the threshold, **does not
-hold** if that of one lies short of it, and is **inconclusive** otherwise: so many prompts cannot tell. The intervals
-are of each condition alone: where there is nothing to find, one in twenty still leaves zero out.
+prompts of one arm minus the other, with the percentile bootstrap's 95 % interval over prompts (2000 resamples; the rule
+of three where no prompt differs).
 
-Scales, settings and prompts were written down before these pictures were looked at, but for the claims at very high
-scales, which say so; prompts are drawn at random, of combinations that no training picture showed. Stencil is a small
-model of a small world: a verdict here is about it, and says of other models only what to look at."""
+What a claim wants is a gain or no loss, and each has a margin, the smallest difference that would matter: two pictures
+in a hundred, a fiftieth of a tone. A **gain holds** if its whole interval lies beyond zero, and **does not hold** if
+all of it stays short of the margin: worse, the same, or better by less than matters. **No loss holds** if the whole
+interval lies above a loss of the margin, and does not hold if all of it lies below. Everything else is
+**inconclusive**: so many prompts cannot tell. All conditions of a claim have to hold. The intervals are of each
+condition alone: where there is nothing to find, one in twenty still leaves zero out.
+
+Scales, settings, margins and the number of pictures were fixed on pilot pictures of other prompts and seeds, and
+written down before any of these was drawn; only the remarks came after. Prompts are drawn at random, of combinations
+that no training picture showed. Stencil is a small model of a small world: a verdict here is about it, and says of
+other models only what to look at."""
 
 
 def _number(measure: str, value: float, signed: bool = False) -> str:
@@ -42,10 +48,7 @@ def _points(measure: str, value: float) -> str:
 
 
 def _wanted(condition: Mapping[str, Any]) -> str:
-    margin = condition["margin"]
-    if not margin:
-        return str(condition["want"])
-    return f"{condition['want']} by {_points(condition['measure'], margin).lstrip('+')}"
+    return f"{condition['want']}, by {_points(condition['measure'], condition['margin']).lstrip('+')} to matter"
 
 
 def _condition(condition: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from studio.evidence.measuring import TOLD, Reader
 from studio.evidence.verdict import judge, overall, paired
 from studio.models.card import ModelCard
 
-PICTURES, QUICK_PICTURES = 96, 16  # per arm
+PICTURES, QUICK_PICTURES = 224, 28  # per arm
 
 Progress = Callable[[str, float, float], None]  # claim, share of all work done, seconds left
 
@@ -82,7 +82,7 @@ def _tried(name: str, claim: Claim, gallery: Gallery, quick: bool) -> dict[str, 
                 "arm": condition.arm,
                 "against": condition.against,
                 "want": condition.want,
-                "margin": condition.margin,
+                "margin": condition.matters,
                 "difference": round(difference.mean, 6),
                 "low": round(difference.low, 6),
                 "high": round(difference.high, 6),

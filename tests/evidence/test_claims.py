@@ -31,16 +31,19 @@ def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
     assert set(claim.remarks) <= set(get_args(Verdict)) and claim.conditions
     for condition in claim.conditions:
         assert {condition.arm, condition.against} <= set(claim.arms) and condition.arm != condition.against
-        assert condition.measure in TOLD and condition.margin >= 0
+        assert condition.measure in TOLD and condition.matters > 0
     first = suite(claim.suite, 1).prompts[0]
     recipes = {label: recipe_of(arm, first, 0, card) for label, arm in claim.arms.items()}
     work = {label: rows_of(arm, recipes[label], card) for label, arm in claim.arms.items()}
     tried = work[claim.conditions[0].arm]
     for condition in claim.conditions:
         # Whole steps do not always come out even; the method never gets more than what it is compared with.
-        assert 0.85 * work[condition.against] <= work[condition.arm] <= work[condition.against]
-        assert name not in UNEQUAL or work[condition.arm] < work[condition.against]
-    assert 0 < tried <= 40
+        assert work[condition.arm] <= work[condition.against]
+        if name in UNEQUAL:
+            assert work[condition.arm] < work[condition.against]
+        else:
+            assert work[condition.arm] >= 0.85 * work[condition.against]
+    assert 0 < tried <= 24
     uses = [build(arm.guidance).describe() for arm in claim.arms.values()]
     assert len(set(zip(uses, (arm.negative for arm in claim.arms.values()), strict=True))) == len(claim.arms)
 
@@ -58,5 +61,5 @@ def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:
     assert [further_rows(arm) for arm in (plain, composed, perp)] == [0, 1, 1]
     assert further_rows(Arm(plain.guidance, negative="field")) == 0  # it stands in for the empty prompt
     steps = {arm: recipe_of(arm, prompt, 0, card).steps for arm in (plain, composed, perp)}
-    assert (steps[plain], steps[composed], steps[perp]) == (20, 13, 13)
-    assert rows_of(composed, recipe_of(composed, prompt, 0, card), card) == 39
+    assert (steps[plain], steps[composed], steps[perp]) == (12, 8, 8)
+    assert rows_of(composed, recipe_of(composed, prompt, 0, card), card) == 24

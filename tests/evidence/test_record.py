@@ -10,6 +10,7 @@ from studio.core.errors import BadInput
 from studio.evidence import record
 from studio.evidence.claim import CLAIMS
 from studio.evidence.page import methods_table, page
+from studio.evidence.reproduce import PICTURES
 from studio.guidance import GUIDANCE
 from studio.guidance.wrapper import WRAPPERS
 
@@ -37,12 +38,12 @@ def test_results_are_on_record_and_of_the_claims_there_are() -> None:
     assert kept and set(kept) <= set(CLAIMS.names())
     for name, each in kept.items():
         claim = CLAIMS.get(name)
-        assert not each["quick"] and each["pictures"] == 96
+        assert not each["quick"] and each["pictures"] == PICTURES
         # A claim that was changed has to be tried again.
         assert (each["sentence"], each["chosen"], each["method"]) == (claim.sentence, claim.chosen, claim.method)
         assert [arm["label"] for arm in each["arms"]] == list(claim.arms)
         wants = [(c["measure"], c["arm"], c["against"], c["want"], c["margin"]) for c in each["conditions"]]
-        assert wants == [(c.measure, c.arm, c.against, c.want, c.margin) for c in claim.conditions]
+        assert wants == [(c.measure, c.arm, c.against, c.want, c.matters) for c in claim.conditions]
 
 
 def test_a_result_replaces_its_own_and_no_other() -> None:
@@ -61,7 +62,7 @@ def test_results_of_other_weights_are_dropped() -> None:
 def test_a_page_shows_numbers_with_their_units_and_interval() -> None:
     kept = record.with_result({"made_by": {}, "claims": {}}, result("pag"), MADE_BY)
     text = page(kept)
-    assert "| invalid: a minus b | lower by 2.0 | 64 | -3.1 points | -6.2 to +0.8 | holds |" in text
+    assert "| invalid: a minus b | lower, by 2.0 to matter | 64 | -3.1 points | -6.2 to +0.8 | holds |" in text
     assert "| a | 20 ddim | 40 | 12.5 % | 0.333 |" in text and "## pag\n\n**Holds.** " in text
     assert "Not tried yet: `apg`" in text and "Drawn in 2 minutes (5,120 network rows)" in text
 

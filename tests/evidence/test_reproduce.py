@@ -54,13 +54,13 @@ def test_results_say_what_was_found_and_of_how_many() -> None:
     (result,) = tried(("one", claim(Condition("invalid", "high", "low", "lower", 0.5))))
     assert (result["name"], result["verdict"], result["quick"]) == ("one", "holds", True)
     (condition,) = result["conditions"]
-    assert (condition["difference"], condition["low"], condition["high"], condition["n"]) == (-1.0, -1.0, -1.0, 8)
-    assert result["pictures"] == 16 and result["prompts"] == 8
+    assert (condition["difference"], condition["low"], condition["high"], condition["n"]) == (-1.0, -1.0, -1.0, 28)
+    assert result["pictures"] == result["prompts"] == 28
     high, low, again = result["arms"]
     assert (high["means"]["invalid"], low["means"]["invalid"]) == (0.0, 1.0) and high["means"] == again["means"]
-    assert (high["steps"], high["rows"]) == (20, 40)
+    assert (high["steps"], high["rows"]) == (12, 24)
     # "again" is the same arm under another name: its rows count for the claim, and are drawn once.
-    assert (result["rows"], result["drawn_rows"]) == (3 * 40 * 16, 2 * 40 * 16)
+    assert (result["rows"], result["drawn_rows"]) == (3 * 24 * 28, 2 * 24 * 28)
 
 
 def test_an_arm_against_its_equal_tells_nothing() -> None:
@@ -73,7 +73,7 @@ def test_progress_goes_from_claim_to_claim_up_to_all() -> None:
     one, two = claim(Condition("invalid", "high", "low", "lower")), Claim("cfg", "S.", "arXiv:0", "So.", {
         "higher": cfg(6.0), "high": cfg(4.0)}, (Condition("invalid", "higher", "high", "lower"),))  # fmt: skip
     tried(("one", one), ("two", two), progress=lambda *each: told.append(each))
-    assert [name for name, _, _ in told] == ["one"] * 32 + ["two"] * 16
+    assert [name for name, _, _ in told] == ["one"] * 56 + ["two"] * 28
     shares = [done for _, done, _ in told]
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
     assert all(left >= 0 for _, _, left in told) and told[-1][2] == 0
@@ -92,5 +92,5 @@ def test_an_unknown_method_is_told_which_there_are() -> None:
     assert all(name in caught.value.message for name in ("apg", "perp_neg", "interval_sigma"))
 
 
-def test_a_full_run_has_six_times_the_pictures_of_a_quick_one() -> None:
-    assert running.PICTURES == 6 * running.QUICK_PICTURES == 96
+def test_a_full_run_has_eight_times_the_pictures_of_a_quick_one() -> None:
+    assert running.PICTURES == 8 * running.QUICK_PICTURES == 224

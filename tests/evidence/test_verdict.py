@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from studio.evidence.claim import Condition, Want
+from studio.evidence.claim import MARGINS, Condition, Want
 from studio.evidence.verdict import Difference, judge, overall, paired
 from studio.metrics.intervals import bootstrap
 
@@ -16,9 +16,11 @@ def test_the_difference_is_of_each_prompt_with_itself() -> None:
     assert unpaired.high - unpaired.low > 0.3
 
 
-def test_an_arm_against_itself_is_exactly_nothing() -> None:
-    arm = torch.rand(9, generator=torch.Generator().manual_seed(1))
-    assert paired(arm, arm) == (0.0, 0.0, 0.0)
+def test_where_no_prompt_differs_the_rule_of_three_says_how_sure_that_is() -> None:
+    arm = torch.rand(60, generator=torch.Generator().manual_seed(1))
+    assert paired(arm, arm) == pytest.approx((0.0, -0.05, 0.05))
+    # A prompt in twenty differs: sixty of them all miss it with probability 0.95^60, which is one time in twenty.
+    assert 0.95**60 == pytest.approx(0.05, abs=0.005)
 
 
 def test_the_interval_is_that_of_the_bootstrap_over_prompts() -> None:
@@ -39,15 +41,15 @@ def test_arms_of_other_prompts_are_refused(against: torch.Tensor) -> None:
 @pytest.mark.parametrize(
     ("want", "margin", "low", "high", "verdict"),
     [
-        ("higher", 0.0, 0.01, 0.2, "holds"),
-        ("higher", 0.0, 0.0, 0.2, "inconclusive"),
-        ("higher", 0.0, -0.2, 0.0, "inconclusive"),
-        ("higher", 0.0, -0.2, -0.01, "does not hold"),
-        ("higher", 0.05, 0.01, 0.2, "inconclusive"),
-        ("higher", 0.05, 0.01, 0.04, "does not hold"),
-        ("lower", 0.0, -0.2, -0.01, "holds"),
-        ("lower", 0.0, 0.01, 0.2, "does not hold"),
-        ("lower", 0.05, -0.2, -0.04, "inconclusive"),
+        ("higher", 0.02, 0.01, 0.2, "holds"),
+        ("higher", 0.02, 0.0, 0.2, "inconclusive"),
+        ("higher", 0.02, -0.01, 0.02, "inconclusive"),
+        ("higher", 0.02, -0.01, 0.019, "does not hold"),
+        ("higher", 0.02, 0.001, 0.019, "does not hold"),
+        ("higher", 0.02, -0.2, -0.01, "does not hold"),
+        ("lower", 0.02, -0.2, -0.01, "holds"),
+        ("lower", 0.02, -0.2, 0.01, "inconclusive"),
+        ("lower", 0.02, -0.01, 0.2, "does not hold"),
         ("no lower", 0.02, -0.01, 0.1, "holds"),
         ("no lower", 0.02, -0.02, 0.1, "inconclusive"),
         ("no lower", 0.02, -0.1, -0.03, "does not hold"),
@@ -59,6 +61,12 @@ def test_arms_of_other_prompts_are_refused(against: torch.Tensor) -> None:
 def test_verdict_by_where_the_interval_lies(want: Want, margin: float, low: float, high: float, verdict: str) -> None:
     condition = Condition("quality", "one", "other", want, margin)
     assert judge(condition, Difference((low + high) / 2, low, high)) == verdict
+
+
+def test_the_margin_is_the_measures_unless_the_claim_says() -> None:
+    assert Condition("quality", "one", "other", "higher").matters == 0.02
+    assert Condition("saturation", "one", "other", "lower").matters == MARGINS["saturation"] == 0.006
+    assert Condition("quality", "one", "other", "higher", 0.1).matters == 0.1
 
 
 def test_all_conditions_have_to_hold() -> None:

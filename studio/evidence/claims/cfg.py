@@ -27,7 +27,7 @@ CLAIMS.register("rescale")(
         },
         conditions=(
             Condition("contrast", "cfg 6, rescaled", "cfg 6", "lower"),
-            Condition("accuracy", "cfg 6, rescaled", "cfg 6", "no lower", 0.02),
+            Condition("accuracy", "cfg 6, rescaled", "cfg 6", "no lower"),
         ),
     )
 )

@@ -13,13 +13,6 @@ CLAIMS.register("pag")(
         chosen=_ALONE,
         arms={"PAG 3": Arm(guided("pag")), "no guidance": cfg(1.0)},
         conditions=(Condition("invalid", "PAG 3", "no guidance", "lower"),),
-        remarks={
-            "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
-            " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
-            " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors "
-            "are made of.",
-        },
     )
 )
 
@@ -32,13 +25,6 @@ CLAIMS.register("seg")(
         chosen=_ALONE,
         arms={"SEG 3": Arm(guided("seg")), "no guidance": cfg(1.0)},
         conditions=(Condition("invalid", "SEG 3", "no guidance", "lower"),),
-        remarks={
-            "inconclusive": "The push is small and of its own kind. On noised renders (docs/design/0007-claims.md), c"
-            " - d is a few hundredths of the prediction and nearly orthogonal to the direction of autoguidance,"
-            " with which those of plain guidance and of skipped blocks agree to a good part; these three do "
-            "leave fewer broken pictures. Our reading: what is undone in Stencil's attention is not what its errors "
-            "are made of.",
-        },
     )
 )
 

@@ -13,10 +13,6 @@ CLAIMS.register("tangential")(
         chosen=_CHOSEN,
         arms={"TCFG 3": Arm(guided("tangential", guidance_scale=3.0)), "cfg 3": cfg(3.0)},
         conditions=(Condition("quality", "TCFG 3", "cfg 3", "higher"),),
-        remarks={
-            "inconclusive": "Plain guidance at this scale gets nearly every picture right: there is little left to "
-            "gain, and what is gained on some prompts is lost on others.",
-        },
     )
 )
 
@@ -29,10 +25,5 @@ CLAIMS.register("zero_star")(
         chosen=_CHOSEN + " The paper's models are flows not trained to the end; Stencil is a diffusion model.",
         arms={"CFG-Zero* 3": Arm(guided("zero_star", guidance_scale=3.0)), "cfg 3": cfg(3.0)},
         conditions=(Condition("quality", "CFG-Zero* 3", "cfg 3", "higher"),),
-        remarks={
-            "inconclusive": "Not one reading differs. Plain guidance at this scale gets nearly every picture right, "
-            "and Stencil is neither a flow nor stopped short in training, which is where the paper sees the "
-            "gain.",
-        },
     )
 )
