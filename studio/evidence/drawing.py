@@ -17,6 +17,7 @@ from studio.guidance.base import OneRound
 from studio.guidance.building import build_method
 from studio.models.card import ModelCard
 from studio.services.budget import network_rows, within
+from studio.world.render import render_uint8
 
 BLOCK = 64  # pictures of one job; between jobs, progress is told
 
@@ -98,6 +99,7 @@ class Gallery:
         self._pictures = pictures
         self._suites: dict[str, Suite] = {}
         self._measured: dict[tuple[str, Arm], dict[str, Tensor]] = {}
+        self._renders: dict[str, dict[str, Tensor]] = {}
 
     def suite(self, name: str) -> Suite:
         """The prompts of a suite, the same whenever asked."""
@@ -128,6 +130,18 @@ class Gallery:
         """Network rows that drawing these would take now, those drawn already not counted."""
         missing = [arm for arm in dict.fromkeys(arms) if (suite_name, arm) not in self._measured]
         return sum(self.rows(suite_name, arm) for arm in missing) * self.suite(suite_name).pictures
+
+    def renders(self, suite_name: str) -> dict[str, Tensor] | None:
+        """Measure -> [P] of the scenes themselves, as the world draws them; None where prompts describe many scenes.
+
+        What pictures should come close to: the goal of a tone is that of the data, not a low one.
+        """
+        prompts = self.suite(suite_name).prompts
+        scenes = [prompt.scene for prompt in prompts if prompt.scene is not None]
+        if suite_name not in self._renders and len(scenes) == len(prompts):
+            pictures = np.stack([render_uint8(scene) for scene in scenes])
+            self._renders[suite_name] = measure(pictures, Suite(prompts, 1), self._oracle)
+        return self._renders.get(suite_name)
 
     def measured(self, suite_name: str, arms: Sequence[Arm]) -> list[dict[str, Tensor]]:
         """Measure -> [P] for each arm, drawing together those that are missing."""

@@ -60,7 +60,7 @@ def _condition(condition: Mapping[str, Any]) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
+def _arms(arms: Sequence[Mapping[str, Any]], renders: Mapping[str, float] | None) -> list[str]:
     shown = [name for name in TOLD if all(name in arm["means"] for arm in arms)]
     lines = ["| arm | steps, sampler | rows | " + " | ".join(shown) + " |", "|---|---|---|" + "---|" * len(shown)]
     for arm in arms:
@@ -71,6 +71,9 @@ def _arms(arms: Sequence[Mapping[str, Any]]) -> list[str]:
             *(_number(name, arm["means"][name]) for name in shown),
         ]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    if renders:
+        told = [_number(name, renders[name]) if name in renders else "" for name in shown]
+        lines.append("| " + " | ".join(["*the scenes themselves, rendered*", "", "", *told]) + " |")
     return lines
 
 
@@ -92,7 +95,7 @@ def section(result: Mapping[str, Any]) -> str:
     lines += [result["chosen"], ""]
     lines += ["| difference | wanted | prompts | measured | 95 % interval | |", "|---|---|---|---|---|---|"]
     lines += [*map(_condition, result["conditions"]), ""]
-    lines += [*([remark, ""] if remark else []), *_arms(result["arms"]), "", work]
+    lines += [*([remark, ""] if remark else []), *_arms(result["arms"], result["renders"]), "", work]
     return "\n".join(lines)
 
 
@@ -127,7 +130,8 @@ def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
             for arm in r["arms"]
         }
         if own:
-            parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()))))
+            renders = next(r["renders"] for r in results if r["suite"] == suite)
+            parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()), renders)))
     return parts
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from studio.world.caption import canonical, swapped
 from studio.world.reading import Wanted
-from studio.world.scene import STYLE_NAMES, random_scene
+from studio.world.scene import STYLE_NAMES, Scene, random_scene
 
 SEED = 64
 # Pictures per prompt. Prompts are what is independent, so one picture of each tells most; variety needs several.
@@ -20,11 +20,15 @@ FULL_SEEDS, OPEN_SEEDS = 1, 4
 
 @dataclass(frozen=True)
 class Prompt:
-    """text: what to draw. wanted: what has to be seen. negative: the same scene in another style, as a caption."""
+    """text: what to draw. wanted: what has to be seen. negative: the same scene in another style, as a caption.
+
+    scene: the one the text describes, None where it describes many.
+    """
 
     text: str
     wanted: Wanted
     negative: str = ""
+    scene: Scene | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def full(n: int) -> Suite:
         other = str(rng.choice([style for style in STYLE_NAMES if style != scene.style]))
         thing, text = scene.things[0], canonical(scene)
         wanted = Wanted(((thing.object, thing.colour),), scene.style, scene.background)
-        found.setdefault(text, Prompt(text, wanted, canonical(swapped(scene, "style", other))))
+        found.setdefault(text, Prompt(text, wanted, canonical(swapped(scene, "style", other)), scene))
     return Suite(tuple(found.values()), FULL_SEEDS)
 
 

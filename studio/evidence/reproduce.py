@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
+
+from torch import Tensor
 
 from studio.core.errors import NotFound
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
@@ -50,7 +52,8 @@ def reproduce(
 
     A result is plain values: `name`, `method`, `sentence`, `source`, `chosen`, `suite`, `verdict`, `quick`,
     `conditions` (each with `difference`, `low`, `high`, `n` prompts and a verdict), `arms` (label, steps, rows per
-    picture, means), `prompts`, `pictures` per arm, `rows` of all arms, `drawn_rows` this time, `seconds`, `date`.
+    picture, means), `renders` (the means of the scenes themselves, or None), `prompts`, `pictures` per arm, `rows` of
+    all arms, `drawn_rows` this time, `seconds`, `date`.
     Raises what drawing raises; results already yielded are whole.
     """
     began, done, name = time.monotonic(), 0, ""
@@ -107,10 +110,11 @@ def _tried(name: str, claim: Claim, gallery: Gallery, quick: bool) -> dict[str, 
                 "steps": gallery.steps(claim.suite, arm),
                 "rows": gallery.rows(claim.suite, arm),
                 "sampler": arm.sampler,
-                "means": {key: round(float(measured[label][key].mean()), 6) for key in TOLD if key in measured[label]},
+                "means": _means(measured[label]),
             }
             for label, arm in claim.arms.items()
         ],
+        "renders": None if (renders := gallery.renders(claim.suite)) is None else _means(renders),
         "prompts": len(suite.prompts),
         "pictures": suite.pictures,
         "rows": sum(gallery.rows(claim.suite, arm) for arm in arms) * suite.pictures,
@@ -118,3 +122,7 @@ def _tried(name: str, claim: Claim, gallery: Gallery, quick: bool) -> dict[str, 
         "seconds": round(time.monotonic() - began, 1),
         "date": date.today().isoformat(),
     }
+
+
+def _means(measured: Mapping[str, Tensor]) -> dict[str, float]:
+    return {key: round(float(measured[key].mean()), 6) for key in TOLD if key in measured}

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from studio.core.recipe import Recipe
+from studio.core.settings import Settings
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of, room_of
@@ -71,6 +72,14 @@ def test_an_arm_is_drawn_once_however_many_claims_ask(card: ModelCard) -> None:
     assert len(painter.asked) == 4 and gallery.cost("full", [cfg(2.0, rows=4)]) == 0
     gallery.measured("open", [cfg(1.5, rows=4)])  # other prompts, other pictures
     assert len(painter.asked) == 8
+
+
+def test_the_scenes_themselves_are_what_the_oracle_reads_right() -> None:
+    gallery = Gallery(Painter(), Oracle.load(), read_card(Settings().model_dir), 24, lambda rows: None)
+    renders = gallery.renders("full")
+    assert renders is not None and renders is not gallery.renders("open") and gallery.renders("open") is None
+    assert float(renders["accuracy"].mean()) > 0.97 and float(renders["invalid"].mean()) < 0.05
+    assert renders["saturation"].shape == (24,) and gallery.renders("full") is not None
 
 
 def test_negatives_go_where_the_arm_says(card: ModelCard) -> None:

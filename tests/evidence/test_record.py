@@ -25,7 +25,8 @@ def result(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
     arm = {"label": "a", "steps": 20, "rows": 40, "sampler": "ddim", "means": {"invalid": 0.125, "saturation": 0.3333}}
     return {"name": name, "method": claim.method, "sentence": claim.sentence, "source": claim.source,
             "chosen": claim.chosen, "suite": "full", "verdict": verdict, "quick": False, "conditions": [condition],
-            "arms": [arm], "prompts": 64, "pictures": 128, "rows": 10240, "drawn_rows": 5120, "seconds": 90.0,
+            "arms": [arm], "renders": {"invalid": 0.005}, "prompts": 64,
+            "pictures": 128, "rows": 10240, "drawn_rows": 5120, "seconds": 90.0,
             "date": "2026-11-21", **more}  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def test_a_page_shows_numbers_with_their_units_and_interval() -> None:
     kept = record.with_result({"made_by": {}, "claims": {}}, result("pag"), MADE_BY)
     text = page(kept)
     assert "| invalid: a minus b | lower, by 2.0 to matter | 64 | -3.1 points | -6.2 to +0.8 | holds |" in text
-    assert "| a | 20 ddim | 40 | 12.5 % | 0.333 |" in text and "## pag\n\n**Holds.** " in text
+    assert "| a | 20 ddim | 40 | 12.5 % | 0.333 |\n| *the scenes themselves, rendered* |  |  | 0.5 % |  |\n" in text
+    assert "## pag\n\n**Holds.** " in text
     assert "Not tried yet: `apg`" in text and "Drawn in 2 minutes (5,120 network rows)" in text
 
 
