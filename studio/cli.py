@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,17 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import studio
-from studio import cli_claims, cli_edits
+from studio import cli_claims, cli_edits, cli_methods, cli_recipe
+from studio.cli_recipe import number
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 
 if TYPE_CHECKING:
-    from studio.models.card import ModelCard
     from studio.models.tokens import TokenReport
 
 Answer = dict[str, Any]
-_RECIPE_FLAGS = ("negative", "seed", "steps", "sampler", "batching")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
     generate = verb("generate", _generate, "make pictures from a prompt")
     generate.add_argument("prompt", nargs="?", help='what to draw; "" is unconditional')
-    _add_recipe_flags(generate)
+    cli_recipe.add_flags(generate)
     generate.add_argument("--count", default="1", help="how many, with seeds counting up")
     generate.add_argument("--recipe", type=Path, metavar="FILE", help="begin from a recipe: JSON, or a PNG of ours")
     generate.add_argument("--out", type=Path, metavar="PNG", help="write the picture here too; several are numbered")
@@ -122,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--out", type=Path, required=True, metavar="PNG", help="file, or folder for --random")
 
     cli_edits.add(verbs)
+    cli_methods.add(verbs)
     reproduce = cli_claims.add(verbs)
 
     verb("doctor", _doctor, "check that this machine is fit")
@@ -133,24 +132,12 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--out", type=Path, metavar="FILE", help="write the table here too, as a page")
     bench.add_argument("--pairs", default="7", help="how many timings of each side, at least 7")
     bench.add_argument("--prompt", default="a red star on a white background")
-    _add_recipe_flags(bench)
+    cli_recipe.add_flags(bench)
 
     verbs.add_parser("train-embedded", help="train the embedded model", add_help=False)
     for made in (serve, generate, replay, verbs.choices["doctor"], bench, reproduce, listing, show, watch, retry):
         _add_settings_flags(made)
     return top
-
-
-def _add_recipe_flags(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--negative", metavar="TEXT", help="what to move away from")
-    made.add_argument("--seed", help="0 .. 2**64-1; without it a random one")
-    made.add_argument("--steps", help="sampling steps (20)")
-    made.add_argument("--sampler", help="ddim or dpmpp_2m")
-    made.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
-    made.add_argument("--guidance-scale", metavar="W", help="how much guidance insists; 1 is none")
-    made.add_argument("--method", help="guidance method: cfg, apg")
-    made.add_argument("--params", metavar="JSON", help="further parameters of the method, as a JSON object")
-    made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
 
 
 def _add_settings_flags(made: argparse.ArgumentParser) -> None:
@@ -184,8 +171,8 @@ def _generate(args: argparse.Namespace) -> int:
         raise BadInput('Give a prompt, or "" for an unconditional picture.', field="prompt")
     if args.no_history and args.out is None:
         raise BadInput("With --no-history, --out must say where the picture goes.", field="out")
-    values = _recipe_file(args.recipe) if args.recipe else {}
-    recipes = _recipes(args, values, sources.card(str(values.get("model", "stencil"))))
+    values = cli_recipe.from_file(args.recipe) if args.recipe else {}
+    recipes = cli_recipe.recipes(args, values, sources.card(str(values.get("model", "stencil"))), settings)
     outs = _out_paths(args.out, recipes)
     report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
     _remark(report)
@@ -235,7 +222,7 @@ def _replay(args: argparse.Namespace) -> int:
 def _jobs_list(args: argparse.Namespace) -> int:
     from studio.services.ledger import Ledger
 
-    limit = _number(args.limit)
+    limit = number(args.limit)
     if not isinstance(limit, int) or not 1 <= limit <= 200:
         raise BadInput(f"The number of jobs must be a whole number from 1 to 200, not {args.limit!r}.", field="limit")
     with Ledger(_settings(args)) as ledger:
@@ -285,12 +272,12 @@ def _job_line(job: Answer) -> str:
 def _world_render(args: argparse.Namespace) -> int:
     from studio.services.world import CHOICES, render_random, render_scene
 
-    pixels = _number(args.pixels)
+    pixels = number(args.pixels)
     if args.random is None:
         rendered = [render_scene({name: getattr(args, name) for name in CHOICES}, pixels)]
         outs = [_checked_png(args.out)]
     else:
-        rendered = render_random(_number(args.random), _number(args.seed), pixels)
+        rendered = render_random(number(args.random), number(args.seed), pixels)
         outs = _numbered(args.out, len(rendered))
     images: list[Answer] = []
     for out, one in zip(outs, rendered, strict=True):
@@ -337,13 +324,13 @@ def _bench(args: argparse.Namespace) -> int:
     sources = Sources(_settings(args))
     args.count = "1"
     args.seed = args.seed or "7"
-    recipes = _recipes(args, {}, sources.card("stencil"))
+    recipes = cli_recipe.recipes(args, {}, sources.card("stencil"), sources.settings)
     check_recipes(recipes, sources)
     from dataclasses import asdict
 
     from studio.engine.bench import CASES, Bench, page, table
 
-    pairs = _number(args.pairs)
+    pairs = number(args.pairs)
     if not isinstance(pairs, int):
         raise BadInput(f"The number of pairs must be a whole number, not {args.pairs!r}.", field="pairs")
     config = sources.engine_config(previews=False)
@@ -365,79 +352,6 @@ def _bench(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     flags = {name: getattr(args, name, None) for name in Settings.model_fields}
     return Settings.resolve(flags, os.environ)
-
-
-def _number(text: str) -> Any:
-    """A number where the text is one, else the text itself, for whoever checks it to name it in a sentence."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _recipes(args: argparse.Namespace, values: Answer, card: ModelCard) -> list[Recipe]:
-    """The recipes of a command: a file's values, what flags say over them, and the model's own size below both."""
-    values = {"width": card.default_size_px, "height": card.default_size_px, **values}
-    if args.prompt is not None:
-        values["prompt"] = args.prompt
-    for flag in _RECIPE_FLAGS:
-        if (text := getattr(args, flag)) is not None:
-            field = "negative_prompt" if flag == "negative" else flag
-            if flag == "sampler" and text != values.get("sampler"):
-                values.pop("sampler_params", None)  # they are another sampler's
-            values[field] = _number(text) if flag in ("seed", "steps") else text
-    values.setdefault("seed", random.SystemRandom().randrange(2**32))
-    if args.size is not None:
-        width, _, height = args.size.lower().partition("x")
-        values["width"], values["height"] = _number(width), _number(height or width)
-    guidance = dict(values.get("guidance") or {}) if isinstance(values.get("guidance"), dict | None) else {}
-    if args.method is not None:
-        guidance = {"method": args.method}
-    params = {**(guidance.get("params") or {}), **_json_object(args.params)}
-    if args.guidance_scale is not None:
-        params["guidance_scale"] = _guidance_scale(args.guidance_scale)
-    if guidance or params:
-        values["guidance"] = {**guidance, "params": params}
-    count = _number(args.count)
-    if not isinstance(count, int) or not 1 <= count <= 256:
-        raise BadInput(f"The count must be a whole number from 1 to 256, not {args.count[:60]!r}.", field="count")
-    first = Recipe.load(values)
-    return [first.model_copy(update={"seed": (first.seed + i) % 2**64}) for i in range(count)]
-
-
-def _guidance_scale(text: str) -> float:
-    value = _number(text)
-    if isinstance(value, str) or value != value or value in (float("inf"), float("-inf")):
-        raise BadInput(f"The guidance scale must be a finite number, not {text[:60]!r}.", field="guidance_scale")
-    return value
-
-
-def _json_object(text: str | None) -> Answer:
-    if text is None:
-        return {}
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"The --params are not valid JSON: {str(error).rstrip('.')}.", field="params") from None
-    if not isinstance(values, dict):
-        raise BadInput(f'The --params must be a JSON object such as {{"eta": 0.5}}, not {text[:60]!r}.', field="params")
-    return values
-
-
-def _recipe_file(path: Path) -> Answer:
-    """The values of a recipe file; only those it states, so that flags and the model's size can fill in the rest."""
-    from studio.storage.png import read_png
-
-    if path.suffix.lower() == ".png":
-        return read_png(path).recipe.model_dump(mode="json")
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The recipe file {path} cannot be read: {error.strerror}.", field="recipe") from None
-    Recipe.from_json(text)
-    return json.loads(text)
 
 
 # -- files ----------------------------------------------------------------------------------------------------------

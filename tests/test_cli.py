@@ -113,6 +113,17 @@ def test_a_recipe_says_all_parameters_and_another_sampler_takes_its_own(run: Any
     assert "momentum" in second["guidance"]["params"] and "rescale" not in second["guidance"]["params"]
 
 
+def test_a_preset_is_the_guidance_and_flags_go_over_it(run: Any) -> None:
+    made = run("generate", "a red star", "--preset", "cfg-interval", *FAST).json["recipe"]["guidance"]
+    assert made["method"] == "cfg" and [one["wrapper"] for one in made["wrappers"]] == ["interval_sigma"]
+    over = run("generate", "a", "--preset", "cfg-interval", "--guidance-scale", "2.5", "--wrappers",
+               '[{"wrapper": "rescale", "params": {"phi": 0.5}}]', *FAST).json["recipe"]["guidance"]  # fmt: skip
+    assert over["params"]["guidance_scale"] == 2.5
+    assert [(one["wrapper"], one["params"]["phi"]) for one in over["wrappers"]] == [("rescale", 0.5)]
+    bare = run("generate", "a", "--preset", "cfg-interval", "--method", "apg", *FAST).json["recipe"]["guidance"]
+    assert bare["method"] == "apg" and "wrappers" not in bare
+
+
 def test_unknown_words_and_cuts_are_said(run: Any) -> None:
     made = run("generate", "a zebra " * 9, *FAST)
     assert made.code == 0
