@@ -32,7 +32,7 @@ def test_a_quick_run_answers_and_keeps_nothing(capsys: pytest.CaptureFixture[str
     (result,) = answer["claims"]
     assert answer["quick"] and result["name"] == "time_shift" and result["pictures"] == 2
     assert result["verdict"] in ("holds", "does not hold", "inconclusive")
-    assert "(quick)" in err and [arm["steps"] for arm in result["arms"]] == [6, 6]
+    assert "(quick)" in err and [arm["steps"] for arm in result["arms"]] == [4, 4]
     assert list(place.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio import cli_edits
+from studio.cli import edits as cli_edits
 from studio.core.errors import AssetError, BadInput, NotFound, WorkspaceError
 from studio.engine.edits.layout import layout_of_folder
 from studio.storage.workspace import Workspace

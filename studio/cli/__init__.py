@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import studio
-from studio import cli_claims, cli_edits, cli_methods, cli_recipe
-from studio.cli_recipe import number
+from studio.cli import claims, edits, methods, recipe
+from studio.cli.recipe import number
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
     generate = verb("generate", _generate, "make pictures from a prompt")
     generate.add_argument("prompt", nargs="?", help='what to draw; "" is unconditional')
-    cli_recipe.add_flags(generate)
+    recipe.add_flags(generate)
     generate.add_argument("--count", default="1", help="how many, with seeds counting up")
     generate.add_argument("--recipe", type=Path, metavar="FILE", help="begin from a recipe: JSON, or a PNG of ours")
     generate.add_argument("--out", type=Path, metavar="PNG", help="write the picture here too; several are numbered")
@@ -119,9 +119,9 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--pixels", default="128", help="side of the picture")
     render.add_argument("--out", type=Path, required=True, metavar="PNG", help="file, or folder for --random")
 
-    cli_edits.add(verbs)
-    cli_methods.add(verbs)
-    reproduce = cli_claims.add(verbs)
+    edits.add(verbs)
+    methods.add(verbs)
+    reproduce = claims.add(verbs)
 
     verb("doctor", _doctor, "check that this machine is fit")
     verb("recipe-schema", _recipe_schema, "print the JSON schema of recipes")
@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--out", type=Path, metavar="FILE", help="write the table here too, as a page")
     bench.add_argument("--pairs", default="7", help="how many timings of each side, at least 7")
     bench.add_argument("--prompt", default="a red star on a white background")
-    cli_recipe.add_flags(bench)
+    recipe.add_flags(bench)
 
     verbs.add_parser("train-embedded", help="train the embedded model", add_help=False)
     for made in (serve, generate, replay, verbs.choices["doctor"], bench, reproduce, listing, show, watch, retry):
@@ -171,8 +171,8 @@ def _generate(args: argparse.Namespace) -> int:
         raise BadInput('Give a prompt, or "" for an unconditional picture.', field="prompt")
     if args.no_history and args.out is None:
         raise BadInput("With --no-history, --out must say where the picture goes.", field="out")
-    values = cli_recipe.from_file(args.recipe) if args.recipe else {}
-    recipes = cli_recipe.recipes(args, values, sources.card(str(values.get("model", "stencil"))), settings)
+    values = recipe.from_file(args.recipe) if args.recipe else {}
+    recipes = recipe.recipes(args, values, sources.card(str(values.get("model", "stencil"))), settings)
     outs = _out_paths(args.out, recipes)
     report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
     _remark(report)
@@ -310,7 +310,7 @@ def _docs(args: argparse.Namespace) -> int:
     from studio.evidence import record
     from studio.services import reference
 
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     written = reference.write(root / "docs", root / "presets" / "guidance")
     written += [path.name for path in record.render(root / record.RESULTS)]
     _print({"written": written} if args.json else "\n".join(written) or "Every page is fresh.")
@@ -324,7 +324,7 @@ def _bench(args: argparse.Namespace) -> int:
     sources = Sources(_settings(args))
     args.count = "1"
     args.seed = args.seed or "7"
-    recipes = cli_recipe.recipes(args, {}, sources.card("stencil"), sources.settings)
+    recipes = recipe.recipes(args, {}, sources.card("stencil"), sources.settings)
     check_recipes(recipes, sources)
     from dataclasses import asdict
 
@@ -417,7 +417,3 @@ def _line(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
