@@ -188,9 +188,8 @@ def _series(one: Series, on: Scale, panel: Panel) -> str:
             if one.main or not (before or after):  # a point alone would be no line
                 dots += f"M{point}h0"
         before = here
-    halo = f'<path class="halo" d="{path}"/>' if one.main else ""
     points = f'<path class="dots" d="{dots}"/>' if dots else ""
-    return tag("g", f'{halo}<path class="line" d="{path}"/>{points}', class_=shown)
+    return tag("g", f'<path class="line" d="{path}"/>{points}', class_=shown)
 
 
 def _class(one: Series) -> str:
