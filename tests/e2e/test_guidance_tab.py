@@ -128,6 +128,43 @@ def test_a_picture_sent_here_brings_its_prompt_and_its_rule(opened: Open) -> Non
     expect(page.locator("#guidance-prompt textarea")).to_have_value("a blue ring", timeout=LONG_MS)
 
 
+MEASURED = """() => {
+  const size = (what) => Math.min(...[...document.querySelectorAll(what)].map(
+    (one) => parseFloat(getComputedStyle(one).fontSize)));
+  const box = (what) => [...document.querySelectorAll(what)].map((one) => one.getBoundingClientRect());
+  const line = (what) => getComputedStyle(document.querySelector(what)).stroke;
+  return {
+    numbers: size('#guidance-results dd'), axes: size('#guidance-why .plot span'),
+    told: size('.why-curves figcaption p'),
+    heights: box('.guidance-cards .card').map((card) => Math.round(card.height)),
+    picture: box('.why-picture .frame')[0], curve: box('.why-curves .plot')[0],
+    lines: ['.card.mark-c .swatch .line', '#guidance-rows li:nth-child(3) .swatch .line', '.legend .main .line',
+            '.why-curves .main .line'].map(line),
+    wide: document.documentElement.scrollWidth - window.innerWidth,
+  };
+}"""
+
+
+def test_results_and_reasons_can_be_read_from_afar(opened: Open) -> None:
+    page = opened()
+    to_guidance(page)
+    page.locator("#guidance-steps input[type=number]").fill("4")
+    compare(page, 4)
+    page.locator(WHY).nth(2).click()
+    page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
+    for width in (1440, 800, 720):  # the last: 1440 at 200 %
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        found = page.evaluate(MEASURED)
+        assert found["numbers"] >= 13 and found["axes"] >= 12 and found["told"] >= 13, (width, found)
+        assert len(set(found["heights"])) == 1, (width, found)
+        assert found["picture"]["width"] >= 192 and found["wide"] <= 0, (width, found)
+        assert len(set(found["lines"])) == 1, (width, found)  # a row's card, name, legend and curve
+    page.set_viewport_size({"width": 1440, "height": 900})
+    found = page.evaluate(MEASURED)
+    assert found["picture"]["right"] < found["curve"]["left"]  # beside each other
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 800])
 def test_nothing_is_cut_off(opened: Open, width: int, scheme: str) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from studio.core.errors import BadInput
 from studio.core.settings import Settings
 from studio.guidance import diagnostics
 from studio.services.generate import Studio
+from studio.ui import exports
 from studio.ui.components.canvas import Drawn
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import measures, results, run, why
@@ -98,6 +101,21 @@ def test_the_file_of_the_curves_has_the_same_rows(compared: Compared) -> None:
     assert len(main) == 3 and {panel.title for panel in main}.isdisjoint(panel.title for panel in rest)
     alone, _ = why.curves(studio, drawn[2, "7"].id, why.beside(""))
     assert len(alone[0].series) == 1
+
+
+def test_the_files_can_be_fetched_and_bad_addresses_are_refused_in_words(compared: Compared) -> None:
+    studio, _, drawn = compared
+    id = drawn[2, "7"].id
+    client = TestClient(Starlette(routes=exports.routes(studio)))
+    alone = client.get(f"/accounts/{id}.png")
+    among = client.get(f"/accounts/{id}.png", params={"beside": f"{id}.1,{drawn[3, '7'].id}.2"})
+    assert alone.status_code == among.status_code == 200 and among.headers["content-type"] == "image/png"
+    assert alone.content != among.content
+    assert client.get(f"/accounts/{id}.csv").text.startswith("step,sigma,t,rows,")
+    refused = client.get(f"/accounts/{id}.png", params={"beside": "1.9"})
+    assert refused.status_code == 404 and "12.0,13.1" in refused.text
+    gone = client.get(f"/accounts/{id}.png", params={"beside": "999999999.0"})
+    assert gone.status_code == 200  # a picture that was deleted since leaves no line, and the rest is there
 
 
 @pytest.mark.parametrize("told", ["1", "1.8", "1.0,", "x", "1.0;2.0", "9" * 19 + ".0", ",".join(["1.0"] * 9)])
