@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.services import account, grid
-from studio.ui.guidance import plots, sweep, why
+from studio.ui.guidance import paper, sweep, why
 from studio.ui.pictures import MAX_ID
 
 if TYPE_CHECKING:
@@ -79,17 +79,18 @@ def _edits(studio: Studio) -> Route:
 
 
 def _accounts(studio: Studio) -> Route:
-    def made(id: int, kind: str) -> bytes:
+    def made(id: int, kind: str, beside: str) -> bytes:
         if kind == "csv":
             return account.to_csv(account.of(studio, id)).encode()
         title = account.of(studio, id).describe
-        return plots.png(why.panels(studio, id), title=title)
+        return paper.png(*why.curves(studio, id, why.beside(beside)), title=title)
 
     async def answer(request: Request) -> Response:
         number, kind = int(request.path_params["number"]), str(request.path_params["kind"])
         if number > MAX_ID:
             return PlainTextResponse(f"There is no picture number {number}.", status_code=404)
-        return await _table_or_picture(lambda: made(number, kind), kind)
+        beside = request.query_params.get("beside", "")
+        return await _table_or_picture(lambda: made(number, kind, beside), kind)
 
     return Route("/accounts/{number:int}.{kind}", answer)
 
@@ -99,7 +100,7 @@ def _sweeps(studio: Studio) -> Route:
         found = sweep.measured(studio, job, name)
         if len(found) < 2:
             raise NotFound("There is no such sweep.")
-        return sweep.to_csv(found, name).encode() if kind == "csv" else plots.png(sweep.panels(found, name))
+        return sweep.to_csv(found, name).encode() if kind == "csv" else paper.png(sweep.panels(found, name))
 
     async def answer(request: Request) -> Response:
         given = request.path_params

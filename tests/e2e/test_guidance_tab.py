@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
 
 pytestmark = pytest.mark.browser
+WORK_16 = re.compile(r"NFE\s*16")
 CARDS, WHY = "#guidance-results .guidance-cards figcaption", "#guidance-results [data-why]"
 
 
@@ -41,12 +44,16 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     compare(page, 4)
     first = sources(page)
     assert len(set(first)) == 4
-    expect(page.locator(CARDS).first).to_contain_text("16 NFE", timeout=LONG_MS)
+    expect(page.locator(CARDS).first).to_contain_text(WORK_16, timeout=LONG_MS)
 
     # Why.
     page.locator(WHY).nth(2).click()
-    expect(page.locator("#guidance-why .formula")).to_contain_text("g = ", timeout=LONG_MS)
-    assert page.locator("#guidance-why svg").count() >= 6
+    expect(page.locator("#guidance-why .why-picture .formula")).to_contain_text("g = ", timeout=LONG_MS)
+    assert page.locator("#guidance-why .why-curves .plot").count() == 3
+    assert page.locator("#guidance-why .plots .plot").first.is_hidden()
+    page.get_by_text("All measures").click()
+    assert page.locator("#guidance-why .plots .plot").count() >= 6
+    assert page.locator("#guidance-why .plots .plot").first.is_visible()
     page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
     with page.expect_download() as download:
         page.get_by_role("link", name="Numbers (CSV)").first.click()
@@ -81,10 +88,10 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)  # the preset's own picture is drawn
     page.locator("#guidance-equal input").check()
     compare(page, 4)
-    expect(page.locator(CARDS).nth(0)).to_contain_text("16 NFE", timeout=LONG_MS)
-    expect(page.locator(CARDS).nth(3)).not_to_contain_text("8 steps", timeout=LONG_MS)
+    expect(page.locator(CARDS).nth(0)).to_contain_text(WORK_16, timeout=LONG_MS)
+    expect(page.locator(CARDS).nth(3)).not_to_contain_text(re.compile(r"steps\s*8"), timeout=LONG_MS)
     told = page.locator(CARDS).nth(3).inner_text().split()
-    assert int(told[0]) < 8 and told[1] == "steps" and int(told[2]) <= 16 and told[3] == "NFE"
+    assert told[0] == "NFE" and int(told[1]) <= 16 and told[2] == "steps" and int(told[3]) < 8
 
     # All of it outlives a reload.
     kept = sources(page)
@@ -119,6 +126,43 @@ def test_a_picture_sent_here_brings_its_prompt_and_its_rule(opened: Open) -> Non
     page.click("#caption .menu [data-to=guidance]")
     page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
     expect(page.locator("#guidance-prompt textarea")).to_have_value("a blue ring", timeout=LONG_MS)
+
+
+MEASURED = """() => {
+  const size = (what) => Math.min(...[...document.querySelectorAll(what)].map(
+    (one) => parseFloat(getComputedStyle(one).fontSize)));
+  const box = (what) => [...document.querySelectorAll(what)].map((one) => one.getBoundingClientRect());
+  const line = (what) => getComputedStyle(document.querySelector(what)).stroke;
+  return {
+    numbers: size('#guidance-results dd'), axes: size('#guidance-why .plot span'),
+    told: size('.why-curves figcaption p'),
+    heights: box('.guidance-cards .card').map((card) => Math.round(card.height)),
+    picture: box('.why-picture .frame')[0], curve: box('.why-curves .plot')[0],
+    lines: ['.card.mark-c .swatch .line', '#guidance-rows li:nth-child(3) .swatch .line', '.legend .main .line',
+            '.why-curves .main .line'].map(line),
+    wide: document.documentElement.scrollWidth - window.innerWidth,
+  };
+}"""
+
+
+def test_results_and_reasons_can_be_read_from_afar(opened: Open) -> None:
+    page = opened()
+    to_guidance(page)
+    page.locator("#guidance-steps input[type=number]").fill("4")
+    compare(page, 4)
+    page.locator(WHY).nth(2).click()
+    page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
+    for width in (1440, 800, 720):  # the last: 1440 at 200 %
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        found = page.evaluate(MEASURED)
+        assert found["numbers"] >= 13 and found["axes"] >= 12 and found["told"] >= 13, (width, found)
+        assert len(set(found["heights"])) == 1, (width, found)
+        assert found["picture"]["width"] >= 192 and found["wide"] <= 0, (width, found)
+        assert len(set(found["lines"])) == 1, (width, found)  # a row's card, name, legend and curve
+    page.set_viewport_size({"width": 1440, "height": 900})
+    found = page.evaluate(MEASURED)
+    assert found["picture"]["right"] < found["curve"]["left"]  # beside each other
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

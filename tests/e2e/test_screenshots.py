@@ -92,8 +92,10 @@ def test_screenshots_of_guidance(opened: Open, folder: Path) -> None:
             page.click("#sweep-go")
             page.wait_for_selector("#guidance-film svg", timeout=LONG_MS)
             page.wait_for_timeout(500)
-            page.set_viewport_size({"width": width, "height": 2100})
+            bottom = "document.querySelector('.workbench.guidance').getBoundingClientRect().bottom + scrollY"
+            page.set_viewport_size({"width": width, "height": int(page.evaluate(bottom)) + 40})
             page.evaluate("window.scrollTo(0, 0)")
+            page.mouse.move(2, 2)  # off the plots, which mark the step under it
             page.wait_for_timeout(500)
             page.screenshot(path=folder / f"guidance-{width}-{scheme}.png")
     assert len(list(folder.glob("guidance-*.png"))) >= 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from studio.ui.components.canvas import Drawn, JobView
 from studio.ui.components.progress import progress, seconds
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board
-from studio.ui.markup import alert, image, png_uri, tag, text
+from studio.ui.guidance.marks import class_of, marks, swatch
+from studio.ui.markup import alert, facts, image, png_uri, tag, text
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -29,6 +30,11 @@ EMPTY = (
     '<p class="empty-told">Choose what to compare at the left and press Compare. All rows are drawn in one batch; '
     "click a picture to see what its rule did at every step.</p></div>"
 )
+
+
+# Beneath a picture: what it cost, and what became of its colours. With several seeds, the cost is told once a row.
+COST, PICTURE = ("NFE", "steps", "time"), ("saturation", "clipped")
+SINGLE = (*COST, *PICTURE)
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,10 @@ def show(studio: Studio, board: Board) -> Shown:
     seeds, rows = boards.seeds(board), board["rows"]
     found: dict[tuple[int, str], Drawn] = {}
     cells: dict[tuple[int, str], str] = {}
-    per_row: dict[str, float | None] = {}
+    per_row = {id: _seconds_per_row(studio, job) for id, job in jobs.items()}
     for cell in board["cells"]:
         job, key = jobs.get(cell["job"]), (cell["row"], cell["seed"])
-        share = per_row.setdefault(cell["job"], _seconds_per_row(studio, job))
+        share = per_row.get(cell["job"])
         picture = dict(job.drawn).get(cell["place"]) if job else None
         if picture is not None:
             found[key] = picture
@@ -60,21 +66,45 @@ def show(studio: Studio, board: Board) -> Shown:
     above = "".join(_progress(job) for job in unfinished[:1]) + _errors(jobs)
     if not unfinished and found:
         above += _total(studio, found)
+    known = marks(rows)
     if len(seeds) == 1:
-        table = "".join(_card(row, cells.get((row["id"], seeds[0]), _blank())) for row in rows)
-        return Shown(above + tag("div", table, class_="guidance-cards"), bool(unfinished), found)
-    head = tag("tr", tag("th", "") + "".join(tag("th", text(f"seed {seed}"), scope="col") for seed in seeds))
+        cards = "".join(_card(row, known[row["id"]], cells.get((row["id"], seeds[0]), _blank(SINGLE))) for row in rows)
+        return Shown(above + tag("div", cards, class_="guidance-cards"), bool(unfinished), found)
+    head = tag("tr", "".join(tag("th", text(f"seed {seed}"), scope="col") for seed in seeds))
     body = ""
     for row in rows:
-        name = tag("th", text(boards.label(row["guidance"])), scope="row")
-        body += tag("tr", name + "".join(tag("td", cells.get((row["id"], seed), _blank())) for seed in seeds))
-    table = tag("table", tag("thead", head) + tag("tbody", body))
+        name = tag("th", _head(studio, row, known[row["id"]], seeds, found, per_row, board), colspan=len(seeds),
+                   scope="rowgroup")  # fmt: skip
+        pictures = "".join(tag("td", cells.get((row["id"], seed), _blank(PICTURE))) for seed in seeds)
+        body += tag("tbody", tag("tr", name) + tag("tr", pictures), class_=class_of(known[row["id"]]))
+    table = tag("table", tag("thead", head) + body, style=f"--seeds:{len(seeds)}")
     html = tag("div", table, class_="guidance-results", tabindex="0", role="group", aria_label="Pictures of each row")
     return Shown(above + html, bool(unfinished), found)
 
 
-def _card(row: Mapping[str, Any], cell: str) -> str:
-    return tag("div", tag("p", text(boards.label(row["guidance"])), class_="card-name") + cell, class_="card")
+def _card(row: Mapping[str, Any], mark: int, cell: str) -> str:
+    name = swatch(mark) + tag("span", text(boards.label(row["guidance"])))
+    return tag("div", tag("p", name, class_="card-name") + cell, class_=f"card {class_of(mark)}")
+
+
+def _head(
+    studio: Studio,
+    row: Mapping[str, Any],
+    mark: int,
+    seeds: list[str],
+    found: Mapping[tuple[int, str], Drawn],
+    per_row: Mapping[str, float | None],
+    board: Board,
+) -> str:
+    """The name of a row of several pictures, and what each of them cost: the same for all."""
+    name = tag("span", swatch(mark) + tag("span", text(boards.label(row["guidance"]))), class_="card-name")
+    drawn = [found[row["id"], seed] for seed in seeds if (row["id"], seed) in found]
+    if not drawn:
+        return name
+    job = next(cell["job"] for cell in board["cells"] if cell["row"] == row["id"])
+    cost = measures(studio, drawn[0], COST, per_row.get(job))
+    told = " · ".join([f"{cost['NFE']} NFE", f"{cost['steps']} steps", f"{cost['time']} each"])
+    return name + tag("span", text(told), class_="cost")
 
 
 def _jobs(studio: Studio, ids: list[str]) -> dict[str, JobView]:
@@ -106,11 +136,13 @@ def _cell(
     picture: Drawn | None,
     seconds_per_row: float | None,
 ) -> str:
+    wanted = SINGLE if len(boards.seeds(board)) == 1 else PICTURE
     if picture is None:
         live = job is not None and not job.over and job.preview and job.image == cell["place"]
         if live and job is not None:
-            return tag("figure", tag("div", image(png_uri(job.preview), "being drawn"), class_="frame live"))
-        return _blank("" if job and not job.over else "not drawn")
+            frame = tag("div", image(png_uri(job.preview), "being drawn"), class_="frame live")
+            return tag("figure", frame + _yet(wanted))
+        return _blank(wanted, "" if job and not job.over else "not drawn")
     recipe = picture.recipe
     row = boards.row_of(board, cell["row"])
     said = f"{boards.label(row['guidance'])}, seed {cell['seed']}"
@@ -120,31 +152,40 @@ def _cell(
     pressed = str(picture.id == board["shown"]).lower()
     button = tag("button", shown, type="button", class_="frame done", data_why=str(picture.id), aria_pressed=pressed,
                  title="Why: what guidance did at each step")  # fmt: skip
-    return tag("figure", button + tag("figcaption", _beneath(studio, picture, seconds_per_row)))
+    told = measures(studio, picture, wanted, seconds_per_row)
+    return tag("figure", button + tag("figcaption", facts(told.items(), "facts measures")))
 
 
-def _beneath(studio: Studio, picture: Drawn, seconds_per_row: float | None) -> str:
-    parts = [f"{picture.recipe.steps} steps"]
+def measures(
+    studio: Studio, picture: Drawn, wanted: Sequence[str], seconds_per_row: float | None = None
+) -> dict[str, str]:
+    """What a picture cost and what became of its colours, in the order wanted; a dash for what is not known."""
+    known = {"steps": str(picture.recipe.steps)}
     try:
         told = account.of(studio, picture.id)
-        parts.append(f"{told.nfe} NFE")
+        known["NFE"] = str(told.nfe)
         if seconds_per_row is not None:  # its share of the batch, by network work
-            parts.append(f"{told.nfe * seconds_per_row:.2f} s")
+            known["time"] = f"{told.nfe * seconds_per_row:.2f} s"
     except NotFound:
         pass
     try:
         colours = account.colours(studio, picture.id)
-        parts.append(f"saturation {colours['saturation']:.2f}")
-        parts.append(f"clipped {colours['clipped']:.1%}")
+        known |= {name: f"{colours[name]:.2f}" for name in ("saturation", "brightness", "contrast")}
+        known["clipped"] = f"{colours['clipped']:.1%}"
     except NotFound:
-        parts.append("file gone")
-    return "".join(tag("span", text(part)) for part in parts)
+        pass
+    return {name: known.get(name, "–") for name in wanted}
 
 
-def _blank(said: str = "") -> str:
-    return tag(
-        "figure", tag("div", text(said), class_="frame blank ruled", role="img", aria_label=said or "To be drawn")
-    )
+def _blank(wanted: Sequence[str], said: str = "") -> str:
+    """A place for a picture, as high as one with its numbers."""
+    frame = tag("div", text(said), class_="frame blank ruled", role="img", aria_label=said or "To be drawn")
+    return tag("figure", frame + _yet(wanted))
+
+
+def _yet(wanted: Sequence[str]) -> str:
+    """Keeps the room of the numbers that are to come."""
+    return tag("div", facts([(name, "–") for name in wanted], "facts measures"), aria_hidden="true", class_="yet")
 
 
 def _progress(job: JobView) -> str:
@@ -169,4 +210,5 @@ def _total(studio: Studio, found: Mapping[tuple[int, str], Drawn]) -> str:
         except NotFound:
             return ""
     count = f"{len(found)} picture{'s' * (len(found) != 1)}"
-    return tag("p", text(f"{count}, {rows:,} rows of network work."), class_="guidance-total", role="status")
+    told = f"{count}, {rows:,} rows of network work. Choose one to see what its rule did at every step."
+    return tag("p", text(told), class_="guidance-total", role="status")

@@ -9,6 +9,7 @@ from studio.core.params import ParamSpec
 from studio.ui import controls
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import MAX_ROWS, Board, Row
+from studio.ui.guidance.marks import marks, swatch
 from studio.ui.markup import attributes, tag, text
 from studio.ui.methods import Method, declarations
 
@@ -51,7 +52,7 @@ def _row(row: Row, board: Board, formulas: Mapping[int, str], problems: Mapping[
     chosen = id == board["chosen"]
     head = tag(
         "button",
-        tag("span", text(boards.label(spec)), class_="name"),
+        swatch(marks(board["rows"])[id]) + tag("span", text(boards.label(spec)), class_="name"),
         type="button", class_="guide-name", data_op="choose", data_row=str(id), aria_expanded=str(chosen).lower(),
         title="Open this row's settings",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from studio.core.recipe import Recipe
 from studio.services import account
 from studio.ui.components import canvas
 from studio.ui.components.progress import progress, seconds
-from studio.ui.guidance.plots import Panel, Series, plots
+from studio.ui.guidance.plots import Panel, Series, number, plot
 from studio.ui.markup import image, tag, text
 from studio.ui.methods import declarations
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from studio.services.generate import Studio
 
 MAX_VALUES = 12
-MEASURES = ("saturation", "contrast", "clipped")
+MEASURES = {
+    "saturation": "Saturation",
+    "contrast": "Contrast",
+    "clipped": "Clipped, %",
+}
 
 
 def parameters(guidance: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -80,13 +84,20 @@ def measured(studio: Studio, job: str, name: str) -> list[tuple[float, int, dict
     return sorted(found, key=lambda one: one[0])
 
 
-def panels(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> list[Panel]:
-    """A curve per measure."""
-    x = tuple(value for value, _, _ in found)
-    label = name.replace("_", " ")
-    return [
-        Panel(one.capitalize(), x, (Series(tuple(c[one] for _, _, c in found)),), x_label=label) for one in MEASURES
-    ]
+def panels(
+    found: Sequence[tuple[float, int, dict[str, float]]], name: str, wanted: Sequence[float] = ()
+) -> list[Panel]:
+    """A curve per measure. wanted: the values that have a place, also where nothing was drawn; without, those drawn."""
+    drawn = {round(value, 6): colours for value, _, colours in found}
+    places = [round(value, 6) for value in wanted] or list(drawn)
+    names = tuple(number(value) for value in places)
+
+    def series(one: str) -> Series:
+        times = 100 if one == "clipped" else 1  # a share, told as under the pictures
+        return Series(tuple(drawn[value][one] * times if value in drawn else math.nan for value in places))
+
+    words = name.replace("_", " ")
+    return [Panel(f"{title} over {words}", (series(one),), names=names) for one, title in MEASURES.items()]
 
 
 def to_csv(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> str:
@@ -119,7 +130,7 @@ def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bo
         if made:
             shown = image(src[made[0]], f"{name} {value:g}")
             inner = tag("button", shown, type="button", class_="frame done", data_why=str(made[0]), title="Why")
-        cells += tag("figure", inner + tag("figcaption", text(f"{value:g}")))
+        cells += tag("figure", inner + tag("figcaption", text(number(value))))
     parts = [
         tag("h3", text(f"{name.replace('_', ' ').capitalize()} from {sweep['values'][0]:g} to {sweep['values'][-1]:g}"))
     ]
@@ -128,11 +139,20 @@ def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bo
         parts.append(
             progress(f"{len(found)} of {len(sweep['values'])} pictures", len(found), len(sweep["values"]), left)
         )
-    parts.append(tag("div", cells, class_="film", tabindex="0", role="group", aria_label="Pictures of the sweep"))
+    film = tag("div", cells, class_="film")
     if view.over and len(found) > 1:
-        parts.append(plots(panels(found, name)))
+        film += "".join(_curve(panel, title) for panel, title in zip(
+            panels(found, name, sweep["values"]), MEASURES.values(), strict=True))  # fmt: skip
+    parts.append(tag("div", film, class_="film-scroll", style=f"--count:{len(sweep['values'])}", tabindex="0",
+                     role="group", aria_label="Pictures of the sweep"))  # fmt: skip
+    if view.over and len(found) > 1:
         parts.append(_files(job, name))
     return tag("section", "".join(parts), class_="sweep"), not view.over
+
+
+def _curve(panel: Panel, title: str) -> str:
+    """A curve beneath the pictures, each point beneath its own; the values stand there already."""
+    return tag("div", tag("h4", text(title)) + plot(panel), class_="film-curve")
 
 
 def _files(job: str, name: str) -> str:

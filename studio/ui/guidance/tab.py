@@ -158,7 +158,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
             limits = [gr.Dropdown(swept, value=name), low, high]
         busy = now.busy or filming
         same = before is not None and before["shown"] == board["shown"]
-        reason = gr.skip() if same else why.why_html(studio, board["shown"], now.drawn)
+        reason = gr.skip() if same else why.why_html(studio, board, now.drawn)
         return [
             rows.rows_html(board, formulas, wrong), now.html, reason, film,
             alert(said), *limits, gr.Timer(active=busy), gr.Button(interactive=busy),
@@ -241,7 +241,7 @@ def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
     def on_why(kept: Any, event: gr.EventData) -> list[Any]:
         board = {**boards.read(kept), "shown": int(event.id)}
         now = results.show(studio, board)
-        return [board, now.html, why.why_html(studio, board["shown"], now.drawn), ""]
+        return [board, now.html, why.why_html(studio, board, now.drawn), ""]
 
     @told
     def on_strip(kept: Any) -> str:

@@ -2,68 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.core.errors import NotFound, StudioError
+from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.params import shown
 from studio.services import account
 from studio.services.account import Account
 from studio.ui.components.canvas import Drawn
 from studio.ui.errors import sentence
-from studio.ui.guidance.plots import Panel, Series, plots
-from studio.ui.markup import alert, image, png_uri, tag, text
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import measures, plots, results
+from studio.ui.guidance.board import MAX_ROWS, Board
+from studio.ui.guidance.marks import class_of, marks, swatch
+from studio.ui.guidance.plots import Panel, Series
+from studio.ui.markup import alert, facts, image, png_uri, tag, text
+from studio.ui.pictures import address
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
-FIRST_CURVES = ("gap", "w_eff", "par_frac", "norm_ratio", "rel_update", "cos_cu")
-MAX_PANELS = 12
+MAX_PANELS = 14
+FACTS = ("NFE", "steps", "saturation", "brightness", "contrast", "clipped")
 
 
-def panels(studio: Studio, id: int, others: tuple[int, ...] = ()) -> list[Panel]:
-    """The curves of a picture; those of others faintly behind. Raises NotFound without an account."""
+@dataclass(frozen=True)
+class Line:
+    """A picture that has a line in the curves. mark: of its row, None if it is of none."""
+
+    id: int
+    mark: int | None = None
+
+
+def curves(studio: Studio, id: int, lines: Sequence[Line] = ()) -> tuple[list[Panel], list[Panel]]:
+    """The curves of a picture among those of others: three that tell the story, and all the rest.
+
+    lines: in the order of the legend, with or without the picture itself. Raises NotFound without an account of it.
+    """
     told = account.of(studio, id)
-    read = [_account(studio, other) for other in others if other != id]
-    behind = [one for one in read if one is not None]
-    steps = tuple(float(step + 1) for step in range(max([told.steps, *(one.steps for one in behind)])))
+    if id not in [line.id for line in lines]:
+        lines = (Line(id), *lines)
+    read = [(line, found) for line in lines if (found := _account(studio, line.id)) is not None]
     names = [curve.name for curve in told.curves]
-    wanted = [name for name in FIRST_CURVES if name in names] + [name for name in names if name not in FIRST_CURVES]
-    curves = {curve.name: curve for curve in told.curves}
-    found: list[Panel] = []
-    for name in wanted[:MAX_PANELS]:
-        curve = curves[name]
-        faint = [Series(other.values, faint=True) for one in behind for other in one.curves if other.name == name]
-        unit = f" ({curve.unit})" if curve.unit else ""
-        found.append(Panel(curve.label + unit, steps, (*faint, Series(curve.values)), curve.plot, "step"))
-    return found
+    first = [next((name for name in either if name in names), None) for either in measures.MAIN]
+    main = [name for name in first if name is not None]
+    labels = {line.id: _label(studio, line.id) for line, _ in read}
+
+    def panel(name: str) -> Panel:
+        own = next(curve for curve in told.curves if curve.name == name)
+        words = measures.words(name, own.label, own.unit)
+        series = tuple(
+            Series(_values(one, name), labels[line.id], line.mark, main=line.id == id)
+            for line, one in read
+            if line.id == id or name in main or any(curve.name == name for curve in one.curves)
+        )
+        return Panel(words.title, series, own.plot, (), words.formula, words.told, words.level, words.log)
+
+    rest = [name for name in names if name not in main]
+    return [panel(name) for name in main], [panel(name) for name in rest[:MAX_PANELS]]
 
 
-def why_html(studio: Studio, id: int, drawn: Mapping[tuple[int, str], Drawn]) -> str:
-    """The panel of a picture, without its thumbnails. "" for none."""
+def beside(told: str) -> list[Line]:
+    """Read the lines of an address, "12.0,13.1": number of a picture, a dot, its mark. Raises BadInput."""
+    found = re.findall(r"(\d{1,18})\.([0-7])(?:,|$)", told)
+    if ",".join(f"{id}.{mark}" for id, mark in found) != told or len(found) > MAX_ROWS:
+        raise BadInput(f"The pictures to compare with are like 12.0,13.1, up to {MAX_ROWS}, not {shown(told)}.")
+    return [Line(int(id), int(mark)) for id, mark in found]
+
+
+def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn]) -> str:
+    """The panel of the picture that is shown, without its thumbnails. "" for none."""
+    id = int(board["shown"])
     if not id:
         return ""
     try:
-        found = studio.generation(id)
+        made = studio.generation(id)
         told = account.of(studio, id)
-        seed = str(found.recipe.seed)
-        others = tuple(picture.id for (_, of), picture in drawn.items() if of == seed)
-        curves = panels(studio, id, others)
+        known, seed = marks(board["rows"]), str(made.recipe.seed)
+        lines = [Line(drawn[row["id"], seed].id, known[row["id"]])
+                 for row in board["rows"] if (row["id"], seed) in drawn]  # fmt: skip
+        main, rest = curves(studio, id, lines)
+        picture = Drawn(id, address(id, made.sha256), made.recipe)
+        mark = next((line.mark for line in lines if line.id == id), None)
+        left = _picture(studio, picture, told, mark, lines)
     except StudioError as error:
         return alert(sentence(error))
-    recipe = found.recipe
-    head = tag("h2", "Why this picture") + tag("p", text(told.describe), class_="formula")
-    facts = f"{recipe.steps} steps · {told.nfe} NFE · seed {recipe.seed} · {_colours(studio, id)}"
-    files = "".join(
-        tag("a", label, href=f"/accounts/{id}.{kind}", download=f"palimpsest-{id:05d}-steps.{kind}", class_="action")
-        for kind, label in (("csv", "Numbers (CSV)"), ("png", "Curves (PNG)"))
-    )
-    hint = tag("p", "In red this picture; faintly behind, the other rows of the same seed.", class_="hint")
-    plot = plots(curves) if curves else tag(
-        "p", "Guidance did nothing here that could be measured: only the conditional prediction was asked for.",
-        class_="hint",
-    )  # fmt: skip
-    top = tag("div", tag("div", head + tag("p", text(facts), class_="hint")) + tag("div", files, class_="actions"))
-    return tag("section", top + (hint if len(others) > 1 else "") + plot, class_="why")
+    title = tag("h2", "Why this picture")
+    if not main:
+        nothing = "Guidance did nothing here that could be measured: only the conditional prediction was asked for."
+        right = tag("p", nothing, class_="hint")
+    else:
+        right = plots.legend(main[0].series) if len(main[0].series) > 1 else ""
+        right += "".join(plots.figure(panel) for panel in main)
+    both = tag("div", left + tag("div", right, class_="why-curves"), class_="why-pair")
+    return tag("section", title + both + (_all(rest) if main else ""), class_="why")
 
 
 def strip_html(studio: Studio, id: int) -> str:
@@ -74,12 +109,61 @@ def strip_html(studio: Studio, id: int) -> str:
         png, steps = account.strip(studio, id)
     except StudioError as error:
         return alert(sentence(error))
-    labels = "".join(tag("span", text(f"step {step}")) for step in steps)
-    shown = image(png_uri(png), f"Guided predictions at steps {', '.join(map(str, steps))}")
-    title = tag("p", "What it had in mind along the way", class_="strip-title")
-    return tag(
-        "div", title + shown + tag("div", labels, class_="labels", style=f"--count:{len(steps)}"), class_="strip"
-    )
+    frames = "".join(
+        tag("figure", image(png_uri(frame), f"Guided prediction at step {step}")
+            + tag("figcaption", text(f"step {step}")))
+        for frame, step in zip(_cut(png, len(steps)), steps, strict=True)
+    )  # fmt: skip
+    title = tag("h3", "What it had in mind along the way")
+    told = tag("p", "The guided prediction of the finished picture, as it stood at these steps.")
+    return tag("div", title + told + tag("div", frames, class_="frames", style=f"--count:{len(steps)}"), class_="strip")
+
+
+def _picture(studio: Studio, picture: Drawn, told: Account, mark: int | None, lines: Sequence[Line]) -> str:
+    recipe = picture.recipe
+    said = f"{recipe.prompt or 'without a prompt'}: {_label(studio, picture.id)}, seed {recipe.seed}"
+    frame = tag("div", image(picture.src, said, width=recipe.width, height=recipe.height), class_="frame")
+    name = tag("p", swatch(mark) + tag("span", text(_label(studio, picture.id))), class_="card-name")
+    rule = tag("p", text(told.describe), class_="formula")
+    numbers = facts([("seed", recipe.seed), *results.measures(studio, picture, FACTS).items()], "facts measures")
+    beside = ",".join(f"{line.id}.{line.mark}" for line in lines)
+    links = (("csv", "Numbers (CSV)", ""), ("png", "Curves (PNG)", f"?beside={beside}" if beside else ""))
+    files = "".join(
+        tag("a", label, href=f"/accounts/{picture.id}.{kind}{query}", class_="action",
+            download=f"palimpsest-{picture.id:05d}-steps.{kind}")
+        for kind, label, query in links
+    )  # fmt: skip
+    inner = frame + name + rule + numbers + tag("div", files, class_="actions")
+    return tag("div", inner, class_=f"why-picture {class_of(mark)}")
+
+
+def _all(panels: Sequence[Panel]) -> str:
+    """The other curves, out of the way."""
+    drawn = tag("div", "".join(plots.figure(panel) for panel in panels), class_="plots")
+    symbols = tag("p", text(measures.SYMBOLS), class_="hint")
+    return tag("details", tag("summary", "All measures") + symbols + drawn, class_="all-measures")
+
+
+def _cut(png: bytes, count: int) -> list[bytes]:
+    from PIL import Image
+
+    found: list[bytes] = []
+    with Image.open(io.BytesIO(png)) as strip:
+        wide = strip.width // count
+        for k in range(count):
+            written = io.BytesIO()
+            strip.crop((k * wide, 0, (k + 1) * wide, strip.height)).save(written, format="png")
+            found.append(written.getvalue())
+    return found
+
+
+def _label(studio: Studio, id: int) -> str:
+    return boards.label(studio.generation(id).recipe.guidance.model_dump(mode="json"))
+
+
+def _values(told: Account, name: str) -> tuple[float, ...]:
+    """Of a number that is not told, nothing: a line without points, of which the plot says that it is not there."""
+    return next((curve.values for curve in told.curves if curve.name == name), ())
 
 
 def _account(studio: Studio, id: int) -> Account | None:
@@ -87,8 +171,3 @@ def _account(studio: Studio, id: int) -> Account | None:
         return account.of(studio, id)
     except NotFound:
         return None
-
-
-def _colours(studio: Studio, id: int) -> str:
-    colours = account.colours(studio, id)
-    return " · ".join(f"{name} {value:.3f}" for name, value in colours.items())

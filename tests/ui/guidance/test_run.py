@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import xml.etree.ElementTree as ET
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from studio.core.errors import BadInput
 from studio.core.settings import Settings
+from studio.services import account
 from studio.services.generate import Studio
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import plots, results, run, sweep, why
-from studio.ui.guidance.plots import Panel, Series
+from studio.ui.guidance import results, run, sweep
 from tests.tiny_model import SIZE_PX, build_once
 
 GIVEN = {"prompt": "a red star", "negative": "", "seed": "7", "seeds": 1, "steps": 3, "sampler": "dpmpp_2m"}
@@ -50,6 +50,42 @@ def test_all_rows_on_all_seeds_are_one_job(studio: Studio) -> None:
         asked = boards.row_of(board, row)["guidance"]
         assert picture.recipe.guidance.method == asked["method"] and str(picture.recipe.seed) == seed
     assert now.html.count("<figcaption") == 8 and "NFE" in now.html and "saturation" in now.html
+
+
+def test_beneath_every_picture_stand_the_same_numbers_in_the_same_order(studio: Studio) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
+    names = ["NFE", "steps", "time", "saturation", "clipped"]
+
+    def shown() -> list[list[str]]:
+        return [
+            re.findall(r"<dt>([^<]*)</dt>", card) for card in results.show(studio, board).html.split("card-name")[1:]
+        ]
+
+    assert shown() == [names] * 4  # places are kept for them, so that nothing moves when they come
+    made = studio.finish(board["cells"][0]["job"])
+    made[0].image_path.unlink()
+    assert shown() == [names] * 4
+    drawn = results.show(studio, board).drawn
+    clipped = [results.measures(studio, drawn[row["id"], "7"], names)["clipped"] for row in board["rows"]]
+    assert clipped[0] == "–" and all(re.fullmatch(r"\d+\.\d%", told) for told in clipped[1:])
+
+
+def test_of_several_seeds_the_cost_is_told_once_a_row(studio: Studio) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
+    studio.finish(board["cells"][0]["job"])
+    html = results.show(studio, board).html
+    assert html.count(" NFE · 3 steps · ") == 4 and html.count("<dt>NFE</dt>") == 0
+    assert html.count("<dt>clipped</dt>") == 8
+
+
+def test_a_job_is_timed_once_however_many_pictures_it_has(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
+    studio.finish(board["cells"][0]["job"])
+    asked: list[int] = []
+    monkeypatch.setattr(results.account, "of", lambda studio, id, of=account.of: asked.append(id) or of(studio, id))
+    results.show(studio, board)
+    # To time the job, for its numbers, for its row's, for the sum of all.
+    assert max(asked.count(id) for id in asked) <= 4
 
 
 def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
@@ -96,18 +132,6 @@ def test_seeds_out_of_range(studio: Studio, seeds: Any) -> None:
         run.compare(studio, boards.new(), base(studio), seeds, equal=False)
 
 
-def test_why_has_the_formula_the_curves_and_the_steps(studio: Studio) -> None:
-    board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
-    made = studio.finish(board["cells"][0]["job"])
-    drawn = results.show(studio, board).drawn
-    html = why.why_html(studio, made[1].id, drawn)
-    assert "6*(c - u)" in html and html.count("<svg") >= 6 and f"/accounts/{made[1].id}.csv" in html
-    assert "data:image/png" in why.strip_html(studio, made[1].id)
-    (plain,) = studio.generate_now([base(studio, prompt="drawn elsewhere")])
-    assert "has no account" in why.why_html(studio, plain.id, drawn)
-    assert why.why_html(studio, 0, drawn) == ""
-
-
 def test_a_sweep_is_a_filmstrip_with_curves(studio: Studio) -> None:
     board = run.sweep(studio, boards.new(), base(studio), "guidance_scale", 0, 10, 3)
     kept = boards.read(board)
@@ -115,6 +139,7 @@ def test_a_sweep_is_a_filmstrip_with_curves(studio: Studio) -> None:
     studio.finish(board["sweep"]["job"])
     html, busy = sweep.sweep_html(studio, board["sweep"])
     assert not busy and html.count("data-why") == 3 and html.count("<svg") == 3
+    assert [re.findall(r"<figcaption>([^<]*)", html)] == [["0", "5", "10"]]
     found = sweep.measured(studio, board["sweep"]["job"], "guidance_scale")
     table = list(csv.DictReader(io.StringIO(sweep.to_csv(found, "guidance_scale"))))
     assert [float(line["guidance_scale"]) for line in table] == [0, 5, 10]
@@ -137,22 +162,17 @@ def test_sweeps_that_cannot_be(studio: Studio, name: str, low: Any, high: Any, c
         run.sweep(studio, boards.new(), base(studio), name, low, high, count)
 
 
+def test_a_value_that_was_not_drawn_leaves_its_place_empty() -> None:
+    colours = {"saturation": 0.2, "contrast": 0.1, "clipped": 0.05}
+    (_, _, clipped) = sweep.panels([(0.0, 1, colours), (10.0, 2, colours)], "guidance_scale", [0.0, 5.0, 10.0])
+    assert clipped.names == ("0", "5", "10")
+    first, middle, last = clipped.series[0].y
+    assert (first, last) == (5.0, 5.0) and math.isnan(middle)  # per cent
+
+
 def test_whole_numbers_are_swept_as_such() -> None:
     guidance = boards.defaults("cfg_mp")
     assert sweep.values(guidance, "iterations", 0, 3, 7) == [0.0, 1.0, 2.0, 3.0]
-
-
-def test_plots_take_the_colours_of_the_page_and_are_whole_svg() -> None:
-    panel = Panel("a < b & c", (1.0, 2.0, 3.0), (Series((1.0, float("nan"), 2.0)), Series((0.0, 1.0, 1.0), faint=True)))
-    found = plots.svg(panel)
-    root = ET.fromstring(found)
-    assert root.tag.endswith("svg") and "width" not in root.attrib and root.get("role") == "img"
-    assert "from 1 to 2" in (root.get("aria-label") or "")
-    assert "var(--rubric)" in found and "#04" not in found and "var(--ink-faint)" in found
-    for bar in (plots.svg(Panel("bars", (1.0, 2.0), (Series((0.5, 0.1)),), "bar")), plots.plots([])):
-        assert bar
-    picture = Image.open(io.BytesIO(plots.png([panel] * 4, title="formula")))
-    assert picture.format == "PNG" and picture.width > 1000
 
 
 def test_the_sizes_fit_the_model(studio: Studio) -> None:
