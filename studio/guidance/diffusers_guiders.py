@@ -27,8 +27,8 @@ DISABLED: Mapping[str, str] = {
     "diffusers_slg": "its documented list of layers raises TypeError and blocks of SD3 crash it; take slg",
     "diffusers_autoguidance": "it leaves out layers and the prompt instead of asking a weaker model; take autoguidance",
     "diffusers_magnitude": "torch 2.13 refuses its norm over three dimensions, so no latent passes; take magnitude",
-    "diffusers_frequency": "it needs the package kornia, gives sizes that are no powers of two back larger, and fails where "
-    "a band is off; take frequency",
+    "diffusers_frequency": "it needs the package kornia, gives sizes that are no powers of two back larger, and fails "
+    "where a band is off; take frequency",
 }
 
 
@@ -176,7 +176,7 @@ class DiffusersLTX2(DiffusersGuider):
     """The guider of LTX-2 as diffusers has it: a difference added to the conditional prediction of the data.
 
     Of its three terms only classifier-free guidance: the others need a second modality, or blocks left out, for which
-    there is `slg`. Ours is `cfg` with the rescale on x0. Costs 2 rows a step, 1 at scale 1.
+    there is `slg`. Set as in its pipeline. Ours is `cfg` with the rescale on x0. Costs 2 rows a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "diffusers 0.42.1, LTX2Guidance"
@@ -185,5 +185,6 @@ class DiffusersLTX2(DiffusersGuider):
     guider: ClassVar[str] = "LTX2Guidance"
     excused: ClassVar[Mapping[str, str]] = {"zero predictions": "its rescale divides by the spread of the outcome"}
 
+    guidance_scale: float = param(3.0, low=1, high=30, step=0.1, help="1 follows the prompt as learned, more insists")
     space: Literal["raw", "x0"] = param("x0", help="what it is fed: the predicted image, as its pipeline does, or raw")
-    guidance_rescale: float = param(0.0, low=0, high=1, step=0.05, help="pulls contrast back; 0 is off")
+    guidance_rescale: float = param(0.7, low=0, high=1, step=0.05, help="pulls contrast back; 0 is off")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -424,6 +424,7 @@ def acting(guider: Any, n: int = 20) -> list[int]:
     return found
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True), st.integers(1, 60))
 def test_start_and_stop_are_those_of_our_interval(one: float, other: float, n: int) -> None:
     start, stop = sorted((one, other))
