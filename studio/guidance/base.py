@@ -178,7 +178,7 @@ class Guidance(Params):
 
     @abstractmethod
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
-        """Say what `plan` will ask of a step, round by round; ctx: as `StepCtx.ahead` gives it.
+        """Say what `plan` will ask of a step, round by round, none of them empty; ctx: as `StepCtx.ahead` gives it.
 
         Tensors in it stand for values that are not known yet: one tensor is one value.
         """

@@ -48,9 +48,8 @@ class Sum(Wrapper):
         return inner.nfe() + self.other.nfe()  # at most: what both ask for is one row
 
     def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
-        # Side by side, as `plan` runs them: neither waits in a round that asks nothing.
-        one, two = ([asked for asked in each.rounds(ctx) if asked] for each in (inner, self.other))
-        return [[*(first or ()), *(second or ())] for first, second in zip_longest(one, two)]
+        both = zip_longest(inner.rounds(ctx), self.other.rounds(ctx))  # side by side, as `plan` runs them
+        return [[*(first or ()), *(second or ())] for first, second in both]
 
     def width(self, inner: Guidance) -> int:
         return inner.width() + self.other.width()

@@ -146,7 +146,7 @@ def test_what_it_says_it_will_ask_is_what_it_asks(method: Guidance, negatives: i
         step = Step(by_condition(predictions()), random(50))
         step.run(method, i=i, negatives=negatives)
         ahead = StepCtx.ahead(i, 20, AT, (1 / negatives,) * negatives if negatives else ())
-        assert told(method.rounds(ahead), ahead.x) == told(step.rounds, step.x)
+        assert told(method.rounds(ahead), ahead.x) == told(step.rounds, step.x) and all(step.rounds)
 
 
 @everywhere
