@@ -65,10 +65,20 @@ class EditRef(Params):
 
 
 class Negative(Params):
-    """A further negative prompt. weight: its share among the negatives; the first, plain one counts 1."""
+    """A further negative prompt. weight: its share among the negatives; the first, plain one counts 1.
+
+    It acts in the steps i of N with start*N <= i < stop*N, the bounds rounded down, and costs nothing in the others.
+    """
 
     prompt: str = Field(max_length=MAX_PROMPT_CHARS, description="what guidance moves away from")
     weight: float = Field(default=1.0, ge=0, le=10, description="share among the negative prompts")
+    start: float = Field(default=0.0, ge=0, le=1, description="share of the steps done when it begins to act")
+    stop: float = Field(default=1.0, ge=0, le=1, description="share of the steps done when it ceases to act")
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # One that acts in all steps is written as it was before there were windows: digests stay.
+        return _without(_without(write(self), "start", 0.0), "stop", 1.0)
 
 
 class Recipe(Params):

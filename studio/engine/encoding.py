@@ -11,7 +11,7 @@ from torch import Tensor
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.models.bundle import Conditioning, ModelBundle
-from studio.prompts import Dialect, PromptPlan, compile, lay_out, parse
+from studio.prompts import Dialect, lay_out
 from studio.prompts.layout import Token
 from studio.prompts.plan import Encodable, Mix
 from studio.prompts.weighting import Style, encode
@@ -28,10 +28,6 @@ class PromptEncoder:
         self._bundle = bundle
         self._room = room
         self._kept: OrderedDict[tuple[object, ...], Conditioning] = OrderedDict()
-
-    def plan(self, prompt: str, dialect: Dialect, steps: int) -> PromptPlan:
-        """What the prompt says for each of `steps` steps. Raises BadInput for what cannot be."""
-        return compile(parse(prompt, dialect), steps)
 
     def encode(self, item: Encodable, dialect: Dialect, stack: EditStack = EMPTY) -> Conditioning:
         """One row. Equal items under equal edits are one object, so that whoever compares can do so by identity.

@@ -52,7 +52,8 @@ class Row:
 class StepReport:
     """Where one image is: `step` of `steps` done (1 .. steps) for the recipe of this index.
 
-    x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work asked for so far.
+    x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work so far; one asked for twice
+    at once is one.
     diag: what guidance did, by the names of studio.guidance.diagnostics; empty unless it was asked for.
     """
 
@@ -129,8 +130,8 @@ class Trajectory:
                 at_next=levels[i + 1],
                 x=x,
                 state=memory,
-                negatives=len(self._conditions.negative_weights),
-                negative_weights=self._conditions.negative_weights,
+                negatives=len(self._conditions.plan.shares),
+                negative_weights=self._conditions.plan.weights(i),
                 prev=outcome,
                 peek=lambda x0, x=x, i=i, state=state: self._solver.peek(x, x0, i, grid, state),
                 schedule=self._bundle.schedule,
@@ -173,7 +174,9 @@ class Trajectory:
             for request, (x, at), each in zip(requests, places, parts, strict=True)
             for _, cond in each
         ]
-        self.rows += len(rows)
+        # A row asked at a time of its own counts even where that time comes to be the step's.
+        shifted = [id(request.t) for request, each in zip(requests, parts, strict=True) for _ in each]
+        self.rows += len({(row.key, own) for row, own in zip(rows, shifted, strict=True)})
         self._latest = yield rows
         raws = iter(self._latest)
         answers: dict[str, Pred] = {}

@@ -13,8 +13,6 @@ from studio.core.recipe import Recipe
 from studio.evidence.claim import Arm
 from studio.evidence.measuring import Reader, measure
 from studio.evidence.prompts import Prompt, Suite, suite
-from studio.guidance.base import OneRound
-from studio.guidance.building import build_method
 from studio.models.card import ModelCard
 from studio.services.budget import network_rows, within
 from studio.world.render import render_uint8
@@ -64,26 +62,7 @@ def recipe_of(arm: Arm, prompt: Prompt, seed: int, card: ModelCard) -> Recipe:
         batching="shared",
         steps=arm.steps or 1,
     )
-    if arm.steps is not None:
-        return recipe
-    if further := further_rows(arm):
-        return recipe.model_copy(update={"steps": max(1, arm.rows // (network_rows(recipe, card) + further))})
-    return within(recipe, card, arm.rows)
-
-
-def further_rows(arm: Arm) -> int:
-    """Rows a step that the arm's prompts cost beyond what its method declares, which knows of no prompt.
-
-    A second prompt joined by AND is one, and so is a negative prompt beside the empty one.
-    """
-    method = build_method(arm.guidance)
-    beside = isinstance(method, OneRound) and "negatives" in method.active_needs()
-    return int(arm.negative == "composed" or (arm.negative == "field" and beside))
-
-
-def rows_of(arm: Arm, recipe: Recipe, card: ModelCard) -> int:
-    """Network rows of one picture of an arm, each distinct row counted once."""
-    return network_rows(recipe, card) + recipe.steps * further_rows(arm)
+    return recipe if arm.steps is not None else within(recipe, card, arm.rows)
 
 
 class Gallery:
@@ -120,7 +99,7 @@ class Gallery:
 
     def rows(self, suite_name: str, arm: Arm) -> int:
         """Network rows of one picture of an arm."""
-        return rows_of(arm, self.recipes(suite_name, arm)[0], self._card)
+        return network_rows(self.recipes(suite_name, arm)[0], self._card)
 
     def steps(self, suite_name: str, arm: Arm) -> int:
         """Sampling steps of an arm."""

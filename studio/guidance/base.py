@@ -11,7 +11,7 @@ weighted mean.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -47,6 +47,15 @@ class Request:
     model: Network = "main"
     t: Tensor | None = None
 
+    def key(self, ctx: StepCtx) -> tuple[object, ...]:
+        """Equal for requests of one round of a step whose answers are equal, whatever they are called."""
+        return (self.cond, *self.place(ctx))
+
+    def place(self, ctx: StepCtx) -> tuple[object, ...]:
+        """The same but for the condition: where, and of which network."""
+        x, at = ctx.x if self.x is None else self.x, self.at or ctx.at
+        return (id(x), at, id(self.t), self.perturb, self.model)
+
 
 @dataclass(frozen=True, eq=False)
 class StepCtx:
@@ -54,7 +63,7 @@ class StepCtx:
 
     i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
     step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
-    negative_weights: a share of each, summing to 1.
+    negative_weights: a share of each, summing to 1 but for those that are outside their windows, which have 0 here.
     prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. schedule: what the network was
     trained with. diagnose: whether `diag` is wanted; what it costs is spent only then.
     """
@@ -73,11 +82,35 @@ class StepCtx:
     schedule: Schedule | None = None
 
     @property
+    def acting(self) -> tuple[int, ...]:
+        """Which of the negative prompts are within their windows."""
+        if not self.negative_weights:
+            return tuple(range(self.negatives))
+        return tuple(k for k, weight in enumerate(self.negative_weights) if weight > 0)
+
+    @property
     def uncond(self) -> str:
-        """The condition guidance moves away from: the negative prompts where there are any, else the empty prompt."""
-        if not self.negatives:
-            return "empty"
-        return "neg/0" if self.negatives == 1 else "neg"
+        """The condition guidance moves away from: the negative prompts that act, else the empty prompt."""
+        match self.acting:
+            case ():
+                return "empty"
+            case (only,):
+                return f"neg/{only}"
+            case _:
+                return "neg"
+
+    @classmethod
+    def ahead(
+        cls,
+        i: int,
+        n: int,
+        at: NoisePoint,
+        negative_weights: tuple[float, ...] = (),
+        schedule: Schedule | None = None,
+    ) -> StepCtx:
+        """What is known of a step before the run: its x is a stand-in, of which only the identity counts."""
+        x = torch.empty(0)
+        return cls(i, n, at, at, x, (), len(negative_weights), negative_weights, schedule=schedule)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +168,6 @@ class Guidance(Params):
         """The same method with another value of one parameter, which the caller has checked."""
         return self.model_copy(update={name: value})
 
-    def nfe_over(self, levels: Sequence[NoisePoint]) -> int:
-        """Count the rows of a whole run; levels: where each step is, without the last one's end."""
-        return sum(self.rows(i, len(levels), at) for i, at in enumerate(levels))
-
     def init(self, shape: torch.Size | tuple[int, ...]) -> State:
         """Give the state of a fresh run of samples of this shape, [B, C, H, W]."""
         return ()
@@ -147,9 +176,17 @@ class Guidance(Params):
     def nfe(self) -> int:
         """Count the rows of network work one sample costs at most per step, with at most one negative prompt."""
 
+    @abstractmethod
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        """Say what `plan` will ask of a step, round by round, none of them empty; ctx: as `StepCtx.ahead` gives it.
+
+        Tensors in it stand for values that are not known yet: one tensor is one value.
+        """
+
     def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        """Count the rows of step i of n, which is at that noise level. Methods that pause at some levels say less."""
-        return self.nfe()
+        """Count the rows of step i of n, which is at that noise level, of a recipe of one prompt."""
+        ctx = StepCtx.ahead(i, n, at)
+        return sum(len({request.key(ctx) for request in asked}) for asked in self.rounds(ctx))
 
     def width(self) -> int:
         """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
@@ -167,7 +204,8 @@ class Guidance(Params):
 class OneRound(Guidance):
     """A method that asks once per step; answers come under the names of its needs.
 
-    needs: of "cond", "uncond" (the negative prompt where there is one), "empty" and "negatives" ("neg/0", ...).
+    needs: of "cond", "uncond" (the negative prompt where there is one), "empty" and "negatives" ("neg/0", ..., those
+    that act).
     """
 
     needs: ClassVar[tuple[str, ...]]
@@ -187,13 +225,16 @@ class OneRound(Guidance):
         """Give what `diagnostics` names, [B] each. Called only where it is asked for; state: as before the step."""
         return {}
 
-    def plan(self, ctx: StepCtx) -> Plan:
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         conds = {"cond": "pos", "uncond": ctx.uncond, "empty": "empty"}
         requests: list[Request] = []
         for need in self.active_needs():
-            names = [f"neg/{k}" for k in range(ctx.negatives)] if need == "negatives" else [need]
+            names = [f"neg/{k}" for k in ctx.acting] if need == "negatives" else [need]
             requests += [Request(name, conds.get(name, name)) for name in names]
-        preds = Preds((yield requests))
+        return [requests]
+
+    def plan(self, ctx: StepCtx) -> Plan:
+        preds = Preds((yield self.rounds(ctx)[0]))
         x0, state = self.combine(preds, ctx, ctx.state)
         diag = self.observe(preds, ctx, ctx.state) if ctx.diagnose else {}
         return Guided(x0.to(ctx.x.dtype), state, diag=diag)

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, Quantity, StepCtx
+from studio.guidance.base import GUIDANCE, Guidance, Guided, Plan, Preds, Quantity, Request, StepCtx
 from studio.guidance.reflection import Asking, Field, from_flow, guided_by, guided_requests, guided_x0, reflect, to_flow
 from studio.guidance.vectors import ratio
 
@@ -45,8 +46,14 @@ class ManifoldProjection(Guidance):
     def nfe(self) -> int:
         return 2 * self.iterations + self.width()
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return self.nfe() if at.s_flow > self.threshold else self.width()
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        if not self._projects(ctx):
+            return [guided_requests(self.guidance_scale, ctx.uncond)]
+        moved = torch.empty(0)
+        each = [guided_requests(scale, ctx.uncond, moved) for scale in (0.0, 1.0)]
+        if ctx.at.s_flow >= self.switch:
+            each.reverse()
+        return [*each * self.iterations, guided_requests(self.guidance_scale, ctx.uncond, moved)]
 
     def width(self) -> int:
         return len(guided_requests(self.guidance_scale, "empty"))
@@ -54,7 +61,7 @@ class ManifoldProjection(Guidance):
     def plan(self, ctx: StepCtx) -> Plan:
         diag: dict[str, Tensor] = {}
         x = ctx.x
-        if self.iterations and ctx.at.s_flow > self.threshold:
+        if self._projects(ctx):
             before = to_flow(x, ctx.at)
             z = yield from self._project(before, ctx, diag)
             if ctx.diagnose:
@@ -63,6 +70,9 @@ class ManifoldProjection(Guidance):
         w = self.guidance_scale
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))
         return Guided(guided_x0(preds, w).to(x.dtype), x=None if x is ctx.x else x, diag=diag)
+
+    def _projects(self, ctx: StepCtx) -> bool:
+        return self.iterations > 0 and ctx.at.s_flow > self.threshold
 
     def _project(self, x: Tensor, ctx: StepCtx, diag: dict[str, Tensor]) -> Asking:
         """The projected state; flow coordinates. Told: how far one more application would have gone, |f|/|z|."""

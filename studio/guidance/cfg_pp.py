@@ -40,8 +40,11 @@ class CFGPlusPlus(Guidance):
     def nfe(self) -> int:
         return 2
 
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        return [[Request("cond", "pos"), Request("uncond", ctx.uncond)]]
+
     def plan(self, ctx: StepCtx) -> Plan:
-        preds = Preds((yield [Request("cond", "pos"), Request("uncond", ctx.uncond)]))
+        preds = Preds((yield self.rounds(ctx)[0]))
         u = preds.uncond.x0  # [B, C, H, W]
         step = self.weight * (preds.cond.x0 - u)
         moved = at_least_float32(ctx.x) + ctx.at.a * step

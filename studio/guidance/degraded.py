@@ -55,17 +55,17 @@ class DegradedGuidance(Guidance):
     def nfe(self) -> int:
         return 1 + (self.guidance_scale != 1) + (self.most() != 0)
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return 1 + (self.guidance_scale != 1) + (self.strength(i, n, at) != 0)
-
-    def plan(self, ctx: StepCtx) -> Plan:
-        s = self.strength(ctx.i, ctx.n, ctx.at)
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         requests = [Request("cond", "pos")]
         if self.guidance_scale != 1:
             requests.append(Request("uncond", ctx.uncond))
-        if s != 0:
+        if self.strength(ctx.i, ctx.n, ctx.at) != 0:
             requests.append(self.degraded())
-        preds = Preds((yield requests))
+        return [requests]
+
+    def plan(self, ctx: StepCtx) -> Plan:
+        s = self.strength(ctx.i, ctx.n, ctx.at)
+        preds = Preds((yield self.rounds(ctx)[0]))
         c = g = preds.cond.x0  # [B, C, H, W]
         if self.guidance_scale != 1:
             g = preds.uncond.x0 + self.guidance_scale * (c - preds.uncond.x0)

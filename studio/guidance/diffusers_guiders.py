@@ -27,7 +27,8 @@ DISABLED: Mapping[str, str] = {
     "diffusers_slg": "its documented list of layers raises TypeError and blocks of SD3 crash it; take slg",
     "diffusers_autoguidance": "it leaves out layers and the prompt instead of asking a weaker model; take autoguidance",
     "diffusers_magnitude": "torch 2.13 refuses its norm over three dimensions, so no latent passes; take magnitude",
-    "diffusers_frequency": "it needs the package kornia and takes only sizes that are powers of two; take frequency",
+    "diffusers_frequency": "it needs the package kornia, gives sizes that are no powers of two back larger, and fails "
+    "where a band is off; take frequency",
 }
 
 
@@ -139,3 +140,51 @@ class DiffusersTangential(DiffusersGuider):
     label: ClassVar[str] = "diffusers: tangential damping"
     guider: ClassVar[str] = "TangentialClassifierFreeGuidance"
     excused: ClassVar[Mapping[str, str]] = {"precision": "its decomposition is computed in float32"}
+
+
+@GUIDANCE.register("diffusers_apg_mix")
+class DiffusersAPGMix(DiffusersGuider):
+    """Classifier-free guidance in the first steps, then adaptive projected guidance, as diffusers has it for Hunyuan.
+
+    Steps up to and with the start step are guided plainly, while the momentum fills; at a projected scale of 1 all are.
+    What `diffusers_apg` gets wrong is wrong here too: take `apg`. Costs 2 rows a step, 1 at scale 1.
+    """
+
+    source: ClassVar[str] = "diffusers 0.42.1, AdaptiveProjectedMixGuidance"
+    label: ClassVar[str] = "diffusers: classifier-free, then projected"
+    guider: ClassVar[str] = "AdaptiveProjectedMixGuidance"
+    carries: ClassVar[bool] = True
+
+    guidance_scale: float = param(3.5, low=1, high=30, step=0.1, help="of the first steps; 1 is no guidance at all")
+    adaptive_projected_guidance_scale: float = param(
+        10.0, low=1, high=30, step=0.1, label="Projected scale", help="of the steps after"
+    )
+    adaptive_projected_guidance_momentum: float = param(
+        -0.5, low=-0.95, high=0.5, step=0.05, label="Momentum", help="share of earlier steps added; 0 is off"
+    )
+    adaptive_projected_guidance_rescale: float = param(
+        10.0, low=0, high=100, step=0.5, label="Norm limit", help="longest step of the whole latent; 0 is off"
+    )
+    eta: float = param(0.0, low=-0.5, high=1.5, step=0.05, help="weight of the part that saturates; 1 keeps all of it")
+    adaptive_projected_guidance_start_step: int = param(
+        5, low=0, high=50, step=1, label="Start step", unit="steps", help="last step, from 0, that is guided plainly"
+    )
+
+
+@GUIDANCE.register("diffusers_ltx2")
+class DiffusersLTX2(DiffusersGuider):
+    """The guider of LTX-2 as diffusers has it: a difference added to the conditional prediction of the data.
+
+    Of its three terms only classifier-free guidance: the others need a second modality, or blocks left out, for which
+    there is `slg`. Set as in its pipeline. Ours is `cfg` with the rescale on x0. Costs 2 rows a step, 1 at scale 1.
+    """
+
+    source: ClassVar[str] = "diffusers 0.42.1, LTX2Guidance"
+    label: ClassVar[str] = "diffusers: LTX-2"
+    native_space: ClassVar = "x0"
+    guider: ClassVar[str] = "LTX2Guidance"
+    excused: ClassVar[Mapping[str, str]] = {"zero predictions": "its rescale divides by the spread of the outcome"}
+
+    guidance_scale: float = param(3.0, low=1, high=30, step=0.1, help="1 follows the prompt as learned, more insists")
+    space: Literal["raw", "x0"] = param("x0", help="what it is fed: the predicted image, as its pipeline does, or raw")
+    guidance_rescale: float = param(0.7, low=0, high=1, step=0.05, help="pulls contrast back; 0 is off")

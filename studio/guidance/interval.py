@@ -19,9 +19,9 @@ from typing import ClassVar
 
 from studio.core.errors import BadInput
 from studio.core.params import param, specs
-from studio.guidance.base import Guidance, Plan, StepCtx
+from studio.guidance.base import Guidance, Plan, Request, StepCtx
 from studio.guidance.prediction import NoisePoint
-from studio.guidance.wrapper import WRAPPERS, Wrapper, conditional
+from studio.guidance.wrapper import CONDITIONAL, WRAPPERS, Wrapper, conditional
 
 UNBOUNDED_SIGMA = 100.0  # above every trained noise level but that of zero terminal SNR, which is infinite
 
@@ -45,8 +45,8 @@ class _Interval(Wrapper):
                 field=first.name,
             )
 
-    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
-        return inner.rows(i, n, at) if self.holds(i, n, at) else 1
+    def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
+        return inner.rounds(ctx) if self.holds(ctx.i, ctx.n, ctx.at) else [[CONDITIONAL]]
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         return (yield from inner.plan(ctx) if self.holds(ctx.i, ctx.n, ctx.at) else conditional(ctx))

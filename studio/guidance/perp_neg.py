@@ -19,7 +19,7 @@ from torch import Tensor
 
 from studio.core.params import param
 from studio.guidance.base import GUIDANCE, OneRound, Quantity, State, StepCtx
-from studio.guidance.prediction import NoisePoint, Pred, Preds
+from studio.guidance.prediction import Pred, Preds
 from studio.guidance.vectors import cosine, project, ratio
 
 
@@ -27,9 +27,10 @@ from studio.guidance.vectors import cosine, project, ratio
 class PerpNeg(OneRound):
     """Several weighted negative prompts that cannot fight the prompt.
 
-    The weights of the recipe's negatives are shares; `negative_scale` is the a_k of each where they are equal. Known
-    failures: a large total weight leaves the data; where c and u nearly agree the split is noise. Costs 2 rows a step
-    and 1 per negative prompt. Without negatives it is classifier-free guidance.
+    The weights of the recipe's negatives are shares; `negative_scale` is the a_k of each where they are equal, and a_k
+    is 0 outside a negative's window. Known failures: a large total weight leaves the data; where c and u nearly agree
+    the split is noise. Costs 2 rows a step and 1 per negative prompt that acts. Without negatives it is classifier-free
+    guidance.
     """
 
     source: ClassVar[str] = "arXiv:2304.04968"
@@ -58,9 +59,6 @@ class PerpNeg(OneRound):
     def nfe(self) -> int:
         return len(self.active_needs())
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return self.nfe() - ("negatives" in self.active_needs())
-
     def combine(self, preds: Preds, step: StepCtx, state: State) -> tuple[Tensor, State]:
         c = preds.cond.x0  # [B, C, H, W]
         if "empty" not in preds:
@@ -88,10 +86,10 @@ class PerpNeg(OneRound):
         }
 
     def _negatives(self, preds: Preds, step: StepCtx) -> list[tuple[float, Pred]]:
-        """The negatives, each with its share times their number: 1 where all count alike."""
-        names = [name for name in (f"neg/{k}" for k in range(step.negatives)) if name in preds]
-        shares = step.negative_weights or (1 / max(1, len(names)),) * len(names)
-        return [(share * len(names), preds[name]) for name, share in zip(names, shares, strict=True)] if names else []
+        """The negatives that act, each with its share times the number of all: 1 where all count alike."""
+        shares = step.negative_weights or (1 / max(1, step.negatives),) * step.negatives
+        asked = [(shares[k], f"neg/{k}") for k in step.acting]
+        return [(share * step.negatives, preds[name]) for share, name in asked if name in preds]
 
 
 def _across(e: Tensor, others: list[Tensor]) -> Tensor:

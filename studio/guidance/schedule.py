@@ -18,8 +18,7 @@ from typing import ClassVar, Literal
 
 from studio.core.errors import BadInput
 from studio.core.params import ParamSpec, param, shown, specs
-from studio.guidance.base import Guidance, Plan, StepCtx
-from studio.guidance.prediction import NoisePoint
+from studio.guidance.base import Guidance, Plan, Request, StepCtx
 from studio.guidance.wrapper import WRAPPERS, Wrapper, method_of
 
 MAX_POINTS = 64
@@ -87,8 +86,8 @@ class Schedule(Wrapper):
     def width(self, inner: Guidance) -> int:
         return max(self.at(inner, i, _PROBES).width() for i in range(_PROBES))
 
-    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
-        return self.at(inner, i, n).rows(i, n, at)
+    def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
+        return self.at(inner, ctx.i, ctx.n).rounds(ctx)
 
     def describe(self) -> str:
         ends = f" from {self.factor(0):g} to {self.factor(1):g} of itself"

@@ -8,7 +8,8 @@ Rows that both ask for are asked for once. Two methods that both move the sample
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
+from itertools import zip_longest
 from typing import ClassVar
 
 import torch
@@ -18,7 +19,7 @@ from studio.core.errors import BadInput
 from studio.core.params import param
 from studio.diffusion.parameterisation import at_least_float32
 from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
-from studio.guidance.prediction import NoisePoint, Pred
+from studio.guidance.prediction import Pred
 from studio.guidance.wrapper import WRAPPERS, Wrapper, is_cond
 
 
@@ -46,8 +47,9 @@ class Sum(Wrapper):
     def nfe(self, inner: Guidance) -> int:
         return inner.nfe() + self.other.nfe()  # at most: what both ask for is one row
 
-    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
-        return inner.rows(i, n, at) + self.other.rows(i, n, at)
+    def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
+        both = zip_longest(inner.rounds(ctx), self.other.rounds(ctx))  # side by side, as `plan` runs them
+        return [[*(first or ()), *(second or ())] for first, second in both]
 
     def width(self, inner: Guidance) -> int:
         return inner.width() + self.other.width()
@@ -65,8 +67,8 @@ class Sum(Wrapper):
         second = _Course(self.other.plan(replace(ctx, state=two)), ctx)
         while first.asks or second.asks:
             # Equal requests of both are one row; any other of the second may share a name with one of the first.
-            known = {_key(request): request.name for request in first.asks}
-            names = {request.name: known.get(_key(request), f"{request.name} (added)") for request in second.asks}
+            known = {request.key(ctx): request.name for request in first.asks}
+            names = {request.name: known.get(request.key(ctx), f"{request.name} (added)") for request in second.asks}
             fresh = [replace(r, name=names[r.name]) for r in second.asks if names[r.name] not in known.values()]
             answers = yield [*first.asks, *fresh]
             second.send({name: answers[asked] for name, asked in names.items()})
@@ -118,12 +120,6 @@ class _Course:
     def end(self) -> Guided:
         assert self._end is not None
         return self._end
-
-
-def _key(request: Request) -> tuple[object, ...]:
-    """Equal for requests whose answer is equal."""
-    found = [getattr(request, each.name) for each in fields(request) if each.name != "name"]
-    return tuple(id(value) if isinstance(value, torch.Tensor) else value for value in found)
 
 
 def _split(state: State) -> tuple[State, State]:

@@ -56,23 +56,31 @@ class TimeShift(Guidance):
     def nfe(self) -> int:
         return len(guided_requests(self.guidance_scale, "empty"))
 
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        return [self._requests(ctx, torch.empty(0) if ctx.i > 0 and self._shifts(ctx) else None)]
+
     def plan(self, ctx: StepCtx) -> Plan:
         t = self._network_time(ctx)
-        requests = guided_requests(self.guidance_scale, ctx.uncond)
-        if t is not None:
-            requests = [Request(request.name, request.cond, t=t) for request in requests]
-        preds = Preds((yield requests))
+        preds = Preds((yield self._requests(ctx, t)))
         diag = {"time_shift": t - ctx.at.t} if t is not None and ctx.diagnose else {}
         return Guided(guided_x0(preds, self.guidance_scale).to(ctx.x.dtype), diag=diag)
+
+    def _requests(self, ctx: StepCtx, t: Tensor | None) -> list[Request]:
+        asked = guided_requests(self.guidance_scale, ctx.uncond)
+        return [Request(request.name, request.cond, t=t) for request in asked]
+
+    def _shifts(self, ctx: StepCtx) -> bool:
+        """Whether the step is one of those that may be shifted, if any has gone before."""
+        if ctx.schedule is None or self.window < 2:
+            return False
+        return ctx.at.t > self.cutoff * ctx.schedule.num_train_timesteps / 1000
 
     def _network_time(self, ctx: StepCtx) -> Tensor | None:
         """tau per sample, [B]; None where nothing is shifted: in the first step, whose state is noise as it should be,
         and from the cutoff on."""
-        if ctx.schedule is None or ctx.prev is None or self.window < 2:
+        if ctx.schedule is None or ctx.prev is None or not self._shifts(ctx):
             return None
         unit = ctx.schedule.num_train_timesteps / 1000
-        if ctx.at.t <= self.cutoff * unit:
-            return None
         x0 = ctx.prev.x0 if self.criterion == "latent" else None
         return network_time(ctx.x, x0, ctx.at.t, ctx.schedule, round(self.window * unit))
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from studio.core.params import Params
 from studio.core.registry import Registry
 from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
-from studio.guidance.prediction import NoisePoint, Pred
+from studio.guidance.prediction import Pred
 
 
 class Wrapper(Params):
@@ -38,9 +38,9 @@ class Wrapper(Params):
         """Rows of one step at most."""
         return inner.nfe()
 
-    def rows(self, inner: Guidance, i: int, n: int, at: NoisePoint) -> int:
-        """Rows of step i of n, at that level."""
-        return inner.rows(i, n, at)
+    def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
+        """What a step asks, as `Guidance.rounds`."""
+        return inner.rounds(ctx)
 
     def width(self, inner: Guidance) -> int:
         """Rows of one round at most."""
@@ -89,8 +89,8 @@ class Wrapped(Guidance):
     def nfe(self) -> int:
         return self.wrapper.nfe(self.inner)
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return self.wrapper.rows(self.inner, i, n, at)
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        return self.wrapper.rounds(self.inner, ctx)
 
     def width(self) -> int:
         return self.wrapper.width(self.inner)
@@ -147,7 +147,10 @@ def followed(plan: Plan) -> Generator[list[Request], Mapping[str, Pred], tuple[G
         return end.value, seen
 
 
+CONDITIONAL = Request("cond", "pos")
+
+
 def conditional(ctx: StepCtx) -> Generator[list[Request], Mapping[str, Pred], Guided]:
     """A step without guidance: one row, state left as it is."""
-    answers = yield [Request("cond", "pos")]
+    answers = yield [CONDITIONAL]
     return Guided(answers["cond"].x0.to(ctx.x.dtype), ctx.state)

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from studio.core.params import param
-from studio.guidance.base import GUIDANCE, Guidance, Guided, NoisePoint, Plan, Preds, Quantity, StepCtx
+from studio.guidance.base import GUIDANCE, Guidance, Guided, Plan, Preds, Quantity, Request, StepCtx
 from studio.guidance.reflection import from_flow, guided_by, guided_requests, guided_x0, reflect, to_flow
 from studio.guidance.vectors import ratio
 
@@ -53,10 +54,15 @@ class ZigzagSampling(Guidance):
         return f"{zigzag}; g = u + {self.guidance_scale:g}*(c - u)"
 
     def nfe(self) -> int:
-        return self._rows_of(self.strength > 0 and self.until > 0)
+        own, back = (len(guided_requests(scale, "empty")) for scale in (self.guidance_scale, self.inversion_scale))
+        return 2 * own + back if self.strength > 0 and self.until > 0 else own
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return self._rows_of(self._zigzags(i, n))
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        w = self.guidance_scale
+        if not self._zigzags(ctx.i, ctx.n):
+            return [guided_requests(w, ctx.uncond)]
+        moved = torch.empty(0)
+        return [guided_requests(scale, ctx.uncond, moved) for scale in (w, self.inversion_scale, w)]
 
     def width(self) -> int:
         scales = (self.guidance_scale, self.inversion_scale)
@@ -79,8 +85,3 @@ class ZigzagSampling(Guidance):
 
     def _zigzags(self, i: int, n: int) -> bool:
         return self.strength > 0 and i < min(self.until * n, n - 1)
-
-    def _rows_of(self, zigzags: bool) -> int:
-        own = len(guided_requests(self.guidance_scale, "empty"))
-        back = len(guided_requests(self.inversion_scale, "empty"))
-        return 2 * own + back if zigzags else own

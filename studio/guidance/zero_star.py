@@ -20,8 +20,8 @@ from torch import Tensor
 
 from studio.core.params import param
 from studio.diffusion.parameterisation import at_least_float32
-from studio.guidance.base import GUIDANCE, Guided, OneRound, Plan, Quantity, State, StepCtx
-from studio.guidance.prediction import NoisePoint, Preds
+from studio.guidance.base import GUIDANCE, Guided, OneRound, Plan, Quantity, Request, State, StepCtx
+from studio.guidance.prediction import Preds
 from studio.guidance.space import has, in_space, to_data
 from studio.guidance.vectors import dot, ratio
 
@@ -57,8 +57,8 @@ class ZeroStarGuidance(OneRound):
     def active_needs(self) -> tuple[str, ...]:
         return ("cond",) if self.guidance_scale == 1 else self.needs
 
-    def rows(self, i: int, n: int, at: NoisePoint) -> int:
-        return 0 if i < self.zero_steps else self.nfe()
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        return [] if ctx.i < self.zero_steps else super().rounds(ctx)
 
     def plan(self, ctx: StepCtx) -> Plan:
         if ctx.i < self.zero_steps:

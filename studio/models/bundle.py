@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from studio.diffusion.grid import Grid, make_grid
+from studio.diffusion.grid import Grid, model_grid
 from studio.diffusion.parameterisation import Kind
 from studio.diffusion.schedule import NoiseSchedule
 from studio.models.conditioning import Conditioning
@@ -131,13 +131,7 @@ class ModelBundle:
 
     def grid(self, steps: int) -> Grid:
         """Give the noise levels the model's own scheduler config asks for. Raises BadInput if it has too few."""
-        if self.spacing != "leading":
-            return make_grid(self.spacing, self.schedule, steps)
-        # An offset that would lead beyond the last time (1000 steps of 1000, offset 1) is cut to what fits; diffusers
-        # fails there with an index out of range.
-        last = self.schedule.num_train_timesteps - 1
-        highest = (steps - 1) * (self.schedule.num_train_timesteps // max(steps, 1))
-        return make_grid("leading", self.schedule, steps, steps_offset=min(self.steps_offset, last - highest))
+        return model_grid(self.spacing, self.schedule, steps, self.steps_offset)
 
     @cached_property
     def preview_map(self) -> PreviewMap:

@@ -5,26 +5,25 @@ A method that asks four rows a step at 20 steps is not comparable with one that 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.models.card import ModelCard
+from studio.prompts.conditions import ConditionPlan
 
 MAX_STEPS = 150  # a row that is cheap per step is not drawn with more
 
 
 def network_rows(recipe: Recipe, card: ModelCard) -> int:
-    """Count the rows of the network that a picture costs, by what its guidance declares.
+    """Count the rows of the network that a picture costs: those its account will tell.
 
-    Raises NotFound, BadInput for guidance or spacing that is not known.
+    Rows are what the recipe's guidance asks of its prompts at each step; those that are asked for twice at once, by
+    prompts or methods that have something in common, are one. Raises NotFound, BadInput for guidance, prompts or
+    spacing that cannot be.
     """
-    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
-    from studio.diffusion.grid import make_grid
-    from studio.diffusion.schedule import NoiseSchedule
-    from studio.guidance import NoisePoint, build
-
-    spacing = card.spacing if recipe.spacing == "auto" else recipe.spacing
-    grid = make_grid(spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)
-    levels = [NoisePoint(a, s, t) for a, s, t in zip(grid.a, grid.s, grid.timesteps, strict=False)]
-    return build(recipe.guidance).nfe_over(levels)
+    return sum(_counting(recipe, card)(recipe.steps))
 
 
 def within(recipe: Recipe, card: ModelCard, rows: int) -> Recipe:
@@ -32,12 +31,39 @@ def within(recipe: Recipe, card: ModelCard, rows: int) -> Recipe:
 
     Raises as `network_rows`.
     """
-    most = min(MAX_STEPS, int(card.schedule["num_train_timesteps"]))
-    low, high = 1, most  # rows only grow with the steps, but for the rounding of intervals
-    while low < high:
-        middle = (low + high + 1) // 2
-        if network_rows(recipe.model_copy(update={"steps": middle}), card) <= rows:
-            low = middle
+    count = _counting(recipe, card)
+    # From above, one by one: where prompts change over the run, or bounds are rounded, a step more may cost less.
+    for steps in range(min(MAX_STEPS, int(card.schedule["num_train_timesteps"])), 1, -1):
+        try:
+            if all(spent <= rows for spent in accumulate(count(steps))):
+                return recipe.model_copy(update={"steps": steps})
+        except BadInput as error:
+            if error.field != "steps":  # a spacing may place fewer than its model was trained with
+                raise
+    return recipe.model_copy(update={"steps": 1})
+
+
+def _counting(recipe: Recipe, card: ModelCard) -> Callable[[int], Iterator[int]]:
+    """Counts the rows of each step of a recipe, for as many steps as it is called with."""
+    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
+    from studio.diffusion.grid import make_grid, model_grid
+    from studio.diffusion.schedule import NoiseSchedule
+    from studio.guidance import NoisePoint, StepCtx, build
+
+    guidance, schedule = build(recipe.guidance), NoiseSchedule.from_config(**card.schedule)
+
+    def count(steps: int) -> Iterator[int]:
+        conditions = ConditionPlan.of(recipe.model_copy(update={"steps": steps}))
+        if recipe.spacing == "auto":
+            grid = model_grid(card.spacing, schedule, steps, card.steps_offset)
         else:
-            high = middle - 1
-    return recipe.model_copy(update={"steps": low})
+            grid = make_grid(recipe.spacing, schedule, steps)
+        for i in range(steps):
+            at = NoisePoint(grid.a[i], grid.s[i], grid.timesteps[i])
+            step = StepCtx.ahead(i, steps, at, conditions.weights(i), schedule)
+            yield sum(
+                len({(said, *one.place(step)) for one in asked for _, said in conditions.parts(one.cond, i)})
+                for asked in guidance.rounds(step)
+            )
+
+    return count

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.prompts import compile, lay_out, parse
+from studio.prompts.conditions import ConditionPlan
 from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
 
@@ -63,6 +64,7 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     build_solver(recipe.sampler, recipe.sampler_params)
     if recipe.spacing != "auto":
         make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)
+    ConditionPlan.of(recipe)
     for prompt in (recipe.prompt, recipe.negative_prompt, *(more.prompt for more in recipe.more_negatives)):
         for wording in compile(parse(prompt, recipe.syntax), recipe.steps).wordings():
             lay_out(wording, sources.tokenizer(recipe.model), sources.overflow(recipe.model))

@@ -59,6 +59,27 @@ def test_the_digest_of_a_recipe_never_changes() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("negative", "digest"),
+    [
+        ({}, "55196feefa529c82776e78d5b4860abee4afddaf4ee6ea0491ceff60c189da47"),
+        ({"start": 0, "stop": 1}, "55196feefa529c82776e78d5b4860abee4afddaf4ee6ea0491ceff60c189da47"),
+    ],
+)
+def test_a_negative_without_a_window_is_written_as_before_there_were_any(negative: dict[str, Any], digest: str) -> None:
+    recipe = Recipe.load({"prompt": "a", "more_negatives": [{"prompt": "b", "weight": 0.5, **negative}]})
+    assert recipe.model_dump(mode="json")["more_negatives"] == [{"prompt": "b", "weight": 0.5}]
+    assert recipe.digest() == digest
+
+
+def test_a_negatives_window_is_part_of_the_recipe() -> None:
+    recipe = Recipe.load({"more_negatives": [{"prompt": "b", "start": 0.25}]})
+    assert recipe.model_dump(mode="json")["more_negatives"] == [{"prompt": "b", "weight": 1.0, "start": 0.25}]
+    assert Recipe.from_json(recipe.canonical_json()) == recipe
+    with pytest.raises(BadInput, match="stop must be a number from 0 to 1, not 2"):
+        Recipe.load({"more_negatives": [{"prompt": "b", "stop": 2}]})
+
+
 @pytest.mark.parametrize("change", [{"seed": 8}, {"prompt": "b"}, {"guidance": {"params": {"guidance_scale": 3.5}}}])
 def test_any_change_changes_the_digest(change: dict[str, Any]) -> None:
     base: dict[str, Any] = {"prompt": "a", "seed": 7}

@@ -230,6 +230,7 @@ def test_further_negatives_are_rows_of_text_that_come_back(opened: Open) -> None
     page.click("#more-negatives .add")
     page.keyboard.type("green")
     page.fill("#more-negatives .weight >> nth=0", "0.5")
+    page.get_by_label("Stop of negative prompt 2").fill("0.75")
     page.wait_for_timeout(500)
     page.reload()
     page.wait_for_selector("#negatives > button")
@@ -237,12 +238,14 @@ def test_further_negatives_are_rows_of_text_that_come_back(opened: Open) -> None
         page.click("#negatives > button")
     expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
     expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
+    expect(page.locator("#more-negatives .start").first).to_have_value("0")
+    expect(page.locator("#more-negatives .stop").first).to_have_value("0.75")
     page.click("#more-negatives .remove >> nth=1")
     expect(page.locator("#more-negatives .text")).to_have_count(1)
     generate(page)
     wait_until_done(page)
     page.click("#caption summary")
-    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5")
+    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
 
 
 def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> None:

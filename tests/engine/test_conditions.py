@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,36 @@ def test_prompts_joined_by_and_are_their_weighted_sum_around_the_unconditional(b
 def test_a_prompt_joined_with_itself_is_that_prompt(bundle: EmbeddedModel) -> None:
     twice = recipe("a red star :0.5 AND a red star :0.5")
     assert difference(picture(bundle, twice), picture(bundle, recipe())) <= 1
+
+
+# -- windows of negatives -------------------------------------------------------------------------------------------
+
+
+def negative(**window: float) -> dict[str, Any]:
+    return {"more_negatives": [{"prompt": "blue", **window}]}
+
+
+@pytest.mark.parametrize("method", ["cfg", "perp_neg"])
+def test_a_window_of_no_step_is_no_negative_and_of_all_steps_no_window(bundle: EmbeddedModel, method: str) -> None:
+    spec = GuidanceSpec(method=method, params={"guidance_scale": 4.0})
+    plain, always, never, none, early = (
+        picture(bundle, recipe(guidance=spec, **values))
+        for values in ({}, negative(), negative(start=0.5, stop=0.5), negative(stop=0.1), negative(stop=0.5))
+    )
+    assert np.array_equal(never, plain) and np.array_equal(none, plain)  # 0.1 of 6 steps is none
+    assert np.array_equal(picture(bundle, recipe(guidance=spec, **negative(start=0.0, stop=1.0))), always)
+    assert difference(early, plain) > 1 and difference(early, always) > 1
+
+
+@pytest.mark.parametrize("method", ["cfg", "perp_neg"])
+def test_a_window_is_the_schedule_a1111_would_write(bundle: EmbeddedModel, method: str) -> None:
+    """Where a lone negative says nothing it is the empty prompt, which a window saves the row of."""
+    spec = GuidanceSpec(method=method, params={"guidance_scale": 4.0})
+    written = recipe(guidance=spec, negative_prompt="[:[blue::0.7]:0.3]")
+    assert (
+        difference(picture(bundle, recipe(guidance=spec, **negative(start=0.3, stop=0.7))), picture(bundle, written))
+        <= 1
+    )
 
 
 # -- edits ----------------------------------------------------------------------------------------------------------

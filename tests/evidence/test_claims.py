@@ -8,12 +8,13 @@ import pytest
 from studio.core.settings import Settings
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS, Arm, Claim, Verdict, cfg
-from studio.evidence.drawing import further_rows, recipe_of, rows_of
+from studio.evidence.drawing import recipe_of
 from studio.evidence.measuring import TOLD
 from studio.evidence.prompts import suite
 from studio.guidance import GUIDANCE, build
 from studio.guidance.wrapper import WRAPPERS
 from studio.models.card import ModelCard, read_card
+from studio.services.budget import network_rows
 
 UNEQUAL = {"interval"}  # its claim is that it is cheaper
 
@@ -34,7 +35,7 @@ def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
         assert condition.measure in TOLD and condition.matters > 0
     first = suite(claim.suite, 1).prompts[0]
     recipes = {label: recipe_of(arm, first, 0, card) for label, arm in claim.arms.items()}
-    work = {label: rows_of(arm, recipes[label], card) for label, arm in claim.arms.items()}
+    work = {label: network_rows(recipes[label], card) for label, arm in claim.arms.items()}
     tried = work[claim.conditions[0].arm]
     for condition in claim.conditions:
         # Whole steps do not always come out even; the method never gets more than what it is compared with.
@@ -58,8 +59,8 @@ def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:
     plain = cfg(3.0)
     composed = Arm(plain.guidance, negative="composed")
     perp = CLAIMS.get("perp_neg").arms["Perp-Neg"]
-    assert [further_rows(arm) for arm in (plain, composed, perp)] == [0, 1, 1]
-    assert further_rows(Arm(plain.guidance, negative="field")) == 0  # it stands in for the empty prompt
     steps = {arm: recipe_of(arm, prompt, 0, card).steps for arm in (plain, composed, perp)}
     assert (steps[plain], steps[composed], steps[perp]) == (12, 8, 8)
-    assert rows_of(composed, recipe_of(composed, prompt, 0, card), card) == 24
+    assert network_rows(recipe_of(composed, prompt, 0, card), card) == 24
+    field = recipe_of(Arm(plain.guidance, negative="field"), prompt, 0, card)
+    assert field.steps == 12  # it stands in for the empty prompt

@@ -15,10 +15,11 @@ from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import Trajectory
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS, Arm, cfg
-from studio.evidence.drawing import Gallery, Picture, recipe_of, rows_of
+from studio.evidence.drawing import Gallery, Picture, recipe_of
 from studio.evidence.prompts import full
 from studio.models.card import ModelCard, read_card
 from studio.models.loading import load_model
+from studio.services.budget import network_rows
 from studio.world.oracle import Oracle
 from tests.tiny_model import SIZE_PX, build_once
 
@@ -99,4 +100,4 @@ def test_the_network_does_the_work_that_is_told(arm: Arm, tiny: Path, card: Mode
     batcher = Batcher(bundle, room_of(bundle), weak=bundle)  # as good a weak model as any for counting
     with torch.inference_mode():
         list(batcher.run([Trajectory(0, recipe, bundle, conditions, weak=conditions)], lambda _: None, lambda: False))
-    assert batcher.rows == rows_of(short, recipe, card)
+    assert batcher.rows == network_rows(recipe, card)

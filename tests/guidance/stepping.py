@@ -40,6 +40,7 @@ class Step:
         self.rows = 0
         self.widest = 0
         self.conditions: list[str] = []
+        self.rounds: list[list[Request]] = []
 
     def run(self, method: Guidance, state: State | None = None, i: int = 0, negatives: int = 0) -> Guided:
         if state is None:
@@ -59,6 +60,7 @@ class Step:
 
     def _answer(self, requests: list[Request]) -> dict[str, Pred]:
         self.rows += len(requests)
+        self.rounds.append(requests)
         self.widest = max(self.widest, len(requests))
         self.conditions += [request.cond for request in requests]
         assert len({request.name for request in requests}) == len(requests), "answers are told apart by name"

@@ -67,6 +67,9 @@ class TwoRounds(Guidance):
     def nfe(self) -> int:
         return 2
 
+    def rounds(self, ctx: StepCtx) -> list[list[Request]]:
+        return [[Request("here", "pos")], [Request("there", "empty", x=torch.empty(0), at=ctx.at_next)]]
+
     def plan(self, ctx: StepCtx) -> Plan:
         first = yield [Request("here", "pos")]
         assert ctx.peek is not None

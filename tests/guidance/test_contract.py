@@ -5,10 +5,11 @@ A method that rightly breaks a clause says so in one line beside `neutral`, and 
 
 import pytest
 import torch
+from torch import Tensor
 
 from studio.core.params import load, specs
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import GUIDANCE, Guidance, Guided, State
+from studio.guidance import GUIDANCE, Guidance, Guided, Request, State, StepCtx
 from tests.guidance.stepping import AT, Step, by_condition, random
 
 KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
@@ -131,6 +132,21 @@ def test_declared_cost_is_what_it_asks_for(method: Guidance) -> None:
         step.run(method, i=i)
         assert step.rows == method.rows(i, 20, AT) <= method.nfe()
         assert step.widest <= method.width()
+
+
+@everywhere
+@pytest.mark.parametrize("negatives", [0, 1, 2])
+def test_what_it_says_it_will_ask_is_what_it_asks(method: Guidance, negatives: int) -> None:
+    """Round by round: which conditions, of which network, and whether where the step begins."""
+
+    def told(rounds: list[list[Request]], x: Tensor) -> list[list[tuple[object, ...]]]:
+        return [[(r.name, r.cond, r.perturb, r.model, r.x is None or r.x is x) for r in asked] for asked in rounds]
+
+    for i in (0, 2, 10, 19):
+        step = Step(by_condition(predictions()), random(50))
+        step.run(method, i=i, negatives=negatives)
+        ahead = StepCtx.ahead(i, 20, AT, (1 / negatives,) * negatives if negatives else ())
+        assert told(method.rounds(ahead), ahead.x) == told(step.rounds, step.x) and all(step.rounds)
 
 
 @everywhere

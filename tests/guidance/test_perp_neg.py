@@ -96,3 +96,21 @@ def test_diagnostics() -> None:
     torch.testing.assert_close(diag["overlap"], torch.ones(3, dtype=torch.float64))
     assert diag["perpendicular"].max() < 1e-6
     assert set(guided(METHOD, N1, N2, diagnose=True).diag) == set(PerpNeg.diagnostics)
+
+
+def test_outside_its_window_a_negative_is_not_asked_and_the_others_keep_their_strength() -> None:
+    """Shares of 0 say who is outside; that of the one inside is of all three."""
+    step = Step(by_condition({"pos": C, "empty": U, "neg/1": N1}), X, "sample")
+    ctx = StepCtx(i=0, n=20, at=AT, at_next=NEXT, x=X, negatives=3, negative_weights=(0.0, 0.5, 0.0), diagnose=True)
+    alone = run_plan(METHOD.plan(ctx), step._answer)  # pyright: ignore[reportPrivateUsage]
+    assert step.conditions == ["pos", "empty", "neg/1"]
+    torch.testing.assert_close(alone.x0, guided(METHOD.model_copy(update={"negative_scale": 1.5 * 1.5}), N1).x0)
+    torch.testing.assert_close(alone.diag, guided(METHOD, N1, diagnose=True).diag)
+
+
+@pytest.mark.parametrize(
+    ("weights", "uncond"),
+    [((), "empty"), ((1.0,), "neg/0"), ((0.5, 0.5), "neg"), ((0.0, 0.5), "neg/1"), ((0.0, 0.0), "empty")],
+)
+def test_what_others_move_away_from(weights: tuple[float, ...], uncond: str) -> None:
+    assert StepCtx.ahead(0, 20, AT, weights).uncond == uncond

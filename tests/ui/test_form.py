@@ -53,7 +53,7 @@ def test_values_and_recipe_are_each_others_reverse() -> None:
     recipe = Recipe(
         prompt="a <b>star</b>", negative_prompt="noise", seed=MAX_SEED, width=64, height=96, steps=7, sampler="ddim",
         sampler_params={"eta": 0.5}, spacing="karras", variation_seed=3, variation_strength=0.25,
-        more_negatives=(Negative(prompt="blur", weight=0.5), Negative(prompt="text")),
+        more_negatives=(Negative(prompt="blur", weight=0.5), Negative(prompt="text", start=0.25, stop=0.75)),
         guidance=GuidanceSpec(method="apg", params={"guidance_scale": 7.5, "eta": 0.5, "momentum": -0.25,
                                                     "norm_threshold_rms": 0.1, "space": "raw"},
                               wrappers=(WrapperSpec(wrapper="interval", params={"stop": 0.5}),)),
@@ -78,7 +78,7 @@ def test_a_recipe_records_all_parameters_of_its_method() -> None:
         {"variation_strength": 0.5, "variation_seed": "x"}, {"model": None}, {"sampler_params": 1, "sampler": "heun"},
         {"more_negatives": "x"}, {"more_negatives": ["x"]}, {"more_negatives": [{"prompt": "x", "weight": None}]},
         {"more_negatives": [{"prompt": "x", "weight": 11}]}, {"more_negatives": [{"prompt": "x", "evil": 1}]},
-        {"more_negatives": [{"prompt": "x", "weight": 1}] * 17},
+        {"more_negatives": [{"prompt": "x", "weight": 1}] * 17}, {"more_negatives": [{"prompt": "x", "stop": None}]},
     ],
 )  # fmt: skip
 def test_bad_values_are_refused_before_anything_is_queued(bad: dict[str, Any], fake: Any) -> None:

@@ -110,6 +110,19 @@ def make_grid(name: str, schedule: Schedule, n: int, **options: Plain) -> Grid:
     return load(type(GRIDS.get(name)), options, f"grid {name}")(schedule, n)
 
 
+def model_grid(spacing: str, schedule: Schedule, n: int, steps_offset: int = 0) -> Grid:
+    """Make the grid that a model's scheduler config asks for. steps_offset: where the "leading" spacing begins.
+
+    An offset that would lead beyond the last time (1000 steps of 1000, offset 1) is cut to what fits; diffusers fails
+    there with an index out of range. Raises as `make_grid`.
+    """
+    if spacing != "leading":
+        return make_grid(spacing, schedule, n)
+    last = schedule.num_train_timesteps - 1
+    highest = (n - 1) * (schedule.num_train_timesteps // max(n, 1))
+    return make_grid("leading", schedule, n, steps_offset=min(steps_offset, last - highest))
+
+
 def _at_times(schedule: Schedule, times: Sequence[float]) -> Grid:
     if any(after >= before for before, after in itertools.pairwise(times)):
         sentence = f"With these options, some of the {len(times)} steps of the grid fall on one time."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from studio.core.recipe import Recipe
+from studio.core.recipe import Negative, Recipe
 from studio.ui.handover import targets
 from studio.ui.markup import facts, tag, text
 from studio.ui.pictures import address, file_name
@@ -82,7 +82,7 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
         ("Made", f"{picture.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
     ]
     rows += [("Model", recipe.model), ("Negative prompt", recipe.negative_prompt or "none")]
-    rows += [("Also negative", f"{one.prompt} × {one.weight:g}") for one in recipe.more_negatives]
+    rows += [("Also negative", f"{one.prompt} × {one.weight:g}{_window(one)}") for one in recipe.more_negatives]
     rows += [("Seed", recipe.seed)]
     if recipe.variation_strength:
         rows.append(("Variation", f"seed {recipe.variation_seed} × {recipe.variation_strength:g}"))
@@ -91,6 +91,12 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
     rows += [("Spacing", recipe.spacing), ("Guidance", recipe.guidance.method), *_params(recipe.guidance.params)]
     rows += [("Edits", ", ".join(f"{e.edit} × {e.strength:g}" for e in recipe.edits) or "none")]
     return [*rows, ("Recipe", recipe.digest()[:16])]
+
+
+def _window(negative: Negative) -> str:
+    if (negative.start, negative.stop) == (0, 1):
+        return ""
+    return f", from {negative.start:g} to {negative.stop:g} of the steps"
 
 
 def _params(params: Mapping[str, object]) -> list[tuple[str, object]]:

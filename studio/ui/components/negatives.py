@@ -1,7 +1,7 @@
-"""Further negative prompts: rows of text and weight, as many as wanted.
+"""Further negative prompts: rows of text, weight and the part of the run each acts in, as many as wanted.
 
 A control of our own, because Gradio's have a fixed number of parts. It is gr.HTML whose value is not HTML but a list of
-{prompt, weight}; the template is empty of it, and the script puts every text in place as text.
+{prompt, weight, start, stop}; the template is empty of it, and the script puts every text in place as text.
 """
 
 from __future__ import annotations
@@ -24,18 +24,27 @@ SCRIPT = (
 const list = element.querySelector('.rows');
 const add = element.querySelector('.add');
 const part = (name, attributes) => Object.assign(document.createElement(name), attributes);
+const fresh = {prompt: '', weight: 1, start: 0, stop: 1};
+const told = {weight: 'Weight', start: 'Start', stop: 'Stop'};
+const number = (name, max, step) => part('input', {type: 'number', className: name, min: 0, max, step});
 function row() {
-  const item = part('li');
+  const item = part('li'), span = part('div', {className: 'span'});
+  span.append('Acts from', number('start', 1, 0.05), 'to', number('stop', 1, 0.05), 'of the steps');
   item.append(
     part('input', {type: 'text', className: 'text', maxLength: 10000}),
-    part('input', {type: 'number', className: 'weight', min: 0, max: 10, step: 0.1}),
-    part('button', {type: 'button', className: 'remove', textContent: '×'}));
+    number('weight', 10, 0.1),
+    part('button', {type: 'button', className: 'remove', textContent: '×'}),
+    span);
   return item;
 }
 function read() {
   return [...list.children].map((item) => {
-    const weight = item.querySelector('.weight').valueAsNumber;
-    return {prompt: item.querySelector('.text').value, weight: Number.isNaN(weight) ? null : weight};
+    const found = {prompt: item.querySelector('.text').value};
+    for (const name in told) {
+      const value = item.querySelector('.' + name).valueAsNumber;
+      found[name] = Number.isNaN(value) ? null : value;
+    }
+    return found;
   });
 }
 function draw() {
@@ -43,11 +52,16 @@ function draw() {
   while (list.children.length > rows.length) list.lastChild.remove();
   while (list.children.length < rows.length) list.append(row());
   [...list.children].forEach((item, place) => {
-    const [text, weight, remove] = item.children;
-    if (text.value !== rows[place].prompt) text.value = rows[place].prompt;
-    if (weight.valueAsNumber !== rows[place].weight) weight.value = rows[place].weight ?? '';
+    const [text, , remove] = item.children;
+    const now = {...fresh, ...rows[place]}; // what was kept before there were windows has none
+    if (text.value !== now.prompt) text.value = now.prompt;
     text.setAttribute('aria-label', `Negative prompt ${place + 2}`);
-    weight.setAttribute('aria-label', `Weight of negative prompt ${place + 2}`);
+    for (const name in told) {
+      const input = item.querySelector('.' + name);
+      if (input.valueAsNumber !== now[name]) input.value = now[name] ?? '';
+      input.setAttribute('aria-label', `${told[name]} of negative prompt ${place + 2}`);
+      input.title = input.getAttribute('aria-label');
+    }
     remove.setAttribute('aria-label', `Remove negative prompt ${place + 2}`);
     remove.title = remove.getAttribute('aria-label');
   });
@@ -57,7 +71,7 @@ function change(rows) { props.value = rows; draw(); trigger('change'); }
 element.addEventListener('input', () => change(read()));
 element.addEventListener('click', (event) => {
   if (event.target === add) {
-    change([...read(), {prompt: '', weight: 1}]);
+    change([...read(), {...fresh}]);
     list.lastChild.firstChild.focus();
   }
   const remove = event.target.closest('.remove');
@@ -95,4 +109,4 @@ def negatives(rows: Any) -> tuple[Negative, ...]:
 
 def rows_of(found: Sequence[Negative]) -> list[dict[str, Any]]:
     """The reverse of `negatives`."""
-    return [{"prompt": negative.prompt, "weight": negative.weight} for negative in found]
+    return [dict(negative) for negative in found]

@@ -85,7 +85,7 @@ def build(form: Form) -> dict[str, Any]:
 
 
 def more_negatives(form: Form) -> None:
-    """Further negative prompts, folded away."""
+    """Further negative prompts, each with its weight and its part of the run, folded away."""
     with gr.Accordion("More negative prompts", open=False, elem_id="negatives"):
         form.add("more_negatives", negatives.control())
 

@@ -1,0 +1,127 @@
+"""The conditions of a recipe by name and step, before anything is encoded: what guidance may ask for.
+
+A condition is a list of parts, (weight, what is said): several where prompts are combined in the network's output, as
+those joined by AND and the weighted negatives are. The combination is linear and all parts are asked at the same x and
+t, so it may be made of raw outputs whatever they mean. Each part is one row of network work.
+
+    pos                the prompt           neg/0, neg/1, ...   the negative prompts
+    empty              the empty prompt     neg                 their weighted mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from studio.core.errors import BadInput
+from studio.core.recipe import Negative, Recipe
+from studio.prompts.dialects import parse
+from studio.prompts.plan import Encodable, PromptPlan, compile
+from studio.prompts.tree import Dialect
+
+
+class Said(NamedTuple):
+    """Something to encode, and the dialect its weights are of. Equal ones are one encoding, and so one row."""
+
+    item: Encodable
+    dialect: Dialect
+
+
+Parts = tuple[tuple[float, Said], ...]
+Timeline = Callable[[int], Parts]  # step, 0-based -> parts
+
+
+@dataclass(frozen=True)
+class ConditionPlan:
+    """timelines: by name. shares: of each negative prompt, summing to 1. windows: the steps each one acts in."""
+
+    timelines: dict[str, Timeline]
+    shares: tuple[float, ...]
+    windows: tuple[range, ...]
+    said: tuple[Said, ...]
+
+    def parts(self, name: str, step: int) -> Parts:
+        """The parts of a condition at a step, 0-based. Raises KeyError for a condition the recipe has not."""
+        return self.timelines[name](step)
+
+    def weights(self, step: int) -> tuple[float, ...]:
+        """The share of each negative prompt at a step, 0 outside its window."""
+        return tuple(share if step in window else 0.0 for share, window in zip(self.shares, self.windows, strict=True))
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> ConditionPlan:
+        """What a recipe's prompts come to. Raises BadInput for a prompt or a window that cannot be."""
+        negatives = negatives_of(recipe)
+        total = sum(negative.weight for negative in negatives)
+        shares = tuple(negative.weight / total for negative in negatives) if total > 0 else ()
+        windows = tuple(_window(negative, recipe.steps) for negative in negatives) if shares else ()
+        empty = Said(compile(parse("", "plain"), 1).at(0)[0][1], "plain")
+        said: dict[Said, None] = {empty: None}
+        timelines: dict[str, Timeline] = {"empty": lambda step: ((1.0, empty),)}
+        if shares:
+            each = [_whole(_timeline(negative.prompt, recipe, said), empty) for negative in negatives]
+            timelines |= {f"neg/{k}": timeline for k, timeline in enumerate(each)}
+            timelines["neg"] = _mean(each, shares, windows, empty)
+        away = timelines["neg"] if shares else timelines["empty"]
+        timelines["pos"] = _joined(_timeline(recipe.prompt, recipe, said), away)
+        return cls(timelines, shares, windows, tuple(said))
+
+
+def negatives_of(recipe: Recipe) -> list[Negative]:
+    """The negative prompts that say something; the plain one first, of weight 1."""
+    first = [Negative(prompt=recipe.negative_prompt)] if recipe.negative_prompt else []
+    return first + [more for more in recipe.more_negatives if more.prompt and more.weight > 0]
+
+
+def _window(negative: Negative, steps: int) -> range:
+    """The steps a negative prompt acts in, rounded as those of the guidance wrapper interval."""
+    if negative.start > negative.stop:
+        raise BadInput(
+            f"The window of a negative prompt must start before it stops, not start at {negative.start:g} and stop at "
+            f"{negative.stop:g} of the steps.",
+            field="more_negatives",
+        )
+    return range(int(negative.start * steps), int(negative.stop * steps))
+
+
+def _timeline(prompt: str, recipe: Recipe, said: dict[Said, None]) -> Timeline:
+    """The branches of one prompt by step; what they say is added to `said`."""
+    plan: PromptPlan = compile(parse(prompt, recipe.syntax), recipe.steps)
+    said |= dict.fromkeys(Said(item, recipe.syntax) for item in plan.items())
+    return lambda step: tuple((weight, Said(item, recipe.syntax)) for weight, item in plan.at(step))
+
+
+def _joined(timeline: Timeline, away: Timeline) -> Timeline:
+    """Prompts joined by AND: away + sum_k w_k (c_k - away), so that guidance insists on each by its weight.
+
+    Source: Composable Diffusion, arXiv:2206.01714, eq. 11; the weights as A1111 takes them. A single prompt is itself.
+    """
+
+    def parts(step: int) -> Parts:
+        branches = timeline(step)
+        rest = 1 - sum(weight for weight, _ in branches)
+        if rest == 0:
+            return branches
+        return (*branches, *((rest * weight, said) for weight, said in away(step)))
+
+    return parts
+
+
+def _whole(timeline: Timeline, empty: Said) -> Timeline:
+    """A negative prompt's own AND: joined against the empty prompt."""
+    return _joined(timeline, lambda step: ((1.0, empty),))
+
+
+def _mean(each: list[Timeline], shares: tuple[float, ...], windows: tuple[range, ...], empty: Said) -> Timeline:
+    """The weighted mean of those that act at a step; the empty prompt where none does."""
+
+    def parts(step: int) -> Parts:
+        acting = [(timeline, share) for timeline, share, w in zip(each, shares, windows, strict=True) if step in w]
+        if not acting:
+            return ((1.0, empty),)
+        # The shares of all sum to 1 but for rounding: dividing by that would change the last bit of every picture.
+        total = 1.0 if len(acting) == len(each) else sum(share for _, share in acting)
+        return tuple((share / total * weight, said) for timeline, share in acting for weight, said in timeline(step))
+
+    return parts
