@@ -7,10 +7,10 @@ from typing import Any
 
 from studio.core.params import ParamSpec
 from studio.ui import controls
+from studio.ui.components import method_menu
+from studio.ui.components.method_menu import Entry
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import menus
 from studio.ui.guidance.board import MAX_ROWS, Board, Row
-from studio.ui.guidance.menus import Entry
 from studio.ui.markup import attributes, tag, text
 from studio.ui.methods import Method, declarations
 
@@ -46,7 +46,7 @@ def rows_html(
     """formulas: row -> its formula with the numbers; problems: row -> why it cannot be drawn; offered: the menu of
     methods, all of them where it is left out.
     """
-    offered = offered or menus.methods()
+    offered = offered or method_menu.entries()
     rows = "".join(_row(row, board, formulas, problems, offered) for row in board["rows"])
     full = len(board["rows"]) >= MAX_ROWS
     more = _menu("add", 0, "Add a row", offered, "A further method to compare", disabled=full)
@@ -156,13 +156,13 @@ def _select(op: str, row: int, label: str, entries: Sequence[Entry], value: str,
 
 
 def _options(entries: Sequence[Entry], value: str, **attrs: Any) -> str:
-    return tag("select", menus.options_html(entries, value), **attrs)
+    return tag("select", method_menu.options_html(entries, value), **attrs)
 
 
 def _menu(op: str, row: int, label: str, entries: Sequence[Entry], title: str, disabled: bool = False) -> str:
     """A list that does something with what is chosen, and forgets it."""
     options = tag("option", text(label), value="", selected=True)
-    options += menus.options_html(entries)
+    options += method_menu.options_html(entries)
     return tag("select", options, data_op=op, data_row=str(row), data_once="1", title=title, aria_label=label,
                class_="menu-like", disabled=disabled)  # fmt: skip
 

@@ -50,7 +50,7 @@ class Session:
 
     @property
     def is_filled(self) -> bool:
-        """Whether it has seen what the browser kept."""
+        """Whether it knows what the browser kept, if only that this was nothing."""
         return self._filled
 
     def put(self, board: Board) -> None:
@@ -75,7 +75,8 @@ class Session:
             self._filled = True
 
     def begin(self) -> None:
-        """The page is new: its first turn is 1."""
+        """The page was loaded: it has told all its browser kept, and its first turn is 1."""
+        self._filled = True
         if self._turn is None:
             self._turn = 0
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.ui.components import method_menu
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import menus, results, rows, run, why
+from studio.ui.guidance import results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board
 from studio.ui.guidance.sessions import Session
@@ -31,7 +32,7 @@ def everything(
     formulas, wrong = run.formulas(board, studio, model)
     answer: Answer = {
         **copied(session),
-        "rows": rows.rows_html(board, formulas, wrong, menus.methods(studio, model)),
+        "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model)),
         "results": now.html,
         "film": film,
         "message": alert(said, kind=kind),

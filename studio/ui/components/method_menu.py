@@ -1,4 +1,4 @@
-"""Menus of methods: those that a model cannot do, and those that are defective, are there too, greyed and explained."""
+"""Menus of guidance methods: what a model cannot do and what is defective is there too, greyed, with its reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Entry = tuple[str, str] | tuple[str, str, str]
 
 
-def methods(studio: Studio | None = None, model: str = "") -> list[Entry]:
+def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:
     """Every guidance method, and at the end the defective ones. studio: without it, every model is taken to do all."""
     known = declarations()
     found: list[Entry] = []
@@ -31,9 +31,16 @@ def methods(studio: Studio | None = None, model: str = "") -> list[Entry]:
     return found
 
 
-def options_html(entries: Sequence[Entry], value: str | None = None) -> str:
+def choices(studio: Studio, model: str) -> list[tuple[str, str]]:
+    """(label, name) for a menu of Gradio's, which can grey nothing: the reason stands in the label, and a job is
+    refused with it. Defective ones are left out.
+    """
+    return [(entry[0], entry[1]) for entry in entries(studio, model) if entry[1] in declarations().guidance]
+
+
+def options_html(listed: Sequence[Entry], value: str | None = None) -> str:
     """The options of a list. value: the one that is chosen."""
-    return "".join(_option(*entry, chosen=entry[1] == value) for entry in entries)
+    return "".join(_option(*entry, chosen=entry[1] == value) for entry in listed)
 
 
 def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
