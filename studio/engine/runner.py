@@ -180,7 +180,7 @@ class Engine:
             return None
         weak = held.enter_context(self.store.lease_early(name))
         if weak is None:
-            raise no_weak(name, asking)
+            raise no_weak(name, asking.guidance)
         return weak
 
     @contextmanager

@@ -80,7 +80,7 @@ def _trajectory(
     conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack), None
     if asks_weak(recipe):
         if weak is None:
-            raise no_weak(bundle.name, recipe)
+            raise no_weak(bundle.name, recipe.guidance)
         faint = Conditions.of(recipe, encoder_of(weak))
     return Trajectory(index, recipe, bundle, conditions, stack, faint, diagnose)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from studio.core.errors import BadInput
-from studio.core.recipe import Recipe
-from studio.guidance import build
+from studio.core.recipe import GuidanceSpec, Recipe
+from studio.guidance import build, build_method
 
 
 def asks_weak(recipe: Recipe) -> bool:
@@ -12,10 +12,12 @@ def asks_weak(recipe: Recipe) -> bool:
     return "weak" in build(recipe.guidance).networks()
 
 
-def no_weak(model: str, recipe: Recipe) -> BadInput:
-    """The error for a recipe whose model has no early checkpoint."""
+def no_weak(model: str, spec: GuidanceSpec) -> BadInput:
+    """The error for guidance that asks the weak model, itself or a method it adds, of a model that has none."""
+    added = (each.added for each in spec.wrappers if each.added is not None)
+    asking = next((one for one in (spec, *added) if "weak" in build_method(one).networks()), spec)
     return BadInput(
-        f"The guidance method {recipe.guidance.method} needs an early checkpoint of the model, and {model} has none.",
+        f"The guidance method {asking.method} needs an early checkpoint of the model, and {model} has none.",
         "Take the embedded model, which comes with one, or another method.",
         field="guidance",
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from studio.core.errors import BadInput
-from studio.core.recipe import Recipe
+from studio.core.recipe import GuidanceSpec, Recipe
 from studio.prompts import compile, lay_out, parse
 from studio.prompts.conditions import ConditionPlan
 from studio.services.edits import EditLibrary
@@ -29,6 +29,25 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources, edits: EditLibrar
     return edits.paths(refs.values()) if edits is not None and refs else {}
 
 
+def why_not(sources: Sources, model: str, asks: Collection[str]) -> str | None:
+    """Why a guidance method cannot run on a model, in a few words for a menu; None if it can.
+
+    asks: the networks it asks, as `Guidance.networks` names them. Every model has the main one.
+    """
+    if "weak" in asks and sources.places.early(model) is None:
+        return "needs an early checkpoint"
+    return None
+
+
+def check_guidance(spec: GuidanceSpec, sources: Sources, model: str) -> None:
+    """Raise NotFound for a method that is not there, BadInput for parameters, or for what `why_not` says of a model."""
+    from studio.engine.weak import no_weak
+    from studio.guidance import build
+
+    if why_not(sources, model, build(spec).networks()):
+        raise no_weak(model, spec)
+
+
 def settled(recipe: Recipe) -> Recipe:
     """The same recipe with every parameter of its guidance and its sampler said out loud, of one that was checked.
 
@@ -46,8 +65,6 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     from studio.diffusion.grid import make_grid
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import build_solver
-    from studio.engine.weak import no_weak
-    from studio.guidance import build
 
     card = sources.card(recipe.model)
     for field in ("width", "height"):
@@ -59,8 +76,7 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     most = int(card.schedule["num_train_timesteps"])
     if recipe.steps > most:
         raise BadInput(f"The model {recipe.model} takes at most {most} steps, not {recipe.steps}.", field="steps")
-    if "weak" in build(recipe.guidance).networks() and sources.places.early(recipe.model) is None:
-        raise no_weak(recipe.model, recipe)
+    check_guidance(recipe.guidance, sources, recipe.model)
     build_solver(recipe.sampler, recipe.sampler_params)
     if recipe.spacing != "auto":
         make_grid(recipe.spacing, NoiseSchedule.from_config(**card.schedule), recipe.steps)

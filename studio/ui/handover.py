@@ -80,13 +80,16 @@ def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Hand
 def receive(
     page: Page, tab: str, handler: Callable[..., Any], outputs: Sequence[Any], inputs: Sequence[Any] = ()
 ) -> None:
-    """Call `handler(handover, *inputs)` for each picture sent to the tab; what it gives goes to `outputs`."""
+    """Call `handler(handover, session, *inputs)` for each picture sent to the tab; what it gives goes to `outputs`.
+
+    session: what Gradio calls the page by; None where it does not say.
+    """
 
     @told
-    def on_handover(sent: Handover | None, *given: Any) -> Any:
+    def on_handover(request: gr.Request, sent: Handover | None, *given: Any) -> Any:
         if sent is None or sent.to != tab:
             return [gr.skip() for _ in outputs] if len(outputs) > 1 else gr.skip()
-        return handler(sent, *given)
+        return handler(sent, request.session_hash, *given)
 
     page.handover.bell.change(
         on_handover, [page.handover.state, *inputs], list(outputs),
@@ -97,7 +100,7 @@ def receive(
 def notice(page: Page, tab: str) -> None:
     """For a tab that is not built: show what was sent to it."""
     html = gr.HTML("", apply_default_css=False, elem_id=f"{tab}-received")
-    receive(page, tab, notice_html, [html])
+    receive(page, tab, lambda sent, _session: notice_html(sent), [html])
 
 
 def notice_html(sent: Handover) -> str:

@@ -25,11 +25,17 @@ _SAMPLER_LABELS = {"dpmpp_2m": "DPM++ 2M", "ddim": "DDIM"}
 
 @dataclass(frozen=True)
 class Method:
-    """What one declares. label: for menus. params: in the order to show them. source: where it comes from."""
+    """What one declares. label: for menus. params: in the order to show them. source: where it comes from.
+
+    asks: of guidance, the networks it asks as it comes, as `Guidance.networks` names them. defect: why it is not
+    offered, "" where it is.
+    """
 
     label: str
     params: tuple[ParamSpec, ...] = ()
     source: str = ""
+    asks: tuple[str, ...] = ()
+    defect: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,15 @@ class Declarations:
     """Everything the registries hold, by name.
 
     wrappers: what can be put around a guidance method. grids: ways of spacing the noise levels that the models at hand
-    can take, without parameters here.
+    can take, without parameters here. defective: guiders of diffusers that do not do what their name says, and that no
+    recipe may name.
     """
 
     guidance: dict[str, Method]
     samplers: dict[str, Method]
     grids: dict[str, Method]
     wrappers: dict[str, Method]
+    defective: dict[str, Method]
 
 
 def start() -> None:
@@ -86,14 +94,16 @@ def declared() -> Declarations:
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import SOLVERS
     from studio.guidance import GUIDANCE
+    from studio.guidance.diffusers_guiders import DISABLED
     from studio.guidance.wrapper import WRAPPERS
 
     return Declarations(
-        {name: _method(name, entry, _LABELS) for name, entry in GUIDANCE.items()},
+        {name: _method(name, entry, _LABELS, tuple(sorted(entry().networks()))) for name, entry in GUIDANCE.items()},
         {name: _method(name, entry, _SAMPLER_LABELS) for name, entry in SOLVERS.items()},
         # Those of flow models are left out: no family of the studio is one.
         {name: Method(_title(name)) for name, grid in GRIDS.items() if grid.schedule_type is NoiseSchedule},
         {name: _method(name, entry, {}) for name, entry in WRAPPERS.items()},
+        {name: Method(_of_diffusers(name), defect=reason) for name, reason in DISABLED.items()},
     )
 
 
@@ -101,9 +111,15 @@ def _title(name: str) -> str:
     return name.replace("_dpm", " (as DPM-Solver)").replace("_", " ").capitalize()
 
 
-def _method(name: str, entry: Any, labels: Mapping[str, str]) -> Method:
+def _of_diffusers(name: str) -> str:
+    """ "diffusers_pag" -> "diffusers: PAG"; words stay words."""
+    short = name.removeprefix("diffusers_")
+    return f"diffusers: {short.upper() if len(short) <= 3 else short.replace('_', ' ')}"
+
+
+def _method(name: str, entry: Any, labels: Mapping[str, str], asks: tuple[str, ...] = ()) -> Method:
     label = labels.get(name) or getattr(entry, "label", None) or name.replace("_", " ")
-    return Method(str(label), specs(entry), str(getattr(entry, "source", "")))
+    return Method(str(label), specs(entry), str(getattr(entry, "source", "")), asks)
 
 
 def to_json(found: Declarations) -> str:
@@ -119,7 +135,8 @@ def from_json(written: bytes | str) -> Declarations:
 
 
 def _read(values: dict[str, Any]) -> Method:
-    return Method(values["label"], tuple(_spec(spec) for spec in values["params"]), values["source"])
+    params = tuple(_spec(spec) for spec in values["params"])
+    return Method(values["label"], params, values["source"], tuple(values["asks"]), values["defect"])
 
 
 def _spec(values: dict[str, Any]) -> ParamSpec:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import serve_on
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+from tests.ui.serving import serving
 
 pytestmark = pytest.mark.browser
 WORK_16 = re.compile(r"NFE\s*16")
@@ -163,6 +167,37 @@ def test_results_and_reasons_can_be_read_from_afar(opened: Open) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     found = page.evaluate(MEASURED)
     assert found["picture"]["right"] < found["curve"]["left"]  # beside each other
+
+
+def test_methods_that_a_model_cannot_do_are_greyed_and_say_why(browser: Browser, model: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(model, models / "mine")
+    with serving(
+        serve_on(tmp_path / "workspace"), tmp_path / "workspace", {"PALIMPSEST_MODELS_DIR": str(models)}
+    ) as served:
+        page = browser.new_page()
+        page.goto(served.url)
+        page.wait_for_selector("#status .state")
+        to_guidance(page)
+        chosen = page.locator("#guidance-rows .guide.chosen select[data-op=method]")
+        chosen.select_option("autoguidance", timeout=LONG_MS)
+        expect(page.locator("#guidance-rows .chosen .guide-name")).to_contain_text("Autoguidance", timeout=LONG_MS)
+        option = chosen.locator("option[value=autoguidance]")
+        expect(option).to_have_text("Autoguidance")
+        pag = chosen.locator("option[value=diffusers_pag]")
+        assert pag.is_disabled() and "pushes from the unconditional" in str(pag.get_attribute("title"))
+        page.click("#model input")
+        page.click("[role=option]:has-text('mine')")
+        expect(option).to_have_text("Autoguidance (needs an early checkpoint)", timeout=LONG_MS)
+        assert option.is_disabled() and "mine" in str(option.get_attribute("title"))
+        wrong = page.locator("#guidance-rows .chosen .formula.wrong")
+        expect(wrong).to_contain_text("needs an early checkpoint of the model, and mine has none", timeout=LONG_MS)
+        page.get_by_role("tab", name="Prompt").click()
+        page.click("#guidance-method > button")
+        page.click("#method input")
+        entry = page.get_by_role("option", name="Autoguidance (needs an early checkpoint)")
+        expect(entry).to_be_visible(timeout=LONG_MS)
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.guidance.diffusers_guiders import DISABLED
 from studio.ui import methods as module
 
 
@@ -23,6 +24,15 @@ def test_the_other_interpreter_reads_what_the_classes_declare() -> None:
     module.start()
     assert module._reader
     assert module.declarations() == module.declared()
+
+
+def test_what_a_method_asks_and_why_some_are_not_offered_is_declared() -> None:
+    found = module.from_json(module.to_json(module.declared()))
+    assert {name for name, method in found.guidance.items() if "weak" in method.asks} == {"autoguidance"}
+    assert all("main" in method.asks and not method.defect for method in found.guidance.values())
+    assert found.defective.keys() == DISABLED.keys() and not found.defective.keys() & found.guidance.keys()
+    assert found.defective["diffusers_pag"].label == "diffusers: PAG"
+    assert {name: method.defect for name, method in found.defective.items()} == dict(DISABLED)
 
 
 def test_json_keeps_everything() -> None:

@@ -51,13 +51,13 @@ def read(value: Any) -> Board:
         ]
         if not 0 < len(rows) <= MAX_ROWS or len(cells) > MAX_ROWS * 16 or len({row["id"] for row in rows}) < len(rows):
             return new()
-        sweep = value.get("sweep")
+        chosen, sweep = int(value["chosen"]), value.get("sweep")
         kept = None
         if isinstance(sweep, dict):
             kept = {"job": str(sweep["job"]), "name": str(sweep["name"]), "values": [float(v) for v in sweep["values"]]}
         return {
             "rows": rows,
-            "chosen": int(value["chosen"]),
+            "chosen": chosen if any(row["id"] == chosen for row in rows) else rows[0]["id"],
             "next": max(row["id"] for row in rows) + 1,
             "cells": cells,
             "shown": int(value["shown"]),

@@ -7,6 +7,8 @@ from typing import Any
 
 from studio.core.params import ParamSpec
 from studio.ui import controls
+from studio.ui.components import method_menu
+from studio.ui.components.method_menu import Entry
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import MAX_ROWS, Board, Row
 from studio.ui.guidance.marks import marks, swatch
@@ -39,15 +41,22 @@ element.addEventListener('change', (event) => {
 """
 
 
-def rows_html(board: Board, formulas: Mapping[int, str], problems: Mapping[int, str]) -> str:
-    """formulas: row -> its formula with the numbers; problems: row -> why it cannot be drawn."""
-    rows = "".join(_row(row, board, formulas, problems) for row in board["rows"])
+def rows_html(
+    board: Board, formulas: Mapping[int, str], problems: Mapping[int, str], offered: Sequence[Entry] = ()
+) -> str:
+    """formulas: row -> its formula with the numbers; problems: row -> why it cannot be drawn; offered: the menu of
+    methods, all of them where it is left out.
+    """
+    offered = offered or method_menu.entries()
+    rows = "".join(_row(row, board, formulas, problems, offered) for row in board["rows"])
     full = len(board["rows"]) >= MAX_ROWS
-    more = _menu("add", 0, "Add a row", _methods(), "A further method to compare", disabled=full)
+    more = _menu("add", 0, "Add a row", offered, "A further method to compare", disabled=full)
     return tag("ol", rows, class_="guides") + tag("div", more, class_="guide-add")
 
 
-def _row(row: Row, board: Board, formulas: Mapping[int, str], problems: Mapping[int, str]) -> str:
+def _row(
+    row: Row, board: Board, formulas: Mapping[int, str], problems: Mapping[int, str], offered: Sequence[Entry]
+) -> str:
     id, spec = row["id"], row["guidance"]
     chosen = id == board["chosen"]
     head = tag(
@@ -60,7 +69,7 @@ def _row(row: Row, board: Board, formulas: Mapping[int, str], problems: Mapping[
     line = tag("p", text(formula), class_="formula wrong" if id in problems else "formula") if formula else ""
     inner = tag("div", head + _tools(id, board), class_="head") + line
     if chosen:
-        inner += _settings(id, spec)
+        inner += _settings(id, spec, offered)
     return tag("li", inner, class_="guide chosen" if chosen else "guide")
 
 
@@ -76,10 +85,10 @@ def _tools(id: int, board: Board) -> str:
     )
 
 
-def _settings(id: int, spec: Mapping[str, Any]) -> str:
+def _settings(id: int, spec: Mapping[str, Any], offered: Sequence[Entry]) -> str:
     known = declarations()
     method = known.guidance.get(str(spec["method"]))
-    parts = [_select("method", id, "Method", _methods(), str(spec["method"]))]
+    parts = [_select("method", id, "Method", offered, str(spec["method"]))]
     if method is None:
         parts.append(tag("p", "This method is not here any more; choose another.", class_="hint wrong"))
     else:
@@ -87,13 +96,13 @@ def _settings(id: int, spec: Mapping[str, Any]) -> str:
             parts.append(tag("p", text(method.source), class_="source"))
         parts += [_control(one, value, "param", id) for one, value in boards.shown_params(method, spec["params"])]
     for at, each in enumerate(spec.get("wrappers", ())):
-        parts.append(_wrapper(id, at, each, known.wrappers.get(str(each["wrapper"]))))
+        parts.append(_wrapper(id, at, each, known.wrappers.get(str(each["wrapper"])), offered))
     around = [(one.label.capitalize(), name) for name, one in known.wrappers.items()]
     parts.append(_menu("wrap", id, "Put around it", around, "An interval, a schedule of the scale, a rescale, a sum"))
     return tag("div", "".join(parts), class_="settings")
 
 
-def _wrapper(id: int, at: int, each: Mapping[str, Any], known: Method | None) -> str:
+def _wrapper(id: int, at: int, each: Mapping[str, Any], known: Method | None, offered: Sequence[Entry]) -> str:
     if known is None:
         return tag("p", "A wrapper of this row is not here any more.", class_="hint wrong")
     drop = _button("unwrap", id, "×", f"Take the {known.label} away", at=at)
@@ -102,7 +111,7 @@ def _wrapper(id: int, at: int, each: Mapping[str, Any], known: Method | None) ->
         _control(one, value, "wparam", id, at) for one, value in boards.shown_params(known, each["params"])
     )
     if added := each.get("added"):
-        inner += _select("added", id, "Method added", _methods(), str(added["method"]), at)
+        inner += _select("added", id, "Method added", offered, str(added["method"]), at)
         if method := declarations().guidance.get(str(added["method"])):
             pairs = boards.shown_params(method, added["params"])
             inner += "".join(_control(one, value, "aparam", id, at) for one, value in pairs)
@@ -140,26 +149,21 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _methods() -> list[tuple[str, str]]:
-    return [(method.label, name) for name, method in declarations().guidance.items()]
-
-
-def _select(op: str, row: int, label: str, entries: Sequence[tuple[str, str]], value: str, at: int = 0) -> str:
+def _select(op: str, row: int, label: str, entries: Sequence[Entry], value: str, at: int = 0) -> str:
     data = {"data_op": op, "data_row": str(row), "data_at": str(at)}
     return tag(
         "label", tag("span", text(label), class_="label") + _options(entries, value, **data), class_="param choice"
     )
 
 
-def _options(entries: Sequence[tuple[str, str]], value: str, **attrs: Any) -> str:
-    options = "".join(tag("option", text(label), value=name, selected=name == value) for label, name in entries)
-    return tag("select", options, **attrs)
+def _options(entries: Sequence[Entry], value: str, **attrs: Any) -> str:
+    return tag("select", method_menu.options_html(entries, value), **attrs)
 
 
-def _menu(op: str, row: int, label: str, entries: Sequence[tuple[str, str]], title: str, disabled: bool = False) -> str:
+def _menu(op: str, row: int, label: str, entries: Sequence[Entry], title: str, disabled: bool = False) -> str:
     """A list that does something with what is chosen, and forgets it."""
     options = tag("option", text(label), value="", selected=True)
-    options += "".join(tag("option", text(shown), value=name) for shown, name in entries)
+    options += method_menu.options_html(entries)
     return tag("select", options, data_op=op, data_row=str(row), data_once="1", title=title, aria_label=label,
                class_="menu-like", disabled=disabled)  # fmt: skip
 

@@ -9,6 +9,7 @@ from studio.core.errors import BadInput, StudioError
 from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services.budget import network_rows, within
+from studio.services.checks import check_guidance
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
@@ -105,7 +106,10 @@ def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], 
     wrong: dict[int, str] = {}
     for row in board["rows"]:
         try:
-            told[row["id"]] = build(load(GuidanceSpec, dict(row["guidance"]), "guidance")).describe()
+            spec = load(GuidanceSpec, dict(row["guidance"]), "guidance")
+            described = build(spec).describe()
+            check_guidance(spec, studio.sources, model)
+            told[row["id"]] = described
         except StudioError as error:
             wrong[row["id"]] = sentence(error)
     return told, wrong

@@ -1,337 +1,158 @@
-"""The Guidance tab's parts and what happens between them."""
+"""The Guidance tab: its parts wired to what they do. Events are turned into plain values here, and nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
-from studio.core.errors import BadInput
-from studio.core.params import load
-from studio.core.recipe import GuidanceSpec
 from studio.services.presets import GuidancePresets
-from studio.ui import edit_stack, handover
-from studio.ui.components.form import samplers
+from studio.ui import handover
 from studio.ui.errors import told
-from studio.ui.guidance import board as boards
-from studio.ui.guidance import results, rows, run, why
-from studio.ui.guidance import sweep as sweeps
-from studio.ui.guidance.board import Board
+from studio.ui.guidance import layout, order, run
+from studio.ui.guidance.handlers import Call, Handlers
+from studio.ui.guidance.layout import Parts
+from studio.ui.guidance.sessions import Sessions
+from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover
-from studio.ui.markup import alert
 from studio.ui.tabs.base import Page
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-POLL_S = 0.4
+# Gradio drops an event that comes while another of its kind is under way, unless it is told otherwise.
+EVERY: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
 TITLE = "Guidance"
-KEEP = "Save the open row"
 
-
-@dataclass(frozen=True)
-class Parts:
-    """The components. fields: what all rows share, by the names of run.FIELDS. board: kept in the browser."""
-
-    fields: dict[str, Any]
-    board: gr.BrowserState
-    timer: gr.Timer
-    html: dict[str, gr.HTML]
-    go: gr.Button
-    stop: gr.Button
-    preset: gr.Dropdown
-    name: gr.Textbox
-    save: gr.Button
-    sweep: dict[str, Any]
-
-
-# -- layout ---------------------------------------------------------------------------------------------------------
+SHARED = ("board", "model", "stack", *run.FIELDS)  # what every event brings along, after its turn
+SEEN = ("board", "rows", "results", "why", "film", "message", "sweep_name", "sweep_low", "sweep_high", "timer", "stop",
+        "revision")  # fmt: skip
 
 
 def build(page: Page) -> None:
     """Lay out and wire the tab."""
     presets = GuidancePresets(page.studio.settings.workspace)
-    with gr.Row(elem_classes="workbench guidance"):
-        with gr.Column(elem_classes="controls", min_width=0):
-            left = _left(presets)
-        with gr.Column(elem_classes="stage", min_width=0):
-            html = {
-                "message": _html("", "guidance-message"),
-                "results": _html(results.EMPTY, "guidance-results", results.CLICK),
-                "why": _html("", "guidance-why"),
-                "strip": _html("", "guidance-strip"),
-            }
-            with gr.Accordion("Sweep one parameter", open=False, elem_id="guidance-sweep"):
-                sweep = _sweep()
-                html["sweep"] = _html("", "guidance-film", results.CLICK)
-    parts = Parts(
-        board=page.memories["guidance"],
-        timer=gr.Timer(POLL_S, active=False), html={**html, "rows": left.pop("rows")}, sweep=sweep,
-        go=left.pop("go"), stop=left.pop("stop"), preset=left.pop("preset"), name=left.pop("name"),
-        save=left.pop("save"), fields=left,
-    )  # fmt: skip
-    _wire(page, parts, presets)
+    parts = layout.build(presets)
+    parts |= {"board": page.memories["guidance"], "model": page.sidebar.model, "stack": page.sidebar.edits.state}
+    Wiring(page, parts, Handlers(page.studio, presets, Sessions())).wire()
 
 
-def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
+class Wiring:
+    """From components to handlers and back. parts: by the names that answers use."""
 
+    def __init__(self, page: Page, parts: Parts, handlers: Handlers) -> None:
+        self._page = page
+        self._parts = parts
+        self._do = handlers
 
-def _left(presets: GuidancePresets) -> dict[str, Any]:
-    left: dict[str, Any] = {}
-    left["prompt"] = gr.Textbox(
-        "a striped purple star on a meadow background", label="Prompt", info="One for all rows.", lines=2, max_lines=6,
-        max_length=20_000, elem_id="guidance-prompt",
-    )  # fmt: skip
-    left["negative"] = gr.Textbox("", label="Negative prompt", info="What guidance moves away from.", max_lines=4,
-                                  max_length=20_000, elem_id="guidance-negative")  # fmt: skip
-    with gr.Row(elem_classes="go"):
-        left["go"] = gr.Button("Compare", variant="primary", elem_id="compare")
-        left["stop"] = gr.Button(
-            "Stop", variant="stop", interactive=False, elem_id="guidance-stop", min_width=64, scale=0
+    def wire(self) -> None:
+        """Everything that happens on the tab."""
+        self._wire_looking()
+        self._wire_rows()
+        self._wire_drawing()
+
+    def _wire_looking(self) -> None:
+        do, parts = self._do, self._parts
+        self._page.demo.load(self._plain(do.opened, SEEN), self._given(), self._components(SEEN), **QUICK)
+        shown = (*SEEN, "preset")
+        self._page.tabs.select(self._on_tab(shown), self._given(), self._components(shown), **QUICK)
+        self._on(parts["model"].change, do.model_changed, SEEN)
+        told_of = self._components(SEEN)
+        parts["revision"].behind(self._eventful(do.behind, SEEN, "newest"), self._given(), told_of, **EVERY)
+        ticking = ("results", "film", "timer", "stop", "revision")
+        parts["timer"].tick(self._plain(do.tick, ticking), self._given(), self._components(ticking), **QUICK)
+        for place in (parts["results"], parts["film"]):
+            outputs = ("board", "results", "why", "strip", "revision")
+            click = place.why(
+                self._eventful(do.look_into, outputs, "id"), self._given(), self._components(outputs),
+                js=order.TURN, **EVERY,
+            )  # fmt: skip
+            click.then(self._plain(do.strip, ("strip",)), self._given(), self._components(("strip",)), **EVERY)
+        handover.receive(
+            self._page, "guidance", self._on_handover, self._components((*SEEN, *run.FIELDS)), self._given()
         )
-    with gr.Row(elem_classes="shared"):
-        left["seed"] = gr.Textbox("7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40,
-                                  elem_id="guidance-seed", min_width=90)  # fmt: skip
-        left["seeds"] = gr.Slider(1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90,
-                                  elem_id="guidance-seeds")  # fmt: skip
-    with gr.Row(elem_classes="shared"):
-        left["steps"] = gr.Slider(1, 100, 20, step=1, label="Steps", info="Of every row.", min_width=90,
-                                  elem_id="guidance-steps")  # fmt: skip
-        known = [(one.label, name) for name, one in samplers().items()]
-        left["sampler"] = gr.Dropdown(known, value="dpmpp_2m", label="Sampler", info="Of every row.", min_width=90,
-                                      elem_id="guidance-sampler")  # fmt: skip
-    left["equal"] = gr.Checkbox(
-        False, label="Equal network work (NFE)", elem_id="guidance-equal",
-        info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
-    )  # fmt: skip
-    left["rows"] = _html("", "guidance-rows", rows.SCRIPT)
-    left["preset"] = gr.Dropdown(entries(presets), value="", label="Preset", elem_id="guidance-preset",
-                                 info="Puts a named setting into the open row.")  # fmt: skip
-    with gr.Row(elem_classes="save-row"):
-        left["name"] = gr.Textbox(label=KEEP, info="As a preset, for every tab.", max_lines=1, max_length=60,
-                                  elem_id="guidance-preset-name")  # fmt: skip
-        left["save"] = gr.Button("Save", elem_id="guidance-preset-save", min_width=70, scale=0)
-    return left
+
+    def _wire_rows(self) -> None:
+        do, parts = self._do, self._parts
+        parts["rows"].op(
+            self._eventful(lambda call, op: do.row_op(call, op), SEEN, None), self._given(), self._components(SEEN),
+            js=order.TURN, **EVERY,
+        )  # fmt: skip
+        self._on(parts["preset"].input, do.take_preset, (*SEEN, "preset"), ("preset",))
+        self._on(parts["save"].click, do.save, ("preset", "preset_name", "message"), ("preset_name",), once=True)
+
+    def _wire_drawing(self) -> None:
+        do, parts = self._do, self._parts
+        # Once: who presses twice wants one job.
+        go = self._on(parts["go"].click, do.compare, (*SEEN, "strip"), once=True)
+        go.then(None, None, None, js=ANNOUNCE, api_visibility="private")
+        self._on(parts["stop"].click, do.stop, ())
+        asked = ("sweep_name", "sweep_low", "sweep_high", "sweep_count")
+        self._on(parts["sweep_go"].click, do.sweep, SEEN, asked, once=True)
+        self._on(parts["sweep_name"].input, do.limits, ("sweep_low", "sweep_high"), ("sweep_name",))
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _on(
+        self, event: Callable[..., Any], handler: Callable[..., Answer], outputs: Sequence[str],
+        more: Sequence[str] = (), once: bool = False,
+    ) -> Any:  # fmt: skip
+        """Call handler(call, *more) with each event, which takes a turn. once: not while one is under way."""
+        return event(
+            self._plain(handler, outputs), self._given(more), self._components(outputs), js=order.TURN,
+            **(QUICK if once else EVERY),
+        )  # fmt: skip
+
+    def _given(self, more: Sequence[str] = ()) -> list[Any]:
+        """The inputs of every event: of the same number and kind, so that Gradio takes as long to gather them, and
+        turns are taken in the order of events.
+        """
+        return self._components(("revision", *SHARED, *more))
+
+    def _components(self, names: Sequence[str]) -> list[Any]:
+        return [self._parts[name] for name in names]
+
+    def _plain(self, handler: Callable[..., Answer], outputs: Sequence[str]) -> Callable[..., Any]:
+        @told
+        def on_event(request: gr.Request, *values: Any) -> Any:
+            call, more = call_of(request.session_hash, values)
+            return listed(handler(call, *more), outputs)
+
+        return on_event
+
+    def _eventful(self, handler: Callable[..., Answer], outputs: Sequence[str], name: str | None) -> Callable[..., Any]:
+        """For events of our own. name: of what the handler is told of the event; None for all of it."""
+
+        @told
+        def on_event(request: gr.Request, event: gr.EventData, *values: Any) -> Any:
+            data = event._data if isinstance(event._data, dict) else {}
+            call, _ = call_of(request.session_hash, values)
+            return listed(handler(call, data if name is None else data.get(name)), outputs)
+
+        return on_event
+
+    def _on_tab(self, outputs: Sequence[str]) -> Callable[..., Any]:
+        @told
+        def on_tab(request: gr.Request, event: gr.SelectData, *values: Any) -> Any:
+            call, _ = call_of(request.session_hash, values)
+            return listed(self._do.visited(call) if event.value == TITLE else {}, outputs)
+
+        return on_tab
+
+    def _on_handover(self, sent: Handover, session: str | None, *values: Any) -> Any:
+        call, _ = call_of(session, values)
+        return listed(self._do.receive(call, sent), (*SEEN, *run.FIELDS))
 
 
-def _sweep() -> dict[str, Any]:
-    with gr.Row(elem_classes="sweep-row"):
-        made = {
-            "name": gr.Dropdown([], label="Parameter", info="Of the open row.", elem_id="sweep-name", min_width=140),
-            "low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
-            "high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
-            "count": gr.Number(6, label="Pictures", info="2 to 12.", precision=0, minimum=2, elem_id="sweep-count",
-                               maximum=sweeps.MAX_VALUES, min_width=70),
-            "go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
-        }  # fmt: skip
-    return made
+def call_of(session: Any, values: Sequence[Any]) -> tuple[Call, Sequence[Any]]:
+    """What an event brings along, in the order of its inputs; and what else it has."""
+    turn, kept, model, stack, *rest = values
+    fields: dict[str, Any] = dict(zip(run.FIELDS, rest[: len(run.FIELDS)], strict=True))
+    return Call(session, turn, kept, model, stack, fields), rest[len(run.FIELDS) :]
 
 
-def entries(presets: GuidancePresets) -> list[tuple[str, str]]:
-    """(label, name) for the menu."""
-    return [("", ""), *((f"{one.name} (yours)" if one.own else one.name, one.name) for one in presets.listing())]
-
-
-# -- wiring ---------------------------------------------------------------------------------------------------------
-
-
-def _wire(page: Page, parts: Parts, presets: GuidancePresets) -> None:
-    studio, model, stack = page.studio, page.sidebar.model, page.sidebar.edits.state
-    html, names, sweep = parts.html, list(parts.fields), parts.sweep
-    shared = [model, stack, *parts.fields.values()]
-    seen = [html["rows"], html["results"], html["why"], html["sweep"], html["message"], sweep["name"], sweep["low"],
-            sweep["high"], parts.timer, parts.stop]  # fmt: skip
-
-    def view(board: Board, chosen_model: str, said: str = "", before: Board | None = None) -> list[Any]:
-        """Everything as it is now. before: where only what changed since is to be set."""
-        now = results.show(studio, board)
-        film, filming = sweeps.sweep_html(studio, board["sweep"])
-        formulas, wrong = run.formulas(board, studio, chosen_model)
-        spec = boards.row_of(board, board["chosen"])["guidance"]
-        swept = sweeps.parameters(spec)
-        name = next((name for _, name in swept if name.endswith("scale")), swept[0][1] if swept else None)
-        limits: list[Any] = [gr.skip(), gr.skip(), gr.skip()]
-        if before is None or _method_of(before) != _method_of(board):
-            low, high = sweeps.bounds(spec, name) if name else (0.0, 1.0)
-            limits = [gr.Dropdown(swept, value=name), low, high]
-        busy = now.busy or filming
-        same = before is not None and before["shown"] == board["shown"]
-        reason = gr.skip() if same else why.why_html(studio, board, now.drawn)
-        return [
-            rows.rows_html(board, formulas, wrong), now.html, reason, film,
-            alert(said), *limits, gr.Timer(active=busy), gr.Button(interactive=busy),
-        ]  # fmt: skip
-
-    def given(values: tuple[Any, ...]) -> tuple[str, list[Any], dict[str, Any]]:
-        chosen_model, kept, *rest = values
-        return chosen_model, list(edit_stack.read(kept).refs), dict(zip(names, rest, strict=True))
-
-    def redrawn(now: Board, id: int, model: str, edits: list[Any], fields: Mapping[str, Any]) -> tuple[Board, str]:
-        """A row drawn again on the seeds that are shown, whatever stands in the field by now."""
-
-        def work() -> Board:
-            base = run.base_of(studio, model, {**fields, "seed": boards.seeds(now)[0]}, edits)
-            return run.again(studio, now, id, base, bool(fields["equal"]))
-
-        return run.tried(work, now)
-
-    @told
-    def on_open(kept: Any, visited: bool, chosen_model: str) -> list[Any]:
-        board = boards.read(kept)
-        if visited:
-            return [board, *view(board, chosen_model)]
-        # Formulas and colours bring torch, and the page is painted before that: they come when the tab is visited.
-        return [board, rows.rows_html(board, {}, {}), *(gr.skip() for _ in seen[1:])]
-
-    @told
-    def on_tab(kept: Any, chosen_model: str, event: gr.SelectData) -> list[Any]:
-        if event.value != TITLE:
-            return [gr.skip() for _ in range(len(seen) + 2)]
-        menu = gr.Dropdown(entries(presets))
-        if kept is None:  # quicker than what the browser kept is read: `on_open` shows it
-            return [True, *(gr.skip() for _ in seen), menu]
-        return [True, *view(boards.read(kept), chosen_model), menu]
-
-    @told
-    def on_compare(kept: Any, *values: Any) -> list[Any]:
-        chosen_model, edits, fields = given(values)
-        before = boards.read(kept)
-        board = {**before, "shown": 0}
-
-        def work() -> Board:
-            base = run.base_of(studio, chosen_model, fields, edits)
-            return run.compare(studio, board, base, fields["seeds"], bool(fields["equal"]))
-
-        now, said = run.tried(work, board)
-        return [now, *view(now, chosen_model, said, before=before), ""]
-
-    @told
-    def on_op(kept: Any, event: gr.EventData) -> list[Any]:
-        before = boards.read(kept)
-        what, id = str(event.op), int(event.row)
-
-        def work() -> Board:
-            if what == "add":
-                return boards.add(before, boards.defaults(str(event.value)))
-            return boards.change(before, what, id, int(event.at), str(event.name), event.value)
-
-        now, said = run.tried(work, before)
-        # A value that moved is drawn at once where its row was drawn before.
-        moved = not said and what not in ("add", "choose", "copy", "remove", "up", "down")
-        return [now, before, id if moved else 0, said]
-
-    @told
-    def on_changed(kept: Any, before: Board, moved: int, said: str, *values: Any) -> list[Any]:
-        chosen_model, edits, fields = given(values)
-        now = boards.read(kept)
-        if moved and boards.seeds(now):
-            now, said = redrawn(now, moved, chosen_model, edits, fields)
-        return [now, *view(now, chosen_model, said, before=before)]
-
-    @told
-    def on_tick(kept: Any, chosen_model: str) -> list[Any]:
-        board = boards.read(kept)
-        now, (film, filming) = results.show(studio, board), sweeps.sweep_html(studio, board["sweep"])
-        busy = now.busy or filming
-        return [now.html, film, gr.Timer(active=busy), gr.Button(interactive=busy)]
-
-    @told
-    def on_why(kept: Any, event: gr.EventData) -> list[Any]:
-        board = {**boards.read(kept), "shown": int(event.id)}
-        now = results.show(studio, board)
-        return [board, now.html, why.why_html(studio, board, now.drawn), ""]
-
-    @told
-    def on_strip(kept: Any) -> str:
-        return why.strip_html(studio, boards.read(kept)["shown"])
-
-    @told
-    def on_stop(kept: Any) -> None:
-        board = boards.read(kept)
-        for job in {cell["job"] for cell in board["cells"]} | ({board["sweep"]["job"]} if board["sweep"] else set()):
-            studio.stop(job)
-
-    @told
-    def on_sweep(kept: Any, name: str, low: Any, high: Any, count: Any, *values: Any) -> list[Any]:
-        chosen_model, edits, fields = given(values)
-        board = boards.read(kept)
-
-        def work() -> Board:
-            base = run.base_of(studio, chosen_model, fields, edits)
-            return run.sweep(studio, board, base, name, low, high, count)
-
-        now, said = run.tried(work, board)
-        return [now, *view(now, chosen_model, said, before=board)]
-
-    @told
-    def on_preset(kept: Any, chosen: str, *values: Any) -> list[Any]:
-        chosen_model, edits, fields = given(values)
-        before = boards.read(kept)
-
-        def work() -> Board:
-            spec = presets.load(chosen).spec.model_dump(mode="json")
-            return boards.with_guidance(before, before["chosen"], spec)
-
-        now, said = run.tried(work, before) if chosen else (before, "")
-        if chosen and not said and boards.seeds(now):
-            now, said = redrawn(now, now["chosen"], chosen_model, edits, fields)
-        # Empty again: the same preset may be wanted in another row.
-        return [now, *view(now, chosen_model, said, before=before), ""]
-
-    @told
-    def on_save(kept: Any, name: str) -> list[Any]:
-        board = boards.read(kept)
-        spec = load(GuidanceSpec, boards.row_of(board, board["chosen"])["guidance"], "guidance")
-        saved = presets.save((name or "").strip(), spec).name
-        return [gr.Dropdown(entries(presets), value=""), "", alert(f"Saved as {saved}.", kind="note")]
-
-    def on_handover(sent: Handover, kept: Any, chosen_model: str) -> list[Any]:
-        recipe = sent.recipe
-        board = boards.read(kept)
-        board = boards.with_guidance(board, board["chosen"], recipe.guidance.model_dump(mode="json"))
-        said = alert(f"Picture {sent.picture} gave the prompt, the seed, the steps and the open row.", kind="note")
-        fields = {"prompt": recipe.prompt, "negative": recipe.negative_prompt, "seed": str(recipe.seed),
-                  "steps": min(recipe.steps, 100), "sampler": recipe.sampler}  # fmt: skip
-        out = view(board, chosen_model)
-        out[4] = said
-        return [board, *out, *(fields.get(name, gr.skip()) for name in names)]
-
-    board = parts.board
-    visited = gr.State(False)
-    page.demo.load(on_open, [board, visited, model], [board, *seen], **QUICK)
-    page.tabs.select(on_tab, [board, model], [visited, *seen, parts.preset], **QUICK)
-    parts.go.click(on_compare, [board, *shared], [board, *seen, html["strip"]], **QUICK).then(
-        None, None, None, js=ANNOUNCE, api_visibility="private"
-    )
-    before, moved, said = gr.State(None), gr.State(0), gr.State("")
-    html["rows"].op(on_op, board, [board, before, moved, said], **QUICK).then(
-        on_changed, [board, before, moved, said, *shared], [board, *seen], **QUICK
-    )
-    for place in (html["results"], html["sweep"]):
-        place.why(on_why, board, [board, html["results"], html["why"], html["strip"]], **QUICK).then(
-            on_strip, board, html["strip"], **QUICK
-        )
-    parts.timer.tick(on_tick, [board, model], [html["results"], html["sweep"], parts.timer, parts.stop], **QUICK)
-    parts.stop.click(on_stop, board, None, **QUICK)
-    sweep["go"].click(
-        on_sweep, [board, *(sweep[one] for one in ("name", "low", "high", "count")), *shared], [board, *seen], **QUICK
-    )
-    sweep["name"].input(_limits, [board, sweep["name"]], [sweep["low"], sweep["high"]], **QUICK)
-    parts.preset.input(on_preset, [board, parts.preset, *shared], [board, *seen, parts.preset], **QUICK)
-    parts.save.click(on_save, [board, parts.name], [parts.preset, parts.name, html["message"]], **QUICK)
-    outputs = [board, *seen, *parts.fields.values()]
-    handover.receive(page, "guidance", on_handover, outputs, [board, model])
-
-
-def _limits(kept: Any, name: str) -> list[Any]:
-    board = boards.read(kept)
-    try:
-        return list(sweeps.bounds(boards.row_of(board, board["chosen"])["guidance"], name))
-    except BadInput:
-        return [gr.skip(), gr.skip()]
-
-
-def _method_of(board: Board) -> tuple[int, str]:
-    return board["chosen"], str(boards.row_of(board, board["chosen"])["guidance"]["method"])
+def listed(answer: Answer, outputs: Sequence[str]) -> Any:
+    """An answer in the order of components; those it does not name stay as they are."""
+    assert set(answer) <= set(outputs), set(answer) - set(outputs)
+    found = [answer.get(name, gr.skip()) for name in outputs]
+    return found[0] if len(found) == 1 else found or None

@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import choice
+from studio.ui.components import choice, method_menu
 from studio.ui.components.form import GUIDANCE, Form, Values, wrappers, wrappers_said
 from studio.ui.errors import told
 from studio.ui.markup import alert, tag, text
@@ -17,6 +17,7 @@ from studio.ui.prompt.bench import QUICK
 
 if TYPE_CHECKING:
     from studio.services.presets import GuidancePresets
+    from studio.ui.tabs.base import Page
 
 AS_SET = "As set below"
 
@@ -62,8 +63,9 @@ def save(presets: GuidancePresets, name: str, values: Values) -> str:
 # -- layout ---------------------------------------------------------------------------------------------------------
 
 
-def build(form: Form, presets: GuidancePresets, demo: gr.Blocks) -> None:
+def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     """Lay out presets, method and parameters, and wire them among themselves."""
+    demo = page.demo
     preset = gr.Dropdown(entries(presets), value="", label="Guidance", elem_id="preset",
                          info="How the picture is pulled to the prompt: a named setting, or your own.")  # fmt: skip
     said = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
@@ -86,6 +88,7 @@ def build(form: Form, presets: GuidancePresets, demo: gr.Blocks) -> None:
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, around])
     _wire_removing(presets, preset, said, drop)
+    _wire_model(page, form.controls["method"])
 
 
 def _wire(
@@ -109,6 +112,17 @@ def _wire(
     keep.click(on_save, [name, *controls], [preset, name, said], **QUICK)
     # Moved by hand, the settings are no preset's any more. In the browser alone.
     gr.on([one.input for one in controls], None, None, [preset, said], js="() => ['', '']", **QUICK)  # type: ignore[attr-defined]
+
+
+def _wire_model(page: Page, method: Any) -> None:
+    """What the chosen model cannot do says so in the menu."""
+
+    @told
+    def on_model(model: str) -> Any:
+        return gr.Dropdown(method_menu.choices(page.studio, model))
+
+    page.demo.load(on_model, page.sidebar.model, method, **QUICK)
+    page.sidebar.model.change(on_model, page.sidebar.model, method, **QUICK)
 
 
 def _wire_removing(presets: GuidancePresets, preset: gr.Dropdown, said: gr.HTML, drop: gr.Button) -> None:

@@ -62,7 +62,7 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
         )
     parts["message"] = gr.HTML("", apply_default_css=False, elem_id="message")
     parts |= settings.seed_and_count(form)
-    presets.build(form, GuidancePresets(page.studio.settings.workspace), page.demo)
+    presets.build(form, GuidancePresets(page.studio.settings.workspace), page)
     parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
     settings.sampling_and_size(form, page.studio.model_card().default_size_px)

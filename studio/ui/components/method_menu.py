@@ -1,0 +1,47 @@
+"""Menus of guidance methods: what a model cannot do and what is defective is there too, greyed, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from studio.services.checks import why_not
+from studio.ui.markup import tag, text
+from studio.ui.methods import declarations
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+# (label, name), and for what cannot be chosen a sentence that says why.
+Entry = tuple[str, str] | tuple[str, str, str]
+
+
+def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:
+    """Every guidance method, and at the end the defective ones. studio: without it, every model is taken to do all."""
+    known = declarations()
+    found: list[Entry] = []
+    for name, method in known.guidance.items():
+        reason = why_not(studio.sources, model, method.asks) if studio is not None else None
+        if reason is None:
+            found.append((method.label, name))
+        else:
+            found.append((f"{method.label} ({reason})", name, f"Not with {model}: it {reason}."))
+    for name, method in known.defective.items():
+        found.append((method.label, name, f"Not offered: {method.defect}."))
+    return found
+
+
+def choices(studio: Studio, model: str) -> list[tuple[str, str]]:
+    """(label, name) for a menu of Gradio's, which can grey nothing: the reason stands in the label, and a job is
+    refused with it. Defective ones are left out.
+    """
+    return [(entry[0], entry[1]) for entry in entries(studio, model) if entry[1] in declarations().guidance]
+
+
+def options_html(listed: Sequence[Entry], value: str | None = None) -> str:
+    """The options of a list. value: the one that is chosen."""
+    return "".join(_option(*entry, chosen=entry[1] == value) for entry in listed)
+
+
+def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
+    return tag("option", text(label), value=name, selected=chosen, disabled=bool(reason), title=reason or None)

@@ -1,0 +1,226 @@
+"""What happens on the Guidance tab, as functions of plain values: each does one thing to a session and shows it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.params import load, shown
+from studio.core.recipe import EditRef, GuidanceSpec
+from studio.services.presets import GuidancePresets
+from studio.ui import edit_stack
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import run, view, why
+from studio.ui.guidance import sweep as sweeps
+from studio.ui.guidance.board import Board
+from studio.ui.guidance.layout import entries
+from studio.ui.guidance.sessions import Session, Sessions
+from studio.ui.guidance.view import Answer
+from studio.ui.handover import Handover
+from studio.ui.markup import alert
+
+if TYPE_CHECKING:
+    from studio.services.generate import Studio
+
+# What changes no number of a row that was drawn, and so draws nothing.
+STILL = ("add", "choose", "copy", "remove", "up", "down")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an event brings along, none of it checked. session: the page's. turn: of its events, None for one that
+    takes none. kept: the browser's copy of the board. model, stack: of the sidebar. fields: by the names of run.FIELDS.
+    """
+
+    session: Any = None
+    turn: Any = None
+    kept: Any = None
+    model: str = ""
+    stack: Any = None
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def edits(self) -> list[EditRef]:
+        return list(edit_stack.read(self.stack).refs)
+
+
+class Handlers:
+    """Over a studio, its presets and the sessions of its pages. Each handler gives values by the components' names.
+
+    What cannot be done to a board is said on the page, and the board stays; other errors are raised.
+    """
+
+    def __init__(self, studio: Studio, presets: GuidancePresets, sessions: Sessions) -> None:
+        self._studio = studio
+        self._presets = presets
+        self._sessions = sessions
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def opened(self, call: Call) -> Answer:
+        """A page was loaded."""
+        with self._sessions.of(call.session, call.kept) as session:
+            session.begin()
+            if session.visited:  # the tab was chosen before the browser's copy came
+                return view.everything(self._studio, session, call.model)
+            return view.unvisited(self._studio, session)
+
+    def visited(self, call: Call) -> Answer:
+        """The tab is looked at."""
+        with self._sessions.of(call.session, call.kept) as session:
+            session.visited = True
+            menu: Answer = {"preset": gr.Dropdown(entries(self._presets))}
+            if not session.is_filled and call.kept is None:  # `opened` is yet to come, and shows it
+                return menu
+            return menu | view.everything(self._studio, session, call.model)
+
+    def model_changed(self, call: Call) -> Answer:
+        """Another model, which may not do every method."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            if not session.visited:
+                return {}
+            return view.everything(self._studio, session, call.model, before=session.board)
+
+    def behind(self, call: Call, newest: Any) -> Answer:
+        """An older answer landed on the page after a newer one, whose revision it tells."""
+        with self._sessions.of(call.session, call.kept) as session:
+            session.raise_above(newest)
+            return view.everything(self._studio, session, call.model)
+
+    def tick(self, call: Call) -> Answer:
+        """Something is being drawn."""
+        with self._sessions.of(call.session, call.kept) as session:
+            return view.drawn(self._studio, session)
+
+    def look_into(self, call: Call, picture: Any) -> Answer:
+        """A picture was clicked."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            session.put({**session.board, "shown": _whole(picture)})
+            return view.looked_into(self._studio, session)
+
+    def strip(self, call: Call) -> Answer:
+        """What the model had in mind for the picture that is looked into."""
+        with self._sessions.of(call.session, call.kept) as session:
+            wanted = session.board["shown"]
+        html = why.strip_html(self._studio, wanted)  # seconds: nobody waits for it
+        with self._sessions.of(call.session, call.kept) as session:
+            return {"strip": html} if session.board["shown"] == wanted else {}
+
+    # -- changing ---------------------------------------------------------------------------------------------------
+
+    def compare(self, call: Call) -> Answer:
+        """Draw all rows."""
+
+        def work(session: Session) -> Board:
+            base = run.base_of(self._studio, call.model, call.fields, call.edits)
+            board = {**session.board, "shown": 0}
+            return run.compare(self._studio, board, base, call.fields["seeds"], bool(call.fields["equal"]))
+
+        return self._changed(call, work) | {"strip": ""}
+
+    def sweep(self, call: Call, name: Any, low: Any, high: Any, count: Any) -> Answer:
+        """Draw the open row over a range."""
+
+        def work(session: Session) -> Board:
+            base = run.base_of(self._studio, call.model, call.fields, call.edits)
+            return run.sweep(self._studio, session.board, base, str(name or ""), low, high, count)
+
+        return self._changed(call, work)
+
+    def row_op(self, call: Call, op: Mapping[str, Any]) -> Answer:
+        """Do {op, row, at, name, value} to a row; a value that moved is drawn at once, where its row was drawn."""
+        what, row = str(op.get("op")), op.get("row")
+
+        def work(session: Session) -> Board:
+            if what == "add":
+                return boards.add(session.board, boards.defaults(str(op.get("value"))))
+            at, name = _whole(op.get("at", 0)), str(op.get("name", ""))
+            return boards.change(session.board, what, _whole(row), at, name, op.get("value"))
+
+        return self._changed(call, work, redraw=what not in STILL)
+
+    def take_preset(self, call: Call, name: Any) -> Answer:
+        """A preset for the open row. The menu is empty again: the same may be wanted in another row."""
+
+        def work(session: Session) -> Board:
+            spec = self._presets.load(str(name)).spec.model_dump(mode="json")
+            return boards.with_guidance(session.board, session.board["chosen"], spec)
+
+        return self._changed(call, work, redraw=True) | {"preset": ""} if name else {}
+
+    def receive(self, call: Call, sent: Handover) -> Answer:
+        """A picture from another tab: its guidance for the open row, and what all rows share."""
+        recipe = sent.recipe
+        with self._sessions.of(call.session, call.kept) as session:
+            spec = recipe.guidance.model_dump(mode="json")
+            session.put(boards.with_guidance(session.board, session.board["chosen"], spec))
+            said = f"Picture {sent.picture} gave the prompt, the seed, the steps and the open row."
+            answer = view.everything(self._studio, session, call.model, said, kind="note")
+        return answer | {
+            "prompt": recipe.prompt, "negative": recipe.negative_prompt, "seed": str(recipe.seed),
+            "steps": min(recipe.steps, 100), "sampler": recipe.sampler,
+        }  # fmt: skip
+
+    # -- beside the board -------------------------------------------------------------------------------------------
+
+    def stop(self, call: Call) -> Answer:
+        """Stop what is drawn for this page."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            sweep = session.board["sweep"]
+            jobs = {cell["job"] for cell in session.board["cells"]} | ({sweep["job"]} if sweep else set())
+        for job in jobs:
+            with contextlib.suppress(NotFound):  # the browser remembers a job of another workspace
+                self._studio.stop(job)
+        return {}
+
+    def save(self, call: Call, name: Any) -> Answer:
+        """Keep the open row as a preset."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            guidance = boards.row_of(session.board, session.board["chosen"])["guidance"]
+        saved = self._presets.save(str(name or "").strip(), load(GuidanceSpec, guidance, "guidance")).name
+        menu = gr.Dropdown(entries(self._presets), value="")
+        return {"preset": menu, "preset_name": "", "message": alert(f"Saved as {saved}.", kind="note")}
+
+    def limits(self, call: Call, name: Any) -> Answer:
+        """The range of what is to be swept."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            guidance = boards.row_of(session.board, session.board["chosen"])["guidance"]
+        try:
+            low, high = sweeps.bounds(guidance, str(name))
+        except BadInput:
+            return {}
+        return {"sweep_low": low, "sweep_high": high}
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _changed(self, call: Call, work: Callable[[Session], Board], redraw: bool = False) -> Answer:
+        """Do something to the board. redraw: the open row anew, where it was drawn before."""
+        with self._sessions.of(call.session, call.kept, call.turn) as session:
+            before = session.board
+            now, said = run.tried(lambda: work(session), before)
+            if redraw and not said and boards.seeds(now):
+                now, said = self._redrawn(now, call)
+            session.put(now)
+            return view.everything(self._studio, session, call.model, said, before=before)
+
+    def _redrawn(self, board: Board, call: Call) -> tuple[Board, str]:
+        """The open row drawn on the seeds that are shown, whatever stands in the field by now."""
+
+        def work() -> Board:
+            fields = {**call.fields, "seed": boards.seeds(board)[0]}
+            base = run.base_of(self._studio, call.model, fields, call.edits)
+            return run.again(self._studio, board, board["chosen"], base, bool(fields["equal"]))
+
+        return run.tried(work, board)
+
+
+def _whole(value: Any) -> int:
+    """A number the page told. Raises BadInput for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 2**53:
+        raise BadInput(f"The page told {shown(value)} where a whole number was due.", "Load it again.")
+    return int(value)

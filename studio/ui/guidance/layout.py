@@ -1,0 +1,98 @@
+"""The Guidance tab's components, by name, laid out; what happens between them is in `tab`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.services.presets import GuidancePresets
+from studio.ui.components.form import samplers
+from studio.ui.guidance import order, results, rows, run
+from studio.ui.guidance import sweep as sweeps
+
+POLL_S = 0.4
+KEEP = "Save the open row"
+
+Parts = dict[str, Any]
+
+
+def build(presets: GuidancePresets) -> Parts:
+    """Lay them out. What all rows share has the names of `run.FIELDS`."""
+    with gr.Row(elem_classes="workbench guidance"):
+        with gr.Column(elem_classes="controls", min_width=0):
+            parts = _controls(presets)
+        with gr.Column(elem_classes="stage", min_width=0):
+            parts |= {
+                "message": _html("", "guidance-message"),
+                "results": _html(results.EMPTY, "guidance-results", results.CLICK),
+                "why": _html("", "guidance-why"),
+                "strip": _html("", "guidance-strip"),
+            }
+            with gr.Accordion("Sweep one parameter", open=False, elem_id="guidance-sweep"):
+                parts |= _sweep()
+                parts["film"] = _html("", "guidance-film", results.CLICK)
+    parts["timer"] = gr.Timer(POLL_S, active=False)
+    parts["revision"] = gr.HTML("0", visible="hidden", js_on_load=order.WATCH, elem_id="guidance-revision")
+    return parts
+
+
+def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
+    return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
+
+
+def _controls(presets: GuidancePresets) -> Parts:
+    left: Parts = {}
+    left["prompt"] = gr.Textbox(
+        "a striped purple star on a meadow background", label="Prompt", info="One for all rows.", lines=2, max_lines=6,
+        max_length=20_000, elem_id="guidance-prompt",
+    )  # fmt: skip
+    left["negative"] = gr.Textbox("", label="Negative prompt", info="What guidance moves away from.", max_lines=4,
+                                  max_length=20_000, elem_id="guidance-negative")  # fmt: skip
+    with gr.Row(elem_classes="go"):
+        left["go"] = gr.Button("Compare", variant="primary", elem_id="compare")
+        left["stop"] = gr.Button(
+            "Stop", variant="stop", interactive=False, elem_id="guidance-stop", min_width=64, scale=0
+        )
+    with gr.Row(elem_classes="shared"):
+        left["seed"] = gr.Textbox("7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40,
+                                  elem_id="guidance-seed", min_width=90)  # fmt: skip
+        left["seeds"] = gr.Slider(1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90,
+                                  elem_id="guidance-seeds")  # fmt: skip
+    with gr.Row(elem_classes="shared"):
+        left["steps"] = gr.Slider(1, 100, 20, step=1, label="Steps", info="Of every row.", min_width=90,
+                                  elem_id="guidance-steps")  # fmt: skip
+        known = [(one.label, name) for name, one in samplers().items()]
+        left["sampler"] = gr.Dropdown(known, value="dpmpp_2m", label="Sampler", info="Of every row.", min_width=90,
+                                      elem_id="guidance-sampler")  # fmt: skip
+    left["equal"] = gr.Checkbox(
+        False, label="Equal network work (NFE)", elem_id="guidance-equal",
+        info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
+    )  # fmt: skip
+    left["rows"] = _html("", "guidance-rows", rows.SCRIPT)
+    left["preset"] = gr.Dropdown(entries(presets), value="", label="Preset", elem_id="guidance-preset",
+                                 info="Puts a named setting into the open row.")  # fmt: skip
+    with gr.Row(elem_classes="save-row"):
+        left["preset_name"] = gr.Textbox(label=KEEP, info="As a preset, for every tab.", max_lines=1, max_length=60,
+                                  elem_id="guidance-preset-name")  # fmt: skip
+        left["save"] = gr.Button("Save", elem_id="guidance-preset-save", min_width=70, scale=0)
+    return left
+
+
+def _sweep() -> Parts:
+    with gr.Row(elem_classes="sweep-row"):
+        made = {
+            "sweep_name": gr.Dropdown([], label="Parameter", info="Of the open row.", elem_id="sweep-name",
+                                      min_width=140),
+            "sweep_low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
+            "sweep_high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
+            "sweep_count": gr.Number(6, label="Pictures", info="2 to 12.", precision=0, minimum=2,
+                                     maximum=sweeps.MAX_VALUES, elem_id="sweep-count", min_width=70),
+            "sweep_go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
+        }  # fmt: skip
+    return made
+
+
+def entries(presets: GuidancePresets) -> list[tuple[str, str]]:
+    """(label, name) for the menu."""
+    return [("", ""), *((f"{one.name} (yours)" if one.own else one.name, one.name) for one in presets.listing())]

@@ -1,0 +1,168 @@
+"""The Guidance tab in Chromium where several things are changed at once: none of them is lost, whatever comes first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from studio.storage.png import read_png
+from tests.e2e.test_guidance_tab import WHY, choose, compare, to_guidance
+from tests.e2e.test_prompt_tab import LONG_MS, Open
+
+pytestmark = pytest.mark.browser
+NUMBER = "#guidance-rows .guide.chosen input[type=number][data-name={}]"
+# Several controls within one turn of the page's loop, as no hand can, and a slow line lets any hand.
+AT_ONCE = """(changes) => {
+  for (const [name, value] of changes) {
+    const field = document.querySelector(`#guidance-rows .chosen input[type=number][data-name=${name}]`);
+    field.value = value;
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+  }
+}"""
+
+
+def started(opened: Open) -> Page:
+    """Two rows, the second open: APG, which has several numbers."""
+    page = opened()
+    to_guidance(page)
+    page.locator("#guidance-steps input[type=number]").fill("2")
+    for _ in range(2):
+        count = page.locator("#guidance-rows .guide").count()
+        page.locator("#guidance-rows .guide [data-op=remove]").last.click()
+        expect(page.locator("#guidance-rows .guide")).to_have_count(count - 1, timeout=LONG_MS)
+    choose(page, 1)
+    page.locator("#guidance-rows .guide.chosen select[data-op=method]").select_option("apg")
+    expect(page.locator(NUMBER.format("eta"))).to_be_visible(timeout=LONG_MS)
+    return page
+
+
+def drawn(page: Page) -> dict[str, Any]:
+    """The parameters the second picture was drawn with, out of its file."""
+    src = page.locator(f"{WHY} img").nth(1).get_attribute("src")
+    return read_png(page.request.get(f"{page.url.rstrip('/')}{src}").body()).recipe.guidance.params
+
+
+def test_two_changes_and_compare_at_once(opened: Open) -> None:
+    page = started(opened)
+    page.evaluate(
+        f"""() => {{ ({AT_ONCE})([['guidance_scale', 9], ['eta', 0.5], ['momentum', -0.3]]);
+        document.querySelector('#compare').click(); }}"""
+    )
+    expect(page.locator(WHY)).to_have_count(2, timeout=LONG_MS)
+    expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)
+    told = drawn(page)
+    assert (told["guidance_scale"], told["eta"], told["momentum"]) == (9, 0.5, -0.3)
+    page.reload()
+    page.wait_for_selector("#generate")
+    to_guidance(page)
+    for name, value in (("guidance_scale", "9"), ("eta", "0.5"), ("momentum", "-0.3")):
+        expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
+
+
+def test_a_change_a_copy_and_a_click_on_a_picture_at_once(opened: Open) -> None:
+    page = started(opened)
+    compare(page, 2)
+    page.evaluate(
+        f"""() => {{
+          ({AT_ONCE})([['momentum', -0.3]]);
+          document.querySelector("#guidance-rows [data-op=copy]").click();
+          document.querySelector('{WHY}').click();
+        }}"""
+    )
+    expect(page.locator("#guidance-rows .guide")).to_have_count(3, timeout=LONG_MS)
+    expect(page.locator("#guidance-why .why")).to_be_visible(timeout=LONG_MS)
+    expect(page.locator(WHY).first).to_have_attribute("aria-pressed", "true", timeout=LONG_MS)
+    choose(page, 1)
+    expect(page.locator(NUMBER.format("momentum"))).to_have_value("-0.3", timeout=LONG_MS)
+
+
+def held(page: Page, most: int) -> list[Route]:
+    """From now on, the page's first requests that change a row wait in this list."""
+    waiting: list[Route] = []
+
+    def ask(route: Route) -> None:
+        if len(waiting) < most and '"op":"' in (route.request.post_data or ""):
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/**", ask)
+    return waiting
+
+
+def arrived(page: Page, waiting: list[Route], count: int) -> None:
+    """Wait until so many do."""
+    for _ in range(200):
+        if len(waiting) >= count:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(waiting)} of {count} requests came")
+
+
+def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(opened: Open) -> None:
+    page = started(opened)
+    waiting = held(page, 2)
+    page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5], ['eta', 1]])")
+    arrived(page, waiting, 2)
+    page.click("#compare")
+    page.wait_for_timeout(300)
+    for route in reversed(waiting):
+        route.continue_()
+        page.wait_for_timeout(100)
+    expect(page.locator(WHY)).to_have_count(2, timeout=LONG_MS)
+    assert drawn(page)["eta"] == 1
+    expect(page.locator(NUMBER.format("eta"))).to_have_value("1", timeout=LONG_MS)
+
+
+def test_an_older_answer_that_lands_last_does_not_stay(opened: Open) -> None:
+    page = started(opened)
+    waiting = held(page, 1)
+    page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
+    arrived(page, waiting, 1)
+    late = waiting[0].fetch()
+    page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    waiting[0].fulfill(response=late)
+    page.wait_for_timeout(500)
+    for name, value in (("eta", "0.5"), ("momentum", "-0.3")):
+        expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
+    page.reload()
+    page.wait_for_selector("#generate")
+    to_guidance(page)
+    for name, value in (("eta", "0.5"), ("momentum", "-0.3")):
+        expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
+
+
+def test_a_page_goes_on_where_the_server_has_forgotten_it(opened: Open) -> None:
+    page = started(opened)
+    page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("0.5", timeout=LONG_MS)
+    fresh = "another" + page.url[-5:].strip("/")
+
+    def forget(route: Route) -> None:  # to the server it is a page it has never seen
+        data = json.loads(route.request.post_data or "{}")
+        route.continue_(post_data=json.dumps({**data, "session_hash": fresh}))
+
+    page.route("**/gradio_api/run/**", forget)
+    page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3], ['guidance_scale', 9]])")
+    for name, value in (("eta", "0.5"), ("momentum", "-0.3"), ("guidance_scale", "9")):
+        expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+
+
+def test_two_pages_of_one_browser_keep_to_themselves(opened: Open) -> None:
+    page = started(opened)
+    other = opened(context=page.context)
+    to_guidance(other)
+    expect(other.locator("#guidance-rows .guide")).to_have_count(2, timeout=LONG_MS)
+    page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
+    other.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("0.5", timeout=LONG_MS)
+    expect(other.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    choose(page, 0)
+    choose(page, 1)
+    expect(page.locator(NUMBER.format("eta"))).to_have_value("0.5", timeout=LONG_MS)
+    expect(page.locator(NUMBER.format("momentum"))).not_to_have_value("-0.3", timeout=LONG_MS)

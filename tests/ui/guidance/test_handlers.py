@@ -1,0 +1,204 @@
+"""What happens on the Guidance tab, without a page: each handler with the plain values that an event brings."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from studio.core.errors import BadInput
+from studio.core.recipe import GuidanceSpec, Recipe
+from studio.services.presets import GuidancePresets
+from studio.ui.guidance import board as boards
+from studio.ui.guidance import results
+from studio.ui.guidance.handlers import Call, Handlers
+from studio.ui.guidance.sessions import Sessions
+from studio.ui.guidance.tab import SEEN, SHARED, call_of, listed
+from studio.ui.handover import Handover
+from tests.ui.fake_studio import FakeStudio
+from tests.ui.guidance.test_board import plain
+
+FIELDS = {"prompt": "a red star", "negative": "", "seed": "7", "seeds": 1, "steps": 2, "sampler": "dpmpp_2m",
+          "equal": False}  # fmt: skip
+PAGE = Call("page", model="stencil", fields=FIELDS)
+
+
+@pytest.fixture
+def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
+    made = Handlers(fake, GuidancePresets(tmp_path / "workspace"), Sessions())
+    made.opened(replace(PAGE, kept=boards.new()))
+    return made
+
+
+def move(name: str, value: Any, row: int = 2) -> dict[str, Any]:
+    return {"op": "param", "row": row, "at": 0, "name": name, "value": value}
+
+
+def params(board: boards.Board, row: int = 2) -> dict[str, Any]:
+    return boards.row_of(board, row)["guidance"]["params"]
+
+
+def test_two_sliders_and_compare_with_the_same_copy_of_the_board(do: Handlers, fake: FakeStudio) -> None:
+    call = replace(PAGE, kept=boards.new())  # as if no answer had come in between
+    do.row_op(replace(call, turn=1), move("guidance_scale", 9))
+    do.row_op(replace(call, turn=2), move("rescale", 0.5))
+    answer = do.compare(replace(call, turn=3))
+    assert params(answer["board"])["guidance_scale"] == 9 and params(answer["board"])["rescale"] == 0.5
+    job = answer["board"]["cells"][1]["job"]
+    asked = [Recipe.load(one).guidance.params for one in fake.job(job).payload["recipes"]]
+    assert (asked[1]["guidance_scale"], asked[1]["rescale"]) == (9, 0.5)
+    again = do.opened(Call("after a reload", kept=answer["board"], model="stencil"))
+    assert params(again["board"]) == params(answer["board"])
+
+
+def test_both_changes_of_two_threads_are_kept(do: Handlers) -> None:
+    moves = [move("guidance_scale", 9), move("rescale", 0.5), move("guidance_scale", 4, row=1), move("eta", 1, row=3)]
+    threads = [threading.Thread(target=do.row_op, args=(PAGE, one)) for one in moves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    board = do.tick(PAGE) and do.visited(PAGE)["board"]
+    assert params(board)["guidance_scale"] == 9 and params(board)["rescale"] == 0.5
+    assert params(board, 1)["guidance_scale"] == 4 and params(board, 3)["eta"] == 1
+
+
+def test_every_change_has_a_revision_above_the_one_before(do: Handlers) -> None:
+    found = [
+        do.row_op(PAGE, move("rescale", 0.5)), do.take_preset(PAGE, "cfg"), do.look_into(PAGE, 3),
+        do.row_op(PAGE, move("rescale", 99)), do.behind(PAGE, 40), do.tick(PAGE),
+    ]  # fmt: skip
+    told = [int(answer["revision"]) for answer in found]
+    assert told[:4] == sorted(set(told[:4])) and told[4] == 41 and told[5] == 41
+    assert set(SEEN) <= set(found[4])  # whoever is behind is told everything
+
+
+def test_the_page_is_painted_before_formulas_and_told_them_on_the_first_visit(do: Handlers) -> None:
+    assert set(do.opened(PAGE)) == {"board", "revision", "rows"}
+    shown = do.visited(PAGE)
+    assert set(shown) == {*SEEN, "preset"} and "g = " in shown["rows"]
+    early = Call("a tab shown before what the browser kept was read", model="stencil")
+    assert set(do.visited(early)) == {"preset"}
+    kept = {**boards.change(boards.new(), "choose", 3), "revision": 7}
+    assert do.opened(replace(early, kept=kept))["board"] == kept and "g = " in do.opened(early)["rows"]
+
+
+def test_a_first_visitor_who_is_quicker_than_the_first_answer_misses_and_loses_nothing(do: Handlers) -> None:
+    first = Call("of a browser that kept nothing", model="stencil", fields=FIELDS)
+    painted = do.opened(first)
+    assert "g = " in do.visited(first)["rows"]  # asked before that answer had arrived
+    do.row_op(first, move("rescale", 0.5))
+    board = do.row_op(replace(first, kept=painted["board"]), move("guidance_scale", 9))["board"]
+    assert params(board)["rescale"] == 0.5 and params(board)["guidance_scale"] == 9
+
+
+def test_a_value_that_moved_is_drawn_where_its_row_was(do: Handlers, fake: FakeStudio) -> None:
+    assert not do.row_op(PAGE, move("rescale", 0.1))["board"]["cells"]  # nothing was drawn yet
+    first = do.compare(PAGE)["board"]["cells"]
+    fake.ended(first[0]["job"])
+    for op in ({"op": "choose", "row": 3}, {"op": "down", "row": 1}, {"op": "add", "value": "apg"}):
+        assert do.row_op(PAGE, op)["board"]["cells"] == first
+    moved = do.row_op(replace(PAGE, fields={**FIELDS, "seed": "99"}), move("rescale", 0.2))["board"]["cells"]
+    assert moved[:-1] == [cell for cell in first if cell["row"] != 2] and moved[-1]["seed"] == "7"
+    fake.ended(moved[-1]["job"])
+    drawn = results.show(fake, do.visited(PAGE)["board"]).drawn
+    assert drawn[2, "7"].recipe.guidance.params["rescale"] == 0.2
+
+
+def test_what_cannot_be_done_is_said_and_nothing_moves(do: Handlers) -> None:
+    before = do.visited(PAGE)["board"]
+    for op in ({"op": "burn", "row": 1}, {"op": "param", "row": "x"}, {"op": "remove", "row": 99}, {}):
+        answer = do.row_op(PAGE, op)
+        assert 'class="message error"' in answer["message"] and answer["board"]["rows"] == before["rows"]
+    assert "Choose what to sweep" in do.sweep(PAGE, None, 0, 1, 3)["message"]
+    assert "no guidance preset" in do.take_preset(PAGE, "nothing of the kind")["message"].lower()
+    with pytest.raises(BadInput, match="whole number"):
+        do.look_into(PAGE, "x")
+
+
+def test_a_method_the_model_cannot_do_is_greyed_and_says_why_in_its_row(do: Handlers) -> None:
+    other = replace(PAGE, model="large")
+    do.row_op(PAGE, {"op": "method", "row": 2, "value": "autoguidance"})
+    able, unable = do.visited(PAGE)["rows"], do.visited(other)["rows"]
+    label = "Autoguidance (needs an early checkpoint)"
+    assert label not in able and unable.count(label) == 2  # the row's own menu, and that which adds a row
+    assert 'disabled title="Not with large: it needs an early checkpoint."' in unable
+    assert "formula wrong" not in able and unable.count("formula wrong") == 1
+    assert "autoguidance needs an early checkpoint of the model" in unable
+    summed = do.row_op(other, {"op": "wrap", "row": 1, "value": "sum"})["rows"]
+    assert summed.count(label) == 3
+    assert do.model_changed(PAGE)["rows"].count(label) == 0
+
+
+def test_presets_go_in_and_out_of_the_open_row(do: Handlers) -> None:
+    do.row_op(PAGE, move("guidance_scale", 9))
+    saved = do.save(PAGE, " mine ")
+    assert "Saved as mine" in saved["message"] and ("mine (yours)", "mine") in saved["preset"].choices
+    do.row_op(PAGE, {"op": "choose", "row": 1})
+    answer = do.take_preset(PAGE, "mine")
+    assert params(answer["board"], 1)["guidance_scale"] == 9 and answer["preset"] == ""
+    assert do.take_preset(PAGE, "") == {} and do.take_preset(PAGE, None) == {}
+
+
+def test_the_sweep_knows_the_open_row(do: Handlers, fake: FakeStudio) -> None:
+    assert do.limits(PAGE, "guidance_scale") == {"sweep_low": 0.0, "sweep_high": 30.0}
+    assert do.limits(PAGE, "nothing") == {}
+    assert "sweep_name" in do.row_op(PAGE, {"op": "choose", "row": 3})
+    assert "sweep_name" not in do.row_op(PAGE, move("eta", 0.5, row=3))  # what the user set there stays
+    sweep = do.sweep(PAGE, "eta", 0, 1, 3)["board"]["sweep"]
+    assert sweep["values"] == [0, 0.5, 1]
+    fake.ended(sweep["job"])
+
+
+def test_stop_ends_what_the_page_draws_and_knows_no_other_jobs(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.05
+    board = do.compare(PAGE)["board"]
+    foreign = {**board, "cells": [{**board["cells"][0], "job": "of another workspace"}, *board["cells"]]}
+    assert do.stop(Call("page two", kept={**foreign, "revision": 1})) == {}
+    job = fake.ended(board["cells"][0]["job"])
+    assert fake.job(job).status == "cancelled"
+
+
+def test_a_picture_sent_here_fills_the_open_row_and_the_fields(do: Handlers) -> None:
+    recipe = Recipe(prompt="a ring", seed=3, steps=120, guidance=GuidanceSpec(method="apg", params={"eta": 1.0}))
+    answer = do.receive(PAGE, Handover("guidance", 5, "0" * 64, recipe, 1))
+    assert answer["prompt"] == "a ring" and answer["seed"] == "3" and answer["steps"] == 100
+    assert params(answer["board"], 1) == {"eta": 1.0} and "Picture 5" in answer["message"]
+
+
+def test_a_strip_that_comes_late_is_not_shown_under_another_picture(
+    do: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.ui.guidance import why
+
+    monkeypatch.setattr(why, "strip_html", lambda studio, id: f"strip of {id}")
+    do.look_into(PAGE, 3)
+    assert do.strip(PAGE) == {"strip": "strip of 3"}
+    monkeypatch.setattr(why, "strip_html", lambda studio, id: str(do.look_into(PAGE, 4)))
+    assert do.strip(PAGE) == {}
+
+
+def test_values_come_in_the_order_of_components() -> None:
+    values = [1, {"rows": []}, "stencil", None, *FIELDS.values(), "further"]
+    call, more = call_of("page", values)
+    assert len(SHARED) + 1 == len(values) - 1 and list(more) == ["further"]
+    assert call == Call("page", 1, {"rows": []}, "stencil", None, FIELDS)
+    found = listed({"b": 2}, ("a", "b"))
+    assert found[1] == 2 and found[0] != 2 and listed({}, ()) is None
+    with pytest.raises(AssertionError):
+        listed({"c": 1}, ("a", "b"))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plain, plain, plain)
+def test_whatever_a_stranger_sends_leaves_a_board(do: Handlers, one: Any, two: Any, three: Any) -> None:
+    call = Call(one, two, three, "stencil", one, FIELDS)
+    for work in (lambda: do.row_op(call, {"op": one, "row": two, "at": three, "name": one, "value": three}),
+                 lambda: do.sweep(call, one, two, three, one), lambda: do.behind(call, two),
+                 lambda: do.tick(call), lambda: do.limits(call, one)):  # fmt: skip
+        work()
+    assert do.visited(PAGE)["board"]["rows"]
