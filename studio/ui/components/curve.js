@@ -311,8 +311,8 @@ element.addEventListener('keydown', (event) => {
   } else if (event.key === '+' || event.key === 'Insert') {
     // Half way to the next one; after the last, half way back.
     const [one, two] = index < points.length - 1 ? [index, index + 1] : [index - 1, index];
-    const middle = points.length < 2 ? (points[0][0] < 0.5 ? 1 : 0) : (points[one][0] + points[two][0]) / 2;
-    if (!points.some((each) => each[0] === snapped(middle))) [next, index] = added(points, middle, joined(points, middle));
+    const middle = snapped(points.length < 2 ? Number(points[0][0] < 0.5) : (points[one][0] + points[two][0]) / 2);
+    if (points.length < MOST_POINTS && !points.some((each) => each[0] === middle)) [next, index] = added(points, middle, joined(points, middle));
   } else return;
   event.preventDefault();
   event.stopPropagation();
