@@ -133,7 +133,7 @@ function draw(surface) {
   if (!shown) return;
   const [x, y] = [at.x(shown[0]), at.y(shown[1])];
   said.setAttribute('x', clamp(x, LEFT + 36, at.width - RIGHT - 36));
-  said.setAttribute('y', y < TOP + 24 ? y + 26 : y - 13);
+  said.setAttribute('y', y < TOP + 26 ? y + 27 : y - 15);
 }
 
 function handles(svg, points, at, moving) {
