@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
@@ -20,6 +20,7 @@ from studio.core.errors import BadInput
 
 Kind = Literal["float", "int", "bool", "choice", "text"]
 Plain = float | int | bool | str
+When = tuple[tuple[str, tuple[str | bool, ...]], ...]  # (name of another parameter, its values), all to hold
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -33,13 +34,21 @@ def param(
     label: str | None = None,
     unit: str | None = None,
     choices: tuple[str, ...] | None = None,
+    when: Mapping[str, tuple[str | bool, ...]] | None = None,
 ) -> Any:
     """Declare one parameter of a method (a pydantic FieldInfo; typed Any so that `x: float = param(...)` checks).
 
     low, high: inclusive bounds, enforced. step: what one notch of the slider moves, not enforced. unit: shown
-    after the number. choices: allowed texts of a `str` field (a Literal annotation needs none).
+    after the number. choices: allowed texts of a `str` field (a Literal annotation needs none). when: values of other
+    parameters, switches or choices, under which this one matters: {"curve": ("beta",)}; without it, always. One that
+    does not matter is not shown, but keeps its value.
     """
-    shown: dict[str, Any] = {"step": step, "unit": unit, "choices": list(choices) if choices else None}
+    shown: dict[str, Any] = {
+        "step": step,
+        "unit": unit,
+        "choices": list(choices) if choices else None,
+        "when": {name: list(values) for name, values in when.items()} if when else None,
+    }
     extra = {key: value for key, value in shown.items() if value is not None}
     return Field(default, ge=low, le=high, title=label, description=help or None, json_schema_extra=extra)
 
@@ -73,7 +82,10 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """What a control needs to know of one parameter. `low`, `high`, `step`: None where there is no such limit."""
+    """What a control needs to know of one parameter. `low`, `high`, `step`: None where there is no such limit.
+
+    when: (name, values) of other parameters, all of which must hold for this one to matter; see `mattering`.
+    """
 
     name: str
     kind: Kind
@@ -85,6 +97,7 @@ class ParamSpec:
     label: str
     unit: str | None
     choices: tuple[str, ...] | None
+    when: When = ()
 
 
 def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
@@ -110,9 +123,16 @@ def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
                 label=field.title or name.replace("_", " ").capitalize(),
                 unit=extra.get("unit"),
                 choices=_choices(field),
+                when=tuple((name, tuple(values)) for name, values in extra.get("when", {}).items()),
             )
         )
     return tuple(found)
+
+
+def mattering(found: Sequence[ParamSpec], values: Mapping[str, Any]) -> frozenset[str]:
+    """Name the parameters that make a difference beside these values; those left out count as their defaults."""
+    given = {spec.name: values.get(spec.name, spec.default) for spec in found}
+    return frozenset(spec.name for spec in found if all(given.get(name) in wanted for name, wanted in spec.when))
 
 
 def load(cls: type[M], values: Mapping[str, Any], what: str) -> M:

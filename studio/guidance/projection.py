@@ -47,7 +47,9 @@ class ProjectionGuidance(OneRound):
         "cond", help="along what: a prediction, the noisy latent, or the prediction without each channel's mean"
     )
     blocks: Literal["sample", "channel", "patch"] = param("sample", help="what is split at once")
-    patch: int = param(8, low=1, high=64, step=1, unit="latent elements", help="side of a patch")
+    patch: int = param(
+        8, low=1, high=64, step=1, unit="latent elements", help="side of a patch", when={"blocks": ("patch",)}
+    )
 
     def describe(self) -> str:
         per = f"{self.patch}x{self.patch} patch" if self.blocks == "patch" else self.blocks

@@ -35,13 +35,20 @@ class Schedule(Wrapper):
 
     parameter: str = param("guidance_scale", help="name of the method's parameter that changes")
     curve: Literal["constant", "linear", "cosine", "beta", "points"] = param("linear", help="how it changes")
-    first: float = param(0.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the first step")
-    last: float = param(1.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the last step")
-    rise: float = param(2.0, low=1, high=10, step=0.1, help="of beta: how late it rises")
-    fall: float = param(2.0, low=1, high=10, step=0.1, help="of beta: how early it falls")
+    first: float = param(
+        0.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the first step",
+        when={"curve": ("constant", "linear", "cosine")},
+    )  # fmt: skip
+    last: float = param(
+        1.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the last step",
+        when={"curve": ("linear", "cosine")},
+    )  # fmt: skip
+    rise: float = param(2.0, low=1, high=10, step=0.1, help="how late it rises", when={"curve": ("beta",)})
+    fall: float = param(2.0, low=1, high=10, step=0.1, help="how early it falls", when={"curve": ("beta",)})
     points: str = param(
-        "0:0, 0.5:1, 1:0", help="of points: progress:share pairs in order, progress from 0 to 1, share from 0 to 5"
-    )
+        "0:0, 0.5:1, 1:0", help="progress:share pairs in order, progress from 0 to 1, share from 0 to 5",
+        when={"curve": ("points",)},
+    )  # fmt: skip
 
     def check(self, inner: Guidance) -> None:
         extremes = [share for _, share in self._knots()] if self.curve == "points" else [self.first]
@@ -90,7 +97,7 @@ class Schedule(Wrapper):
         return self.at(inner, ctx.i, ctx.n).rounds(ctx)
 
     def describe(self) -> str:
-        ends = f" from {self.factor(0):g} to {self.factor(1):g} of itself"
+        ends = f" from {round(self.factor(0), 4):g} to {round(self.factor(1), 4):g} of itself"
         return f"{self.parameter} follows {self.curve}{ends}"
 
     def _beta(self, p: float) -> float:

@@ -33,7 +33,7 @@ class Threshold(Wrapper):
     percentile: float = param(0.995, low=0.9, high=1, step=0.001, help="share of the values taken to be in range")
     phi: float = param(1.0, low=0, high=1, step=0.05, help="how much of it is applied; 0 is off")
     # At 1 the rule is a plain clip to [-1, 1], which is what diffusers' schedulers do unless told otherwise.
-    ceiling: float = param(100.0, low=1, high=100, step=1, help="of the pixel form: largest range brought back")
+    ceiling: float = param(100.0, low=1, high=100, step=1, help="largest range brought back", when={"form": ("pixel",)})
 
     def finish(self, x0: Tensor, cond: Pred, ctx: StepCtx) -> Tensor:
         if self.phi == 0:

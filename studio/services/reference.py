@@ -29,8 +29,14 @@ def _range(spec: ParamSpec) -> str:
 
 def _parameters(rows: tuple[ParamSpec, ...]) -> str:
     lines = ["| parameter | default | range | meaning |", "|---|---|---|---|"]
-    lines += [f"| `{s.name}` | `{s.default}` | {_range(s)} | {s.help} |" for s in rows]
+    lines += [f"| `{s.name}` | `{s.default}` | {_range(s)} | {s.help}{_when(s)} |" for s in rows]
     return "\n".join(lines)
+
+
+def _when(spec: ParamSpec) -> str:
+    """Say under which values of others it matters: "; only where `blur` is `gaussian`"."""
+    told = [f"`{name}` is {' or '.join(f'`{value}`' for value in values)}" for name, values in spec.when]
+    return f"; only where {' and '.join(told)}" if told else ""
 
 
 def link(source: str) -> str:

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.core.params import ParamSpec, specs
+from studio.core.errors import BadInput
+from studio.core.params import ParamSpec, shown, specs
 
 _reader: list[subprocess.Popen[bytes]] = []
 _LABELS = {"cfg": "Classifier-free (CFG)", "apg": "Adaptive projected (APG)"}
@@ -88,6 +89,19 @@ def samplers() -> dict[str, tuple[ParamSpec, ...]]:
     return {name: method.params for name, method in declarations().samplers.items()}
 
 
+def defaults(method: str) -> dict[str, Any]:
+    """The guidance of a method as it comes, as a recipe writes it. Raises BadInput for one that is not there."""
+    found = known(declarations().guidance, method, "guidance method")
+    return {"method": method, "params": {spec.name: spec.default for spec in found.params}}
+
+
+def known(entries: Mapping[str, Method], name: str, what: str) -> Method:
+    """One of them by name. what: of one of them, in the message. Raises BadInput."""
+    if name not in entries:
+        raise BadInput(f"There is no {what} named {shown(name)}; there are {', '.join(entries)}.")
+    return entries[name]
+
+
 def declared() -> Declarations:
     """The same as `declarations`, from the classes themselves. Imports torch."""
     from studio.diffusion.grid import GRIDS
@@ -141,7 +155,8 @@ def _read(values: dict[str, Any]) -> Method:
 
 def _spec(values: dict[str, Any]) -> ParamSpec:
     choices = values["choices"]
-    return ParamSpec(**{**values, "choices": None if choices is None else tuple(choices)})
+    when = tuple((name, tuple(wanted)) for name, wanted in values["when"])
+    return ParamSpec(**{**values, "choices": None if choices is None else tuple(choices), "when": when})
 
 
 def main() -> None:

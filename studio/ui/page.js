@@ -68,7 +68,7 @@
   }
 
   // Keys that are letters count only where nothing is being written or chosen.
-  const WRITING = 'input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"]), textarea, select, [contenteditable], [role="listbox"]';
+  const WRITING = 'input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"]), textarea, select, [contenteditable], [role="listbox"], [role="slider"]';
   const SHORTCUTS = { f: '#star-shown', Delete: '#delete-shown' };
   const press = (selector) => {
     const button = document.querySelector(selector);

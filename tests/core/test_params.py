@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from studio.core.errors import BadInput
-from studio.core.params import Params, ParamSpec, load, param, specs
+from studio.core.params import Params, ParamSpec, load, mattering, param, specs
 
 
 class Lens(Params):
@@ -39,6 +39,22 @@ def test_specs_say_what_a_control_needs() -> None:
     assert found[2].label == "Coating"
     assert found[3].choices == ("M", "F") and found[4].choices == ("matt", "gloss")
     assert found[6].low == 0 and found[6].high is None
+
+
+def test_a_parameter_matters_beside_certain_values_of_others() -> None:
+    class Filter(Params):
+        kind: Literal["box", "gauss", "none"] = param("box")
+        flip: bool = param(False)
+        width: float = param(1.0, when={"kind": ("box", "gauss")})
+        tail: float = param(1.0, when={"kind": ("gauss",), "flip": (True,)})
+
+    found = specs(Filter)
+    assert found[0].when == () and found[3].when == (("kind", ("gauss",)), ("flip", (True,)))
+    assert mattering(found, {}) == {"kind", "flip", "width"}
+    assert mattering(found, {"kind": "none"}) == {"kind", "flip"}
+    assert mattering(found, {"kind": "gauss"}) == {"kind", "flip", "width"}
+    assert mattering(found, {"kind": "gauss", "flip": True}) == {"kind", "flip", "width", "tail"}
+    assert Filter(kind="none", width=3.0).width == 3.0
 
 
 def test_specs_leave_out_what_has_no_single_control() -> None:

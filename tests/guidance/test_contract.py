@@ -3,13 +3,16 @@
 A method that rightly breaks a clause says so in one line beside `neutral`, and is excused here by name.
 """
 
+import zlib
+
 import pytest
 import torch
 from torch import Tensor
 
 from studio.core.params import load, specs
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import GUIDANCE, Guidance, Guided, Request, State, StepCtx
+from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, Request, State, StepCtx
+from tests.declared import not_mattering
 from tests.guidance.stepping import AT, Step, by_condition, random
 
 KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
@@ -65,6 +68,18 @@ class TestDeclaration:
             assert spec.help, f"{spec.name} is not explained"
             if spec.kind in ("float", "int"):
                 assert spec.low is not None and spec.high is not None and spec.step, f"{spec.name} makes no slider"
+
+    def test_what_does_not_matter_changes_nothing(self, name: str) -> None:
+        method = GUIDANCE.get(name)
+
+        def network(request: Request, x: torch.Tensor, at: NoisePoint) -> torch.Tensor:
+            return random(zlib.crc32(f"{request.cond} {request.perturb} {request.model} {at}".encode()))
+
+        for spec, others, two in not_mattering(specs(method)):
+            one, other = (
+                Step(network, random(50)).run(load(method, others | {spec.name: value}, name), i=10) for value in two
+            )
+            assert torch.equal(one.x0, other.x0), spec.name
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_neutral_settings_give_the_conditional_prediction(self, name: str, kind: Kind) -> None:

@@ -15,6 +15,7 @@ from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, State, build
 from studio.guidance.building import spoken
 from studio.guidance.rescale import rescale
 from studio.guidance.wrapper import WRAPPERS
+from tests.declared import not_mattering
 from tests.guidance.stepping import AT, Step, by_condition, random
 
 N = 20
@@ -358,3 +359,17 @@ def test_every_wrapper_declares_itself() -> None:
         for spec in specs(cls):
             assert spec.help
             assert spec.kind not in ("float", "int") or None not in (spec.low, spec.high, spec.step)
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPERS.names() if name != "sum"])
+def test_what_does_not_matter_changes_nothing(name: str) -> None:
+    for spec, others, two in not_mattering(specs(WRAPPERS.get(name))):
+        one, other = (wrapped({"wrapper": name, "params": others | {spec.name: value}}) for value in two)
+        for i in (0, 7, 19):
+            assert_same(run(one, i)[0], run(other, i)[0])
+
+
+def test_the_ends_of_a_curve_are_told_in_round_numbers() -> None:
+    points = {"curve": "points", "points": "0:0.1, 0.75:0.35, 1:0"}
+    told = wrapped({"wrapper": "schedule", "params": points}).describe()
+    assert told.endswith("guidance_scale follows points from 0.1 to 0 of itself")  # not 2e-16, which is what is left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.ui.components import method_menu
+from studio.ui.components import fields, method_menu
 from studio.ui.methods import declarations
 from tests.ui.fake_studio import FakeStudio
 
@@ -21,7 +21,7 @@ def test_what_a_model_cannot_do_has_its_reason_in_label_and_title(fake: FakeStud
 
 
 def test_options_are_greyed_and_titled() -> None:
-    html = method_menu.options_html([("A <b>", "a"), ("B", "b", 'why "not"')], "b")
+    html = fields.options_html([("A <b>", "a"), ("B", "b", 'why "not"')], "b")
     assert '<option value="a">A &lt;b&gt;</option>' in html
     assert '<option value="b" selected disabled title="why &quot;not&quot;">B</option>' in html
 

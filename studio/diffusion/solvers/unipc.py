@@ -39,7 +39,9 @@ class UniPC(Solver):
     order: int = param(2, low=1, high=3, step=1, help="of the predictor; 2 with guidance, 3 without")
     solver_type: Literal["bh1", "bh2"] = param("bh2", help="bh1 suits fewer than 10 steps without guidance")
     corrector: bool = param(True, help="correct each level with the prediction made there")
-    corrector_start: int = param(0, low=0, high=20, step=1, help="steps left uncorrected at first", unit="steps")
+    corrector_start: int = param(
+        0, low=0, high=20, step=1, unit="steps", help="steps left uncorrected at first", when={"corrector": (True,)}
+    )
 
     # State: x as predicted for this level, x it was predicted from, and guided x0 of earlier levels, newest last.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.errors import NotFound
-from studio.core.params import shown
+from studio.core.params import ParamSpec, When, mattering, shown
 from studio.ui import controls
 from studio.ui.methods import Method
 
@@ -25,6 +25,7 @@ class Choice:
     def __init__(self, form: Form, key: str, what: str, methods: Mapping[str, Method], default: str) -> None:
         self.form, self.key, self.what, self.methods, self.default = form, key, what, methods, default
         self._groups: list[tuple[str, gr.Group]] = []
+        self._dependent: list[tuple[str, ParamSpec, Any]] = []  # those that do not matter always
         self.parameters: list[Any] = []  # every control made so far, the menu not among them
 
     def menu(self, label: str, info: str) -> gr.Dropdown:
@@ -39,19 +40,32 @@ class Choice:
         for name, method in self.methods.items():
             if specs := method.params[first:last]:
                 with gr.Group(visible=name == self.default, elem_classes="method-controls") as group:
+                    matter = mattering(method.params, {})
                     for spec in specs:
-                        made = controls.control(spec)
+                        made = controls.control(spec, visible=spec.name in matter)
                         self.parameters.append(self.form.add(f"{self.key}.{name}.{spec.name}", made))
+                        if spec.when:
+                            self._dependent.append((name, spec, made))
                 self._groups.append((name, group))
 
     def wire(self) -> None:
-        """Let the groups follow the menu."""
+        """Let the groups follow the menu, and what depends on a choice that choice."""
         groups = [group for _, group in self._groups]
         if groups:
             self.form.controls[self.key].change(  # type: ignore[attr-defined]
                 self.show, self.form.controls[self.key], groups,
                 queue=False, show_progress="hidden", api_visibility="private",
             )  # fmt: skip
+
+        for name, spec, made in self._dependent:
+            deciding = [self.form.controls[f"{self.key}.{name}.{other}"] for other, _ in spec.when]
+
+            def on_choice(*given: Any, when: When = spec.when) -> Any:
+                held = zip(given, when, strict=True)
+                return gr.update(visible=all(value in wanted for value, (_, wanted) in held))
+
+            gr.on([one.change for one in deciding], on_choice, deciding, made,  # type: ignore[attr-defined]
+                  queue=False, show_progress="hidden", api_visibility="private")  # fmt: skip
 
     def show(self, chosen: str) -> list[Any] | Any:
         """What shows the groups of the chosen method, and hides the others."""

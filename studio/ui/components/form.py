@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -14,7 +13,7 @@ from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.prompts.wildcards import Wildcards
 from studio.services.wording import Words
-from studio.ui.components import choice, negatives
+from studio.ui.components import around, choice, negatives
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.methods import Method, declarations
 
@@ -77,27 +76,12 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "sampler": sampler,
         "sampler_params": sampler_params,
         "spacing": values["spacing"],
-        "guidance": load(GuidanceSpec, {"method": method, "params": params, "wrappers": wrappers(values)}, "guidance"),
+        "guidance": load(
+            GuidanceSpec,
+            {"method": method, "params": params, "wrappers": around.read(values.get("wrappers"))},
+            "guidance",
+        ),
     }
-
-
-def wrappers(values: Mapping[str, Any]) -> list[Any]:
-    """What the form puts around the guidance method, from its JSON. Raises BadInput if it is none."""
-    said = (values.get("wrappers") or "").strip()
-    try:
-        read = json.loads(said) if said else []
-    except (ValueError, RecursionError):
-        read = None
-    if not isinstance(read, list):
-        raise BadInput(
-            f"What is around the method must be a JSON list of wrappers, not {shown(said)}.", field="wrappers"
-        )
-    return cast("list[Any]", read)
-
-
-def wrappers_said(spec: GuidanceSpec) -> str:
-    """The reverse: JSON text, empty where there are none."""
-    return json.dumps([each.model_dump(mode="json") for each in spec.wrappers]) if spec.wrappers else ""
 
 
 def _whole(value: Any, what: str, low: int, high: int) -> int:
@@ -134,7 +118,7 @@ def values_of(recipe: Recipe, count: int = 1) -> Values:
         "width": recipe.width,
         "height": recipe.height,
         **choice.values_of_choice("method", recipe.guidance.method, recipe.guidance.params, declarations().guidance),
-        "wrappers": wrappers_said(recipe.guidance),
+        "wrappers": around.said([each.model_dump(mode="json") for each in recipe.guidance.wrappers]),
         **choice.values_of_choice("sampler", recipe.sampler, recipe.sampler_params, samplers()),
     }
 

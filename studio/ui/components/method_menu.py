@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from studio.services.checks import why_not
-from studio.ui.markup import tag, text
+from studio.ui.components.fields import Entry
 from studio.ui.methods import declarations
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
-
-# (label, name), and for what cannot be chosen a sentence that says why.
-Entry = tuple[str, str] | tuple[str, str, str]
 
 
 def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:
@@ -36,12 +32,3 @@ def choices(studio: Studio, model: str) -> list[tuple[str, str]]:
     refused with it. Defective ones are left out.
     """
     return [(entry[0], entry[1]) for entry in entries(studio, model) if entry[1] in declarations().guidance]
-
-
-def options_html(listed: Sequence[Entry], value: str | None = None) -> str:
-    """The options of a list. value: the one that is chosen."""
-    return "".join(_option(*entry, chosen=entry[1] == value) for entry in listed)
-
-
-def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
-    return tag("option", text(label), value=name, selected=chosen, disabled=bool(reason), title=reason or None)

@@ -9,13 +9,14 @@ guidance is the JSON of a GuidanceSpec. A seed is text: as a number, JavaScript 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.core.params import ParamSpec, load, shown
-from studio.core.recipe import MAX_WRAPPERS, GuidanceSpec
-from studio.ui.methods import Method, declarations
+from studio.core.params import load, shown
+from studio.core.recipe import GuidanceSpec
+from studio.ui.components import around
+from studio.ui.methods import declarations, defaults
 
 MAX_ROWS = 8
 Board = dict[str, Any]
@@ -86,9 +87,8 @@ def add(board: Board, guidance: Mapping[str, Any]) -> Board:
 def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value: Any = None) -> Board:
     """Do one thing to a row. Raises BadInput for what cannot be done.
 
-    choose, copy, remove, up, down; method (value: its name); param (name, value); wrap (value: a wrapper's name);
-    unwrap (at: which wrapper); wparam (at, name, value); added (at, value: the method a sum adds);
-    aparam (at, name, value: a parameter of that method).
+    choose, copy, remove, up, down; method (value: its name); param (name, value); and the changes of what is around
+    the method: see `around.change`.
     """
     row = row_of(board, id)
     if what == "choose":
@@ -99,23 +99,15 @@ def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value:
         return _removed(board, id)
     if what in ("up", "down"):
         return _moved(board, id, -1 if what == "up" else 1)
-    changes: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "method": lambda spec: _change_method(spec, str(value)),
-        "param": lambda spec: spec["params"].__setitem__(name, _plain(value)),
-        "wrap": lambda spec: _wrap(spec, str(value)),
-        "unwrap": lambda spec: _wrapper(spec, at) and spec["wrappers"].pop(at),
-        "wparam": lambda spec: _wrapper(spec, at)["params"].__setitem__(name, _plain(value)),
-        "added": lambda spec: _wrapper(spec, at).__setitem__("added", defaults(str(value))),
-        "aparam": lambda spec: _wrapper(spec, at)["added"]["params"].__setitem__(name, _plain(value)),
-    }
-    if what not in changes:
-        raise BadInput(f"There is nothing to do with a row called {shown(what)}.")
     spec = copy.deepcopy(row["guidance"])
-    spec.setdefault("wrappers", [])
-    try:
-        changes[what](spec)
-    except (KeyError, TypeError):
-        raise BadInput("This part of the row is not there any more.") from None
+    if what == "method":
+        _change_method(spec, str(value))
+    elif what == "param":
+        spec["params"][name] = around.plain(value)
+    elif what in around.CHANGES:
+        spec["wrappers"] = around.change(spec.get("wrappers", []), what, at, name, value)
+    else:
+        raise BadInput(f"There is nothing to do with a row called {shown(what)}.")
     return with_guidance(board, id, spec)
 
 
@@ -139,12 +131,6 @@ def seeds(board: Board) -> list[str]:
     return list(dict.fromkeys(cell["seed"] for cell in board["cells"]))
 
 
-def defaults(method: str) -> dict[str, Any]:
-    """The guidance of a method as it comes. Raises BadInput for one that is not there."""
-    found = _known(declarations().guidance, method, "guidance method")
-    return {"method": method, "params": {spec.name: spec.default for spec in found.params}}
-
-
 def label(guidance: Mapping[str, Any]) -> str:
     """A row in a few words: "APG 6, interval"."""
     found = declarations().guidance.get(str(guidance["method"]))
@@ -158,32 +144,11 @@ def label(guidance: Mapping[str, Any]) -> str:
     return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
 
 
-def shown_params(method: Method, given: Mapping[str, Any]) -> list[tuple[ParamSpec, Any]]:
-    """Each parameter with the value it has."""
-    return [(spec, given.get(spec.name, spec.default)) for spec in method.params]
-
-
 # -- inside ---------------------------------------------------------------------------------------------------------
 
 
 def _spec(value: Mapping[str, Any]) -> dict[str, Any]:
     return load(GuidanceSpec, dict(value), "guidance").model_dump(mode="json")
-
-
-def _known(entries: Mapping[str, Method], name: str, what: str) -> Method:
-    if name not in entries:
-        raise BadInput(f"There is no {what} named {shown(name)}; there are {', '.join(entries)}.")
-    return entries[name]
-
-
-def _plain(value: Any) -> Any:
-    if (
-        value is None
-        or not isinstance(value, float | int | bool | str)
-        or (isinstance(value, str) and len(value) > 2000)
-    ):
-        raise BadInput(f"A parameter is a number, a switch or a text, not {shown(value)}.")
-    return value
 
 
 def _change_method(spec: dict[str, Any], name: str) -> None:
@@ -196,22 +161,6 @@ def _change_method(spec: dict[str, Any], name: str) -> None:
         if inside and one is not None and (one.high is None or isinstance(value, str | bool) or value <= one.high):
             fresh["params"][param] = value
     spec["method"], spec["params"] = name, fresh["params"]
-
-
-def _wrap(spec: dict[str, Any], name: str) -> None:
-    found = _known(declarations().wrappers, name, "wrapper")
-    if len(spec["wrappers"]) >= MAX_WRAPPERS:
-        raise BadInput(f"A row takes up to {MAX_WRAPPERS} wrappers.", "Remove one first.")
-    made: dict[str, Any] = {"wrapper": name, "params": {one.name: one.default for one in found.params}}
-    if name == "sum":
-        made["added"] = defaults("cfg")
-    spec["wrappers"].append(made)
-
-
-def _wrapper(spec: dict[str, Any], at: int) -> dict[str, Any]:
-    if not 0 <= at < len(spec["wrappers"]):
-        raise BadInput("This wrapper is not there any more.")
-    return spec["wrappers"][at]
 
 
 def _removed(board: Board, id: int) -> Board:

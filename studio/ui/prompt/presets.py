@@ -8,8 +8,8 @@ import gradio as gr
 
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import choice, method_menu
-from studio.ui.components.form import GUIDANCE, Form, Values, wrappers, wrappers_said
+from studio.ui.components import around, choice, method_menu
+from studio.ui.components.form import GUIDANCE, Form, Values
 from studio.ui.errors import told
 from studio.ui.markup import alert, tag, text
 from studio.ui.methods import declarations
@@ -48,7 +48,7 @@ def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:
         return {}, ""
     found = presets.load(name)
     values = choice.values_of_choice("method", found.spec.method, found.spec.params, declarations().guidance)
-    values["wrappers"] = wrappers_said(found.spec)
+    values["wrappers"] = around.said([each.model_dump(mode="json") for each in found.spec.wrappers])
     said = tag("p", f"{text(found.note)} {tag('cite', text(found.source))}", class_="preset-note")
     return values, alert(found.warning) + said
 
@@ -56,7 +56,8 @@ def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:
 def save(presets: GuidancePresets, name: str, values: Values) -> str:
     """Keep the form's guidance under a name. Raises BadInput, NotFound, WorkspaceError."""
     method, params = choice.chosen(values, "method", GUIDANCE, declarations().guidance)
-    spec = load(GuidanceSpec, {"method": method, "params": params, "wrappers": wrappers(values)}, "guidance")
+    given = {"method": method, "params": params, "wrappers": around.read(values.get("wrappers"))}
+    spec = load(GuidanceSpec, given, "guidance")
     return presets.save((name or "").strip(), spec).name
 
 
@@ -74,10 +75,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")
         methods.group(1)
-        around = form.add("wrappers", gr.Textbox(
-            label="Around the method", max_lines=4, elem_id="guidance-wrappers",
-            info="Interval, schedule, rescale, threshold or sum, as a recipe writes them in JSON; empty is none.",
-        ))  # fmt: skip
+        wrappers = form.add("wrappers", around.control())
         with gr.Row(elem_classes="save-row"):
             name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
                               elem_id="preset-name")  # fmt: skip
@@ -86,7 +84,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     methods.wire()
     # What was saved since the page was laid out is in the menu of a page that is opened again.
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
-    _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, around])
+    _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])
     _wire_removing(presets, preset, said, drop)
     _wire_model(page, form.controls["method"])
 

@@ -11,6 +11,7 @@ from studio.core.params import load, specs
 from studio.diffusion.grid import GRIDS, Grid, make_grid, trailing
 from studio.diffusion.schedule import NoiseSchedule
 from studio.diffusion.solvers import SOLVERS, Solver, build_solver
+from tests.declared import not_mattering
 from tests.diffusion.solving import COSINE, FLOW, SCHEDULE, mixture_x0, noises, run, start
 
 ZERO_SNR = NoiseSchedule.from_config(**COSINE, rescale_betas_zero_snr=True)
@@ -61,6 +62,12 @@ class TestDeclaration:
             assert spec.help, f"{spec.name} is not explained"
             if spec.kind in ("float", "int"):
                 assert spec.low is not None and spec.high is not None and spec.step, f"{spec.name} makes no slider"
+
+    def test_what_does_not_matter_changes_nothing(self, name: str) -> None:
+        solver, grid = SOLVERS.get(name), grid_of("trailing", 6)
+        for spec, others, two in not_mattering(specs(solver)):
+            one, other = (run(load(solver, others | {spec.name: value}, name), grid, start()) for value in two)
+            assert torch.equal(one, other), spec.name
 
 
 def test_labels_are_unique() -> None:

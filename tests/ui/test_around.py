@@ -1,0 +1,162 @@
+"""What is around a guidance method: what can be done to wrappers, their controls, and their value in a form."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio.core.errors import BadInput
+from studio.core.recipe import MAX_WRAPPERS, GuidanceSpec
+from studio.guidance import build
+from studio.ui.components import around, curve, fields
+from studio.ui.methods import declarations
+
+EVIL = "<script>alert('${1}{{2}}')</script>"
+BOX: dict[str, Any] = {"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}
+
+
+def schedule(**params: Any) -> around.Wrappers:
+    return around.change([], "wrap", value="schedule") if not params else [{"wrapper": "schedule", "params": params}]
+
+
+def shown(html: str) -> set[str]:
+    """Names of the parameters whose controls can be seen."""
+    seen: set[str] = set()
+    for opening, inner in re.findall(r'(<div class="param [^>]*>)(.*?)</div>', html):
+        if " hidden" not in opening:
+            seen |= set(re.findall(r'data-name="([a-z_]+)"', inner))
+    return seen
+
+
+def test_every_wrapper_goes_around_is_changed_and_goes_away() -> None:
+    for name, known in declarations().wrappers.items():
+        wrappers = around.change([BOX], "wrap", value=name)
+        build(GuidanceSpec.model_validate({"wrappers": wrappers}))
+        for spec in known.params:
+            wrappers = around.change(wrappers, "wparam", 1, spec.name, spec.default)
+        assert around.change(wrappers, "unwrap", 1) == [BOX]
+
+
+def test_nothing_is_changed_in_place() -> None:
+    before = [BOX, *around.change([], "wrap", value="sum")]
+    kept = copy.deepcopy(before)
+    around.change(before, "wparam", 0, "start", 0.5)
+    around.change(before, "aparam", 1, "guidance_scale", 9.0)
+    around.change(before, "added", 1, value="pag")
+    around.change(before, "unwrap", 0)
+    assert before == kept
+
+
+@pytest.mark.parametrize(
+    ("what", "at", "value", "told"),
+    [
+        ("burn", 0, None, "nothing to do with a wrapper called 'burn'"),
+        ("wrap", 0, "paper", "no wrapper named 'paper'"),
+        ("unwrap", 1, None, "not there any more"),
+        ("wparam", -1, 1.0, "not there any more"),
+        ("wparam", 0, [1], "a number, a switch or a text"),
+        ("wparam", 0, "x" * 2001, "a number, a switch or a text"),
+        ("aparam", 0, 1.0, "part of the wrapper is not there"),
+        ("added", 0, "magic", "no guidance method named 'magic'"),
+    ],
+)
+def test_what_cannot_be_done_is_told(what: str, at: int, value: Any, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        around.change([BOX], what, at, "start", value)
+
+
+def test_there_is_a_most() -> None:
+    with pytest.raises(BadInput, match=f"up to {MAX_WRAPPERS} wrappers"):
+        around.change([BOX] * MAX_WRAPPERS, "wrap", value="interval")
+    assert 'class="menu-like"' in around.around_html([BOX] * MAX_WRAPPERS)
+    assert re.search(r'data-op="wrap"[^>]* disabled', around.around_html([BOX] * MAX_WRAPPERS))
+
+
+def test_without_wrappers_there_is_one_line() -> None:
+    html = around.around_html([])
+    assert "Nothing around it" in html and html.count("<select") == 1 and "<fieldset" not in html
+    assert not {"`", "${", "{{"} & set(re.findall(r"`|\$\{|\{\{", html))  # it is a template of Gradio's as well
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ("constant", {"first"}),
+        ("linear", {"first", "last"}),
+        ("cosine", {"first", "last"}),
+        ("beta", {"rise", "fall"}),
+        ("points", {"points"}),
+    ],
+)
+def test_of_a_schedule_only_what_the_curve_needs_is_shown(chosen: str, names: set[str]) -> None:
+    html = around.around_html(schedule(curve=chosen), row=3)
+    assert shown(html) == {"parameter", "curve"} | names
+    assert html.count('class="curve"') == 1 and html.index('data-name="curve"') < html.index('class="curve"')
+    assert curve.curve_html("wparam", 3, 0) in html
+    assert "curve" not in re.findall(r'class="(curve)"', around.around_html([BOX]))
+
+
+def test_what_a_method_added_does_not_use_is_not_shown() -> None:
+    wrappers = around.change(around.change([], "wrap", value="sum"), "added", 0, value="seg")
+    assert "blur_sigma" in shown(around.around_html(wrappers))
+    wrappers = around.change(wrappers, "aparam", 0, "blur", "mean")
+    assert "blur_sigma" not in shown(around.around_html(wrappers))
+
+
+def test_what_was_written_is_text_on_the_page() -> None:
+    wrappers = [*schedule(curve="points", points=EVIL, parameter=EVIL), {"wrapper": EVIL, "params": {}}]
+    html = around.around_html(wrappers, problem=EVIL)
+    assert "<script" not in html and html.count("&lt;script&gt;") >= 4
+
+
+def test_a_wrapper_that_is_not_here_can_be_taken_away() -> None:
+    html = around.around_html([{"wrapper": "of another version", "params": {}}])
+    assert "not here any more" in html and 'data-op="unwrap"' in html
+
+
+def test_the_value_of_the_control_goes_both_ways() -> None:
+    wrappers = [BOX, *around.change([], "wrap", value="sum")]
+    assert around.read(around.said(wrappers)) == wrappers
+    assert around.said([]) == "" and around.read("") == around.read(None) == []
+
+
+def test_one_thing_done_in_a_form() -> None:
+    answer = around.around_changed(["", "wrap", 0, "", "schedule"])
+    (made,) = json.loads(answer["said"])
+    assert made["wrapper"] == "schedule" and 'class="curve"' in answer["html"]
+    assert around.around_drawn(answer["said"]) == answer
+    refused = around.around_changed([answer["said"], "wrap", 0, "", "paper"])
+    assert refused["said"] == answer["said"] and "no wrapper named &#x27;paper&#x27;" in refused["html"]
+    assert around.around_changed([answer["said"], "unwrap", 0, "", None])["said"] == ""
+
+
+def test_a_value_that_cannot_be_read_is_told_and_left_out() -> None:
+    answer = around.around_drawn("[1")
+    assert answer["said"] == "" and "could not be read" in answer["html"] and "Nothing around it" in answer["html"]
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(plain | st.tuples(plain, st.sampled_from([*around.CHANGES]), plain, plain, plain).map(list))
+def test_whatever_a_browser_sends_is_answered(sent: Any) -> None:
+    for answer in (around.around_drawn(sent), around.around_changed(sent)):
+        assert "Put around it" in answer["html"]
+        around.read(answer["said"])
+
+
+def test_each_parameter_of_each_method_has_a_control_with_its_name() -> None:
+    for method in declarations().guidance.values():
+        for spec, made in zip(method.params, fields.parameters(method.params, {}, "param", 1), strict=True):
+            assert f'data-name="{spec.name}"' in made and 'aria-label="' in made
