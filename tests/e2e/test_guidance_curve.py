@@ -257,16 +257,18 @@ def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost(opened: Open)
     assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
 
 
-def test_a_control_that_comes_to_stand_for_another_wrapper_shows_that_ones_value(opened: Open) -> None:
+def test_a_control_that_comes_to_stand_for_another_parameter_shows_that_ones_value(opened: Open) -> None:
     page = opened()
     ready(page)
-    points(page, ROWS)
-    page.locator(f"{ROWS} select[data-op=wrap]").select_option("schedule")
-    expect(page.locator(f"{ROWS} fieldset")).to_have_count(2, timeout=LONG_MS)
-    page.locator(f"{ROWS} [data-op=unwrap]").first.click()
-    expect(page.locator(f"{ROWS} fieldset")).to_have_count(1, timeout=LONG_MS)
-    expect(page.locator(f"{ROWS} select[data-name=curve]")).to_have_value("linear", timeout=LONG_MS)
-    expect(page.locator(f"{ROWS} .curve .point")).to_have_count(0)
+    method = page.locator(f"{ROWS} select[data-op=method]")
+    method.select_option("perp_neg")
+    switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
+    switch.click()
+    expect(switch).to_have_attribute("checked", "", timeout=LONG_MS)
+    switch.click()
+    expect(switch).not_to_have_attribute("checked", "", timeout=LONG_MS)
+    method.select_option("zero_star")
+    expect(page.locator(f"{ROWS} input[data-name=fit]")).to_be_checked()
 
 
 def open_method(page: Page) -> Locator:
