@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from studio.guidance.schedule import Schedule
 from studio.storage.png import read_png
 from tests.e2e.test_guidance_tab import to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
 from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -257,16 +257,18 @@ def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost(opened: Open)
     assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
 
 
-def test_a_control_that_comes_to_stand_for_another_wrapper_shows_that_ones_value(opened: Open) -> None:
+def test_a_control_that_comes_to_stand_for_another_parameter_shows_that_ones_value(opened: Open) -> None:
     page = opened()
     ready(page)
-    points(page, ROWS)
-    page.locator(f"{ROWS} select[data-op=wrap]").select_option("schedule")
-    expect(page.locator(f"{ROWS} fieldset")).to_have_count(2, timeout=LONG_MS)
-    page.locator(f"{ROWS} [data-op=unwrap]").first.click()
-    expect(page.locator(f"{ROWS} fieldset")).to_have_count(1, timeout=LONG_MS)
-    expect(page.locator(f"{ROWS} select[data-name=curve]")).to_have_value("linear", timeout=LONG_MS)
-    expect(page.locator(f"{ROWS} .curve .point")).to_have_count(0)
+    method = page.locator(f"{ROWS} select[data-op=method]")
+    method.select_option("perp_neg")
+    switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
+    switch.click()
+    expect(switch).to_have_attribute("checked", "", timeout=LONG_MS)
+    switch.click()
+    expect(switch).not_to_have_attribute("checked", "", timeout=LONG_MS)
+    method.select_option("zero_star")
+    expect(page.locator(f"{ROWS} input[data-name=fit]")).to_be_checked()
 
 
 def open_method(page: Page) -> Locator:
@@ -283,10 +285,8 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     expect(around).to_contain_text("Nothing around it")
     curve = points(page, AROUND)
     curve.drag((0.5, 1), (0.3, 1.5))
-    # Asked for at once: the server is not waited for.
-    page.click("#generate")
+    generate(page)  # at once: no answer of the server's is waited for
     wait_until_done(page)
-    page.wait_for_selector(PICTURE)
     assert kept_points(served) == curve.text == "0:0, 0.3:1.5, 1:0"
     assert "{" not in around.inner_text()
 

@@ -36,10 +36,11 @@ function follow() {
 // control that now stands for another parameter would go on showing the former's value.
 function settle() {
   for (const field of all('[data-op]')) {
-    if (field === document.activeElement) continue;
     if (field.type === 'checkbox') field.checked = field.hasAttribute('checked');
     else if (field.tagName === 'SELECT') field.value = (field.querySelector('option[selected]') || {value: ''}).value;
-    else if (field.tagName === 'INPUT') field.value = field.getAttribute('value') || '';
+    else if (field.tagName === 'INPUT' && field !== document.activeElement) {  // nobody is typing there
+      field.value = field.getAttribute('value') || '';
+    }
   }
   follow();
 }
