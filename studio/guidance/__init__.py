@@ -17,9 +17,10 @@ from studio.guidance.base import (
     StepCtx,
     run_plan,
 )
-from studio.guidance.building import build, build_method
+from studio.guidance.building import build, build_method, spoken
 from studio.guidance.perturbation import Perturbation
 from studio.guidance.prediction import NoisePoint, Pred, Preds
+from studio.guidance.presets import read_preset
 
 import_folder(__name__)
 
@@ -37,5 +38,7 @@ __all__ = [
     "StepCtx",
     "build",
     "build_method",
+    "read_preset",
     "run_plan",
+    "spoken",
 ]

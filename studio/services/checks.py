@@ -54,7 +54,7 @@ def settled(recipe: Recipe) -> Recipe:
     So the picture stays what it is when a default becomes another. Raises NotFound, BadInput for one that was not.
     """
     from studio.diffusion.solvers import build_solver
-    from studio.guidance.building import spoken
+    from studio.guidance import spoken
 
     sampler = build_solver(recipe.sampler, recipe.sampler_params).model_dump(mode="json", exclude_none=True)
     return recipe.model_copy(update={"guidance": spoken(recipe.guidance), "sampler_params": sampler})

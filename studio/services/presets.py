@@ -66,7 +66,8 @@ class GuidancePresets:
 
         Raises NotFound, and BadInput for one that cannot be read.
         """
-        from studio.guidance.presets import read_preset
+        # Not from its module: while another thread is importing the package, only its own name waits for the whole.
+        from studio.guidance import read_preset
 
         path = self._find(name)
         try:
@@ -143,7 +144,7 @@ def _entry(path: Path, own: bool) -> PresetEntry:
 
 def _keep(path: Path) -> None:
     """Let the present version be the one before, unless it is broken: the last good one is kept."""
-    from studio.guidance.presets import read_preset
+    from studio.guidance import read_preset
 
     try:
         read_preset(path)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.services.presets import GuidancePresets
 
+ROOT = Path(__file__).resolve().parents[2]
 SPEC = GuidanceSpec(
     method="cfg",
     params={"guidance_scale": 4.0},
@@ -25,6 +29,31 @@ def test_those_that_ship_are_listed_and_every_one_can_be_taken(presets: Guidance
     assert {"cfg", "apg", "none"} <= {entry.name for entry in listed}
     for entry in listed:
         assert not entry.own and not entry.problem and presets.load(entry.name).note == entry.note
+
+
+SLOWLY = """
+import sys, threading, time
+from pathlib import Path
+from studio.services.presets import GuidancePresets
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "studio.guidance.projection":
+            halfway.set()
+            time.sleep(0.5)
+
+halfway = threading.Event()
+sys.meta_path.insert(0, Slow())
+threading.Thread(target=lambda: __import__("studio.guidance")).start()
+halfway.wait(60)
+print(GuidancePresets(Path(".")).load("orthogonal-only").spec.method)
+"""
+
+
+def test_a_preset_waits_for_the_methods_that_another_thread_is_importing(tmp_path: Path) -> None:
+    made = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True, cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert (made.stdout, made.returncode) == ("projection\n", 0), made.stderr
 
 
 def test_what_is_saved_comes_back_and_is_listed_as_ones_own(presets: GuidancePresets) -> None:
