@@ -95,7 +95,7 @@ def section(result: Mapping[str, Any]) -> str:
     lines += [result["chosen"], ""]
     lines += ["| difference | wanted | prompts | measured | 95 % interval | |", "|---|---|---|---|---|---|"]
     lines += [*map(_condition, result["conditions"]), ""]
-    lines += [*([remark, ""] if remark else []), *_arms(result["arms"], result["renders"]), "", work]
+    lines += [*([remark, ""] if remark else []), *_arms(result["arms"], result.get("renders")), "", work]
     return "\n".join(lines)
 
 
@@ -130,7 +130,7 @@ def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
             for arm in r["arms"]
         }
         if own:
-            renders = next(r["renders"] for r in results if r["suite"] == suite)
+            renders = next(r.get("renders") for r in results if r["suite"] == suite)
             parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()), renders)))
     return parts
 

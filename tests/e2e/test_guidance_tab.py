@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import statistics
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import serve_on
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, wait_until_done
 from tests.ui.serving import serving
 
 pytestmark = pytest.mark.browser
@@ -206,3 +207,32 @@ def test_nothing_is_cut_off(opened: Open, width: int, scheme: str) -> None:
     page = opened(width=width, scheme=scheme)
     to_guidance(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.slow  # a figure of this machine: the default suite times nothing
+def test_a_slider_let_go_of_shows_its_new_picture_within_a_second_and_a_half(opened: Open) -> None:
+    page = opened()
+    to_guidance(page)
+    compare(page, 4)
+    choose(page, 0)
+    taken: list[float] = []
+    for scale in (2, 3, 4, 5, 6, 7, 8):
+        taken.append(float(page.evaluate(LET_GO, [WHY, str(scale)])))
+    print(f"\nslider let go of to the new picture, ms: {sorted(round(one) for one in taken)}")
+    assert statistics.median(taken) <= 1500 * slowdown()
+
+
+# From the slider's change to the moment its row's new picture has been decoded and painted.
+LET_GO = """async ([cards, scale]) => {
+  const picture = () => document.querySelector(`${cards} img`);
+  const before = picture().getAttribute('src');
+  const slider = document.querySelector('#guidance-rows .chosen input[type=range][data-name=guidance_scale]');
+  slider.value = scale;
+  const began = performance.now();
+  slider.dispatchEvent(new Event('input', {bubbles: true}));
+  slider.dispatchEvent(new Event('change', {bubbles: true}));
+  while (!picture() || picture().getAttribute('src') === before) await new Promise((next) => setTimeout(next, 5));
+  await picture().decode();
+  await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+  return performance.now() - began;
+}"""
