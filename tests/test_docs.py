@@ -37,3 +37,12 @@ def test_verbs_named_in_the_readme_exist() -> None:
     verbs = {choice for action in parser()._actions if action.choices for choice in action.choices}
     assert named, "the README shows no command"
     assert named - own - verbs == set()
+
+
+def test_every_paper_of_a_source_is_a_link_of_its_own() -> None:
+    assert reference.link("this project") == "this project"
+    one = "[arXiv:2410.02416](https://arxiv.org/abs/2410.02416)"
+    assert reference.link("arXiv:2410.02416, section 4") == f"{one}, section 4"
+    assert reference.link("arXiv:2410.02416; this project (x)") == f"{one}; this project (x)"
+    links = re.findall(r"\]\((https[^)]*)\)", "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md")))
+    assert links and not [link for link in links if re.search(r"[\s,;]", link)]

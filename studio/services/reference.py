@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 from studio.core.params import ParamSpec, specs
@@ -16,6 +17,7 @@ from studio.guidance import GUIDANCE
 from studio.guidance.base import Guidance
 from studio.guidance.presets import read_presets
 
+_PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 _NOTE = "<!-- written by `palimpsest docs`; edit the code instead -->\n"
 
 
@@ -40,9 +42,8 @@ def _when(spec: ParamSpec) -> str:
 
 
 def link(source: str) -> str:
-    """A source as a markdown link, where it is one paper of arXiv."""
-    number = source.removeprefix("arXiv:")
-    return source if number == source else f"[{source}](https://arxiv.org/abs/{number})"
+    """A source as markdown, each paper of arXiv in it a link."""
+    return _PAPER.sub(r"[\g<0>](https://arxiv.org/abs/\1)", source)
 
 
 def method_page(name: str, cls: type[Guidance], presets: dict[str, str]) -> str:
