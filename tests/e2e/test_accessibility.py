@@ -34,7 +34,9 @@ def in_all_views(page: Page) -> list[str]:
 def test_the_prompt_tab_with_a_picture_and_everything_open(opened: Open) -> None:
     page = opened()
     generate(page)
-    for button in page.locator("#controls .label-wrap, .controls .label-wrap").all():
+    folded = page.locator(".controls .label-wrap").locator("visible=true")
+    assert folded.count() >= 3
+    for button in folded.all():
         if "open" not in str(button.get_attribute("class")):
             button.click()
     page.wait_for_timeout(500)
