@@ -145,6 +145,8 @@ MEASURED = """() => {
     picture: box('.why-picture .frame')[0], curve: box('.why-curves .plot')[0],
     lines: ['.card.mark-c .swatch .line', '#guidance-rows li:nth-child(3) .swatch .line', '.legend .main .line',
             '.why-curves .main .line'].map(line),
+    all: new Set([...document.querySelector('.why-curves figure').querySelectorAll('.plot .line')].map(
+      (one) => getComputedStyle(one).stroke)).size,
     wide: document.documentElement.scrollWidth - window.innerWidth,
   };
 }"""
@@ -165,6 +167,7 @@ def test_results_and_reasons_can_be_read_from_afar(opened: Open) -> None:
         assert len(set(found["heights"])) == 1, (width, found)
         assert found["picture"]["width"] >= 192 and found["wide"] <= 0, (width, found)
         assert len(set(found["lines"])) == 1, (width, found)  # a row's card, name, legend and curve
+        assert found["all"] == 4, (width, found)  # and the others in colours of their own
     page.set_viewport_size({"width": 1440, "height": 900})
     found = page.evaluate(MEASURED)
     assert found["picture"]["right"] < found["curve"]["left"]  # beside each other

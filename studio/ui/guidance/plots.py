@@ -139,7 +139,7 @@ def figure(panel: Panel) -> str:
         told = f"Only {there[0]} has this" if len(there) == 1 else f"No line: {', '.join(lacking)}"
         foot += tag("span", text(told), class_="lacking")
     beneath = tag("p", foot, class_="formula") if foot else ""
-    return tag("figure", tag("figcaption", head) + plot(panel) + beneath, class_="curve")
+    return tag("figure", tag("figcaption", head) + plot(panel) + beneath, class_="measured")
 
 
 @functools.lru_cache(maxsize=256)  # the same come again at every look

@@ -54,7 +54,7 @@ def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared)
         "How hard the rule pushes",
         "How much the prediction grows",
     ]
-    assert html.split("<details")[1].count('class="curve"') >= 6
+    assert html.split("<details")[1].count('class="measured"') >= 6
     assert "has no account" in why.why_html(*_elsewhere(compared))
     assert why.why_html(compared[0], boards.new(), {}) == ""
 
