@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_guidance_tab import WHY, compare, to_guidance
+from tests.e2e.test_guidance_tab import WHY, compare, sweep, to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open, generate
 
 pytestmark = pytest.mark.browser
@@ -51,10 +51,7 @@ def test_the_guidance_tab_with_results_and_reasons(opened: Open) -> None:
     page.locator(WHY).nth(1).click()
     page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
     page.get_by_text("All measures").click()
-    page.locator("#guidance-sweep > button").click()
-    page.locator("#sweep-count input").fill("2")
-    page.click("#sweep-go")
-    expect(page.locator("#guidance-film [data-why]")).to_have_count(2, timeout=LONG_MS)
+    sweep(page, 2)
     page.locator("#guidance-rows .chosen select.menu-like").select_option("schedule")
     expect(page.locator("#guidance-rows .chosen .curve svg")).to_be_visible(timeout=LONG_MS)
     assert in_all_views(page) == []

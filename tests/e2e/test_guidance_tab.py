@@ -21,7 +21,22 @@ CARDS, WHY = "#guidance-results .guidance-cards figcaption", "#guidance-results 
 
 def to_guidance(page: Page) -> None:
     page.get_by_role("tab", name="Guidance").click()
-    page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
+    page.wait_for_selector("#compare")
+    # Formulas bring torch: they are in the answer that shows the tab, and what is done before it may be shown late.
+    page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
+
+
+def sweep(page: Page, pictures: int) -> None:
+    """Open the sweep and draw so many."""
+    page.locator("#guidance-sweep > button").click()
+    count = page.locator("#sweep-count input")
+    expect(count).to_have_value("6")
+    page.wait_for_timeout(300)  # what was just unfolded is still being laid out
+    count.fill(str(pictures))
+    count.press("Tab")
+    expect(count).to_have_value(str(pictures))
+    page.click("#sweep-go")
+    expect(page.locator("#guidance-film [data-why]")).to_have_count(pictures, timeout=LONG_MS)
 
 
 def compare(page: Page, pictures: int) -> None:
@@ -74,10 +89,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     assert sources(page)[1:] == first[1:]
 
     # A sweep.
-    page.locator("#guidance-sweep > button").click()
-    page.locator("#sweep-count input").fill("3")
-    page.click("#sweep-go")
-    expect(page.locator("#guidance-film [data-why]")).to_have_count(3, timeout=LONG_MS)
+    sweep(page, 3)
     page.wait_for_selector("#guidance-film svg", timeout=LONG_MS)
 
     # A preset, saved from one row and put into another.
