@@ -12,7 +12,9 @@ from typing import Literal
 from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.core.registry import Registry
 
-ROWS = 24  # of network work per picture: 12 steps of two rows. Stencil's pictures read the same from 6 steps to 40
+# Of network work per picture: 12 steps of two rows. At scales up to 3, more change Stencil's readings by less than two
+# points (docs/design/0009-claims-with-a-margin.md).
+ROWS = 24
 # What would matter: two pictures in a hundred; of the tones a fiftieth of what the model alone has.
 MARGIN = 0.02
 MARGINS: Mapping[str, float] = {"saturation": 0.006, "contrast": 0.003, "clipped": 0.0025}

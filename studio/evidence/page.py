@@ -32,10 +32,10 @@ interval lies above a loss of the margin, and does not hold if all of it lies be
 **inconclusive**: so many prompts cannot tell. All conditions of a claim have to hold. The intervals are of each
 condition alone: where there is nothing to find, one in twenty still leaves zero out.
 
-Scales, settings, margins and the number of pictures were fixed on pilot pictures of other prompts and seeds, and
-written down before any of these was drawn; only the remarks came after. Prompts are drawn at random, of combinations
-that no training picture showed. Stencil is a small model of a small world: a verdict here is about it, and says of
-other models only what to look at."""
+Scales, settings, margins and the number of pictures were fixed after an earlier run and some pilot pictures, all of
+other prompts and seeds, and written down before any of these was drawn; only the remarks came after. Prompts are drawn
+at random, of combinations that no training picture showed. Stencil is a small model of a small world: a verdict here
+is about it, and says of other models only what to look at."""
 
 
 def _number(measure: str, value: float, signed: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The claims, a file per family of methods. Every setting was written down before a picture was looked at."""
+"""The claims, a file per family of methods. Every setting was written down before its pictures were drawn."""
 
 from studio.core.registry import import_folder
 

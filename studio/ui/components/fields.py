@@ -113,6 +113,7 @@ def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
 
 
 def button(op: str, row: int, label: str, title: str, at: int = 0, disabled: bool = False) -> str:
+    """A small button; title: what it does, in words."""
     return tag("button", label, type="button", class_="small", data_op=op, data_row=str(row), data_at=str(at),
                title=title, aria_label=title, disabled=disabled)  # fmt: skip
 

@@ -70,6 +70,7 @@ def copied(session: Session) -> Answer:
 
 
 def activity(busy: bool) -> Answer:
+    """The page looks again as long as something is drawn, and can stop it."""
     return {"timer": gr.Timer(active=busy), "stop": gr.Button(interactive=busy)}
 
 
