@@ -206,7 +206,7 @@ class Studio:
         return [event for event in self._history().events(self.job(job_id)) if event.seq > since]
 
     def stop(self, job_id: str, keep: bool = True) -> None:
-        """Ask a job to stop; effective within one step. keep=False also discards the pictures it has finished.
+        """Ask a job to stop; effective within one step. keep=False also moves its finished pictures into the bin.
 
         Does nothing to a job that is over. Raises NotFound.
         """

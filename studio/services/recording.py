@@ -55,7 +55,7 @@ class Recorder:
 
     def _finish(self, event: Event) -> None:
         if event.kind == "cancelled" and not event.data["keep"]:
-            self._archive.discard_job(event.job_id)
+            self._archive.generations.discard_job(event.job_id)
         died = event.data.get("type") == "WorkerDied"
         self._archive.jobs.finish(
             event.job_id,

@@ -66,12 +66,6 @@ class Archive:
                 self.images.put_account(image, account)
             return self.generations.add(job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq)
 
-    def discard_job(self, job: str) -> None:
-        """Forget the pictures of a job and remove those of its images that no other row shows."""
-        with self._pictures:
-            for image in self.generations.discard_job(job):
-                self.images.remove(image)
-
     def purge(self) -> tuple[int, int]:
         """Empty the bin and remove every image that no row shows. Gives how many rows and files are gone.
 

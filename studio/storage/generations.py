@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
-from studio.storage.schema import generations
+from studio.storage.schema import generations, grid_cells
 from studio.storage.search import HistoryFilter, conditions
 
 EVERYTHING = HistoryFilter()
@@ -132,13 +132,13 @@ class Generations:
             values = {"deleted_at": datetime.now(UTC).isoformat() if deleted else None}
             return connection.execute(update(generations).where(columns.id.in_(wanted), there).values(values)).rowcount
 
-    def discard_job(self, job: str) -> list[str]:
-        """Forget the pictures of a job. Gives the hashes of images that no other row shows."""
+    def discard_job(self, job: str) -> int:
+        """Move the pictures of a job into the bin, and free the cells of a grid that they filled. Gives how many."""
+        columns = generations.c
+        bin = update(generations).where(columns.job == job, columns.deleted_at.is_(None))
         with self._database.write() as connection:
-            images = set(connection.execute(select(generations.c.image).where(generations.c.job == job)).scalars())
-            connection.execute(delete(generations).where(generations.c.job == job))
-            kept = connection.execute(select(generations.c.image).where(generations.c.image.in_(images))).scalars()
-            return sorted(images - set(kept))
+            connection.execute(update(grid_cells).where(grid_cells.c.job == job).values(place=None))
+            return connection.execute(bin.values(deleted_at=datetime.now(UTC).isoformat())).rowcount
 
     def empty_bin(self) -> int:
         """Forget the pictures in the bin for good; give how many there were. Their files are not looked at."""

@@ -83,7 +83,7 @@ class Api:
         return [event_values(event) for event in self._studio.events(self._studio.find_job(job).id, since)]
 
     def stop(self, job: JobName, keep: bool = True) -> Plain:
-        """Ask a job to stop, which it does within one step; keep=false discards its pictures. Gives the job."""
+        """Ask a job to stop, which it does within one step; keep=false moves its pictures into the bin."""
         id = self._studio.find_job(job).id
         self._studio.stop(id, keep)
         return self.job(id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.ui.serving import Served, serving
 
@@ -51,6 +51,11 @@ def served(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield found
 
 
+def complaint(said: ConsoleMessage) -> str:
+    """What a script or the browser complained of, and where: "Failed to load" alone does not say what."""
+    return f"said: {said.text} ({said.location.get('url')})"
+
+
 @pytest.fixture
 def opened(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
     """Opens the page in a browser profile of its own: opened(width=1440, scheme="light").
@@ -72,7 +77,7 @@ def opened(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: wrong.append(f"failed: {error}"))
-        page.on("console", lambda said: wrong.append(f"said: {said.text}") if said.type == "error" else None)
+        page.on("console", lambda said: wrong.append(complaint(said)) if said.type == "error" else None)
         page.goto(served.url)
         page.wait_for_selector("#generate")
         page.wait_for_selector("#status .state")

@@ -80,16 +80,19 @@ def test_history_survives_and_old_jobs_can_still_be_read(settings: Settings, dra
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_stop_keeps_and_discard_removes(studio: Studio, draw: Draw, keep: bool) -> None:
-    before = studio.generate_now([draw(seed=0, steps=20)])[0]  # the same file as the job's first picture
+def test_stop_keeps_and_discard_moves_into_the_bin(studio: Studio, draw: Draw, keep: bool) -> None:
+    before = studio.generate_now([draw(seed=0, steps=20)])[0]
     job_id = studio.submit([draw(seed=seed, steps=20) for seed in range(200)])
     second = [wait_for(studio, job_id, "image").data, *(e.data for e in studio.events(job_id) if e.kind == "image")][-1]
     studio.stop(job_id, keep=keep)
     ended = wait_for(studio, job_id, "cancelled")
     assert studio.job(job_id).status == "cancelled"
     assert studio.count() == 1 + ended.data["images"]
-    assert before.image_path.exists()  # shown by another row as well
-    assert (ended.data["images"] > 0 and Path(second["path"]).exists()) is keep
+    assert (ended.data["images"] > 0) is keep
+    # A window that was told of a picture a moment ago can still load it, and it can be had back.
+    assert Path(second["path"]).exists()
+    assert (studio.generation(second["generation"]).deleted_at is None) is keep
+    assert studio.generation(before.id).deleted_at is None  # the same file as the job's first picture
     studio.stop(job_id, keep=keep)
 
 

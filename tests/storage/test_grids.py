@@ -52,8 +52,9 @@ def test_a_cell_whose_picture_is_discarded_or_purged_is_missing_again(archive: A
     archive.purge()
     assert archive.grids.cells(grid)[0].generation is None
     make(archive, job.id, 1)
-    archive.discard_job(job.id)
+    archive.generations.discard_job(job.id)
     assert archive.grids.cells(grid)[1].generation is None
+    assert archive.grids.of_job(job.id) == grid  # doing it again makes what is missing of the grid
 
 
 def test_newest_first_and_unknown(archive: Archive) -> None:

@@ -255,13 +255,16 @@ def test_purging_never_takes_a_picture_that_is_just_being_stored(archive: Archiv
     assert len(rows) == 40 and all(archive.images.path(row.image).exists() for row in rows)
 
 
-def test_discarding_a_job_gives_the_images_nothing_else_shows(archive: Archive) -> None:
+def test_discarding_a_job_moves_its_pictures_into_the_bin_and_no_others(archive: Archive) -> None:
     job = archive.jobs.add("generate", {})
-    add(archive, image="aa" * 32)
-    add(archive, job.id, image="aa" * 32)
-    add(archive, job.id, image="bb" * 32)
-    assert archive.generations.discard_job(job.id) == ["bb" * 32]
-    assert archive.generations.count() == 1
+    other = keep(archive, b"shared")
+    first, second = (keep(archive, data, job.id) for data in (b"shared", b"own"))
+    archive.generations.set_deleted([first.id], True)
+    assert archive.generations.discard_job(job.id) == 1  # the other one is there already
+    assert [row.id for row in archive.generations.page(10)] == [other.id]
+    assert [row.deleted_at is not None for row in archive.generations.of_job(job.id)] == [True, True]
+    assert archive.images.path(second.image).exists()
+    assert archive.generations.set_deleted([second.id], False) == 1  # and back
 
 
 def test_many_threads_at_once(archive: Archive) -> None:

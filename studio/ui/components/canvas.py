@@ -42,13 +42,15 @@ class JobView:
     """A job as the page shows it.
 
     state: "queued", "running", or the kind of its last event. images: how many it makes, 0 while unknown.
-    drawn: place in the job -> finished picture. image, step, steps: what it is at. left_s: estimate, None if unknown.
+    drawn: place in the job -> finished picture. binned: how many finished ones were discarded.
+    image, step, steps: what it is at. left_s: estimate, None if unknown.
     ahead: jobs before it. error: a sentence, "" if there is none.
     """
 
     state: str = "queued"
     images: int = 0
     drawn: tuple[tuple[int, Drawn], ...] = ()
+    binned: int = 0
     image: int = 0
     step: int = 0
     steps: int = 0
@@ -83,7 +85,8 @@ def view(events: Sequence[Event]) -> JobView:
         elif event.final:
             shown |= {"state": event.kind, "error": data.get("error", "")}
             if event.kind == "cancelled" and not data.get("keep", True):
-                drawn.clear()  # discarded: they are gone from the history too
+                shown["binned"] = len(drawn)
+                drawn.clear()
     # The newest preview may still be of the picture before.
     if shown.pop("preview_of", None) in drawn:
         shown["preview"] = b""

@@ -125,7 +125,7 @@ def _tools(entry: QueueEntry, waiting: Sequence[str]) -> str:
         return ""
     if entry.state != "waiting":
         return _button("stop", job, "Stop", entry.what, "Stop and keep what is finished") + _button(
-            "cancel", job, "Discard", entry.what, "Stop and discard the pictures of this job"
+            "cancel", job, "Discard", entry.what, "Stop, and move the pictures of this job into the bin"
         )
     place = waiting.index(job)
     up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 0)

@@ -137,8 +137,9 @@ def outcome(job: canvas.JobView) -> str:
     if job.state in ("failed", "interrupted"):
         return alert(job.error or "The job ended before it was done.")
     if job.state == "cancelled":
-        kept = len(job.drawn)
-        return alert(f"Stopped; {kept} picture{'s' * (kept != 1)} kept." if kept else "Stopped.", kind="note")
+        there = len(job.drawn) or job.binned
+        told = f"; {there} picture{'s' * (there != 1)} {'kept' if job.drawn else 'moved into the bin'}" if there else ""
+        return alert(f"Stopped{told}.", kind="note")
     return ""
 
 

@@ -89,7 +89,7 @@ def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, k
         time.sleep(0.005)
     jobs.stop(fake, job, keep)
     _, now = stage.watching(fake, fake.ended(job))
-    assert "Stopped" in (now.message or "") and ("kept." in (now.message or "")) is keep
+    assert ("kept." if keep else "moved into the bin.") in (now.message or "")
     assert (fake.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
 
 
