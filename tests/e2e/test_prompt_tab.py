@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -82,11 +83,16 @@ def test_generate_shows_a_moving_preview_and_then_the_picture(opened: Open, serv
         const live = document.querySelector('#canvas .frame.live img'); if (live) window.seen.add(live.src); })
         .observe(document.getElementById('canvas'), {subtree: true, childList: true, attributes: true}); }"""
     )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     page.focus(PROMPT)
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#progress .progress", timeout=LONG_MS)
     wait_until_done(page)
     assert page.evaluate("window.seen.size") >= 2
+    # Steps are looked at in passing. What costs the page a tenth of a second of a core, and so the engine, is the whole
+    # look: when a picture is asked for and when it is there, whatever the number of steps.
+    assert asked.count("/glance") >= 2 and asked.count("/gradio_api/run/predict") <= 6
     assert page.locator(PICTURE).evaluate("image => image.decode().then(() => image.naturalWidth)") == side
     assert "seed 7 ·" in page.inner_text("#caption .made")
     with page.expect_download() as download:

@@ -93,16 +93,20 @@ def view(events: Sequence[Event]) -> JobView:
     return JobView(drawn=tuple(sorted(drawn.items())), **shown)
 
 
-def job_html(job: JobView) -> str:
-    """The pictures of a job: finished ones, the one being drawn, and empty sheets for those to come."""
+def job_html(job: JobView, job_id: str = "") -> str:
+    """The pictures of a job: finished ones, the one being drawn, and empty sheets for those to come.
+
+    job_id: by which the page knows whose sheet it is; a picture of the history has none.
+    """
     finished = dict(job.drawn)
     if job.over:
         cells = [_finished(picture, alone=len(finished) == 1) for picture in finished.values()]
     else:
         cells = [_cell(job, finished, index) for index in range(max(job.images, 1))]
     if not cells:
-        return empty_html("This job made no picture.", job.error or "It was stopped before the first one was done.")
-    return _sheet(cells)
+        told = job.error or "It was stopped before the first one was done."
+        return empty_html("This job made no picture.", told, job_id)
+    return _sheet(cells, job_id)
 
 
 def picture_html(picture: Generation) -> str:
@@ -115,10 +119,10 @@ def unseen_html() -> str:
     return _sheet([tag("div", "", class_="frame blank ruled")])
 
 
-def empty_html(title: str, told: str) -> str:
+def empty_html(title: str, told: str, job_id: str = "") -> str:
     """The sheet before there is anything on it."""
     inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
-    return _sheet([tag("div", tag("div", inner), class_="blank ruled")])
+    return _sheet([tag("div", tag("div", inner), class_="blank ruled")], job_id)
 
 
 def progress_html(job: JobView) -> str:
@@ -137,9 +141,9 @@ def progress_html(job: JobView) -> str:
     return progress(told, job.image * job.steps + job.step, max(job.images, 1) * job.steps, left)
 
 
-def _sheet(cells: list[str]) -> str:
+def _sheet(cells: list[str], job_id: str = "") -> str:
     columns = 1 if len(cells) == 1 else 2 if len(cells) <= 4 else 3 if len(cells) <= 9 else 4
-    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}")
+    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}", data_job=job_id or None)
 
 
 def _cell(job: JobView, finished: dict[int, Drawn], index: int) -> str:

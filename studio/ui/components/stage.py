@@ -56,7 +56,7 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
     job = canvas.view(studio.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
     last = max((picture.id for _, picture in job.drawn), default=None)
-    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job), shown=first, seen=last)
+    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job, job_id), shown=first, seen=last)
     if job.over:
         now = replace(now, progress="", caption=_made(studio, job), message=outcome(job))
         now = replace(now, **_after(studio, asked or Query()))

@@ -17,6 +17,7 @@ from studio.ui.components.form import recipes
 from studio.ui.components.history import Query
 from studio.ui.errors import sentence, told
 from studio.ui.markup import alert
+from studio.ui.prompt import glance
 from studio.ui.prompt.bench import QUICK, Bench
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     bench.stop.click(on_stop, bench.job, None, **QUICK)
     bench.cancel.click(on_cancel, bench.job, None, **QUICK)
     watching = [bench.job, bench.pinned, bench.asked, bench.seen]
-    bench.timer.tick(on_tick, watching, [bench.job, *bench.outputs], **QUICK)
+    moving = [bench.html[name] for name in glance.PARTS]
+    bench.timer.tick(None, bench.job, moving, js=glance.SCRIPT, api_visibility="private")
+    bench.html["progress"].look(on_tick, watching, [bench.job, *bench.outputs], **QUICK)  # type: ignore[attr-defined]
     for part in (side.queue, side.ended):
         part.act(on_act, bench.job, [bench.job, *bench.outputs], **QUICK).then(
             None, None, None, js=ANNOUNCE, api_visibility="private"

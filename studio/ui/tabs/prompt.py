@@ -11,7 +11,7 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.history import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import dropped, grid, jobs, past, presets, redraw, settings, writing
+from studio.ui.prompt import dropped, glance, grid, jobs, past, presets, redraw, settings, writing
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.tabs.base import Page, Tab
 
@@ -28,7 +28,7 @@ def build(page: Page) -> None:
             html["message"] = parts["message"]
         with gr.Column(elem_classes="stage", min_width=0):
             html["canvas"] = _live(canvas.unseen_html(), canvas.CLICK, "canvas")
-            html["progress"] = _live("", None, "progress")
+            html["progress"] = _live("", glance.AGAIN, "progress")
             html["caption"] = _live("", caption.CLICK, "caption")
             axes = grid.build()
         with gr.Column(elem_classes="past", min_width=0):
