@@ -99,6 +99,34 @@ def test_when_all_predictions_are_x_so_is_the_outcome(method: Guidance, kind: Ki
     torch.testing.assert_close(guided.x0, x, rtol=tolerance, atol=tolerance)
 
 
+# Where flows and schedules of zero terminal SNR begin, and next to it.
+PURE = (NoisePoint(0.0, 1.0, 999.0), NoisePoint(5e-5, 1.0, 999.0))
+SPACES = {
+    name: method for name, method in VARIANTS.items() if " " not in name or "space=" in name or "rescale=1" in name
+}
+
+
+@pytest.mark.parametrize("method", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("kind", KINDS)
+class TestInPureNoise:
+    def test_equal_predictions_are_the_outcome(self, method: Guidance, kind: Kind) -> None:
+        if kind == "epsilon" and "precision" in method.excused:
+            pytest.skip(f"{method.excused['precision']}, of a noise that is divided by 1e-4")
+        tolerance = 1e-4 if "precision" in method.excused else 1e-9
+        for at in PURE:
+            guided = Step(by_condition({"pos": random(0), "empty": random(0)}), random(50), kind, at).run(method, i=10)
+            torch.testing.assert_close(guided.x0, random(0), rtol=tolerance, atol=tolerance)
+
+    def test_float32_is_enough(self, method: Guidance, kind: Kind) -> None:
+        made: list[Tensor] = []
+        for dtype in (torch.float32, torch.float64):
+            table = {cond: x0.float().to(dtype) for cond, x0 in predictions().items()}
+            made.append(Step(by_condition(table), random(50).float().to(dtype), kind, PURE[0]).run(method, i=10).x0)
+        assert made[0].isfinite().all()
+        if kind != "epsilon":  # of which pure noise says nothing
+            torch.testing.assert_close(made[0].double(), made[1], rtol=1e-4, atol=1e-4)
+
+
 @everywhere
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_shape_and_dtype_are_kept(method: Guidance, dtype: torch.dtype) -> None:
