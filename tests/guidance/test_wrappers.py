@@ -188,6 +188,15 @@ class TestSchedule:
         assert [run(guidance, i)[1] for i in range(N)] == [1] + [2] * (N - 1)
         assert [guidance.rows(i, N, AT) for i in range(N)] == [1] + [2] * (N - 1)
 
+    def test_a_curve_that_rises_for_a_moment_costs_what_that_moment_does(self) -> None:
+        """Between the even points at which the cost of other curves is looked for."""
+        guidance = wrapped(
+            {"wrapper": "schedule", "params": {"curve": "points", "points": "0:0, 0.51:0, 0.53:1, 0.56:0"}}
+        )
+        rows = [run(guidance, i)[1] for i in range(N)]
+        assert rows == [1] * 10 + [2] + [1] * 9
+        assert guidance.nfe() == guidance.width() == max(rows)
+
     def test_the_original_formulation_rests_at_zero(self) -> None:
         params = {"guidance_scale": 3.0, "formulation": "original"}
         schedule = {"wrapper": "schedule", "params": {"curve": "linear"}}
