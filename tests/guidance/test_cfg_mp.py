@@ -143,6 +143,16 @@ def test_iterates_that_stand_still_are_mixed_without_nan() -> None:
     assert torch.equal(method.advance([same] * 4, [still] * 4), same)
 
 
+def test_residuals_that_differ_along_one_line_are_mixed() -> None:
+    """Three equal columns, so long that the least ridge is lost beside them; another sample's do not matter."""
+    method = CFGManifoldProjectionPlus(window=3, ridge=1e-6)
+    line = torch.cat([1e3 * random(0)[:1], random(0)[1:]])
+    zs, fs = [random(1)] * 4, [line, line, line, torch.zeros_like(line)]
+    mixed = method.advance(zs, fs)
+    torch.testing.assert_close(mixed, random(1), rtol=1e-6, atol=1e-6)  # the last is a fixed point
+    torch.testing.assert_close(mixed[1:], method.advance([z[1:] for z in zs], [f[1:] for f in fs]))
+
+
 @BOTH
 def test_each_sample_is_projected_alone(method: type[ManifoldProjection]) -> None:
     params: dict[str, Any] = {"iterations": 4}
