@@ -264,6 +264,16 @@ def test_nan_is_named_by_its_step_and_the_next_run_is_fine(
     assert pictures(bundle, recipe())[0].shape == (SIZE_PX, SIZE_PX, 3)
 
 
+@pytest.mark.parametrize("method", ["diffusers_tangential", "cfg_mp_plus"])
+def test_nan_is_named_where_a_decomposition_meets_it(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    guided = recipe(guidance=GuidanceSpec(method=method))
+    monkeypatch.setattr(bundle, "predict", lambda x, t, cond: torch.full_like(x, torch.nan))
+    with pytest.raises(NonFinite, match="step 1 of 8; it began with the network[.]"):
+        pictures(bundle, guided)
+
+
 def test_nan_is_named_by_who_began(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(stack: EditStack = EMPTY) -> str:
         with pytest.raises(NonFinite) as caught:
