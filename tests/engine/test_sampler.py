@@ -16,6 +16,8 @@ from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
+from studio.guidance import Preds, State, StepCtx
+from studio.guidance.apg import AdaptiveProjectedGuidance
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
@@ -199,6 +201,26 @@ def test_variation_goes_from_one_seed_to_the_other(bundle: EmbeddedModel) -> Non
 def test_noise_on_the_arc_is_as_loud_as_at_its_ends(bundle: EmbeddedModel) -> None:
     noise = NoiseSource(bundle, recipe(width=256, height=256, variation_seed=8, variation_strength=0.5)).start()
     assert float(noise.std()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_state_of_guidance_goes_from_step_to_step_and_starts_anew_with_every_picture(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, State, State]] = []
+    combine = AdaptiveProjectedGuidance.combine
+
+    def watched(
+        self: AdaptiveProjectedGuidance, preds: Preds, step: StepCtx, state: State
+    ) -> tuple[torch.Tensor, State]:
+        x0, after = combine(self, preds, step, state)
+        seen.append((step.i, state, after))
+        return x0, after
+
+    monkeypatch.setattr(AdaptiveProjectedGuidance, "combine", watched)
+    pictures(bundle, *(recipe(seed=seed, guidance=GuidanceSpec(method="apg")) for seed in (7, 8)))
+    assert [i for i, _, _ in seen] == [*range(8)] * 2
+    for (_, _, before), (i, given, _) in zip([(0, (), ()), *seen], seen, strict=False):
+        assert given == () if i == 0 else given is before
 
 
 # -- cost -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import Guided, NoisePoint, Request
+from studio.guidance import Guided, NoisePoint, Request, StepCtx
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.cfg_mp import CFGManifoldProjection, ManifoldProjection
 from studio.guidance.cfg_mp_plus import CFGManifoldProjectionPlus
@@ -18,6 +18,7 @@ from tests.toys import latent_mixture
 
 HIGH = NoisePoint(a=0.2, s=0.8, t=900.0)  # 0.8 as a flow
 TOP = NoisePoint(a=0.03, s=0.97, t=990.0)  # 0.97
+SWITCH = NoisePoint(a=0.05, s=0.95, t=980.0)  # where H begins
 LOW = NoisePoint(a=0.5, s=0.5, t=500.0)
 BOTH = pytest.mark.parametrize("method", [CFGManifoldProjection, CFGManifoldProjectionPlus])
 MIXTURE = latent_mixture(spread=0.5)
@@ -75,7 +76,7 @@ def test_at_and_below_the_threshold_it_is_cfg(method: type[ManifoldProjection]) 
     same_as_cfg(step_at(TOP).run(method(guidance_scale=3.0, threshold=1.0)), TOP, 3.0)
 
 
-@pytest.mark.parametrize("at", [HIGH, TOP])
+@pytest.mark.parametrize("at", [HIGH, SWITCH, TOP])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 def test_plain_iterations_of_the_operator(at: NoisePoint, kind: Kind) -> None:
     """G or H as written, whatever the network predicts; then guidance where they lead."""
@@ -193,3 +194,15 @@ def test_cost(method: type[ManifoldProjection], at: NoisePoint, w: float, rows: 
     step.run(made, negatives=1)
     assert step.rows == made.rows(0, 20, at) == rows and step.widest == made.width()
     assert set(step.conditions) <= {"pos", "neg/0"} and ("neg/0" in step.conditions) == (rows > 1)
+
+
+@BOTH
+@pytest.mark.parametrize("at", [LOW, HIGH, SWITCH, TOP])
+def test_says_beforehand_which_prediction_goes_first(method: type[ManifoldProjection], at: NoisePoint) -> None:
+    made, step = method(guidance_scale=3.0), step_at(at)
+    step.run(made)
+    told, asked = (
+        [[r.cond for r in round] for round in each] for each in (made.rounds(StepCtx.ahead(0, 20, at)), step.rounds)
+    )
+    assert told == asked
+    assert asked[0] == (["pos", "empty"] if at is LOW else ["empty"] if at is HIGH else ["pos"])
