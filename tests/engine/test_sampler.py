@@ -11,14 +11,16 @@ import torch
 
 from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import GuidanceSpec, Recipe
-from studio.diffusion.solvers import DPMpp2M
+from studio.diffusion.solvers import DDIM, DPMpp2M
 from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
 from studio.guidance import Preds, State, StepCtx
 from studio.guidance.apg import AdaptiveProjectedGuidance
+from studio.guidance.base import Plan
 from studio.guidance.cfg import ClassifierFreeGuidance
+from studio.guidance.cfg_pp import CFGPlusPlus
 from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.engine.edits.making import make_edit
@@ -221,6 +223,24 @@ def test_the_state_of_guidance_goes_from_step_to_step_and_starts_anew_with_every
     assert [i for i, _, _ in seen] == [*range(8)] * 2
     for (_, _, before), (i, given, _) in zip([(0, (), ()), *seen], seen, strict=False):
         assert given == () if i == 0 else given is before
+
+
+def test_the_sampler_goes_on_from_where_guidance_moved_the_state(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[torch.Tensor | None] = []
+    given: list[torch.Tensor] = []
+    plan, step = CFGPlusPlus.plan, DDIM.step
+
+    def watched(self: CFGPlusPlus, ctx: StepCtx) -> Plan:
+        guided = yield from plan(self, ctx)
+        moved.append(guided.x)
+        return guided
+
+    monkeypatch.setattr(CFGPlusPlus, "plan", watched)
+    monkeypatch.setattr(DDIM, "step", lambda self, x, *rest: (given.append(x), step(self, x, *rest))[1])
+    pictures(bundle, recipe(sampler="ddim", guidance=GuidanceSpec(method="cfg_pp")))
+    assert len(moved) == 8 and all(one is other for one, other in zip(moved, given, strict=True))
 
 
 # -- cost -----------------------------------------------------------------------------------------------------------

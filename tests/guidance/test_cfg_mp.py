@@ -8,11 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import Guided, NoisePoint, Request, StepCtx
+from studio.guidance import Guided, NoisePoint, Request, StepCtx, build, run_plan
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.cfg_mp import CFGManifoldProjection, ManifoldProjection
 from studio.guidance.cfg_mp_plus import CFGManifoldProjectionPlus
+from studio.guidance.diagnostics import observed
+from studio.guidance.rescale import rescale
 from tests.guidance.stepping import NEXT, Step, random
 from tests.toys import latent_mixture
 
@@ -206,3 +209,32 @@ def test_says_beforehand_which_prediction_goes_first(method: type[ManifoldProjec
     )
     assert told == asked
     assert asked[0] == (["pos", "empty"] if at is LOW else ["empty"] if at is HIGH else ["pos"])
+
+
+def test_a_wrapper_measures_against_the_prediction_made_where_the_projection_led() -> None:
+    around = (WrapperSpec(wrapper="rescale", params={"phi": 1.0, "space": "x0"}),)
+    made = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp", wrappers=around)))
+    plain = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp")))
+    assert plain.x is not None
+    torch.testing.assert_close(made.x0, rescale(plain.x0, guided_at(plain.x, HIGH, 1.0), 1.0))
+
+
+def test_a_sum_takes_the_conditional_prediction_from_where_the_step_begins() -> None:
+    """Whichever of the two methods asks for it there; the other has moved on."""
+    plain, c = guided_at(state(HIGH), HIGH, 3.0), guided_at(state(HIGH), HIGH, 1.0)
+    projected = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp")))
+    one, two = GuidanceSpec(method="cfg_mp"), GuidanceSpec(params={"guidance_scale": 3.0})
+    for inner, added, base, other in ((one, two, projected.x0, plain), (two, one, plain, projected.x0)):
+        around = (WrapperSpec(wrapper="sum", params={"weight": 0.5}, added=added),)
+        both = step_at(HIGH).run(build(inner.model_copy(update={"wrappers": around})))
+        torch.testing.assert_close(both.x0, base + 0.5 * (other - c))
+        torch.testing.assert_close(both.x, projected.x)
+
+
+@pytest.mark.parametrize(("w", "told"), [(1.0, False), (3.0, True)])
+def test_predictions_of_two_places_are_not_compared(w: float, told: bool) -> None:
+    """At scale 1 the last unconditional prediction is one on the way, of another state than the conditional."""
+    method, step = CFGManifoldProjection(guidance_scale=w), step_at(HIGH)
+    ctx = StepCtx(i=0, n=20, at=HIGH, at_next=NEXT, x=step.x, diagnose=True)
+    diag = run_plan(observed(method, ctx), step._answer).diag  # pyright: ignore[reportPrivateUsage]
+    assert ({"gap", "w_eff", "cos_cu"} <= set(diag)) == told == bool({"gap", "w_eff", "cos_cu"} & set(diag))
