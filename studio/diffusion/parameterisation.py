@@ -31,7 +31,7 @@ def to_x0(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     raw, x = at_least_float32(raw), at_least_float32(x)
     match kind:
         case "epsilon":
-            return (x - s * raw) / (a.clamp(min=MIN_A) if isinstance(a, Tensor) else max(a, MIN_A))
+            return (x - s * raw) / _held(a)
         case "v_prediction":
             return (a * x - s * raw) / (a * a + s * s)
         case "flow":
@@ -55,11 +55,11 @@ def to_eps(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
 
 
 def from_x0(kind: Kind, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
-    """Give the raw output that predicts `x0` at `x`. s must not be 0, except for "sample"."""
+    """Give the raw output that predicts `x0` at `x`: the inverse of `to_x0`. s must not be 0, except for "sample"."""
     x0, x = at_least_float32(x0), at_least_float32(x)
     if kind == "sample":
         return x0.to(torch.promote_types(x0.dtype, x.dtype))
-    eps = (x - a * x0) / s
+    eps = (x - (_held(a) if kind == "epsilon" else a) * x0) / s
     match kind:
         case "epsilon":
             return eps
@@ -67,6 +67,10 @@ def from_x0(kind: Kind, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
             return a * eps - s * x0
         case "flow":
             return eps - x0
+
+
+def _held(a: Scalar) -> Scalar:
+    return a.clamp(min=MIN_A) if isinstance(a, Tensor) else max(a, MIN_A)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

@@ -47,7 +47,10 @@ class CFGManifoldProjectionPlus(ManifoldProjection):
         f, past, earlier = fs[-1], fs[-1 - m : -1], steps[-1 - m : -1]
         columns = [f - other for other in past]
         gram = torch.stack([torch.stack([_flat(dot(p, q)) for q in columns], 1) for p in columns], 1)  # [B, m, m]
-        gram = gram + self.ridge**2 * torch.eye(m, dtype=gram.dtype, device=gram.device)
+        # Residuals that differ along one line alone would make it singular where the ridge is lost to rounding.
+        size = gram.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]
+        ridge = (1e-14 * size).clamp(min=self.ridge**2)  # [B, 1, 1]
+        gram = gram + ridge * torch.eye(m, dtype=gram.dtype, device=gram.device)
         onto = torch.stack([_flat(dot(p, f)) for p in columns], 1)  # [B, m]
         gamma = cast("Tensor", torch.linalg.solve(gram, onto))  # pyright: ignore[reportUnknownMemberType]
         mixed = steps[-1]

@@ -23,7 +23,7 @@ from studio.guidance.wrapper import WRAPPERS, Wrapper, method_of
 
 MAX_POINTS = 64
 MAX_FACTOR = 5.0
-_PROBES = 11  # points of the run at which the largest cost is looked for
+_PROBES = 11  # points of the run, evenly, at which the largest cost is looked for
 
 
 @WRAPPERS.register("schedule")
@@ -82,16 +82,16 @@ class Schedule(Wrapper):
 
     def at(self, inner: Guidance, i: int, n: int) -> Guidance:
         """The method as it is at step i of n."""
-        return inner.changed(self.parameter, self._value(inner, self.factor(i / (n - 1) if n > 1 else 0.0)))
+        return self._at(inner, i / (n - 1) if n > 1 else 0.0)
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         return (yield from self.at(inner, ctx.i, ctx.n).plan(ctx))
 
     def nfe(self, inner: Guidance) -> int:
-        return max(self.at(inner, i, _PROBES).nfe() for i in range(_PROBES))
+        return max(self._at(inner, p).nfe() for p in self._probes())
 
     def width(self, inner: Guidance) -> int:
-        return max(self.at(inner, i, _PROBES).width() for i in range(_PROBES))
+        return max(self._at(inner, p).width() for p in self._probes())
 
     def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
         return self.at(inner, ctx.i, ctx.n).rounds(ctx)
@@ -99,6 +99,17 @@ class Schedule(Wrapper):
     def describe(self) -> str:
         ends = f" from {round(self.factor(0), 4):g} to {round(self.factor(1), 4):g} of itself"
         return f"{self.parameter} follows {self.curve}{ends}"
+
+    def _at(self, inner: Guidance, p: float) -> Guidance:
+        return inner.changed(self.parameter, self._value(inner, self.factor(p)))
+
+    def _probes(self) -> list[float]:
+        """Where along the run the cost is looked at: a drawn curve may rise and fall between two even points."""
+        even = [k / (_PROBES - 1) for k in range(_PROBES)]
+        if self.curve != "points":
+            return even
+        drawn = [p for p, _ in self._knots()]
+        return [*even, *drawn, *((one + two) / 2 for one, two in zip(drawn, drawn[1:], strict=False))]
 
     def _beta(self, p: float) -> float:
         a, b = self.rise - 1, self.fall - 1

@@ -3,7 +3,9 @@
     x0      the data        raw     whatever the network puts out
     eps     the noise       flow    the velocity eps - x0, large t being noise
 
-All of them in float32 or better. At the data (s = 0) only x0 and raw of a "sample" exist: `has` says so.
+All of them in float32 or better. At the data (s = 0) only x0 and raw of a "sample" exist: `has` says so. In pure noise
+(a = 0, where flows and zero terminal SNR begin) every prediction has the same noise, x/s, and the data could not be
+told back from it: a is held at 1e-4 there, on the way there and back.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from studio.diffusion.parameterisation import MIN_A, at_least_float32, to_x0
 from studio.guidance.prediction import Pred
+from studio.guidance.vectors import wide
 
 Space = Literal["x0", "raw", "eps", "flow"]
 
@@ -31,7 +34,10 @@ def in_space(pred: Pred, space: Space) -> Tensor:
         case "raw":
             return at_least_float32(pred.raw)
         case "eps":
-            return pred.eps
+            if pred.at.a >= MIN_A or pred.kind == "epsilon":
+                return pred.eps
+            # Two noises differ by 1e-4 of their data here: in float32 a thousandth of that would be rounding.
+            return (wide(pred.x) - MIN_A * wide(pred.x0)) / pred.at.s
         case "flow":
             return pred.u
 
@@ -47,4 +53,4 @@ def to_data(value: Tensor, like: Pred, space: Space) -> Tensor:
         case "eps":
             return (x - s * value) / max(a, MIN_A)
         case "flow":
-            return (x - s * value) / (a + s)
+            return (x - s * value) / ((max(a, MIN_A) if like.kind == "epsilon" else a) + s)

@@ -57,6 +57,17 @@ def test_pure_noise_gives_finite_data(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("a", [0.0, 5e-5, torch.tensor([0.0, 5e-5], dtype=torch.float64).reshape(2, 1, 1, 1)])
+def test_pure_noise_leads_back_to_the_raw_output(kind: Kind, a: Scalar) -> None:
+    """For eps-models too, whose a is held on the way there and on the way back."""
+    x, raw = tensors()
+    x0 = to_x0(kind, raw, x, a, 1.0)
+    torch.testing.assert_close(to_x0(kind, from_x0(kind, x0, x, a, 1.0), x, a, 1.0), x0, rtol=1e-9, atol=1e-9)
+    if kind == "epsilon":
+        torch.testing.assert_close(from_x0(kind, x0, x, a, 1.0), raw)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_at_the_data_the_prediction_is_x(kind: Kind) -> None:
     x, raw = tensors()
     if kind != "sample":

@@ -11,12 +11,16 @@ import torch
 
 from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import GuidanceSpec, Recipe
-from studio.diffusion.solvers import DPMpp2M
+from studio.diffusion.solvers import DDIM, DPMpp2M
 from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
 from studio.engine.sampler import Picture, StepReport, companies, sample
+from studio.guidance import Preds, State, StepCtx
+from studio.guidance.apg import AdaptiveProjectedGuidance
+from studio.guidance.base import Plan
 from studio.guidance.cfg import ClassifierFreeGuidance
+from studio.guidance.cfg_pp import CFGPlusPlus
 from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.engine.edits.making import make_edit
@@ -201,6 +205,44 @@ def test_noise_on_the_arc_is_as_loud_as_at_its_ends(bundle: EmbeddedModel) -> No
     assert float(noise.std()) == pytest.approx(1.0, abs=0.05)
 
 
+def test_the_state_of_guidance_goes_from_step_to_step_and_starts_anew_with_every_picture(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, State, State]] = []
+    combine = AdaptiveProjectedGuidance.combine
+
+    def watched(
+        self: AdaptiveProjectedGuidance, preds: Preds, step: StepCtx, state: State
+    ) -> tuple[torch.Tensor, State]:
+        x0, after = combine(self, preds, step, state)
+        seen.append((step.i, state, after))
+        return x0, after
+
+    monkeypatch.setattr(AdaptiveProjectedGuidance, "combine", watched)
+    pictures(bundle, *(recipe(seed=seed, guidance=GuidanceSpec(method="apg")) for seed in (7, 8)))
+    assert [i for i, _, _ in seen] == [*range(8)] * 2
+    for (_, _, before), (i, given, _) in zip([(0, (), ()), *seen], seen, strict=False):
+        assert given == () if i == 0 else given is before
+
+
+def test_the_sampler_goes_on_from_where_guidance_moved_the_state(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[torch.Tensor | None] = []
+    given: list[torch.Tensor] = []
+    plan, step = CFGPlusPlus.plan, DDIM.step
+
+    def watched(self: CFGPlusPlus, ctx: StepCtx) -> Plan:
+        guided = yield from plan(self, ctx)
+        moved.append(guided.x)
+        return guided
+
+    monkeypatch.setattr(CFGPlusPlus, "plan", watched)
+    monkeypatch.setattr(DDIM, "step", lambda self, x, *rest: (given.append(x), step(self, x, *rest))[1])
+    pictures(bundle, recipe(sampler="ddim", guidance=GuidanceSpec(method="cfg_pp")))
+    assert len(moved) == 8 and all(one is other for one, other in zip(moved, given, strict=True))
+
+
 # -- cost -----------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +304,16 @@ def test_nan_is_named_by_its_step_and_the_next_run_is_fine(
             pictures(bundle, recipe())
     assert len(calls) == at_step
     assert pictures(bundle, recipe())[0].shape == (SIZE_PX, SIZE_PX, 3)
+
+
+@pytest.mark.parametrize("method", ["diffusers_tangential", "cfg_mp_plus"])
+def test_nan_is_named_where_a_decomposition_meets_it(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    guided = recipe(guidance=GuidanceSpec(method=method))
+    monkeypatch.setattr(bundle, "predict", lambda x, t, cond: torch.full_like(x, torch.nan))
+    with pytest.raises(NonFinite, match="step 1 of 8; it began with the network[.]"):
+        pictures(bundle, guided)
 
 
 def test_nan_is_named_by_who_began(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import Guided, NoisePoint, Request
+from studio.guidance import Guided, NoisePoint, Request, StepCtx, build, run_plan
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.cfg_mp import CFGManifoldProjection, ManifoldProjection
 from studio.guidance.cfg_mp_plus import CFGManifoldProjectionPlus
+from studio.guidance.diagnostics import observed
+from studio.guidance.rescale import rescale
 from tests.guidance.stepping import NEXT, Step, random
 from tests.toys import latent_mixture
 
 HIGH = NoisePoint(a=0.2, s=0.8, t=900.0)  # 0.8 as a flow
 TOP = NoisePoint(a=0.03, s=0.97, t=990.0)  # 0.97
+SWITCH = NoisePoint(a=0.05, s=0.95, t=980.0)  # where H begins
 LOW = NoisePoint(a=0.5, s=0.5, t=500.0)
 BOTH = pytest.mark.parametrize("method", [CFGManifoldProjection, CFGManifoldProjectionPlus])
 MIXTURE = latent_mixture(spread=0.5)
@@ -75,7 +79,7 @@ def test_at_and_below_the_threshold_it_is_cfg(method: type[ManifoldProjection]) 
     same_as_cfg(step_at(TOP).run(method(guidance_scale=3.0, threshold=1.0)), TOP, 3.0)
 
 
-@pytest.mark.parametrize("at", [HIGH, TOP])
+@pytest.mark.parametrize("at", [HIGH, SWITCH, TOP])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 def test_plain_iterations_of_the_operator(at: NoisePoint, kind: Kind) -> None:
     """G or H as written, whatever the network predicts; then guidance where they lead."""
@@ -143,6 +147,16 @@ def test_iterates_that_stand_still_are_mixed_without_nan() -> None:
     assert torch.equal(method.advance([same] * 4, [still] * 4), same)
 
 
+def test_residuals_that_differ_along_one_line_are_mixed() -> None:
+    """Three equal columns, so long that the least ridge is lost beside them; another sample's do not matter."""
+    method = CFGManifoldProjectionPlus(window=3, ridge=1e-6)
+    line = torch.cat([1e3 * random(0)[:1], random(0)[1:]])
+    zs, fs = [random(1)] * 4, [line, line, line, torch.zeros_like(line)]
+    mixed = method.advance(zs, fs)
+    torch.testing.assert_close(mixed, random(1), rtol=1e-6, atol=1e-6)  # the last is a fixed point
+    torch.testing.assert_close(mixed[1:], method.advance([z[1:] for z in zs], [f[1:] for f in fs]))
+
+
 @BOTH
 def test_each_sample_is_projected_alone(method: type[ManifoldProjection]) -> None:
     params: dict[str, Any] = {"iterations": 4}
@@ -183,3 +197,44 @@ def test_cost(method: type[ManifoldProjection], at: NoisePoint, w: float, rows: 
     step.run(made, negatives=1)
     assert step.rows == made.rows(0, 20, at) == rows and step.widest == made.width()
     assert set(step.conditions) <= {"pos", "neg/0"} and ("neg/0" in step.conditions) == (rows > 1)
+
+
+@BOTH
+@pytest.mark.parametrize("at", [LOW, HIGH, SWITCH, TOP])
+def test_says_beforehand_which_prediction_goes_first(method: type[ManifoldProjection], at: NoisePoint) -> None:
+    made, step = method(guidance_scale=3.0), step_at(at)
+    step.run(made)
+    told, asked = (
+        [[r.cond for r in round] for round in each] for each in (made.rounds(StepCtx.ahead(0, 20, at)), step.rounds)
+    )
+    assert told == asked
+    assert asked[0] == (["pos", "empty"] if at is LOW else ["empty"] if at is HIGH else ["pos"])
+
+
+def test_a_wrapper_measures_against_the_prediction_made_where_the_projection_led() -> None:
+    around = (WrapperSpec(wrapper="rescale", params={"phi": 1.0, "space": "x0"}),)
+    made = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp", wrappers=around)))
+    plain = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp")))
+    assert plain.x is not None
+    torch.testing.assert_close(made.x0, rescale(plain.x0, guided_at(plain.x, HIGH, 1.0), 1.0))
+
+
+def test_a_sum_takes_the_conditional_prediction_from_where_the_step_begins() -> None:
+    """Whichever of the two methods asks for it there; the other has moved on."""
+    plain, c = guided_at(state(HIGH), HIGH, 3.0), guided_at(state(HIGH), HIGH, 1.0)
+    projected = step_at(HIGH).run(build(GuidanceSpec(method="cfg_mp")))
+    one, two = GuidanceSpec(method="cfg_mp"), GuidanceSpec(params={"guidance_scale": 3.0})
+    for inner, added, base, other in ((one, two, projected.x0, plain), (two, one, plain, projected.x0)):
+        around = (WrapperSpec(wrapper="sum", params={"weight": 0.5}, added=added),)
+        both = step_at(HIGH).run(build(inner.model_copy(update={"wrappers": around})))
+        torch.testing.assert_close(both.x0, base + 0.5 * (other - c))
+        torch.testing.assert_close(both.x, projected.x)
+
+
+@pytest.mark.parametrize(("w", "told"), [(1.0, False), (3.0, True)])
+def test_predictions_of_two_places_are_not_compared(w: float, told: bool) -> None:
+    """At scale 1 the last unconditional prediction is one on the way, of another state than the conditional."""
+    method, step = CFGManifoldProjection(guidance_scale=w), step_at(HIGH)
+    ctx = StepCtx(i=0, n=20, at=HIGH, at_next=NEXT, x=step.x, diagnose=True)
+    diag = run_plan(observed(method, ctx), step._answer).diag  # pyright: ignore[reportPrivateUsage]
+    assert ({"gap", "w_eff", "cos_cu"} <= set(diag)) == told == bool({"gap", "w_eff", "cos_cu"} & set(diag))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.core.params import load, specs
 from studio.diffusion.parameterisation import Kind
-from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, Request, State, StepCtx
+from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, Pred, Request, State, StepCtx, run_plan
 from tests.declared import not_mattering
 from tests.guidance.stepping import AT, Step, by_condition, random
 
@@ -97,6 +97,66 @@ def test_when_all_predictions_are_x_so_is_the_outcome(method: Guidance, kind: Ki
     guided = Step(by_condition({"pos": x, "empty": x}), x, kind).run(method, i=i)
     tolerance = 1e-4 if "precision" in method.excused else 1e-10
     torch.testing.assert_close(guided.x0, x, rtol=tolerance, atol=tolerance)
+
+
+# Pure noise, where flows and schedules of zero terminal SNR begin, and next to it.
+PURE = (NoisePoint(0.0, 1.0, 999.0), NoisePoint(5e-5, 1.0, 999.0))
+SPACES = {
+    name: method for name, method in VARIANTS.items() if " " not in name or "space=" in name or "rescale=1" in name
+}
+
+
+@pytest.mark.parametrize("method", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("kind", KINDS)
+class TestAtEveryLevel:
+    def test_equal_predictions_are_the_outcome(self, method: Guidance, kind: Kind) -> None:
+        tolerance = 1e-4 if "precision" in method.excused else 1e-9
+        # An eps-model's noise is divided by 1e-4 in pure noise: too much for what is computed in float32.
+        levels = (AT,) if kind == "epsilon" and "precision" in method.excused else (AT, *PURE)
+        for at in levels:
+            guided = Step(by_condition({"pos": random(0), "empty": random(0)}), random(50), kind, at).run(method, i=10)
+            torch.testing.assert_close(guided.x0, random(0), rtol=tolerance, atol=tolerance)
+
+    def test_float32_is_enough_in_pure_noise(self, method: Guidance, kind: Kind) -> None:
+        made: list[Tensor] = []
+        for dtype in (torch.float32, torch.float64):
+            table = {cond: x0.float().to(dtype) for cond, x0 in predictions().items()}
+            made.append(Step(by_condition(table), random(50).float().to(dtype), kind, PURE[0]).run(method, i=10).x0)
+        assert made[0].isfinite().all()
+        if kind != "epsilon":  # of which pure noise says nothing
+            torch.testing.assert_close(made[0].double(), made[1], rtol=1e-4, atol=1e-4)
+
+    def test_at_the_data_nothing_is_left_to_guide(self, method: Guidance, kind: Kind) -> None:
+        data, x = NoisePoint(1.0, 0.0, 0.0), random(50)
+        ctx = StepCtx(i=10, n=20, at=data, at_next=data, x=x, state=method.init(x.shape), diagnose=True)
+        if len(method.rounds(ctx)) > 1:
+            pytest.skip("it moves along velocities, and no step begins at the data")
+        raws = {"pos": random(0), "empty": random(1)}
+        guided = run_plan(
+            method.plan(ctx), lambda asked: {r.name: Pred(kind, raws.get(r.cond, random(1)), x, data) for r in asked}
+        )
+        assert guided.x0.isfinite().all()
+        if kind != "sample":  # any other raw output says that the data are x
+            tolerance = 1e-4 if "precision" in method.excused else 1e-9
+            torch.testing.assert_close(guided.x0, x, rtol=tolerance, atol=tolerance)
+
+
+# What works on the network's output itself; plain guidance is the same there as anywhere.
+ON_RAW = {
+    "apg space=raw", "magnitude space=raw", "tangential space=raw", "cfg rescale=1",
+    *(f"diffusers_{name}{raw}" for name in ("apg", "apg_mix", "tangential", "zero_star") for raw in ("", " space=raw")),
+    "diffusers_apg_mix adaptive_projected_guidance_rescale=100", "diffusers_cfg guidance_rescale=1",
+    "diffusers_ltx2 space=raw",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_what_the_network_puts_out_matters_only_to_what_works_on_that(name: str) -> None:
+    """Of equal predictions of the data, whether told as noise, velocity or data, equal guidance is made."""
+    table = {"pos": random(0), "empty": random(1)}
+    made = torch.stack([Step(by_condition(table), random(50), kind).run(SPACES[name], i=10).x0 for kind in KINDS])
+    apart = (made - made[0]).abs().max().item()
+    assert apart > 0.1 if name in ON_RAW else apart < 1e-9
 
 
 @everywhere

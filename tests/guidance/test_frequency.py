@@ -51,6 +51,14 @@ def test_a_band_of_scale_one_is_that_of_the_conditional() -> None:
     torch.testing.assert_close(coarse, 4 * join([torch.zeros_like(difference[0]), difference[1]]))
 
 
+def test_bands_between_have_scales_between() -> None:
+    """Evenly: of three bands the middle one has the mean of both scales."""
+    c, u = random(0, shape=(1, 4, 16, 16)), random(1, shape=(1, 4, 16, 16))
+    made = guide(FrequencyDecoupledGuidance(low_scale=3.0, high_scale=9.0, levels=3), c, u).x0
+    bands = zip((9, 6, 3), split(c, 3), split(u, 3), strict=True)
+    torch.testing.assert_close(made, join([own + w * (band - own) for w, band, own in bands]))
+
+
 def test_the_same_in_every_space_while_nothing_is_projected() -> None:
     x, table = random(2), {"pos": random(0), "empty": random(1)}
     made = [Step(by_condition(table), x, kind).run(FrequencyDecoupledGuidance()).x0 for kind in ("epsilon", "flow")]

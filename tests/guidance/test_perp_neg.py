@@ -56,6 +56,15 @@ def test_what_is_taken_away_is_orthogonal_to_the_prompt(gram_schmidt: bool) -> N
     assert (dot(away, N1 - U) < 0).all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_the_formula_as_written(scale: float) -> None:
+    """Both scales count: what a negative takes away grows with the scale of guidance, as the prompt's push does."""
+    d, e = C - U, N1 - U
+    along = torch.linalg.vecdot(e.flatten(1), d.flatten(1)) / torch.linalg.vecdot(d.flatten(1), d.flatten(1))
+    expected = U + scale * (d - 1.5 * (e - along[:, None, None, None] * d))
+    torch.testing.assert_close(guided(PerpNeg(guidance_scale=scale, negative_scale=1.5), N1).x0, expected)
+
+
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 def test_the_same_in_every_space(kind: Kind) -> None:
     torch.testing.assert_close(guided(METHOD, N1, N2, kind=kind).x0, guided(METHOD, N1, N2).x0)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from studio.diffusion.parameterisation import Kind
+from studio.guidance import NoisePoint
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.tangential import TangentialGuidance, damp
-from studio.guidance.vectors import norm
+from studio.guidance.vectors import norm, project
 from tests.guidance.stepping import AT, Step, by_condition, guide, random
 
 
@@ -51,3 +52,13 @@ def test_the_noise_is_what_is_damped_whatever_the_network_puts_out(kind: Kind) -
     eps_c, eps_u = (x - AT.a * c) / AT.s, (x - AT.a * u) / AT.s
     damped = damp(eps_c, eps_u)
     torch.testing.assert_close(made, (x - AT.s * (damped + 3 * (eps_c - damped))) / AT.a)
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "flow", "sample"])
+def test_in_pure_noise_half_of_what_lies_across_x_is_left(kind: Kind) -> None:
+    """Both noises are x there, to the first order in a: v1 is x, and u' half way between u and c across it."""
+    c, u, x = random(0), random(1), random(2)
+    for at in (NoisePoint(0.0, 1.0, 999.0), NoisePoint(1e-3, 1.0, 999.0)):
+        made = Step(by_condition({"pos": c, "empty": u}), x, kind, at).run(TangentialGuidance(guidance_scale=3.0)).x0
+        along = project(c - u, onto=x)
+        torch.testing.assert_close(made, c + 2 * (along + (c - u - along) / 2), rtol=1e-2, atol=1e-2)

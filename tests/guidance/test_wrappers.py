@@ -188,6 +188,15 @@ class TestSchedule:
         assert [run(guidance, i)[1] for i in range(N)] == [1] + [2] * (N - 1)
         assert [guidance.rows(i, N, AT) for i in range(N)] == [1] + [2] * (N - 1)
 
+    def test_a_curve_that_rises_for_a_moment_costs_what_that_moment_does(self) -> None:
+        """Between the even points at which the cost of other curves is looked for."""
+        guidance = wrapped(
+            {"wrapper": "schedule", "params": {"curve": "points", "points": "0:0, 0.51:0, 0.53:1, 0.56:0"}}
+        )
+        rows = [run(guidance, i)[1] for i in range(N)]
+        assert rows == [1] * 10 + [2] + [1] * 9
+        assert guidance.nfe() == guidance.width() == max(rows)
+
     def test_the_original_formulation_rests_at_zero(self) -> None:
         params = {"guidance_scale": 3.0, "formulation": "original"}
         schedule = {"wrapper": "schedule", "params": {"curve": "linear"}}
@@ -262,6 +271,33 @@ class TestThreshold:
         assert (reach(plain) > reach(c)).all()
         torch.testing.assert_close(reach(guided), reach(c))
         torch.testing.assert_close(guided.mean((2, 3)), plain.mean((2, 3)))
+
+    def test_latent_form_clips_what_lies_beyond_the_quantile(self) -> None:
+        guidance = wrapped({"wrapper": "threshold", "params": {"percentile": 0.9}}, params={"guidance_scale": 9})
+        g, c = run(wrapped(params={"guidance_scale": 9}))[0].x0, random(0)
+        mean = g.mean((2, 3), keepdim=True)
+        mine, theirs = (
+            torch.quantile((x - x.mean((2, 3), keepdim=True)).abs().flatten(2), 0.9, 2)[..., None, None] for x in (g, c)
+        )
+        assert (mine > theirs).all() and ((g - mean).abs() > mine).any()
+        torch.testing.assert_close(run(guidance)[0].x0, mean + (g - mean).clamp(-mine, mine) * theirs / mine)
+
+    def test_latent_form_leaves_a_channel_of_no_wider_range_alone(self) -> None:
+        guidance = wrapped({"wrapper": "threshold"}, params={"guidance_scale": 0})
+        table = {"pos": random(0), "empty": torch.cat([0.1 * random(1)[:, :1], 10 * random(1)[:, 1:]], 1)}
+        made = Step(by_condition(table), random(9), "sample").run(guidance).x0
+        torch.testing.assert_close(made[:, :1], table["empty"][:, :1])
+        assert ((made - table["empty"])[:, 1:].abs().amax((2, 3)) > 1).all()
+
+    @pytest.mark.parametrize("ceiling", [None, 100.0])
+    def test_pixel_form_is_that_of_diffusers_schedulers(self, ceiling: float | None) -> None:
+        """Left to themselves they have a ceiling of 1, which clips and brings nothing back."""
+        from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+        given: dict[str, Any] = {} if ceiling is None else {"sample_max_value": ceiling}
+        theirs: Any = DDIMScheduler(thresholding=True, dynamic_thresholding_ratio=0.995, **given)
+        guidance = wrapped({"wrapper": "threshold", "params": {"form": "pixel", "ceiling": ceiling or 1.0}})
+        torch.testing.assert_close(run(guidance)[0].x0, theirs._threshold_sample(run(wrapped())[0].x0))
 
     @pytest.mark.parametrize("form", ["pixel", "latent"])
     def test_off(self, form: str) -> None:
