@@ -188,10 +188,6 @@ class Guidance(Params):
         ctx = StepCtx.ahead(i, n, at)
         return sum(len({request.key(ctx) for request in asked}) for asked in self.rounds(ctx))
 
-    def width(self) -> int:
-        """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
-        return self.nfe()
-
     def networks(self) -> frozenset[Network]:
         """Name the networks it asks."""
         return frozenset({"main"})

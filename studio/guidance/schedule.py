@@ -90,9 +90,6 @@ class Schedule(Wrapper):
     def nfe(self, inner: Guidance) -> int:
         return max(self.at(inner, i, _PROBES).nfe() for i in range(_PROBES))
 
-    def width(self, inner: Guidance) -> int:
-        return max(self.at(inner, i, _PROBES).width() for i in range(_PROBES))
-
     def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
         return self.at(inner, ctx.i, ctx.n).rounds(ctx)
 
