@@ -38,19 +38,24 @@ def rows_of(
 
     The most there can be, of guidance that feeds the network times of its own: they may come to be the step's.
     """
-    for i in range(len(grid)):
-        at = NoisePoint(grid.a[i], grid.s[i], grid.timesteps[i])
-        step = StepCtx.ahead(i, len(grid), at, conditions.weights(i), schedule)
+    for step in _steps(conditions, grid, schedule):
         rows = most = 0
         for asked in guidance.rounds(step):
             once = {
                 (said, *one.place(step)): (one.model, chunks(said))
                 for one in asked
-                for _, said in conditions.parts(one.cond, i)
+                for _, said in conditions.parts(one.cond, step.i)
             }
             rows += len(once)
             most = max([most, *Counter(once.values()).values()])
         yield StepRows(rows, most)
+
+
+def grid_ahead(recipe: Recipe, card: ModelCard, schedule: NoiseSchedule, steps: int) -> Grid:
+    """The noise levels a recipe would visit in so many steps. Raises NotFound, BadInput."""
+    if recipe.spacing == "auto":
+        return model_grid(card.spacing, schedule, steps, card.steps_offset)
+    return make_grid(recipe.spacing, schedule, steps)
 
 
 def counting(recipe: Recipe, card: ModelCard, chunks: Chunks = lambda said: 1) -> Callable[[int], Iterator[StepRows]]:
@@ -62,11 +67,7 @@ def counting(recipe: Recipe, card: ModelCard, chunks: Chunks = lambda said: 1) -
 
     def count(steps: int) -> Iterator[StepRows]:
         conditions = ConditionPlan.of(recipe.model_copy(update={"steps": steps}))
-        if recipe.spacing == "auto":
-            grid = model_grid(card.spacing, schedule, steps, card.steps_offset)
-        else:
-            grid = make_grid(recipe.spacing, schedule, steps)
-        return rows_of(guidance, conditions, grid, schedule, chunks)
+        return rows_of(guidance, conditions, grid_ahead(recipe, card, schedule, steps), schedule, chunks)
 
     return count
 
@@ -74,6 +75,12 @@ def counting(recipe: Recipe, card: ModelCard, chunks: Chunks = lambda said: 1) -
 def widest(recipe: Recipe, card: ModelCard, chunks: Chunks) -> int:
     """Rows of the largest evaluation of a recipe that runs alone, at least 1. Raises as `counting`."""
     return max(1, *(step.widest for step in counting(recipe, card, chunks)(recipe.steps)))
+
+
+def steps_of(recipe: Recipe, card: ModelCard) -> Iterator[StepCtx]:
+    """What is known of each step of a recipe. Raises NotFound, BadInput for what cannot be in it."""
+    schedule = NoiseSchedule.from_config(**card.schedule)
+    return _steps(ConditionPlan.of(recipe), grid_ahead(recipe, card, schedule, recipe.steps), schedule)
 
 
 def chunks_by(tokeniser: Tokeniser, overflow: Overflow) -> Chunks:
@@ -98,6 +105,12 @@ def why_wide(recipe: Recipe) -> str:
     told = [f"{joined} prompts joined by AND"] if joined else []
     told += [f"{len(negatives)} negative prompts"] if len(negatives) > 1 else []
     return ", ".join([*told, f"guidance by {' and '.join(_methods(recipe.guidance))}"])
+
+
+def _steps(conditions: ConditionPlan, grid: Grid, schedule: Schedule) -> Iterator[StepCtx]:
+    for i in range(len(grid)):
+        at = NoisePoint(grid.a[i], grid.s[i], grid.timesteps[i])
+        yield StepCtx.ahead(i, len(grid), at, conditions.weights(i), schedule)
 
 
 def _methods(spec: GuidanceSpec) -> list[str]:

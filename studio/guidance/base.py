@@ -145,6 +145,7 @@ class Guidance(Params):
 
     source: where it comes from. neutral: parameters under which it gives the conditional prediction.
     native_space: the space its paper works in; "any" where the space makes no difference. label: for menus.
+    denoiser: the kind of network it is for.
     diagnostics: what its own `diag` holds beside the shared ones. excused: clauses of the contract it rightly breaks.
     """
 
@@ -152,6 +153,7 @@ class Guidance(Params):
     neutral: ClassVar[dict[str, Any]]
     native_space: ClassVar[Literal["any", "x0", "raw", "eps", "flow"]]
     label: ClassVar[str] = ""
+    denoiser: ClassVar[Literal["any", "unet", "transformer"]] = "any"
     diagnostics: ClassVar[Mapping[str, Quantity]] = {}
     excused: ClassVar[Mapping[str, str]] = {}
 
