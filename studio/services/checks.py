@@ -64,13 +64,19 @@ def check_guidance(spec: GuidanceSpec, sources: Sources, model: str, recipe: Rec
     from studio.guidance import asks_of, build
 
     build(spec)
-    card = sources.card(model)
-    most = int(card.schedule["num_train_timesteps"])
-    steps = list(steps_of(recipe or Recipe(model=model, steps=max(1, min(20, most - 1))), card))
+    try:
+        card = sources.card(model)
+    except StudioError:  # as in `why_not`
+        card, steps = None, None
+    else:
+        most = int(card.schedule["num_train_timesteps"])
+        steps = list(steps_of(recipe or Recipe(model=model, steps=max(1, min(20, most - 1))), card))
     for one in _methods(spec):
         asks = asks_of(build(one), steps)
         if "weak" in asks.networks and sources.places.early(model) is None:
             raise no_weak(model, one)
+        if card is None:
+            continue
         # Layers that the recipe names are looked at by their names.
         words = {*asks.words()} if () in asks.layers else {*asks.words()} - {"layers"}
         if reason := why_not(sources, model, words):

@@ -86,8 +86,7 @@ def test_a_unet_without_attention_in_its_middle(sources: Sources, add: Callable[
     assert {name for name, reason in greyed.items() if reason == "needs self-attention at mid_block"} == {*PERTURBING}
     bundle = load_model(folder, name="headless")
     for name in PERTURBING:
-        scale = {"params": {"stop": 1.0}} if name == "slg" else {}
-        spec = GuidanceSpec(method=name, **scale)
+        spec = GuidanceSpec(method=name, params={"stop": 1.0} if name == "slg" else {})
         with pytest.raises(BadInput, match="and headless has none. Name other layers; there is some at down_blocks.0"):
             check_recipes([recipe("headless", spec)], sources)
         with pytest.raises(BadInput, match="no self-attention at layers 'mid_block'"):
