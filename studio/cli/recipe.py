@@ -24,7 +24,9 @@ def add_flags(made: argparse.ArgumentParser) -> None:
     made.add_argument("--negative", metavar="TEXT", help="what to move away from")
     made.add_argument("--seed", help="0 .. 2**64-1; without it a random one")
     made.add_argument("--steps", help="sampling steps (20)")
-    made.add_argument("--sampler", help="how to go from noise to picture; `methods` lists them")
+    made.add_argument(
+        "--sampler", help="how to go from noise to picture, the model's own if left out; `methods` lists them"
+    )
     made.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
     made.add_argument(
         "--preset", metavar="NAME", help="named guidance, of the studio or your own; `methods` lists them"
@@ -41,11 +43,13 @@ def add_flags(made: argparse.ArgumentParser) -> None:
 
 
 def recipes(args: argparse.Namespace, values: Answer, card: ModelCard, settings: Settings) -> list[Recipe]:
-    """The recipes of a command: a file's values, what flags say over them, and the model's own size below both.
+    """The recipes of a command: a file's values, what flags say over them, and the model's own size and sampler below.
 
     Raises BadInput for what is no recipe, NotFound for a preset that is not there.
     """
-    values = {"width": card.default_size_px, "height": card.default_size_px, **values}
+    # A file that states parameters of the sampler and not the sampler means those of a recipe's own default.
+    own = {} if "sampler_params" in values else {"sampler": card.sampler}
+    values = {"width": card.default_size_px, "height": card.default_size_px, **own, **values}
     if args.prompt is not None:
         values["prompt"] = args.prompt
     for flag in _PLAIN:

@@ -64,7 +64,7 @@ class Batcher:
         live: list[_Live] = []
         while waiting or live:
             # The first in line goes in however wide it is: its rows are split where they do not fit.
-            while waiting and (not live or self._width(live) + waiting[-1].width <= self._max_rows):
+            while waiting and (not live or _width(live) + waiting[-1].width <= self._max_rows):
                 trajectory = waiting.pop()
                 run = trajectory.run(shared_start(trajectory, starts), on_step)
                 try:
@@ -85,9 +85,6 @@ class Batcher:
                 except StopIteration as end:
                     yield each.trajectory.index, end.value
             live = going
-
-    def _width(self, live: Sequence[_Live]) -> int:
-        return sum(max(each.trajectory.width, len(each.asked)) for each in live)
 
     def _evaluate(self, rows: list[Row]) -> dict[tuple[object, ...], Tensor]:
         """Raw outputs by row key, each [1, C, h, w]."""
@@ -135,6 +132,11 @@ class Batcher:
                 self._stacks.popitem(last=False)
         self._stacks.move_to_end(key)
         return self._stacks[key][1]
+
+
+def _width(live: Sequence[_Live]) -> int:
+    """Rows of their largest evaluation together, at most."""
+    return sum(each.trajectory.width for each in live)
 
 
 def perturber_of(bundle: ModelBundle) -> Perturber:

@@ -24,6 +24,10 @@ class Conditions:
         """The parts of a condition at a step, 0-based. Raises KeyError for a condition the recipe has not."""
         return tuple((weight, self.encoded[said]) for weight, said in self.plan.parts(name, step))
 
+    def length(self, said: Said) -> int:
+        """How many tokens something said is encoded to: only equal ones share an evaluation of the network."""
+        return self.encoded[said].tokens.shape[1]
+
     @classmethod
     def of(cls, recipe: Recipe, encoder: PromptEncoder, stack: EditStack = EMPTY) -> Conditions:
         """Encode a recipe's prompts under its edits. Raises BadInput for a prompt that cannot be.

@@ -24,15 +24,20 @@ import torch
 from torch import nn
 
 from studio.core.errors import OutOfMemory
+from studio.engine.ahead import Chunks, chunks_by
 from studio.engine.memory import budget_for, give_back, memory_of
 from studio.models import checksums, loading
 from studio.models.bundle import ModelBundle
+from studio.models.card import ModelCard
 from studio.models.embedded import EmbeddedModel
-from studio.models.estimate import Demand, demand, smaller_size
-from studio.models.files import PartFiles, dtype_of, open_model, open_part
+from studio.models.estimate import Demand, demand, most_rows, smaller_size
+from studio.models.files import ModelFiles, PartFiles, dtype_of, open_model, open_part
 from studio.models.latent_diffusion import LatentDiffusion
 from studio.models.listing import Places
 from studio.models.preview import PreviewMap
+from studio.models.tokens import PromptTokenizer
+
+_PLAIN_ROWS = 2  # of plain guidance of one prompt: with it and without
 
 Key = tuple[str, str]  # sha256 of the part's files, number format
 
@@ -175,23 +180,47 @@ class ModelStore:
             digests = "".join(loading.digest_of(open_part(folder, part)) for part in names)
             yield bundle.with_parts(parts, hashlib.sha256(digests.encode()).hexdigest())
 
-    def check_fits(self, name: str, rows: int, width: int, height: int) -> Demand:
+    def card(self, name: str) -> ModelCard:
+        """Give what a model says of itself, without loading it. Raises NotFound, AssetError."""
+        return self._files(name).card
+
+    def chunks(self, name: str) -> Chunks:
+        """Say how many chunks a model reads something said in, without loading it. Raises NotFound, AssetError."""
+        if name in self._models:
+            bundle = self._models[name].bundle
+            return chunks_by(bundle.tokenizer, bundle.overflow)
+        card = self.card(name)
+        tokenizer = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
+        return chunks_by(tokenizer, (EmbeddedModel if name in self._places.named else ModelBundle).overflow)
+
+    def check_fits(self, name: str, rows: int, width: int, height: int, why: str = "") -> Demand:
         """Estimate what a job needs. Raises OutOfMemory with something smaller if this device can never hold it, and
         NotFound, AssetError.
 
-        rows: of one evaluation of the network. width, height: in pixels.
+        rows: of one evaluation of the network; why: what asks for so many, in words. width, height: in pixels.
         """
-        place, dtype = self._places.find(name), self._dtype_for(name)
-        if name not in self._models:
-            self._verified(name, place)  # before its headers are read: a damaged file is told by its checksum
-        files = open_model(place)
+        files, dtype = self._files(name), self._dtype_for(name)
         needs = demand(files, rows, width, height, dtype)
         total = memory_of(self.device).total_bytes
         if total is None or needs.total <= total:
             return needs
-        message = f"{width} x {height} pixels with {name} need {_gb(needs.total)}; {self.device.type} has {_gb(total)}."
-        size = smaller_size(files.card, rows, width, height, dtype, total - needs.weights)
-        raise OutOfMemory(message, f"Take {size[0]} x {size[1]}." if size else "Take fp16, or a smaller model.")
+        room, plain = total - needs.weights, demand(files, _PLAIN_ROWS, width, height, dtype)
+        size = smaller_size(files.card, rows, width, height, dtype, room)
+        asked = f"{width} x {height} pixels with {name} need {_gb(needs.total)}"
+        smaller = [f"{size[0]} x {size[1]}"] if size else []
+        if room > 0 and why and plain.total < needs.total:
+            asked += f" for {rows} rows of the network at a time ({why})"
+            smaller += ["plain guidance of one prompt"] if plain.total <= total else []
+        hint = " or ".join(smaller) or "fp16, or a smaller model"
+        raise OutOfMemory(f"{asked}; {self.device.type} has {_gb(total)}.", f"Take {hint}.")
+
+    def most_rows(self, name: str, width: int, height: int) -> int | None:
+        """Estimate how many rows one evaluation can have at this size; at least 1, None where the device does not say.
+
+        Raises NotFound, AssetError.
+        """
+        total, dtype, files = memory_of(self.device).total_bytes, self._dtype_for(name), self._files(name)
+        return None if total is None else most_rows(files.card, width, height, dtype, total - files.bytes_in(dtype))
 
     def evict(self, room_bytes: int | None = None) -> int:
         """Drop parts that no lease holds until that many bytes are free within the budget; None drops all of them.
@@ -242,6 +271,12 @@ class ModelStore:
         if self.dtype != "auto":
             return self.dtype
         return "fp16" if self.device.type == "cuda" and name not in self._places.named else "fp32"
+
+    def _files(self, name: str) -> ModelFiles:
+        place = self._places.find(name)
+        if name not in self._models:
+            self._verified(name, place)  # before its headers are read: a damaged file is told by its checksum
+        return open_model(place)
 
     def _verified(self, name: str, place: Path) -> dict[str, str]:
         """Check the embedded model's files against its list; give what was found, {} for other models."""

@@ -15,6 +15,7 @@ import torch
 from studio.core.errors import EnvironmentProblem, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.account import Accounts
+from studio.engine.ahead import why_wide, widest
 from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
@@ -26,7 +27,6 @@ from studio.engine.sampler import sample
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.engine.weak import asks_weak, no_weak
-from studio.guidance import build
 from studio.models.bundle import ModelBundle
 from studio.models.listing import Places
 
@@ -136,7 +136,7 @@ class Engine:
         made = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
-            self._check_memory(name, [recipes[index] for index in mine])
+            max_rows = self._check_memory(name, [recipes[index] for index in mine])
             with ExitStack() as held:
                 bundle = held.enter_context(self.store.lease(name))
                 held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
@@ -148,7 +148,7 @@ class Engine:
                     [recipes[i] for i in mine],
                     progress if accounts is None else _both(accounts, progress),
                     should_stop,
-                    self.config.max_rows,
+                    max_rows,
                     [stacks[i] for i in mine],
                     weak,
                     diagnose=account,
@@ -192,11 +192,22 @@ class Engine:
             room = room_of(bundle)
             self._weights |= {"bases": room.fingerprints(), "equals_base": room.equals_base()}
 
-    def _check_memory(self, name: str, recipes: list[Recipe]) -> None:
-        """Raise OutOfMemory for what this device can never hold, before anything is loaded for it."""
-        # One picture at its guidance's rows: what runs together besides is made to fit by `max_rows`.
-        largest = max(recipes, key=lambda recipe: recipe.width * recipe.height)
-        self.store.check_fits(name, max(1, build(largest.guidance).width()), largest.width, largest.height)
+    def _check_memory(self, name: str, recipes: list[Recipe]) -> int:
+        """Raise OutOfMemory for what this device can never hold, before anything is loaded for it.
+
+        Gives how many rows of these pictures may run together: no more than there is room for.
+        """
+        card, chunks = self.store.card(name), self.store.chunks(name)
+        alike = dict.fromkeys(recipe.model_copy(update={"seed": 0, "variation_seed": None}) for recipe in recipes)
+        rows = {recipe: min(widest(recipe, card, chunks), self.config.max_rows) for recipe in alike}
+        hardest = max(rows, key=lambda recipe: rows[recipe] * recipe.width * recipe.height)
+        largest = max(rows, key=lambda recipe: recipe.width * recipe.height)  # one picture is decoded at a time
+        for one in (hardest, largest):
+            self.store.check_fits(name, rows[one], one.width, one.height, why_wide(one))
+        room = self.store.most_rows(name, largest.width, largest.height)
+        # Never fewer than one picture asks for at once: alone it has been found to fit, and where its evaluations are
+        # split must not depend on its company.
+        return self.config.max_rows if room is None else min(self.config.max_rows, max(room, *rows.values()))
 
     def _smaller(self, recipe: Recipe) -> str:
         size = self._default_size_px

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from studio.core.recipe import Recipe
 from studio.diffusion.grid import Grid, make_grid
 from studio.diffusion.parameterisation import Kind
 from studio.diffusion.solvers import Solver, build_solver
+from studio.engine.ahead import rows_of
 from studio.engine.conditions import Conditions
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
@@ -100,10 +102,12 @@ class Trajectory:
         self._solver = solver_of(recipe)
         self._bundle = bundle
 
-    @property
+    @cached_property
     def width(self) -> int:
-        """Rows it asks for at a time, about: what the batcher plans with."""
-        return max(1, self.guidance.width())
+        """Rows of the largest evaluation it takes part in, its own: what the batcher plans with. At least 1."""
+        conditions, schedule = self._conditions, self._bundle.schedule
+        steps = rows_of(self.guidance, conditions.plan, self._grid, schedule, conditions.length)
+        return max(1, *(step.widest for step in steps))
 
     def start(self) -> Tensor:
         """The noise it begins from, [1, C, h, w]; a tensor of its own at every call."""

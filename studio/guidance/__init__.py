@@ -7,6 +7,7 @@ Brings in torch and pydantic, and nothing heavier.
 """
 
 from studio.core.registry import import_folder
+from studio.guidance.asking import Asks, asks_of
 from studio.guidance.base import (
     GUIDANCE,
     Guidance,
@@ -26,6 +27,7 @@ import_folder(__name__)
 
 __all__ = [
     "GUIDANCE",
+    "Asks",
     "Guidance",
     "Guided",
     "NoisePoint",
@@ -36,6 +38,7 @@ __all__ = [
     "Request",
     "State",
     "StepCtx",
+    "asks_of",
     "build",
     "build_method",
     "read_preset",

@@ -145,6 +145,7 @@ class Guidance(Params):
 
     source: where it comes from. neutral: parameters under which it gives the conditional prediction.
     native_space: the space its paper works in; "any" where the space makes no difference. label: for menus.
+    denoiser: the kind of network it is for.
     diagnostics: what its own `diag` holds beside the shared ones. excused: clauses of the contract it rightly breaks.
     """
 
@@ -152,6 +153,7 @@ class Guidance(Params):
     neutral: ClassVar[dict[str, Any]]
     native_space: ClassVar[Literal["any", "x0", "raw", "eps", "flow"]]
     label: ClassVar[str] = ""
+    denoiser: ClassVar[Literal["any", "unet", "transformer"]] = "any"
     diagnostics: ClassVar[Mapping[str, Quantity]] = {}
     excused: ClassVar[Mapping[str, str]] = {}
 
@@ -187,10 +189,6 @@ class Guidance(Params):
         """Count the rows of step i of n, which is at that noise level, of a recipe of one prompt."""
         ctx = StepCtx.ahead(i, n, at)
         return sum(len({request.key(ctx) for request in asked}) for asked in self.rounds(ctx))
-
-    def width(self) -> int:
-        """Count the rows of one round, the most of any; less than `nfe` for methods of several rounds."""
-        return self.nfe()
 
     def networks(self) -> frozenset[Network]:
         """Name the networks it asks."""

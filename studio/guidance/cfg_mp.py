@@ -44,7 +44,7 @@ class ManifoldProjection(Guidance):
         return f"z <- G(z) {where}; g = u + {self.guidance_scale:g}*(c - u) at z"
 
     def nfe(self) -> int:
-        return 2 * self.iterations + self.width()
+        return 2 * self.iterations + len(guided_requests(self.guidance_scale, "empty"))
 
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         if not self._projects(ctx):
@@ -54,9 +54,6 @@ class ManifoldProjection(Guidance):
         if ctx.at.s_flow >= self.switch:
             each.reverse()
         return [*each * self.iterations, guided_requests(self.guidance_scale, ctx.uncond, moved)]
-
-    def width(self) -> int:
-        return len(guided_requests(self.guidance_scale, "empty"))
 
     def plan(self, ctx: StepCtx) -> Plan:
         diag: dict[str, Tensor] = {}

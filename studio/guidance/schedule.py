@@ -90,9 +90,6 @@ class Schedule(Wrapper):
     def nfe(self, inner: Guidance) -> int:
         return max(self._at(inner, p).nfe() for p in self._probes())
 
-    def width(self, inner: Guidance) -> int:
-        return max(self._at(inner, p).width() for p in self._probes())
-
     def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
         return self.at(inner, ctx.i, ctx.n).rounds(ctx)
 

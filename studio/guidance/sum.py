@@ -51,9 +51,6 @@ class Sum(Wrapper):
         both = zip_longest(inner.rounds(ctx), self.other.rounds(ctx))  # side by side, as `plan` runs them
         return [[*(first or ()), *(second or ())] for first, second in both]
 
-    def width(self, inner: Guidance) -> int:
-        return inner.width() + self.other.width()
-
     def networks(self, inner: Guidance) -> frozenset[Network]:
         return inner.networks() | self.other.networks()
 

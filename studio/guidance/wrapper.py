@@ -42,10 +42,6 @@ class Wrapper(Params):
         """What a step asks, as `Guidance.rounds`."""
         return inner.rounds(ctx)
 
-    def width(self, inner: Guidance) -> int:
-        """Rows of one round at most."""
-        return inner.width()
-
     def networks(self, inner: Guidance) -> frozenset[Network]:
         """The networks it asks."""
         return inner.networks()
@@ -91,9 +87,6 @@ class Wrapped(Guidance):
 
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         return self.wrapper.rounds(self.inner, ctx)
-
-    def width(self) -> int:
-        return self.wrapper.width(self.inner)
 
     def networks(self) -> frozenset[Network]:
         return self.wrapper.networks(self.inner)

@@ -64,10 +64,6 @@ class ZigzagSampling(Guidance):
         moved = torch.empty(0)
         return [guided_requests(scale, ctx.uncond, moved) for scale in (w, self.inversion_scale, w)]
 
-    def width(self) -> int:
-        scales = (self.guidance_scale, self.inversion_scale)
-        return max(len(guided_requests(scale, "empty")) for scale in scales)
-
     def plan(self, ctx: StepCtx) -> Plan:
         w, x = self.guidance_scale, ctx.x
         diag: dict[str, Tensor] = {}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from studio.diffusion.grid import Grid, model_grid
 from studio.diffusion.parameterisation import Kind
 from studio.diffusion.schedule import NoiseSchedule
+from studio.models import attention
 from studio.models.conditioning import Conditioning
 from studio.models.preview import PreviewMap
 from studio.models.tokens import PromptTokenizer, TokenReport
@@ -28,7 +29,7 @@ class ModelBundle:
     """One loaded model. Families fill in what is below; nothing of a run is kept here but the cache of prompts.
 
     name: as in a recipe. parameterisation: what the network's output means. schedule: the one it was trained with.
-    spacing, steps_offset: name of the grid its scheduler config asks for, and where the "leading" one begins.
+    spacing, steps_offset: name of the grid its scheduler config asks for, and where the "leading" ones begin.
     latent_channels: C of the latents [B, C, H, W]. latent_scale_px: pixels per latent element.
     default_size_px: side of the square it was trained on. context: tokens the text encoder reads at once, start and
     end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
@@ -50,7 +51,7 @@ class ModelBundle:
     overflow: Literal["cut", "chunk"] = "chunk"
     weighting: Literal["a1111", "a1111_no_rescale", "compel", "ignore"] | None = None
     model_hash: str
-    perturbed_layers: tuple[str, ...] = ("mid_block",)  # arXiv:2403.17377 and arXiv:2408.00760: a UNet's middle
+    perturbed_layers: tuple[str, ...] = attention.MIDDLE
     tokenizer: PromptTokenizer
     device: torch.device
     dtype: torch.dtype

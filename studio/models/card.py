@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import AssetError
+from studio.core.errors import AssetError, BadInput
+from studio.diffusion.scheduler_config import grid_for, sampler_for
+from studio.models.attention import blocks_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ LAYOUTS: dict[str, Layout] = {
 PARAMETERISATIONS = ("epsilon", "v_prediction", "sample")
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 SPACINGS = ("leading", "linspace", "trailing")
-# Where a config leaves the spacing out, its scheduler's own default holds; it is "leading" for all others.
+# Of schedulers whose grids we do not have, those that take "linspace" where a config leaves the spacing out.
 _LINSPACED = ("DPMSolver", "Euler", "Heun", "LMS", "KDPM2", "UniPC", "DEIS", "SASolver")
+_SAMPLER = "dpmpp_2m"
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,15 @@ class ModelCard:
 
     folder: where its configs and tokenizers are. checkpoint: the one file that holds all weights, None where each
     part has its own. pipeline, family: its class in diffusers, and ours: "sd", "sdxl".
-    parameterisation: "epsilon", "v_prediction" or "sample". spacing: how the schedule places its steps.
-    steps_offset: where the "leading" spacing begins. latent_scale_px: pixels per latent element.
+    parameterisation: "epsilon", "v_prediction" or "sample". spacing, sampler: names of the grid and the sampler that
+    its scheduler config asks for, or what comes nearest. steps_offset: where the "leading" spacings begin.
+    latent_scale_px: pixels per latent element.
     default_size_px: side of the square the model was trained on. context: tokens the text encoder reads at once, start
     and end included. scaling: of the autoencoder's latents. schedule: keys of NoiseSchedule.from_config.
     zero_empty: whether no prompt is told to the network as zeros. unet_channels, vae_channels: of their levels, from
     the finest on; finest_attends: whether the UNet has transformers there; what memory estimates rest on.
+    attention: paths of the denoiser's blocks with self-attention, None where its config does not tell. distilled:
+    whether guidance was built into it, so that it has no unconditional prediction to be guided away from.
     """
 
     folder: Path
@@ -79,15 +85,23 @@ class ModelCard:
     pipeline: str = "StableDiffusionPipeline"
     checkpoint: Path | None = None
     steps_offset: int = 0
+    sampler: str = _SAMPLER
     zero_empty: bool = False
     unet_channels: tuple[int, ...] = field(default=())
     vae_channels: tuple[int, ...] = field(default=())
     finest_attends: bool = False
+    attention: tuple[str, ...] | None = None
+    distilled: bool = False
 
     @property
     def layout(self) -> Layout:
         """What the pipeline consists of."""
         return LAYOUTS[self.pipeline]
+
+    @property
+    def denoiser(self) -> str:
+        """Its kind: "unet" or "transformer"."""
+        return "unet" if "unet" in self.layout.parts else "transformer"
 
     @property
     def family(self) -> str:
@@ -109,8 +123,9 @@ def read_card(folder: Path) -> ModelCard:
             folder=folder,
             pipeline=index["_class_name"],
             parameterisation=scheduler.get("prediction_type", "epsilon"),
-            spacing=scheduler.get("timestep_spacing") or _default_spacing(scheduler),
+            spacing=_spacing(folder, scheduler),
             steps_offset=int(scheduler.get("steps_offset", 0)),
+            sampler=sampler_for(scheduler) or _SAMPLER,
             latent_channels=int(unet["in_channels"]),
             latent_scale_px=scale,
             default_size_px=int(unet["sample_size"]) * scale,
@@ -121,6 +136,9 @@ def read_card(folder: Path) -> ModelCard:
             unet_channels=tuple(int(channels) for channels in unet["block_out_channels"]),
             vae_channels=tuple(int(channels) for channels in vae["block_out_channels"]),
             finest_attends="CrossAttn" in str(unet["down_block_types"][0]),
+            attention=blocks_of(unet),
+            # LCM's networks are told the scale at every step (arXiv:2310.04378), FLUX's likewise (guidance_embeds).
+            distilled=unet.get("time_cond_proj_dim") is not None or bool(unet.get("guidance_embeds")),
         )
         _check(card, scheduler, int(vae["latent_channels"]))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -144,9 +162,18 @@ def _layout(folder: Path, index: Mapping[str, Any]) -> Layout:
     return layout
 
 
-def _default_spacing(scheduler: Mapping[str, Any]) -> str:
-    name = scheduler.get("_class_name", "")
-    return "linspace" if isinstance(name, str) and name.startswith(_LINSPACED) else "leading"
+def _spacing(folder: Path, scheduler: Mapping[str, Any]) -> str:
+    """Name the grid that a scheduler places; of one that none of ours is, the one nearest to its spacing."""
+    name, stated = str(scheduler.get("_class_name", "")), scheduler.get("timestep_spacing")
+    if stated is not None and stated not in SPACINGS:
+        raise AssetError(f"The model in {folder} spaces its steps as {stated!r}, which is not known.")
+    try:
+        grid, _ = grid_for({key: value for key, value in scheduler.items() if value is not None})
+    except BadInput:
+        grid = ""
+    if not grid or grid.startswith("flow"):
+        return stated or ("linspace" if name.startswith(_LINSPACED) else "leading")
+    return grid
 
 
 def _schedule(scheduler: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,8 +195,6 @@ def _check(card: ModelCard, scheduler: Mapping[str, Any], vae_channels: int) -> 
     if card.parameterisation not in PARAMETERISATIONS:
         known = ", ".join(PARAMETERISATIONS)
         raise AssetError(f"The model in {card.folder} predicts {card.parameterisation!r}, not one of {known}.")
-    if card.spacing not in SPACINGS:
-        raise AssetError(f"The model in {card.folder} spaces its steps as {card.spacing!r}, which is not known.")
     if scheduler.get("trained_betas") is not None:
         raise AssetError(f"The model in {card.folder} has a noise schedule listed value by value, which is not read.")
     if card.latent_channels != vae_channels:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from studio.models import attention
 from studio.models.loading import load_model
 from studio.models.preview import PreviewMap, fit
 from studio.models.sd import StableDiffusion
@@ -22,9 +23,7 @@ class EmbeddedModel(StableDiffusion):
     overflow = "cut"  # it learnt captions of one chunk and nothing else
     # A1111's rule divides by the mean of the encoding, which lies near 0 here: its weights would be erratic.
     weighting = "compel"
-    # Its middle, of 4 x 4 tokens, hardly matters: undone there, attention changes predictions by 0.1 %. Half-way down
-    # it is 10 %, what a perturbation is after; on the way up 30 %, which takes pictures apart.
-    perturbed_layers = ("down_blocks",)
+    perturbed_layers = attention.EMBEDDED
 
     @torch.inference_mode()
     def fit_preview(self) -> PreviewMap:

@@ -45,11 +45,19 @@ def activation_bytes(card: ModelCard, rows: int, width: int, height: int, dtype:
     dtype: "fp32", "bf16" or "fp16", of the network. One picture is decoded at a time.
     """
     pixels = width * height
-    latents = pixels / card.latent_scale_px**2
-    network = _UNET_MAPS[card.finest_attends] * rows * latents * card.unet_channels[0] * BYTES_OF[dtype]
     second = card.vae_channels[min(1, len(card.vae_channels) - 1)]
     decoder = _DECODER_MAPS * pixels * second * BYTES_OF[dtype_of("vae", dtype)]
-    return int(max(network, decoder))
+    return int(max(_network_bytes(card, rows, width, height, dtype), decoder))
+
+
+def _network_bytes(card: ModelCard, rows: int, width: int, height: int, dtype: str) -> float:
+    latents = width * height / card.latent_scale_px**2
+    return _UNET_MAPS[card.finest_attends] * rows * latents * card.unet_channels[0] * BYTES_OF[dtype]
+
+
+def most_rows(card: ModelCard, width: int, height: int, dtype: str, room: int) -> int:
+    """Give how many rows of one evaluation have their activations within `room` bytes, at this size; at least 1."""
+    return max(1, int(room / _network_bytes(card, 1, width, height, dtype)))
 
 
 def smaller_size(card: ModelCard, rows: int, width: int, height: int, dtype: str, room: int) -> tuple[int, int] | None:

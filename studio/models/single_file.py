@@ -39,7 +39,8 @@ def read_card_of(checkpoint: Path) -> ModelCard:
     if architecture == "sd2":
         message = f"The checkpoint {checkpoint} does not say whether it predicts noise or velocity."
         raise AssetError(message, f"Put the configs of its diffusers version into the folder {beside}.")
-    card = replace(read_card(SHIPPED / architecture), checkpoint=checkpoint)
+    # The shipped configs are of an architecture and not of a model: of samplers they say nothing.
+    card = replace(read_card(SHIPPED / architecture), checkpoint=checkpoint, sampler=ModelCard.sampler)
     if _PREDICTS_V in weights.shapes:
         card = replace(card, parameterisation="v_prediction")
     if _ZERO_SNR in weights.shapes:

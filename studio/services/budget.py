@@ -11,7 +11,6 @@ from itertools import accumulate
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.models.card import ModelCard
-from studio.prompts.conditions import ConditionPlan
 
 MAX_STEPS = 150  # a row that is cheap per step is not drawn with more
 
@@ -45,25 +44,8 @@ def within(recipe: Recipe, card: ModelCard, rows: int) -> Recipe:
 
 def _counting(recipe: Recipe, card: ModelCard) -> Callable[[int], Iterator[int]]:
     """Counts the rows of each step of a recipe, for as many steps as it is called with."""
-    # Here and not above: they bring torch, and the page, which imports this file, is painted before that.
-    from studio.diffusion.grid import make_grid, model_grid
-    from studio.diffusion.schedule import NoiseSchedule
-    from studio.guidance import NoisePoint, StepCtx, build
+    # Here and not above: it brings torch, and the page, which imports this file, is painted before that.
+    from studio.engine.ahead import counting
 
-    guidance, schedule = build(recipe.guidance), NoiseSchedule.from_config(**card.schedule)
-
-    def count(steps: int) -> Iterator[int]:
-        conditions = ConditionPlan.of(recipe.model_copy(update={"steps": steps}))
-        if recipe.spacing == "auto":
-            grid = model_grid(card.spacing, schedule, steps, card.steps_offset)
-        else:
-            grid = make_grid(recipe.spacing, schedule, steps)
-        for i in range(steps):
-            at = NoisePoint(grid.a[i], grid.s[i], grid.timesteps[i])
-            step = StepCtx.ahead(i, steps, at, conditions.weights(i), schedule)
-            yield sum(
-                len({(said, *one.place(step)) for one in asked for _, said in conditions.parts(one.cond, i)})
-                for asked in guidance.rounds(step)
-            )
-
-    return count
+    count = counting(recipe, card)
+    return lambda steps: (step.rows for step in count(steps))

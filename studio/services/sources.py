@@ -7,6 +7,7 @@ from pathlib import Path
 
 from studio.core.settings import Settings
 from studio.engine.config import EngineConfig
+from studio.models import attention
 from studio.models.card import ModelCard
 from studio.models.files import open_model
 from studio.models.listing import Listed, Places
@@ -59,6 +60,10 @@ class Sources:
     def overflow(self, model: str) -> Overflow:
         """What becomes of words beyond what the model's text encoder reads at once."""
         return "cut" if model == EMBEDDED else "chunk"  # as the bundles have it, which the page must not import
+
+    def perturbed_layers(self, model: str) -> tuple[str, ...]:
+        """The layers that guidance by perturbation works on where nobody says which."""
+        return attention.EMBEDDED if model == EMBEDDED else attention.MIDDLE
 
     def engine_config(self, log: Path | None = None, previews: bool = True) -> EngineConfig:
         """What to start an engine with."""

@@ -38,6 +38,7 @@ JobName = Annotated[str, Field(max_length=100)]
 PictureId = Annotated[int, Field(ge=1, le=MAX_ID)]
 ModelName = Annotated[str, Field(max_length=500)]
 Priority = Literal["interactive", "background"]
+MODELS_OWN: dict[str, Any] = {"width": int | None, "height": int | None, "sampler": str | None}  # where null
 
 
 class Api:
@@ -56,14 +57,14 @@ class Api:
     ) -> Plain:
         """Queue a job that makes `count` pictures of one recipe, with seeds rising by 1; gives the job.
 
-        recipe: its fields; a width or height of null is the model's own.
+        recipe: its fields; a width, height or sampler of null is the model's own.
         """
         self._studio.warm()  # while the recipe is checked; without a page being painted, nobody else has done it yet
-        values = {name: value for name, value in recipe.items() if name not in ("width", "height") or value is not None}
+        values = {name: value for name, value in recipe.items() if name not in MODELS_OWN or value is not None}
         first = Recipe.load({"width": 64, "height": 64, **values})  # sizes are checked here, and chosen below
-        side = self._studio.model_card(first.model).default_size_px
-        sizes = {name: values.get(name, side) for name in ("width", "height")}
-        recipes = [Recipe.load({**values, **sizes, "seed": first.seed + n}) for n in range(count)]
+        card = self._studio.model_card(first.model)
+        own = {"width": card.default_size_px, "height": card.default_size_px, "sampler": card.sampler}
+        recipes = [Recipe.load({**own, **values, "seed": first.seed + n}) for n in range(count)]
         return self.job(self._studio.submit(recipes, priority))
 
     def job(self, job: JobName) -> Plain:
@@ -218,7 +219,7 @@ def _recipe_fields() -> Declared:
             annotation = list[dict[str, Any]]
         elif origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             annotation = dict[str, Any]
-        found[name] = (int | None, None) if name in ("width", "height") else (annotation, default)
+        found[name] = (MODELS_OWN[name], None) if name in MODELS_OWN else (annotation, default)
     return found
 
 

@@ -28,7 +28,7 @@ _SAMPLER_LABELS = {"dpmpp_2m": "DPM++ 2M", "ddim": "DDIM"}
 class Method:
     """What one declares. label: for menus. params: in the order to show them. source: where it comes from.
 
-    asks: of guidance, the networks it asks as it comes, as `Guidance.networks` names them. defect: why it is not
+    asks: of guidance, what it asks of a model as it comes, in the words of `Asks.words`. defect: why it is not
     offered, "" where it is.
     """
 
@@ -107,12 +107,12 @@ def declared() -> Declarations:
     from studio.diffusion.grid import GRIDS
     from studio.diffusion.schedule import NoiseSchedule
     from studio.diffusion.solvers import SOLVERS
-    from studio.guidance import GUIDANCE
+    from studio.guidance import GUIDANCE, asks_of
     from studio.guidance.diffusers_guiders import DISABLED
     from studio.guidance.wrapper import WRAPPERS
 
     return Declarations(
-        {name: _method(name, entry, _LABELS, tuple(sorted(entry().networks()))) for name, entry in GUIDANCE.items()},
+        {name: _method(name, entry, _LABELS, asks_of(entry()).words()) for name, entry in GUIDANCE.items()},
         {name: _method(name, entry, _SAMPLER_LABELS) for name, entry in SOLVERS.items()},
         # Those of flow models are left out: no family of the studio is one.
         {name: Method(_title(name)) for name, grid in GRIDS.items() if grid.schedule_type is NoiseSchedule},

@@ -17,6 +17,7 @@ from studio import cli
 from studio.storage.png import read_png
 from studio.storage.workspace import Workspace
 from tests.tiny_model import SIZE_PX, build_once
+from tests.tiny_sdxl import set_config
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +112,18 @@ def test_a_recipe_says_all_parameters_and_another_sampler_takes_its_own(run: Any
     second = run("generate", "--recipe", "a.png", "--sampler", "unipc", "--method", "apg", "--json").json["recipe"]
     assert second["sampler"] == "unipc" and "eta" not in second["sampler_params"]
     assert "momentum" in second["guidance"]["params"] and "rescale" not in second["guidance"]["params"]
+
+
+def test_a_sampler_left_out_is_the_models_own(run: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(shutil.copytree(os.environ["PALIMPSEST_MODEL_DIR"], place / "own"))
+    (folder / "SHA256SUMS").unlink()
+    set_config(folder, "scheduler/scheduler_config.json", _class_name="EulerDiscreteScheduler")
+    monkeypatch.setenv("PALIMPSEST_MODEL_DIR", str(folder))
+    assert run("generate", "a red star", *FAST).json["recipe"]["sampler"] == "euler"
+    assert run("generate", "a red star", "--sampler", "ddim", *FAST).json["recipe"]["sampler"] == "ddim"
+    # Parameters stated without a sampler are those of a recipe's own default, which has none of this name.
+    (place / "r.json").write_text(json.dumps({"prompt": "a", "sampler_params": {"eta": 0.5}}))
+    assert "sampler dpmpp_2m" in run("generate", "--recipe", "r.json", *FAST).err
 
 
 def test_a_preset_is_the_guidance_and_flags_go_over_it(run: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.edits.files import to_bytes
 from studio.engine.memory import Memory
 from studio.engine.runner import Engine, pick_device
+from studio.models.estimate import activation_bytes
 from tests.engine.edits.making import make_edit
 from tests.tiny_model import SIZE_PX
 from tests.tiny_sdxl import XL_SIZE_PX, build_xl
@@ -140,6 +142,69 @@ def test_what_no_memory_can_hold_is_refused_before_loading(engine: Engine, monke
         run(engine, job(width=512, height=512))
     assert not engine.store.loads
     assert run(engine, job())[-1] == "done"
+
+
+MANY = {"prompt": "red AND blue AND star AND square", "guidance": {"method": "pag", "params": {"guidance_scale": 3.0}}}
+PLAIN = {"guidance": {"params": {"guidance_scale": 3.0}}}
+
+
+@pytest.fixture
+def holds(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Gives the device memory for as many rows of one evaluation, at a width and height."""
+    weights = engine.store.check_fits("stencil", 1, SIZE_PX, SIZE_PX).weights
+
+    def hold(rows: int, side_px: int) -> None:
+        room = activation_bytes(engine.store.card("stencil"), rows, side_px, side_px, "fp32")
+        monkeypatch.setattr(residency, "memory_of", lambda device: Memory(0, weights + room))
+
+    return hold
+
+
+def test_many_prompts_at_once_are_refused_with_what_makes_them_many(
+    engine: Engine, holds: Callable[[int, int], None]
+) -> None:
+    """Ten rows: four prompts and the empty one, as they are and perturbed. Its method alone has three."""
+    holds(9, 256)
+    with pytest.raises(OutOfMemory) as caught:
+        run(engine, job(**MANY, width=256, height=256))
+    assert not engine.store.loads
+    told = str(caught.value)
+    assert "256 x 256 pixels with stencil need" in told
+    assert "for 10 rows of the network at a time (4 prompts joined by AND, guidance by pag); cpu has" in told
+    assert told.endswith(". Take 192 x 192 or plain guidance of one prompt.")
+    assert run(engine, job(**MANY, width=192, height=192))[-1] == "done"
+    assert run(engine, job(**PLAIN, width=256, height=256))[-1] == "done"
+    holds(10, 256)
+    assert run(engine, job(**MANY, width=256, height=256))[-1] == "done"
+
+
+def test_the_hardest_of_several_pictures_is_looked_at_not_the_largest(
+    engine: Engine, holds: Callable[[int, int], None]
+) -> None:
+    holds(5, 256)
+    mixed = {"kind": "generate", "recipes": [job(**each)["recipes"][0] for each in
+             ({**PLAIN, "width": 256, "height": 256}, {**MANY, "width": 192, "height": 192})]}  # fmt: skip
+    with pytest.raises(OutOfMemory, match="192 x 192 pixels with stencil need"):
+        run(engine, mixed)
+
+
+def test_pictures_drawn_together_are_as_many_as_there_is_room_for(
+    engine: Engine, holds: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds(5, 256)
+    seen: list[int] = []
+    bundle = engine.bundle("stencil")
+    predict = bundle.predict
+
+    def counted(x: Any, t: Any, cond: Any) -> torch.Tensor:
+        seen.append(len(x))
+        return predict(x, t, cond)
+
+    monkeypatch.setattr(bundle, "predict", counted)
+    values = {**PLAIN, "width": 256, "height": 256, "batching": "shared"}
+    together = {"kind": "generate", "recipes": [job(**values, seed=seed)["recipes"][0] for seed in range(4)]}
+    assert run(engine, together)[-1] == "done"
+    assert seen == [4] * 4
 
 
 def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_one_round_of_one_row_per_prediction(name: str) -> None:
         method = method_of(name, 2.0, guidance_scale=scale)
         step = Step(network, random(9))
         step.run(method, i=STEP)
-        assert step.conditions == conditions and method.nfe() == method.width() == len(conditions)
+        assert step.conditions == conditions and method.nfe() == step.widest == len(conditions)
 
 
 @every

@@ -51,8 +51,14 @@ def test_a_config_without_a_key(configs: Path) -> None:
     [
         ({"_class_name": "PNDMScheduler"}, "leading"),
         ({"_class_name": "DDIMScheduler", "timestep_spacing": "trailing"}, "trailing"),
-        ({"_class_name": "EulerDiscreteScheduler"}, "linspace"),
-        ({"_class_name": "DPMSolverMultistepScheduler"}, "linspace"),
+        ({"_class_name": "EulerDiscreteScheduler"}, "linspace_fractional"),
+        ({"_class_name": "DPMSolverMultistepScheduler"}, "linspace_dpm"),
+        ({"_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True}, "karras"),
+        ({"_class_name": "UniPCMultistepScheduler", "timestep_spacing": "leading"}, "leading_dpm"),
+        ({"_class_name": "HeunDiscreteScheduler"}, "linspace"),  # whose grid we have not: the nearest
+        ({"_class_name": "LCMScheduler", "timestep_spacing": "trailing"}, "trailing"),
+        ({"_class_name": "EulerDiscreteScheduler", "sigma_max": 14.6, "timestep_spacing": "leading"}, "leading"),
+        ({"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": True}, "linspace"),
         ({}, "leading"),
     ],
 )

@@ -13,6 +13,8 @@ from studio.core.recipe import Recipe
 from studio.diffusion.grid import GRIDS
 from studio.diffusion.solvers import SOLVERS
 from studio.guidance import GUIDANCE
+from studio.guidance.wrapper import WRAPPERS
+from tests.tiny_model import SIZE_PX
 
 SPACINGS = ("auto", *(name for name in GRIDS.names() if not name.startswith("flow")))  # those are for other models
 SYNTAXES = ("a1111", "compel", "plain")
@@ -58,6 +60,40 @@ def draw_recipe(
             "batching": "isolated",
         }
     )
+
+
+def draw_wrappers(chance: random.Random, method: str, deep: bool = True) -> list[dict[str, Any]]:
+    """None to three of them; a sum adds any method, with wrappers of its own."""
+    found: list[dict[str, Any]] = []
+    for name in chance.choices(WRAPPERS.names(), k=chance.choice((0, 1, 1, 2, 3))):
+        params = some(chance, WRAPPERS.get(name))
+        params.pop("added", None)
+        if name == "schedule":
+            numbers = [spec for spec in GUIDANCE.get(method).neutral if spec != "iterations"]
+            params = {"parameter": chance.choice(numbers), "first": 0.0, "last": 1.0}
+            params["curve"] = chance.choice(("constant", "linear", "cosine", "points"))
+        if name == "sum":
+            other = chance.choice(GUIDANCE.names())
+            inside = draw_wrappers(chance, other, deep=False) if deep else []
+            spec = {"method": other, "params": some(chance, GUIDANCE.get(other)), "wrappers": inside}
+            found.append({"wrapper": name, "params": params, "added": spec})
+        else:
+            found.append({"wrapper": name, "params": params})
+    return found
+
+
+def draw_guided(chance: random.Random, number: int, methods: Sequence[str]) -> Recipe:
+    """A recipe as `draw_recipe` gives it, small, with wrappers, negatives that share words, and windows."""
+    plain = draw_recipe(chance, number, "stencil", methods, [], 9)
+    values = plain.model_dump(mode="json") | {"width": SIZE_PX, "height": SIZE_PX, "batching": "isolated"}
+    values["guidance"]["wrappers"] = draw_wrappers(chance, plain.guidance.method)
+    for negative in values["more_negatives"]:
+        if chance.random() < 0.5:
+            start, stop = sorted((round(chance.random(), 2), round(chance.random(), 2)))
+            negative.update(start=start, stop=stop)
+    if chance.random() < 0.3:
+        values["negative_prompt"] = chance.choice((plain.prompt, prompt(chance, plain.syntax)))
+    return Recipe.load(values)
 
 
 def prompt(chance: random.Random, syntax: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,10 @@ from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import StepReport, Trajectory
 from studio.guidance import GUIDANCE
-from studio.guidance.wrapper import WRAPPERS
 from studio.models.embedded import EmbeddedModel, load_stencil
 from studio.services.budget import MAX_STEPS, network_rows, within
 from studio.services.sources import Sources
-from tests.services.random_recipes import draw_recipe, prompt, some
+from tests.services.random_recipes import draw_guided
 from tests.tiny_model import SIZE_PX
 
 
@@ -98,46 +96,12 @@ def test_what_prompts_add(card: Any, bundle: EmbeddedModel, values: dict[str, An
     assert told_and_run(bundle, made) == (rows, rows)
 
 
-def draw_wrappers(chance: random.Random, method: str, deep: bool = True) -> list[dict[str, Any]]:
-    """None to three of them; a sum adds any method, with wrappers of its own."""
-    found: list[dict[str, Any]] = []
-    for name in chance.choices(WRAPPERS.names(), k=chance.choice((0, 1, 1, 2, 3))):
-        params = some(chance, WRAPPERS.get(name))
-        params.pop("added", None)
-        if name == "schedule":
-            numbers = [spec for spec in GUIDANCE.get(method).neutral if spec != "iterations"]
-            params = {"parameter": chance.choice(numbers), "first": 0.0, "last": 1.0}
-            params["curve"] = chance.choice(("constant", "linear", "cosine", "points"))
-        if name == "sum":
-            other = chance.choice(GUIDANCE.names())
-            inside = draw_wrappers(chance, other, deep=False) if deep else []
-            spec = {"method": other, "params": some(chance, GUIDANCE.get(other)), "wrappers": inside}
-            found.append({"wrapper": name, "params": params, "added": spec})
-        else:
-            found.append({"wrapper": name, "params": params})
-    return found
-
-
-def draw(chance: random.Random, number: int, methods: Sequence[str]) -> Recipe:
-    """A recipe as `draw_recipe` gives it, small, with wrappers, negatives that share words, and windows."""
-    plain = draw_recipe(chance, number, "stencil", methods, [], 9)
-    values = plain.model_dump(mode="json") | {"width": SIZE_PX, "height": SIZE_PX, "batching": "isolated"}
-    values["guidance"]["wrappers"] = draw_wrappers(chance, plain.guidance.method)
-    for negative in values["more_negatives"]:
-        if chance.random() < 0.5:
-            start, stop = sorted((round(chance.random(), 2), round(chance.random(), 2)))
-            negative.update(start=start, stop=stop)
-    if chance.random() < 0.3:
-        values["negative_prompt"] = chance.choice((plain.prompt, prompt(chance, plain.syntax)))
-    return Recipe.load(values)
-
-
 @pytest.mark.parametrize("number", range(0, 192, 8))
 def test_the_account_of_any_recipe_tells_what_was_counted(card: Any, bundle: EmbeddedModel, number: int) -> None:
     chance = random.Random(number)
     drawn = 0
     while drawn < 8:
-        made = draw(chance, number + drawn, GUIDANCE.names())
+        made = draw_guided(chance, number + drawn, GUIDANCE.names())
         try:
             counted = network_rows(made, card)
             told, run = told_and_run(bundle, made)

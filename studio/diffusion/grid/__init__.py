@@ -10,7 +10,6 @@ on equal grids.
 from studio.core.registry import import_folder
 from studio.diffusion.grid.base import GRIDS, Grid, GridMaker, make_grid, model_grid
 from studio.diffusion.grid.levels import karras
-from studio.diffusion.grid.scheduler_config import grid_for
 from studio.diffusion.grid.times import leading, linspace, trailing
 
 import_folder(__name__)
@@ -19,7 +18,6 @@ __all__ = [
     "GRIDS",
     "Grid",
     "GridMaker",
-    "grid_for",
     "karras",
     "leading",
     "linspace",

@@ -111,16 +111,16 @@ def make_grid(name: str, schedule: Schedule, n: int, **options: Plain) -> Grid:
 
 
 def model_grid(spacing: str, schedule: Schedule, n: int, steps_offset: int = 0) -> Grid:
-    """Make the grid that a model's scheduler config asks for. steps_offset: where the "leading" spacing begins.
+    """Make the grid that a model's scheduler config asks for. steps_offset: where the "leading" spacings begin.
 
     An offset that would lead beyond the last time (1000 steps of 1000, offset 1) is cut to what fits; diffusers fails
     there with an index out of range. Raises as `make_grid`.
     """
-    if spacing != "leading":
+    if not spacing.startswith("leading"):
         return make_grid(spacing, schedule, n)
-    last = schedule.num_train_timesteps - 1
-    highest = (n - 1) * (schedule.num_train_timesteps // max(n, 1))
-    return make_grid("leading", schedule, n, steps_offset=min(steps_offset, last - highest))
+    total, strides = schedule.num_train_timesteps, max(n, 1) + (spacing == "leading_dpm")
+    highest = (strides - 1) * (total // strides)
+    return make_grid(spacing, schedule, n, steps_offset=min(steps_offset, total - 1 - highest))
 
 
 def _at_times(schedule: Schedule, times: Sequence[float]) -> Grid:

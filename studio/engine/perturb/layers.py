@@ -7,9 +7,7 @@ from functools import cached_property
 
 from torch import nn
 
-from studio.core.errors import BadInput
-
-_SHOWN = 12
+from studio.models.attention import blocks_at
 
 
 class BlockFinder:
@@ -33,23 +31,7 @@ class BlockFinder:
 
         Raises BadInput naming the first path with none, and some that have.
         """
-        found: dict[str, nn.Module] = {}
-        for layer in layers or self._default:
-            wanted = layer.removesuffix(".attn1")
-            below = {p: block for p, block in self.blocks.items() if f"{p}.".startswith(f"{wanted}.")}
-            if not below:
-                raise BadInput(
-                    f"The model {self._name} has no self-attention at layers {layer[:80]!r}; it has some at "
-                    f"{', '.join(self._places()) or 'no layer at all'}.",
-                    field="layers",
-                )
-            found |= below
-        return {path: block for path, block in self.blocks.items() if path in found}
-
-    def _places(self) -> list[str]:
-        """Short paths to name: the stages, such as up_blocks.1."""
-        stages = ((parts[0], parts[1]) for parts in (path.split(".") for path in self.blocks))
-        return list(dict.fromkeys(f"{a}.{b}" if b.isdigit() else a for a, b in stages))[:_SHOWN]
+        return {path: self.blocks[path] for path in blocks_at(tuple(self.blocks), layers or self._default, self._name)}
 
 
 def _attends_to_itself(module: nn.Module) -> bool:

@@ -17,7 +17,9 @@ def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:
     known = declarations()
     found: list[Entry] = []
     for name, method in known.guidance.items():
-        reason = why_not(studio.sources, model, method.asks) if studio is not None else None
+        # Plain guidance stays: turned down to none, it is how a model draws that has guidance built in.
+        asks = [word for word in method.asks if (name, word) != ("cfg", "uncond")]
+        reason = why_not(studio.sources, model, asks) if studio is not None else None
         if reason is None:
             found.append((method.label, name))
         else:

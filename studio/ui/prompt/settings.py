@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.models.card import ModelCard
 from studio.ui.components.choice import Choice
 from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
 
@@ -27,14 +28,14 @@ def seed_and_count(form: Form) -> dict[str, Any]:
     return parts
 
 
-def sampling_and_size(form: Form, size_px: int) -> None:
-    """Steps, sampler, spacing, width and height."""
+def sampling_and_size(form: Form, card: ModelCard) -> None:
+    """Steps, sampler, spacing, width and height, as the model has them."""
     with gr.Accordion("Sampling and size", open=False, elem_id="sampling"):
         form.add("steps", gr.Slider(
             1, 100, 20, step=1, label="Steps", info="More follow the model more closely and take longer.",
             elem_id="steps",
         ))  # fmt: skip
-        sampler = Choice(form, "sampler", SAMPLER, samplers(), "dpmpp_2m")
+        sampler = Choice(form, "sampler", SAMPLER, samplers(), card.sampler)
         sampler.menu("Sampler", "How noise is taken away from step to step.")
         sampler.group(0)
         sampler.wire()
@@ -44,7 +45,7 @@ def sampling_and_size(form: Form, size_px: int) -> None:
         with gr.Row():
             for name in ("width", "height"):
                 form.add(name, gr.Number(
-                    size_px, precision=0, minimum=32, maximum=2048, step=8, label=name.capitalize(),
+                    card.default_size_px, precision=0, minimum=32, maximum=2048, step=8, label=name.capitalize(),
                     info="In pixels, a multiple of 8.", elem_id=name, min_width=100,
                 ))  # fmt: skip
 

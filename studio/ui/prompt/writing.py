@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from studio.services.generate import Studio
 
 MAX_REPORTED_CHARS = 2 * MAX_PROMPT_CHARS  # a longer prompt is refused, but first counted
+MODELS_OWN = ("width", "height", "sampler", "spacing")
 SYNTAXES = [("A1111: (word:1.3), [old:new:0.5]", "a1111"), ("compel: word++, (words)1.3", "compel"),
             ("Plain: brackets are text", "plain")]  # fmt: skip
 
@@ -106,6 +107,12 @@ def styles_and_wildcards(form: Form, studio: Studio) -> dict[str, Any]:
     return {"wildcards": wild}
 
 
+def models_own(studio: Studio, model: str) -> dict[str, Any]:
+    """What a model has its own of, by the names of MODELS_OWN: set when it is chosen. Raises NotFound, AssetError."""
+    card = studio.model_card(model)
+    return dict(zip(MODELS_OWN, (card.default_size_px, card.default_size_px, card.sampler, "auto"), strict=True))
+
+
 def wire(bench: Bench, parts: dict[str, Any]) -> None:
     """Reports follow the words and the model; examples go into the box."""
     studio, controls = bench.page.studio, bench.form.controls
@@ -120,12 +127,11 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
 
     @told
     def on_model(model: str) -> list[Any]:
-        size_px = studio.model_card(model).default_size_px
-        return [size_px, size_px]
+        return list(models_own(studio, model).values())
 
     named = [controls[name] for name in ("prompt", "negative_prompt", "styles", "syntax", "model", "seed")]
     shown = [parts["prompt_report"], parts["negative_report"]]
     gr.on([one.change for one in named], on_words, named, shown, trigger_mode="always_last", **QUICK)  # type: ignore[attr-defined]
-    sizes = [controls["width"], controls["height"]]
-    controls["model"].input(on_model, controls["model"], sizes, **QUICK)  # type: ignore[attr-defined]
+    own = [controls[name] for name in MODELS_OWN]
+    controls["model"].input(on_model, controls["model"], own, **QUICK)  # type: ignore[attr-defined]
     parts["chips"].fill(on_fill, None, controls["prompt"], **QUICK)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from studio.services.wording import words
 from studio.ui.components import words as shown
 from studio.ui.prompt import writing
@@ -44,3 +46,10 @@ def test_what_cannot_be_read_is_told_where_it_is_typed(fake: FakeStudio) -> None
 def test_wildcards_are_buttons_that_say_what_they_hold() -> None:
     html = shown.wildcards_html({"colours": ("red", "<b>")}, ["It <broke>."])
     assert 'data-put="__colours__"' in html and "One of 2: red, &lt;b&gt;" in html and "It &lt;broke&gt;." in html
+
+
+def test_a_model_chosen_brings_its_size_its_sampler_and_its_spacing(fake: FakeStudio) -> None:
+    card = replace(fake.model_card("stencil"), sampler="euler", default_size_px=512)
+    fake.model_card = lambda model="stencil": card  # type: ignore[method-assign]
+    own = writing.models_own(fake, "stencil")  # type: ignore[arg-type]
+    assert own == {"width": 512, "height": 512, "sampler": "euler", "spacing": "auto"}

@@ -1,4 +1,4 @@
-"""From a diffusers scheduler config to its grid: the levels of the scheduler itself, for every class we read."""
+"""From a diffusers scheduler config to its grid and sampler: the levels of the scheduler itself, for each we read."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from studio.core.errors import BadInput
-from studio.diffusion.grid import grid_for, make_grid
+from studio.diffusion.grid import make_grid
 from studio.diffusion.schedule import NoiseSchedule
+from studio.diffusion.scheduler_config import grid_for, sampler_for
 from tests.diffusion.solving import FLOW
 
 SD: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
@@ -84,6 +85,28 @@ def test_beta_levels_are_known_by_name() -> None:
     """diffusers itself needs scipy for them."""
     config = {"_class_name": "DPMSolverMultistepScheduler", "use_beta_sigmas": True}
     assert grid_for(config) == ("beta_levels", {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "sampler"),
+    [
+        ("DDIM", {}, "ddim"),
+        ("EulerDiscrete", {}, "euler"),
+        ("EulerAncestralDiscrete", {}, "euler_ancestral"),
+        ("UniPCMultistep", {}, "unipc"),
+        ("DPMSolverMultistep", {}, "dpmpp_2m"),
+        ("DPMSolverMultistep", {"algorithm_type": "sde-dpmsolver++"}, "dpmpp_2m_sde"),
+        ("PNDM", {}, None),
+        ("LCM", {}, None),
+    ],
+)
+def test_the_sampler_that_a_scheduler_is(kind: str, config: dict[str, Any], sampler: str | None) -> None:
+    """tests/diffusion/solvers holds each of ours against it."""
+    assert sampler_for(config_of(scheduler_of(kind, **config))) == sampler
+
+
+def test_an_older_algorithm_of_a_scheduler_is_not_taken_for_the_newer_one() -> None:
+    assert sampler_for({"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver"}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Which grid a diffusers scheduler config asks for: `name, options = grid_for(config)`, for `make_grid`."""
+"""Which grid and sampler a diffusers scheduler config asks for: `name, options = grid_for(config)`, for `make_grid`.
+
+Needs no torch: the page shows what a model's config says before anything is loaded.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,15 @@ _STILL: dict[str, Any] = {
     "shift_terminal": None,
     "invert_sigmas": False,
 }
+# By scheduler class, and algorithm where it has several.
+_SAMPLERS = {
+    "DDIMScheduler": "ddim",
+    "EulerDiscreteScheduler": "euler",
+    "EulerAncestralDiscreteScheduler": "euler_ancestral",
+    "UniPCMultistepScheduler": "unipc",
+    "DPMSolverMultistepScheduler": "dpmpp_2m",
+    "DPMSolverMultistepScheduler sde-dpmsolver++": "dpmpp_2m_sde",
+}
 _FLOWS = {"DPMSolverMultistepScheduler": "flow_dpm", "UniPCMultistepScheduler": "flow_unipc"}
 
 
@@ -69,6 +81,15 @@ def grid_for(config: Mapping[str, Any]) -> tuple[str, dict[str, Plain]]:
     grid = grids[spacing]
     offset = config.get("steps_offset", 0)
     return grid, {"steps_offset": offset} if offset and grid.startswith("leading") else {}
+
+
+def sampler_for(config: Mapping[str, Any]) -> str | None:
+    """Give the name of the sampler that the scheduler of this config is; None for one that we do not have."""
+    name, algorithm = str(config.get("_class_name")), str(config.get("algorithm_type", "dpmsolver++"))
+    known = _SAMPLERS.get(f"{name} {algorithm}")
+    if known is None and (name != "DPMSolverMultistepScheduler" or algorithm == "dpmsolver++"):
+        known = _SAMPLERS.get(name)
+    return known
 
 
 def _flow_grid_for(name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Plain]]:

@@ -1,0 +1,47 @@
+"""What guidance asks of a model besides its prediction for the prompt: what not every model can give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from studio.guidance.base import Guidance, Network, NoisePoint, StepCtx
+from studio.guidance.wrapper import method_of
+
+_STEPS = 20  # of the run looked at where none is given
+
+
+@dataclass(frozen=True)
+class Asks:
+    """networks: those it asks. unconditional: whether it asks for the empty or a negative prompt.
+
+    layers: the layers of each perturbation it asks for, () for the model's own choice. denoiser: the kind of network it
+    is for, "any", "unet" or "transformer".
+    """
+
+    networks: frozenset[Network]
+    unconditional: bool
+    layers: frozenset[tuple[str, ...]]
+    denoiser: str = "any"
+
+    def words(self) -> tuple[str, ...]:
+        """The same in words for a menu: "main", "weak", "uncond", "layers", "unet", "transformer"."""
+        more = [word for word, asked in (("uncond", self.unconditional), ("layers", self.layers)) if asked]
+        return (*sorted(self.networks), *more, *([] if self.denoiser == "any" else [self.denoiser]))
+
+
+def asks_of(guidance: Guidance, steps: Iterable[StepCtx] | None = None) -> Asks:
+    """Look at what a method, in its wrappers, will ask at these steps; None looks at twenty, from noise to data."""
+    asked = [one for step in steps or _nominal() for round in guidance.rounds(step) for one in round]
+    return Asks(
+        guidance.networks(),
+        any(one.cond != "pos" for one in asked),
+        frozenset(one.perturb.layers for one in asked if one.perturb is not None),
+        type(method_of(guidance)).denoiser,
+    )
+
+
+def _nominal() -> Iterable[StepCtx]:
+    for i in range(_STEPS):
+        left = 1 - (i + 0.5) / _STEPS
+        yield StepCtx.ahead(i, _STEPS, NoisePoint((1 - left**2) ** 0.5, left, 999 * left))
