@@ -16,7 +16,7 @@ SCRIPT = (
 )
 
 
-def curve_html(op: str, row: int, at: int) -> str:
+def curve_html(op: str, row: int, at: str) -> str:
     """A place for it, to stand among the controls of a schedule. op, row, at: as theirs."""
-    data = {"data_op": op, "data_row": str(row), "data_at": str(at), "data_name": NAME}
+    data = {"data_op": op, "data_row": str(row), "data_at": at, "data_name": NAME}
     return tag("div", tag("svg") + tag("p", class_="hint"), class_="curve", **data)

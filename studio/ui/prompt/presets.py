@@ -75,13 +75,14 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")
         methods.group(1)
-        wrappers = form.add("wrappers", around.control())
+        wrappers = form.add("wrappers", around.control(methods.default))
         with gr.Row(elem_classes="save-row"):
             name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
                               elem_id="preset-name")  # fmt: skip
             keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
         drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
     methods.wire()
+    around.follow(form.controls["method"])  # type: ignore[arg-type]
     # What was saved since the page was laid out is in the menu of a page that is opened again.
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])

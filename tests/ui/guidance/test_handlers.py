@@ -35,7 +35,7 @@ def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
 
 
 def move(name: str, value: Any, row: int = 2) -> dict[str, Any]:
-    return {"op": "param", "row": row, "at": 0, "name": name, "value": value}
+    return {"op": "param", "row": row, "at": "", "name": name, "value": value}
 
 
 def params(board: boards.Board, row: int = 2) -> dict[str, Any]:
