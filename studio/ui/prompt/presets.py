@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import around, choice, method_menu
+from studio.ui.components import around, choice, menu, method_menu
 from studio.ui.components.form import GUIDANCE, Form, Values
 from studio.ui.errors import told
 from studio.ui.markup import alert, tag, text
@@ -107,10 +107,14 @@ def _wire(
         return [gr.Dropdown(entries(presets), value=saved), "", alert(f"Saved as {saved}.", kind="note")]
 
     controls = [form.controls[field] for field in names]
-    preset.input(on_preset, preset, [said, *controls], **QUICK)
+    menu.chosen(preset)(on_preset, preset, [said, *controls], **QUICK)
     keep.click(on_save, [name, *controls], [preset, name, said], **QUICK)
     # Moved by hand, the settings are no preset's any more. In the browser alone.
-    gr.on([one.input for one in controls], None, None, [preset, said], js="() => ['', '']", **QUICK)  # type: ignore[attr-defined]
+    moved: dict[str, Any] = {"inputs": None, "outputs": [preset, said], "js": "() => ['', '']", **QUICK}
+    gr.on([one.input for one in controls if not isinstance(one, gr.Dropdown)], None, **moved)  # type: ignore[attr-defined]
+    for one in controls:
+        if isinstance(one, gr.Dropdown):  # looked into and left as it was, it is not moved
+            menu.chosen(one)(None, **moved)
 
 
 def _wire_model(page: Page, method: Any) -> None:
