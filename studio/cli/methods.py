@@ -93,5 +93,5 @@ def _param(one: ParamSpec) -> str:
     elif one.low is not None or one.high is not None:
         values = f"{'' if one.low is None else f'{one.low:g}'} .. {'' if one.high is None else f'{one.high:g}'}".strip()
     else:
-        values = one.kind
+        values = "a number of the method" if one.names else one.kind
     return f"{one.name} = {one.default}  ({values}{f' {one.unit}' if one.unit else ''})  {one.help}".rstrip()

@@ -35,19 +35,22 @@ def param(
     unit: str | None = None,
     choices: tuple[str, ...] | None = None,
     when: Mapping[str, tuple[str | bool, ...]] | None = None,
+    names: Kind | None = None,
 ) -> Any:
     """Declare one parameter of a method (a pydantic FieldInfo; typed Any so that `x: float = param(...)` checks).
 
     low, high: inclusive bounds, enforced. step: what one notch of the slider moves, not enforced. unit: shown
     after the number. choices: allowed texts of a `str` field (a Literal annotation needs none). when: values of other
     parameters, switches or choices, under which this one matters: {"curve": ("beta",)}; without it, always. One that
-    does not matter is not shown, but keeps its value.
+    does not matter is not shown, but keeps its value. names: the text is the name of a parameter of that kind, one of
+    the guidance method that what declares it is put around; see `nameable`.
     """
     shown: dict[str, Any] = {
         "step": step,
         "unit": unit,
         "choices": list(choices) if choices else None,
         "when": {name: list(values) for name, values in when.items()} if when else None,
+        "names": names,
     }
     extra = {key: value for key, value in shown.items() if value is not None}
     return Field(default, ge=low, le=high, title=label, description=help or None, json_schema_extra=extra)
@@ -84,7 +87,8 @@ class Params(BaseModel):
 class ParamSpec:
     """What a control needs to know of one parameter. `low`, `high`, `step`: None where there is no such limit.
 
-    when: (name, values) of other parameters, all of which must hold for this one to matter; see `mattering`.
+    when: (name, values) of other parameters, all of which must hold for this one to matter; see `mattering`. names: the
+    kind of parameter whose name it is, None for one that is no name; see `nameable`.
     """
 
     name: str
@@ -98,6 +102,7 @@ class ParamSpec:
     unit: str | None
     choices: tuple[str, ...] | None
     when: When = ()
+    names: Kind | None = None
 
 
 def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
@@ -124,6 +129,7 @@ def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
                 unit=extra.get("unit"),
                 choices=_choices(field),
                 when=tuple((name, tuple(values)) for name, values in extra.get("when", {}).items()),
+                names=extra.get("names"),
             )
         )
     return tuple(found)
@@ -133,6 +139,11 @@ def mattering(found: Sequence[ParamSpec], values: Mapping[str, Any]) -> frozense
     """Name the parameters that make a difference beside these values; those left out count as their defaults."""
     given = {spec.name: values.get(spec.name, spec.default) for spec in found}
     return frozenset(spec.name for spec in found if all(given.get(name) in wanted for name, wanted in spec.when))
+
+
+def nameable(spec: ParamSpec, found: Sequence[ParamSpec]) -> tuple[ParamSpec, ...]:
+    """Those of `found`, the parameters of the method around which it is put, that the text of `spec` may name."""
+    return tuple(one for one in found if one.kind == spec.names)
 
 
 def load(cls: type[M], values: Mapping[str, Any], what: str) -> M:

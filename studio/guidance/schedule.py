@@ -17,7 +17,7 @@ import math
 from typing import ClassVar, Literal
 
 from studio.core.errors import BadInput
-from studio.core.params import ParamSpec, param, shown, specs
+from studio.core.params import ParamSpec, nameable, param, shown, specs
 from studio.guidance.base import Guidance, Plan, Request, StepCtx
 from studio.guidance.wrapper import WRAPPERS, Wrapper, method_of
 
@@ -33,7 +33,7 @@ class Schedule(Wrapper):
     source: ClassVar[str] = "arXiv:2404.07724 (box); arXiv:2404.13040 (rising scales); this project (beta, points)"
     label: ClassVar[str] = "schedule"
 
-    parameter: str = param("guidance_scale", help="name of the method's parameter that changes")
+    parameter: str = param("guidance_scale", names="float", help="what changes over the run")
     curve: Literal["constant", "linear", "cosine", "beta", "points"] = param("linear", help="how it changes")
     first: float = param(
         0.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the first step",
@@ -118,7 +118,10 @@ class Schedule(Wrapper):
         return rest + (getattr(method_of(inner), self.parameter) - rest) * share
 
     def _spec(self, inner: Guidance) -> ParamSpec:
-        found = {spec.name: spec for spec in specs(type(method_of(inner))) if spec.kind == "float"}
+        own = next(spec for spec in specs(type(self)) if spec.name == "parameter")
+        found = {spec.name: spec for spec in nameable(own, specs(type(method_of(inner))))}
+        if not found:
+            raise BadInput("A schedule changes a number of the method, and this method has none.", field="parameter")
         if self.parameter not in found:
             raise BadInput(
                 f"In the guidance wrapper schedule, parameter must be one of {', '.join(found)}, "

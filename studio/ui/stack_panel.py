@@ -19,6 +19,7 @@ from studio.services.edit_fit import inspect, misfit
 from studio.services.edits import OWN_STYLE
 from studio.services.peft_zip import opened
 from studio.ui import edit_stack
+from studio.ui.components import menu
 from studio.ui.components import stack as look
 from studio.ui.components.stack import Known
 from studio.ui.edit_stack import Stack
@@ -161,9 +162,9 @@ def _wire(studio: Studio, panel: StackPanel, model: gr.Dropdown, demo: gr.Blocks
 
     given = [panel.state, model]
     panel.changes.append(panel.html.op(on_op, given, panel.outputs, **QUICK))
-    panel.changes.append(panel.add.input(on_add, [*given, panel.add], panel.outputs, **QUICK))
+    panel.changes.append(menu.chosen(panel.add)(on_add, [*given, panel.add], panel.outputs, **QUICK))
     demo.load(on_show, given, panel.outputs[1:], **QUICK)
-    model.input(on_show, given, panel.outputs[1:], **QUICK)
+    menu.chosen(model)(on_show, given, panel.outputs[1:], **QUICK)
 
 
 def _wire_import(

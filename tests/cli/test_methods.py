@@ -28,6 +28,7 @@ def test_one_is_told_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     text = said(capsys, "seg", "--workspace", str(tmp_path))
     assert "blur = gaussian  (gaussian | mean)" in text and "seg_scale = 3.0  (0 .. 10)" in text
     assert "arXiv:2408.00760" in text and "apg" not in text
+    assert "parameter = guidance_scale  (a number of the method)" in said(capsys, "schedule")
 
 
 def test_presets_of_the_workspace_are_among_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

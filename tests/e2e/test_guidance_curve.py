@@ -312,13 +312,12 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     page.click("#preset input")
     page.click("[role=option]:has-text('drawn (yours)')")
     curve.said("0:0, 1:0")
-    around.locator("input[data-name=parameter]").fill("rescale")
-    around.locator("input[data-name=parameter]").press("Tab")
+    around.locator("select[data-name=parameter]").select_option("rescale")
     expect(page.locator("#preset input")).to_have_value("As set below")
     page.locator("#gallery .thumb").first.click()
     page.click("#caption button[data-do=restore]")
     curve.said("0:0, 0.3:1.5, 1:0")
-    expect(around.locator("input[data-name=parameter]")).to_have_value("guidance_scale")
+    expect(around.locator("select[data-name=parameter]")).to_have_value("guidance_scale")
 
     # A sum has a method of its own, of which only what matters is shown.
     around.locator("[data-op=unwrap]").click()
@@ -329,11 +328,37 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     expect(width).to_be_visible(timeout=LONG_MS)
     around.locator("select[data-name=blur]").select_option("mean")
     expect(width).to_be_hidden()
+    around.locator(".wrapper select[data-op=wrap]").select_option("interval")
+    stop = around.locator(".wrapper .wrapper input[type=number][data-name=stop]")
+    stop.fill("0.5")
+    stop.press("Tab")
     generate(page)
     wait_until_done(page)
     newest = max(served.folder.rglob("*.png"), key=lambda path: path.stat().st_mtime_ns)
     (wrapper,) = read_png(Path(newest)).recipe.guidance.wrappers
     assert wrapper.added is not None and wrapper.added.method == "seg" and wrapper.added.params["blur"] == "mean"
+    assert [(one.wrapper, one.params["stop"]) for one in wrapper.added.wrappers] == [("interval", 0.5)]
+
+
+def test_a_schedule_offers_the_numbers_of_the_method_that_is_chosen(opened: Open) -> None:
+    page = opened()
+    around = open_method(page)
+    around.locator("select[data-op=wrap]").select_option("schedule")
+    parameter = around.locator("select[data-name=parameter]")
+    offered = parameter.locator("option")
+    expect(offered).to_have_text(["Guidance scale", "Rescale"], timeout=LONG_MS)
+    parameter.select_option("rescale")
+    page.click("#method input")
+    page.click("[role=option]:has-text('(APG)')")
+    expect(offered.first).to_have_text("Not here: rescale", timeout=LONG_MS)
+    expect(parameter).to_have_value("rescale")
+    parameter.select_option("momentum")
+    # As it was left, after a reload too.
+    page.reload()
+    page.wait_for_selector("#generate")
+    open_method(page)
+    expect(parameter).to_have_value("momentum", timeout=LONG_MS)
+    assert "Eta" in offered.all_inner_texts()
 
 
 def test_a_bad_value_is_told_when_a_picture_is_asked_for(opened: Open) -> None:

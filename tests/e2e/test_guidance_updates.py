@@ -117,7 +117,16 @@ def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(ope
     expect(page.locator(NUMBER.format("eta"))).to_have_value("1", timeout=LONG_MS)
 
 
-def test_an_older_answer_that_lands_last_does_not_stay(opened: Open) -> None:
+# Every formula that the chosen row is painted with from now on.
+PAINTED = """() => {
+  const rows = document.querySelector('#guidance-rows');
+  window.painted = [];
+  new MutationObserver(() => window.painted.push(rows.querySelector('.chosen .formula').textContent))
+    .observe(rows, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+def test_an_older_answer_that_lands_last_is_not_painted(opened: Open) -> None:
     page = started(opened)
     waiting = held(page, 1)
     page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
@@ -125,8 +134,10 @@ def test_an_older_answer_that_lands_last_does_not_stay(opened: Open) -> None:
     late = waiting[0].fetch()
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
     expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    page.evaluate(PAINTED)
     waiting[0].fulfill(response=late)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)
+    assert all("-0.3" in one for one in page.evaluate("window.painted"))
     for name, value in (("eta", "0.5"), ("momentum", "-0.3")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
     page.reload()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -12,8 +12,10 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.params import specs
 from studio.core.recipe import GuidanceSpec, Recipe, WrapperSpec
 from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, State, build
+from studio.guidance.base import OneRound, Preds, StepCtx
 from studio.guidance.building import spoken
 from studio.guidance.rescale import rescale
+from studio.guidance.schedule import Schedule
 from studio.guidance.wrapper import WRAPPERS
 from tests.declared import not_mattering
 from tests.guidance.stepping import AT, Step, by_condition, random
@@ -225,6 +227,20 @@ class TestSchedule:
         assert said.startswith(
             "In the guidance wrapper schedule, parameter must be one of guidance_scale, rescale, not"
         )
+
+    def test_a_method_without_numbers(self) -> None:
+        class Bare(OneRound):
+            source: ClassVar[str] = "this test"
+            neutral: ClassVar[dict[str, Any]] = {}
+            native_space: ClassVar = "any"
+            needs: ClassVar[tuple[str, ...]] = ("cond",)
+            patch: int = 3
+
+            def combine(self, preds: Preds, step: StepCtx, state: State) -> tuple[torch.Tensor, State]:
+                return preds["cond"].x0, state
+
+        with pytest.raises(BadInput, match="this method has none"):
+            Schedule().check(Bare())
 
 
 class TestRescale:

@@ -1,7 +1,11 @@
 """What is around a guidance method: wrappers with their controls, and what can be done to them.
 
 Wrappers are the plain values of a recipe, [{"wrapper": ..., "params": {...}, "added": {...}}], the innermost first.
-In the form of a recipe they are one control of our own whose value is their JSON, "" where there are none.
+What a sum adds is a method with wrappers of its own, so one is found by a path: "1" is the second around the method of
+the recipe, "1.0" the first around the method which that one adds, "1." the place for a further one around it.
+
+In the form of a recipe they are one control of our own whose value is their JSON, "" where there are none. It is told
+of the method that they are around.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any, cast
 import gradio as gr
 
 from studio.core.errors import BadInput, StudioError
-from studio.core.params import load, shown
+from studio.core.params import ParamSpec, load, nameable, shown
 from studio.core.recipe import MAX_WRAPPERS, GuidanceSpec
 from studio.ui import methods
 from studio.ui.components import curve, fields, method_menu
@@ -23,6 +27,7 @@ from studio.ui.methods import Method, declarations
 
 Wrappers = list[dict[str, Any]]
 MAX_TEXT = 2000
+SUM = "sum"
 
 # For a host that says what `tell` does, and calls `written` whenever it has written the controls anew.
 SCRIPT = fields.SCRIPT + curve.SCRIPT + "const written = () => { settle(); redraw(); };\n"
@@ -31,11 +36,12 @@ SCRIPT = fields.SCRIPT + curve.SCRIPT + "const written = () => { settle(); redra
 # what changes the controls themselves goes through the server, one after the other.
 _CONTROL = """
 const start = element.innerHTML;
-let shown = '', last = Promise.resolve();
+const method = () => window.palimpsestMethod || element.querySelector('[data-method]').dataset.method;
+let shown = '', around = method(), last = Promise.resolve();
 const value = () => (typeof props.value === 'string' ? props.value : '');
 const tell = (from, to) => {
   const {op, at, name} = from.dataset;
-  last = last.then(() => apply(op, Number(at || 0), name || '', to)).catch((error) => console.warn(error));
+  last = last.then(() => apply(op, at || '', name || '', to)).catch((error) => console.warn(error));
 };
 function keep(now) {
   if (now === value()) return;
@@ -45,12 +51,13 @@ function keep(now) {
 }
 async function apply(what, at, name, to) {
   if (what === 'wparam' || what === 'aparam') {
-    const wrappers = JSON.parse(value());
-    (what === 'aparam' ? wrappers[at].added : wrappers[at]).params[name] = to;
-    keep(JSON.stringify(wrappers));
+    const whole = JSON.parse(value()), path = at.split('.'), place = path.pop();
+    const found = path.reduce((wrappers, one) => wrappers[one].added.wrappers, whole)[place];
+    (what === 'aparam' ? found.added : found).params[name] = to;
+    keep(JSON.stringify(whole));
     return;
   }
-  const answer = await server.around_changed([value(), what, at, name, to]);
+  const answer = await server.around_changed([value(), what, at, name, to, method()]);
   keep(answer.said);
   write(answer.html);
 }
@@ -59,17 +66,18 @@ function write(html) {
   written();
 }
 async function show() {
-  const now = value();
-  if (now === shown) return;
-  shown = now;
-  const answer = now ? await server.around_drawn(now) : {said: '', html: start};
-  if (shown !== now) return;
+  const now = value(), name = method();
+  if (now === shown && name === around) return;
+  [shown, around] = [now, name];
+  const answer = now ? await server.around_drawn([now, name]) : {said: '', html: start};
+  if (shown !== now || around !== name) return;
   keep(answer.said);
   write(answer.html);
 }
 """
 _BEGIN = """
 watch('value', show);
+window.addEventListener('palimpsest-method', show);
 show();
 """
 
@@ -78,78 +86,92 @@ show();
 
 
 def around_html(
-    wrappers: Sequence[Mapping[str, Any]], row: int = 0, problem: str = "", offered: Sequence[fields.Entry] = ()
-) -> str:
-    """The controls. row: what they tell beside what was done. problem: a sentence to show below them. offered: the
-    methods that a sum may add, all of them where it is left out.
+    wrappers: Sequence[Mapping[str, Any]], method: str, row: int = 0, problem: str = "",
+    offered: Sequence[fields.Entry] = (), path: str = "",
+) -> str:  # fmt: skip
+    """The controls. method: the name of what the wrappers are around. row: what they tell beside what was done.
+    problem: a sentence to show below them. offered: the methods that a sum may add, all of them where it is left out.
+    path: of the place around the method.
     """
     offered = offered or method_menu.entries()
-    inner = "".join(_wrapper(row, at, each, offered) for at, each in enumerate(wrappers))
+    inner = "".join(_wrapper(row, f"{path}{k}", each, method, offered) for k, each in enumerate(wrappers))
     entries = [
         ("Put around it", ""),
-        *((one.label.capitalize(), name) for name, one in declarations().wrappers.items()),
+        *((one.label.capitalize(), name) for name, one in declarations().wrappers.items() if not path or name != SUM),
     ]
     title = "When guidance acts, how strongly, and what is done to its outcome"
     menu = fields.options(
-        entries, "", data_op="wrap", data_row=str(row), data_once="1", class_="menu-like", aria_label="Put around it",
+        entries, "", data_op="wrap", data_row=str(row), data_at=path, data_once="1", class_="menu-like",
+        aria_label="Put around what is added" if path else "Put around it",
         title=title, disabled=len(wrappers) >= MAX_WRAPPERS,
     )  # fmt: skip
-    told = "Around all of that" if wrappers else "Nothing around it"
+    told = "Around what is added" if path else "Around all of that" if wrappers else "Nothing around it"
     inner += tag("div", tag("span", told, class_="label") + menu, class_="param choice")
     if problem:
         inner += tag("p", text(problem), class_="hint wrong", role="alert")
     return tag("div", inner, class_="around")
 
 
-def _wrapper(row: int, at: int, each: Mapping[str, Any], offered: Sequence[fields.Entry]) -> str:
+def _wrapper(row: int, at: str, each: Mapping[str, Any], method: str, offered: Sequence[fields.Entry]) -> str:
     known = declarations().wrappers.get(str(each["wrapper"]))
     label = known.label if known else f"“{each['wrapper']}”"
     inner = tag("legend", text(label.capitalize()) + fields.button("unwrap", row, "×", f"Take the {label} away", at=at))
     if known is None:
         inner += tag("p", "This wrapper is not here any more.", class_="hint wrong")
     else:
-        inner += _controls(known, each, row, at)
+        inner += _controls(known, each, method, row, at)
     if added := each.get("added"):
         inner += _added(added, row, at, offered)
     return tag("fieldset", inner, class_="wrapper")
 
 
-def _controls(known: Method, each: Mapping[str, Any], row: int, at: int) -> str:
-    made = fields.parameters(known.params, each["params"], "wparam", row, at)
+def _controls(known: Method, each: Mapping[str, Any], method: str, row: int, at: str) -> str:
+    made = fields.parameters(known.params, each["params"], "wparam", row, at, inside=_params(method))
     names = [spec.name for spec in known.params]
     if curve.NAME in names:  # the picture stands below the choice of the curve
         made.insert(names.index("curve") + 1, curve.curve_html("wparam", row, at))
     return "".join(made)
 
 
-def _added(added: Mapping[str, Any], row: int, at: int, offered: Sequence[fields.Entry]) -> str:
-    """The method that a sum adds; what is around that one is kept, but only a recipe can say it."""
-    known = declarations().guidance
+def _added(added: Mapping[str, Any], row: int, at: str, offered: Sequence[fields.Entry]) -> str:
+    """The method that a sum adds, and what is around that one."""
     name = str(added["method"])
     inner = fields.select("added", row, "Method added", offered, name, at)
-    if name in known:
-        inner += "".join(fields.parameters(known[name].params, added["params"], "aparam", row, at))
-    return inner
+    inner += "".join(fields.parameters(_params(name), added["params"], "aparam", row, at))
+    return inner + around_html(added.get("wrappers", ()), name, row, offered=offered, path=f"{at}.")
+
+
+def _params(method: str) -> tuple[ParamSpec, ...]:
+    known = declarations().guidance.get(method)
+    return known.params if known else ()
 
 
 # -- what can be done -----------------------------------------------------------------------------------------------
 
 
 def change(
-    wrappers: Sequence[Mapping[str, Any]], what: str, at: int = 0, name: str = "", value: Any = None
-) -> Wrappers:
+    wrappers: Sequence[Mapping[str, Any]], what: str, at: str = "", name: str = "", value: Any = None,
+    method: str = "cfg",
+) -> Wrappers:  # fmt: skip
     """The same wrappers with one thing done to them. Raises BadInput for what cannot be done.
 
-    wrap (value: a wrapper's name); unwrap (at: which wrapper); wparam (at, name, value); added (at, value: the method
-    a sum adds); aparam (at, name, value: a parameter of that method). Ranges are checked when the recipe is loaded.
+    wrap (at: a place, value: a wrapper's name); unwrap (at: which wrapper); wparam (at, name, value); added (at, value:
+    the method a sum adds); aparam (at, name, value: a parameter of that method). method: what they are around. Ranges
+    are checked when the recipe is loaded.
     """
     if what not in CHANGES:
         raise BadInput(f"There is nothing to do with a wrapper called {shown(what)}.")
     changed: Wrappers = copy.deepcopy([dict(one) for one in wrappers])
-    if what != "wrap" and not 0 <= at < len(changed):
-        raise BadInput("This wrapper is not there any more.")
+    *outer, last = at.split(".")
     try:
-        CHANGES[what](changed, at, name, value)
+        among = changed
+        for one in outer:
+            added = among[_place(among, one)]["added"]
+            among, method = added.setdefault("wrappers", []), str(added["method"])
+        if what == "wrap":
+            _wrap(among, value, method, alone=not outer)
+        else:
+            _TO_ONE[what](among, _place(among, last), name, value)
     except (KeyError, TypeError):
         raise BadInput("This part of the wrapper is not there any more.") from None
     return changed
@@ -162,34 +184,67 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _wrap(wrappers: Wrappers, at: int, name: str, value: Any) -> None:
+def _place(wrappers: Wrappers, told: str) -> int:
+    if not told.isascii() or not told.isdecimal() or len(told) > 3 or int(told) >= len(wrappers):
+        raise BadInput("This wrapper is not there any more.")
+    return int(told)
+
+
+def _wrap(wrappers: Wrappers, value: Any, method: str, alone: bool) -> None:
+    """alone: the method around which it goes is not added to another."""
     found = methods.known(declarations().wrappers, str(value), "wrapper")
     if len(wrappers) >= MAX_WRAPPERS:
         raise BadInput(f"A method takes up to {MAX_WRAPPERS} wrappers.", "Take one away first.")
-    made: dict[str, Any] = {"wrapper": value, "params": {one.name: one.default for one in found.params}}
-    if value == "sum":
+    if value == SUM and not alone:
+        raise BadInput("A guidance method that is added cannot add another itself; add both to the first.")
+    made: dict[str, Any] = {"wrapper": value, "params": {one.name: _first(one, method) for one in found.params}}
+    if value == SUM:
         made["added"] = methods.defaults("cfg")
     wrappers.append(made)
 
 
-CHANGES: dict[str, Callable[[Wrappers, int, str, Any], Any]] = {
-    "wrap": _wrap,
+def _first(spec: ParamSpec, method: str) -> Any:
+    """What a parameter is to begin with: its default, or where that names nothing of the method, its first scale."""
+    found = [one.name for one in nameable(spec, _params(method))]
+    if not found or spec.default in found:
+        return spec.default
+    return next((name for name in found if name.endswith("scale")), found[0])
+
+
+def _add(wrappers: Wrappers, at: int, name: str, value: Any) -> None:
+    """Another method in a sum; what is around it stays, as around the method of a row."""
+    kept = wrappers[at].get("added", {}).get("wrappers", [])
+    wrappers[at]["added"] = methods.defaults(str(value)) | ({"wrappers": kept} if kept else {})
+
+
+_TO_ONE: dict[str, Callable[[Wrappers, int, str, Any], Any]] = {
     "unwrap": lambda wrappers, at, name, value: wrappers.pop(at),
     "wparam": lambda wrappers, at, name, value: wrappers[at]["params"].__setitem__(name, plain(value)),
-    "added": lambda wrappers, at, name, value: wrappers[at].__setitem__("added", methods.defaults(str(value))),
+    "added": _add,
     "aparam": lambda wrappers, at, name, value: wrappers[at]["added"]["params"].__setitem__(name, plain(value)),
 }
+CHANGES = ("wrap", *_TO_ONE)
 
 
 # -- as a control of a form -----------------------------------------------------------------------------------------
 
 
-def control() -> gr.HTML:
-    """The control. Its value is the JSON of the wrappers."""
+def control(method: str) -> gr.HTML:
+    """The control. Its value is the JSON of the wrappers. method: what they are around; see `follow`."""
     return gr.HTML(
-        "", html_template=_alone([]), js_on_load=_CONTROL + SCRIPT + _BEGIN, apply_default_css=False,
+        "", html_template=_alone([], method), js_on_load=_CONTROL + SCRIPT + _BEGIN, apply_default_css=False,
         server_functions=[around_drawn, around_changed], elem_id="guidance-around",
     )  # fmt: skip
+
+
+def follow(menu: gr.Dropdown) -> None:
+    """Let the control know which method a menu has; in the browser alone, where there is one such control."""
+    # Not as a property of the component: Gradio 6.31 loses one that is set while the component is folded away.
+    told = """(name) => {
+      window.palimpsestMethod = name;
+      window.dispatchEvent(new Event('palimpsest-method'));
+    }"""
+    menu.change(None, menu, None, js=told, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def read(said: Any) -> list[Any]:
@@ -211,30 +266,40 @@ def said(wrappers: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(list(wrappers)) if wrappers else ""
 
 
-def around_drawn(value: Any) -> dict[str, str]:
-    """The controls for a value of the control as "html", and the value as "said": a draft may be of anything."""
+def around_drawn(call: Any) -> dict[str, str]:
+    """Draw the controls: call is [value, method]. Gives them as "html", and the value as "said": a draft may be of
+    anything.
+    """
     try:
-        return {"said": value or "", "html": _alone(_checked(value))}
+        value, method = call
+    except (TypeError, ValueError):  # nothing that the controls send
+        value, method = None, ""
+    try:
+        return {"said": value or "", "html": _alone(_checked(value), str(method))}
     except StudioError as error:
-        return {"said": "", "html": _alone([], f"What was around the method could not be read. {error}")}
+        return {"said": "", "html": _alone([], str(method), f"What was around the method could not be read. {error}")}
 
 
 def around_changed(call: Any) -> dict[str, str]:
-    """Do one thing: call is [value, what, at, name, value for it]. Gives the new value as "said", and its "html"."""
+    """Do one thing: call is [value, what, at, name, value for it, method]. Gives the new value as "said", and its
+    "html".
+    """
     wrappers: Wrappers = []
+    method = ""
     try:
-        value, what, at, name, to = call
+        value, what, at, name, to, method = call
+        method = str(method)
         wrappers = _checked(value)
-        changed = _checked(said(change(wrappers, str(what), int(at), str(name), to)))
+        changed = _checked(said(change(wrappers, str(what), str(at), str(name), to, method)))
     except (TypeError, ValueError, OverflowError):  # nothing that the controls send
-        return {"said": said(wrappers), "html": _alone(wrappers)}
+        return {"said": said(wrappers), "html": _alone(wrappers, str(method))}
     except StudioError as error:
-        return {"said": said(wrappers), "html": _alone(wrappers, str(error))}
-    return {"said": said(changed), "html": _alone(changed)}
+        return {"said": said(wrappers), "html": _alone(wrappers, method, str(error))}
+    return {"said": said(changed), "html": _alone(changed, method)}
 
 
-def _alone(wrappers: Sequence[Mapping[str, Any]], problem: str = "") -> str:
-    return tag("div", around_html(wrappers, problem=problem), class_="guide alone")
+def _alone(wrappers: Sequence[Mapping[str, Any]], method: str, problem: str = "") -> str:
+    return tag("div", around_html(wrappers, method, problem=problem), class_="guide alone", data_method=method)
 
 
 def _checked(value: Any) -> Wrappers:

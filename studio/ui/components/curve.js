@@ -1,6 +1,6 @@
 // The curve of a schedule, drawn and drawn upon. Beside it stand the fields of its parameters, which are the truth: what
 // is drawn is read from them, and what is moved is written to the text of the points. `tell` gets it once, at the end.
-const STEP = 0.05, MOST_SHARE = 5, MOST_POINTS = 64, MOST_DRAWN = 16;
+// The points themselves are those of curve_points.js, which stands before this.
 const HEIGHT = 164, LEFT = 36, RIGHT = 12, TOP = 12, BOTTOM = 20;
 const REACH = { mouse: 12, touch: 24, pen: 18 }; // px from a point's centre that still take hold of it
 const TAP_MS = 400, PAUSE_MS = 600;
@@ -8,22 +8,10 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 const HOW = 'Drag a point, or draw a line. Click: add; double click: remove. Keys: arrows, + and Delete.';
 const UNREADABLE = 'These points cannot be read: pairs such as 0:0, 0.5:1, with progress rising.';
 
-const round = (value) => Number(value.toFixed(4));
-const snapped = (value) => round(Math.round(value / STEP) * STEP);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const field = (surface, name) => surface.parentElement.querySelector(`:scope > .param [data-name="${name}"]`);
-const written = (points) => points.map(([p, share]) => `${p}:${share}`).join(', ');
 const identity = (surface) => `${surface.dataset.row}/${surface.dataset.at}`;
 const surfaces = () => [...element.querySelectorAll('.curve')];
 const surfaceOf = (id) => surfaces().find((one) => identity(one) === id);
-
-// The pairs of a text, or null where the engine would refuse them.
-function read(text) {
-  const points = text.split(',').map((pair) => pair.split(':').map((one) => (one.trim() ? Number(one) : NaN)));
-  const good = points.every((one, k) => one.length === 2 && one[0] >= 0 && one[0] <= 1 && one[1] >= 0 &&
-    one[1] <= MOST_SHARE && (k === 0 || points[k - 1][0] < one[0]));
-  return good && points.length <= MOST_POINTS ? points : null;
-}
 
 // Share of the value set at progress p, as studio/guidance/schedule.py has it; null while a field is not filled in.
 function shareAt(surface, points, p) {
@@ -41,14 +29,6 @@ function shareAt(surface, points, p) {
   return Number.isFinite(share) && share >= 0 && share <= MOST_SHARE ? share : null;
 }
 
-function joined(points, p) {
-  const after = points.findIndex((one) => p <= one[0]);
-  if (after < 0) return points[points.length - 1][1];
-  if (after === 0) return points[0][1];
-  const [[p0, m0], [p1, m1]] = [points[after - 1], points[after]];
-  return m0 + (m1 - m0) * (p - p0) / (p1 - p0);
-}
-
 // -- what is going on: at most one pointer, and keys whose effect was not told yet -----------------------------------
 
 let gesture = null; // {id, pointer, kind: 'hold' | 'press' | 'draw', points, before, index, top, ...}
@@ -63,9 +43,6 @@ function pointsOf(surface) {
   return read(field(surface, 'points').value);
 }
 const isDrawn = (surface) => field(surface, 'curve').value === 'points';
-// Room above the highest point, so that it can be dragged further; in steps, or the scale would never be at rest.
-const roomFor = (points) => clamp(Math.ceil(Math.max(...points.map((one) => one[1])) + 0.5), 2, MOST_SHARE);
-
 function finish(id, points, before) {
   const surface = surfaceOf(id);
   if (!surface) return;
@@ -170,46 +147,6 @@ function attend(id, index) {
   const surface = surfaceOf(id);
   const points = surface ? surface.querySelectorAll('.point') : [];
   if (points[index]) points[index].focus({ preventScroll: true });
-}
-
-// -- changing points -------------------------------------------------------------------------------------------------
-
-// A point keeps its place among the others: between its neighbours' steps, or where it is if there is no room.
-function moved(points, index, p, share) {
-  const low = index > 0 ? points[index - 1][0] : -STEP, high = index < points.length - 1 ? points[index + 1][0] : 1 + STEP;
-  const first = Math.floor(round(low / STEP)) + 1, last = Math.ceil(round(high / STEP)) - 1;
-  const place = first > last ? points[index][0] : round(clamp(Math.round(p / STEP), first, last) * STEP);
-  const next = points.slice();
-  next[index] = [place, clamp(snapped(share), 0, MOST_SHARE)];
-  return next;
-}
-// Gives the points with one more, and its index; one that stands there already is moved.
-function added(points, p, share) {
-  const place = [snapped(p), clamp(snapped(share), 0, MOST_SHARE)];
-  const there = points.findIndex((one) => one[0] === place[0]);
-  if (there >= 0) return [points.map((one, k) => (k === there ? place : one)), there];
-  if (points.length >= MOST_POINTS) return [points, -1];
-  const next = [...points, place].sort((one, two) => one[0] - two[0]);
-  return [next, next.indexOf(place)];
-}
-// The line drawn, in place of what stood over the same stretch; as few points as tell it.
-function merged(points, drawn) {
-  const line = [...drawn].sort((one, two) => one[0] - two[0]);
-  const [low, high] = [line[0][0], line[line.length - 1][0]];
-  const kept = points.filter(([p]) => p < low || p > high);
-  const join = (middle) => [...kept.filter(([p]) => p < low), ...middle, ...kept.filter(([p]) => p > high)];
-  let next = join(simplified(line, 0.03));
-  for (let tolerance = 0.045; next.length > MOST_DRAWN; tolerance *= 1.5) next = simplified(next, tolerance);
-  return next;
-}
-// Ramer, Douglas and Peucker's rule, by the difference in share.
-function simplified(line, tolerance) {
-  if (line.length < 3) return line;
-  const [[p0, m0], [p1, m1]] = [line[0], line[line.length - 1]];
-  const off = line.map(([p, share]) => Math.abs(share - (m0 + (m1 - m0) * (p - p0) / (p1 - p0))));
-  const worst = off.indexOf(Math.max(...off));
-  if (off[worst] <= tolerance) return [line[0], line[line.length - 1]];
-  return [...simplified(line.slice(0, worst + 1), tolerance).slice(0, -1), ...simplified(line.slice(worst), tolerance)];
 }
 
 // -- pointers: caught by the host, which stays when the page is written anew -----------------------------------------

@@ -1,6 +1,6 @@
 """Declared parameters as HTML, where one value stands for many controls and one event tells what was done.
 
-    {op, row, at, name, value}     op: what is done; row, at, name: with what, as the control's data-* say
+    {op, row, at, name, value}     op: what is done; row, at, name: with what, as the control's data-* say; at is text
 
 What the controls are made of is that of `controls.control`. Only those that matter beside the others are shown.
 """
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from studio.core.params import ParamSpec, mattering
+from studio.core.params import ParamSpec, mattering, nameable
 from studio.ui import controls
 from studio.ui.markup import attributes, tag, text
 
@@ -66,34 +66,53 @@ element.addEventListener('change', (event) => {
 """
 
 
-def parameters(params: Sequence[ParamSpec], given: Mapping[str, Any], op: str, row: int, at: int = 0) -> list[str]:
-    """A control for each, those that do not matter hidden. given: values; those left out are the defaults."""
+def parameters(
+    params: Sequence[ParamSpec], given: Mapping[str, Any], op: str, row: int, at: str = "",
+    inside: Sequence[ParamSpec] = (),
+) -> list[str]:  # fmt: skip
+    """A control for each, those that do not matter hidden. given: values; those left out are the defaults. inside: the
+    parameters of the method around which it is put, of which some of `params` may be names.
+    """
     shown = mattering(params, given)
     return [
-        control(spec, given.get(spec.name, spec.default), op, row, at, hidden=spec.name not in shown) for spec in params
+        control(spec, given.get(spec.name, spec.default), op, row, at, spec.name not in shown, inside)
+        for spec in params
     ]
 
 
-def control(spec: ParamSpec, value: Any, op: str, row: int, at: int = 0, hidden: bool = False) -> str:
+def control(
+    spec: ParamSpec, value: Any, op: str, row: int, at: str = "", hidden: bool = False,
+    inside: Sequence[ParamSpec] = (),
+) -> str:  # fmt: skip
     """The control of one parameter."""
-    data = {"data_op": op, "data_row": str(row), "data_at": str(at), "data_name": spec.name}
+    data = {"data_op": op, "data_row": str(row), "data_at": at, "data_name": spec.name}
     name, help = controls.label(spec), controls.explanation(spec)
     if spec.kind == "bool":
         field = f"<input{attributes({'type': 'checkbox', 'checked': bool(value), 'aria-label': name, **data})}>"
     elif spec.kind == "choice":
         field = options([(one, one) for one in spec.choices or ()], str(value), aria_label=name, **data)
+    elif spec.names:
+        field = options(_names(spec, str(value), inside), str(value), aria_label=name, **data)
     elif spec.kind == "text":
         field = f"<input{attributes({'type': 'text', 'value': value, 'maxlength': 1000, 'aria-label': name, **data})}>"
     else:
         field = _number(spec, value, name, data)
     when = {"data_of": op, "data_when": json.dumps(dict(spec.when)), "hidden": hidden} if spec.when else {}
     label = tag("span", text(name), class_="label", title=help)
-    return tag("div", label + field, class_=f"param {spec.kind}", title=help, **when)
+    sort = "choice" if spec.names else spec.kind
+    return tag("div", label + field, class_=f"param {sort}", title=help, **when)
 
 
-def select(op: str, row: int, label: str, entries: Sequence[Entry], value: str, at: int = 0) -> str:
+def _names(spec: ParamSpec, value: str, inside: Sequence[ParamSpec]) -> list[Entry]:
+    """What may be named; and what is, if that is none of them: it must not look as if something else were."""
+    found: list[Entry] = [(controls.label(one), one.name) for one in nameable(spec, inside)]
+    known = any(entry[1] == value for entry in found)
+    return found if known else [(f"Not here: {value}", value), *found]
+
+
+def select(op: str, row: int, label: str, entries: Sequence[Entry], value: str, at: str = "") -> str:
     """A list under a label."""
-    data = {"data_op": op, "data_row": str(row), "data_at": str(at)}
+    data = {"data_op": op, "data_row": str(row), "data_at": at}
     told = tag("span", text(label), class_="label")
     return tag("label", told + options(entries, value, **data), class_="param choice")
 
@@ -112,9 +131,9 @@ def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
     return tag("option", text(label), value=name, selected=chosen, disabled=bool(reason), title=reason or None)
 
 
-def button(op: str, row: int, label: str, title: str, at: int = 0, disabled: bool = False) -> str:
+def button(op: str, row: int, label: str, title: str, at: str = "", disabled: bool = False) -> str:
     """A small button; title: what it does, in words."""
-    return tag("button", label, type="button", class_="small", data_op=op, data_row=str(row), data_at=str(at),
+    return tag("button", label, type="button", class_="small", data_op=op, data_row=str(row), data_at=at,
                title=title, aria_label=title, disabled=disabled)  # fmt: skip
 
 

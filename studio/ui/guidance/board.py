@@ -84,7 +84,7 @@ def add(board: Board, guidance: Mapping[str, Any]) -> Board:
     return {**board, "rows": [*board["rows"], row], "chosen": row["id"], "next": row["id"] + 1}
 
 
-def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value: Any = None) -> Board:
+def change(board: Board, what: str, id: int, at: str = "", name: str = "", value: Any = None) -> Board:
     """Do one thing to a row. Raises BadInput for what cannot be done.
 
     choose, copy, remove, up, down; method (value: its name); param (name, value); and the changes of what is around
@@ -105,7 +105,7 @@ def change(board: Board, what: str, id: int, at: int = 0, name: str = "", value:
     elif what == "param":
         spec["params"][name] = around.plain(value)
     elif what in around.CHANGES:
-        spec["wrappers"] = around.change(spec.get("wrappers", []), what, at, name, value)
+        spec["wrappers"] = around.change(spec.get("wrappers", []), what, at, name, value, str(spec["method"]))
     else:
         raise BadInput(f"There is nothing to do with a row called {shown(what)}.")
     return with_guidance(board, id, spec)

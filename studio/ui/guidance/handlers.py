@@ -139,7 +139,7 @@ class Handlers:
         def work(session: Session) -> Board:
             if what == "add":
                 return boards.add(session.board, boards.defaults(str(op.get("value"))))
-            at, name = _whole(op.get("at", 0)), str(op.get("name", ""))
+            at, name = str(op.get("at", "")), str(op.get("name", ""))
             return boards.change(session.board, what, _whole(row), at, name, op.get("value"))
 
         return self._changed(call, work, redraw=what not in STILL)

@@ -33,7 +33,7 @@ def build(presets: GuidancePresets) -> Parts:
                 parts |= _sweep()
                 parts["film"] = _html("", "guidance-film", results.CLICK)
     parts["timer"] = gr.Timer(POLL_S, active=False)
-    parts["revision"] = gr.HTML("0", visible="hidden", js_on_load=order.WATCH, elem_id="guidance-revision")
+    parts["revision"] = gr.HTML(order.told(0), visible="hidden", js_on_load=order.WATCH, elem_id="guidance-revision")
     return parts
 
 

@@ -16,7 +16,7 @@ from studio.ui.methods import declarations
 # One event for everything: {op, row, at, name, value}.
 SCRIPT = f"""
 const tell = (from, value) => trigger('op', {{op: from.dataset.op, row: Number(from.dataset.row),
-  at: Number(from.dataset.at || 0), name: from.dataset.name || '', value: value}});
+  at: from.dataset.at || '', name: from.dataset.name || '', value: value}});
 {around.SCRIPT}
 watch('value', written);
 written();
@@ -76,7 +76,7 @@ def _settings(id: int, spec: Mapping[str, Any], offered: Sequence[Entry]) -> str
         if method.source:
             parts.append(tag("p", text(method.source), class_="source"))
         parts += fields.parameters(method.params, spec["params"], "param", id)
-    parts.append(around.around_html(spec.get("wrappers", ()), id, offered=offered))
+    parts.append(around.around_html(spec.get("wrappers", ()), str(spec["method"]), id, offered=offered))
     return tag("div", "".join(parts), class_="settings")
 
 

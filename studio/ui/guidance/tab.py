@@ -9,6 +9,7 @@ import gradio as gr
 
 from studio.services.presets import GuidancePresets
 from studio.ui import handover
+from studio.ui.components import menu
 from studio.ui.errors import told
 from studio.ui.guidance import layout, order, run
 from studio.ui.guidance.handlers import Call, Handlers
@@ -78,7 +79,7 @@ class Wiring:
             self._eventful(lambda call, op: do.row_op(call, op), SEEN, None), self._given(), self._components(SEEN),
             js=order.TURN, **EVERY,
         )  # fmt: skip
-        self._on(parts["preset"].input, do.take_preset, (*SEEN, "preset"), ("preset",))
+        self._on(menu.chosen(parts["preset"]), do.take_preset, (*SEEN, "preset"), ("preset",))
         self._on(parts["save"].click, do.save, ("preset", "preset_name", "message"), ("preset_name",), once=True)
 
     def _wire_drawing(self) -> None:
@@ -89,7 +90,7 @@ class Wiring:
         self._on(parts["stop"].click, do.stop, ())
         asked = ("sweep_name", "sweep_low", "sweep_high", "sweep_count")
         self._on(parts["sweep_go"].click, do.sweep, SEEN, asked, once=True)
-        self._on(parts["sweep_name"].input, do.limits, ("sweep_low", "sweep_high"), ("sweep_name",))
+        self._on(menu.chosen(parts["sweep_name"]), do.limits, ("sweep_low", "sweep_high"), ("sweep_name",))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

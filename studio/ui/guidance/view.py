@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.ui.components import method_menu
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import results, rows, run, why
+from studio.ui.guidance import order, results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board
 from studio.ui.guidance.sessions import Session
@@ -54,7 +54,12 @@ def drawn(studio: Studio, session: Session) -> Answer:
     """The pictures, while they are made."""
     now = results.show(studio, session.board)
     film, filming = sweeps.sweep_html(studio, session.board["sweep"])
-    return {"results": now.html, "film": film, "revision": str(session.revision), **activity(now.busy or filming)}
+    return {
+        "results": now.html,
+        "film": film,
+        "revision": order.told(session.revision),
+        **activity(now.busy or filming),
+    }
 
 
 def looked_into(studio: Studio, session: Session) -> Answer:
@@ -66,7 +71,7 @@ def looked_into(studio: Studio, session: Session) -> Answer:
 
 def copied(session: Session) -> Answer:
     """What the browser keeps, and its number."""
-    return {"board": session.kept, "revision": str(session.revision)}
+    return {"board": session.kept, "revision": order.told(session.revision)}
 
 
 def activity(busy: bool) -> Answer:

@@ -16,7 +16,7 @@ from studio.services.grid import Grid
 from studio.services.grid_axes import SEARCH_REPLACE, Axis, parse_axis
 from studio.services.wording import words
 from studio.ui import edit_stack
-from studio.ui.components import history, sheet
+from studio.ui.components import history, menu, sheet
 from studio.ui.components.form import recipes
 from studio.ui.components.history import Query
 from studio.ui.components.progress import seconds
@@ -221,7 +221,7 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
         on_start, [stack, number, *form.components, *axes],
         [number, parts["forecast"], page, timer, parts["earlier"]], **QUICK,
     ).then(lambda: gr.Timer(active=True), None, bench.timer, **QUICK)  # fmt: skip
-    parts["earlier"].input(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
+    menu.chosen(parts["earlier"])(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
         on_show, number, following, **QUICK
     )
     timer.tick(on_tick, [number, bench.asked], [*following, bench.html["past"]], **QUICK)

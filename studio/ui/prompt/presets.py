@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import around, choice, method_menu
+from studio.ui.components import around, choice, menu, method_menu
 from studio.ui.components.form import GUIDANCE, Form, Values
 from studio.ui.errors import told
 from studio.ui.markup import alert, tag, text
@@ -75,13 +75,14 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")
         methods.group(1)
-        wrappers = form.add("wrappers", around.control())
+        wrappers = form.add("wrappers", around.control(methods.default))
         with gr.Row(elem_classes="save-row"):
             name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
                               elem_id="preset-name")  # fmt: skip
             keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
         drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
     methods.wire()
+    around.follow(form.controls["method"])  # type: ignore[arg-type]
     # What was saved since the page was laid out is in the menu of a page that is opened again.
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])
@@ -106,10 +107,14 @@ def _wire(
         return [gr.Dropdown(entries(presets), value=saved), "", alert(f"Saved as {saved}.", kind="note")]
 
     controls = [form.controls[field] for field in names]
-    preset.input(on_preset, preset, [said, *controls], **QUICK)
+    menu.chosen(preset)(on_preset, preset, [said, *controls], **QUICK)
     keep.click(on_save, [name, *controls], [preset, name, said], **QUICK)
     # Moved by hand, the settings are no preset's any more. In the browser alone.
-    gr.on([one.input for one in controls], None, None, [preset, said], js="() => ['', '']", **QUICK)  # type: ignore[attr-defined]
+    moved: dict[str, Any] = {"inputs": None, "outputs": [preset, said], "js": "() => ['', '']", **QUICK}
+    gr.on([one.input for one in controls if not isinstance(one, gr.Dropdown)], None, **moved)  # type: ignore[attr-defined]
+    for one in controls:
+        if isinstance(one, gr.Dropdown):  # looked into and left as it was, it is not moved
+            menu.chosen(one)(None, **moved)
 
 
 def _wire_model(page: Page, method: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from studio.core.errors import StudioError
 from studio.core.recipe import MAX_PROMPT_CHARS
 from studio.services.wording import Words, words
-from studio.ui.components import negatives
+from studio.ui.components import menu, negatives
 from studio.ui.components import words as shown_words
 from studio.ui.components.form import Form
 from studio.ui.components.seeds import parse_seed
@@ -133,5 +133,5 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     shown = [parts["prompt_report"], parts["negative_report"]]
     gr.on([one.change for one in named], on_words, named, shown, trigger_mode="always_last", **QUICK)  # type: ignore[attr-defined]
     own = [controls[name] for name in MODELS_OWN]
-    controls["model"].input(on_model, controls["model"], own, **QUICK)  # type: ignore[attr-defined]
+    menu.chosen(controls["model"])(on_model, controls["model"], own, **QUICK)  # type: ignore[arg-type]
     parts["chips"].fill(on_fill, None, controls["prompt"], **QUICK)

@@ -41,13 +41,13 @@ def test_every_wrapper_goes_around_and_away() -> None:
     for name in declarations().wrappers:
         board = boards.change(boards.new(), "wrap", 1, value=name)
         build(GuidanceSpec.model_validate(spec(board, 1)))
-        assert spec(boards.change(board, "unwrap", 1, at=0), 1).get("wrappers", []) == []
+        assert spec(boards.change(board, "unwrap", 1, at="0"), 1).get("wrappers", []) == []
 
 
 def test_a_sum_has_a_method_of_its_own() -> None:
     board = boards.change(boards.new(), "wrap", 1, value="sum")
-    board = boards.change(board, "added", 1, at=0, value="pag")
-    board = boards.change(board, "aparam", 1, at=0, name="pag_scale", value=1.5)
+    board = boards.change(board, "added", 1, at="0", value="pag")
+    board = boards.change(board, "aparam", 1, at="0", name="pag_scale", value=1.5)
     assert spec(board, 1)["wrappers"][0]["added"]["params"]["pag_scale"] == 1.5
     assert "1.5" in build(GuidanceSpec.model_validate(spec(board, 1))).describe()
 
@@ -82,8 +82,8 @@ def test_rows_come_go_and_move() -> None:
         ("param", {"name": "guidance_scale", "value": None}, "number, a switch or a text"),
         ("param", {"name": "guidance_scale", "value": [1]}, "number, a switch or a text"),
         ("param", {"name": "guidance_scale", "value": float("nan")}, "finite"),
-        ("wparam", {"at": 3, "name": "start", "value": 1}, "not there any more"),
-        ("added", {"at": -1, "value": "cfg"}, "not there any more"),
+        ("wparam", {"at": "3", "name": "start", "value": 1}, "not there any more"),
+        ("added", {"at": "-1", "value": "cfg"}, "not there any more"),
     ],
 )
 def test_what_cannot_be_done_is_told(what: str, values: dict[str, Any], told: str) -> None:

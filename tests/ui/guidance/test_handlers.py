@@ -35,7 +35,7 @@ def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
 
 
 def move(name: str, value: Any, row: int = 2) -> dict[str, Any]:
-    return {"op": "param", "row": row, "at": 0, "name": name, "value": value}
+    return {"op": "param", "row": row, "at": "", "name": name, "value": value}
 
 
 def params(board: boards.Board, row: int = 2) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_every_change_has_a_revision_above_the_one_before(do: Handlers) -> None:
         do.row_op(PAGE, move("rescale", 0.5)), do.take_preset(PAGE, "cfg"), do.look_into(PAGE, 3),
         do.row_op(PAGE, move("rescale", 99)), do.behind(PAGE, 40), do.tick(PAGE),
     ]  # fmt: skip
-    told = [int(answer["revision"]) for answer in found]
+    told = [int(answer["revision"].removeprefix("palimpsest-revision:")) for answer in found]
     assert told[:4] == sorted(set(told[:4])) and told[4] == 41 and told[5] == 41
     assert set(SEEN) <= set(found[4])  # whoever is behind is told everything
 
