@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
+from studio.ui import order
 from studio.ui.components.form import samplers
-from studio.ui.guidance import order, results, rows, run
+from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
 
 POLL_S = 0.4

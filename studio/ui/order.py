@@ -7,11 +7,9 @@ says so, and is told everything once more.
 
 from __future__ import annotations
 
-# In place of the revision, the first input of every event that takes a turn.
-TURN = """(revision, ...others) => {
-  window.palimpsestTurn = (window.palimpsestTurn || 0) + 1;
-  return [window.palimpsestTurn, ...others];
-}"""
+import json
+
+# Of the hidden part that carries a revision.
 WATCH = """
 let newest = Number(props.value) || 0;
 watch('value', () => {
@@ -20,3 +18,14 @@ watch('value', () => {
   else newest = now;
 });
 """
+
+
+def turn(*names: str) -> str:
+    """The script of an event that takes turns. names: of the sessions, in the order of the event's first inputs, whose
+    values the turns take the place of.
+    """
+    return f"""(...given) => {{
+  const turns = window.palimpsestTurns ||= {{}};
+  {json.dumps(names)}.forEach((name, place) => {{ given[place] = turns[name] = (turns[name] || 0) + 1; }});
+  return given;
+}}"""
