@@ -154,12 +154,12 @@ class StackPanel:
         """The session of the page that asks, alone inside. turn, kept: as `given`."""
         return self.sessions.of(request.session_hash, kept, turn)
 
-    def updates(self, studio: Studio, session: StackSession, model: str) -> list[Any]:
-        """A stack as values."""
+    def updates(self, studio: Studio, session: StackSession, model: str, said: str = "") -> list[Any]:
+        """A stack as values. said: HTML over its rows, until they are shown again."""
         stack = session.value
         others = addable(studio, stack)
         add = gr.Dropdown(others, value=None, visible=bool(others))
-        return [session.kept, show(studio, stack, model), add, str(session.revision)]
+        return [session.kept, said + show(studio, stack, model), add, str(session.revision)]
 
     def on_change(self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Call a handler after the user has changed what the stack does."""
@@ -199,9 +199,14 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
 def _wire(studio: Studio, panel: StackPanel, model: gr.Dropdown, demo: gr.Blocks) -> None:
     @told
     def on_op(request: gr.Request, event: gr.EventData, turn: Any, kept: Any, name: str) -> list[Any]:
+        said = ""
         with panel.of(request, turn, kept) as session:
-            session.put(change(studio, session.value, str(event.op), str(event.edit), event.value))
-            return panel.updates(studio, session, name)
+            try:
+                stack = change(studio, session.value, str(event.op), str(event.edit), event.value)
+            except StudioError as error:  # said where it was asked for, and the rows are shown as they are
+                stack, said = session.value, alert(sentence(error))
+            session.put(stack)
+            return panel.updates(studio, session, name, said)
 
     @told
     def on_add(request: gr.Request, turn: Any, kept: Any, name: str, wanted: str | None) -> list[Any]:

@@ -225,7 +225,7 @@ def test_an_edit_is_deleted_after_one_question_and_not_while_it_is_drawn_with(
     page.click(f"{ROW} .menu[open] .sure summary")
     expect(page.locator(f"{ROW} .menu[open] .sure p")).to_contain_text("Delete the edit doomed from the workspace?")
     page.click(f"{ROW} .menu[open] [data-op=delete]")
-    expect(page.locator(".toast-body, .toast-wrap").first).to_contain_text("The edit doomed is in use")
+    expect(page.locator("#edit-stack .message.error")).to_contain_text("The edit doomed is in use")
     expect(page.locator(ROW)).to_have_count(2)
     page.click("#cancel")
     wait_until_done(page)
@@ -235,6 +235,7 @@ def test_an_edit_is_deleted_after_one_question_and_not_while_it_is_drawn_with(
     page.click(f"{ROW} .menu[open] .sure summary")
     page.click(f"{ROW} .menu[open] [data-op=delete]")
     expect(page.locator(ROW)).to_have_count(1)
+    expect(page.locator("#edit-stack .message")).to_have_count(0)
     assert "doomed" not in [entry.name for entry in library.list()]
     page.click("#edit-stack [data-op=undo]")
     expect(page.locator(ROW)).to_have_count(0)  # the step before is that without a
