@@ -18,7 +18,7 @@ from studio.engine.edits.header import read_header
 from studio.engine.edits.layout import Layout, layout_of_folder
 from studio.engine.edits.manifest import MAX_NAME_CHARS, checked_name, is_ours, layers_in, read_manifest
 from studio.services.sources import Sources
-from studio.storage.edits import EditStore, StoredEdit
+from studio.storage.edits import EditStore, StoredEdit, named
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
 
@@ -73,6 +73,12 @@ class EditLibrary:
     def show(self, ref: str) -> EditEntry:
         """Give one edit. Raises NotFound, BadInput for a name that several have."""
         return _entry(self._store.get(ref))
+
+    def known(self, refs: Iterable[str]) -> dict[str, EditEntry]:
+        """Those of the refs that name one edit, each with the edit: its id is another where it was renamed since."""
+        stored = self._store.list()
+        found = {ref: named(stored, ref) for ref in refs}
+        return {ref: _entry(those[0]) for ref, those in found.items() if len(those) == 1}
 
     def paths(self, refs: Iterable[EditRef]) -> dict[str, str]:
         """`EditRef.edit` -> file, for a job's payload. Raises NotFound, BadInput as `show` does."""

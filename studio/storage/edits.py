@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,14 +71,9 @@ class EditStore:
         return found
 
     def get(self, ref: str) -> StoredEdit:
-        """Find an edit by its id, by its hash (with or without a former slug), or by its slug where that is one edit's.
-
-        Raises NotFound, BadInput if several edits have that slug.
-        """
+        """Find an edit as `named` does. Raises NotFound, BadInput if several edits have that slug."""
         stored = self.list()
-        start = ref.rpartition("-")[2]
-        wanted = [one for one in stored if one.id == ref] or [one for one in stored if one.sha256_start == start]
-        wanted = wanted or [one for one in stored if one.slug == ref]
+        wanted = named(stored, ref)
         if not wanted:
             close = difflib.get_close_matches(ref, [one.id for one in stored], n=1, cutoff=0.4)
             hint = f"Did you mean {close[0]!r}?" if close else "`edits list` shows those there are."
@@ -113,6 +109,13 @@ class EditStore:
         except OSError as error:
             raise workspace_error(error, "The edit") from None
         return _stored(path, slug(name), start)
+
+
+def named(stored: Sequence[StoredEdit], ref: str) -> Sequence[StoredEdit]:
+    """The edits that a ref may mean: by id, else by hash, with or without a former slug, else by slug."""
+    start = ref.rpartition("-")[2]
+    found = [one for one in stored if one.id == ref] or [one for one in stored if one.sha256_start == start]
+    return found or [one for one in stored if one.slug == ref]
 
 
 def slug(name: str) -> str:

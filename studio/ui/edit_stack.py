@@ -1,19 +1,20 @@
-"""The edit stack as the page keeps it: rows that keep their strength when switched off, and what was there before.
+"""The edit stack of a page: rows that keep their strength when switched off, and what was there before.
 
-Plain values, so that the browser can keep it: {"rows": [{"edit", "strength", "on"}], "undo": [rows, ...]}. Recipes have
-of it what is on.
+Recipes have of it what is on. What the browser keeps of it are plain values:
+{"rows": [{"edit", "strength", "on"}], "undo": [rows, ...]}.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.core.recipe import EditRef
+from studio.ui.sessions import Session
 
 MAX_ROWS = 64  # as in a recipe
 MAX_UNDO = 30
@@ -41,12 +42,25 @@ class Stack:
         """What goes into a recipe: what is on and has a strength."""
         return tuple(EditRef(edit=row.edit, strength=row.strength) for row in self.rows if row.on and row.strength)
 
+    @property
+    def names(self) -> set[str]:
+        """What it calls the edits it has, or would have after an undo."""
+        return {row.edit for rows in (self.rows, *self.undo) for row in rows}
+
     def plain(self) -> dict[str, Any]:
         """The value for the browser."""
         return {
             "rows": [asdict(row) for row in self.rows],
             "undo": [[asdict(row) for row in rows] for rows in self.undo],
         }
+
+
+class StackSession(Session[Stack]):
+    """The stack of one page. drawing: id of the last job that drew the picture again because the stack changed."""
+
+    def __init__(self) -> None:
+        super().__init__(Stack(), read, Stack.plain)
+        self.drawing: str | None = None
 
 
 def read(value: Any) -> Stack:
@@ -63,15 +77,19 @@ def from_refs(refs: Sequence[EditRef], before: Stack) -> Stack:
     return _changed(before, tuple(Row(ref.edit, ref.strength) for ref in refs))
 
 
-def change(stack: Stack, what: str, at: int = 0, value: Any = None) -> Stack:
-    """Do one thing to a stack. at: the row. Raises BadInput for what cannot be done.
+def change(stack: Stack, what: str, edit: str = "", value: Any = None) -> Stack:
+    """Do one thing to a stack. edit: whose row; by its name, for the page may show rows that have moved meanwhile.
 
-    toggle; strength (value: a number); up, down; remove; add (value: an edit's id, which goes last); undo.
+    toggle; strength (value: a number); up, down; remove; add, which puts it last; undo. Raises BadInput for what cannot
+    be done.
     """
     if what == "undo":
         return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
     if what == "add":
-        return _added(stack, str(value))
+        return _added(stack, edit)
+    at = next((at for at, row in enumerate(stack.rows) if row.edit == edit), None)
+    if at is None:
+        raise BadInput("This edit is not in the stack any more.")
     changes: dict[str, Callable[[], tuple[Row, ...]]] = {
         "toggle": lambda: _replaced(stack.rows, at, on=not stack.rows[at].on),
         "strength": lambda: _replaced(stack.rows, at, strength=strength(value)),
@@ -81,9 +99,15 @@ def change(stack: Stack, what: str, at: int = 0, value: Any = None) -> Stack:
     }
     if what not in changes:
         raise BadInput(f"There is nothing to do with the edit stack called {shown(what)}.")
-    if not 0 <= at < len(stack.rows):
-        raise BadInput("This edit is not in the stack any more.")
     return _changed(stack, changes[what]())
+
+
+def forget(stack: Stack, edits: Collection[str]) -> Stack:
+    """The stack without edits that are deleted: an undo does not bring them back either."""
+    rows, *undo = (tuple(row for row in rows if row.edit not in edits) for rows in (stack.rows, *stack.undo))
+    # A step that only an edit now gone had made is a step no more.
+    kept = [step for step, after in zip(undo, [*undo[1:], rows], strict=True) if step != after]
+    return Stack(rows, tuple(kept))
 
 
 def strength(value: Any) -> float:

@@ -22,23 +22,23 @@ def names(found: Stack) -> str:
 
 
 def test_what_is_off_or_has_no_strength_is_in_no_recipe_and_keeps_its_strength() -> None:
-    found = change(change(stack("a", "b", "c"), "strength", 0, 0.5), "toggle", 0)
-    found = change(found, "strength", 1, 0)
+    found = change(change(stack("a", "b", "c"), "strength", "a", 0.5), "toggle", "a")
+    found = change(found, "strength", "b", 0)
     assert found.refs == (EditRef(edit="c"),)
-    assert change(found, "toggle", 0).refs[0] == EditRef(edit="a", strength=0.5)
+    assert change(found, "toggle", "a").refs[0] == EditRef(edit="a", strength=0.5)
 
 
 def test_rows_change_places_and_go() -> None:
     start = stack("a", "b", "c")
-    assert names(change(start, "up", 2)) == "acb" and names(change(start, "down", 0)) == "bac"
-    assert change(start, "up", 0) == start and change(start, "down", 2) == start
-    assert names(change(start, "remove", 1)) == "ac" and names(change(start, "add", value="d")) == "abcd"
+    assert names(change(start, "up", "c")) == "acb" and names(change(start, "down", "a")) == "bac"
+    assert change(start, "up", "a") == start and change(start, "down", "c") == start
+    assert names(change(start, "remove", "b")) == "ac" and names(change(start, "add", "d")) == "abcd"
 
 
 def test_every_change_can_be_taken_back_and_nothing_beyond() -> None:
     found = first = stack("a", "b")
-    for what, at, value in (("toggle", 0, None), ("strength", 1, 2), ("remove", 0, None), ("add", 0, "c")):
-        found = change(found, what, at, value)
+    for what, edit, value in (("toggle", "a", None), ("strength", "b", 2), ("remove", "a", None), ("add", "c", None)):
+        found = change(found, what, edit, value)
     for _ in range(4):
         found = change(found, "undo")
     assert found == first and change(found, "undo") == first
@@ -47,29 +47,45 @@ def test_every_change_can_be_taken_back_and_nothing_beyond() -> None:
 def test_undo_is_kept_within_bounds() -> None:
     found = stack("a")
     for n in range(100):
-        found = change(found, "strength", 0, n / 100)
+        found = change(found, "strength", "a", n / 100)
     assert len(found.undo) == MAX_UNDO
 
 
 @pytest.mark.parametrize("value", [None, True, "1", 10.5, -11, float("nan"), float("inf"), [], {}])
 def test_other_strengths_are_refused(value: Any) -> None:
     with pytest.raises(BadInput, match="-10 to 10"):
-        change(stack("a"), "strength", 0, value)
+        change(stack("a"), "strength", "a", value)
 
 
-@pytest.mark.parametrize(("what", "at", "value"), [
-    ("explode", 0, None), ("toggle", 5, None), ("remove", -1, None), ("add", 0, "a"),
+@pytest.mark.parametrize(("what", "edit"), [
+    ("explode", "a"), ("toggle", "b"), ("remove", ""), ("add", "a"),
 ])  # fmt: skip
-def test_what_cannot_be_done_is_refused(what: str, at: int, value: Any) -> None:
+def test_what_cannot_be_done_is_refused(what: str, edit: str) -> None:
     with pytest.raises(BadInput):
-        change(stack("a"), what, at, value)
+        change(stack("a"), what, edit)
+
+
+def test_a_button_pressed_twice_means_its_own_edit_and_not_the_one_that_took_its_place() -> None:
+    found = change(stack("a", "b"), "remove", "a")
+    with pytest.raises(BadInput, match="not in the stack any more"):
+        change(found, "remove", "a")
+    assert names(found) == "b"
+
+
+def test_a_deleted_edit_is_out_of_the_stack_and_no_undo_brings_it_back() -> None:
+    found = change(change(change(stack("a", "b"), "remove", "a"), "add", "c"), "toggle", "b")
+    left = edit_stack.forget(found, {"a"})
+    assert names(left) == "bc" and left.names == {"b", "c"} and found.names == {"a", "b", "c"}
+    # Back are: before the switch, before c was added; that a was removed before is no step any more.
+    assert [names(Stack(rows)) for rows in left.undo] == ["b", "bc"]
+    assert edit_stack.forget(found, {"x"}) == found
 
 
 def test_a_stack_has_room_for_as_many_as_a_recipe() -> None:
     found = stack(*(f"e{n}" for n in range(MAX_ROWS)))
     assert len(found.refs) == 64
     with pytest.raises(BadInput, match="at most 64"):
-        change(found, "add", value="one more")
+        change(found, "add", "one more")
 
 
 def test_the_stack_of_a_recipe_replaces_the_rows_and_can_be_taken_back() -> None:
@@ -78,7 +94,7 @@ def test_the_stack_of_a_recipe_replaces_the_rows_and_can_be_taken_back() -> None
 
 
 def test_what_the_browser_kept_comes_back() -> None:
-    found = change(stack("a", "b"), "strength", 1, 0.25)
+    found = change(stack("a", "b"), "strength", "b", 0.25)
     assert read(json.loads(json.dumps(found.plain()))) == found
 
 

@@ -9,7 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from studio.core.errors import AssetError, BadInput
+from studio.core.errors import AssetError, BadInput, NotFound
+from studio.core.recipe import Recipe
 from studio.ui import edit_stack, exports, stack_panel
 from studio.ui.components import stack as look
 from studio.ui.components.stack import Known
@@ -59,7 +60,7 @@ def test_files_that_are_no_edits_are_refused_in_a_sentence(fake: FakeStudio, tmp
 def test_rows_tell_what_is_wrong_with_their_edits(fake: FakeStudio, tmp_path: Path) -> None:
     stack, _ = stack_panel.take(fake, str(edit_file(tmp_path / "a.safetensors")), "", MODEL, False, Stack())
     entry = fake.edits.list()[0]
-    gone = edit_stack.change(stack, "add", value="gone-0123456789ab")
+    gone = edit_stack.change(stack, "add", "gone-0123456789ab")
     assert stack_panel.show(fake, gone, MODEL).count('class="badge bad"') == 1
     shown = look.stack_html(stack, {entry.id: Known(entry, misfit="no layer <x>", base="other")})
     assert "does not fit" in shown and "&lt;x&gt;" in shown
@@ -71,6 +72,64 @@ def test_rows_tell_what_is_wrong_with_their_edits(fake: FakeStudio, tmp_path: Pa
 def test_a_strength_outside_of_the_slider_is_still_shown() -> None:
     shown = look.stack_html(Stack((Row("e", -4.0),)), {})
     assert 'min="-4"' in shown and 'value="-4"' in shown
+
+
+def imported(fake: FakeStudio, folder: Path, name: str) -> str:
+    return fake.edits.import_file(edit_file(folder / f"{name}.safetensors", name, size=0.01 * len(name))).id
+
+
+def test_a_renamed_edit_is_the_same_edit_under_its_new_name(fake: FakeStudio, tmp_path: Path) -> None:
+    old = imported(fake, tmp_path, "old")
+    stack = stack_panel.change(fake, Stack(), "add", old, None)
+    assert stack_panel.change(fake, stack, "rename", old, " Rounder <b> ") == stack
+    shown = stack_panel.show(fake, stack, MODEL)
+    assert "<span>Rounder &lt;b&gt;</span>" in shown and 'class="badge' not in shown
+    assert stack_panel.addable(fake, stack) == []  # it is in the stack, whatever it was called then
+    (tmp_path / "again.safetensors").write_bytes(fake.edits.show(old).path.read_bytes())
+    assert stack_panel.take(fake, str(tmp_path / "again.safetensors"), "", MODEL, False, stack)[0] == stack
+    fake.ended(fake.submit([Recipe(steps=1, edits=stack.refs)]))
+    for wrong in ("", "   ", None, 7, "x" * 101, "a\nb"):
+        with pytest.raises(BadInput, match="name"):
+            stack_panel.change(fake, stack, "rename", old, wrong)
+    with pytest.raises(NotFound):
+        stack_panel.change(fake, stack, "rename", "gone-0123456789ab", "x")
+
+
+def test_a_deleted_edit_is_gone_from_the_workspace_and_from_every_step_of_the_stack(
+    fake: FakeStudio, tmp_path: Path
+) -> None:
+    one, other = imported(fake, tmp_path, "one"), imported(fake, tmp_path, "other")
+    stack = edit_stack.change(edit_stack.change(Stack(), "add", one), "add", other)
+    stack = edit_stack.change(stack, "remove", one)
+    renamed = fake.edits.rename(one, "another name").id
+    stack = edit_stack.change(stack, "add", renamed)
+    stack = stack_panel.change(fake, stack, "delete", renamed, None)
+    assert [entry.id for entry in fake.edits.list()] == [other] and stack.names == {other}
+    assert 'class="badge' not in stack_panel.show(fake, stack, MODEL)
+    with pytest.raises(NotFound):
+        stack_panel.change(fake, stack, "delete", one, None)
+
+
+def test_an_edit_that_the_menu_tells_twice_is_added_once_and_none_is_no_wish(fake: FakeStudio, tmp_path: Path) -> None:
+    one = imported(fake, tmp_path, "one")
+    stack = stack_panel.add(fake, Stack(), one)
+    assert [row.edit for row in stack.rows] == [one]
+    renamed = fake.edits.rename(one, "other").id
+    for wanted in (one, renamed, None, "", [], 7):
+        assert stack_panel.add(fake, stack, wanted) == stack
+    with pytest.raises(NotFound):
+        stack_panel.add(fake, stack, "x" * 1000)
+
+
+def test_what_is_asked_before_an_edit_is_deleted_says_which(fake: FakeStudio, tmp_path: Path) -> None:
+    stack = edit_stack.change(Stack(), "add", imported(fake, tmp_path, "<b>one"))
+    shown = stack_panel.show(fake, stack, MODEL)
+    assert "Delete the edit &lt;b&gt;one from the workspace?" in shown and "<b>" not in shown
+    fake.edits.list()[0].path.write_bytes(b"torn")
+    broken = stack_panel.show(fake, stack, MODEL)
+    assert 'data-op="delete"' in broken and "data-rename" not in broken and "kohya" not in broken
+    gone = look.stack_html(stack, {})
+    assert 'data-op="remove"' in gone and 'data-op="delete"' not in gone
 
 
 @pytest.fixture

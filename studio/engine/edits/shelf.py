@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EditStack
 
 MAX_BYTES = 512 * 1024**2
+_HASH = re.compile(r"-[0-9a-f]{12}\.safetensors$")
 _Stamp = tuple[str, int, int]  # path, size, time of the last change: another file under a name is another edit
 
 
@@ -44,7 +46,7 @@ class EditShelf:
             return self._live[ref]
         if ref not in paths:
             raise NotFound(f"There is no edit named {ref[:60]!r}.", field="edits")
-        path = Path(paths[ref])
+        path = _present(Path(paths[ref]))
         try:
             stat = path.stat()
         except OSError:
@@ -56,3 +58,11 @@ class EditShelf:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(stamp)
         return self._kept[stamp]
+
+
+def _present(path: Path) -> Path:
+    """Where an edit's file is: one that was renamed since its job was queued kept the hash at the end of its name
+    (storage/edits.py).
+    """
+    named = None if path.exists() else _HASH.search(path.name)
+    return path if named is None else next(path.parent.glob(f"*{named[0]}"), path)

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from studio.services.edits import EditEntry, ImportCheck
+from studio.services.edits import MAX_NAME_CHARS, EditEntry, ImportCheck
 from studio.ui.edit_stack import LIMIT, Row, Stack
 from studio.ui.markup import attributes, tag, text
 
-# "op" for everything at once; "drag" moves only the number beside the slider, in the browser.
+# "op" for everything at once: {op, edit, value}. "drag" moves only the number beside the slider, in the browser, and so
+# are a name's field and a question opened and closed.
 CLICK = """
+const tell = (from, value) => trigger('op', {op: from.dataset.op, edit: from.dataset.edit || '', value: value});
+const rename = (row, on) => {
+  row.querySelector('.head').hidden = on;
+  const form = row.querySelector('.rename'), field = form.querySelector('input');
+  form.hidden = !on;
+  field.value = field.defaultValue;
+  if (on) { field.focus(); field.select(); } else row.querySelector('.menu > summary').focus();
+};
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-op]');
-  if (!button || button.tagName !== 'BUTTON') return;
-  trigger('op', {op: button.dataset.op, at: Number(button.dataset.at), value: null});
+  const button = event.target.closest('button');
+  if (!button) return;
+  const row = button.closest('.edit'), menu = button.closest('.menu');
+  if (menu) menu.open = false;
+  if (button.dataset.rename) rename(row, button.dataset.rename === 'open');
+  else if (button.dataset.op && button.type === 'button') tell(button, null);
 });
+element.addEventListener('submit', (event) => {
+  event.preventDefault();
+  tell(event.target, event.target.querySelector('input').value);
+});
+element.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return;
+  const form = event.target.closest('.rename'), menu = event.target.closest('.menu');
+  if (form) rename(form.closest('.edit'), false);
+  else if (menu && menu.open) { menu.open = false; menu.querySelector('summary').focus(); }
+});
+element.addEventListener('focusout', (event) => {
+  const menu = event.target.closest('.menu');
+  if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+});
+element.addEventListener('toggle', (event) => {
+  // A question is asked anew whenever its menu is opened.
+  if (event.target.matches('.menu')) event.target.querySelectorAll('.sure').forEach((one) => { one.open = false; });
+}, true);
 element.addEventListener('input', (event) => {
   if (event.target.type !== 'range') return;
   const number = event.target.parentElement.querySelector('input[type=number]');
@@ -26,9 +56,7 @@ element.addEventListener('input', (event) => {
 element.addEventListener('change', (event) => {
   event.stopPropagation();
   const field = event.target;
-  if (field.dataset.op === 'strength' && !Number.isNaN(field.valueAsNumber)) {
-    trigger('op', {op: 'strength', at: Number(field.dataset.at), value: field.valueAsNumber});
-  }
+  if (field.dataset.op === 'strength' && !Number.isNaN(field.valueAsNumber)) tell(field, field.valueAsNumber);
 });
 """
 EMPTY = (
@@ -59,11 +87,13 @@ class Known:
 
 def stack_html(stack: Stack, known: Mapping[str, Known]) -> str:
     """The rows."""
-    parts = [tag("ol", "".join(_row(row, at, stack, known) for at, row in enumerate(stack.rows)), class_="stack")]
+    parts = [
+        tag("ol", "".join(_row(row, at, len(stack.rows), known) for at, row in enumerate(stack.rows)), class_="stack")
+    ]
     if not stack.rows:
         parts = [EMPTY]
     if stack.undo:
-        parts.append(tag("button", "Undo", type="button", class_="small", data_op="undo", data_at="0",
+        parts.append(tag("button", "Undo", type="button", class_="small", data_op="undo",
                          title="Take the last change of the stack back"))  # fmt: skip
     return "".join(parts)
 
@@ -79,18 +109,34 @@ def check_html(check: ImportCheck, name: str) -> str:
     return tag("div", "".join(parts), role="status")
 
 
-def _row(row: Row, at: int, stack: Stack, known: Mapping[str, Known]) -> str:
+def _row(row: Row, at: int, rows: int, known: Mapping[str, Known]) -> str:
     about = known.get(row.edit, Known(None))
     name = about.entry.name if about.entry and about.entry.name else row.edit
     switch = tag("button", tag("span", text(name)), type="button", role="switch", class_="switch", data_op="toggle",
-                 data_at=str(at), aria_checked=str(row.on).lower(), title=f"{row.edit}: switch on or off")  # fmt: skip
+                 data_edit=row.edit, aria_checked=str(row.on).lower(),
+                 title=f"{row.edit}: switch on or off")  # fmt: skip
     return tag(
         "li",
         tag("div", switch + _badges(about), class_="head")
-        + _strength(row, at, name, about)
-        + tag("div", _tools(row, at, len(stack.rows), name, about), class_="tools"),
+        + (_rename(row, name) if _is_whole(about) else "")
+        + _strength(row, name, about)
+        + tag("div", _tools(row, at, rows, name, about), class_="tools"),
         class_="edit" if row.on else "edit off",
     )
+
+
+def _is_whole(about: Known) -> bool:
+    return about.entry is not None and not about.entry.problem
+
+
+def _rename(row: Row, name: str) -> str:
+    """In the place of the name while it is written anew."""
+    field = {"type": "text", "value": name, "maxlength": str(MAX_NAME_CHARS), "aria_label": f"New name of {name}",
+             "required": True, "autocomplete": "off"}  # fmt: skip
+    save = tag("button", "Rename", type="submit", class_="small")
+    leave = tag("button", "Cancel", type="button", class_="small", data_rename="close")
+    return tag("form", f"<input{attributes(field)}>{save}{leave}", class_="rename", data_op="rename",
+               data_edit=row.edit, hidden=True)  # fmt: skip
 
 
 def _badges(about: Known) -> str:
@@ -110,10 +156,10 @@ def _badge(said: str, why: str, bad: bool = False) -> str:
                aria_label=f"{said}: {why}")  # fmt: skip
 
 
-def _strength(row: Row, at: int, name: str, about: Known) -> str:
+def _strength(row: Row, name: str, about: Known) -> str:
     low, high = SLIDER["mask" if about.entry and about.entry.kind == "mask" else "other"]
     low, high = min(low, row.strength), max(high, row.strength)
-    shared: dict[str, Any] = {"value": f"{row.strength:g}", "data_op": "strength", "data_at": str(at)}
+    shared: dict[str, Any] = {"value": f"{row.strength:g}", "data_op": "strength", "data_edit": row.edit}
     slider = {
         "type": "range",
         "step": "0.05",
@@ -129,23 +175,31 @@ def _strength(row: Row, at: int, name: str, about: Known) -> str:
 
 def _tools(row: Row, at: int, rows: int, name: str, about: Known) -> str:
     def button(op: str, label: str, title: str, disabled: bool = False) -> str:
-        return tag("button", label, type="button", class_="small", data_op=op, data_at=str(at), title=title,
+        return tag("button", label, type="button", class_="small", data_op=op, data_edit=row.edit, title=title,
                    aria_label=f"{title}: {name}", disabled=disabled)  # fmt: skip
 
     tools = button("up", "↑", "Earlier", at == 0) + button("down", "↓", "Later", at == rows - 1)
     tools += button("remove", "Remove", "Take it out of the stack; the edit itself stays in the workspace")
-    return tools + (_export(row) if about.entry and not about.entry.problem else "")
+    return tools + (_menu(row, name, about) if about.entry else "")
 
 
-def _export(row: Row) -> str:
-    links = "".join(
-        tag("a", text(label), href=f"/edits/{quote(row.edit, safe='')}/{style}", download=True)
-        for style, label in EXPORTS
-    )
-    return tag("details", tag("summary", "Export", class_="small") + tag("div", links, class_="choices"), class_="menu")
+def _menu(row: Row, name: str, about: Known) -> str:
+    """What is done to the edit itself rather than to the stack. A broken one can only be deleted."""
+    inner = ""
+    if _is_whole(about):
+        links = "".join(
+            tag("a", text(label), href=f"/edits/{quote(row.edit, safe='')}/{style}", download=True)
+            for style, label in EXPORTS
+        )
+        inner = tag("button", "Rename", type="button", data_rename="open")
+        inner += tag("div", tag("span", "Export as", class_="group") + links, role="group", aria_label="Export as")
+    asked = f"Delete the edit {name} from the workspace? Its pictures stay, but cannot be drawn again."
+    sure = tag("button", "Delete it for good", type="button", data_op="delete", data_edit=row.edit)
+    inner += tag("details", tag("summary", "Delete") + tag("p", text(asked)) + sure, class_="sure")
+    more = tag("summary", "More", class_="small", aria_label=f"More: {name}")
+    return tag("details", more + tag("div", inner, class_="choices"), class_="menu")
 
 
-def to_add(entries: Sequence[EditEntry], stack: Stack) -> list[tuple[str, str]]:
-    """(label, id) of the edits that could be added."""
-    held = {row.edit for row in stack.rows}
+def to_add(entries: Sequence[EditEntry], held: Collection[str]) -> list[tuple[str, str]]:
+    """(label, id) of the edits that could be added. held: ids of those in the stack."""
     return [(entry.name or entry.id, entry.id) for entry in entries if entry.id not in held and not entry.problem]

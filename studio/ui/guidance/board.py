@@ -17,6 +17,7 @@ from studio.core.params import load, shown
 from studio.core.recipe import GuidanceSpec
 from studio.ui.components import around
 from studio.ui.methods import declarations, defaults
+from studio.ui.sessions import Session
 
 MAX_ROWS = 8
 Board = dict[str, Any]
@@ -66,6 +67,14 @@ def read(value: Any) -> Board:
         }
     except (KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
+
+
+class BoardSession(Session[Board]):
+    """The board of one page. visited: whether its tab has been shown."""
+
+    def __init__(self) -> None:
+        super().__init__(new(), read, dict)
+        self.visited = False
 
 
 def row_of(board: Board, id: int) -> Row:

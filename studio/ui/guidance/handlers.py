@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,15 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec
 from studio.services.presets import GuidancePresets
-from studio.ui import edit_stack
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import run, view, why
 from studio.ui.guidance import sweep as sweeps
-from studio.ui.guidance.board import Board
+from studio.ui.guidance.board import Board, BoardSession
 from studio.ui.guidance.layout import entries
-from studio.ui.guidance.sessions import Session, Sessions
 from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover
 from studio.ui.markup import alert
+from studio.ui.sessions import Sessions
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -34,19 +33,16 @@ STILL = ("add", "choose", "copy", "remove", "up", "down")
 @dataclass(frozen=True)
 class Call:
     """What an event brings along, none of it checked. session: the page's. turn: of its events, None for one that
-    takes none. kept: the browser's copy of the board. model, stack: of the sidebar. fields: by the names of run.FIELDS.
+    takes none. kept: the browser's copy of the board. model, edits: of the sidebar; the edits are known to those that
+    take a turn. fields: by the names of run.FIELDS.
     """
 
     session: Any = None
     turn: Any = None
     kept: Any = None
     model: str = ""
-    stack: Any = None
+    edits: Sequence[EditRef] = ()
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def edits(self) -> list[EditRef]:
-        return list(edit_stack.read(self.stack).refs)
 
 
 class Handlers:
@@ -55,7 +51,7 @@ class Handlers:
     What cannot be done to a board is said on the page, and the board stays; other errors are raised.
     """
 
-    def __init__(self, studio: Studio, presets: GuidancePresets, sessions: Sessions) -> None:
+    def __init__(self, studio: Studio, presets: GuidancePresets, sessions: Sessions[BoardSession]) -> None:
         self._studio = studio
         self._presets = presets
         self._sessions = sessions
@@ -84,7 +80,7 @@ class Handlers:
         with self._sessions.of(call.session, call.kept, call.turn) as session:
             if not session.visited:
                 return {}
-            return view.everything(self._studio, session, call.model, before=session.board)
+            return view.everything(self._studio, session, call.model, before=session.value)
 
     def behind(self, call: Call, newest: Any) -> Answer:
         """An older answer landed on the page after a newer one, whose revision it tells."""
@@ -100,25 +96,25 @@ class Handlers:
     def look_into(self, call: Call, picture: Any) -> Answer:
         """A picture was clicked."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            session.put({**session.board, "shown": _whole(picture)})
+            session.put({**session.value, "shown": _whole(picture)})
             return view.looked_into(self._studio, session)
 
     def strip(self, call: Call) -> Answer:
         """What the model had in mind for the picture that is looked into."""
         with self._sessions.of(call.session, call.kept) as session:
-            wanted = session.board["shown"]
+            wanted = session.value["shown"]
         html = why.strip_html(self._studio, wanted)  # seconds: nobody waits for it
         with self._sessions.of(call.session, call.kept) as session:
-            return {"strip": html} if session.board["shown"] == wanted else {}
+            return {"strip": html} if session.value["shown"] == wanted else {}
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
     def compare(self, call: Call) -> Answer:
         """Draw all rows."""
 
-        def work(session: Session) -> Board:
+        def work(session: BoardSession) -> Board:
             base = run.base_of(self._studio, call.model, call.fields, call.edits)
-            board = {**session.board, "shown": 0}
+            board = {**session.value, "shown": 0}
             return run.compare(self._studio, board, base, call.fields["seeds"], bool(call.fields["equal"]))
 
         return self._changed(call, work) | {"strip": ""}
@@ -126,9 +122,9 @@ class Handlers:
     def sweep(self, call: Call, name: Any, low: Any, high: Any, count: Any) -> Answer:
         """Draw the open row over a range."""
 
-        def work(session: Session) -> Board:
+        def work(session: BoardSession) -> Board:
             base = run.base_of(self._studio, call.model, call.fields, call.edits)
-            return run.sweep(self._studio, session.board, base, str(name or ""), low, high, count)
+            return run.sweep(self._studio, session.value, base, str(name or ""), low, high, count)
 
         return self._changed(call, work)
 
@@ -136,29 +132,35 @@ class Handlers:
         """Do {op, row, at, name, value} to a row; a value that moved is drawn at once, where its row was drawn."""
         what, row = str(op.get("op")), op.get("row")
 
-        def work(session: Session) -> Board:
+        def work(session: BoardSession) -> Board:
             if what == "add":
-                return boards.add(session.board, boards.defaults(str(op.get("value"))))
+                return boards.add(session.value, boards.defaults(str(op.get("value"))))
             at, name = str(op.get("at", "")), str(op.get("name", ""))
-            return boards.change(session.board, what, _whole(row), at, name, op.get("value"))
+            return boards.change(session.value, what, _whole(row), at, name, op.get("value"))
 
         return self._changed(call, work, redraw=what not in STILL)
 
     def take_preset(self, call: Call, name: Any) -> Answer:
-        """A preset for the open row. The menu is empty again: the same may be wanted in another row."""
+        """A preset for the open row. The menu is empty again: the same may be wanted in another row.
 
-        def work(session: Session) -> Board:
+        A menu tells twice what was chosen, and of nothing when it is left.
+        """
+        if not name:
+            with self._sessions.of(call.session, call.kept, call.turn):
+                return {}
+
+        def work(session: BoardSession) -> Board:
             spec = self._presets.load(str(name)).spec.model_dump(mode="json")
-            return boards.with_guidance(session.board, session.board["chosen"], spec)
+            return boards.with_guidance(session.value, session.value["chosen"], spec)
 
-        return self._changed(call, work, redraw=True) | {"preset": ""} if name else {}
+        return self._changed(call, work, redraw=True) | {"preset": ""}
 
     def receive(self, call: Call, sent: Handover) -> Answer:
         """A picture from another tab: its guidance for the open row, and what all rows share."""
         recipe = sent.recipe
         with self._sessions.of(call.session, call.kept) as session:
             spec = recipe.guidance.model_dump(mode="json")
-            session.put(boards.with_guidance(session.board, session.board["chosen"], spec))
+            session.put(boards.with_guidance(session.value, session.value["chosen"], spec))
             said = f"Picture {sent.picture} gave the prompt, the seed, the steps and the open row."
             answer = view.everything(self._studio, session, call.model, said, kind="note")
         return answer | {
@@ -171,8 +173,8 @@ class Handlers:
     def stop(self, call: Call) -> Answer:
         """Stop what is drawn for this page."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            sweep = session.board["sweep"]
-            jobs = {cell["job"] for cell in session.board["cells"]} | ({sweep["job"]} if sweep else set())
+            sweep = session.value["sweep"]
+            jobs = {cell["job"] for cell in session.value["cells"]} | ({sweep["job"]} if sweep else set())
         for job in jobs:
             with contextlib.suppress(NotFound):  # the browser remembers a job of another workspace
                 self._studio.stop(job)
@@ -181,7 +183,7 @@ class Handlers:
     def save(self, call: Call, name: Any) -> Answer:
         """Keep the open row as a preset."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            guidance = boards.row_of(session.board, session.board["chosen"])["guidance"]
+            guidance = boards.row_of(session.value, session.value["chosen"])["guidance"]
         saved = self._presets.save(str(name or "").strip(), load(GuidanceSpec, guidance, "guidance")).name
         menu = gr.Dropdown(entries(self._presets), value="")
         return {"preset": menu, "preset_name": "", "message": alert(f"Saved as {saved}.", kind="note")}
@@ -189,7 +191,7 @@ class Handlers:
     def limits(self, call: Call, name: Any) -> Answer:
         """The range of what is to be swept."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            guidance = boards.row_of(session.board, session.board["chosen"])["guidance"]
+            guidance = boards.row_of(session.value, session.value["chosen"])["guidance"]
         try:
             low, high = sweeps.bounds(guidance, str(name))
         except BadInput:
@@ -198,12 +200,12 @@ class Handlers:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _changed(self, call: Call, work: Callable[[Session], Board], redraw: bool = False) -> Answer:
+    def _changed(self, call: Call, work: Callable[[BoardSession], Board], redraw: bool = False) -> Answer:
         """Do something to the board. redraw: the open row anew, where it was drawn before."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            before = session.board
+            before = session.value
             now, said = run.tried(lambda: work(session), before)
-            if redraw and not said and boards.seeds(now):
+            if redraw and not said and now != before and boards.seeds(now):
                 now, said = self._redrawn(now, call)
             session.put(now)
             return view.everything(self._studio, session, call.model, said, before=before)

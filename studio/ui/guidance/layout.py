@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
+from studio.ui import order
 from studio.ui.components.form import samplers
-from studio.ui.guidance import order, results, rows, run
+from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
 
 POLL_S = 0.4
@@ -33,7 +34,9 @@ def build(presets: GuidancePresets) -> Parts:
                 parts |= _sweep()
                 parts["film"] = _html("", "guidance-film", results.CLICK)
     parts["timer"] = gr.Timer(POLL_S, active=False)
-    parts["revision"] = gr.HTML(order.told(0), visible="hidden", js_on_load=order.WATCH, elem_id="guidance-revision")
+    parts["revision"] = gr.HTML(
+        order.droppable(0), visible="hidden", js_on_load=order.WATCH_AND_DROP, elem_id="guidance-revision"
+    )
     return parts
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
-from studio.ui import handover
+from studio.ui import handover, order
 from studio.ui.components import menu
 from studio.ui.errors import told
-from studio.ui.guidance import layout, order, run
+from studio.ui.guidance import layout, run
+from studio.ui.guidance.board import BoardSession
 from studio.ui.guidance.handlers import Call, Handlers
 from studio.ui.guidance.layout import Parts
-from studio.ui.guidance.sessions import Sessions
 from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover
+from studio.ui.sessions import Sessions, count
 from studio.ui.tabs.base import Page
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -25,7 +27,10 @@ EVERY: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
 TITLE = "Guidance"
 
-SHARED = ("board", "model", "stack", *run.FIELDS)  # what every event brings along, after its turn
+# What every event brings along. In place of the revisions, those that take a turn have it: of the board, and of the
+# edit stack, for what is drawn is drawn with the edits as they were at the event.
+SHARED = ("revision", "stack_revision", "board", "stack", "model", *run.FIELDS)
+TURNS = order.turn("board", "stack")
 SEEN = ("board", "rows", "results", "why", "film", "message", "sweep_name", "sweep_low", "sweep_high", "timer", "stop",
         "revision")  # fmt: skip
 
@@ -34,8 +39,10 @@ def build(page: Page) -> None:
     """Lay out and wire the tab."""
     presets = GuidancePresets(page.studio.settings.workspace)
     parts = layout.build(presets)
-    parts |= {"board": page.memories["guidance"], "model": page.sidebar.model, "stack": page.sidebar.edits.state}
-    Wiring(page, parts, Handlers(page.studio, presets, Sessions())).wire()
+    edits = page.sidebar.edits
+    parts |= {"board": page.memories["guidance"], "model": page.sidebar.model}
+    parts |= {"stack_revision": edits.revision, "stack": edits.state}
+    Wiring(page, parts, Handlers(page.studio, presets, Sessions(BoardSession))).wire()
 
 
 class Wiring:
@@ -66,7 +73,7 @@ class Wiring:
             outputs = ("board", "results", "why", "strip", "revision")
             click = place.why(
                 self._eventful(do.look_into, outputs, "id"), self._given(), self._components(outputs),
-                js=order.TURN, **EVERY,
+                js=TURNS, **EVERY,
             )  # fmt: skip
             click.then(self._plain(do.strip, ("strip",)), self._given(), self._components(("strip",)), **EVERY)
         handover.receive(
@@ -77,7 +84,7 @@ class Wiring:
         do, parts = self._do, self._parts
         parts["rows"].op(
             self._eventful(lambda call, op: do.row_op(call, op), SEEN, None), self._given(), self._components(SEEN),
-            js=order.TURN, **EVERY,
+            js=TURNS, **EVERY,
         )  # fmt: skip
         self._on(menu.chosen(parts["preset"]), do.take_preset, (*SEEN, "preset"), ("preset",))
         self._on(parts["save"].click, do.save, ("preset", "preset_name", "message"), ("preset_name",), once=True)
@@ -100,7 +107,7 @@ class Wiring:
     ) -> Any:  # fmt: skip
         """Call handler(call, *more) with each event, which takes a turn. once: not while one is under way."""
         return event(
-            self._plain(handler, outputs), self._given(more), self._components(outputs), js=order.TURN,
+            self._plain(handler, outputs), self._given(more), self._components(outputs), js=TURNS,
             **(QUICK if once else EVERY),
         )  # fmt: skip
 
@@ -108,15 +115,24 @@ class Wiring:
         """The inputs of every event: of the same number and kind, so that Gradio takes as long to gather them, and
         turns are taken in the order of events.
         """
-        return self._components(("revision", *SHARED, *more))
+        return self._components((*SHARED, *more))
 
     def _components(self, names: Sequence[str]) -> list[Any]:
         return [self._parts[name] for name in names]
 
+    def _call(self, request: gr.Request, values: Sequence[Any]) -> tuple[Call, Sequence[Any]]:
+        """As `call_of`, with the edits of an event that takes turns. Its turn of the stack is over then."""
+        call, more = call_of(request.session_hash, values)
+        _, turn, _, kept, *_ = values
+        if call.turn is not None:
+            with self._page.sidebar.edits.sessions.of(call.session, kept, turn) as session:
+                call = replace(call, edits=session.value.refs)
+        return call, more
+
     def _plain(self, handler: Callable[..., Answer], outputs: Sequence[str]) -> Callable[..., Any]:
         @told
         def on_event(request: gr.Request, *values: Any) -> Any:
-            call, more = call_of(request.session_hash, values)
+            call, more = self._call(request, values)
             return listed(handler(call, *more), outputs)
 
         return on_event
@@ -127,7 +143,7 @@ class Wiring:
         @told
         def on_event(request: gr.Request, event: gr.EventData, *values: Any) -> Any:
             data = event._data if isinstance(event._data, dict) else {}
-            call, _ = call_of(request.session_hash, values)
+            call, _ = self._call(request, values)
             return listed(handler(call, data if name is None else data.get(name)), outputs)
 
         return on_event
@@ -147,9 +163,9 @@ class Wiring:
 
 def call_of(session: Any, values: Sequence[Any]) -> tuple[Call, Sequence[Any]]:
     """What an event brings along, in the order of its inputs; and what else it has."""
-    turn, kept, model, stack, *rest = values
+    turn, _, kept, _, model, *rest = values
     fields: dict[str, Any] = dict(zip(run.FIELDS, rest[: len(run.FIELDS)], strict=True))
-    return Call(session, turn, kept, model, stack, fields), rest[len(run.FIELDS) :]
+    return Call(session, count(turn), kept, model, fields=fields), rest[len(run.FIELDS) :]
 
 
 def listed(answer: Answer, outputs: Sequence[str]) -> Any:

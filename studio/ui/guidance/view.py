@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.ui import order
 from studio.ui.components import method_menu
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import order, results, rows, run, why
+from studio.ui.guidance import results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
-from studio.ui.guidance.board import Board
-from studio.ui.guidance.sessions import Session
+from studio.ui.guidance.board import Board, BoardSession
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ Answer = dict[str, Any]
 
 
 def everything(
-    studio: Studio, session: Session, model: str, said: str = "", kind: str = "error", before: Board | None = None
+    studio: Studio, session: BoardSession, model: str, said: str = "", kind: str = "error", before: Board | None = None
 ) -> Answer:
     """All of it. said: a message, of that kind. before: a board the page shows already; what is as it was then, and
     is costly or the user's to change, is left as it is.
     """
-    board = session.board
+    board = session.value
     now = results.show(studio, board)
     film, filming = sweeps.sweep_html(studio, board["sweep"])
     formulas, wrong = run.formulas(board, studio, model)
@@ -45,33 +45,33 @@ def everything(
     return answer
 
 
-def unvisited(studio: Studio, session: Session) -> Answer:
+def unvisited(studio: Studio, session: BoardSession) -> Answer:
     """What goes into the tab before anybody looks: formulas and colours bring torch, and the page is painted first."""
-    return {**copied(session), "rows": rows.rows_html(session.board, {}, {})}
+    return {**copied(session), "rows": rows.rows_html(session.value, {}, {})}
 
 
-def drawn(studio: Studio, session: Session) -> Answer:
+def drawn(studio: Studio, session: BoardSession) -> Answer:
     """The pictures, while they are made."""
-    now = results.show(studio, session.board)
-    film, filming = sweeps.sweep_html(studio, session.board["sweep"])
+    now = results.show(studio, session.value)
+    film, filming = sweeps.sweep_html(studio, session.value["sweep"])
     return {
         "results": now.html,
         "film": film,
-        "revision": order.told(session.revision),
+        "revision": order.droppable(session.revision),
         **activity(now.busy or filming),
     }
 
 
-def looked_into(studio: Studio, session: Session) -> Answer:
+def looked_into(studio: Studio, session: BoardSession) -> Answer:
     """Another picture's why."""
-    now = results.show(studio, session.board)
-    reason = why.why_html(studio, session.board, now.drawn)
+    now = results.show(studio, session.value)
+    reason = why.why_html(studio, session.value, now.drawn)
     return {**copied(session), "results": now.html, "why": reason, "strip": ""}
 
 
-def copied(session: Session) -> Answer:
+def copied(session: BoardSession) -> Answer:
     """What the browser keeps, and its number."""
-    return {"board": session.kept, "revision": order.told(session.revision)}
+    return {"board": session.kept, "revision": order.droppable(session.revision)}
 
 
 def activity(busy: bool) -> Answer:

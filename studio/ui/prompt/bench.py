@@ -13,6 +13,7 @@ from studio.core.recipe import Recipe
 from studio.ui import edit_stack
 from studio.ui.components.form import Form, values_of
 from studio.ui.components.stage import PARTS, Stage
+from studio.ui.edit_stack import StackSession
 from studio.ui.tabs.base import Page
 
 # Every listener is private: the page is no API. None is queued, so none waits for another.
@@ -60,16 +61,15 @@ class Bench:
         """What `restoring` gives values for."""
         return [*self.form.components, *self.page.sidebar.edits.outputs]
 
-    def restoring(self, recipe: Recipe | None, kept: Any) -> list[Any]:
-        """A recipe as values of the form and of the edit stack. None changes nothing. kept: the present stack."""
+    def restoring(self, recipe: Recipe | None, session: StackSession) -> list[Any]:
+        """A recipe as values of the form and of the page's edit stack. None changes nothing."""
         if recipe is None:
             return [gr.skip() for _ in self.restored]
-        stack = edit_stack.read(kept)
-        if recipe.edits != stack.refs:
-            stack = edit_stack.from_refs(recipe.edits, stack)
+        if recipe.edits != session.value.refs:
+            session.put(edit_stack.from_refs(recipe.edits, session.value))
         values = values_of(recipe)
         if beyond := self.form.beyond(values):
             named = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in beyond.items())
             gr.Warning(html.escape(f"Not restored, for it is not here: {named}."))
-        panel = self.page.sidebar.edits.updates(self.page.studio, stack, recipe.model)
+        panel = self.page.sidebar.edits.updates(self.page.studio, session, recipe.model)
         return [*self.form.update(values), *panel]

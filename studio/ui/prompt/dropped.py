@@ -13,7 +13,8 @@ from studio.core.recipe import Recipe
 from studio.services.dropped import Dropped, read_dropped
 from studio.ui.errors import sentence, told
 from studio.ui.markup import alert, tag, text
-from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.prompt.bench import Bench
+from studio.ui.stack_panel import EVERY, TURN
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -66,12 +67,13 @@ def build() -> dict[str, gr.components.Component]:
 
 def wire(bench: Bench, parts: dict[str, gr.components.Component]) -> None:
     """A file fills the form, and is forgotten."""
-    studio = bench.page.studio
+    studio, panel = bench.page.studio, bench.page.sidebar.edits
 
     @told
-    def on_upload(path: str | None, model: str, kept: object) -> list[object]:
-        recipe, said = restore(studio, path or "", model)
-        return [None, said, *bench.restoring(recipe, kept)]
+    def on_upload(request: gr.Request, turn: object, kept: object, path: str | None, model: str) -> list[object]:
+        with panel.of(request, turn, kept) as session:
+            recipe, said = restore(studio, path or "", model)
+            return [None, said, *bench.restoring(recipe, session)]
 
-    given = [parts["file"], bench.form.controls["model"], bench.page.sidebar.edits.state]
-    parts["file"].upload(on_upload, given, [parts["file"], parts["said"], *bench.restored], **QUICK)  # type: ignore[attr-defined]
+    given = [*panel.given, parts["file"], bench.form.controls["model"]]
+    parts["file"].upload(on_upload, given, [parts["file"], parts["said"], *bench.restored], js=TURN, **EVERY)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 An event that Python answers costs Gradio's page a tenth of a second of a core: before and after each one, 6.31 visits
 every component that was ever an input or an output, and looks for each in the tree from the root. On two cores that was
 a third of what drawing had. So the timer's event stays in the browser, which asks an address of its own; only where
-something else has changed as well does the page look again in whole (docs/design/0012).
+something else has changed as well does the page look again in whole (docs/design/0013).
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from studio.services.estimate import seconds_for
 from studio.services.grid import Grid
 from studio.services.grid_axes import SEARCH_REPLACE, Axis, parse_axis
 from studio.services.wording import words
-from studio.ui import edit_stack
 from studio.ui.components import history, menu, sheet
 from studio.ui.components.form import recipes
 from studio.ui.components.history import Query
@@ -25,6 +24,7 @@ from studio.ui.markup import alert, tag, text
 from studio.ui.methods import methods
 from studio.ui.prompt import past
 from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.stack_panel import TURN
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -165,7 +165,7 @@ def build() -> dict[str, Any]:
 
 def wire(bench: Bench, parts: dict[str, Any]) -> None:
     """The forecast follows the axes; the sheet follows its job, whatever else is drawn."""
-    studio, form, stack = bench.page.studio, bench.form, bench.page.sidebar.edits.state
+    studio, form, panel = bench.page.studio, bench.form, bench.page.sidebar.edits
     axes, page = parts["axes"], parts["sheet"]
     number = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
     timer = gr.Timer(POLL_S, active=False)
@@ -174,14 +174,18 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
         return form.plain(given[: -len(axes)]), given[-len(axes) :]
 
     @told
-    def on_axes(kept: Any, *given: Any) -> str:
+    def on_axes(request: gr.Request, turn: Any, kept: Any, *given: Any) -> str:
         values, chosen = split(given)
-        return forecast(studio, values, edit_stack.read(kept).refs, chosen)
+        with panel.of(request, turn, kept) as session:
+            edits = session.value.refs
+        return forecast(studio, values, edits, chosen)
 
     @told
-    def on_start(kept: Any, before: int | None, *given: Any) -> list[Any]:
+    def on_start(request: gr.Request, turn: Any, kept: Any, before: int | None, *given: Any) -> list[Any]:
+        with panel.of(request, turn, kept) as session:
+            edits = session.value.refs
         values, chosen = split(given)
-        made, html = start(studio, values, edit_stack.read(kept).refs, chosen)
+        made, html = start(studio, values, edits, chosen)
         if made is None:
             return [before, html, gr.skip(), gr.skip(), gr.skip()]
         return [made, gr.skip(), html, gr.Timer(active=True), gr.Dropdown(earlier(studio), value=made, visible=True)]
@@ -215,11 +219,11 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     def on_pick(event: gr.EventData) -> list[Any]:
         return [True, *past.picture(studio, int(event.id))]
 
-    given, following = [stack, *form.components, *axes], [page, timer]
+    given, following = [*panel.given, *form.components, *axes], [page, timer]
     gr.on([one.change for one in axes], on_axes, given, parts["forecast"], trigger_mode="always_last", **QUICK)
     parts["start"].click(
-        on_start, [stack, number, *form.components, *axes],
-        [number, parts["forecast"], page, timer, parts["earlier"]], **QUICK,
+        on_start, [*panel.given, number, *form.components, *axes],
+        [number, parts["forecast"], page, timer, parts["earlier"]], js=TURN, **QUICK,
     ).then(lambda: gr.Timer(active=True), None, bench.timer, **QUICK)  # fmt: skip
     menu.chosen(parts["earlier"])(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
         on_show, number, following, **QUICK

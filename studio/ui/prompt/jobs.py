@@ -11,7 +11,6 @@ import gradio as gr
 from studio.core.errors import StudioError
 from studio.core.recipe import EditRef
 from studio.services.wording import words
-from studio.ui import edit_stack
 from studio.ui.components import queue, stage
 from studio.ui.components.form import recipes
 from studio.ui.components.history import Query
@@ -19,6 +18,7 @@ from studio.ui.errors import sentence, told
 from studio.ui.markup import alert
 from studio.ui.prompt import glance
 from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.stack_panel import TURN
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -90,8 +90,10 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     draft = gr.BrowserState(None, storage_key="palimpsest-draft", secret="palimpsest-page")
 
     @told
-    def on_generate(watched: str | None, stack: Any, *given: Any) -> list[Any]:
-        job, now = submit(studio, form.plain(given), edit_stack.read(stack).refs, watched)
+    def on_generate(request: gr.Request, turn: Any, kept: Any, watched: str | None, *given: Any) -> list[Any]:
+        with side.edits.of(request, turn, kept) as session:
+            edits = session.value.refs
+        job, now = submit(studio, form.plain(given), edits, watched)
         return [job, False, *bench.updates(now)]
 
     @told
@@ -124,7 +126,11 @@ def wire(bench: Bench, generate: gr.Button) -> None:
 
     fields = form.components
     generate.click(
-        on_generate, [bench.job, side.edits.state, *fields], [bench.job, bench.pinned, *bench.outputs], **QUICK
+        on_generate,
+        [*side.edits.given, bench.job, *fields],
+        [bench.job, bench.pinned, *bench.outputs],
+        js=TURN,
+        **QUICK,
     ).then(None, None, None, js=ANNOUNCE, api_visibility="private")
     bench.stop.click(on_stop, bench.job, None, **QUICK)
     bench.cancel.click(on_cancel, bench.job, None, **QUICK)

@@ -16,6 +16,7 @@ from studio.ui.errors import told
 from studio.ui.markup import alert
 from studio.ui.models import listed
 from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.stack_panel import EVERY, TURN
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -147,10 +148,12 @@ def _wire_finding(bench: Bench, filters: dict[str, Any]) -> None:
 
 def _wire_label(bench: Bench) -> None:
     studio, html, desk = bench.page.studio, bench.html, bench.page.handover
+    panel = bench.page.sidebar.edits
 
     @told
-    def on_restore(kept: Any, event: gr.EventData) -> list[Any]:
-        return bench.restoring(studio.generation(int(event.id)).recipe, kept)
+    def on_restore(request: gr.Request, event: gr.EventData, turn: Any, kept: Any) -> list[Any]:
+        with panel.of(request, turn, kept) as session:
+            return bench.restoring(studio.generation(int(event.id)).recipe, session)
 
     @told
     def on_star(asked: Query, event: gr.EventData) -> list[Any]:
@@ -170,7 +173,7 @@ def _wire_label(bench: Bench) -> None:
         return [*desk.put(sent), gr.Tabs(selected=sent.to)]
 
     label, sheet = html["caption"], [bench.shown, html["canvas"], html["caption"], html["past"]]
-    label.restore(on_restore, bench.page.sidebar.edits.state, bench.restored, **QUICK)
+    label.restore(on_restore, panel.given, bench.restored, js=TURN, **EVERY)
     label.star(on_star, bench.asked, [label, html["past"]], **QUICK)
     label.delete(on_delete, bench.asked, sheet, **QUICK)
     label.undelete(on_undelete, bench.asked, sheet, **QUICK)

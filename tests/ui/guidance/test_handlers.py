@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from studio.services.presets import GuidancePresets
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results
 from studio.ui.guidance.handlers import Call, Handlers
-from studio.ui.guidance.sessions import Sessions
 from studio.ui.guidance.tab import SEEN, SHARED, call_of, listed
 from studio.ui.handover import Handover
+from studio.ui.sessions import WAIT_S, Sessions
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.guidance.test_board import plain
 
@@ -29,7 +30,7 @@ PAGE = Call("page", model="stencil", fields=FIELDS)
 
 @pytest.fixture
 def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
-    made = Handlers(fake, GuidancePresets(tmp_path / "workspace"), Sessions())
+    made = Handlers(fake, GuidancePresets(tmp_path / "workspace"), Sessions(boards.BoardSession))
     made.opened(replace(PAGE, kept=boards.new()))
     return made
 
@@ -141,7 +142,20 @@ def test_presets_go_in_and_out_of_the_open_row(do: Handlers) -> None:
     do.row_op(PAGE, {"op": "choose", "row": 1})
     answer = do.take_preset(PAGE, "mine")
     assert params(answer["board"], 1)["guidance_scale"] == 9 and answer["preset"] == ""
-    assert do.take_preset(PAGE, "") == {} and do.take_preset(PAGE, None) == {}
+
+
+def test_a_menu_left_without_a_choice_changes_nothing_and_keeps_nobody_waiting(do: Handlers) -> None:
+    began = time.monotonic()
+    assert do.take_preset(replace(PAGE, turn=1), "") == {} and do.take_preset(replace(PAGE, turn=2), None) == {}
+    do.row_op(replace(PAGE, turn=3), move("guidance_scale", 9))
+    assert time.monotonic() - began < WAIT_S
+
+
+def test_a_preset_that_the_menu_tells_twice_is_drawn_once(do: Handlers, fake: FakeStudio) -> None:
+    do.row_op(PAGE, {"op": "choose", "row": 1})
+    fake.ended(do.compare(PAGE)["board"]["cells"][0]["job"])
+    once = do.take_preset(PAGE, "apg-tight")["board"]["cells"]
+    assert do.take_preset(PAGE, "apg-tight")["board"]["cells"] == once and len(fake.jobs()) == 2
 
 
 def test_the_sweep_knows_the_open_row(do: Handlers, fake: FakeStudio) -> None:
@@ -183,10 +197,11 @@ def test_a_strip_that_comes_late_is_not_shown_under_another_picture(
 
 
 def test_values_come_in_the_order_of_components() -> None:
-    values = [1, {"rows": []}, "stencil", None, *FIELDS.values(), "further"]
+    values = [1, 2, {"rows": []}, None, "stencil", *FIELDS.values(), "further"]
     call, more = call_of("page", values)
-    assert len(SHARED) + 1 == len(values) - 1 and list(more) == ["further"]
-    assert call == Call("page", 1, {"rows": []}, "stencil", None, FIELDS)
+    assert len(SHARED) == len(values) - 1 and list(more) == ["further"]
+    assert call == Call("page", 1, {"rows": []}, "stencil", (), FIELDS)
+    assert call_of("page", ["7", "2", *values[2:]])[0].turn is None  # a revision, where no turn was taken
     found = listed({"b": 2}, ("a", "b"))
     assert found[1] == 2 and found[0] != 2 and listed({}, ()) is None
     with pytest.raises(AssertionError):
@@ -196,7 +211,7 @@ def test_values_come_in_the_order_of_components() -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plain, plain, plain)
 def test_whatever_a_stranger_sends_leaves_a_board(do: Handlers, one: Any, two: Any, three: Any) -> None:
-    call = Call(one, two, three, "stencil", one, FIELDS)
+    call = Call(one, two, three, "stencil", fields=FIELDS)
     for work in (lambda: do.row_op(call, {"op": one, "row": two, "at": three, "name": one, "value": three}),
                  lambda: do.sweep(call, one, two, three, one), lambda: do.behind(call, two),
                  lambda: do.tick(call), lambda: do.limits(call, one)):  # fmt: skip

@@ -1,11 +1,12 @@
-"""The boards of the pages that are open, one per browser session; what a page does to its board is done in order.
+"""What the pages that are open hold, a value of its own for each; what a page does to its value is done in order.
 
     with sessions.of(key, kept, turn) as session:
-        session.put(boards.change(session.board, ...))
+        session.put(boards.change(session.value, ...))
 
-While a page is open its board is here, and the browser keeps a copy: for the next load, and for a server that has
-forgotten the page. Were the browser's copy the truth, whoever changes two things within the time of one answer would
-lose one of them: both handlers start from the same copy, and the later answer overwrites the earlier.
+The board of the Guidance tab is such a value, and so is the edit stack of the sidebar. While a page is open its value
+is here, and the browser keeps a copy: for the next load, and for a server that has forgotten the page. Were the
+browser's copy the truth, whoever changes two things within the time of one answer would lose one of them: both handlers
+start from the same copy, and the later answer overwrites the earlier.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
 
-from studio.ui.guidance import board as boards
-from studio.ui.guidance.board import Board
+T = TypeVar("T")
+S = TypeVar("S", bound="Session[Any]")
 
 MAX_SESSIONS = 200  # as many as Gradio keeps (state_session_capacity)
 MAX_KEY = 64
@@ -26,17 +27,19 @@ MAX_COUNT = 2**50  # of turns and revisions: what JavaScript still counts exactl
 WAIT_S = 2.0  # for a turn that has not come; a request that was given up never will
 
 
-class Session:
-    """The board of one page. revision: rises with every change; the page goes by it when answers overtake each other.
+class Session(Generic[T]):
+    """The value of one page. revision: rises with every change; the page goes by it when answers overtake each other.
 
-    visited: whether its tab has been shown. Read and change it only inside `Sessions.of`.
+    new: what a first visitor has. read: makes a value of what a browser kept, whatever that is. plain: makes of a value
+    what a browser can keep. Read and change a session only inside `Sessions.of`.
     """
 
-    def __init__(self) -> None:
-        self.board: Board = boards.new()
+    def __init__(self, new: T, read: Callable[[Any], T], plain: Callable[[T], dict[str, Any]]) -> None:
+        self.value = new
         self.revision = 0
-        self.visited = False
         self.users = 0  # guarded by Sessions
+        self._read = read
+        self._plain = plain
         self._filled = False
         self._turn: int | None = None  # the last one that began
         self._here: list[int] = []
@@ -46,16 +49,16 @@ class Session:
     @property
     def kept(self) -> dict[str, Any]:
         """What the browser is to keep."""
-        return {**self.board, "revision": self.revision}
+        return {**self._plain(self.value), "revision": self.revision}
 
     @property
     def is_filled(self) -> bool:
         """Whether it knows what the browser kept, if only that this was nothing."""
         return self._filled
 
-    def put(self, board: Board) -> None:
-        """Another board from now on."""
-        self.board = board
+    def put(self, value: T) -> None:
+        """Another value from now on, or the same where the page is to be shown something newer."""
+        self.value = value
         self.revision += 1
 
     def raise_above(self, seen: Any) -> None:
@@ -71,7 +74,7 @@ class Session:
             return
         revision = (count(kept.get("revision")) or 0) if isinstance(kept, dict) else 0
         if not self._filled or revision > self.revision:
-            self.board, self.revision = boards.read(kept), max(revision, self.revision)
+            self.value, self.revision = self._read(kept), max(revision, self.revision)
             self._filled = True
 
     def begin(self) -> None:
@@ -113,19 +116,23 @@ class Session:
         return any(one < turn for one in self._here) or time.monotonic() < deadline
 
 
-class Sessions:
-    """All of them. most: how many are remembered; of more, the longest unused is forgotten. Thread-safe."""
+class Sessions(Generic[S]):
+    """All of one kind. make: a fresh one. most: how many are remembered; of more, the longest unused is forgotten.
 
-    def __init__(self, most: int = MAX_SESSIONS) -> None:
+    Thread-safe.
+    """
+
+    def __init__(self, make: Callable[[], S], most: int = MAX_SESSIONS) -> None:
+        self._make = make
         self._most = most
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[str, S] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     @contextlib.contextmanager
-    def of(self, key: Any, kept: Any = None, turn: Any = None) -> Iterator[Session]:
+    def of(self, key: Any, kept: Any = None, turn: Any = None) -> Iterator[S]:
         """The session of a page, alone inside. kept: what its browser kept. turn: of the page's events, from 1.
 
         Any of them may be rubbish: a key that is none has a session for this once.
@@ -139,12 +146,12 @@ class Sessions:
             with self._lock:
                 session.users -= 1
 
-    def _take(self, key: Any) -> Session:
+    def _take(self, key: Any) -> S:
         with self._lock:
             if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
-                found = Session()
+                found = self._make()
             else:
-                found = self._sessions.setdefault(key, Session())
+                found = self._sessions.setdefault(key, self._make())
                 self._sessions.move_to_end(key)
             found.users += 1
             # One in use stays, or its next event would begin a second one beside it.

@@ -1,34 +1,22 @@
 """Order between a page and its session: which event came first, and which answer is the newest. Both in the browser.
 
 Requests are sent side by side, and so are their answers. So every event that matters takes the page's next turn, which
-`sessions` waits for; and every answer carries its revision. Of an answer that arrives after a newer one the page is
-given the revision alone, so that nothing old is painted; it then says so, and is told everything once more.
+`sessions` waits for; and every answer carries its revision. A page on which an older answer landed after a newer one
+says so, and is told everything once more. Where answers tell of nothing but their session, the page is given of an
+older one the revision alone, so that nothing old is painted.
 """
 
 from __future__ import annotations
 
-# In place of the revision, the first input of every event that takes a turn.
-TURN = """(revision, ...others) => {
-  window.palimpsestTurn = (window.palimpsestTurn || 0) + 1;
-  return [window.palimpsestTurn, ...others];
-}"""
+import json
+
 _MARK = "palimpsest-revision:"  # not what a prompt begins with
-
-
-def told(revision: int) -> str:
-    """A revision as answers carry it."""
-    return f"{_MARK}{revision}"
-
-
+_READ = f"const MARK = {_MARK!r};" + "const read = (one) => Number(String(one ?? '').replace(MARK, '')) || 0;"
 # Gradio hands an answer over to the page within the call that fetched it, so the one place before it is that call.
 # Nothing else is looked into: answers that come in pieces are no JSON, and have no revision.
-WATCH = (
-    f"const MARK = {_MARK!r};"
-    + """
+_DROP = """
 const SKIP = {__type__: 'update'};
 const isRevision = (one) => typeof one === 'string' && one.startsWith(MARK);
-const read = (one) => (isRevision(one) ? Number(one.slice(MARK.length)) || 0 : 0);
-
 let arrived = 0;
 const ask = window.fetch;
 window.fetch = async (...call) => {
@@ -44,7 +32,8 @@ window.fetch = async (...call) => {
   said.data = said.data.map((one) => (isRevision(one) ? one : SKIP));
   return new Response(JSON.stringify(said), {status: answer.status, headers: {'content-type': 'application/json'}});
 };
-
+"""
+_WATCH = """
 let newest = read(props.value);
 watch('value', () => {
   const now = read(props.value);
@@ -53,4 +42,23 @@ watch('value', () => {
   else newest = now;
 });
 """
-)
+# Of the hidden part that carries a revision, `str` of it.
+WATCH = f"{_READ} const arrived = 0; {_WATCH}"
+# Of the one whose revisions are `droppable`.
+WATCH_AND_DROP = f"{_READ} {_DROP} {_WATCH}"
+
+
+def droppable(revision: int) -> str:
+    """A revision as answers carry it that may be dropped whole where a newer one arrived before them."""
+    return f"{_MARK}{revision}"
+
+
+def turn(*names: str) -> str:
+    """The script of an event that takes turns. names: of the sessions, in the order of the event's first inputs, whose
+    values the turns take the place of.
+    """
+    return f"""(...given) => {{
+  const turns = window.palimpsestTurns ||= {{}};
+  {json.dumps(names)}.forEach((name, place) => {{ given[place] = turns[name] = (turns[name] || 0) + 1; }});
+  return given;
+}}"""

@@ -1,0 +1,241 @@
+"""The edit stack in Chromium where several things are changed at once: none of them is lost, whatever comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from studio.core.settings import Settings
+from studio.services.edits import EditLibrary
+from studio.services.sources import Sources
+from studio.storage.edits import EditStore
+from studio.storage.png import read_png
+from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_walks import choose
+from tests.ui.serving import Served
+from tests.ui.stencil_edits import edit_file
+
+pytestmark = pytest.mark.browser
+ROW = "#edit-stack .edit"
+SWITCH = f"{ROW} [role=switch]"
+# Several controls within one turn of the page's loop, as no hand can, and a slow line lets any hand.
+AT_ONCE = """(selectors) => {
+  for (const selector of selectors) document.querySelector(selector).click();
+}"""
+
+
+@pytest.fixture(scope="module")
+def edits(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The ids of three edits in the workspace, by name."""
+    folder = tmp_path_factory.mktemp("edits")
+    library = EditLibrary(EditStore(served.folder / "edits"), Sources(Settings()))
+    files = (edit_file(folder / f"{name}.safetensors", name, size=0.2 * k) for k, name in enumerate("abc", start=1))
+    return [library.import_file(file).id for file in files]
+
+
+def started(opened: Open, count: int = 2) -> Page:
+    """So many of the edits on the stack, all on."""
+    page = opened()
+    for k, name in enumerate("abc"[:count], start=1):
+        choose(page, "#add-edit", name)
+        expect(page.locator(ROW)).to_have_count(k)
+    return page
+
+
+def switched(page: Page, *on: bool) -> None:
+    """Wait until the switches stand like this."""
+    for k, one in enumerate(on):
+        expect(page.locator(SWITCH).nth(k)).to_have_attribute("aria-checked", str(one).lower())
+
+
+def held(page: Page, most: int) -> list[Route]:
+    """From now on, the page's first requests that change the stack wait in this list."""
+    waiting: list[Route] = []
+
+    def ask(route: Route) -> None:
+        if len(waiting) < most and '"op":"' in (route.request.post_data or ""):
+            waiting.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/**", ask)
+    return waiting
+
+
+def arrived(page: Page, waiting: list[Route], count: int) -> None:
+    """Wait until so many do."""
+    for _ in range(200):
+        if len(waiting) >= count:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(waiting)} of {count} requests came")
+
+
+def reloaded(page: Page) -> Page:
+    page.reload()
+    page.wait_for_selector("#generate")
+    expect(page.locator(ROW).first).to_be_visible(timeout=LONG_MS)
+    return page
+
+
+def test_two_switches_within_the_time_of_one_answer_are_both_switched(opened: Open, edits: list[str]) -> None:
+    page = started(opened)
+    waiting = held(page, 1)
+    page.locator(SWITCH).nth(0).click()
+    arrived(page, waiting, 1)
+    page.locator(SWITCH).nth(1).click()
+    page.wait_for_timeout(300)
+    waiting[0].continue_()
+    switched(page, False, False)
+    switched(reloaded(page), False, False)
+
+
+def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(opened: Open, edits: list[str]) -> None:
+    page = started(opened, 3)
+    waiting = held(page, 2)
+    page.evaluate(AT_ONCE, [f"{ROW}:nth-child(1) [data-op=down]", f"{ROW}:nth-child(1) [data-op=remove]"])
+    arrived(page, waiting, 2)
+    for route in reversed(waiting):
+        route.continue_()
+        page.wait_for_timeout(100)
+    expect(page.locator(ROW)).to_have_count(2)
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator(SWITCH)).to_have_text(["b", "a", "c"])  # moved first, then removed
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator(SWITCH)).to_have_text(["a", "b", "c"])
+
+
+def test_an_older_answer_that_lands_last_does_not_stay(opened: Open, edits: list[str]) -> None:
+    page = started(opened)
+    waiting = held(page, 1)
+    page.locator(SWITCH).nth(0).click()
+    arrived(page, waiting, 1)
+    late = waiting[0].fetch()
+    page.locator(SWITCH).nth(1).click()
+    switched(page, False, False)
+    waiting[0].fulfill(response=late)
+    page.wait_for_timeout(500)
+    switched(page, False, False)
+    switched(reloaded(page), False, False)
+
+
+def test_a_picture_made_right_after_a_switch_is_made_with_it(opened: Open, edits: list[str]) -> None:
+    page = started(opened)
+    fill(page, "a red star on a white background", steps=2)
+    waiting = held(page, 1)
+    page.locator(SWITCH).nth(0).click()
+    arrived(page, waiting, 1)
+    page.click("#generate")
+    page.wait_for_timeout(500)
+    waiting[0].continue_()
+    page.wait_for_selector(PICTURE)
+    wait_until_done(page)
+    src = page.locator(PICTURE).first.get_attribute("src")
+    made = read_png(page.request.get(f"{page.url.rstrip('/')}{src}").body()).recipe
+    assert [ref.edit for ref in made.edits] == [edits[1]]
+
+
+def test_two_switches_at_once_draw_the_picture_again_as_both_have_it(opened: Open, edits: list[str]) -> None:
+    page = started(opened, 3)
+    fill(page, "a red star on a white background", steps=4)
+    generate(page)
+    wait_until_done(page)
+    expect(page.locator("#caption .made")).to_contain_text("3 edits")
+    page.evaluate(AT_ONCE, [f"{ROW}:nth-child(1) [role=switch]", f"{ROW}:nth-child(3) [role=switch]"])
+    switched(page, False, True, False)
+    expect(page.locator("#caption .made")).to_contain_text("1 edit")
+    wait_until_done(page)
+    expect(page.locator("#caption .made")).to_contain_text("1 edit")
+
+
+def test_settings_restored_at_once_with_a_switch_are_the_stack_and_undo_takes_both_back(
+    opened: Open, edits: list[str]
+) -> None:
+    page = started(opened, 2)
+    fill(page, "a blue ring on a white background", steps=2)
+    generate(page)
+    wait_until_done(page)
+    page.locator(f"{ROW} [data-op=remove]").first.click()
+    expect(page.locator(ROW)).to_have_count(1)
+    page.locator("#gallery .thumb").nth(1).click()  # the first one; the newest was drawn after the removal
+    expect(page.locator("#caption .made")).to_contain_text("2 edits")
+    page.evaluate(AT_ONCE, [f"{SWITCH}", "#caption button[data-do=restore]"])
+    expect(page.locator(ROW)).to_have_count(2)
+    switched(page, True, True)
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator(ROW)).to_have_count(1)
+    switched(page, False)
+    page.click("#edit-stack [data-op=undo]")
+    switched(page, True)
+
+
+def test_two_pages_of_one_browser_keep_to_themselves(opened: Open, edits: list[str]) -> None:
+    page = started(opened)
+    other = opened(context=page.context)
+    switched(other, True, True)
+    page.locator(SWITCH).nth(0).click()
+    other.locator(SWITCH).nth(1).click()
+    switched(page, False, True)
+    switched(other, True, False)
+    page.locator(f"{ROW} [data-op=up]").nth(1).click()
+    expect(page.locator(SWITCH)).to_have_text(["b", "a"])
+    switched(page, True, False)
+
+
+def menu(page: Page, row: int) -> None:
+    page.locator(f"{ROW} .menu > summary").nth(row).click()
+
+
+def test_an_edit_is_renamed_in_its_row(opened: Open, edits: list[str]) -> None:
+    page = started(opened)
+    menu(page, 1)
+    page.click(f"{ROW} .menu[open] [data-rename]")
+    field = page.get_by_label("New name of b")
+    expect(field).to_be_focused()
+    field.press("Escape")
+    expect(field).to_be_hidden()
+    menu(page, 1)
+    page.click(f"{ROW} .menu[open] [data-rename]")
+    field.fill("Softer <b>edges</b> ${1}")
+    field.press("Enter")
+    expect(page.locator(SWITCH).nth(1)).to_have_text("Softer <b>edges</b> ${1}")
+    expect(page.locator(f"{ROW} .badge")).to_have_count(0)
+    expect(page.locator(SWITCH).nth(0)).to_have_text("a")
+    menu(page, 1)
+    page.click(f"{ROW} .menu[open] [data-rename]")
+    page.get_by_label("New name of Softer").fill("b")
+    page.locator(f"{ROW} .rename button[type=submit]").nth(1).click()
+    expect(page.locator(SWITCH).nth(1)).to_have_text("b")
+    expect(page.locator(SWITCH)).to_have_text(["a", "b"])
+
+
+def test_an_edit_is_deleted_after_one_question_and_not_while_it_is_drawn_with(
+    opened: Open, edits: list[str], served: Served, tmp_path: Path
+) -> None:
+    library = EditLibrary(EditStore(served.folder / "edits"), Sources(Settings()))
+    library.import_file(edit_file(tmp_path / "d.safetensors", "doomed", size=0.7))
+    page = started(opened, 1)
+    choose(page, "#add-edit", "doomed")
+    expect(page.locator(ROW)).to_have_count(2)
+    fill(page, "a red star on a white background", count=16, steps=40)
+    generate(page)
+    menu(page, 1)
+    page.click(f"{ROW} .menu[open] .sure summary")
+    expect(page.locator(f"{ROW} .menu[open] .sure p")).to_contain_text("Delete the edit doomed from the workspace?")
+    page.click(f"{ROW} .menu[open] [data-op=delete]")
+    expect(page.locator("#edit-stack .message.error")).to_contain_text("The edit doomed is in use")
+    expect(page.locator(ROW)).to_have_count(2)
+    page.click("#cancel")
+    wait_until_done(page)
+    expect(page.locator("#queue .empty-line")).to_be_visible(timeout=LONG_MS)
+    menu(page, 1)
+    expect(page.locator(f"{ROW} .menu[open] [data-op=delete]")).to_be_hidden()  # it is asked anew
+    page.click(f"{ROW} .menu[open] .sure summary")
+    page.click(f"{ROW} .menu[open] [data-op=delete]")
+    expect(page.locator(ROW)).to_have_count(1)
+    expect(page.locator("#edit-stack .message")).to_have_count(0)
+    assert "doomed" not in [entry.name for entry in library.list()]
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator(ROW)).to_have_count(0)  # the step before is that without a
