@@ -94,6 +94,7 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
     from its environment variables or from defaults that share more than a studio on one's own machine should.
     """
     from studio.ui import exports, pictures, security, theme
+    from studio.ui.guidance import glance as guidance_glance
     from studio.ui.prompt import glance
 
     demo.launch(
@@ -121,7 +122,12 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
         head=theme.head(),
         app_kwargs={
             "middleware": security.middleware(host),
-            "routes": [pictures.route(studio), glance.route(studio), *exports.routes(studio)],
+            "routes": [
+                pictures.route(studio),
+                glance.route(studio),
+                guidance_glance.route(studio),
+                *exports.routes(studio),
+            ],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,

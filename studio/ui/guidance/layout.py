@@ -9,7 +9,7 @@ import gradio as gr
 from studio.services.presets import GuidancePresets
 from studio.ui import order
 from studio.ui.components.form import samplers
-from studio.ui.guidance import results, rows, run
+from studio.ui.guidance import glance, results, rows, run
 from studio.ui.guidance import sweep as sweeps
 
 POLL_S = 0.4
@@ -25,7 +25,7 @@ def build(presets: GuidancePresets) -> Parts:
             parts = _controls(presets)
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
-                "message": _html("", "guidance-message"),
+                "message": _html("", "guidance-message", glance.AGAIN),
                 "results": _html(results.EMPTY, "guidance-results", results.CLICK),
                 "why": _html("", "guidance-why"),
                 "strip": _html("", "guidance-strip"),

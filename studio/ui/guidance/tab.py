@@ -12,7 +12,7 @@ from studio.services.presets import GuidancePresets
 from studio.ui import handover, order
 from studio.ui.components import menu
 from studio.ui.errors import told
-from studio.ui.guidance import layout, run
+from studio.ui.guidance import glance, layout, run
 from studio.ui.guidance.board import BoardSession
 from studio.ui.guidance.handlers import Call, Handlers
 from studio.ui.guidance.layout import Parts
@@ -68,7 +68,9 @@ class Wiring:
         told_of = self._components(SEEN)
         parts["revision"].behind(self._eventful(do.behind, SEEN, "newest"), self._given(), told_of, **EVERY)
         ticking = ("results", "film", "timer", "stop", "revision")
-        parts["timer"].tick(self._plain(do.tick, ticking), self._given(), self._components(ticking), **QUICK)
+        moving = self._components(glance.PARTS)
+        parts["timer"].tick(None, parts["board"], moving, js=glance.SCRIPT, api_visibility="private")
+        parts["message"].look(self._plain(do.tick, ticking), self._given(), self._components(ticking), **QUICK)
         for place in (parts["results"], parts["film"]):
             outputs = ("board", "results", "why", "strip", "revision")
             click = place.why(

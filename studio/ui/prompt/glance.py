@@ -29,9 +29,11 @@ MAX_JOB_CHARS = 64
 # picture than this job's. One glance at a time: those of a server that takes its time would overtake each other.
 SCRIPT = """async (job) => {
   const before = window.palimpsestGlance || {};
-  if (before.under_way) return [];
+  const canvas = document.getElementById('canvas');
+  const unseen = !canvas || canvas.offsetParent === null; // another tab is looked at: the sidebar alone, once a second
+  if (before.under_way || (unseen && Date.now() - before.at < 900)) return [];
   const again = () => window.dispatchEvent(new Event('palimpsest-look'));
-  const now = { job, drawn: before.job === job ? before.drawn : 0, under_way: true };
+  const now = { job, drawn: before.job === job ? before.drawn : 0, under_way: true, at: Date.now() };
   window.palimpsestGlance = now;
   try {
     const answer = await fetch(`/glance?job=${encodeURIComponent(job || '')}`);
@@ -40,7 +42,8 @@ SCRIPT = """async (job) => {
     const other = sheet && sheet.dataset.job !== job; // the job before this one
     if (seen.over || other || seen.drawn !== now.drawn) again();
     now.drawn = seen.drawn;
-    if (seen.over || other || !sheet) delete seen.canvas;
+    if (seen.over || other || !sheet || unseen) delete seen.canvas;
+    if (unseen) delete seen.progress;
     return PARTS.map((part) => seen[part]);
   } catch {
     again(); // which says what is the matter
