@@ -18,6 +18,7 @@ MIDDLE = ("mid_block",)
 EMBEDDED = ("down_blocks",)
 
 _SHOWN = 12
+_MOST_LAYERS = 1000  # of a block; SDXL's deepest has 10
 _MIDDLE_BLOCK = "UNetMidBlock2DCrossAttn"
 # Whether their attention is in transformer blocks. Of other classes nothing is known before they are loaded.
 _DOWN = {"CrossAttnDownBlock2D": True, "DownBlock2D": False, "ResnetDownsampleBlock2D": False, "AttnDownBlock2D": False,
@@ -80,8 +81,16 @@ def places(blocks: Sequence[str]) -> str:
 
 def _each(value: Any, count: int) -> list[Any]:
     """One value for all, or one for each."""
-    return list(value) if isinstance(value, list | tuple) else [value] * count
+    return list(value) if isinstance(value, list | tuple) else [value] * _count(count)
 
 
 def _paths(block: str, depths: Sequence[int]) -> list[str]:
-    return [f"{block}.attentions.{j}.transformer_blocks.{k}" for j, depth in enumerate(depths) for k in range(depth)]
+    counts = [_count(depth) for depth in depths]
+    return [f"{block}.attentions.{j}.transformer_blocks.{k}" for j, depth in enumerate(counts) for k in range(depth)]
+
+
+def _count(value: Any) -> int:
+    """A number of layers. A config may be anything, and a list as long as it says would take all memory there is."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_LAYERS:
+        raise TypeError("not a number of layers")
+    return value

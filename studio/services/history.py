@@ -86,14 +86,14 @@ class History:
         return Purged(*self._archive.purge())
 
     def events(self, job: JobRecord) -> list[Event]:
-        """Tell a job of an earlier run as events: its pictures that are not in the bin, and how it ended.
+        """Tell a job of an earlier run as events: its pictures, without those discarded with it, and how it ended.
 
         They carry the numbers they had when they were told, so that a reader who comes again misses nothing.
         """
         events = [Event(1, job.id, "queued", {"ahead": 0})]
         for index, row in enumerate(self._archive.generations.of_job(job.id)):
-            if row.deleted_at is not None:
-                continue  # discarded with the job, or deleted since
+            if row.deleted_at is not None and job.status == "cancelled":
+                continue  # discarded with the job
             one = self.shown(row)
             place = index if row.place is None else row.place
             data = {"image": place, "generation": one.id, "path": str(one.image_path), "sha256": one.sha256,
