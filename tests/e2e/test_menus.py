@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from studio.ui.guidance.tab import SHARED
 from tests.e2e.test_guidance_tab import to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open
 
@@ -86,7 +87,7 @@ def test_a_preset_for_a_row_is_told_once(opened: Open) -> None:
     page = opened()
     to_guidance(page)
     page.wait_for_selector("#guidance-rows .formula")
-    calls = told(page, 12, "apg")
+    calls = told(page, len(SHARED) + 1, "apg")
     for _ in range(2):  # the menu is empty again, and the same may be wanted once more
         page.click("#guidance-preset input")
         page.click("[role=option]:text-is('apg')")

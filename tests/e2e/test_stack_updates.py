@@ -74,6 +74,7 @@ def arrived(page: Page, waiting: list[Route], count: int) -> None:
 
 
 def reloaded(page: Page) -> Page:
+    page.wait_for_timeout(1000)  # the browser writes its copy, encrypted, a moment after the page shows it
     page.reload()
     page.wait_for_selector("#generate")
     expect(page.locator(ROW).first).to_be_visible(timeout=LONG_MS)

@@ -82,7 +82,7 @@ def watching(
             return following, now
         # Jobs behind this one may have ended between two looks: nobody will ask again once nothing is busy.
         return None, now if pinned else _newest_shown(studio, now, max(seen, now.seen or 0))
-    now = of_engine(studio)
+    now = replace(of_engine(studio), progress="")
     if not now.busy:
         now = replace(now, **_after(studio, asked or Query()))
         now = now if pinned else _newest_shown(studio, replace(now, message=""), seen)

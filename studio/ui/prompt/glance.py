@@ -26,23 +26,36 @@ PARTS = ("canvas", "progress", "status", "queue")  # the outputs of SCRIPT
 MAX_JOB_CHARS = 64
 
 # What is left undefined stays as it is: of a part that is as it was, and of a sheet on which somebody looks at another
-# picture than this job's. One glance at a time: those of a server that takes its time would overtake each other.
+# picture than this job's. One glance at a time, and none that was overtaken: where anything else has written into the
+# parts meanwhile, or a whole look is under way, what this one saw may be older. The last whole look of a job stops the
+# timer, so a glance that landed after it would stay for ever.
 SCRIPT = """async (job) => {
   const before = window.palimpsestGlance || {};
   const canvas = document.getElementById('canvas');
   const unseen = !canvas || canvas.offsetParent === null; // another tab is looked at: the sidebar alone, once a second
-  if (before.under_way || (unseen && Date.now() - before.at < 900)) return [];
-  const again = () => window.dispatchEvent(new Event('palimpsest-look'));
+  const since = (moment) => Date.now() - (moment || 0);
+  if (before.under_way || since(window.palimpsestLooking) < 5000 || (unseen && since(before.at) < 900)) return [];
+  const again = () => {
+    window.palimpsestLooking = Date.now(); // until LOOKED, which one that failed does not come to
+    window.dispatchEvent(new Event('palimpsest-look'));
+  };
+  const written = () => PARTS.map((part) => document.getElementById(part)?.innerHTML).join();
   const now = { job, drawn: before.job === job ? before.drawn : 0, under_way: true, at: Date.now() };
   window.palimpsestGlance = now;
+  const start = written();
   try {
     const answer = await fetch(`/glance?job=${encodeURIComponent(job || '')}`);
     const seen = await answer.json();
+    if (written() !== start) return [];
     const sheet = document.querySelector('#canvas [data-job]');
     const other = sheet && sheet.dataset.job !== job; // the job before this one
-    if (seen.over || other || seen.drawn !== now.drawn) again();
+    const whole = seen.over || other || seen.drawn !== now.drawn;
     now.drawn = seen.drawn;
-    if (seen.over || other || !sheet || unseen) delete seen.canvas;
+    if (whole) {
+      again();
+      return [];
+    }
+    if (!sheet || unseen) delete seen.canvas;
     if (unseen) delete seen.progress;
     return PARTS.map((part) => seen[part]);
   } catch {
@@ -54,6 +67,8 @@ SCRIPT = """async (job) => {
 }""".replace("PARTS", repr(list(PARTS)))
 # In the component that tells of "look": a whole look is due.
 AGAIN = "window.addEventListener('palimpsest-look', () => trigger('look'));"
+# After each of those.
+LOOKED = "() => { window.palimpsestLooking = 0; }"
 
 
 @dataclass(frozen=True)

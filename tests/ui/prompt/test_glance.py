@@ -67,5 +67,5 @@ def test_where_no_job_is_watched_a_whole_look_is_due_when_one_comes_or_nothing_i
 
 
 def test_the_script_names_the_parts_in_the_order_of_the_outputs() -> None:
-    (line,) = [line for line in glance.SCRIPT.splitlines() if "map((part)" in line]
+    (line,) = [line for line in glance.SCRIPT.splitlines() if "seen[part]" in line]
     assert json.loads(line.split("return ")[1].split(".map")[0].replace("'", '"')) == list(glance.PARTS)
