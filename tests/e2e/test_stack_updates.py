@@ -93,6 +93,7 @@ def test_two_switches_within_the_time_of_one_answer_are_both_switched(opened: Op
     switched(reloaded(page), False, False)
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
 def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(opened: Open, edits: list[str]) -> None:
     page = started(opened, 3)
     waiting = held(page, 2)
@@ -108,6 +109,7 @@ def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(ope
     expect(page.locator(SWITCH)).to_have_text(["a", "b", "c"])
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
 def test_an_older_answer_that_lands_last_does_not_stay(opened: Open, edits: list[str]) -> None:
     page = started(opened)
     waiting = held(page, 1)
@@ -151,6 +153,7 @@ def test_two_switches_at_once_draw_the_picture_again_as_both_have_it(opened: Ope
     expect(page.locator("#caption .made")).to_contain_text("1 edit")
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
 def test_settings_restored_at_once_with_a_switch_are_the_stack_and_undo_takes_both_back(
     opened: Open, edits: list[str]
 ) -> None:
@@ -172,6 +175,7 @@ def test_settings_restored_at_once_with_a_switch_are_the_stack_and_undo_takes_bo
     switched(page, True)
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
 def test_two_pages_of_one_browser_keep_to_themselves(opened: Open, edits: list[str]) -> None:
     page = started(opened)
     other = opened(context=page.context)

@@ -137,8 +137,8 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     watching = [bench.job, bench.pinned, bench.asked, bench.seen]
     moving = [bench.html[name] for name in glance.PARTS]
     bench.timer.tick(None, bench.job, moving, js=glance.SCRIPT, api_visibility="private")
-    look = bench.html["progress"].look  # type: ignore[attr-defined]
-    look(on_tick, watching, [bench.job, *bench.outputs], **QUICK).then(
+    whole_look = bench.html["progress"].look  # type: ignore[attr-defined]
+    whole_look(on_tick, watching, [bench.job, *bench.outputs], **QUICK).then(
         None, None, None, js=glance.LOOKED, api_visibility="private"
     )
     for part in (side.queue, side.ended):
