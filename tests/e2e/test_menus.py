@@ -61,6 +61,7 @@ def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_i
 def test_size_and_sweep_stay_while_their_menus_are_looked_into(opened: Open) -> None:
     page = opened()
     page.get_by_text("Sampling and size").click()
+    page.wait_for_timeout(1500)  # Gradio fills what it shows for the first time, and would fill over us
     width = page.get_by_label("Width").first
     width.fill("192")
     width.press("Tab")

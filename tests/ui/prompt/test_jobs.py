@@ -71,6 +71,14 @@ def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudi
     assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
 
 
+def test_a_look_at_the_queue_does_not_keep_the_end_of_the_watched_job_from_being_told(fake: FakeStudio) -> None:
+    """A window that is come back to looks at the queue; its job may have ended since it was last looked at."""
+    job = fake.ended(jobs.submit(fake, FILLED)[0])
+    assert jobs.look(fake, job).busy
+    watched, _ = stage.watching(fake, job)
+    assert not jobs.look(fake, watched).busy
+
+
 def test_another_page_sees_the_same_queue(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     first, _ = jobs.submit(fake, FILLED)
