@@ -77,7 +77,7 @@ def act(studio: Studio, what: str, job_id: str, watched: str | None) -> tuple[st
 def look(studio: Studio, watched: str | None) -> stage.Stage:
     """The queue as it is now, and nothing else.
 
-    Busy as long as a job is watched: its end is yet to be told, also where it has ended by now and nothing else is left.
+    Busy as long as a job is watched: its end is yet to be told, also where it has ended by now and nothing is left.
     """
     now, drawing = stage.of_engine(studio), stage.attached(studio, watched) is not None
     ended = queue.ended_html(queue.ended_early(studio))
