@@ -1,6 +1,7 @@
 """The account of a picture: what guidance did at each step, and what the model had in mind there.
 
-Kept where a job asks for it ("account": true). One compressed npz:
+Kept where a job asks for it ("account": true). One npz. Compressing it would save a fifth, and take as long as
+making all the rest of the file.
 
     about        JSON text: {"quantities": {name: {"label", "unit", "plot"}}, "steps", "describe", "model", "seconds"}
     sigma, t     [n] noise level s/a and time fed, of each step
@@ -68,5 +69,5 @@ class Accounts:
         for name in dict.fromkeys([*names, *others]):
             arrays[f"diag/{name}"] = np.array([step.diag.get(name, np.nan) for step in steps], dtype=np.float32)
         file = io.BytesIO()
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs take a flag for an array
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs take a flag for an array
         return file.getvalue()

@@ -161,9 +161,7 @@ class Trajectory:
                 requests = plan.send(answers)
         except StopIteration as end:
             return end.value
-        except (
-            torch.linalg.LinAlgError
-        ):  # a decomposition, such as diffusers' tangential one, refuses what is no number
+        except torch.linalg.LinAlgError:  # a decomposition, as in diffusers' tangential guider, refuses NaN
             raise self._not_finite(ctx.i + 1, torch.full_like(ctx.x, torch.nan)) from None
 
     def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:

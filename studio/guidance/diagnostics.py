@@ -62,26 +62,31 @@ def measure(cond: Pred, uncond: Pred | None, push: Tensor, prev: Guided | None =
         rows["gap"] = c - uncond.x0
     if prev is not None and prev.push is not None:
         rows["before"] = prev.push
-    flat = torch.stack([wide(row).flatten(1) for row in rows.values()], 1)  # [B, R, n]
-    gram = flat @ flat.transpose(1, 2)
+    flat = wide(torch.stack([row.flatten(1) for row in rows.values()], 1))  # [B, R, n]
+    gram = (flat @ flat.transpose(1, 2)).flatten(1).unbind(1)
     place = {name: k for k, name in enumerate(rows)}
 
     def dot(p: str, q: str) -> Tensor:
-        return gram[:, place[p], place[q]]
+        return gram[place[p] * len(rows) + place[q]]
 
     cc, pp, pc = dot("c", "c"), dot("push", "push"), dot("push", "c")
-    found: dict[str, Tensor] = {}
+    length = cc.sqrt()
+    # Numerator and denominator of each; divided all at once, for of tensors this small it is the calls that cost.
+    parts: dict[str, tuple[Tensor, Tensor]] = {}
     if uncond is not None:
         dd, dc = dot("gap", "gap"), dot("gap", "c")
         uu = (cc - 2 * dc + dd).clamp(min=0)
-        found["cos_cu"] = _over(cc - dc, (cc * uu).sqrt())
-        found["gap"] = _over(dd.sqrt(), cc.sqrt())
-        found["par_frac"] = _over(dc, (dd * cc).sqrt())
-        found["w_eff"] = 1 + _over(dot("push", "gap"), dd)
-    found["rel_update"] = _over(pp.sqrt(), cc.sqrt())
-    found["norm_ratio"] = _over((cc + 2 * pc + pp).clamp(min=0).sqrt(), cc.sqrt())
+        parts["cos_cu"] = cc - dc, (cc * uu).sqrt()
+        parts["gap"] = dd.sqrt(), length
+        parts["par_frac"] = dc, (dd * cc).sqrt()
+        parts["w_eff"] = dot("push", "gap"), dd
+    parts["rel_update"] = pp.sqrt(), length
+    parts["norm_ratio"] = (cc + 2 * pc + pp).clamp(min=0).sqrt(), length
     if "before" in rows:
-        found["turn"] = _over(dot("push", "before"), (pp * dot("before", "before")).sqrt())
+        parts["turn"] = dot("push", "before"), (pp * dot("before", "before")).sqrt()
+    found = _ratios(parts)
+    if uncond is not None:
+        found["w_eff"] = 1 + found["w_eff"]
     return {**found, **_spread(c, push)}
 
 
@@ -109,7 +114,12 @@ def _spread(c: Tensor, push: Tensor) -> dict[str, Tensor]:
 
 def _over(p: Tensor, q: Tensor) -> Tensor:
     """p/q, 0 where q is 0."""
-    return torch.where(q > 0, p / q.clamp(min=1e-30), torch.zeros_like(p))
+    return torch.where(q > 0, p / q.clamp(min=1e-30), 0.0)
+
+
+def _ratios(parts: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    over = _over(torch.stack([p for p, _ in parts.values()]), torch.stack([q for _, q in parts.values()]))
+    return dict(zip(parts, over, strict=True))
 
 
 def _own(guidance: Guidance) -> dict[str, Quantity]:

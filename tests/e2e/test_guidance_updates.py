@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from studio.storage.png import read_png
+from tests.e2e.holding import arrived, held
 from tests.e2e.test_guidance_tab import WHY, choose, compare, to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open
 
@@ -77,29 +78,6 @@ def test_a_change_a_copy_and_a_click_on_a_picture_at_once(opened: Open) -> None:
     expect(page.locator(WHY).first).to_have_attribute("aria-pressed", "true", timeout=LONG_MS)
     choose(page, 1)
     expect(page.locator(NUMBER.format("momentum"))).to_have_value("-0.3", timeout=LONG_MS)
-
-
-def held(page: Page, most: int) -> list[Route]:
-    """From now on, the page's first requests that change a row wait in this list."""
-    waiting: list[Route] = []
-
-    def ask(route: Route) -> None:
-        if len(waiting) < most and '"op":"' in (route.request.post_data or ""):
-            waiting.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/gradio_api/**", ask)
-    return waiting
-
-
-def arrived(page: Page, waiting: list[Route], count: int) -> None:
-    """Wait until so many do."""
-    for _ in range(200):
-        if len(waiting) >= count:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{len(waiting)} of {count} requests came")
 
 
 def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(opened: Open) -> None:

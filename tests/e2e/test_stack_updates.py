@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from studio.core.settings import Settings
 from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from studio.storage.png import read_png
+from tests.e2e.holding import arrived, held
 from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, fill, generate, wait_until_done
 from tests.e2e.test_prompt_walks import choose
 from tests.ui.serving import Served
@@ -48,29 +49,6 @@ def switched(page: Page, *on: bool) -> None:
     """Wait until the switches stand like this."""
     for k, one in enumerate(on):
         expect(page.locator(SWITCH).nth(k)).to_have_attribute("aria-checked", str(one).lower())
-
-
-def held(page: Page, most: int) -> list[Route]:
-    """From now on, the page's first requests that change the stack wait in this list."""
-    waiting: list[Route] = []
-
-    def ask(route: Route) -> None:
-        if len(waiting) < most and '"op":"' in (route.request.post_data or ""):
-            waiting.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/gradio_api/**", ask)
-    return waiting
-
-
-def arrived(page: Page, waiting: list[Route], count: int) -> None:
-    """Wait until so many do."""
-    for _ in range(200):
-        if len(waiting) >= count:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{len(waiting)} of {count} requests came")
 
 
 def reloaded(page: Page) -> Page:

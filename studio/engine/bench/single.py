@@ -92,7 +92,7 @@ def account(bench: Bench) -> BenchResult:
         **time_pairs(ours, theirs, max(bench.pairs, 15), bench.on_pair),
         goal=0.95,
         max_difference=difference([ours()], [theirs()]),
-        limit="a Gram matrix of four latents and a copy of x0 per step, one compressed file per picture",
+        limit="a Gram matrix of four latents and a copy of x0 per step, one file per picture",
         made_by=bundle.made_by(),
     )
 
