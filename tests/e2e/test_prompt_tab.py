@@ -208,7 +208,7 @@ def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
 
 def test_the_other_method_brings_its_own_controls(opened: Open) -> None:
     page = opened()
-    assert page.locator(".column > .method-controls:visible").count() == 1
+    assert page.locator(".method-controls:visible").count() == 1
     page.click("#guidance-method > button")
     page.click("#method input")
     page.click("[role=option]:has-text('APG')")
@@ -219,7 +219,7 @@ def test_a_preset_sets_the_controls_and_moving_one_makes_it_no_preset(opened: Op
     page = opened()
     page.click("#preset input")
     page.click("[role=option]:has-text('apg-tight')")
-    scale = page.locator(".column > .method-controls:visible input[type=number]").first
+    scale = page.locator("#method-first .method-controls:visible input[type=number]")
     expect(scale).to_have_value("10", timeout=LONG_MS)  # the first one brings torch into the page
     expect(page.locator("#preset-said .preset-note")).to_contain_text("arXiv:2410.02416")
     scale.fill("7")

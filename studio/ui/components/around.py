@@ -36,7 +36,7 @@ SCRIPT = fields.SCRIPT + curve.SCRIPT + "const written = () => { settle(); redra
 # what changes the controls themselves goes through the server, one after the other.
 _CONTROL = """
 const start = element.innerHTML;
-const method = () => window.palimpsestMethod || element.querySelector('[data-method]').dataset.method;
+const method = () => (window.palimpsestChosen || {}).method || element.querySelector('[data-method]').dataset.method;
 let shown = '', around = method(), last = Promise.resolve();
 const value = () => (typeof props.value === 'string' ? props.value : '');
 const tell = (from, to) => {
@@ -77,7 +77,7 @@ async function show() {
 """
 _BEGIN = """
 watch('value', show);
-window.addEventListener('palimpsest-method', show);
+window.addEventListener('palimpsest-chosen', show);
 show();
 """
 
@@ -230,21 +230,12 @@ CHANGES = ("wrap", *_TO_ONE)
 
 
 def control(method: str) -> gr.HTML:
-    """The control. Its value is the JSON of the wrappers. method: what they are around; see `follow`."""
+    """The control. Its value is the JSON of the wrappers. method: what they are around, until
+    the menu of a `Choice` among methods tells another."""
     return gr.HTML(
         "", html_template=_alone([], method), js_on_load=_CONTROL + SCRIPT + _BEGIN, apply_default_css=False,
         server_functions=[around_drawn, around_changed], elem_id="guidance-around",
     )  # fmt: skip
-
-
-def follow(menu: gr.Dropdown) -> None:
-    """Let the control know which method a menu has; in the browser alone, where there is one such control."""
-    # Not as a property of the component: Gradio 6.31 loses one that is set while the component is folded away.
-    told = """(name) => {
-      window.palimpsestMethod = name;
-      window.dispatchEvent(new Event('palimpsest-method'));
-    }"""
-    menu.change(None, menu, None, js=told, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def read(said: Any) -> list[Any]:

@@ -1,91 +1,171 @@
-"""A choice among methods, and the controls of each method, of which only those of the chosen one are shown."""
+"""A choice among methods: a menu, and the controls of each method, of which only those of the chosen one are shown.
+
+The controls are not components of Gradio's, of which there would be a hundred, and every event of a page looks at all
+of them (docs/design/0013): all methods' first parameters are one, and all the others another. What is set stays set
+while another method is looked at.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import NotFound
-from studio.core.params import ParamSpec, When, mattering, shown
+from studio.core.errors import BadInput, NotFound
+from studio.core.params import shown
 from studio.ui import controls
+from studio.ui.components import fields
+from studio.ui.markup import tag
 from studio.ui.methods import Method
 
 if TYPE_CHECKING:
     from studio.ui.components.form import Form
 
+# Of each method's parameters, those of one control. What one depends on must be in the same part.
+PARTS = {"first": slice(0, 1), "rest": slice(1, None)}
+
+# The value is the JSON of {method: {parameter: value}}, of what was set; "" where nothing was. Which method is chosen
+# is told by `follow`, and until then by the element itself.
+_SCRIPT = """
+const key = element.firstElementChild.dataset.key;
+const held = () => {
+  try { return JSON.parse(props.value || '{}') || {}; } catch { return {}; }
+};
+const tell = (field, value) => {
+  const whole = held(), {at, name} = field.dataset;
+  whole[at] = {...whole[at], [name]: value};
+  props.value = JSON.stringify(whole);
+  trigger('input');
+  marks();
+};
+const first = (field) => {
+  if (field.type === 'checkbox') return field.hasAttribute('checked');
+  if (field.tagName === 'SELECT') return (field.querySelector('option[selected]') || {value: ''}).value;
+  return field.type === 'text' ? field.getAttribute('value') || '' : Number(field.getAttribute('value'));
+};
+const now = (field) => {
+  if (field.type === 'checkbox') return field.checked;
+  return field.type === 'number' || field.type === 'range' ? field.valueAsNumber : field.value;
+};
+const put = (field, value) => {
+  if (field.type === 'checkbox') field.checked = Boolean(value);
+  else field.value = String(value);
+};
+// What is as it comes has nothing to be put back.
+function marks() {
+  for (const param of all('.param')) {
+    const field = param.querySelector('[data-op]:not([type=range])'), button = param.querySelector('[data-reset]');
+    if (button) button.hidden = now(field) === first(field);
+  }
+}
+function show() {
+  const whole = held(), chosen = (window.palimpsestChosen || {})[key] || element.firstElementChild.dataset.chosen;
+  for (const group of all('.method-controls')) group.hidden = group.dataset.method !== chosen;
+  settle();
+  for (const field of all('[data-op]')) {
+    const value = (whole[field.dataset.at] || {})[field.dataset.name];
+    if (value !== undefined && field !== document.activeElement) put(field, value);
+  }
+  follow();
+  marks();
+}
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-reset]');
+  if (!button) return;
+  const same = [...button.closest('.param').querySelectorAll('[data-op]')];
+  same.forEach((field) => put(field, first(field)));
+  follow();
+  tell(same[0], first(same[0]));
+  same[same.length - 1].focus();
+});
+// A number that was deleted is no number: what counts comes back.
+element.addEventListener('focusout', (event) => {
+  if (event.target.type === 'number' && Number.isNaN(event.target.valueAsNumber)) setTimeout(show);
+});
+"""
+_BEGIN = """
+watch('value', show);
+window.addEventListener('palimpsest-chosen', show);
+show();
+"""
+# In the browser alone. Not as a property of the controls: Gradio 6.31 loses one that is set while the component is
+# folded away.
+_FOLLOW = """(name) => {
+  (window.palimpsestChosen ||= {})[KEY] = name;
+  window.dispatchEvent(new Event('palimpsest-chosen'));
+}"""
+
 
 class Choice:
     """One menu and its controls, laid out in parts. what: of one entry, in messages. key: what names its values.
 
-    The value of a parameter is named `<key>.<method>.<parameter>` in a form, and that of the menu `<key>`.
+    In a form the value of the menu is named `<key>`, and those of the controls `<key>.<part>`.
     """
 
     def __init__(self, form: Form, key: str, what: str, methods: Mapping[str, Method], default: str) -> None:
         self.form, self.key, self.what, self.methods, self.default = form, key, what, methods, default
-        self._groups: list[tuple[str, gr.Group]] = []
-        self._dependent: list[tuple[str, ParamSpec, Any]] = []  # those that do not matter always
-        self.parameters: list[Any] = []  # every control made so far, the menu not among them
+        self.parameters: list[gr.HTML] = []  # the controls made so far, the menu not among them
 
     def menu(self, label: str, info: str) -> gr.Dropdown:
-        """Lay out the menu. Its controls, in whatever groups, follow it once `wire` is called."""
+        """Lay out the menu."""
         choices = [(method.label, name) for name, method in self.methods.items()]
         made = gr.Dropdown(choices, value=self.default, label=label, info=info, elem_id=self.key.replace("_", "-"))
-        self.form.add(self.key, made)
+        made.change(
+            None, made, None, js=_FOLLOW.replace("KEY", repr(self.key)),
+            queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+        return self.form.add(self.key, made)
+
+    def controls(self, part: str) -> gr.HTML:
+        """Lay out the controls of one of `PARTS`."""
+        made = gr.HTML(
+            "", html_template=part_html(self.key, self.methods, self.default, part),
+            js_on_load=fields.SCRIPT + _SCRIPT + _BEGIN, apply_default_css=False,
+            elem_id=f"{self.key}-{part}", elem_classes="choice-part",
+        )  # fmt: skip
+        self.parameters.append(self.form.add(f"{self.key}.{part}", made))
         return made
 
-    def group(self, first: int, last: int | None = None) -> None:
-        """Lay out the controls of each method from its `first` parameter up to, not including, its `last`."""
-        for name, method in self.methods.items():
-            if specs := method.params[first:last]:
-                with gr.Group(visible=name == self.default, elem_classes="method-controls") as group:
-                    matter = mattering(method.params, {})
-                    for spec in specs:
-                        made = controls.control(spec, visible=spec.name in matter)
-                        self.parameters.append(self.form.add(f"{self.key}.{name}.{spec.name}", made))
-                        if spec.when:
-                            self._dependent.append((name, spec, made))
-                self._groups.append((name, group))
 
-    def wire(self) -> None:
-        """Let the groups follow the menu, and what depends on a choice that choice."""
-        groups = [group for _, group in self._groups]
-        if groups:
-            self.form.controls[self.key].change(  # type: ignore[attr-defined]
-                self.show, self.form.controls[self.key], groups,
-                queue=False, show_progress="hidden", api_visibility="private",
-            )  # fmt: skip
-
-        for name, spec, made in self._dependent:
-            deciding = [self.form.controls[f"{self.key}.{name}.{other}"] for other, _ in spec.when]
-
-            def on_choice(*given: Any, when: When = spec.when) -> Any:
-                held = zip(given, when, strict=True)
-                return gr.update(visible=all(value in wanted for value, (_, wanted) in held))
-
-            gr.on([one.change for one in deciding], on_choice, deciding, made,  # type: ignore[attr-defined]
-                  queue=False, show_progress="hidden", api_visibility="private")  # fmt: skip
-
-    def show(self, chosen: str) -> list[Any] | Any:
-        """What shows the groups of the chosen method, and hides the others."""
-        updates = [gr.update(visible=name == chosen) for name, _ in self._groups]
-        return updates[0] if len(updates) == 1 else updates
+def part_html(key: str, methods: Mapping[str, Method], default: str, part: str) -> str:
+    """The controls of one of `PARTS`, as a template for gr.HTML, in which braces would be code."""
+    groups = "".join(
+        tag("div", "".join(fields.parameters(method.params[PARTS[part]], {}, "param", 0, name, explained=True)),
+            class_="method-controls", data_method=name, hidden=name != default)
+        for name, method in methods.items() if method.params[PARTS[part]]
+    )  # fmt: skip
+    return tag("div", groups, class_="guide alone", data_key=key, data_chosen=default).replace("{", "&#123;")
 
 
 def chosen(values: Mapping[str, Any], key: str, what: str, methods: Mapping[str, Method]) -> tuple[str, dict[str, Any]]:
-    """The method that a form's values name, and all its parameters. Raises NotFound."""
+    """The method that a form's values name, and all its parameters. Raises NotFound, BadInput."""
     name = str(values[key])
     if name not in methods:
         raise NotFound(f"There is no {what} named {shown(name)}; there are {', '.join(methods)}.", field=key)
-    prefix = f"{key}.{name}."
-    given = {field.removeprefix(prefix): value for field, value in values.items() if field.startswith(prefix)}
+    given: dict[str, Any] = {}
+    for part in PARTS:
+        given |= _read(values.get(f"{key}.{part}"), what).get(name, {})
     return name, controls.values(methods[name].params, given)
 
 
 def values_of_choice(key: str, name: str, params: Mapping[str, Any], methods: Mapping[str, Method]) -> dict[str, Any]:
     """The reverse of `chosen`; parameters left out take their defaults, for that is what a recipe means by it."""
     values: dict[str, Any] = {key: name}
-    for spec in methods[name].params if name in methods else ():
-        values[f"{key}.{name}.{spec.name}"] = params.get(spec.name, spec.default)
+    specs = methods[name].params if name in methods else ()
+    for part, place in PARTS.items():
+        held = {spec.name: params.get(spec.name, spec.default) for spec in specs[place]}
+        values[f"{key}.{part}"] = json.dumps({name: held}) if held else ""
     return values
+
+
+def _read(said: Any, what: str) -> dict[str, dict[str, Any]]:
+    """What the controls of a part hold. Raises BadInput for what they cannot."""
+    try:
+        found = json.loads(said) if said else {}
+    except (TypeError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise BadInput(f"The parameters of the {what} must be JSON objects by its name, not {shown(said)}.")
+    return found

@@ -2,7 +2,8 @@
 
     {op, row, at, name, value}     op: what is done; row, at, name: with what, as the control's data-* say; at is text
 
-What the controls are made of is that of `controls.control`. Only those that matter beside the others are shown.
+A slider with a number where both bounds are known, else a number, a switch, a list or a text. Only those that matter
+beside the others are shown.
 """
 
 from __future__ import annotations
@@ -68,23 +69,23 @@ element.addEventListener('change', (event) => {
 
 def parameters(
     params: Sequence[ParamSpec], given: Mapping[str, Any], op: str, row: int, at: str = "",
-    inside: Sequence[ParamSpec] = (),
+    inside: Sequence[ParamSpec] = (), explained: bool = False,
 ) -> list[str]:  # fmt: skip
     """A control for each, those that do not matter hidden. given: values; those left out are the defaults. inside: the
-    parameters of the method around which it is put, of which some of `params` may be names.
+    parameters of the method around which it is put, of which some of `params` may be names. explained: see `control`.
     """
     shown = mattering(params, given)
     return [
-        control(spec, given.get(spec.name, spec.default), op, row, at, spec.name not in shown, inside)
+        control(spec, given.get(spec.name, spec.default), op, row, at, spec.name not in shown, inside, explained)
         for spec in params
     ]
 
 
 def control(
     spec: ParamSpec, value: Any, op: str, row: int, at: str = "", hidden: bool = False,
-    inside: Sequence[ParamSpec] = (),
+    inside: Sequence[ParamSpec] = (), explained: bool = False,
 ) -> str:  # fmt: skip
-    """The control of one parameter."""
+    """The control of one parameter. explained: with its explanation in sight, and a button [data-reset]."""
     data = {"data_op": op, "data_row": str(row), "data_at": at, "data_name": spec.name}
     name, help = controls.label(spec), controls.explanation(spec)
     if spec.kind == "bool":
@@ -100,7 +101,12 @@ def control(
     when = {"data_of": op, "data_when": json.dumps(dict(spec.when)), "hidden": hidden} if spec.when else {}
     label = tag("span", text(name), class_="label", title=help)
     sort = "choice" if spec.names else spec.kind
-    return tag("div", label + field, class_=f"param {sort}", title=help, **when)
+    if not explained:
+        return tag("div", label + field, class_=f"param {sort}", title=help, **when)
+    back = tag("button", "↺", type="button", class_="small", data_reset="1", hidden=True,
+               title="Back to the default", aria_label=f"{name}: back to the default")  # fmt: skip
+    hint = tag("span", text(help), class_="hint")
+    return tag("div", label + back + field + hint, class_=f"param {sort} explained", **when)
 
 
 def _names(spec: ParamSpec, value: str, inside: Sequence[ParamSpec]) -> list[Entry]:

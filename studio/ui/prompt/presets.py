@@ -71,18 +71,16 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
                          info="How the picture is pulled to the prompt: a named setting, or your own.")  # fmt: skip
     said = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
     methods = choice.Choice(form, "method", GUIDANCE, declarations().guidance, "cfg")
-    methods.group(0, 1)  # what one reaches for; the rest would bury it
+    methods.controls("first")  # what one reaches for; the rest would bury it
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")
-        methods.group(1)
+        methods.controls("rest")
         wrappers = form.add("wrappers", around.control(methods.default))
         with gr.Row(elem_classes="save-row"):
             name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
                               elem_id="preset-name")  # fmt: skip
             keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
         drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
-    methods.wire()
-    around.follow(form.controls["method"])  # type: ignore[arg-type]
     # What was saved since the page was laid out is in the menu of a page that is opened again.
     demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from studio.models.card import ModelCard
-from studio.ui.components.choice import Choice
+from studio.ui.components.choice import PARTS, Choice
 from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
 
 
@@ -37,8 +37,8 @@ def sampling_and_size(form: Form, card: ModelCard) -> None:
         ))  # fmt: skip
         sampler = Choice(form, "sampler", SAMPLER, samplers(), card.sampler)
         sampler.menu("Sampler", "How noise is taken away from step to step.")
-        sampler.group(0)
-        sampler.wire()
+        for part in PARTS:
+            sampler.controls(part)
         form.add("spacing", gr.Dropdown(
             spacings(), value="auto", label="Spacing", info="Which noise levels the steps visit.", elem_id="spacing",
         ))  # fmt: skip

@@ -87,7 +87,7 @@ def test_axes_that_cannot_be_are_told_before_anything_is_drawn(fake: FakeStudio,
 
 def test_where_the_method_changes_its_parameters_do_not_go_along(fake: FakeStudio) -> None:
     axes = ["guidance.method", "cfg, apg", "sampler", "ddim, dpmpp_2m", "", ""]
-    number, said = grid.start(fake, VALUES | {"sampler": "ddim", "sampler.ddim.eta": 0.5}, (), axes)
+    number, said = grid.start(fake, VALUES | {"sampler": "ddim", "sampler.first": '{"ddim": {"eta": 0.5}}'}, (), axes)
     assert number is not None, said
     drawn(fake, number)
     assert {made.recipe.guidance.method for made in fake.gallery()} == {"cfg", "apg"}

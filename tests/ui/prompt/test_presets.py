@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,16 @@ def test_the_menu_begins_with_the_forms_own_settings(own: GuidancePresets) -> No
 
 def test_taking_a_preset_sets_its_method_and_all_parameters(own: GuidancePresets) -> None:
     values, said = presets.take(own, "apg")
-    assert values["method"] == "apg" and values["method.apg.guidance_scale"] == 5.0
+    assert values["method"] == "apg" and json.loads(values["method.first"]) == {"apg": {"guidance_scale": 5.0}}
+    assert json.loads(values["method.rest"])["apg"].keys() == {"eta", "momentum", "norm_threshold_rms", "space"}
     assert "arXiv:2410.02416" in said
     assert presets.take(own, "") == ({}, "")
 
 
 def test_saving_keeps_what_the_form_holds(own: GuidancePresets) -> None:
-    values = FILLED | {"method.cfg.guidance_scale": 6}
+    values = FILLED | {"method.first": '{"apg": {"guidance_scale": 9}, "cfg": {"guidance_scale": 6}}'}
     assert presets.save(own, " soft ", values) == "soft"
-    assert presets.take(own, "soft")[0]["method.cfg.guidance_scale"] == 6.0
+    assert json.loads(presets.take(own, "soft")[0]["method.first"]) == {"cfg": {"guidance_scale": 6.0}}
     assert ("soft (yours)", "soft") in presets.entries(own)
     assert presets.is_own(own, "soft") and not presets.is_own(own, "apg") and not presets.is_own(own, "")
 
@@ -44,7 +46,7 @@ def test_what_is_around_the_method_goes_both_ways(own: GuidancePresets) -> None:
 
 
 def test_a_bad_name_and_bad_settings_are_refused(own: GuidancePresets) -> None:
-    for name, values in (("../x", FILLED), ("", FILLED), ("mine", FILLED | {"method.cfg.rescale": 7})):
+    for name, values in (("../x", FILLED), ("", FILLED), ("mine", FILLED | {"method.rest": '{"cfg": {"rescale": 7}}'})):
         with pytest.raises(BadInput):
             presets.save(own, name, values)
 
