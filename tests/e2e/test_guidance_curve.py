@@ -384,10 +384,9 @@ def test_of_a_method_on_the_prompt_tab_only_what_matters_is_shown(opened: Open) 
     expect(width).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 800])
-def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open, width: int, scheme: str) -> None:
-    page = opened(width=width, scheme=scheme)
+def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open, width: int) -> None:
+    page = opened(width=width)
     open_method(page)
     curve = points(page, AROUND)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -141,15 +141,24 @@ def seeds(board: Board) -> list[str]:
 
 
 def label(guidance: Mapping[str, Any]) -> str:
-    """A row in a few words: "APG 6, interval"."""
+    """A row in a few words: "APG 6, interval"; "PAG 3 + CFG 4" of a method that has a scale of its own besides."""
     found = declarations().guidance.get(str(guidance["method"]))
     named = found.label if found else str(guidance["method"])
     short = named[named.index("(") + 1 : -1] if named.endswith(")") and "(" in named else named
-    params = guidance["params"]
-    scale = params.get(
-        "guidance_scale", next((value for name, value in params.items() if name.endswith("scale")), None)
+    numbers = {
+        name: f"{value:g}"
+        for name, value in guidance["params"].items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    scales = [value for name, value in numbers.items() if name.endswith("scale")]
+    plain, own = numbers.get("guidance_scale", next(iter(scales), "")), numbers.get(f"{guidance['method']}_scale")
+    told = (
+        f"{short} {plain}".rstrip()
+        if own is None
+        else f"{short} {own}"
+        if plain in ("", "1")
+        else f"{short} {own} + CFG {plain}"
     )
-    told = short if scale is None or isinstance(scale, bool | str) else f"{short} {scale:g}"
     return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
 
 

@@ -24,7 +24,8 @@ from studio.ui.tabs.base import Page
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Gradio drops an event that comes while another of its kind is under way, unless it is told otherwise.
 EVERY: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
+# Other windows of this browser look again, and so does the sidebar of this one, which shows the queue.
+ANNOUNCE = "() => ['changed', 'refresh'].forEach((what) => window.dispatchEvent(new Event('palimpsest-' + what)))"
 TITLE = "Guidance"
 
 # What every event brings along. In place of the revisions, those that take a turn have it: of the board, and of the
@@ -95,10 +96,11 @@ class Wiring:
         do, parts = self._do, self._parts
         # Once: who presses twice wants one job.
         go = self._on(parts["go"].click, do.compare, (*SEEN, "strip"), once=True)
-        go.then(None, None, None, js=ANNOUNCE, api_visibility="private")
-        self._on(parts["stop"].click, do.stop, ())
         asked = ("sweep_name", "sweep_low", "sweep_high", "sweep_count")
-        self._on(parts["sweep_go"].click, do.sweep, SEEN, asked, once=True)
+        swept = self._on(parts["sweep_go"].click, do.sweep, SEEN, asked, once=True)
+        for begun in (go, swept):
+            begun.then(None, None, None, js=ANNOUNCE, api_visibility="private")
+        self._on(parts["stop"].click, do.stop, ())
         self._on(menu.chosen(parts["sweep_name"]), do.limits, ("sweep_low", "sweep_high"), ("sweep_name",))
 
     # -- inside -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from studio.ui.stack_panel import TURN
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
-# Other windows of this browser, and this one itself, look again: page.js passes it on.
+# Other windows of this browser look again: page.js passes it on. This one looks anyway.
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
 
 

@@ -132,3 +132,17 @@ def test_each_parameter_has_a_control_with_its_range() -> None:
     for one in declarations().guidance["cfg"].params:
         assert f'data-name="{one.name}"' in html
     assert 'type="range" aria-label="Guidance scale, slider" min="0" max="30"' in html
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "told"),
+    [
+        ("cfg", {"guidance_scale": 6}, "CFG 6"), ("cfg_pp", {"weight": 0.6}, "CFG++"),
+        ("pag", {"guidance_scale": 1.0, "pag_scale": 3.0}, "PAG 3"),
+        ("autoguidance", {"guidance_scale": 4, "autoguidance_scale": 2}, "Autoguidance 2 + CFG 4"),
+        ("frequency", {"low_scale": 2, "high_scale": 4}, "FDG 2"), ("cfg", {"guidance_scale": "x" * 999}, "CFG"),
+        ("gone", {"scale": True}, "gone"),
+    ],
+)  # fmt: skip
+def test_a_row_is_called_by_the_scale_that_is_its_own(method: str, params: dict[str, Any], told: str) -> None:
+    assert boards.label({"method": method, "params": params}) == told

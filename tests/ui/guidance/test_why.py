@@ -68,7 +68,7 @@ def _elsewhere(compared: Compared) -> tuple[Studio, boards.Board, Mapping[tuple[
 def test_all_rows_of_the_seed_are_in_the_legend_and_the_chosen_one_is_strong(compared: Compared) -> None:
     html = shown(compared, 3, "8")
     legend = html[html.index('class="legend"') : html.index("</ul>")]
-    assert re.findall(r"<span>([^<]*)</span>", legend) == ["CFG 1.5", "CFG 6", "APG 6", "CFG 6, interval", "PAG 1"]
+    assert re.findall(r"<span>([^<]*)</span>", legend) == ["CFG 1.5", "CFG 6", "APG 6", "CFG 6, interval", "PAG 2"]
     assert re.findall(r'<li class="([^"]*)"', legend) == ["mark-a", "mark-b", "main mark-c", "mark-d", "mark-e"]
 
 
@@ -79,8 +79,8 @@ def test_a_method_without_an_unprompted_prediction_has_curves_of_its_own(compare
         "How far guidance moves the prediction",
         "How much the prediction grows",
     ]
-    assert "Only PAG 1 has this" in html
-    assert "No line: PAG 1" in shown(compared, 1)
+    assert "Only PAG 2 has this" in html
+    assert "No line: PAG 2" in shown(compared, 1)
 
 
 def test_a_picture_of_no_row_is_in_ink_before_the_rows(compared: Compared) -> None:
