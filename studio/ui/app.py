@@ -53,13 +53,16 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
         side = sidebar.build(studio, demo)
         desk = handover.desk()
         # Outside of the tabs: a component in a tab that is not shown is not there yet, and its memory would be lost.
-        memories = {
-            tab.id: gr.BrowserState(None, storage_key=f"palimpsest-{tab.id}", secret="palimpsest-page")
-            for tab in tabs()
-            if tab.remembers
-        }
+        memories, drafts = (
+            {
+                tab.id: gr.BrowserState(None, storage_key=f"palimpsest-{tab.id}{more}", secret="palimpsest-page")
+                for tab in tabs()
+                if tab.remembers
+            }
+            for more in ("", "-draft")
+        )
         with gr.Tabs(elem_id="tabs") as strip:
-            page = Page(studio, demo, side, strip, desk, opened, memories)
+            page = Page(studio, demo, side, strip, desk, opened, memories, drafts)
             for tab in tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(page)

@@ -51,6 +51,38 @@
     }, 100);
   }
 
+  // What a handler refuses is said where one looks. Gradio 6.31 shows it of events that go through its queue; of those
+  // that do not, which are most of ours, its client forgets that it is to be seen.
+  const SECONDS = 10;
+  let fading = 0;
+  function refuse(why) {
+    const place = document.getElementById('refused') || document.createElement('div');
+    // As text: ours comes escaped, for Gradio would take it for HTML.
+    const told = new DOMParser().parseFromString(String(why), 'text/html').body.textContent;
+    place.id = 'refused';
+    place.className = 'message error';
+    place.setAttribute('role', 'alert');
+    place.replaceChildren(told, Object.assign(document.createElement('button'), {
+      type: 'button', textContent: '×', title: 'Close', ariaLabel: 'Close', onclick: () => place.remove(),
+    }));
+    (document.querySelector('.gradio-container') || document.body).append(place);
+    clearInterval(fading);
+    let left = SECONDS;
+    fading = setInterval(() => {
+      if (!place.matches(':hover, :focus-within')) left -= 1;
+      if (left <= 0) { clearInterval(fading); place.remove(); }
+    }, 1000);
+  }
+  const ask = window.fetch;
+  window.fetch = async (...call) => {
+    const answer = await ask.apply(window, call);
+    if (answer.status >= 400 && /\/run\/[^/]*$/.test(new URL(answer.url, location.href).pathname)) {
+      const said = await answer.clone().json().catch(() => null);
+      refuse((said && said.error) || 'Something went wrong inside the studio; its log says what. Nothing is lost.');
+    }
+    return answer;
+  };
+
   // Windows look again when something has changed: each one when it is come back to, and those of this browser that lie
   // side by side when one of them says so. A page at rest asks for nothing.
   const channel = 'BroadcastChannel' in window ? new BroadcastChannel('palimpsest') : null;

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import serve_on
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, wait_until_done
-from tests.ui.serving import serving
+from tests.ui.serving import Served, serving
 
 pytestmark = pytest.mark.browser
 WORK_16 = re.compile(r"NFE\s*16")
@@ -108,6 +108,13 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     page.click("[role=option]:has-text('loud (yours)')")
     expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("CFG 12", timeout=LONG_MS)
 
+    # And it is on the Prompt tab.
+    page.get_by_role("tab", name="Prompt").click()
+    page.click("#preset input")
+    page.click("[role=option]:has-text('loud (yours)')")
+    expect(page.locator("#method-first .method-controls:visible input[type=number]")).to_have_value("12")
+    to_guidance(page)
+
     # Equal work: the row that asks three times a step takes fewer steps.
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)  # the preset's own picture is drawn
     page.locator("#guidance-equal input").check()
@@ -124,6 +131,27 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     to_guidance(page)
     expect(page.locator(CARDS)).to_have_count(4, timeout=LONG_MS)
     assert sources(page) == kept
+    expect(page.locator("#guidance-steps input[type=number]")).to_have_value("8")
+    expect(page.locator("#guidance-equal input")).to_be_checked()
+
+
+def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Served) -> None:
+    page = browser.new_page()  # not as others are opened: to the browser, what is refused is an error
+    page.goto(served.url)
+    to_guidance(page)
+    page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "../evil")
+    page.click("#guidance-preset-save")
+    expect(page.locator("#refused")).to_contain_text("A preset's name is 1 to 60 letters")
+    expect(page.locator("#refused")).to_be_in_viewport()
+    page.click("#refused button")
+    expect(page.locator("#refused")).to_have_count(0)
+    page.click("#guidance-sweep > button")
+    page.wait_for_timeout(1500)  # an accordion just opened is filled
+    page.fill("#sweep-count input", "99")
+    page.click("#sweep-go")
+    expect(page.locator("#guidance-message")).to_contain_text("A sweep has 2 to 12 pictures, not 99.")
+    expect(page.locator("#guidance-message .message")).to_be_in_viewport()
+    page.close()
 
 
 def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Open) -> None:
@@ -224,10 +252,13 @@ def test_methods_that_a_model_cannot_do_are_greyed_and_say_why(browser: Browser,
 
 
 @pytest.mark.parametrize("width", [1440, 800])
-def test_nothing_is_cut_off(opened: Open, width: int) -> None:
+def test_nothing_is_cut_off_and_what_is_drawn_comes_into_sight(opened: Open, width: int) -> None:
     page = opened(width=width)
     to_guidance(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.locator("#guidance-steps input[type=number]").fill("2")
+    page.click("#compare")
+    expect(page.locator(CARDS).first).to_be_in_viewport(timeout=LONG_MS)
 
 
 @pytest.mark.slow  # a figure of this machine: the default suite times nothing

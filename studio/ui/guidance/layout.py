@@ -48,10 +48,10 @@ def _controls(presets: GuidancePresets) -> Parts:
     left: Parts = {}
     left["prompt"] = gr.Textbox(
         "a striped purple star on a meadow background", label="Prompt", info="One for all rows.", lines=2, max_lines=6,
-        max_length=20_000, elem_id="guidance-prompt",
+        max_length=run.MAX_CHARS, elem_id="guidance-prompt",
     )  # fmt: skip
     left["negative"] = gr.Textbox("", label="Negative prompt", info="What guidance moves away from.", max_lines=4,
-                                  max_length=20_000, elem_id="guidance-negative")  # fmt: skip
+                                  max_length=run.MAX_CHARS, elem_id="guidance-negative")  # fmt: skip
     with gr.Row(elem_classes="go"):
         left["go"] = gr.Button("Compare", variant="primary", elem_id="compare")
         left["stop"] = gr.Button(
@@ -63,7 +63,7 @@ def _controls(presets: GuidancePresets) -> Parts:
         left["seeds"] = gr.Slider(1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90,
                                   elem_id="guidance-seeds")  # fmt: skip
     with gr.Row(elem_classes="shared"):
-        left["steps"] = gr.Slider(1, 100, 20, step=1, label="Steps", info="Of every row.", min_width=90,
+        left["steps"] = gr.Slider(1, run.MAX_STEPS, 20, step=1, label="Steps", info="Of every row.", min_width=90,
                                   elem_id="guidance-steps")  # fmt: skip
         known = [(one.label, name) for name, one in samplers().items()]
         left["sampler"] = gr.Dropdown(known, value="dpmpp_2m", label="Sampler", info="Of every row.", min_width=90,
@@ -89,8 +89,9 @@ def _sweep() -> Parts:
                                       min_width=140),
             "sweep_low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
             "sweep_high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
-            "sweep_count": gr.Number(6, label="Pictures", info="2 to 12.", precision=0, minimum=2,
-                                     maximum=sweeps.MAX_VALUES, elem_id="sweep-count", min_width=70),
+            # Without limits: Gradio's own check of them says neither where nor what is allowed.
+            "sweep_count": gr.Number(6, label="Pictures", info=f"2 to {sweeps.MAX_VALUES}.", elem_id="sweep-count",
+                                     min_width=70),
             "sweep_go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
         }  # fmt: skip
     return made

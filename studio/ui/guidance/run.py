@@ -10,6 +10,7 @@ from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services.budget import network_rows, within
 from studio.services.checks import check_guidance
+from studio.ui.components.form import samplers
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
@@ -19,8 +20,29 @@ from studio.ui.guidance.board import Board
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
-MAX_SEEDS = 4
+MAX_SEEDS, MAX_STEPS = 4, 100  # of the sliders
+MAX_CHARS = 20_000  # that can be typed; of which a recipe takes fewer, and says so
 FIELDS = ("prompt", "negative", "seed", "seeds", "steps", "sampler", "equal")
+
+
+def kept_fields(kept: Any) -> dict[str, Any]:
+    """Of what a browser kept of the FIELDS, whatever that is, what they can hold."""
+    if not isinstance(kept, dict):
+        return {}
+
+    def fits(name: str, value: Any) -> bool:
+        match name:
+            case "seeds" | "steps":
+                most = MAX_SEEDS if name == "seeds" else MAX_STEPS
+                return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= most
+            case "sampler":
+                return isinstance(value, str) and value in samplers()
+            case "equal":
+                return isinstance(value, bool)
+            case _:
+                return isinstance(value, str) and len(value) <= MAX_CHARS
+
+    return {name: kept[name] for name in FIELDS if name in kept and fits(name, kept[name])}
 
 
 def base_of(studio: Studio, model: str, given: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:

@@ -49,7 +49,7 @@ def values(guidance: Mapping[str, Any], name: str, low: Any, high: Any, count: A
             raise BadInput(f"The sweep goes {field} a number, not {shown(value)}.", field=name)
         if (spec.low is not None and value < spec.low) or (spec.high is not None and value > spec.high):
             raise BadInput(f"{spec.label} is a number from {spec.low:g} to {spec.high:g}, not {value:g}.", field=name)
-    if isinstance(count, bool) or not isinstance(count, int | float) or not 2 <= count <= MAX_VALUES:
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 2 <= count <= MAX_VALUES or count % 1:
         raise BadInput(f"A sweep has 2 to {MAX_VALUES} pictures, not {shown(count)}.", field="count")
     found = [low + (high - low) * k / (int(count) - 1) for k in range(int(count))]
     if spec.kind == "int":

@@ -26,6 +26,14 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 EVERY: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
 # Other windows of this browser look again, and so does the sidebar of this one, which shows the queue.
 ANNOUNCE = "() => ['changed', 'refresh'].forEach((what) => window.dispatchEvent(new Event('palimpsest-' + what)))"
+# Where the page is narrow, what is drawn is below all that was set.
+REVEAL = """() => {
+  const stage = document.querySelector('.guidance > .stage');
+  const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+  if (stage.getBoundingClientRect().top > 0.8 * window.innerHeight) {
+    stage.scrollIntoView({behavior: calm ? 'auto' : 'smooth'});
+  }
+}"""
 TITLE = "Guidance"
 
 # What every event brings along. In place of the revisions, those that take a turn have it: of the board, and of the
@@ -63,6 +71,7 @@ class Wiring:
     def _wire_looking(self) -> None:
         do, parts = self._do, self._parts
         self._page.demo.load(self._plain(do.opened, SEEN), self._given(), self._components(SEEN), **QUICK)
+        self._wire_draft()
         shown = (*SEEN, "preset")
         self._page.tabs.select(self._on_tab(shown), self._given(), self._components(shown), **QUICK)
         self._on(parts["model"].change, do.model_changed, SEEN)
@@ -83,6 +92,19 @@ class Wiring:
             self._page, "guidance", self._on_handover, self._components((*SEEN, *run.FIELDS)), self._given()
         )
 
+    def _wire_draft(self) -> None:
+        """What all rows share is kept by the browser, and comes back with the page."""
+        fields, draft = self._components(run.FIELDS), self._page.drafts["guidance"]
+
+        @told
+        def on_open(kept: Any) -> list[Any]:
+            held = run.kept_fields(kept)
+            return [gr.update(value=held[name]) if name in held else gr.skip() for name in run.FIELDS]
+
+        self._page.demo.load(on_open, draft, fields, **QUICK)
+        keep = f"(...given) => Object.fromEntries({list(run.FIELDS)!r}.map((name, place) => [name, given[place]]))"
+        gr.on([field.change for field in fields], None, fields, draft, js=keep, api_visibility="private")
+
     def _wire_rows(self) -> None:
         do, parts = self._do, self._parts
         parts["rows"].op(
@@ -100,6 +122,7 @@ class Wiring:
         swept = self._on(parts["sweep_go"].click, do.sweep, SEEN, asked, once=True)
         for begun in (go, swept):
             begun.then(None, None, None, js=ANNOUNCE, api_visibility="private")
+        go.then(None, None, None, js=REVEAL, api_visibility="private")
         self._on(parts["stop"].click, do.stop, ())
         self._on(menu.chosen(parts["sweep_name"]), do.limits, ("sweep_low", "sweep_high"), ("sweep_name",))
 

@@ -66,7 +66,6 @@ def save(presets: GuidancePresets, name: str, values: Values) -> str:
 
 def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     """Lay out presets, method and parameters, and wire them among themselves."""
-    demo = page.demo
     preset = gr.Dropdown(entries(presets), value="", label="Guidance", elem_id="preset",
                          info="How the picture is pulled to the prompt: a named setting, or your own.")  # fmt: skip
     said = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
@@ -81,8 +80,9 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
                               elem_id="preset-name")  # fmt: skip
             keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
         drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
-    # What was saved since the page was laid out is in the menu of a page that is opened again.
-    demo.load(lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
+    # What was saved since the page was laid out is in the menu of a page that is opened again, and what was saved on
+    # another tab in that of this one when it is come back to.
+    gr.on([page.demo.load, page.tabs.select], lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
     _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])
     _wire_removing(presets, preset, said, drop)
     _wire_model(page, form.controls["method"])

@@ -44,9 +44,10 @@ def sampling_and_size(form: Form, card: ModelCard) -> None:
         ))  # fmt: skip
         with gr.Row():
             for name in ("width", "height"):
+                # Without limits: the form's own check of them names the field.
                 form.add(name, gr.Number(
-                    card.default_size_px, precision=0, minimum=32, maximum=2048, step=8, label=name.capitalize(),
-                    info="In pixels, a multiple of 8.", elem_id=name, min_width=100,
+                    card.default_size_px, step=8, label=name.capitalize(), info="In pixels, a multiple of 8.",
+                    elem_id=name, min_width=100,
                 ))  # fmt: skip
 
 

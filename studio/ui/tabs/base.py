@@ -22,7 +22,7 @@ class Page:
 
     studio: the services. demo: for what happens on load. sidebar: its parts. tabs: to choose another. handover: what
     one tab sent to another. opened: to be called when a browser has painted the page. memories: by tab,
-    what the browser keeps for those that ask for it.
+    what the browser keeps for those that ask for it. drafts: likewise, of what is typed there.
     """
 
     studio: Studio
@@ -32,6 +32,7 @@ class Page:
     handover: Desk
     opened: Callable[[], None]
     memories: Mapping[str, gr.BrowserState]
+    drafts: Mapping[str, gr.BrowserState]
 
 
 @dataclass(frozen=True)

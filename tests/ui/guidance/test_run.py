@@ -177,3 +177,17 @@ def test_whole_numbers_are_swept_as_such() -> None:
 
 def test_the_sizes_fit_the_model(studio: Studio) -> None:
     assert (base(studio).width, base(studio).height) == (SIZE_PX, SIZE_PX)
+
+
+@pytest.mark.parametrize("kept", [None, 7, "x", [], {"steps": 5}, {"prompt": 3, "steps": "9", "seeds": 0, "equal": 1}])
+def test_what_a_browser_kept_is_put_back_where_it_fits(kept: Any) -> None:
+    held = run.kept_fields(kept)
+    assert held == ({"steps": 5} if kept == {"steps": 5} else {})
+
+
+def test_all_that_the_fields_can_hold_is_put_back() -> None:
+    whole = {"prompt": "<b>", "negative": "", "seed": "-1", "seeds": 4, "steps": 100, "sampler": "ddim", "equal": True}
+    assert run.kept_fields(whole) == whole and set(whole) == set(run.FIELDS)
+    for name, beyond in (("seeds", 5), ("steps", 101), ("steps", float("nan")), ("sampler", "gone"),
+                         ("sampler", None), ("prompt", "x" * 20_001), ("steps", True)):  # fmt: skip
+        assert name not in run.kept_fields({**whole, name: beyond})
