@@ -60,6 +60,7 @@ def test_the_guidance_tab_with_results_and_reasons(opened: Open) -> None:
 def test_the_tabs_that_are_to_come(opened: Open) -> None:
     page = opened()
     for tab in ("Erase", "Label", "Compare"):
+        page.set_viewport_size({"width": 1440, "height": 900})  # where all of them have room
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(300)
         assert in_all_views(page) == [], tab

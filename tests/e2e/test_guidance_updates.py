@@ -111,11 +111,11 @@ def test_an_older_answer_that_lands_last_is_not_painted(opened: Open) -> None:
     arrived(page, waiting, 1)
     late = waiting[0].fetch()
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
-    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
     page.evaluate(PAINTED)
     waiting[0].fulfill(response=late)
     page.wait_for_timeout(1500)
-    assert all("-0.3" in one for one in page.evaluate("window.painted"))
+    assert all("- 0.3*m" in one for one in page.evaluate("window.painted"))
     for name, value in (("eta", "0.5"), ("momentum", "-0.3")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
     page.reload()
@@ -139,7 +139,7 @@ def test_a_page_goes_on_where_the_server_has_forgotten_it(opened: Open) -> None:
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3], ['guidance_scale', 9]])")
     for name, value in (("eta", "0.5"), ("momentum", "-0.3"), ("guidance_scale", "9")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
-    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
 
 
 def test_two_pages_of_one_browser_keep_to_themselves(opened: Open) -> None:
@@ -150,7 +150,7 @@ def test_two_pages_of_one_browser_keep_to_themselves(opened: Open) -> None:
     page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
     other.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
     expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("0.5", timeout=LONG_MS)
-    expect(other.locator("#guidance-rows .chosen .formula")).to_contain_text("-0.3", timeout=LONG_MS)
+    expect(other.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
     choose(page, 0)
     choose(page, 1)
     expect(page.locator(NUMBER.format("eta"))).to_have_value("0.5", timeout=LONG_MS)

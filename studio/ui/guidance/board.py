@@ -152,13 +152,9 @@ def label(guidance: Mapping[str, Any]) -> str:
     }
     scales = [value for name, value in numbers.items() if name.endswith("scale")]
     plain, own = numbers.get("guidance_scale", next(iter(scales), "")), numbers.get(f"{guidance['method']}_scale")
-    told = (
-        f"{short} {plain}".rstrip()
-        if own is None
-        else f"{short} {own}"
-        if plain in ("", "1")
-        else f"{short} {own} + CFG {plain}"
-    )
+    told = f"{short} {own or plain}".rstrip()
+    if own and plain not in ("", "1"):
+        told += f" + CFG {plain}"
     return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
 
 
