@@ -11,6 +11,7 @@ from diffusers import StableDiffusionPipeline
 from studio.training.embedded import assemble, autoencoder, denoiser, latents, run, text
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.stage import Stage
+from tests.training.counted import Counted
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_a_batch_gives_finite_losses_and_gradients_everywhere(work: Path, tmp_pa
 
 
 def test_a_run_resumes_where_it_stopped_and_assembles(work: Path, tmp_path: Path) -> None:
-    stage = Stage("denoiser", tmp_path, minutes=0.04, save_every_s=1e9)
+    stage = Counted("denoiser", tmp_path, minutes=1, save_every_s=1e9)
     training = _training(work, stage)
     training.run(lambda _: None)
     assert training.step > 0

@@ -9,10 +9,10 @@ from transformers import CLIPTokenizer
 
 from studio.training.embedded import text
 from studio.training.embedded.data import scene_at
-from studio.training.embedded.stage import Stage
 from studio.world.caption import caption
 from studio.world.scene import COLOUR_NAMES, OBJECTS, two_objects
 from studio.world.words import vocabulary
+from tests.training.counted import Counted
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_slot_a_is_the_left_or_upper_object(relation: str, first_slot: str) -> N
 
 def test_a_few_steps_learn_and_resume(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    stage = Stage("text", tmp_path, minutes=0.06)
+    stage = Counted("text", tmp_path, minutes=1)
     folder = text.train(stage, threads=1)
     kept = stage.load()
     assert kept is not None and kept["step"] > 0
     assert (folder / "text_encoder" / "model.safetensors").exists()
-    text.train(Stage("text", tmp_path, minutes=0.03), threads=1)
+    text.train(Counted("text", tmp_path, minutes=1), threads=1)
     again = stage.load()
     assert again is not None and again["step"] > kept["step"]
