@@ -9,6 +9,7 @@ from studio.core.params import ParamSpec
 
 
 def label(spec: ParamSpec) -> str:
+    """What the control is called, with its unit."""
     return f"{spec.label} ({spec.unit})" if spec.unit else spec.label
 
 

@@ -251,7 +251,7 @@ def test_methods_that_a_model_cannot_do_are_greyed_and_say_why(browser: Browser,
         page.close()
 
 
-@pytest.mark.parametrize("width", [1440, 800])
+@pytest.mark.parametrize("width", [1440, 800, 600])
 def test_nothing_is_cut_off_and_what_is_drawn_comes_into_sight(opened: Open, width: int) -> None:
     page = opened(width=width)
     to_guidance(page)

@@ -230,8 +230,9 @@ CHANGES = ("wrap", *_TO_ONE)
 
 
 def control(method: str) -> gr.HTML:
-    """The control. Its value is the JSON of the wrappers. method: what they are around, until
-    the menu of a `Choice` among methods tells another."""
+    """The control. Its value is the JSON of the wrappers. method: what they are around, until the menu of a `Choice`
+    among methods tells another.
+    """
     return gr.HTML(
         "", html_template=_alone([], method), js_on_load=_CONTROL + SCRIPT + _BEGIN, apply_default_css=False,
         server_functions=[around_drawn, around_changed], elem_id="guidance-around",

@@ -1,7 +1,7 @@
 """A choice among methods: a menu, and the controls of each method, of which only those of the chosen one are shown.
 
-The controls are not components of Gradio's, of which there would be a hundred, and every event of a page looks at all
-of them (docs/design/0013): all methods' first parameters are one, and all the others another. What is set stays set
+The controls are not components of Gradio's, of which there would be 82, and every event of a page looks at all of
+them (docs/design/0013): all methods' first parameters are one, and all the others another. What is set stays set
 while another method is looked at.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARTS = {"first": slice(0, 1), "rest": slice(1, None)}
 
 # The value is the JSON of {method: {parameter: value}}, of what was set; "" where nothing was. Which method is chosen
-# is told by `follow`, and until then by the element itself.
+# is told by the menu (_FOLLOW), and until then by the element itself.
 _SCRIPT = """
 const key = element.firstElementChild.dataset.key;
 const held = () => {
