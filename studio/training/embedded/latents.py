@@ -19,10 +19,11 @@ from studio.training.embedded.autoencoder import encode, to_tensor
 from studio.training.embedded.data import render_all, scene_at
 from studio.training.embedded.text import Codec, labels
 from studio.world.caption import caption
+from studio.world.phrasing import phrase
 from studio.world.render import mask
 from studio.world.scene import COLOUR_NAMES, OBJECTS, Scene
 
-CAPTIONS = 6
+CAPTIONS = 8  # sentences of a scene, half by the grammar of captions and half as people ask
 GRID = 16
 SHARD = 5_000
 FIELDS = ("latents", "ids", "objects", "colours", "labels")
@@ -57,6 +58,17 @@ def _cells(scene: Scene) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     return objects, colours
 
 
+def sentences(scene: Scene, rng: np.random.Generator, codec: Codec) -> list[str]:
+    """CAPTIONS sentences true of a scene, each of them within the text encoder's length."""
+    said = [caption(scene, rng) for _ in range(CAPTIONS)]
+    if scene.things:
+        for i in range(CAPTIONS // 2):
+            asked = phrase(scene, rng)
+            if codec.fits(asked):
+                said[i] = asked
+    return said
+
+
 @torch.no_grad()
 def _encode(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8], device: str) -> npt.NDArray[np.float16]:
     rows = []
@@ -77,7 +89,7 @@ def write_shard(folder: Path, number: int, vae: AutoencoderKL, codec: Codec, dev
     cells = [_cells(s) for s in scenes]
     arrays = {
         "latents": _encode(vae, render_all(scenes, workers), device),
-        "ids": codec([caption(s, rng) for s in scenes for _ in range(CAPTIONS)])
+        "ids": codec([sentence for scene in scenes for sentence in sentences(scene, rng, codec)])
         .astype(np.uint16)
         .reshape(size, CAPTIONS, -1),
         "objects": np.stack([c[0] for c in cells]),
@@ -98,7 +110,11 @@ def shards_in(folder: Path) -> list[Path]:
 
 @dataclass
 class LatentSet:
-    """All shards found so far. latents [N, C, 16, 16] float16, ids [N, 6, 32] uint16, cells [N, 16, 16] uint8."""
+    """All finished shards.
+
+    latents: [N, C, 16, 16] float16; ids: [N, CAPTIONS, 32] uint16; objects, colours: [N, 16, 16] uint8, class per cell;
+    labels: [N, len(HEADS)] uint8.
+    """
 
     latents: npt.NDArray[np.float16]
     ids: npt.NDArray[np.uint16]

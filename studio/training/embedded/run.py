@@ -30,6 +30,7 @@ from studio.training.embedded import (
     record,
     sheets,
     text,
+    typed,
     world_docs,
 )
 from studio.training.embedded.data import render_all, scene_at
@@ -106,7 +107,8 @@ def _denoiser(args: argparse.Namespace) -> Answer:
     stage = _stage(args)
     plan = denoiser.Plan(batch=args.batch, lr=args.lr, align=args.align, processes=args.processes)
     if (stage.folder / denoiser.START).exists():  # taken up from a model that has the coarse of it behind it
-        plan = replace(plan, two_early=plan.two_late, low_early=plan.low_late)
+        two = plan.two_late if args.two is None else args.two
+        plan = replace(plan, two_early=two, two_late=two, low_early=plan.low_late)
     denoiser.train(
         stage,
         plan,
@@ -194,7 +196,12 @@ def _evaluate(args: argparse.Namespace) -> Answer:
     oracle = Oracle.load()
     if "stencil" in args.parts:
         bundle = load_stencil(args.model_dir, args.device)
-        answer["stencil"] = evaluate.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
+        drawn = evaluate.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
+        rows = typed.rows(bundle, oracle, open_n=args.open, each_n=args.each, seeds=args.phrasings,
+                          progress=_count_to_stderr)  # fmt: skip
+        drawn["rows"] += [row.as_json() for row in rows]
+        drawn["passed"] = drawn["passed"] and all(row.passed is not False for row in rows)
+        answer["stencil"] = drawn
         print("", file=sys.stderr)
     if "oracle" in args.parts:
         rows = judge.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
@@ -254,6 +261,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--processes", type=int, default=1, help="processes with averaged gradients, one thread each")
     made.add_argument("--batch", type=int, default=32, help="per process")
     made.add_argument("--lr", type=float, default=1e-3)
+    made.add_argument("--two", type=float, help="share of two-object scenes when training is taken up again (0.45)")
     made.add_argument("--align", type=float, default=0.1, help="weight of the scene alignment loss")
     made = stage("clip", _clip, "the world's CLIP")
     made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
@@ -277,6 +285,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--record", action="store_true", help="write the numbers into assets/ and the READMEs")
     made.add_argument("--one", type=int, default=600, help="one-object prompts")
     made.add_argument("--two", type=int, default=300, help="two-object prompts")
+    made.add_argument("--open", type=int, default=300, help="prompts of each kind that leave most unsaid")
+    made.add_argument("--each", type=int, default=60, help="full prompts of each object")
+    made.add_argument("--phrasings", type=int, default=4, help="seeds of each wording outside the grammar")
     return out
 
 

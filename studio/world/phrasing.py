@@ -1,0 +1,237 @@
+"""Scenes as people ask for them: outside the grammar of captions, much left unsaid, and words that say nothing.
+
+Captions of `studio.world.caption` state nearly everything, in one order. Whoever opens the page types "a star", "draw
+me a red heart please" or "star, neon, night". The denoiser trains on both. What is said is true of the scene; what a
+word of no table says ("lovely", "please", any string of letters) is nothing, and is there to be passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio.world.scene import Scene
+from studio.world.words import BACKGROUND_WORDS, COLOUR_WORDS, INVERSE, OBJECT_WORDS, RELATION_PHRASES, Words
+
+# Ways to say a style, as an adjective or after the noun.
+STYLE_ADJECTIVES: dict[str, tuple[str, ...]] = {
+    "flat": ("flat", "plain"),
+    "outlined": ("outlined", "cartoon"),
+    "striped": ("striped", "stripy"),
+    "dotted": ("dotted", "spotted", "polka dotted", "polka dot"),
+    "checkered": ("checkered", "chequered", "checked"),
+    "shaded": ("shaded", "glossy", "shiny", "3d"),
+    "neon": ("neon", "glowing"),
+    "watercolor": ("watercolor", "painted", "watercolour"),
+}
+STYLE_ENDINGS: dict[str, tuple[str, ...]] = {
+    "flat": ("in flat style", "in one flat tone"),
+    "outlined": ("with an outline", "in cartoon style", "with dark outlines"),
+    "striped": ("with stripes", "made of stripes", "full of stripes"),
+    "dotted": ("with dots", "with polka dots", "covered in dots", "with spots"),
+    "checkered": ("with checks", "in checks", "with a checkered pattern"),
+    "shaded": ("with shading", "in 3d", "in shaded style"),
+    "neon": ("in neon", "made of neon", "with a neon glow"),
+    "watercolor": ("in watercolor", "painted in watercolor", "in watercolour"),
+}
+COLOUR_ENDINGS = ("that is {}", "which is {}", "in {}", "{} in color")
+PLAIN_ENDINGS = ("on a {} background", "on {}", "on a {} background", "with a {} background", "background {}")
+SCENE_ENDINGS: dict[str, tuple[str, ...]] = {
+    "meadow": ("in a meadow", "in a field", "on a meadow background", "in the grass", "on a green meadow"),
+    "sunset": ("at sunset", "at dusk", "on a sunset background", "in the sunset", "with a sunset sky"),
+    "night": ("at night", "at midnight", "on a night background", "in the night", "under the night sky"),
+}
+OPENINGS = ("draw", "draw me", "show me", "there is", "i want", "please draw", "a picture of", "picture of",
+            "an image of", "a drawing of", "paint", "make", "can you draw", "here is", "i would like", "we see",
+            "photo of")  # fmt: skip
+CLOSINGS = ("please", "!", ".", "thanks", "high quality", "very detailed", "for me", "in the picture", "4k", "now")
+ADJECTIVES = ("beautiful", "lovely", "cute", "nice", "simple", "single", "pretty", "odd", "funny", "old", "new", "good",
+              "happy", "perfect", "clean", "fine", "great", "famous", "lonely", "quiet")  # fmt: skip
+SIZES = {"small": ("small", "little"), "medium": ("medium",), "large": ("large", "big")}
+SIDES = {
+    "left of": ("{} on the left and {} on the right", "{} on the left, {} on the right", "left {}, right {}"),
+    "above": ("{} at the top and {} at the bottom", "{} on top, {} below it", "{} over {}"),
+}
+PLACES = {
+    "center": ("in the middle", "in the center"),
+    "left": ("on the left", "at the left", "on the left side"),
+    "right": ("on the right", "at the right", "on the right side"),
+    "top": ("at the top", "on top"),
+    "bottom": ("at the bottom", "down at the bottom"),
+}
+_PLAIN = frozenset({"white", "grey", "black"})
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+class _Voice:
+    """One sentence's choices."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    def pick(self, choices: Sequence[str]) -> str:
+        return choices[int(self.rng.integers(len(choices)))]
+
+    def word(self, entry: Words) -> str:
+        """The usual word, or now and then a synonym; never a rare one."""
+        return self.pick(entry.synonyms) if entry.synonyms and self.chance(0.25) else entry.usual
+
+    def filler(self) -> str:
+        """A word that says nothing: of a list, or letters at random."""
+        if self.chance(0.8):
+            return self.pick(ADJECTIVES)
+        return "".join(self.pick(_LETTERS) for _ in range(int(self.rng.integers(3, 7))))
+
+
+def _article(words: str) -> str:
+    return ("an " if words[0] in "aeiou" else "a ") + words
+
+
+def _background(name: str, voice: _Voice) -> str:
+    if name in _PLAIN:
+        return voice.pick(PLAIN_ENDINGS).format(voice.word(BACKGROUND_WORDS[name]))
+    return voice.pick(SCENE_ENDINGS[name])
+
+
+def _noun_phrase(scene: Scene, index: int, said: frozenset[str], voice: _Voice) -> str:
+    """One object with what is said of it, an article before it more often than not."""
+    thing = scene.things[index]
+    noun = voice.word(OBJECT_WORDS[thing.object])
+    before: list[str] = []
+    after: list[str] = []
+    if "style" in said:
+        if voice.chance(0.65):
+            before.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
+        else:
+            after.append(voice.pick(STYLE_ENDINGS[scene.style]))
+    if "colour" in said:
+        colour = voice.word(COLOUR_WORDS[thing.colour])
+        if voice.chance(0.7):
+            before.append(colour)
+        else:
+            after.append(voice.pick(COLOUR_ENDINGS).format(colour))
+    if "size" in said:
+        before.append(voice.pick(SIZES[scene.size]))
+    if voice.chance(0.15):
+        before.append(voice.filler())
+    voice.rng.shuffle(before)
+    voice.rng.shuffle(after)
+    words = " ".join([*before, noun])
+    with_article = _article(words) if voice.chance(0.8) else "the " + words if voice.chance(0.2) else words
+    return " ".join([with_article, *after])
+
+
+def _tags(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+    """One object as a list of words between commas, in any order."""
+    thing = scene.things[0]
+    noun, tags = voice.word(OBJECT_WORDS[thing.object]), []
+    if "colour" in said:
+        colour = voice.word(COLOUR_WORDS[thing.colour])
+        if voice.chance(0.5):
+            noun = f"{colour} {noun}"
+        else:
+            tags.append(colour)
+    if "style" in said:
+        tags.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
+    if "size" in said:
+        tags.append(voice.pick(SIZES[scene.size]))
+    if "place" in said:
+        tags.append(voice.pick(PLACES[scene.place]))
+    if "background" in said:
+        word = voice.word(BACKGROUND_WORDS[scene.background])
+        # a bare "white" between commas would be read as the object's colour
+        tags.append(word if scene.background not in _PLAIN and voice.chance(0.5) else f"{word} background")
+    if voice.chance(0.2):
+        tags.append(voice.filler())
+    voice.rng.shuffle(tags)
+    at = 0 if voice.chance(0.7) else int(voice.rng.integers(len(tags) + 1))
+    return ", ".join([*tags[:at], noun, *tags[at:]])
+
+
+def _statement(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+    """One object told in sentences: "the star is red and striped, the background is black"."""
+    thing = scene.things[0]
+    told = []
+    if "colour" in said:
+        told.append(voice.word(COLOUR_WORDS[thing.colour]))
+    if "style" in said:
+        told.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
+    voice.rng.shuffle(told)
+    noun = voice.word(OBJECT_WORDS[thing.object])
+    first = f"the {noun} is {' and '.join(told)}" if told else f"there is {_article(noun)}"
+    if voice.chance(0.4) and told:
+        first = f"{_article(noun)}, it is {' and '.join(told)}"
+    place = f" {voice.pick(PLACES[scene.place])}" if "place" in said else ""
+    if "background" not in said:
+        return first + place
+    word = voice.word(BACKGROUND_WORDS[scene.background])
+    if voice.chance(0.6):
+        return f"{first}{place}, the background is {word}"
+    return f"{first}{place} {_background(scene.background, voice)}"
+
+
+def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+    relation, order = scene.relation or "left of", [0, 1]
+    if relation in ("right of", "below"):
+        relation, order = INVERSE[relation], [1, 0]
+    style_of = said if voice.chance(0.5) else said - {"style"}
+    phrases = [_noun_phrase(scene, order[0], said, voice), _noun_phrase(scene, order[1], style_of, voice)]
+    if voice.chance(0.35):
+        body = voice.pick(SIDES[relation]).format(*phrases)
+    elif voice.chance(0.5):
+        body = f"{phrases[0]} {voice.pick(RELATION_PHRASES[relation])} {phrases[1]}"
+    else:
+        body = f"{phrases[1]} {voice.pick(RELATION_PHRASES[INVERSE[relation]])} {phrases[0]}"
+    return f"two objects: {body}" if voice.chance(0.15) else body
+
+
+def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
+    """Which attributes a sentence states, drawn at random: style, colour, background, size, place.
+
+    Few or many, each as likely, and flat oftener unsaid than other styles, so that flat stays what no style means.
+    A place away from the middle is always said: unsaid, the object stands in the middle.
+    """
+    share = rng.random()
+    chances = {"colour": share, "background": share, "size": 0.15 + 0.4 * share * (scene.size != "medium")}
+    chances["style"] = 0.5 * share if scene.style == "flat" else 0.35 + 0.65 * share
+    said = {name for name, chance in chances.items() if rng.random() < chance}
+    if len(scene.things) != 1 or scene.place != "center":
+        said.discard("size")
+    if len(scene.things) == 1 and (scene.place != "center" or rng.random() < 0.05):
+        said.add("place")
+    return frozenset(said)
+
+
+def phrase(scene: Scene, rng: np.random.Generator) -> str:
+    """A sentence somebody might type for a scene of one or two objects, in lower case.
+
+    Raises ValueError for a scene without objects: "nothing" is said by captions alone.
+    """
+    if not scene.things:
+        raise ValueError("a scene without objects has no phrase")
+    voice, said = _Voice(rng), said_of(scene, rng)
+    way = rng.random()
+    if len(scene.things) == 1 and way < 0.15:
+        body = _tags(scene, said, voice)
+    elif len(scene.things) == 1 and way < 0.25:
+        body = _statement(scene, said, voice)
+    else:
+        if len(scene.things) == 2:
+            body = _pair(scene, said, voice)
+        else:
+            body = _noun_phrase(scene, 0, said, voice)
+            if "place" in said:
+                body += f" {voice.pick(PLACES[scene.place])}"
+        if "background" in said:
+            background = _background(scene.background, voice)
+            body = f"{background}, {body}" if voice.chance(0.12) else f"{body} {background}"
+        if voice.chance(0.35):
+            body = f"{voice.pick(OPENINGS)} {body}"
+    if voice.chance(0.15):
+        closing = voice.pick(CLOSINGS)
+        body = f"{body}{closing}" if closing in ("!", ".") else f"{body}, {closing}"
+    return body
