@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from studio.ui.components.words import EXAMPLES
+from studio.world.examples import EXAMPLES, FIRST
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
 from tests.e2e.test_prompt_walks import choose
 
@@ -28,24 +28,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_screenshots_of_the_page(opened: Open, folder: Path) -> None:
     page = opened()
-    for seed, prompt in enumerate(reversed(EXAMPLES.values())):
-        fill(page, prompt, seed=str(seed), steps=20)
+    for seed, example in enumerate(reversed(EXAMPLES)):
+        fill(page, example.prompt, seed=str(seed), steps=20)
         generate(page)
         wait_until_done(page)
     for width in (1440, 800):
         for scheme in ("light", "dark"):
             page = opened(width=width, scheme=scheme)
-            fill(page, EXAMPLES["striped star"], seed="-1", steps=20)
+            fill(page, FIRST.prompt, seed="-1", steps=20)
             page.click("#sampling > button")  # `fill` opened it
             page.wait_for_timeout(2500)
             page.evaluate("window.scrollTo(0, 0)")
             page.screenshot(path=folder / f"prompt-{width}-{scheme}.png")
     page = opened()
-    fill(page, EXAMPLES["neon ring"], seed="5", count=4, steps=40)
+    fill(page, EXAMPLES[1].prompt, seed="5", count=4, steps=40)
     page.click("#sampling > button")
     generate(page)
-    for name in ("painted flower", "checkered fish"):  # and two that wait
-        fill(page, EXAMPLES[name], steps=20)
+    for example in EXAMPLES[2:4]:  # and two that wait
+        fill(page, example.prompt, steps=20)
         page.click("#generate")
         page.wait_for_timeout(1500)
     page.wait_for_selector("#canvas .frame.done")

@@ -10,8 +10,9 @@ from studio.engine.backend import EngineStatus
 from studio.models.tokens import TokenReport
 from studio.services.checks import settled
 from studio.ui import models, sidebar
-from studio.ui.components import caption, gallery, queue, words
+from studio.ui.components import canvas, caption, gallery, queue, words
 from studio.ui.components.history import Query
+from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio
 
 EVIL = "<script>alert('${1}{{2}}')</script>"
@@ -63,9 +64,10 @@ def test_examples_use_the_worlds_words() -> None:
     from studio.world.words import GRAMMAR, vocabulary
 
     known = {*vocabulary(), *GRAMMAR}
-    for prompt in words.EXAMPLES.values():
-        assert set(prompt.split()) <= known, prompt
-        assert prompt in words.chips_html()
+    for example in EXAMPLES:
+        assert set(example.prompt.split()) <= known, example
+        assert example.prompt in words.chips_html()
+        assert f'data-sample="{example.prompt}"' in canvas.welcome_html()
 
 
 def test_the_sidebar_tells_of_the_engine() -> None:

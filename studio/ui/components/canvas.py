@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import Recipe
@@ -15,15 +16,20 @@ from studio.ui.components.caption import prompt_of
 from studio.ui.components.progress import progress, seconds
 from studio.ui.markup import image, png_uri, tag, text
 from studio.ui.pictures import address
+from studio.world.examples import EXAMPLES, Example
 
 if TYPE_CHECKING:
     from studio.engine.events import Event
     from studio.services.generate import Generation
 
+SAMPLES = Path(__file__).resolve().parents[3] / "assets" / "samples"
+# A sample is an example with its picture: its click is that of the example's chip beside the prompt.
 CLICK = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-pick]');
   if (button) trigger('pick', {id: Number(button.dataset.pick)});
+  const sample = event.target.closest('[data-sample]');
+  if (sample) document.querySelector(`#chips [data-fill="${CSS.escape(sample.dataset.sample)}"]`)?.click();
 });
 """
 
@@ -117,6 +123,22 @@ def picture_html(picture: Generation) -> str:
 def unseen_html() -> str:
     """The sheet until the page knows what to show: without words, which would flash by."""
     return _sheet([tag("div", "", class_="frame blank ruled")])
+
+
+def welcome_html() -> str:
+    """The sheet before anything was drawn: the examples with their pictures, each a button that takes its prompt."""
+    samples = [_sample(example) for example in EXAMPLES if (SAMPLES / example.file_name).is_file()]
+    if not samples:
+        return empty_html("A blank page", "Write a prompt, or take one of the examples, and generate.")
+    head = tag("p", "Drawn by Stencil", class_="empty-title")
+    told = tag("p", "Generate draws what is written. Or take one of these, or write your own.", class_="empty-told")
+    return tag("div", tag("header", head + told) + "".join(samples), class_="sheet samples", style="--columns:3")
+
+
+def _sample(example: Example) -> str:
+    shown = image(png_uri((SAMPLES / example.file_name).read_bytes()), example.prompt) + tag("span", text(example.name))
+    tip = f"Take this prompt: {example.prompt}"
+    return tag("button", shown, type="button", class_="frame sample", data_sample=example.prompt, title=tip)
 
 
 def empty_html(title: str, told: str, job_id: str = "") -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from studio.services.generate import Generation, Studio
 
 PARTS = ("canvas", "progress", "caption", "past", "message", "status", "queue", "ended")
-BLANK = canvas.empty_html("A blank page", "Write a prompt, or take one of the examples, and generate.")
+BLANK = canvas.welcome_html()
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from studio.ui.markup import tag, text
+from studio.world.examples import EXAMPLES
 
 if TYPE_CHECKING:
     from studio.models.tokens import TokenReport, TokenRow
 
-# What the chip says -> the whole prompt.
-EXAMPLES = {
-    "striped star": "a striped purple star on a meadow background",
-    "neon ring": "a neon cyan ring on a night background",
-    "painted flower": "a watercolor pink flower on a white background",
-    "checkered fish": "a checkered green fish on a sunset background",
-    "heart and circle": "a shaded red heart left of a shaded blue circle on a grey background",
-    "house at the top": "a dotted orange house at the top on a black background",
-}
 CLICK = """
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('[data-fill]');
@@ -80,8 +72,10 @@ def weighed_html(said: str, rows: Iterable[TokenRow]) -> str:
 
 def chips_html() -> str:
     """Buttons that put a whole prompt into the box; the last one asks for a new one each time."""
-    chips = [tag("button", text(name), type="button", class_="chip", data_fill=prompt, title=prompt)
-             for name, prompt in EXAMPLES.items()]  # fmt: skip
+    chips = [
+        tag("button", text(example.name), type="button", class_="chip", data_fill=example.prompt, title=example.prompt)
+        for example in EXAMPLES
+    ]
     chips.append(tag("button", "surprise me", type="button", class_="chip surprise", data_fill="",
                      title="A prompt about a random scene of the model's world"))  # fmt: skip
     return _list(chips, "Example prompts")

@@ -9,6 +9,7 @@ import gradio as gr
 from studio.models.card import ModelCard
 from studio.ui.components.choice import PARTS, Choice
 from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
+from studio.world.examples import FIRST_COUNT
 
 
 def seed_and_count(form: Form) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def seed_and_count(form: Form) -> dict[str, Any]:
             "dice": gr.Button("New seed", elem_id="dice", min_width=40, scale=0),
         }
     form.add("count", gr.Slider(
-        1, MAX_COUNT, 1, step=1, label="Pictures", info="How many; each next one takes the next seed.", elem_id="count",
+        1, MAX_COUNT, FIRST_COUNT, step=1, label="Pictures", info="How many; each next one takes the next seed.",
+        elem_id="count",
     ))  # fmt: skip
     return parts
 

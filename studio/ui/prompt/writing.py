@@ -18,6 +18,7 @@ from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import told
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.world.caption import canonical
+from studio.world.examples import FIRST
 from studio.world.scene import random_scene
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def surprise() -> str:
 def build(form: Form) -> dict[str, Any]:
     """The two boxes one writes in, each with its report, and examples."""
     form.add("prompt", gr.Textbox(
-        label="Prompt", info="What to draw. Leave it empty to draw anything.", lines=3, max_lines=8,
-        max_length=MAX_PROMPT_CHARS, placeholder="a striped purple star on a meadow background", elem_id="prompt",
+        FIRST.prompt, label="Prompt", info="What to draw. Leave it empty to draw anything.", lines=3, max_lines=8,
+        max_length=MAX_PROMPT_CHARS, elem_id="prompt",
     ))  # fmt: skip
     parts: dict[str, Any] = {"prompt_report": gr.HTML("", apply_default_css=False, elem_id="prompt-report")}
     chips = shown_words.chips_html()
