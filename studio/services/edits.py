@@ -15,7 +15,7 @@ from typing import Any
 from studio.core.errors import AssetError, BadInput
 from studio.core.recipe import EditRef
 from studio.engine.edits.header import read_header
-from studio.engine.edits.layout import Layout, layout_of_folder
+from studio.engine.edits.layout import Layout, layout_at
 from studio.engine.edits.manifest import MAX_NAME_CHARS, checked_name, is_ours, layers_in, read_manifest
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore, StoredEdit, named
@@ -169,7 +169,7 @@ class EditLibrary:
         return self._store.remove(ref).id
 
     def _layout(self, model: str) -> Layout:
-        return layout_of_folder(self._sources.folder(model))
+        return layout_at(self._sources.folder(model))
 
 
 def _entry(stored: StoredEdit) -> EditEntry:
