@@ -177,11 +177,21 @@ def filled(value: float) -> Callable[[Tensor], Tensor]:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda tensors: {}, "Nothing in .* fits this model: none of its 0 layers is there"),
-        (renamed("unet.", "transformer."), r"none of its 2 layers is there, such as 'transformer\.mid_block"),
+        (lambda tensors: {}, "holds no layer of a LoRA: it is empty"),
+        (
+            renamed("unet.", "transformer."),
+            r"none of its 2 .*'transformer\.mid_block.* a model with a transformer, and this",
+        ),
+        (renamed("unet.", "lora_te2_"), r"It is for a model with a text_encoder_2, and this one has none"),
         (renamed("mid_block", "mid_blocks"), "Nothing in .* fits this model"),
-        (renamed("to_q", "to_x"), r"Only 1 of the 2 layers in .* fit this model; 1 are left over, such as 'unet\.mid"),
-        (lambda tensors: {**tensors, "extra": torch.zeros(1)}, "1 are left over, such as 'extra'"),
+        (
+            renamed("to_q", "to_x"),
+            r"Only 1 of the 2 layers in .* fit this model; 1 layer is left over, such as 'unet\.mid",
+        ),
+        (
+            lambda tensors: {**tensors, "extra": torch.zeros(1)},
+            "All 2 layers in .* would fit this model; besides there is 1 other tensor, such as 'extra', not part of",
+        ),
         (
             change(f"{Q}.lora.down.weight", lambda t: t[:, :-1]),
             r"mid_block.*to_q has shape \(128, 128\), .*\(128, 127\)",
