@@ -154,9 +154,9 @@ def _check_member(member: zipfile.ZipInfo, wanted: str, name: str) -> None:
     if member.compress_type not in _PACKINGS:
         raise BadInput(f"{name} packs {wanted} in a way that is not read.", "Pack the folder as an ordinary zip file.")
     if member.file_size > LIMITS[wanted]:
-        raise BadInput(f"{name} holds a {wanted} of {member.file_size} bytes; at most {LIMITS[wanted]} are read.")
+        raise BadInput(f"{name} holds {wanted} of {member.file_size} bytes; at most {LIMITS[wanted]} are read.")
     if member.file_size > SMALL_BYTES + MAX_RATIO * member.compress_size:
-        message = f"{name} holds a {wanted} that unpacks to {member.file_size / 1e6:.0f} MB"
+        message = f"{name} holds {wanted}, which unpacks to {member.file_size / 1e6:.0f} MB"
         raise BadInput(f"{message}, {member.file_size // max(1, member.compress_size)} times its size: no weights do.")
 
 

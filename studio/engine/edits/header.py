@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 4 * 1024**3  # the largest adapters of SDXL at rank 256 are bel
 # 10,000 tensors with long names take 2 MB, and the tags of a large training set as much again; with one letter outside
 # of Unicode's first plane a text takes four times its bytes in memory, and its parts once more.
 MAX_HEADER_BYTES = 8 * 1024**2
-MAX_TENSORS = 20_000  # an adapter of every layer of SDXL has 4,000
+MAX_TENSORS = 10_000  # an adapter of every layer of SDXL has 4,000, its three networks together 2,700
 _MAX_VALUES = 12 * MAX_TENSORS  # of a header, as `bounded_json` counts: one tensor has 7, and one for each dimension
 MAX_NAME_CHARS = 1000
 _ITEM_BYTES = {

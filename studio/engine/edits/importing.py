@@ -246,7 +246,7 @@ def _contents(names: Sequence[str]) -> str:
     if any(is_embedding(name) for name in names):
         return f"it is an embedding (textual inversion), such as {shown(names[0])}"
     if any(name.startswith(("model.diffusion_model.", "first_stage_model.")) for name in names):
-        return "it is a whole model, which belongs into the folder of models"
+        return "it is a whole model, which belongs in the folder of models"
     return f"its {_counted(len(names), 'tensor')} are of another kind, such as {shown(names[0])}"
 
 
