@@ -22,7 +22,8 @@ def _shipped_model() -> Path:
 class Settings(BaseModel):
     """Where things are and what they run on; built once, then only read.
 
-    models_dir: each folder and each .safetensors file in it is a model; None for the embedded model alone.
+    models_dir: each folder and each .safetensors file in it, sorted into folders or not, is a model; None for the
+    embedded model alone.
     port: 0 asks the system for a free one. threads: of the arithmetic on CPU; None leaves torch's choice.
     memory_budget: None is 60 % of what is free when the engine starts.
     """

@@ -79,7 +79,7 @@ def open_model(place: Path) -> ModelFiles:
         return ModelFiles(read_card(place))
     if not place.exists():
         raise AssetError(f"The model {place} is missing.", "Restore it, or name another model.")
-    if place.suffix != ".safetensors":
+    if place.suffix.lower() != ".safetensors":
         message = f"The model {place} is neither a folder nor a .safetensors file."
         raise AssetError(message, "Pickles (.ckpt, .pt, .bin) can run code when read and are never loaded.")
     return ModelFiles(single_file.read_card_of(place))

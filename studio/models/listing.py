@@ -16,6 +16,8 @@ from studio.models.files import open_model
 EMBEDDED = "embedded"
 _SINGLE = ".safetensors"
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+_PARTS = ("unet", "transformer", "vae", "text_encoder", "scheduler")  # folders of a diffusers pipeline
+MAX_DEPTH = 4  # of folders that models are sorted into: kind, base, maker, version
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Places:
     """Where models are by name. named: name -> place, for those given by name, which come first.
 
     folder: scanned for more, None for none: each of its folders is a model, and each .safetensors file, under its own
-    name. A name with a slash is a hub id and looked for in the hub's cache.
+    name; a folder that models are sorted into gives its own name to each, as in "SDXL/mine.safetensors". Another name
+    with a slash is a hub id and looked for in the hub's cache.
     """
 
     named: Mapping[str, Path]
@@ -80,20 +83,38 @@ class Places:
 
     def _scanned(self) -> dict[str, Path]:
         """Whatever in the folder should be a model, by name. A folder that cannot be read has none."""
-        try:
-            entries = sorted(self.folder.iterdir()) if self.folder is not None else []
-        except OSError:
-            return {}
-        found: dict[str, Path] = {}
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in self.named:
-                continue
-            if entry.is_dir():
-                is_configs = entry.with_name(entry.name + _SINGLE).is_file()  # of the checkpoint beside it
-                found |= {} if is_configs else {entry.name: entry}
-            elif entry.suffix == _SINGLE or entry.suffix in _PICKLES:
-                found[entry.name] = entry
-        return found
+        found = {} if self.folder is None else _models_in(self.folder, MAX_DEPTH)
+        return {name: place for name, place in found.items() if name not in self.named}
+
+
+def _models_in(folder: Path, depth: int) -> dict[str, Path]:
+    """Name within the folder -> place of each model in it, and in those of its folders that are none themselves.
+
+    depth: how many folders deep to look; links are followed, and a circle of them ends there.
+    """
+    found: dict[str, Path] = {}
+    for entry in _entries(folder):
+        if entry.is_dir():
+            if entry.with_name(entry.name + _SINGLE).is_file():
+                continue  # the configs of the checkpoint beside it
+            below = {} if depth == 0 or _is_pipeline(entry) else _models_in(entry, depth - 1)
+            # What holds no model at all is told as a broken one, for so a half-copied model looks.
+            found |= {f"{entry.name}/{name}": place for name, place in below.items()} or {entry.name: entry}
+        elif entry.suffix.lower() in (_SINGLE, *_PICKLES):
+            found[entry.name] = entry
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _is_pipeline(folder: Path) -> bool:
+    """Whether a folder is a model in parts, whole or not."""
+    return (folder / "model_index.json").exists() or any((folder / part).is_dir() for part in _PARTS)
 
 
 def look_at(name: str, place: Path, family: str | None = None) -> Listed:

@@ -82,7 +82,7 @@ def load_model(
     place: a diffusers folder or a .safetensors checkpoint. family: None takes the one its class names.
     require_checksums: refuse a folder without SHA256SUMS. Raises AssetError.
     """
-    known = checksums.verify(place, required=require_checksums) if place.suffix != ".safetensors" else {}
+    known = {} if place.is_file() else checksums.verify(place, required=require_checksums)
     files = open_model(place)
     model_hash = hash_of(files, known)
     parts = {part: load_part(files.part(part), device, dtype) for part in files.card.layout.parts}

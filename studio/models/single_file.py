@@ -62,6 +62,18 @@ def split(checkpoint: Path, parts: tuple[str, ...]) -> dict[str, Weights]:
     }
 
 
+def tensors_of(checkpoint: Path, parts: tuple[str, ...]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Give each part's tensors, by their names within it and still in the original spelling, with their shapes.
+
+    parts: names as in a layout. Raises AssetError.
+    """
+    prefixes = _prefixes(_architecture(checkpoint, read_weights((checkpoint,))))
+    return {
+        part: {name.removeprefix(prefixes[part]): shape for name, shape in weights.shapes.items()}
+        for part, weights in split(checkpoint, parts).items()
+    }
+
+
 def _prefixes(architecture: str) -> dict[str, str]:
     texts = dict(zip(("text_encoder", "text_encoder_2"), _TEXT[architecture], strict=False))
     return {"unet": UNET, "vae": VAE, **texts}

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.core import bounded_json
 from studio.core.errors import AssetError
 
-MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library itself
+# The header of SDXL in one file takes 400 kB. A longer one says something else; parsed, it would take many times its
+# bytes, in each look at the list of models.
+MAX_HEADER_BYTES = 16_000_000
+_MAX_VALUES = 400_000  # of a header, as `bounded_json` counts: 10 for each of 40,000 tensors
 BYTES_OF = {"fp32": 4, "bf16": 2, "fp16": 2}
 VARIANTS = ("", ".fp16")  # what a pipeline folder may hold; the plain files win
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
@@ -85,7 +89,7 @@ def read_header(path: Path) -> dict[str, dict[str, Any]]:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(size - 8, MAX_HEADER_BYTES):
                 raise AssetError(f"The weights {path} are no safetensors file, or cut short.", "Copy the file again.")
-            header = json.loads(file.read(length))
+            header = bounded_json.loads(file.read(length), _MAX_VALUES)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = 8 + length + max((_end(entry) for entry in tensors.values()), default=0)
     except OSError as error:

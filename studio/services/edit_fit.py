@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.engine.edits.header import read_header
-from studio.engine.edits.layout import Layout, layout_of_folder
+from studio.engine.edits.layout import Layout, layout_at
 from studio.engine.edits.manifest import is_ours, layers_in, read_manifest
 from studio.services.edits import OWN_STYLE, EditEntry, ImportCheck
 from studio.services.sources import Sources
@@ -52,4 +52,4 @@ def misfit(entry: EditEntry, sources: Sources, model: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _layout(folder: Path) -> Layout:
-    return layout_of_folder(folder)
+    return layout_at(folder)

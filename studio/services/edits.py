@@ -14,8 +14,8 @@ from typing import Any
 
 from studio.core.errors import AssetError, BadInput
 from studio.core.recipe import EditRef
-from studio.engine.edits.header import read_header
-from studio.engine.edits.layout import Layout, layout_of_folder
+from studio.engine.edits.header import Header, read_header
+from studio.engine.edits.layout import Layout, layout_at
 from studio.engine.edits.manifest import MAX_NAME_CHARS, checked_name, is_ours, layers_in, read_manifest
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore, StoredEdit, named
@@ -116,7 +116,9 @@ class EditLibrary:
         from studio.engine.edits.importing import lora_file, read_lora
 
         file = lora_file(path)
-        if is_ours(read_header(file)):
+        header = read_header(file)
+        if is_ours(header):
+            _check_places(header, layout, file)
             edit = files.read_edit(file)
             wrong = layout.misfit((component, layer, one.shape) for component, layer, one in edit.each())
             if wrong is not None:
@@ -169,7 +171,17 @@ class EditLibrary:
         return self._store.remove(ref).id
 
     def _layout(self, model: str) -> Layout:
-        return layout_of_folder(self._sources.folder(model))
+        return layout_at(self._sources.folder(model))
+
+
+def _check_places(header: Header, layout: Layout, file: Path) -> None:
+    """Raise AssetError for an edit of ours with a layer that the model has not, before its numbers are read."""
+    for component, layers in layers_in(header).items():
+        absent = next((layer for layer in layers if layout.shape(component, layer) is None), None)
+        if component not in layout.components:
+            raise AssetError(f"The edit {file} does not fit: this model has no {component[:60]}.")
+        if absent is not None:
+            raise AssetError(f"The edit {file} does not fit: this model has no layer {component}.{absent[:200]}.")
 
 
 def _entry(stored: StoredEdit) -> EditEntry:

@@ -12,7 +12,7 @@ import pytest
 
 from studio.core.errors import AssetError, BadInput, NotFound
 from studio.models import hub
-from studio.models.listing import Places, look_at
+from studio.models.listing import MAX_DEPTH, Places, look_at
 from tests.ldm_checkpoint import write_checkpoint
 from tests.tiny_model import SIZE_PX
 from tests.tiny_sdxl import XL_SIZE_PX, build_xl, set_config
@@ -92,6 +92,47 @@ def test_what_lies_about(folder: Path, tmp_path: Path) -> None:
     assert set(found) == {"good", "lora.safetensors", "old.ckpt"}
     assert "never loaded" in (found["old.ckpt"] or "") and "no safetensors file" in (found["lora.safetensors"] or "")
     assert Places({}, tmp_path / "gone").listing() == [] and Places({}).names() == ()
+
+
+def test_models_sorted_into_folders_are_found_with_the_folders_name(folder: Path) -> None:
+    single = folder / "SDXL" / "by maker" / "one.safetensors"
+    single.parent.mkdir(parents=True)
+    write_checkpoint(folder / "good", single)
+    shutil.copytree(folder / "good", single.with_suffix(""), ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.move(folder / "good", folder / "SD15" / "good")
+    shutil.copytree(folder / "SD15" / "good", folder / "SD15" / "broken")
+    (folder / "SD15" / "broken" / "model_index.json").unlink()
+    (folder / "SD15" / "old.CKPT").write_bytes(b"")
+    (folder / "SD15" / "notes").mkdir()
+    shutil.copy(single, single.with_name("two.SafeTensors"))
+    (folder / "SD15" / ".cache").mkdir()
+    places = Places({}, folder)
+    found = problems(places)
+    assert set(found) == {
+        "SD15/broken",
+        "SD15/good",
+        "SD15/notes",
+        "SD15/old.CKPT",
+        "SDXL/by maker/one.safetensors",
+        "SDXL/by maker/two.SafeTensors",
+    }
+    assert found["SD15/good"] is None and found["SDXL/by maker/one.safetensors"] is None
+    assert "model_index.json is missing" in (found["SD15/broken"] or "") and "never loaded" in (
+        found["SD15/old.CKPT"] or ""
+    )
+    assert places.find("SDXL/by maker/one.safetensors") == single
+    assert places.find("SD15/good") == folder / "SD15" / "good", "before the hub is asked for that name"
+
+
+def test_scanning_ends(folder: Path) -> None:
+    (folder / "circle").symlink_to(folder, target_is_directory=True)
+    names = Places({}, folder).names()
+    assert "good" in names and "circle/good" in names and max(name.count("/") for name in names) == MAX_DEPTH
+    deep = folder / "a" / "b" / "c" / "d" / "e" / "f"
+    deep.mkdir(parents=True)
+    (folder / "circle").unlink()
+    (deep / "lost.safetensors").write_bytes(b"")
+    assert [name for name in Places({}, folder).names() if name.startswith("a")] == ["a/b/c/d/e"]
 
 
 def test_names_lead_to_places_and_nowhere_else(folder: Path, tiny_model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from safetensors.torch import load_file, save_file
 from studio.core.errors import AssetError, BadInput, NotFound
 from studio.core.recipe import EditRef
 from studio.core.settings import Settings
+from studio.engine.edits import files
 from studio.engine.edits.files import read_edit, to_bytes
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
+from studio.services.edit_fit import misfit
 from studio.services.edits import EditLibrary, ImportCheck
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from tests.engine.edits.foreign import kohya, write
 from tests.engine.edits.making import make_edit
+from tests.ldm_checkpoint import write_checkpoint
 from tests.test_layers import imported_by
 
 
@@ -57,8 +61,8 @@ def test_a_life(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
 def test_exports_come_back(library: EditLibrary, edit: Edit, tmp_path: Path, style: str) -> None:
     entry = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"), "Stars")
     out = tmp_path / "out" / ("folder" if style == "peft" else "file.safetensors")
-    files = library.export("stars", style, out)
-    assert all(file.is_file() for file in files) and files == sorted(files)
+    written = library.export("stars", style, out)
+    assert all(file.is_file() for file in written) and written == sorted(written)
     library.remove("stars")
     back = library.import_file(out / "unet" if style == "peft" else out)
     assert back.layers == entry.layers
@@ -67,7 +71,9 @@ def test_exports_come_back(library: EditLibrary, edit: Edit, tmp_path: Path, sty
         library.export(back.id, style, out)
 
 
-def test_our_own_file_keeps_its_manifest(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
+def test_our_own_file_keeps_its_manifest(
+    library: EditLibrary, edit: Edit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = replace(edit, version=3, base={"unet": "f" * 64}, provenance={"method": "esd"})
     (tmp_path / "own.safetensors").write_bytes(to_bytes(made))
     entry = library.import_file(tmp_path / "own.safetensors")
@@ -79,8 +85,31 @@ def test_our_own_file_keeps_its_manifest(library: EditLibrary, edit: Edit, tmp_p
     assert library.import_file(tmp_path / "own.safetensors", "Mine").name == "Mine"
     (tmp_path / "own.safetensors").write_bytes(to_bytes(make_edit({"nowhere": (2, 2)})))
     assert library.inspect(tmp_path / "own.safetensors").left == ("unet.nowhere",)
-    with pytest.raises(AssetError, match="does not fit: this model has no layer unet.nowhere"):
-        library.import_file(tmp_path / "own.safetensors")
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "read_edit", lambda path: pytest.fail("its numbers were read"))
+        with pytest.raises(AssetError, match="does not fit: this model has no layer unet.nowhere"):
+            library.import_file(tmp_path / "own.safetensors")
+
+
+def test_a_checkpoint_takes_the_same_edits_as_its_folder(settings: Settings, tiny_model: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(tiny_model, models / "folder")
+    (models / "sorted").mkdir()
+    write_checkpoint(tiny_model, models / "sorted" / "one.safetensors")
+    shutil.copytree(tiny_model, models / "sorted" / "one", ignore=shutil.ignore_patterns("*.safetensors"))
+    sources = Sources(settings.model_copy(update={"models_dir": models}))
+    library = EditLibrary(EditStore(settings.workspace / "edits"), sources)
+    layers = layout_of_folder(tiny_model).components
+    made = {c: make_edit(shapes, seed=1, component=c).layers[c] for c, shapes in layers.items()}
+    file = write(kohya(Edit("Both", "lora", made)), tmp_path / "x.safetensors")
+    count = sum(map(len, layers.values()))
+    entries = []
+    for model in ("folder", "sorted/one.safetensors"):
+        assert library.inspect(file, model) == ImportCheck("kohya", count, count, (2,), ())
+        entries.append(library.import_file(file, model=model))
+        assert misfit(entries[-1], sources, model) == ""
+        library.remove(entries[-1].id)
+    assert entries[0].sha256 == entries[1].sha256
 
 
 def test_names_come_from_the_file_or_its_folder(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:

@@ -5,18 +5,31 @@ Whoever has a place for them writes them there (studio/storage/edits.py, durably
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from studio.core.errors import AssetError, BadInput
 from studio.engine.edits.format import Dense, Edit, Layer, LowRank, Mask, check_finite
-from studio.engine.edits.header import FLOATS, Header, read_header
+from studio.engine.edits.header import FLOATS, Header, TensorInfo, read_header
 from studio.engine.edits.manifest import KEY, Manifest, manifest_of, tensor_name
+
+# What a tensor may be stored in, as the format names it: weights in FLOATS, single numbers in any of these.
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+}
 
 
 def to_bytes(edit: Edit) -> bytes:
@@ -55,20 +68,33 @@ def read_edit(path: Path) -> Edit:
     return edit
 
 
-def read_tensors(path: Path, header: Header) -> dict[str, Tensor]:
-    """Read the numbers of a file whose header was checked.
+def read_tensors(path: Path, header: Header, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+    """Read the numbers of a file whose header was checked. names: of the tensors wanted; None for all.
 
-    Into memory and not by mapping the file, for a mapped file that somebody shortens ends the process. Raises
-    AssetError if the file changed meanwhile, or holds integers where weights are due.
+    Each into memory of its own and not by mapping the file, for a mapped file that somebody shortens ends the process;
+    what is not wanted stays unread. Raises AssetError if the file changed meanwhile, or holds integers where weights
+    are due.
     """
-    for name, info in header.tensors.items():
-        if info.dtype not in FLOATS and info.shape not in ((), (1,)):
+    wanted = {name: header.tensors[name] for name in (header.tensors if names is None else names)}
+    for name, info in wanted.items():
+        if info.dtype not in FLOATS and info.shape not in ((), (1,)) or info.dtype not in _DTYPES:
             raise AssetError(f"The file {path} holds the tensor {name[:100]} as {info.dtype}, which weights are not.")
     try:
-        return safetensors.torch.load(path.read_bytes())
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        with path.open("rb") as file:
+            return {name: _tensor(file, header.numbers_at, info) for name, info in wanted.items()}
+    except (OSError, ValueError) as error:  # ValueError: fewer bytes than announced
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise AssetError(f"The file {path} cannot be read: {reason}.") from None
+
+
+def _tensor(file: io.BufferedReader, numbers_at: int, info: TensorInfo) -> Tensor:
+    begin, end = info.place
+    data = bytearray(end - begin)
+    file.seek(numbers_at + begin)
+    if file.readinto(data) != len(data):
+        raise ValueError("it was cut short meanwhile")
+    dtype = _DTYPES[info.dtype]
+    return torch.frombuffer(data, dtype=dtype).reshape(info.shape) if data else torch.empty(info.shape, dtype=dtype)
 
 
 def _assemble(manifest: Manifest, tensors: Mapping[str, Tensor]) -> Edit:

@@ -7,20 +7,23 @@ Source: the format's description in the README of the safetensors project.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
+from studio.core import bounded_json
 from studio.core.errors import AssetError
 from studio.core.params import shown
 
 MAX_FILE_BYTES = 4 * 1024**3  # the largest adapters of SDXL at rank 256 are below 2 GB
-MAX_HEADER_BYTES = 16 * 1024**2  # 10,000 tensors with long names take 2 MB
-MAX_TENSORS = 100_000
+# 10,000 tensors with long names take 2 MB, and the tags of a large training set as much again; with one letter outside
+# of Unicode's first plane a text takes four times its bytes in memory, and its parts once more.
+MAX_HEADER_BYTES = 8 * 1024**2
+MAX_TENSORS = 10_000  # an adapter of every layer of SDXL has 4,000, its three networks together 2,700
+_MAX_VALUES = 12 * MAX_TENSORS  # of a header, as `bounded_json` counts: one tensor has 7, and one for each dimension
 MAX_NAME_CHARS = 1000
 _ITEM_BYTES = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
@@ -36,18 +39,26 @@ _ANOTHER = "Give a .safetensors file."
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One tensor as announced. dtype: in the format's words, e.g. "F16". shape: () for a single number."""
+    """One tensor as announced. dtype: in the format's words, e.g. "F16". shape: () for a single number.
+
+    place: its first byte and the one after its last, counted from the first of the file's numbers.
+    """
 
     dtype: str
     shape: tuple[int, ...]
+    place: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Header:
-    """metadata: free texts of whoever wrote the file. tensors: by name, in the file's order."""
+    """metadata: free texts of whoever wrote the file. tensors: by name, in the file's order.
+
+    numbers_at: where in the file its numbers begin.
+    """
 
     metadata: Mapping[str, str]
     tensors: Mapping[str, TensorInfo]
+    numbers_at: int = 0
 
 
 def read_header(path: Path) -> Header:
@@ -59,12 +70,18 @@ def read_header(path: Path) -> Header:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(8)
-            length = _length(start, size, path)
-            text = file.read(length)
+            return header_of(file, size, path)
     except OSError as error:
         raise AssetError(f"The file {path} cannot be read: {error.strerror or error}.", _ANOTHER) from None
-    return _checked(text, size - 8 - length, path)
+
+
+def header_of(file: IO[bytes], size: int, path: Path) -> Header:
+    """Read and check the header of a file that is open at its first byte, such as a member of an archive.
+
+    size: of the whole file in bytes, as its place announces it. path: for the sentences. Raises as `read_header` does.
+    """
+    length = _length(file.read(8), size, path)
+    return _checked(file.read(length), size - 8 - length, path)
 
 
 def _length(start: bytes, size: int, path: Path) -> int:
@@ -90,8 +107,11 @@ _AGAIN = "Copy or download it again."
 
 
 def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
+    tensors = text.count(b'"data_offsets"')  # within a string its quotes would not stand so
+    if tensors > MAX_TENSORS:
+        raise AssetError(f"The file {path} has {tensors} tensors, and at most {MAX_TENSORS} are read.")
     try:
-        values = json.loads(text, object_pairs_hook=_without_repeats)
+        values = bounded_json.loads(text, _MAX_VALUES, pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:  # ValueError covers bad UTF-8, and _without_repeats
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
         raise AssetError(f"The file {path} has a header that cannot be read: {reason}.", _ANOTHER) from None
@@ -101,8 +121,6 @@ def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise AssetError(f"The file {path} has metadata that is not made of texts.", _ANOTHER)
-    if len(entries) > MAX_TENSORS:
-        raise AssetError(f"The file {path} has {len(entries)} tensors, and at most {MAX_TENSORS} are read.")
     found: dict[str, TensorInfo] = {}
     places: list[tuple[int, int]] = []
     for name, entry in entries.items():
@@ -117,10 +135,10 @@ def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
                 f"The file {path} is cut short: the tensor {shown(name)} ends {end - numbers_bytes} bytes past it."
             )
             raise AssetError(message, _AGAIN)
-        found[name] = info
+        found[name] = TensorInfo(info.dtype, info.shape, (begin, end))
         places.append((begin, end))
     _check_cover(sorted(places), numbers_bytes, path)
-    return Header(cast("dict[str, str]", metadata), found)
+    return Header(cast("dict[str, str]", metadata), found, 8 + len(text))
 
 
 def _check_cover(places: list[tuple[int, int]], numbers_bytes: int, path: Path) -> None:

@@ -8,7 +8,7 @@ numbers, rank 0, absurd scales.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,20 @@ from studio.core.params import shown
 from studio.engine.edits.files import read_tensors
 from studio.engine.edits.format import Edit, Layer, LowRank, check_finite
 from studio.engine.edits.header import Header, TensorInfo, read_header
-from studio.engine.edits.keys import Finder, Place, Role, split_keys, style_of
+from studio.engine.edits.keys import Finder, Place, Role, component_of, is_embedding, split_keys, style_of
 from studio.engine.edits.layout import Layout, Shape
-from studio.engine.edits.scaling import CONFIG_NAME, PLAIN, PeftConfig, config_beside, configs_within
+from studio.engine.edits.scaling import (
+    CONFIG_NAME,
+    PLAIN,
+    config_beside,
+    configs_within,
+    layerwise_alphas,
+)
 
 MAX_DELTA_RMS = 10.0  # of one layer at strength 1; weights of trained networks lie around 0.05
+# A rank beyond the width of its layer makes the two factors larger than the weight they change. But trainers give all
+# layers one rank, the 4 channels of conv_out too, and 256 is the largest of which adapters are passed around.
+MAX_RANK_OF_NARROW_LAYERS = 256
 _WEIGHTS = "adapter_model.safetensors"  # in a folder that peft wrote
 _OTHER_MODEL = "It is probably for another model."
 
@@ -78,22 +87,23 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
     """Read a LoRA file or peft folder into an edit for a model with this layout.
 
     partial: take what fits and leave the rest; without it a file that fits in part is refused. Raises AssetError as
-    `inspect` does; if nothing fits, or not all; for numbers that are none, and scales beyond reason.
+    `inspect` does; if nothing fits, or not all; for a scale that is stated of another rank; for numbers that are none,
+    and scales beyond reason.
     """
     file = lora_file(path)
     header = read_header(file)
     found = _inspected(file, header, layout)
-    _check_match(found, partial)
-    tensors = read_tensors(file, header)
-    beside, within = config_beside(file), configs_within(header.metadata, file)
+    _check_match(found, layout, partial)
+    tensors = read_tensors(file, header, [name for names in found.matched.values() for name in names.values()])
+    alphas = _stated_alphas(found, header, Finder(layout))
     layers: dict[str, dict[str, Layer]] = {}
     try:
         for (component, module_path), names in found.matched.items():
-            config = within.get(component) or within.get("") or beside or PLAIN
-            parts: dict[Role, Tensor] = {role: tensors[tensor] for role, tensor in names.items()}
+            parts: dict[Role, Tensor] = {role: tensors.pop(tensor) for role, tensor in names.items()}
             shape = layout.components[component][module_path]
+            alpha = alphas.get((component, module_path))
             try:
-                layers.setdefault(component, {})[module_path] = _layer(parts, module_path, shape, config)
+                layers.setdefault(component, {})[module_path] = _layer(parts, shape, alpha)
             except BadInput as error:
                 raise BadInput(f"{component}.{module_path}: {error}") from None
         edit = Edit(name=name, kind="lora", layers=layers, provenance=_provenance(found, header))
@@ -104,6 +114,35 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
             raise
         raise AssetError(f"The file {file} cannot be taken: {error}") from None
     return edit
+
+
+def _stated_alphas(found: Inspection, header: Header, finder: Finder) -> dict[Place, float]:
+    """alpha of those layers whose tensors do not say it, from wherever the file or its folder does.
+
+    Raises AssetError where it is stated for a rank that none of those layers has, as of another file.
+    """
+    file = found.file
+    silent = {
+        place: header.tensors[names["down"]].shape[0] for place, names in found.matched.items() if "alpha" not in names
+    }
+    if not silent:
+        return {}
+    within, beside = configs_within(header.metadata, file, kohya=found.style == "kohya"), config_beside(file)
+    layerwise = {finder.find(layer): alpha for layer, alpha in layerwise_alphas(header.metadata, file).items()}
+    alphas: dict[Place, float] = {}
+    for (component, path), rank in silent.items():
+        config = within.get(component) or within.get("") or beside or PLAIN
+        if (component, path) in layerwise:
+            alphas[component, path] = layerwise[component, path]
+            continue
+        if config.alpha is not None and config.rank not in (None, *silent.values()):
+            message = f"The file {file} comes with alpha {config.alpha:g} for rank {config.rank}, and has rank {rank}"
+            raise AssetError(f"{message}: the scale that its author meant is not known.", _WITH_ALPHA)
+        alphas[component, path] = config.alpha_of(path, rank)
+    return alphas
+
+
+_WITH_ALPHA = "Export it with an alpha beside each layer."
 
 
 def _inspected(file: Path, header: Header, layout: Layout) -> Inspection:
@@ -144,9 +183,21 @@ def _check_shapes(
         said = "one that makes no sense" if theirs is None else str(theirs)
         message = f"The file {file} does not fit: the model's {where} has shape {ours}, and the file is for {said}."
         raise AssetError(message, _OTHER_MODEL)
-    if "alpha" in found and math.prod(tensors[found["alpha"]].shape) != 1:
-        raise AssetError(f"The file {file} has an alpha of the layer {where} that is not one number.")
-    return down[0]
+    # Before a number is read: what a product costs is decided by the rank, and a small file may claim any.
+    rank, most = down[0], max(min(ours[0], math.prod(ours[1:])), MAX_RANK_OF_NARROW_LAYERS)
+    if rank > most:
+        message = f"The file {file} has rank {rank} in the layer {where} of shape {ours}, where at most {most} is read"
+        raise AssetError(f"{message}: the change would be larger than the weight.", _NO_LOW_RANK)
+    for role in ("alpha", "bias"):
+        size = 1 if role == "alpha" else ours[0]
+        if role in found and math.prod(tensors[found[role]].shape) != size:
+            number = "one number" if role == "alpha" else f"{size} numbers"
+            raise AssetError(f"The file {file} has {_ARTICLE[role]} of the layer {where} that is not {number}.")
+    return rank
+
+
+_ARTICLE = {"alpha": "an alpha", "bias": "a bias"}
+_NO_LOW_RANK = "Reduce its rank with the program that made it."
 
 
 def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Shape | None:
@@ -158,7 +209,8 @@ def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Sha
     if not all(len(shape) in (2, 4) for shape in (down, up)) or up[2:] not in ((), (1, 1)):
         return None
     if mid is not None:  # a convolution taken apart once more: down and up are 1 x 1, mid is r x r x k x k
-        if len(mid) != 4 or down[2:] not in ((), (1, 1)) or mid[0] != up[1] or mid[1] != down[0]:
+        # r x r as LyCORIS makes it; of r x s the smaller would be the rank, and the product larger than it need be
+        if len(mid) != 4 or down[2:] not in ((), (1, 1)) or mid[:2] != (down[0], down[0]) or up[1] != down[0]:
             return None
         inner: Shape = (down[1], *mid[2:])
     elif up[1] != down[0]:
@@ -171,23 +223,72 @@ def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Sha
     return (*whole, 1, 1) if len(ours) == 4 and len(whole) == 2 else whole
 
 
-def _check_match(found: Inspection, partial: bool) -> None:
+def _check_match(found: Inspection, layout: Layout, partial: bool) -> None:
+    if not found.total:
+        raise AssetError(f"The file {found.file} holds no layer of a LoRA: {_contents(found.unknown)}.", _A_LORA)
     if not found.matched:
-        what = found.missing or found.unknown
-        example = f", such as {shown(what[0])}" if what else ""
-        message = f"Nothing in {found.file} fits this model: none of its {found.total} layers is there{example}."
-        raise AssetError(message, _OTHER_MODEL)
-    if not partial and not found.complete:
-        left = (*found.missing, *found.unknown)
+        example = shown(found.missing[0])
         message = (
-            f"Only {len(found.matched)} of the {found.total} layers in {found.file} fit this model; "
-            f"{len(left)} are left over, such as {shown(left[0])}."
+            f"Nothing in {found.file} fits this model: none of its {found.total} layers is there, such as {example}."
         )
-        raise AssetError(message, "Ask for a partial import to take what fits.")
+        raise AssetError(message, _what_for(found.missing, layout))
+    if not partial and not found.complete:
+        raise AssetError(_leftovers(found), "Ask for a partial import to take what fits.")
 
 
-def _layer(parts: Mapping[Role, Tensor], path: str, shape: Shape, config: PeftConfig) -> LowRank:
-    """Factors of one layer, in our shapes. Raises BadInput for a scale that is none."""
+_A_LORA = "Give the file of a LoRA."
+
+
+def _contents(names: Sequence[str]) -> str:
+    """What a file without any layer of a LoRA holds."""
+    if not names:
+        return "it is empty"
+    if any(is_embedding(name) for name in names):
+        return f"it is an embedding (textual inversion), such as {shown(names[0])}"
+    if any(name.startswith(("model.diffusion_model.", "first_stage_model.")) for name in names):
+        return "it is a whole model, which belongs in the folder of models"
+    return f"its {_counted(len(names), 'tensor')} are of another kind, such as {shown(names[0])}"
+
+
+def _what_for(missing: Sequence[str], layout: Layout) -> str:
+    """For which model a file is of which nothing fits, as far as its names tell."""
+    components = {component_of(layer) for layer in missing}
+    named = next((name for name in components if name is not None and name not in layout.components), None)
+    return _OTHER_MODEL if named is None else f"It is for a model with a {named}, and this one has none."
+
+
+def _leftovers(found: Inspection) -> str:
+    """Say what of a file would be left out: layers, and tensors that are no layer's, each by its own number."""
+    missing, unknown = found.missing, found.unknown
+    if missing:
+        left = f"{_counted(len(missing), 'layer')} {_is(missing)} left over, such as {shown(missing[0])}"
+        told = f"Only {len(found.matched)} of the {found.total} layers in {found.file} fit this model; {left}"
+    elif found.total > 1:
+        told = f"All {found.total} layers in {found.file} would fit this model"
+    else:
+        told = f"The one layer in {found.file} would fit this model"
+    if not unknown:
+        return f"{told}."
+    embeddings = [name for name in unknown if is_embedding(name)]
+    others = [name for name in unknown if not is_embedding(name)]
+    besides = [
+        f"{_counted(len(names), kind)}, such as {shown(names[0])},"
+        for names, kind in ((embeddings, "embedding"), (others, "other tensor"))
+        if names
+    ]
+    return f"{told}; besides there {_is(unknown)} {' and '.join(besides)} not part of a LoRA."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _is(things: Sequence[str]) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
+def _layer(parts: Mapping[Role, Tensor], shape: Shape, alpha: float | None) -> LowRank:
+    """Factors of one layer, in our shapes. alpha: where no tensor says it. Raises BadInput for a scale that is none."""
     down, up = parts["down"], parts["up"]
     if "mid" in parts:
         # W' = up . mid . down: mid and down make one convolution, in float32 for it is a product
@@ -195,22 +296,31 @@ def _layer(parts: Mapping[Role, Tensor], path: str, shape: Shape, config: PeftCo
     rank = down.shape[0]
     a = down.reshape(rank, *shape[1:])
     b = up.reshape(shape[0], rank, *(1,) * (len(shape) - 2))
-    alpha = float(parts["alpha"]) if "alpha" in parts else config.alpha_of(path, rank)
-    layer = LowRank(a.contiguous(), b.contiguous(), alpha)
+    own = float(parts["alpha"]) if "alpha" in parts else alpha
+    layer = LowRank(a.contiguous(), b.contiguous(), float(rank) if own is None else own)
     # peft's bias belongs to B: (alpha / r) (B A x + d)
-    return layer if "bias" not in parts else LowRank(layer.A, layer.B, alpha, (parts["bias"].float() * layer.scale))
+    if "bias" not in parts:
+        return layer
+    return LowRank(layer.A, layer.B, layer.alpha, parts["bias"].reshape(-1).float() * layer.scale)
 
 
 def _check_size(edit: Edit) -> None:
     """Refuse a layer whose change dwarfs any weight, as a wrong scale makes it."""
     for component, path, layer in edit.each():
         assert isinstance(layer, LowRank)
-        # |B A|^2 = sum of (B^T B) * (A A^T): r x r numbers; in float64, for float16 factors may hold 65504
-        a, b = layer.A.flatten(1).double(), layer.B.flatten(1).double()
-        squared = float(((b.T @ b) * (a @ a.T)).sum()) * layer.scale**2
-        rms = math.sqrt(max(squared, 0.0) / math.prod(layer.shape))
+        rms = _norm(layer) / math.sqrt(math.prod(layer.shape))
         if not rms <= MAX_DELTA_RMS:
             raise BadInput(f"it would change the weights of {component}.{path} by {rms:.3g} on average.")
+
+
+def _norm(layer: LowRank) -> float:
+    """Frobenius norm of a layer's change, by the smaller of two sums; in float64, for float16 may hold 65504."""
+    a, b = layer.A.flatten(1).double(), layer.B.flatten(1).double()
+    if layer.rank <= min(len(b), a.shape[1]):
+        # |B A|^2 = sum of (B^T B) * (A A^T): r x r numbers
+        squared = float(((b.T @ b) * (a @ a.T)).sum())
+        return math.sqrt(max(squared, 0.0)) * abs(layer.scale) if squared == squared else math.nan
+    return float((b @ a).norm()) * abs(layer.scale)
 
 
 def _provenance(found: Inspection, header: Header) -> dict[str, Any]:

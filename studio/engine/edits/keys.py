@@ -1,63 +1,81 @@
 """Names of tensors in other programs' LoRA files: what they are called, and which layer they mean.
 
 Read without torch. A key is a layer and a role: "unet.mid_block...to_q.lora_A.weight" is the way down of a layer to_q.
-Spellings read, by who writes them:
+A layer's name is what wraps the network, the component, and the path of the layer in it, parted by dots or by
+underscores. Programs differ in each of these, so each is read in every spelling wherever it stands:
 
-    peft        [base_model.model.][unet.]PATH.lora_A[.NAME].weight, lora_B
-    diffusers   unet.PATH.lora.down.weight, .up; text_encoder.PATH.lora_linear_layer.down.weight
-    processors  unet.ATTN.processor.to_q_lora.down.weight            (diffusers before 0.20)
-    kohya       lora_unet_PATH_WITH_UNDERSCORES.lora_down.weight, lora_up, lora_mid, alpha; lora_te_, lora_te1_, ...
+    peft, diffusers  [base_model.model.][unet.]PATH.lora_A[.NAME].weight, lora_B
+    diffusers        unet.PATH.lora.down.weight, .up; text_encoder.PATH.lora_linear_layer.down.weight
+    processors       unet.ATTN.processor.to_q_lora.down.weight            (diffusers before 0.20)
+    kohya            lora_unet_PATH_WITH_UNDERSCORES.lora_down.weight, lora_up, lora_mid, alpha; lora_te_, lora_te1_
+    LyCORIS          lycoris_unet_PATH, lycoris_te_PATH; SimpleTuner: lycoris_PATH
+    OneTrainer       unet.ORIGINAL_PATH.lora_down.weight; clip_l.PATH, clip_g.PATH
+    ComfyUI          [model.]diffusion_model.ORIGINAL_PATH; text_encoders.clip_l.transformer.PATH
+
+ORIGINAL_PATH: as the first Stable Diffusion code has it (`original`). Sources: peft's save_and_load, diffusers'
+lora_conversion_utils, sd-scripts' networks/lora.py, LyCORIS' wrapper, OneTrainer's modules/util/convert/lora, ComfyUI's
+comfy/lora.py and its LoraSave node.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from studio.core.errors import AssetError
-from studio.engine.edits.layout import Layout, plain_path
-from studio.engine.edits.manifest import COMPONENTS
-from studio.engine.edits.sgm import sgm_names
+from studio.engine.edits.layout import Layout, Shape
+from studio.engine.edits.manifest import TEXT_ENCODERS
+from studio.engine.edits.original import clip_names, sgm_names
 
 Role = Literal["down", "up", "mid", "alpha", "bias"]
 Place = tuple[str, str]  # (component, module path)
 
-_ROLES: tuple[tuple[str, Role], ...] = (
-    (".lora_A.weight", "down"),
-    (".lora_B.weight", "up"),
-    (".lora_B.bias", "bias"),
-    (".lora.down.weight", "down"),
-    (".lora.up.weight", "up"),
-    (".lora_linear_layer.down.weight", "down"),
-    (".lora_linear_layer.up.weight", "up"),
-    (".lora_down.weight", "down"),
-    (".lora_up.weight", "up"),
-    (".lora_mid.weight", "mid"),
-    ("_lora.down.weight", "down"),
-    ("_lora.up.weight", "up"),
-    (".alpha", "alpha"),
+# peft in memory names the adapter behind lora_A; some writers leave ".weight" out.
+_FACTOR = re.compile(
+    r"(?P<layer>.+?)[._]lora[._](?P<side>[AB])(?:\.(?!weight$|bias$)[^.]+)?(?:\.(?P<part>weight|bias))?", re.IGNORECASE
 )
-_ADAPTER = re.compile(r"\.lora_([AB])\.[^.]+\.(weight|bias)$")  # peft in memory names the adapter here
+_WAY = re.compile(
+    r"(?P<layer>.+?)(?:[._]lora(?:_linear_layer)?[._]|\.)(?P<way>down|up|mid)(?:\.weight)?", re.IGNORECASE
+)
+_ALPHA = re.compile(r"(?P<layer>.+?)(?:[._]lora)?\.(?:lora_)?alpha", re.IGNORECASE)
 # What is not a LoRA at all, by a piece of its keys: part of such a file would be another edit than its author's.
 _OTHERS = (
-    (re.compile(r"dora_scale|lora_magnitude_vector"), "DoRA, which rescales the weights' columns"),
-    (re.compile(r"[._]hada_[wt]"), "LoHa (a Hadamard product)"),
-    (re.compile(r"[._]lokr_[wt]"), "LoKr (a Kronecker product)"),
-    (re.compile(r"[._]b?oft_"), "OFT (a rotation)"),
-    (re.compile(r"[._](vera|ia3|hra)_"), "an adapter other than LoRA"),
-    (re.compile(r"\.lora_embedding_[AB]"), "LoRA on embeddings"),
-    (re.compile(r"\.(diff|diff_b|w_norm|b_norm)$"), "whole differences of weights"),
+    (r"dora_scale|lora_magnitude_vector", "DoRA, which rescales the weights' columns"),
+    (r"[._]hada_[wt]", "LoHa (a Hadamard product)"),
+    (r"[._]lokr_[wt]", "LoKr (a Kronecker product)"),
+    (r"[._]b?oft_", "OFT (a rotation)"),
+    (r"[._](?:vera|ia3|hra)_", "an adapter other than LoRA"),
+    (r"\.on_input$", "(IA)^3 (a factor for each channel)"),
+    (r"\.[ab][12]\.weight$", "GLoRA (LoRA on weights and prompts at once)"),
+    (r"\.lora_embedding_[AB]", "LoRA on embeddings"),
+    (r"\.(?:diff|diff_b|w_norm|b_norm)$", "whole differences of weights"),
 )
+_ANY_OTHER = re.compile("|".join(f"({pattern})" for pattern, _ in _OTHERS), re.IGNORECASE)
+# Embeddings of new words: OneTrainer puts them beside a LoRA, textual inversion into a file of their own.
+_EMBEDDING = re.compile(r"bundle_emb\..+|emb_params|clip_[lgh]|string_to_param\..+", re.IGNORECASE)
 # Old names of the attention layers within a processor, in the UNet and in the text encoder.
-_PROCESSORS = {
-    "to_q": ("to_q", "q_proj"),
-    "to_k": ("to_k", "k_proj"),
-    "to_v": ("to_v", "v_proj"),
-    "to_out": ("to_out.0", "out_proj"),
-}
-_PREFIXES = ("base_model.model.", "model.")
+_PROCESSORS = (
+    ("to_out", "to_out_0"),
+    ("to_q", "q_proj"),
+    ("to_k", "k_proj"),
+    ("to_v", "v_proj"),
+    ("to_out", "out_proj"),
+)
+# What may stand before or behind a component's name and says nothing, dots as underscores, in lower case.
+_WRAPPERS = ("base_model_model_", "base_model_", "model_", "lora_", "lycoris_", "locon_", "dylora_")
+_CLIPS = {"l": "text_encoder", "h": "text_encoder", "g": "text_encoder_2"}
+_NUMBERED = dict(zip("123", TEXT_ENCODERS, strict=True))
+_COMPONENTS = re.compile(
+    r"(?P<unet>unet|diffusion_model)_"
+    r"|(?P<transformer>transformer)_(?!text_model_|resblocks_)"  # CLIP's own module is called so too
+    r"|(?:text_encoder|te)_?(?P<number>[123])?_"
+    r"|(?:text_encoders_)?clip_(?P<clip>[lgh])_"
+    r"|cond_stage_model_"
+    r"|conditioner_embedders_(?P<embedder>[01])_"
+)
+_INSIDE_CLIP = ("model_", "transformer_", "text_model_")  # in the order in which programs nest it
 
 
 @dataclass(frozen=True)
@@ -77,20 +95,42 @@ def split_keys(names: Iterable[str], path: object) -> tuple[list[Key], list[str]
     known: list[Key] = []
     unknown: list[str] = []
     for name in names:
-        for pattern, kind in _OTHERS:
-            if pattern.search(name):
-                raise AssetError(f"The file {path} holds {kind}; this version reads LoRA alone.", _AS_LORA)
-        plain = _ADAPTER.sub(r".lora_\1.\2", name)
-        for ending, role in _ROLES:
-            if plain.endswith(ending):
-                known.append(Key(name, plain[: -len(ending)], role))
-                break
-        else:
+        other = _ANY_OTHER.search(name)
+        if other is not None and other.lastindex is not None:
+            kind = _OTHERS[other.lastindex - 1][1]
+            raise AssetError(f"The file {path} holds {kind}; this version reads LoRA alone.", _AS_LORA)
+        key = _key(name)
+        if key is None:
             unknown.append(name)
+        else:
+            known.append(key)
     return known, unknown
 
 
 _AS_LORA = "Export it as a plain LoRA from the program that made it."
+
+
+def _key(name: str) -> Key | None:
+    if factor := _FACTOR.fullmatch(name):
+        is_down = factor["side"] in "Aa"
+        if (factor["part"] or "").lower() != "bias":
+            return Key(name, factor["layer"], "down" if is_down else "up")
+        return None if is_down else Key(name, factor["layer"], "bias")
+    if way := _WAY.fullmatch(name):
+        roles: dict[str, Role] = {"down": "down", "up": "up", "mid": "mid"}
+        return Key(name, way["layer"], roles[way["way"].lower()])
+    alpha = _ALPHA.fullmatch(name)
+    return None if alpha is None else Key(name, alpha["layer"], "alpha")
+
+
+def is_embedding(name: str) -> bool:
+    """Whether a tensor that is no part of a LoRA is by its name the embedding of a new word."""
+    return _EMBEDDING.fullmatch(name) is not None
+
+
+def component_of(layer: str) -> str | None:
+    """Name the component that a foreign name says it is of, None where it says none."""
+    return _component(_unwrapped(_flat(layer)))[0]
 
 
 class Finder:
@@ -98,55 +138,84 @@ class Finder:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._flat: dict[str, Place] = {name: place for place in _places(layout) for name in _flat_names(*place)}
-        for path, name in sgm_names(layout.components.get("unet", {})).items():
-            self._flat.setdefault(f"lora_unet_{name.replace('.', '_')}", ("unet", path))
+        self._paths = {component: _by_flat_name(component, shapes) for component, shapes in layout.components.items()}
 
     def find(self, layer: str) -> Place | None:
         """Give component and path, or None if the model has no such layer."""
-        if layer.startswith("lora_"):
-            return self._flat.get(layer)
-        name = layer.replace(".processor", "")
-        for prefix in _PREFIXES:
-            name = name.removeprefix(prefix)
-        component, _, rest = name.partition(".")
-        places = [(component, rest)] if component in COMPONENTS else [(one, name) for one in self._layout.components]
-        for where, path in places:
-            for candidate in _candidates(plain_path(path)):
-                if self._layout.shape(where, candidate) is not None:
-                    return where, candidate
-        return None
+        component, name = None, _flat(layer)
+        while True:
+            for where in self._paths if component is None else (component,):
+                path = self._path(where, name)
+                if path is not None:
+                    return where, path
+            shorter = _unwrapped(name, 1)
+            if shorter == name:
+                named, shorter = _component(name)
+                if named is None or named != (component or named):
+                    return None
+                component = named
+            name = shorter
+
+    def _path(self, component: str, name: str) -> str | None:
+        paths = self._paths.get(component, {})
+        return next((paths[candidate] for candidate in _candidates(component, name) if candidate in paths), None)
 
 
 def style_of(keys: Iterable[Key]) -> str:
     """Whose spelling a file has: kohya, peft or diffusers."""
-    names = [key.name for key in keys]
-    if any(name.startswith("lora_") for name in names):
+    names = [key.name.lower() for key in keys]
+    if any(name.startswith(("lora_", "lycoris_")) for name in names):
         return "kohya"
-    return "peft" if any(".lora_A." in name for name in names) else "diffusers"
+    return "peft" if any(".lora_a." in name for name in names) else "diffusers"
 
 
 def kohya_name(component: str, path: str) -> str:
     """What kohya's trainer calls a layer: "lora_unet_mid_block_attentions_0_proj_in"."""
-    return _flat_names(component, path)[0]
+    # SD 1.x writes lora_te_, SDXL lora_te1_; CLIP's layers stood below "text_model" when these names were made
+    starts = {"text_encoder": "lora_te_text_model", "text_encoder_2": "lora_te2_text_model"}
+    return f"{starts.get(component, f'lora_{component}')}_{path.replace('.', '_')}"
 
 
-def _flat_names(component: str, path: str) -> list[str]:
-    flat = path.replace(".", "_")
-    if component == "text_encoder":
-        # SD 1.x writes lora_te_, SDXL lora_te1_; CLIP's layers stood below "text_model" when these names were made
-        return [f"{start}_{flat}" for start in ("lora_te_text_model", "lora_te1_text_model", "lora_te", "lora_te1")]
-    if component == "text_encoder_2":
-        return [f"lora_te2_text_model_{flat}", f"lora_te2_{flat}"]
-    return [f"lora_{component}_{flat}"]
+def _flat(name: str) -> str:
+    return name.replace(".", "_").lower()
 
 
-def _candidates(path: str) -> Iterator[str]:
-    yield path
-    start, _, last = path.rpartition(".")
-    for new in _PROCESSORS.get(last, ()):
-        yield f"{start}.{new}"
+def _unwrapped(name: str, times: int = 4) -> str:
+    for _ in range(times):
+        name = next((name.removeprefix(start) for start in _WRAPPERS if name.startswith(start)), name)
+    return name
 
 
-def _places(layout: Layout) -> Iterator[Place]:
-    yield from ((component, path) for component, shapes in layout.components.items() for path in shapes)
+def _component(name: str) -> tuple[str | None, str]:
+    """Split the component off a flat name: (component or None, the rest)."""
+    match = _COMPONENTS.match(name)
+    if match is None:
+        return None, name
+    rest = name[match.end() :]
+    for component in ("unet", "transformer"):
+        if match[component]:
+            return component, rest
+    if match["clip"]:
+        return _CLIPS[match["clip"]], rest
+    return _NUMBERED[match["number"] or "12"[int(match["embedder"] or 0)]], rest
+
+
+def _by_flat_name(component: str, shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Flat name -> path, by our names and by those of the original code. Ours win where two are one."""
+    paths = {_flat(path): path for path in shapes}
+    original = sgm_names(shapes) if component == "unet" else clip_names(shapes) if component in TEXT_ENCODERS else {}
+    for path, name in original.items():
+        paths.setdefault(_flat(name), path)
+    return paths
+
+
+def _candidates(component: str, name: str) -> Iterator[str]:
+    """What a flat name may stand for within a component, ours first."""
+    if component in TEXT_ENCODERS:
+        for start in _INSIDE_CLIP:
+            name = name.removeprefix(start)
+    name = name.replace("_processor_", "_")
+    yield name
+    for old, new in _PROCESSORS:
+        if name.endswith(f"_{old}"):
+            yield name.removesuffix(old) + new

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from studio.core import bounded_json
 from studio.core.errors import AssetError, BadInput
 from studio.core.params import Params, load
 from studio.engine.edits.header import Header, read_header
@@ -23,6 +24,7 @@ EXPORT_KEY = "palimpsest_exported_edit"  # of a file for other programs, so that
 FORMAT = 1
 MAX_NAME_CHARS = 100
 MAX_JSON_BYTES = 4 * 1024**2
+_MAX_VALUES = 100_000  # of a manifest: an alpha for each of 20,000 layers, and how the edit was made
 
 
 class Manifest(Params):
@@ -72,7 +74,7 @@ def manifest_of(header: Header, path: Path) -> Manifest:
     if len(text) > MAX_JSON_BYTES:
         raise AssetError(f"The file {path} has a manifest of {len(text)} bytes, and at most {MAX_JSON_BYTES} are read.")
     try:
-        values = json.loads(text)
+        values = bounded_json.loads(text, _MAX_VALUES)
         if not isinstance(values, dict):
             raise BadInput("The manifest is not a JSON object.")
         newer = values.get("format")

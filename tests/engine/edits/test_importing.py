@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import AssetError, BadInput
+from studio.engine.edits import importing
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.edits.importing import inspect, read_lora
 from studio.engine.edits.keys import Finder, split_keys
 from studio.engine.edits.layout import Layout
-from studio.engine.edits.sgm import sgm_names
+from studio.engine.edits.original import sgm_names
 from studio.engine.edits.targets import layout_of
 from studio.models.embedded import EmbeddedModel
 from tests.engine.edits.foreign import STYLES, Tensors, diffusers_new, kohya, peft_bare, write
@@ -177,11 +180,21 @@ def filled(value: float) -> Callable[[Tensor], Tensor]:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda tensors: {}, "Nothing in .* fits this model: none of its 0 layers is there"),
-        (renamed("unet.", "transformer."), r"none of its 2 layers is there, such as 'transformer\.mid_block"),
+        (lambda tensors: {}, "holds no layer of a LoRA: it is empty"),
+        (
+            renamed("unet.", "transformer."),
+            r"none of its 2 .*'transformer\.mid_block.* a model with a transformer, and this",
+        ),
+        (renamed("unet.", "lora_te2_"), r"It is for a model with a text_encoder_2, and this one has none"),
         (renamed("mid_block", "mid_blocks"), "Nothing in .* fits this model"),
-        (renamed("to_q", "to_x"), r"Only 1 of the 2 layers in .* fit this model; 1 are left over, such as 'unet\.mid"),
-        (lambda tensors: {**tensors, "extra": torch.zeros(1)}, "1 are left over, such as 'extra'"),
+        (
+            renamed("to_q", "to_x"),
+            r"Only 1 of the 2 layers in .* fit this model; 1 layer is left over, such as 'unet\.mid",
+        ),
+        (
+            lambda tensors: {**tensors, "extra": torch.zeros(1)},
+            "All 2 layers in .* would fit this model; besides there is 1 other tensor, such as 'extra', not part of",
+        ),
         (
             change(f"{Q}.lora.down.weight", lambda t: t[:, :-1]),
             r"mid_block.*to_q has shape \(128, 128\), .*\(128, 127\)",
@@ -323,3 +336,82 @@ def test_a_kohya_file_of_sdxl_is_read(tmp_path: Path) -> None:
     for number, component in ((1, "text_encoder"), (2, "text_encoder_2")):
         (layer,) = back.layers[component].values()
         assert isinstance(layer, LowRank) and float(layer.delta()[0, 0]) == number
+
+
+# -- what a file may cost -------------------------------------------------------------------------------------------
+
+NARROW = Layout({"unet": {"to_q": (320, 320), "conv_in": (320, 4, 3, 3), "conv_out": (4, 320, 3, 3)}})
+
+
+def announced(path: Path, shapes: dict[str, tuple[int, ...]]) -> Path:
+    """A file of float16 zeros, which takes no room on the disk."""
+    entries: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        entries[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(entries).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + end)
+    return path
+
+
+def pair(layer: str, down: tuple[int, ...], up: tuple[int, ...], *mid: int) -> dict[str, tuple[int, ...]]:
+    shapes = {f"unet.{layer}.lora_down.weight": down, f"unet.{layer}.lora_up.weight": up}
+    return {**shapes, f"unet.{layer}.lora_mid.weight": mid} if mid else shapes
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        (pair("to_q", (4096, 320), (320, 4096)), "has rank 4096 in the layer unet.to_q .*, where at most 320 is read"),
+        (pair("to_q", (321, 320), (320, 321)), "has rank 321 .* larger than the weight. Reduce its rank with"),
+        (pair("conv_in", (257, 4, 3, 3), (320, 257, 1, 1)), "where at most 256 is read"),
+        (pair("conv_out", (2**14, 320, 3, 3), (4, 2**14, 1, 1)), "where at most 256 is read"),
+        (pair("conv_in", (2000, 4, 1, 1), (320, 2000, 1, 1), 2000, 2000, 3, 3), "where at most 256 is read"),
+        # of r x s the product would be r wide, however small the file
+        (pair("conv_in", (1, 4, 1, 1), (320, 10**6, 1, 1), 10**6, 1, 3, 3), "is for one that makes no sense"),
+        (pair("conv_in", (10**6, 4, 1, 1), (320, 1, 1, 1), 1, 10**6, 3, 3), "is for one that makes no sense"),
+        ({**pair("to_q", (4, 320), (320, 4)), "unet.to_q.alpha": (10**6,)}, "an alpha .* that is not one number"),
+        ({**pair("to_q", (4, 320), (320, 4)), "unet.to_q.lora_B.bias": (10**6,)}, "a bias .* that is not 320 numbers"),
+        ({**pair("to_q", (4, 320), (320, 4)), "x": (10**9,)}, "besides there is 1 other tensor, such as 'x', not part"),
+        ({f"lora_unet_{n}.alpha": () for n in range(10_001)}, "has 10001 tensors, and at most 10000 are read"),
+    ],
+)
+def test_what_costs_too_much_is_refused_before_a_number_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: dict[str, tuple[int, ...]], said: str
+) -> None:
+    file = announced(tmp_path / "mine.safetensors", shapes)
+    monkeypatch.setattr(importing, "read_tensors", lambda *args: pytest.fail("numbers were read"))
+    with pytest.raises(AssetError, match=said) as raised:
+        read_lora(file, NARROW, "e")
+    assert "mine.safetensors" in str(raised.value)
+
+
+@pytest.mark.parametrize("rank", [4, 64, 256])
+def test_one_rank_for_all_layers_is_read_in_narrow_ones_too(tmp_path: Path, rank: int) -> None:
+    """As trainers set it: 256 on conv_out, which has 4 channels."""
+    tensors = {}
+    for path, shape in NARROW.components["unet"].items():
+        down, up = torch.randn(rank, *shape[1:]), torch.randn(shape[0], rank, *(1,) * (len(shape) - 2))
+        tensors |= {f"unet.{path}.lora_down.weight": down / 100, f"unet.{path}.lora_up.weight": up / 100}
+    edit = read_lora(write(tensors, tmp_path / "x.safetensors"), NARROW, "e")
+    assert {path: layer.rank for _, path, layer in edit.each() if isinstance(layer, LowRank)} == dict.fromkeys(
+        NARROW.components["unet"], rank
+    )
+
+
+@pytest.mark.parametrize(("rank", "size"), [(2, 1e3), (300, 1e2), (2, 1e200), (300, 1e200)])
+def test_the_size_of_a_change_is_told_for_any_rank(tmp_path: Path, rank: int, size: float) -> None:
+    tensors = {"unet.conv_out.lora_down.weight": torch.ones(min(rank, 256), 320, 3, 3)}
+    tensors["unet.conv_out.lora_up.weight"] = torch.full((4, min(rank, 256), 1, 1), min(size, 3e38))
+    with pytest.raises(AssetError, match="would change the weights of unet.conv_out by"):
+        read_lora(write(tensors, tmp_path / "x.safetensors"), NARROW, "e")
+
+
+def test_what_is_left_out_is_not_read(tmp_path: Path) -> None:
+    """Of a sparse file of 2 GB only the layer's own bytes: the rest is read by nobody."""
+    file = announced(tmp_path / "x.safetensors", {"x": (10**9,), **pair("to_q", (4, 320), (320, 4))})
+    edit = read_lora(file, NARROW, "e", partial=True)
+    assert edit.nbytes() == 2 * 2 * 4 * 320
