@@ -18,6 +18,8 @@ from PIL import Image, PngImagePlugin
 import studio
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
+from studio.prompts.infotext import quoted
+from studio.prompts.samplers import schedule_of
 
 RECIPE_KEY = "palimpsest"
 MADE_BY_KEY = "palimpsest-made-by"
@@ -26,7 +28,6 @@ INFOTEXT_KEY = "parameters"
 MAX_IMAGE_PIXELS = 16_800_000  # 4096 x 4096: a file of tens of kB can unpack to gigabytes otherwise
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SPACING_NAMES = {"karras": "Karras", "exponential": "Exponential", "linspace": "Uniform", "trailing": "Simple"}
 
 
 @dataclass(frozen=True)
@@ -67,22 +68,36 @@ def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
     parts: dict[str, Any] = {
         "Steps": recipe.steps,
         "Sampler": SOLVERS.get(recipe.sampler).label,
-        "Schedule type": _SPACING_NAMES.get(recipe.spacing),
+        "Schedule type": schedule_of(recipe.spacing) if recipe.spacing != "auto" else None,
         "CFG scale": getattr(build_method(recipe.guidance), "guidance_scale", None),
         "Seed": recipe.seed,
         "Variation seed": recipe.variation_seed if varied else None,
         "Variation seed strength": recipe.variation_strength if varied else None,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model": recipe.model,
-        "Model hash": str(made_by.get("model_hash", ""))[:10],
+        "Model hash": str(made_by.get("model_hash", ""))[:10] or None,
         "Guidance": recipe.guidance.method if recipe.guidance.method != "cfg" else None,
-        **{f"Guidance {name.replace('_', ' ')}": value for name, value in sorted(params.items())},
-        "Version": program(),
     }
+    written = [f"{name}: {quoted(value)}" for name, value in parts.items() if value is not None]
+    written += [
+        f"Guidance {name.replace('_', ' ')}: {quoted(value, typed=True)}" for name, value in sorted(params.items())
+    ]
+    for name, value in sorted(recipe.sampler_params.items()):
+        written.append(f"Sampler {name.replace('_', ' ')}: {quoted(value, typed=True)}")
+    if recipe.syntax != "a1111":
+        written.append(f"Prompt syntax: {recipe.syntax}")
+    # Named, so that whoever reads this alone sees that there is more.
+    for name, rest in (
+        ("Edits", recipe.edits),
+        ("More negative prompts", recipe.more_negatives),
+        ("Around the guidance", recipe.guidance.wrappers),
+    ):
+        if rest:
+            written.append(f"{name}: {quoted(json.dumps([item.model_dump(mode='json') for item in rest]))}")
     lines = [recipe.prompt]
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")
-    lines.append(", ".join(f"{name}: {value}" for name, value in parts.items() if value not in (None, "")))
+    lines.append(", ".join([*written, f"Version: {program()}"]))
     return "\n".join(lines)
 
 
