@@ -8,7 +8,6 @@ cannot be read costs itself only, and is named. Source: the PNG, JPEG (ISO 10918
 from __future__ import annotations
 
 import html
-import re
 import struct
 import zlib
 from collections.abc import Collection, Iterator
@@ -23,6 +22,7 @@ MAX_TEXT_BYTES = 1_000_000  # of one text, unpacked
 MAX_UNPACKED_BYTES = 4_000_000  # of all packed texts of a file
 MAX_PARTS = 65_536  # chunks or segments
 MAX_PROBLEMS = 8
+MAX_KEYWORD_BYTES = 2_000  # of a language or a translated keyword
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
@@ -93,6 +93,7 @@ def text_of_bytes(data: bytes) -> str:
 def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts:
     picture = PictureTexts()
     unpacker = _Unpacker()
+    is_xmp_read = False
     for kind, body, checksum in _chunks(data, name):
         if kind == b"IHDR":
             _check_header(kind, body, checksum, name)
@@ -101,7 +102,8 @@ def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts
         elif kind in _PNG_TEXTS:
             keyword = bytes(body[:80]).partition(b"\0")[0]
             key = keyword.decode("latin-1").lower()
-            if key != _XMP_KEYWORD and (key not in keywords or key in picture.texts):
+            wanted = (key in keywords and key not in picture.texts) or (key == _XMP_KEYWORD and not is_xmp_read)
+            if not wanted:
                 continue
             if zlib.crc32(body, zlib.crc32(kind)) != checksum:
                 picture.miss(key, "its checksum is wrong")
@@ -112,6 +114,7 @@ def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts
                 picture.miss(key, str(error))
                 continue
             if key == _XMP_KEYWORD:
+                is_xmp_read = True
                 _xmp(text, picture)
             else:
                 picture.add(key, text)
@@ -174,17 +177,20 @@ def _png_text(kind: bytes, rest: memoryview, unpacker: _Unpacker) -> str:
         rest = rest[1:]  # the method, of which there is one
     elif kind == b"iTXt":
         packed = bytes(rest[:1]) == b"\1"
-        for _ in range(2):  # past language and translated keyword
-            head = bytes(rest[2 if _ == 0 else 0 : 2_000])
-            if b"\0" not in head:
-                raise ValueError("it is cut off")
-            rest = rest[(2 if _ == 0 else 0) + head.index(b"\0") + 1 :]
+        rest = _behind_zero(_behind_zero(rest[2:]))  # past language and translated keyword
     if not packed and len(rest) > MAX_TEXT_BYTES:
         raise ValueError(f"it is longer than {MAX_TEXT_BYTES} bytes")
     text = unpacker.unpack(rest) if packed else bytes(rest)
     if len(text) > MAX_TEXT_BYTES:
         raise ValueError(f"it is longer than {MAX_TEXT_BYTES} bytes")
     return text_of_bytes(text)
+
+
+def _behind_zero(data: memoryview) -> memoryview:
+    head = bytes(data[:MAX_KEYWORD_BYTES])
+    if b"\0" not in head:
+        raise ValueError("it is cut off")
+    return data[head.index(b"\0") + 1 :]
 
 
 # -- JPEG and WebP --------------------------------------------------------------------------------------------------
@@ -312,13 +318,21 @@ def _utf16(data: bytes, order: str) -> str:
     return texts[max(("be", "le"), key=lambda name: (score[name], name == usual))]
 
 
-_XMP_FIELD = re.compile(r"<(exif:UserComment|dc:description)\b[^>]{0,200}>(.*?)</\1>", re.DOTALL)
-_XMP_ITEM = re.compile(r"<rdf:li\b[^>]{0,200}>([^<]*)</rdf:li>")
+_XMP_FIELDS = {"exif:UserComment": "usercomment", "dc:description": "xmp"}
 
 
 def _xmp(text: str, picture: PictureTexts) -> None:
-    """Take the comment and the description out of XMP. Not parsed as XML, whose entities can grow without bounds."""
-    for name, inner in _XMP_FIELD.findall(text):
-        item = _XMP_ITEM.search(inner)
-        keyword = "usercomment" if name == "exif:UserComment" else "xmp"
-        picture.add(keyword, html.unescape(item[1] if item else inner).strip())
+    """Take the comment and the description out of XMP, the first of each. Not parsed as XML, whose entities can grow
+    without bounds.
+    """
+    for name, keyword in _XMP_FIELDS.items():
+        inner = _between(text, f"<{name}", f"</{name}>")
+        picture.add(keyword, html.unescape(_between(inner, "<rdf:li", "</rdf:li>") or inner).strip())
+
+
+def _between(text: str, opening: str, closing: str) -> str:
+    """What stands in the first element of a name; "" where there is none. In time linear in the text."""
+    start = text.find(opening)
+    inside = text.find(">", start) + 1 if start >= 0 else 0
+    end = text.find(closing, inside) if inside else -1
+    return text[inside:end] if end >= 0 else ""
