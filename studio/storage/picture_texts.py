@@ -10,17 +10,17 @@ from __future__ import annotations
 import html
 import struct
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.core.errors import BadInput
-from studio.storage.png import MAX_IMAGE_PIXELS
+from studio.storage.png import MAX_IMAGE_PIXELS, chunks
 
 MAX_FILE_BYTES = 20_000_000
 MAX_TEXT_BYTES = 1_000_000  # of one text, unpacked
 MAX_UNPACKED_BYTES = 4_000_000  # of all packed texts of a file
-MAX_PARTS = 65_536  # chunks or segments
+MAX_PARTS = 65_536  # segments of a JPEG, chunks of a WebP
 MAX_PROBLEMS = 8
 MAX_KEYWORD_BYTES = 2_000  # of a language or a translated keyword
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -94,7 +94,7 @@ def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts
     picture = PictureTexts()
     unpacker = _Unpacker()
     is_xmp_read = False
-    for kind, body, checksum in _chunks(data, name):
+    for kind, body, checksum in chunks(data, name):
         if kind == b"IHDR":
             _check_header(kind, body, checksum, name)
         elif kind == b"eXIf":
@@ -119,24 +119,6 @@ def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts
             else:
                 picture.add(key, text)
     return picture
-
-
-def _chunks(data: memoryview, name: str) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Kind, body and checksum of each chunk. Raises BadInput where they do not add up: cut off, no header first."""
-    at = len(_PNG)
-    for number in range(MAX_PARTS):
-        if len(data) - at < 12:
-            end = "has no end" if at == len(data) else "ends in the middle"
-            raise BadInput(f"{name} is a damaged PNG: it {end}.")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data) or (number == 0 and kind != b"IHDR"):
-            raise BadInput(f"{name} is a damaged PNG: it ends in the middle or begins without a header.")
-        yield kind, data[at + 8 : end - 4], struct.unpack_from(">I", data, end - 4)[0]
-        if kind == b"IEND":
-            return
-        at = end
-    raise BadInput(f"{name} is made of more than {MAX_PARTS} parts.")
 
 
 def _check_header(kind: bytes, body: memoryview, checksum: int, name: str) -> None:

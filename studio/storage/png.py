@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,11 @@ INFOTEXT_KEY = "parameters"
 
 MAX_IMAGE_PIXELS = 16_800_000  # 4096 x 4096: a file of tens of kB can unpack to gigabytes otherwise
 MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_CHUNKS = 65_536
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_OF_THE_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_OUR_KEYWORDS = (RECIPE_KEY.encode(), MADE_BY_KEY.encode())
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ def read_png(source: Path | bytes) -> PngRecord:
     data = _bytes(source, name)
     _check_header(data, name)
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+        with Image.open(io.BytesIO(_plain(data, name)), formats=["PNG"]) as opened:
             opened.load()  # text may follow the pixels
             texts = {key: str(value) for key, value in getattr(opened, "text", {}).items()}
             image = opened.convert("RGB")
@@ -144,6 +149,41 @@ def _check_header(data: bytes, name: str) -> None:
     if width * height > MAX_IMAGE_PIXELS:
         limit = MAX_IMAGE_PIXELS / 1e6
         raise BadInput(f"{name} has {width} x {height} pixels, more than the {limit} million that are read.")
+
+
+def chunks(data: memoryview, name: str) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Kind, body and checksum of each chunk of a PNG. name: of the file, begins sentences.
+
+    Raises BadInput where they do not add up: cut off, no header first, more than MAX_CHUNKS.
+    """
+    at = len(_SIGNATURE)
+    for number in range(MAX_CHUNKS):
+        if len(data) - at < 12:
+            end = "has no end" if at == len(data) else "ends in the middle"
+            raise BadInput(f"{name} is a damaged PNG: it {end}.")
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or (number == 0 and kind != b"IHDR"):
+            raise BadInput(f"{name} is a damaged PNG: it ends in the middle or begins without a header.")
+        yield kind, data[at + 8 : end - 4], struct.unpack_from(">I", data, end - 4)[0]
+        if kind == b"IEND":
+            return
+        at = end
+    raise BadInput(f"{name} is a damaged PNG: it is made of more than {MAX_CHUNKS} parts.")
+
+
+def _plain(data: bytes, name: str) -> bytes:
+    """The file without what we do not ask for. Pillow unpacks every colour profile and text it meets, up to a megabyte
+    each, and a small file can hold thousands.
+    """
+    kept = bytearray(_SIGNATURE)
+    texts: set[bytes] = set()
+    for kind, body, checksum in chunks(memoryview(data), name):
+        keyword = bytes(body[:80]).partition(b"\0")[0] if kind in _TEXTS else b""
+        if kind in _OF_THE_PICTURE or (keyword in _OUR_KEYWORDS and keyword not in texts):
+            kept += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
+            texts.add(keyword)
+    return bytes(kept)
 
 
 def _made_by(text: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from studio.core.errors import BadInput
 from studio.storage import picture_texts
+from studio.storage import png as storage_png
 from studio.storage.picture_texts import MAX_TEXT_BYTES, MAX_UNPACKED_BYTES, PictureTexts, read_texts
 
 KEYS = {"parameters", *(f"k{n}" for n in range(100))}
@@ -95,6 +96,7 @@ def test_the_wanted_text_is_read_beside_a_bomb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WebP"])
 def test_files_of_very_many_parts_are_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_texts, "MAX_PARTS", 50)
+    monkeypatch.setattr(storage_png, "MAX_CHUNKS", 50)
     file = tmp_path / "a"
     if kind == "PNG":
         png(file, *[chunk(b"tEXt", b"")] * 60)
