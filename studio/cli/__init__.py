@@ -383,7 +383,7 @@ def _write(path: Path, data: bytes) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, data)
+        write_durably(path, data, private=False)
     except OSError as error:
         raise workspace_error(error, f"The file {path}") from None
 

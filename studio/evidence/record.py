@@ -61,7 +61,7 @@ def files(record: Record, out: Path, readme: str | None) -> dict[Path, str]:
 def write(record: Record, out: Path) -> None:
     """Keep the numbers and bring the pages up to date; each file is replaced whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(record_path(out), (json.dumps(record, indent=1) + "\n").encode())
+    write_durably(record_path(out), (json.dumps(record, indent=1) + "\n").encode(), private=False)
     render(out)
 
 
@@ -69,7 +69,7 @@ def render(out: Path) -> list[Path]:
     """Bring the pages up to date with the numbers on record; give those that changed."""
     stale = [(path, text) for path, text in _texts(out).items() if not path.exists() or path.read_text("utf-8") != text]
     for path, text in stale:
-        write_durably(path, text.encode())
+        write_durably(path, text.encode(), private=False)
     return [path for path, _ in stale]
 
 

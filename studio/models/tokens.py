@@ -16,7 +16,7 @@ from tokenizers import Encoding, Tokenizer
 
 from studio.core.errors import AssetError
 from studio.models import clip_vocabulary
-from studio.prompts import Dialect, Overflow, compile, lay_out, parse
+from studio.prompts import Dialect, Overflow, compile, lay_out, parse, unclosed
 from studio.prompts.layout import Token
 
 _WORD_END = clip_vocabulary.WORD_END
@@ -41,6 +41,7 @@ class TokenReport:
     tokens: how many it has. limit: how many the model can take. kept: how many it takes. cut: the text beyond.
     unknown_words: words the model has no token of its own for, once each, in order; it sees them spelled in pieces.
     chunks: tokens taken in each chunk; `limit` is that of one. rows: token by token, those that are cut included.
+    unclosed: where in the prompt opening brackets stand that weigh everything behind them.
 
     Syntax of the prompt's dialect is no token. Of a prompt that changes, alternates or is several prompts, all but
     unknown_words is told of that wording of it of which most is cut, else of the longest.
@@ -53,6 +54,7 @@ class TokenReport:
     unknown_words: tuple[str, ...]
     chunks: tuple[int, ...] = ()
     rows: tuple[TokenRow, ...] = ()
+    unclosed: tuple[int, ...] = ()
 
     @property
     def is_cut(self) -> bool:
@@ -152,6 +154,7 @@ class PromptTokenizer:
             unknown_words=tuple(unknown),
             chunks=tuple(len(chunk.tokens) for chunk in layout.chunks),
             rows=rows,
+            unclosed=tuple(unclosed(prompt, dialect)),
         )
 
     def _encode(self, text: str) -> Encoding:

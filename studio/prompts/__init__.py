@@ -8,7 +8,7 @@ lay_out (layout.py): its tokens in chunks -> weighting.encode: the embedding. Be
 make prompts, infotext.py reads other programs' settings. Only weighting.py brings in torch.
 """
 
-from studio.prompts.dialects import DIALECTS, parse, print_tree
+from studio.prompts.dialects import DIALECTS, parse, print_tree, unclosed
 from studio.prompts.layout import Layout, Overflow, Tokeniser, lay_out
 from studio.prompts.plan import PromptPlan, compile
 from studio.prompts.tree import Dialect, Node
@@ -25,4 +25,5 @@ __all__ = [
     "lay_out",
     "parse",
     "print_tree",
+    "unclosed",
 ]

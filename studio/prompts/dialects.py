@@ -15,9 +15,9 @@ DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 def parse(source: str, dialect: Dialect) -> Node:
     """Read a prompt. plain: everything is text.
 
-    Brackets without a partner are text. Time grows with the length. Raises BadInput for a prompt with syntax that is
-    longer than a recipe may hold, and for compel's .blend() and .and() with weights that cannot be; NotFound for an
-    unknown dialect.
+    A bracket without a partner is never an error; `unclosed` tells of those that mean something. Time grows with the
+    length. Raises BadInput for a prompt with syntax that is longer than a recipe may hold, and for compel's .blend()
+    and .and() with weights that cannot be; NotFound for an unknown dialect.
     """
     _check(dialect)
     if dialect == "plain":
@@ -25,6 +25,11 @@ def parse(source: str, dialect: Dialect) -> Node:
     if len(source) > MAX_PROMPT_CHARS:
         raise BadInput(f"The prompt has {len(source)} characters; at most {MAX_PROMPT_CHARS} are read.", "Shorten it.")
     return (a1111 if dialect == "a1111" else compel).parse(source)
+
+
+def unclosed(source: str, dialect: Dialect) -> list[int]:
+    """Where in a prompt opening brackets stand that weigh everything behind them, because nothing closes them."""
+    return a1111.unclosed(source) if dialect == "a1111" else []
 
 
 def print_tree(tree: Node, dialect: Dialect) -> str:

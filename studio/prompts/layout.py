@@ -15,6 +15,7 @@ from studio.prompts.plan import Chunk, Wording
 from studio.prompts.tree import Span
 
 Overflow = Literal["cut", "chunk"]
+BACK = 20  # how near the end, in tokens, the last comma must be for a cut behind it; the web UI's default
 MAX_CHUNKS = 16  # 1200 tokens of CLIP's; cross-attention pays for every one at every step
 
 
@@ -100,19 +101,62 @@ class Layout:
 def lay_out(wording: Wording, tokeniser: Tokeniser, overflow: Overflow) -> Layout:
     """Tokenise a wording and divide it into chunks of at most the tokeniser's limit.
 
-    overflow: what becomes of words beyond the limit: "cut" leaves them out, "chunk" goes on in a new chunk. A chunk
-    that the prompt itself begins (BREAK) is a new one either way. Raises BadInput for more than 16 chunks.
+    overflow: what becomes of words beyond the limit: "cut" leaves them out, "chunk" goes on in a new chunk. That begins
+    behind the last comma or before the word that does not fit, if it is near (`_fitting`). A chunk that the prompt
+    itself begins (BREAK) is a new one either way. Raises BadInput for more than 16 chunks.
     """
     chunks: list[TokenChunk] = []
     limit = tokeniser.limit
     for fragments in wording.chunks:
         tokens = tokeniser.tokenise([fragment.text for fragment in fragments])
-        size = limit if overflow == "chunk" else max(len(tokens), 1)
-        for start in range(0, max(len(tokens), 1), size):
-            piece = tuple(tokens[start : start + size])
-            chunks.append(TokenChunk(piece[:limit], fragments, piece[limit:]))
+        if overflow == "cut":
+            chunks.append(TokenChunk(tuple(tokens[:limit]), fragments, tuple(tokens[limit:])))
+            continue
+        start = 0
+        while start < len(tokens) or start == 0:
+            size = _fitting(tokens[start : start + limit + 1], fragments, limit)
+            chunks.append(TokenChunk(tuple(tokens[start : start + size]), fragments))
+            start += size or 1
     if len(chunks) > MAX_CHUNKS:
         raise BadInput(
             f"The prompt takes {len(chunks)} chunks of {limit} tokens; at most {MAX_CHUNKS} are read.", "Shorten it."
         )
     return Layout(tuple(chunks), limit)
+
+
+def _fitting(tokens: Sequence[Token], fragments: Chunk, limit: int) -> int:
+    """How many of these tokens make a chunk; as many as `limit`, or less than BACK fewer where that is a better place.
+
+    Behind the last comma, as in the web UI (tokenize_line in modules/sd_hijack_clip.py), which has no other rule; else
+    before a word, then a character, which would be cut in two otherwise: each chunk is encoded alone, so neither half
+    would mean anything. tokens: one more than the limit, where there are more.
+    """
+    if len(tokens) <= limit:
+        return len(tokens)
+    if _text(tokens[limit], fragments) == ",":
+        return limit
+    places = range(limit, max(limit - BACK, 0), -1)
+    comma = next((at for at in places if _text(tokens[at - 1], fragments) == ","), None)
+    if comma is not None:
+        return comma
+    word = next((at for at in places if not _in_word(tokens[at - 1], tokens[at], fragments)), None)
+    if word is not None:
+        return word
+    return next((at for at in places if not _in_character(tokens[at - 1], tokens[at])), limit)
+
+
+def _text(token: Token, fragments: Chunk) -> str:
+    return fragments[token.fragment].text[token.start : token.end].strip()
+
+
+def _in_character(before: Token, token: Token) -> bool:
+    """Whether both are bytes of one character."""
+    return before.fragment == token.fragment and token.start < before.end
+
+
+def _in_word(before: Token, token: Token, fragments: Chunk) -> bool:
+    """Whether two tokens that follow each other are of one word: letters or digits on both sides, nothing between."""
+    if before.fragment != token.fragment or token.start > before.end:
+        return False
+    text = fragments[token.fragment].text
+    return token.start < before.end or (text[before.end - 1].isalnum() and text[token.start].isalnum())

@@ -5,6 +5,7 @@ Values all through: equal ones are equal and hash alike, so an embedding cache c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -141,7 +142,9 @@ def compile(tree: Node, steps: int) -> PromptPlan:
 
 
 def switch_step(at: float, steps: int) -> int:
-    """The step, 0-based, from which a Scheduled shows `after`; 0 or less: from the start."""
+    """The step, 0-based, from which a Scheduled shows `after`; 0 or less: from the start, `steps` or more: never."""
+    if math.isinf(at):
+        return steps
     # A product such as 0.29 * 100 may fall just short of the whole number it stands for.
     return int(at * steps + 1e-9) if at < 1 else int(at)
 

@@ -61,7 +61,10 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """`before`, and from a step on `after`. at: below 1 a fraction of the steps, else how many steps `before` lasts."""
+    """`before`, and from a step on `after`.
+
+    at: below 1 a fraction of the steps, else how many steps `before` lasts; infinite for all of them, however many.
+    """
 
     before: Node
     after: Node

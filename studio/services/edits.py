@@ -221,7 +221,7 @@ def _write(files: dict[Path, bytes]) -> list[Path]:
     for path, data in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, data)
+            write_durably(path, data, private=False)
         except OSError as error:
             raise workspace_error(error, f"The file {path}") from None
     return sorted(files)

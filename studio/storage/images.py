@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
 from studio.storage.workspace import workspace_error
@@ -61,20 +62,27 @@ class ImageStore:
         self.account_path(sha256).unlink(missing_ok=True)
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, private: bool = True) -> None:
     """Write a file so that after a crash or power cut it is there whole, as before, or not at all.
 
     Written beside itself, flushed to the disk, renamed, and the folder flushed, for a rename lives in the folder.
+    private: for the owner alone, as the workspace's own files are; else whoever the umask lets may read it, and a file
+    that is replaced keeps its mode. Raises OSError.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=_UNFINISHED)
+    unfinished = path.with_name(f"{secrets.token_hex(8)}{_UNFINISHED}")
+    # The kernel applies the umask as it makes the file: asking for it would change it for the other threads.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(unfinished, flags, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            if not private and path.is_file():
+                unfinished.chmod(stat.S_IMODE(path.stat().st_mode))
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(unfinished, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from PIL import Image, PngImagePlugin
 import studio
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
+from studio.prompts.infotext import quoted
+from studio.prompts.samplers import schedule_of
 
 RECIPE_KEY = "palimpsest"
 MADE_BY_KEY = "palimpsest-made-by"
@@ -25,8 +28,11 @@ INFOTEXT_KEY = "parameters"
 
 MAX_IMAGE_PIXELS = 16_800_000  # 4096 x 4096: a file of tens of kB can unpack to gigabytes otherwise
 MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_CHUNKS = 65_536
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SPACING_NAMES = {"karras": "Karras", "exponential": "Exponential", "linspace": "Uniform", "trailing": "Simple"}
+_OF_THE_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_OUR_KEYWORDS = (RECIPE_KEY.encode(), MADE_BY_KEY.encode())
 
 
 @dataclass(frozen=True)
@@ -67,22 +73,36 @@ def infotext(recipe: Recipe, made_by: dict[str, Any]) -> str:
     parts: dict[str, Any] = {
         "Steps": recipe.steps,
         "Sampler": SOLVERS.get(recipe.sampler).label,
-        "Schedule type": _SPACING_NAMES.get(recipe.spacing),
+        "Schedule type": schedule_of(recipe.spacing) if recipe.spacing != "auto" else None,
         "CFG scale": getattr(build_method(recipe.guidance), "guidance_scale", None),
         "Seed": recipe.seed,
         "Variation seed": recipe.variation_seed if varied else None,
         "Variation seed strength": recipe.variation_strength if varied else None,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model": recipe.model,
-        "Model hash": str(made_by.get("model_hash", ""))[:10],
+        "Model hash": str(made_by.get("model_hash", ""))[:10] or None,
         "Guidance": recipe.guidance.method if recipe.guidance.method != "cfg" else None,
-        **{f"Guidance {name.replace('_', ' ')}": value for name, value in sorted(params.items())},
-        "Version": program(),
     }
+    written = [f"{name}: {quoted(value)}" for name, value in parts.items() if value is not None]
+    written += [
+        f"Guidance {name.replace('_', ' ')}: {quoted(value, typed=True)}" for name, value in sorted(params.items())
+    ]
+    for name, value in sorted(recipe.sampler_params.items()):
+        written.append(f"Sampler {name.replace('_', ' ')}: {quoted(value, typed=True)}")
+    if recipe.syntax != "a1111":
+        written.append(f"Prompt syntax: {recipe.syntax}")
+    # Named, so that whoever reads this alone sees that there is more.
+    for name, rest in (
+        ("Edits", recipe.edits),
+        ("More negative prompts", recipe.more_negatives),
+        ("Around the guidance", recipe.guidance.wrappers),
+    ):
+        if rest:
+            written.append(f"{name}: {quoted(json.dumps([item.model_dump(mode='json') for item in rest]))}")
     lines = [recipe.prompt]
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")
-    lines.append(", ".join(f"{name}: {value}" for name, value in parts.items() if value not in (None, "")))
+    lines.append(", ".join([*written, f"Version: {program()}"]))
     return "\n".join(lines)
 
 
@@ -95,7 +115,7 @@ def read_png(source: Path | bytes) -> PngRecord:
     data = _bytes(source, name)
     _check_header(data, name)
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+        with Image.open(io.BytesIO(_plain(data, name)), formats=["PNG"]) as opened:
             opened.load()  # text may follow the pixels
             texts = {key: str(value) for key, value in getattr(opened, "text", {}).items()}
             image = opened.convert("RGB")
@@ -129,6 +149,41 @@ def _check_header(data: bytes, name: str) -> None:
     if width * height > MAX_IMAGE_PIXELS:
         limit = MAX_IMAGE_PIXELS / 1e6
         raise BadInput(f"{name} has {width} x {height} pixels, more than the {limit} million that are read.")
+
+
+def chunks(data: memoryview, name: str) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Kind, body and checksum of each chunk of a PNG. name: of the file, begins sentences.
+
+    Raises BadInput where they do not add up: cut off, no header first, more than MAX_CHUNKS.
+    """
+    at = len(_SIGNATURE)
+    for number in range(MAX_CHUNKS):
+        if len(data) - at < 12:
+            end = "has no end" if at == len(data) else "ends in the middle"
+            raise BadInput(f"{name} is a damaged PNG: it {end}.")
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or (number == 0 and kind != b"IHDR"):
+            raise BadInput(f"{name} is a damaged PNG: it ends in the middle or begins without a header.")
+        yield kind, data[at + 8 : end - 4], struct.unpack_from(">I", data, end - 4)[0]
+        if kind == b"IEND":
+            return
+        at = end
+    raise BadInput(f"{name} is a damaged PNG: it is made of more than {MAX_CHUNKS} parts.")
+
+
+def _plain(data: bytes, name: str) -> bytes:
+    """The file without what we do not ask for. Pillow unpacks every colour profile and text it meets, up to a megabyte
+    each, and a small file can hold thousands.
+    """
+    kept = bytearray(_SIGNATURE)
+    texts: set[bytes] = set()
+    for kind, body, checksum in chunks(memoryview(data), name):
+        keyword = bytes(body[:80]).partition(b"\0")[0] if kind in _TEXTS else b""
+        if kind in _OF_THE_PICTURE or (keyword in _OUR_KEYWORDS and keyword not in texts):
+            kept += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
+            texts.add(keyword)
+    return bytes(kept)
 
 
 def _made_by(text: str) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class Api:
         return picture_values(self._studio.generation(picture))
 
     def recipe_of(self, file: Upload) -> Plain:
-        """Read the recipe out of an uploaded PNG, ours or A1111's; its fields are the parameters of `generate`.
+        """Read the recipe out of an uploaded picture, ours or another program's; its fields are those of `generate`.
 
         Gives {"recipe": ..., "ours": whether the picture was made from it, "left_out": what could not be taken over}.
         """

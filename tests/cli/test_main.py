@@ -66,6 +66,8 @@ def test_generate_then_replay(run: Any, place: Path) -> None:
     record = read_png(place / "out" / "star.png")
     assert record.image.size == (SIZE_PX, SIZE_PX) and record.recipe.prompt == "a red star"
     assert len(list((place / "workspace" / "images").rglob("*.png"))) == 1
+    (plain := place / "plain").touch()
+    assert (place / "out" / "star.png").stat().st_mode == plain.stat().st_mode, "not as private as the workspace's own"
     again = run("replay", "out/star.png", "--json")
     assert again.code == 0 and again.json["identical"] is True
     assert run("replay", "out/star.png").out == "Bit-identical: all 1024 pixels are the same.\n"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from studio.core.errors import AssetError
 from studio.models import clip_vocabulary
+from studio.models.single_file import SHIPPED
 from studio.models.tokens import PromptTokenizer
 from tests.tiny_model import CONTEXT
 
@@ -74,6 +75,12 @@ def test_syntax_is_no_token(tokenizer: PromptTokenizer) -> None:
     assert tokenizer.report("(red:1.3)").tokens > 3
 
 
+def test_brackets_that_nothing_closes_are_told(tokenizer: PromptTokenizer) -> None:
+    assert tokenizer.report("a (red star", "a1111").unclosed == (2,)
+    assert [row.weight for row in tokenizer.report("a (red star", "a1111").rows] == [1, 1.1, 1.1]
+    assert tokenizer.report("a (red) star", "a1111").unclosed == tokenizer.report("a (red", "compel").unclosed == ()
+
+
 def test_rows_point_into_the_prompt_as_typed(tokenizer: PromptTokenizer) -> None:
     prompt = "a (red:1.3) star BREAK [blue:white:3] square"
     rows = tokenizer.report(prompt, "a1111").rows
@@ -86,7 +93,7 @@ def test_chunks(tokenizer: PromptTokenizer) -> None:
     cut, chunked = tokenizer.report(long, "a1111"), tokenizer.report(long, "a1111", overflow="chunk")
     assert (cut.chunks, cut.cut, cut.is_cut) == ((10,), "square on white", True)
     assert [row.kept for row in cut.rows] == [True] * 10 + [False] * 3
-    assert (chunked.chunks, chunked.cut, chunked.is_cut) == ((10, 3), "", False)
+    assert (chunked.chunks, chunked.cut, chunked.is_cut) == ((8, 5), "", False), "cut behind the comma"
     assert tokenizer.report("a BREAK a red BREAK", "a1111").chunks == (1, 2, 0)
 
 
@@ -166,3 +173,53 @@ def test_a_vocabulary_without_marks_is_refused(older: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("<|startoftext|>", "begin"), encoding="utf-8")
     with pytest.raises(AssetError, match="cannot be read"):
         PromptTokenizer(older)
+
+
+# -- where a long prompt is divided ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clip() -> PromptTokenizer:
+    """CLIP's own vocabulary, 75 tokens to a chunk."""
+    return PromptTokenizer(SHIPPED / "sd1", 77)
+
+
+def chunks_of(clip: PromptTokenizer, prompt: str) -> list[str]:
+    rows = clip.report(prompt, "plain", overflow="chunk").rows
+    count = max(row.chunk for row in rows) + 1
+    spans = [[(row.start, row.end) for row in rows if row.chunk == number] for number in range(count)]
+    return [prompt[span[0][0] : span[-1][1]] for span in spans]
+
+
+@pytest.mark.parametrize(
+    ("lead", "tail", "second"),
+    [
+        ("cat, " * 36 + "dog ", "emotionless face, blue eyes", "dog emotionless face, blue eyes"),
+        ("cat, " * 28 + "cat " * 19, "dog", "cat " * 19 + "dog"),
+        ("cat " + "cat, " * 27 + "cat " * 20, "dog", "dog"),  # a comma is too far back, as in the web UI
+        ("cat " * 74, "emotionless", "emotionless"),
+        ("cat " * 74, "1024", "1024"),
+        ("cat " * 74, "the ⭐ star", "⭐ star"),
+        ("cat " * 74 + ", ", "dog", "dog"),
+        ("cat " * 75, ", dog", ", dog"),
+    ],
+)
+def test_no_word_is_cut_in_two(clip: PromptTokenizer, lead: str, tail: str, second: str) -> None:
+    prompt = lead + tail
+    first, *others = chunks_of(clip, prompt)
+    assert others == [second] and first == prompt[: -len(second)].rstrip()
+
+
+def test_a_word_that_is_too_long_to_go_back_is_cut_between_characters(clip: PromptTokenizer) -> None:
+    for prompt in ("赤い星" * 40, "⭐" * 60, "x" * 300):
+        assert "".join(chunks_of(clip, prompt)) == prompt
+        assert all(len(chunk) > 1 for chunk in chunks_of(clip, prompt))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.sampled_from(["cat", "emotionless", ",", "1024", "⭐", "赤い星", "(", "-"]), max_size=150))
+def test_every_token_is_in_one_chunk_in_order(clip: PromptTokenizer, pieces: list[str]) -> None:
+    prompt = " ".join(pieces)
+    report = clip.report(prompt, "plain", overflow="chunk")
+    assert [row.token for row in report.rows] == clip._tokenizer.encode(prompt, add_special_tokens=False).tokens
+    assert all(size <= 75 for size in report.chunks) and sum(report.chunks) == report.kept

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import BadInput
-from studio.prompts.a1111 import DOWN, UP, parse, print_tree
+from studio.prompts import compile
+from studio.prompts.a1111 import DOWN, NEVER, UP, parse, print_tree, unclosed
+from studio.prompts.plan import Wording
 from studio.prompts.tree import (
     MAX_DEPTH,
     Alternating,
@@ -62,6 +64,13 @@ def seq(*parts: Node) -> Sequence:
         ("[a:b:5]", Scheduled(A, B, 5.0)),
         ("[a:b: 0.25 ]", Scheduled(A, B, 0.25)),
         ("[a::3]", Scheduled(A, EMPTY, 3.0)),
+        ("[a:b:1]", Scheduled(A, B, 1.0)),
+        ("[a:b:1.0]", Scheduled(A, B, NEVER)),
+        ("[a:b: 1. ]", Scheduled(A, B, NEVER)),
+        ("[b:2.5]", Scheduled(EMPTY, B, NEVER)),
+        ("[a:b:0]", Scheduled(A, B, 0.0)),
+        ("[a:b:0.0]", Scheduled(A, B, 0.0)),
+        ("[a:b:-1]", Scheduled(A, B, -1.0)),
         ("[:b:3]", Scheduled(EMPTY, B, 3.0)),
         ("[b:3]", Scheduled(EMPTY, B, 3.0)),
         ("[(a:2):[b|x]:3]", Scheduled(Weighted(A, 2.0), Alternating((B, X)), 3.0)),
@@ -81,14 +90,83 @@ def test_parse(prompt: str, tree: Node) -> None:
     assert parse(prompt) == tree
 
 
-@pytest.mark.parametrize("prompt", ["((", "x)", "[a:b:3", "(a]", "][", ")(", "<lora:../../x:9e9>", "{{ x }}"])
-def test_brackets_without_a_partner_are_text(prompt: str) -> None:
-    assert parse(prompt) == Text(prompt)
+@pytest.mark.parametrize(
+    ("prompt", "tree"),
+    [
+        ("((", EMPTY),
+        ("x)", Text("x)")),
+        ("][", Text("]")),
+        ("{{ x }} <lora:../../x:9e9>", Text("{{ x }} <lora:../../x:9e9>")),
+        ("(x", Weighted(X, UP)),
+        ("a [x", seq(Text("a "), Weighted(X, DOWN))),
+        ("((x", Weighted(Weighted(X, UP), UP)),
+        ("(a]", Weighted(Text("a]"), UP)),
+        ("(in 16:9", Weighted(Text("in 16:9"), UP)),
+        ("[a:b:3", Weighted(Text("a:b:3"), DOWN)),
+        ("([a:b:3]", Weighted(Scheduled(A, B, 3.0), UP)),
+        ("[a) :b:3]", Weighted(Text("a) :b:3"), DOWN)),
+        ("[a|(b] x", seq(Weighted(seq(Text("a|"), Weighted(B, UP)), DOWN), Weighted(Text(" x"), UP))),
+        ("(a AND b", Conjunction((Weighted(Text("a "), UP), B), (1.0, 1.0))),
+        ("(a :0.5 AND [b:2", Conjunction((Weighted(Text("a "), UP), Weighted(B, DOWN)), (0.5, 2.0))),
+        ("(a AND (b)", Conjunction((Weighted(Text("a "), UP), Weighted(B, UP)), (1.0, 1.0))),
+        ("(a BREAK b", Weighted(seq(A, Break(), B), UP)),
+        (r"\(a", Text("(a")),
+    ],
+)
+def test_a_bracket_without_a_partner_holds_to_the_end(prompt: str, tree: Node) -> None:
+    assert parse(prompt) == tree
 
 
-def test_the_nearest_partner_is_taken() -> None:
-    assert parse("(a [x) b]") == seq(Weighted(Text("a [x"), UP), Text(" b]"))
-    assert parse("((a (x)") == seq(Text("((a "), Weighted(X, UP))
+def test_pairs_may_cross_and_each_keeps_its_range() -> None:
+    assert parse("(a [x) b]") == seq(Weighted(seq(Text("a "), Weighted(X, DOWN)), UP), Weighted(Text(" b"), DOWN))
+    assert parse("[a (x] b:2)") == seq(Weighted(seq(Text("a "), Weighted(X, 2.0)), DOWN), Weighted(Text(" b"), 2.0))
+    assert parse("((a (x)") == Weighted(Weighted(seq(Text("a "), Weighted(X, UP)), UP), UP)
+
+
+def test_where_brackets_are_not_closed_is_known() -> None:
+    assert unclosed(r"(a) [b \( (c] ( d)(") == [10, 18]
+    assert unclosed("a (b) c] )") == []
+
+
+SIGNS = ["(", ")", "[", "]", ":1.3)", r"\(", r"\]", "a", "b c", ", "]
+
+
+def web_ui_weights(signs: list[str]) -> list[tuple[str, float]]:
+    """Every letter with its weight, by the web UI's rule: a bracket multiplies all that was read since it opened."""
+    letters: list[list[str | float]] = []
+    waiting: dict[str, list[int]] = {"(": [], "[": []}
+
+    def multiply(start: int, weight: float) -> None:
+        for letter in letters[start:]:
+            letter[1] = float(letter[1]) * weight
+
+    for sign in signs:
+        if sign in waiting:
+            waiting[sign].append(len(letters))
+        elif sign in (")", ":1.3)") and waiting["("]:
+            multiply(waiting["("].pop(), UP if sign == ")" else 1.3)
+        elif sign == "]" and waiting["["]:
+            multiply(waiting["["].pop(), DOWN)
+        else:
+            letters += [[letter, 1.0] for letter in sign.removeprefix("\\")]
+    for sign, weight in (("(", UP), ("[", DOWN)):
+        for start in waiting[sign]:
+            multiply(start, weight)
+    return [(str(letter), round(float(weight), 6)) for letter, weight in letters]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(SIGNS), max_size=14))
+def test_weights_are_the_web_uis_whatever_the_brackets(signs: list[str]) -> None:
+    ((_, wording),) = compile(parse("".join(signs)), 1).at(0)
+    assert isinstance(wording, Wording)
+    ours = [(letter, round(part.weight, 6)) for part in wording.chunks[0] for letter in part.text]
+    assert ours == web_ui_weights(signs)
+
+
+def test_hostile_brackets() -> None:
+    for prompt in ("([" * 1_000, "(" * 1_000 + ")" * 1_000, "([" * 16 + ")]" * 1_000, "([)]" * 500):
+        assert parse(print_tree(parse(prompt))) == parse(prompt)
 
 
 def test_spans_point_into_the_source() -> None:
@@ -129,8 +207,11 @@ def test_every_conjunction_can_be_written(parts: list[tuple[Node, float]]) -> No
     assert parse(print_tree(tree)) == tree
 
 
+SHORT_FORMS = ("(x)", "[x]", "(x:1.4)", "a AND b :0.5", "a BREAK b", "in 16:9", "[a|b]")
+
+
 def test_short_forms_are_written() -> None:
-    for prompt in ["(x)", "[x]", "(x:1.4)", "a AND b :0.5", "[a:b:3]", "[:b:0.5]", "[a|b]", "a BREAK b", "in 16:9"]:
+    for prompt in (*SHORT_FORMS, "[a:b:3]", "[:b:0.5]", "[a:b:1.0]", "[a:b:1]"):
         assert print_tree(parse(prompt)) == prompt
 
 

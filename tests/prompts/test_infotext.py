@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
-from studio.prompts.infotext import Infotext, parse_infotext, sampler_and_spacing
-from studio.storage.png import infotext
+from studio.prompts.infotext import Infotext, parse_infotext, quoted
+from studio.prompts.samplers import sampler_and_schedule
+from studio.storage.png import infotext, program
 
 FOREIGN = r"""masterpiece, (a red star:1.2) <lora:../../x:9e9>
 second line
@@ -73,7 +77,7 @@ def test_a_model_that_is_not_at_hand_is_named() -> None:
     ],
 )
 def test_samplers(name: str, expected: tuple[str | None, str | None]) -> None:
-    assert sampler_and_spacing(name) == expected
+    assert sampler_and_schedule(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,10 +85,17 @@ def test_samplers(name: str, expected: tuple[str | None, str | None]) -> None:
     [
         ("Karras", "karras", False),
         ("Exponential", "exponential", False),
-        ("Uniform", "linspace", False),
+        ("Uniform", "linspace_fractional", False),
+        ("Normal", "linspace_fractional", False),
+        ("Polyexponential", "exponential", False),
+        ("Beta", "beta_levels", False),
+        ("karras", "karras", False),
+        ("sgm_uniform", "trailing", True),
+        ("DDIM", "leading", True),
+        ("KL Optimal", None, True),
         ("Simple", "trailing", False),
         ("SGM Uniform", "trailing", True),
-        ("Automatic", None, False),
+        ("Automatic", "leading", True),
         ("Align Your Steps", None, True),
     ],
 )
@@ -179,3 +190,148 @@ def test_ours_comes_back(prompt: str, negative: str, params: dict[str, float], *
     found = parse_infotext(infotext(recipe, {"model_hash": "0123456789abcdef"}), models=["stencil"])
     assert found.ours and found.left_out == []
     assert Recipe.load(found.values) == recipe
+
+
+# -- in the form others write it ------------------------------------------------------------------------------------
+
+SETTINGS = "Steps: 7, Sampler: Euler a, CFG scale: 2, Seed: 41, Size: 64x64"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a red star\r\nNegative prompt: blue\r\n{SETTINGS}\r\n",
+        f"a red star\rNegative prompt: blue\r{SETTINGS}",
+        f"a red star\u2028Negative prompt: blue\u2028{SETTINGS}",
+        f"  a red star \n Negative prompt:  blue \n\n  {SETTINGS}\n\n",
+        f"\ufeffa red star\nnegative prompt:blue\n{SETTINGS.replace(' ', chr(0xA0))}\0\0",
+        f"a red star\nNegative Prompt\uff1a blue\n{SETTINGS.replace('CFG s', 'Guidance S').replace('x64', ' x 64')}",
+        f"a red star\nNegative prompt: blue\n{SETTINGS.lower()}",
+        f"a red star Negative prompt: blue {SETTINGS}",
+        "a red star\nNegative prompt: blue\nSize: 64x64, Seed: 41, CFG scale: 2, Sampler: euler_ancestral, Steps: 7",
+        f"a red star\nNegative prompt: blue\n{SETTINGS}, Schedule type: Automatic",
+    ],
+)
+def test_white_space_line_ends_and_names_as_others_write_them(text: str) -> None:
+    infotext = parse_infotext(text)
+    assert infotext.left_out == []
+    assert infotext.values == {
+        "prompt": "a red star",
+        "negative_prompt": "blue",
+        "sampler": "euler_ancestral",
+        "spacing": "linspace_fractional",
+        "guidance": {"method": "cfg", "params": {"guidance_scale": 2.0}},
+        "steps": 7,
+        "seed": 41,
+        "width": 64,
+        "height": 64,
+    }
+
+
+@pytest.mark.parametrize(
+    ("behind", "named"),
+    [
+        ("Template: {red|blue}\nNegative Template: x", {"Template": "{red|blue}", "Negative Template": "x"}),
+        ("Template: a red\nstar", {"Template": "a red star"}),
+        ("\nWildcard: __x__, y: z\n\n", {"Wildcard": "__x__, y: z"}),
+        ("just words", {"Further text": "just words"}),
+    ],
+)
+def test_lines_behind_the_settings_are_named_and_no_part_of_a_prompt(behind: str, named: dict[str, str]) -> None:
+    infotext = parse_infotext(f"a red star\nNegative prompt: blue\n{SETTINGS}\n{behind}")
+    assert (infotext.values["negative_prompt"], infotext.values["seed"], left(infotext)) == ("blue", 41, named)
+
+
+def test_words_in_the_line_of_settings_that_are_none_are_named() -> None:
+    assert left(parse_infotext(f"a\n{SETTINGS}, what, ever")) == {"Further text": "what, ever"}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "spacing", "named"),
+    [
+        ("Euler a", "Automatic", "linspace_fractional", False),
+        ("Euler", "", "linspace_fractional", False),
+        ("DPM++ 2M", "Automatic", "karras", False),
+        ("DPM++ 2M", "", "linspace_fractional", False),
+        ("DPM++ 2M SDE", "automatic", "exponential", False),
+        ("DPM++ 2M Karras", "Automatic", "karras", False),
+        ("DDIM", "Automatic", "leading", True),
+        ("UniPC", "Automatic", None, True),
+        ("UniPC", "", None, True),
+        ("Heun", "Automatic", None, True),
+        ("Heun", "", None, False),
+        ("Euler", "Turbo", None, True),
+    ],
+)
+def test_a_schedule_that_is_not_named_is_the_samplers_or_left_out(
+    sampler: str, schedule: str, spacing: str | None, named: bool
+) -> None:
+    said = f", Schedule type: {schedule}" if schedule else ""
+    infotext = parse_infotext(f"a\nSteps: 7, Sampler: {sampler}{said}, CFG scale: 2, Seed: 41, Size: 64x64")
+    assert infotext.values.get("spacing") == spacing and ("Schedule type" in left(infotext)) == named
+
+
+@pytest.mark.parametrize("name", ["dreamer v8", "dreamer v8.safetensors", "SD/Dreamer v8.ckpt", r"a\dreamer v8"])
+def test_a_model_is_known_by_its_file(name: str) -> None:
+    assert parse_infotext(f"a\n{SETTINGS}, Model: {name}", ["stencil", "dreamer v8"]).values["model"] == "dreamer v8"
+
+
+# -- any value of ours ----------------------------------------------------------------------------------------------
+
+_WEB_UI_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+
+
+def web_ui_reading(text: str) -> dict[str, str]:
+    """The settings as the web UI reads them: the last line, pairs at commas, values in quotes as JSON."""
+    line = text.strip().split("\n")[-1]
+    pairs = _WEB_UI_PAIR.findall(line)
+    return {name: json.loads(value) if value[:1] == value[-1:] == '"' else value for name, value in pairs}
+
+
+awkward = st.text(
+    st.one_of(
+        st.sampled_from(list(',:"\\()[]{}\n\r\t =\u2028\u2029\x85\xa0\0') + ["Steps: 50, ", "1", "True", "é", "⭐"]),
+        st.characters(exclude_categories=["Cs"]),
+    ).map(lambda piece: piece[:1]),
+    max_size=20,
+)
+pieces = st.lists(
+    st.sampled_from([", ", "Steps: 50", "\n", '"', "\\", ": ", "x", "\u2028", " ", "[", "0.5"]), max_size=8
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(model=awkward | pieces.map("".join))
+def test_any_value_survives_our_reader_and_the_web_uis(model: str) -> None:
+    text = infotext(Recipe(prompt="a red star", model=model, seed=41), {"model_hash": "0123456789"})
+    read = web_ui_reading(text)
+    assert (read["Model"], read["Steps"], read["Seed"], read["Model hash"]) == (model, "20", "41", "0123456789")
+    ours = parse_infotext(text)
+    assert (ours.values["model"], ours.values["steps"], ours.left_out) == (model, 20, [])
+
+
+@pytest.mark.parametrize("value", ["1", "0.5", "True", "1e5", " x", "a, b", "", '"q"', 0.5, 3, True, 1e-05])
+def test_parameters_keep_their_type(value: object) -> None:
+    line = (
+        f"Steps: 5, Guidance: apg, Guidance x: {quoted(value, typed=True)}, Seed: 1, Size: 64x64, Version: {program()}"
+    )
+    params = parse_infotext(f"a\n{line}").values["guidance"]["params"]
+    assert params == {"x": value} and type(params["x"]) is type(value)
+
+
+def test_what_else_ours_hold_comes_back_or_is_named() -> None:
+    recipe = Recipe.load(
+        {
+            "sampler": "ddim",
+            "sampler_params": {"eta": 0.5},
+            "spacing": "leading_dpm",
+            "syntax": "compel",
+            "seed": 3,
+            "edits": [{"edit": "stars, v2", "strength": 0.5}],
+            "more_negatives": [{"prompt": "é: \n"}],
+        }
+    )
+    ours = parse_infotext(infotext(recipe, {}))
+    back = Recipe.load(ours.values)
+    assert back == recipe.model_copy(update={"edits": (), "more_negatives": (), "guidance": back.guidance})
+    assert left(ours).keys() == {"Edits", "More negative prompts"} and "stars, v2" in left(ours)["Edits"]

@@ -6,6 +6,7 @@ import pytest
 
 from studio.core.errors import BadInput
 from studio.prompts import Layout, Overflow, compile, lay_out, parse
+from studio.prompts.layout import TokenChunk
 from studio.prompts.plan import Wording
 from tests.prompts.encoders import WordEncoder
 
@@ -53,6 +54,28 @@ def test_or_goes_on_in_a_new_chunk() -> None:
 )
 def test_sizes(prompt: str, cut: list[int], chunk: list[int]) -> None:
     assert sizes(prompt, "cut") == cut and sizes(prompt, "chunk") == chunk
+
+
+@pytest.mark.parametrize(
+    ("prompt", "chunks"),
+    [
+        ("a b, c d e f", ["a b ,", "c d e f"]),
+        ("a, b, c d e", ["a , b ,", "c d e"]),
+        ("a b c d e, f", ["a b c d e ,", "f"]),
+        ("a b c d e f, g", ["a b c d e f", ", g"]),
+        ("a b c d e f g h", ["a b c d e f", "g h"]),
+        ("a, (b c d:2) e f g", ["a ,", "b c d e f g"]),
+        ("a, b c d e f g h i j", ["a ,", "b c d e f g", "h i j"]),
+        ("a b, c BREAK d e, f g h i", ["a b , c", "d e ,", "f g h i"]),
+    ],
+)
+def test_a_new_chunk_begins_behind_the_last_comma(prompt: str, chunks: list[str]) -> None:
+    texts = [" ".join(_words(chunk)) for chunk in layout(prompt, "chunk").chunks]
+    assert texts == chunks
+
+
+def _words(chunk: TokenChunk) -> list[str]:
+    return [chunk.fragments[token.fragment].text[token.start : token.end] for token in chunk.tokens]
 
 
 def test_tokens_stand_in_the_source() -> None:

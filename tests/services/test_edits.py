@@ -61,8 +61,10 @@ def test_a_life(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
 def test_exports_come_back(library: EditLibrary, edit: Edit, tmp_path: Path, style: str) -> None:
     entry = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"), "Stars")
     out = tmp_path / "out" / ("folder" if style == "peft" else "file.safetensors")
-    written = library.export("stars", style, out)
-    assert all(file.is_file() for file in written) and written == sorted(written)
+    files = library.export("stars", style, out)
+    assert all(file.is_file() for file in files) and files == sorted(files)
+    (plain := tmp_path / "plain").touch()
+    assert {file.stat().st_mode for file in files} == {plain.stat().st_mode}, "as whoever may read the folder expects"
     library.remove("stars")
     back = library.import_file(out / "unet" if style == "peft" else out)
     assert back.layers == entry.layers

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
@@ -66,6 +66,18 @@ def test_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a b ⭐.png"
     path.write_bytes(encode_png(PICTURE, Recipe(prompt="x"), {}))
     assert read_png(path).recipe.prompt == "x"
+
+
+def test_what_nobody_asks_for_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow unpacks up to a megabyte for each profile and text, and a file of 20 MB can hold 20,000 of them."""
+    bomb = zlib.compress(bytes(1_000_000))
+    parts = [chunk(kind, b"x\0\0" + bomb) for kind in (b"iCCP", b"zTXt")] + [chunk(b"acTL", bytes(8))]
+    parts += [chunk(b"zTXt", RECIPE_KEY.encode() + b"\0\0" + bomb)]
+    unpacked: list[bytes] = []
+    real = PngImagePlugin._safe_zlib_decompress
+    monkeypatch.setattr(PngImagePlugin, "_safe_zlib_decompress", lambda data: unpacked.append(data) or real(data))
+    ends = GOOD[:-12] + b"".join(parts) + GOOD[-12:]
+    assert read_png(ends).recipe == Recipe() and unpacked == []
 
 
 # -- what is not ours -----------------------------------------------------------------------------------------------

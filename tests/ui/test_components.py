@@ -57,7 +57,8 @@ def test_unknown_words_and_the_cut_are_shown() -> None:
     shown = words.report_html(TokenReport(40, 30, 30, "on <b>", ("zebra", "<i>")))
     assert "40 of 30 tokens" in shown and "“zebra”" in shown and "&lt;i&gt;" in shown
     assert "<del>on &lt;b&gt;</del>" in shown
-    assert words.report_html(TokenReport(0, 30, 0, "", ())) == ""
+    assert words.report_html(TokenReport(0, 30, 0, "", ())) == "" and "bracket" not in shown
+    assert "A bracket is not closed" in words.report_html(TokenReport(2, 30, 2, "", (), unclosed=(3,)))
 
 
 def test_examples_use_the_worlds_words() -> None:

@@ -11,6 +11,7 @@ from studio.world.examples import EXAMPLES
 if TYPE_CHECKING:
     from studio.models.tokens import TokenReport, TokenRow
 
+UNCLOSED = "A bracket is not closed, so it weighs all that follows; write \\( or \\[ for a plain one."
 CLICK = """
 element.addEventListener('click', (event) => {
   const chip = event.target.closest('[data-fill]');
@@ -41,6 +42,8 @@ def report_html(report: TokenReport, said: str = "", read: str = "", example: bo
     weighed = weighed_html(said, report.rows) if any(row.weight != 1 for row in report.rows) else ""
     if weighed and not read:
         parts.append(tag("span", weighed, class_="weighed"))
+    if report.unclosed:
+        parts.append(tag("span", text(UNCLOSED), class_="unclosed"))
     if report.is_cut:
         parts.append(tag("span", f"Too long; this is not read: {tag('del', text(report.cut))}", class_="cut"))
     if read:

@@ -57,7 +57,8 @@ def build() -> dict[str, gr.components.Component]:
     """The place to drop a file, and what is told of it."""
     return {
         "file": gr.File(
-            label="Restore settings from a picture file (a PNG of ours or of A1111)", file_types=[".png"],
+            label="Restore settings from a picture file (ours, A1111's, ComfyUI's or another program's)",
+            file_types=[".png", ".jpg", ".jpeg", ".webp"],
             type="filepath", height=76, elem_id="dropped",
             elem_classes="drop",
         ),
