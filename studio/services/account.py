@@ -139,7 +139,8 @@ def _path(studio: Studio, generation: int) -> Path:
 @functools.lru_cache(maxsize=64)
 def _read(path: str) -> Account:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, for numpy leaves it open where it is no archive.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             about: dict[str, Any] = json.loads(str(file["about"]))
             arrays = {name: file[name] for name in file.files if name not in ("about", "x0")}
         return _account(about, arrays)

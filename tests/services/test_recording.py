@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,8 +24,7 @@ from studio.storage import images as images_module
 from studio.storage.archive import Archive
 from studio.storage.database import Database
 from studio.storage.jobs import JobRecord
-
-PATIENCE_S = 60.0
+from tests.services.waiting import PATIENCE_S, until
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +43,6 @@ def recorder(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reco
     made = Recorder(archive)
     yield made
     made.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def picture(place: int = 0) -> dict[str, Any]:
