@@ -266,7 +266,7 @@ def _jobs_retry(args: argparse.Namespace) -> int:
 
 def _job_line(job: Answer) -> str:
     why = f"  {job['error']}" if job["error"] else ""
-    return f"{job['number']:>5}  {job['status']:<11}  {job['created_at'][:19]}  {job['what']}{why}"
+    return f"{job['number']:>5}  {job['status']:<11}  {(job['created_at'] or '')[:19]:<19}  {job['what']}{why}"
 
 
 def _world_render(args: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ class EngineStatus:
     state: "broken" means it could not be brought up and tries again with the next job. message: a sentence for the
     status bar. made_by: as `Engine.made_by` gives it once the model is up, else {}.
     pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job that runs.
+    trouble: a sentence while what the engine tells cannot be written down, else "".
     """
 
     state: State
@@ -34,6 +35,7 @@ class EngineStatus:
     pid: int | None
     waiting: int
     running: str | None
+    trouble: str = ""
 
 
 class Backend(Protocol):
@@ -50,6 +52,10 @@ class Backend(Protocol):
 
     def queue(self) -> list[Entry]:
         """Say what is in hand and what waits, in the order it will run."""
+        ...
+
+    def standing(self, job_id: str) -> Entry | None:
+        """Say the same of one job; None for one that is unknown or over."""
         ...
 
     def move(self, job_id: str, before: str | None = None) -> None:
@@ -98,6 +104,9 @@ class InlineBackend:
 
     def queue(self) -> list[Entry]:
         return self._board.queue()
+
+    def standing(self, job_id: str) -> Entry | None:
+        return self._board.standing(job_id)
 
     def move(self, job_id: str, before: str | None = None) -> None:
         self._board.move(job_id, before)

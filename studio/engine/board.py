@@ -110,6 +110,14 @@ class Board:
                 _entry(ticket, place + 1, "waiting") for place, ticket in enumerate(self._queue)
             ]
 
+    def standing(self, job_id: str) -> Entry | None:
+        """One job as `queue` tells it; None for one that is unknown or over."""
+        with self._changed:
+            ticket = self._tickets.get(job_id)
+            if ticket in self._in_hand:
+                return _entry(ticket, 0, self._standing(ticket))
+            return _entry(ticket, self._queue.index(ticket) + 1, "waiting") if ticket in self._queue else None
+
     def tell(self, job_id: str, kind: Kind, data: dict[str, Any]) -> None:
         """Record what happened to a job. Ignored after its last event."""
         with self._telling:

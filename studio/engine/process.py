@@ -62,6 +62,9 @@ class ProcessBackend:
     def queue(self) -> list[Entry]:
         return self._board.queue()
 
+    def standing(self, job_id: str) -> Entry | None:
+        return self._board.standing(job_id)
+
     def move(self, job_id: str, before: str | None = None) -> None:
         self._board.move(job_id, before)
 
@@ -121,13 +124,27 @@ class ProcessBackend:
         if self._failed_starts:
             time.sleep(0.2 * 2**self._failed_starts)
         self._state = "starting"
-        self._pipe, theirs = self._context.Pipe()
+        try:
+            pipe, theirs = self._context.Pipe()
+        except OSError as error:  # no file left to open
+            return self._could_not_start(error)
         child = self._context.Process(target=worker.main, args=(self._config, theirs), name="palimpsest-engine")
         child.daemon = True  # ends with us on a normal exit; when we are killed it notices the broken pipe
-        child.start()
-        theirs.close()  # else the pipe would never be seen to break
-        self._child = child
+        try:
+            child.start()
+        except OSError as error:  # likewise, or no process
+            pipe.close()
+            return self._could_not_start(error)
+        finally:
+            theirs.close()  # else the pipe would never be seen to break
+        self._child, self._pipe = child, pipe
         return True
+
+    def _could_not_start(self, error: OSError) -> bool:
+        """A start like one that came to nothing: this thread must not end, for nobody else would run the queue."""
+        self._failed_starts += 1
+        self._message = f"The process that makes the pictures does not start: {error.strerror or error}."
+        return False
 
     def _dispatch(self) -> None:
         if self._state != "ready" or len(self._flying) > 1:

@@ -34,6 +34,7 @@ def main(config: EngineConfig, pipe: Connection) -> None:
     """Run until told to close or the parent is gone. The target of the spawned process."""
     # Ctrl+C in a terminal goes to every process of the group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)  # its log, also where it is begun anew, is its user's alone like all of a workspace
     _log_to(config)
     _Worker(config, pipe).serve()
 

@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,18 +139,23 @@ def _path(studio: Studio, generation: int) -> Path:
 @functools.lru_cache(maxsize=64)
 def _read(path: str) -> Account:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, for numpy leaves it open where it is no archive.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             about: dict[str, Any] = json.loads(str(file["about"]))
             arrays = {name: file[name] for name in file.files if name not in ("about", "x0")}
-    except (OSError, ValueError, KeyError):
+        return _account(about, arrays)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile):
         raise NotFound("The account of this picture cannot be read.", "Draw it again.") from None
-    told: dict[str, dict[str, str]] = about["quantities"]
+
+
+def _account(about: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Account:
+    quantities: dict[str, dict[str, str]] = about["quantities"]
     curves: list[Curve] = []
     for name, values in arrays.items():
         if name.startswith("diag/"):
             plain = name.removeprefix("diag/")
-            one = told.get(plain, {"label": plain, "unit": "", "plot": "line"})
-            curves.append(Curve(plain, one["label"], one["unit"], one["plot"], _floats(values)))
+            quantity = quantities.get(plain, {"label": plain, "unit": "", "plot": "line"})
+            curves.append(Curve(plain, quantity["label"], quantity["unit"], quantity["plot"], _floats(values)))
     rows = tuple(int(count) for count in arrays["rows"])
     seconds = float(about["seconds"])
     return Account(

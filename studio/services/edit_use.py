@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.core.errors import BadInput
-from studio.services.queue import describe
 
 if TYPE_CHECKING:
     from studio.services.edits import EditEntry
@@ -32,5 +31,5 @@ def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
     for job in studio.unfinished_jobs():
         refs = {str(ref["edit"]) for recipe in job.payload.get("recipes", ()) for ref in recipe.get("edits", ())}
         if any(one.id == entry.id for one in studio.edits.known(refs).values()):
-            return describe(job.payload)
+            return job.what
     return None

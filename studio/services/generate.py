@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from studio.core.errors import BadInput, EngineError, NotFound, StudioError
+from studio.core.errors import BadInput, EngineError, NotFound
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
@@ -16,6 +17,7 @@ from studio.engine.board import NOT_WAITING, REMEMBERED_JOBS
 from studio.engine.events import Event
 from studio.engine.process import ProcessBackend
 from studio.engine.ticket import Priority, default_priority
+from studio.engine.trouble import as_studio_error
 from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
 from studio.prompts import Dialect
@@ -31,6 +33,7 @@ from studio.storage.generations import EVERYTHING
 from studio.storage.jobs import JobRecord
 from studio.storage.png import read_png
 from studio.storage.search import HistoryFilter
+from studio.storage.unreadable import Unreadable
 
 MAX_JOBS_LISTED = 200
 
@@ -49,22 +52,32 @@ class Studio:
         self._backend: Backend | None = None
         self._archive: Archive | None = None
         self._recorder: Recorder | None = None
-        self._enqueued: dict[str, JobRecord] = {}
+        self._enqueued: dict[str, JobRecord] = {}  # all that wait or run, and some that are over
+        self._enqueued_limit = 2 * REMEMBERED_JOBS
         self._lock = threading.Lock()
 
     def open(self) -> Studio:
         """Take the workspace. Raises WorkspaceError if it is locked, read-only, corrupt or newer than this program."""
         if self._archive is None:
-            self._archive = Archive.open(self.settings.workspace)
-            # What a killed app left as running is not running any more. What waited does not go on by itself either:
-            # it may be what killed it, and nobody expects an idle studio to start computing. It is offered again.
-            self._archive.jobs.interrupt_unfinished(queue.CLOSED_RUNNING, queue.CLOSED_QUEUED)
+            archive = Archive.open(self.settings.workspace)
+            try:
+                # What a killed app left as running is not running any more. What waited does not go on by itself
+                # either: it may be what killed it, and nobody expects an idle studio to start computing. It is offered
+                # again.
+                archive.jobs.interrupt_unfinished(queue.CLOSED_RUNNING, queue.CLOSED_QUEUED)
+            except BaseException:
+                archive.close()
+                raise
+            self._archive = archive
         return self
 
     def close(self) -> None:
         """Stop the engine and let go of the workspace. May be called twice."""
         with self._lock:
             backend, self._backend = self._backend, None
+            recorder = self._recorder
+        if recorder is not None:
+            recorder.hurry()
         if backend is not None:
             backend.close()  # while the archive is open: how the job in hand ended is still written down
         with self._lock:
@@ -141,17 +154,16 @@ class Studio:
         priority = priority or default_priority(kind)
         archive, engine = self.archive, self._engine()
         job = archive.jobs.add(kind, payload, priority=priority, retry_of=retry_of)
-        with self._lock:
-            self._enqueued[job.id] = job
-            for old in list(self._enqueued)[:-REMEMBERED_JOBS]:
-                del self._enqueued[old]
+        self._remember(job, engine)
         try:
             written(job.id)
             engine.submit(
                 {**payload, "edits": dict(edits or {}), "id": job.id, "digest": job.digest, "priority": priority}
             )
-        except StudioError as error:
-            archive.jobs.finish(job.id, "failed", str(error))
+        except Exception as error:
+            # Else it would wait in the ledger for ever: no engine has it.
+            if self._recorder is not None:
+                self._recorder.give_up(job.id, as_studio_error(error))
             raise
         return job.id
 
@@ -176,6 +188,12 @@ class Studio:
         backend = self._backend
         standing = backend.queue() if backend is not None else []
         return [queue.entry(one, self._enqueued.get(one.id) or self.job(one.id)) for one in standing]
+
+    def standing(self, job_id: str) -> QueueEntry | None:
+        """One job as `queue` tells it; None for one that neither runs nor waits."""
+        backend = self._backend
+        standing = backend.standing(job_id) if backend is not None else None
+        return None if standing is None else queue.entry(standing, self._enqueued.get(job_id) or self.job(job_id))
 
     def move(self, job_id: str, before: str | None = None) -> None:
         """Let a waiting job run right before another of its class, or last of its class.
@@ -218,22 +236,44 @@ class Studio:
         self.job(job_id)  # over, since it is of an earlier run; unknown ids still raise
 
     def job(self, job_id: str) -> JobRecord:
-        """Give the ledger's row of a job. Raises NotFound."""
-        return self.archive.jobs.get(job_id)
+        """Give the ledger's row of a job; its end also where the disk has not taken it yet.
+
+        Raises NotFound, WorkspaceError if it cannot be read.
+        """
+        return self._as_told(lambda: [self.archive.jobs.get(job_id)])[0]
 
     def find_job(self, name: str) -> JobRecord:
-        """Give the ledger's row of a job by its number or its id, as a user writes it. Raises NotFound."""
-        return self.archive.jobs.find(name)
+        """Give a job by its number or its id, as a user writes it. Raises as `job`."""
+        return self._as_told(lambda: [self.archive.jobs.find(name)])[0]
 
     def unfinished_jobs(self) -> list[JobRecord]:
         """Jobs queued or running, oldest first: what a reloaded page attaches to again."""
-        return self.archive.jobs.unfinished()
+        return [job for job in self._as_told(self.archive.jobs.unfinished) if not job.over]
+
+    def oldest_unfinished(self, kind: str, priority: Priority) -> JobRecord | None:
+        """The first job of one kind and class that is queued or running."""
+        oldest = self._as_told(lambda: [job] if (job := self.archive.jobs.oldest_unfinished(kind, priority)) else [])
+        if oldest and oldest[0].over:  # its end is not in the ledger yet: one of those behind it is the first
+            same = (job for job in self.unfinished_jobs() if (job.kind, job.priority) == (kind, priority))
+            return next(same, None)
+        return oldest[0] if oldest else None
 
     def jobs(self, limit: int = 50, before: int | None = None) -> list[JobRecord]:
         """The ledger, newest first. before: only jobs with a lower number. Raises BadInput for a limit out of range."""
+        return self.jobs_page(limit, before)[0]
+
+    def jobs_page(self, limit: int = 50, before: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
+        """The same, and the rows of that page that cannot be read, which count among its `limit`."""
         if not 1 <= limit <= MAX_JOBS_LISTED:
             raise BadInput(f"A page of the ledger has 1 to {MAX_JOBS_LISTED} jobs, not {limit}.", field="limit")
-        return self.archive.jobs.page(limit, before)
+        unreadable: list[Unreadable] = []
+
+        def read() -> list[JobRecord]:
+            page, others = self.archive.jobs.readable_page(limit, before)
+            unreadable.extend(others)
+            return page
+
+        return self._as_told(read), unreadable
 
     def interrupted_jobs(self, limit: int = 50) -> list[JobRecord]:
         """Jobs that a closed or killed studio left, newest first: what `retry` is offered for."""
@@ -272,7 +312,11 @@ class Studio:
         backend = self._backend
         if backend is None:
             return EngineStatus("starting", "The engine starts with the first picture.", {}, None, 0, None)
-        return backend.status()
+        return replace(backend.status(), trouble=self.trouble())
+
+    def trouble(self) -> str:
+        """A sentence about what keeps pictures or jobs from being written down right now; "" if nothing does."""
+        return self._recorder.trouble() if self._recorder is not None else ""
 
     # -- history ----------------------------------------------------------------------------------------------------
 
@@ -290,6 +334,18 @@ class Studio:
         only: further conditions. before: number of a picture; only older ones, at the same cost however far back.
         Raises BadInput for numbers out of range.
         """
+        return self.gallery_page(limit, offset, search, only=only, before=before)[0]
+
+    def gallery_page(
+        self,
+        limit: int = 24,
+        offset: int = 0,
+        search: str = "",
+        *,
+        only: HistoryFilter = EVERYTHING,
+        before: int | None = None,
+    ) -> tuple[list[Generation], list[Unreadable]]:
+        """The same, and the rows among and right behind them that cannot be read: those do not count in `limit`."""
         return self._history().page(limit, offset, search, only, before)
 
     def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
@@ -337,6 +393,19 @@ class Studio:
 
     def _history(self) -> History:
         return History(self.archive)
+
+    def _as_told(self, read: Callable[[], list[JobRecord]]) -> list[JobRecord]:
+        return self._recorder.as_told(read) if self._recorder is not None else read()
+
+    def _remember(self, job: JobRecord, engine: Backend) -> None:
+        """Keep what the queue tells of a job at hand for as long as it is in the queue."""
+        with self._lock:
+            self._enqueued[job.id] = job
+            if len(self._enqueued) <= self._enqueued_limit:
+                return
+            needed = {one.id for one in engine.queue()} | {job.id}
+            self._enqueued = {id: one for id, one in self._enqueued.items() if id in needed}
+            self._enqueued_limit = 2 * (len(self._enqueued) + REMEMBERED_JOBS)  # so that this is seldom done
 
     def _engine(self) -> Backend:
         archive = self.archive

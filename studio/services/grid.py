@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import BadInput
+from studio.core.errors import BadInput, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.services.checks import MAX_IMAGES, check_recipes, settled
 from studio.services.edits import EditLibrary
@@ -19,6 +19,7 @@ from studio.services.grid_axes import SEARCH_REPLACE, Axis, with_value
 from studio.services.grid_sheet import sheet_png
 from studio.services.sources import Sources
 from studio.storage.images import write_durably
+from studio.storage.unreadable import BROKEN, problem
 from studio.storage.workspace import workspace_error
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def plan(sources: Sources, base: Recipe, axes: Sequence[Axis], edits: EditLibrar
     cells = math.prod(len(axis.values) for axis in axes)
     if cells > MAX_CELLS:
         raise BadInput(f"A grid has at most {MAX_CELLS} pictures, not {cells}.", "Take fewer values.", field="axis")
-    recipes = tuple(_recipe(base, axes, tuple(reversed(chosen))) for chosen in _choices(axes))
+    recipes = _recipes(base, axes)
     check_recipes(recipes, sources, edits)
     return GridPlan(base, tuple(axes), tuple(map(settled, recipes)))
 
@@ -145,23 +146,40 @@ def resume(studio: Studio, id: int, retry_of: str | None = None) -> str:
 
 
 def get(studio: Studio, id: int) -> Grid:
-    """Give a grid as it stands. Raises NotFound."""
+    """Give a grid as it stands. Raises NotFound, WorkspaceError if it cannot be read."""
     archive = studio.archive
     stored = archive.grids.get(id)
-    axes = tuple(Axis(axis["path"], tuple(axis["values"])) for axis in stored.plan["axes"])
-    x, y, _ = shape_of(axes)
-    cells = tuple(
-        GridCell(
-            (cell.cell % x, cell.cell // x % y, cell.cell // x // y),
-            cell.recipe,
-            cell.generation,
-            archive.images.path(cell.image) if cell.image else None,
+    try:
+        axes = tuple(Axis(axis["path"], tuple(axis["values"])) for axis in stored.plan["axes"])
+        base = Recipe.load(stored.plan["base"])
+        records = archive.grids.cells(id)
+        # A cell that cannot be read is worked out once more, as it was when the grid was planned.
+        planned = _recipes(base, axes) if any(record.recipe is None for record in records) else ()
+        x, y, _ = shape_of(axes)
+        cells = tuple(
+            GridCell(
+                (record.cell % x, record.cell // x % y, record.cell // x // y),
+                record.recipe or settled(planned[record.cell]),
+                record.generation,
+                archive.images.path(record.image) if record.image else None,
+            )
+            for record in records
         )
-        for cell in archive.grids.cells(id)
-    )
-    unfinished = [job for job in stored.jobs if not archive.jobs.get(job).over]
-    base = Recipe.load(stored.plan["base"])
-    return Grid(id, base, axes, cells, unfinished[0] if unfinished else None, stored.created_at)
+    except BROKEN as error:
+        message = f"Grid {id} of the workspace cannot be read: {problem(error)}."
+        raise WorkspaceError(message, "The others are not affected.") from None
+    return Grid(id, base, axes, cells, _unfinished(studio, stored.jobs), stored.created_at)
+
+
+def _unfinished(studio: Studio, jobs: Sequence[str]) -> str | None:
+    """The first of these that is not over. One that cannot be read is, for no engine has it."""
+    for job_id in jobs:
+        try:
+            if not studio.job(job_id).over:
+                return job_id
+        except WorkspaceError:
+            continue
+    return None
 
 
 def newest(studio: Studio, limit: int = 20) -> list[int]:
@@ -182,6 +200,11 @@ def write_sheet(studio: Studio, id: int) -> Path:
     except OSError as error:
         raise workspace_error(error, "The grid") from None
     return path
+
+
+def _recipes(base: Recipe, axes: Sequence[Axis]) -> tuple[Recipe, ...]:
+    """One per cell, in their order."""
+    return tuple(_recipe(base, axes, tuple(reversed(chosen))) for chosen in _choices(axes))
 
 
 def _choices(axes: Sequence[Axis]) -> Any:

@@ -16,6 +16,7 @@ from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
 from studio.storage.jobs import JobRecord
 from studio.storage.search import HistoryFilter
+from studio.storage.unreadable import Unreadable
 
 MAX_PAGE = 1000
 MAX_ID = 2**63 - 1  # what a column of the database holds
@@ -55,15 +56,20 @@ class History:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def page(self, limit: int, offset: int, search: str, only: HistoryFilter, before: int | None) -> list[Generation]:
-        """Give up to `limit` pictures, newest first. Raises BadInput for numbers out of range."""
+    def page(
+        self, limit: int, offset: int, search: str, only: HistoryFilter, before: int | None
+    ) -> tuple[list[Generation], list[Unreadable]]:
+        """Give up to `limit` pictures, newest first, and the rows among and right behind them that cannot be read.
+
+        Raises BadInput for numbers out of range.
+        """
         if not _whole(limit, 1, MAX_PAGE) or not _whole(offset, 0, MAX_ID):
             message = f"A page of the gallery has 1 to {MAX_PAGE} pictures from 0 on"
             raise BadInput(f"{message}, not {shown(limit)} from {shown(offset)}.")
         if before is not None and not _whole(before, 0, MAX_ID):
             raise BadInput(f"A page goes on before a picture's number, not before {shown(before)}.", field="before")
-        rows = self._archive.generations.page(limit, offset, search, only, before)
-        return [self.shown(row) for row in rows]
+        rows, unreadable = self._archive.generations.readable_page(limit, offset, search, only, before)
+        return [self.shown(row) for row in rows], unreadable
 
     def count(self, search: str, only: HistoryFilter) -> int:
         """How many pictures `page` can give in all."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 from studio.core.settings import Settings
-from studio.services.queue import describe
 from studio.storage.database import Database
 from studio.storage.generations import Generations
 from studio.storage.jobs import JobRecord, Jobs
+from studio.storage.unreadable import Unreadable
 from studio.storage.workspace import DATABASE_NAME
 
 POLL_S = 0.5
@@ -36,28 +36,33 @@ class Ledger:
 
     def page(self, limit: int) -> list[dict[str, Any]]:
         """The newest jobs, newest first, as plain values."""
-        return [plain(job) for job in self._jobs.page(limit)]
+        return listed(*self._jobs.readable_page(limit))
 
     def show(self, name: str) -> dict[str, Any]:
         """One job, by number or id, with its pictures and what it was asked for. Raises NotFound."""
         job = self._jobs.find(name)
-        pictures = [str(self._images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
-        return {**plain(job), "pictures": pictures, "payload": job.payload}
+        return {**plain(job), "pictures": self._pictures(job), "payload": job.payload}
 
     def watch(self, name: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Wait until a job is over and give it as `show` does. on_change: called with that whenever it has changed.
+        """Wait until a job is over and give it as `show` does.
+
+        on_change: called whenever it has changed, with the same but what it was asked for.
 
         Raises NotFound. A job whose owner was killed is over only once a studio has opened the workspace again.
         """
         last: dict[str, Any] | None = None
         while True:
-            now = self.show(name)
+            job = self._jobs.find(name)
+            now = {**plain(job), "pictures": self._pictures(job)}
             if now != last:
                 on_change(now)
-            if now["over"]:
-                return now
+            if job.over:
+                return self.show(name)
             last = now
             time.sleep(POLL_S)
+
+    def _pictures(self, job: JobRecord) -> list[str]:
+        return [str(self._images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
 
 
 def plain(job: JobRecord) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def plain(job: JobRecord) -> dict[str, Any]:
         "number": job.number,
         "id": job.id,
         "kind": job.kind,
-        "what": describe(job.payload),
+        "what": job.what,
         "status": job.status,
         "over": job.over,
         "priority": job.priority,
@@ -75,3 +80,15 @@ def plain(job: JobRecord) -> dict[str, Any]:
         "created_at": job.created_at.isoformat(),
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
     }
+
+
+def listed(jobs: Sequence[JobRecord], unreadable: Sequence[Unreadable]) -> list[dict[str, Any]]:
+    """A page of the ledger as JSON has it, newest first. A row that cannot be read stands in its place, and says so."""
+    rows = [plain(job) for job in jobs] + [_unreadable(row) for row in unreadable]
+    return sorted(rows, key=lambda row: -row["number"])
+
+
+def _unreadable(row: Unreadable) -> dict[str, Any]:
+    told = {"number": row.number, "status": "unreadable", "over": True, "error": f"It cannot be read: {row.problem}."}
+    missing = ("id", "kind", "what", "priority", "retry_of", "created_at", "finished_at")
+    return {**dict.fromkeys(missing), "what": "A job that cannot be read", **told}

@@ -15,7 +15,7 @@ from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.core.recipe import GuidanceSpec
 from studio.storage.images import write_durably
-from studio.storage.workspace import workspace_error
+from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
 SHIPPED = Path(__file__).resolve().parents[2] / "presets" / "guidance"
 MAX_OWN = 200
@@ -94,7 +94,9 @@ class GuidancePresets:
             raise BadInput(f"A preset's note has at most {MAX_NOTE_CHARS} characters, not {len(note)}.", field="note")
         values = {**spec.model_dump(mode="json"), "source": "saved in this workspace", "note": note}
         try:
-            self.own_folder.mkdir(parents=True, exist_ok=True)
+            # The workspace itself is not made anew: one that was moved away would come back as an empty one.
+            self.own_folder.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
+            self.own_folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
             if path.is_file():
                 _keep(path)
             write_durably(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())

@@ -14,7 +14,6 @@ from studio.storage.jobs import JobRecord, Jobs
 
 CLOSED_RUNNING = "The studio was closed while this job was running."
 CLOSED_QUEUED = "The studio was closed before this job began."
-MAX_WHAT_CHARS = 80
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def entry(standing: Entry, job: JobRecord) -> QueueEntry:
         job_id=job.id,
         position=standing.position,
         kind=job.kind,
-        what=describe(job.payload),
+        what=job.what,
         state=standing.standing,
         priority=standing.priority,
         progress=_fraction(standing.progress),
@@ -52,19 +51,6 @@ def entry(standing: Entry, job: JobRecord) -> QueueEntry:
         created_at=job.created_at,
         retry_of=job.retry_of,
     )
-
-
-def describe(payload: Mapping[str, Any]) -> str:
-    """Say in a few words what a job does: its own "what" if it has one, else its pictures or its kind."""
-    said = payload.get("what")
-    if not isinstance(said, str):
-        recipes = payload.get("recipes")
-        if not recipes:
-            return str(payload.get("kind", "work"))
-        count = f"{len(recipes)} pictures" if len(recipes) > 1 else "1 picture"
-        said = f"{count}: {recipes[0].get('prompt') or 'no prompt'}"
-    said = " ".join(said.split())
-    return said if len(said) <= MAX_WHAT_CHARS else said[: MAX_WHAT_CHARS - 3] + "..."
 
 
 def check_retry(job: JobRecord) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.prompts.styles import Style, read_style
-from studio.prompts.wildcards import Wildcards, read_wildcards
+from studio.prompts.wildcards import Wildcards, read_list
 
 SHIPPED = Path(__file__).resolve().parents[2] / "presets"
 MAX_STYLES = 8  # on one prompt
@@ -50,9 +50,7 @@ class Words:
 
 
 def words(workspace: Path, shipped: Path = SHIPPED) -> Words:
-    """Read all styles and wildcard lists. A broken style takes nothing from the others, a broken list only those beside
-    it.
-    """
+    """Read all styles and wildcard lists. A broken one takes nothing from the others."""
     styles: dict[str, Style] = {}
     lists: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
@@ -62,8 +60,9 @@ def words(workspace: Path, shipped: Path = SHIPPED) -> Words:
                 styles[path.stem] = read_style(path)
             except (StudioError, OSError) as error:
                 problems.append(str(error))
-        try:
-            lists |= read_wildcards(folder / "wildcards").lists
-        except StudioError as error:
-            problems.append(str(error))
+        for path in sorted((folder / "wildcards").glob("*.txt")):
+            try:
+                lists[path.stem] = read_list(path)
+            except StudioError as error:
+                problems.append(str(error))
     return Words(styles, Wildcards(lists), tuple(problems))

@@ -25,7 +25,7 @@ class Archive:
         self.generations = Generations(database)
         self.grids = Grids(database)
         self.images = ImageStore(workspace.images)
-        self.edits = EditStore(workspace.edits)
+        self.edits = EditStore(workspace.edits, workspace.check)
         self._database = database
         # An image is there before the row that shows it, and gone only after. Whoever removes images that no row shows
         # must therefore not come between the two, or would take away one that is just about to be shown.
@@ -36,7 +36,7 @@ class Archive:
         """Take the folder and open what is in it. Raises WorkspaceError; then nothing is held."""
         workspace = Workspace.open(root)
         try:
-            return cls(workspace, Database.open(workspace.database))
+            return cls(workspace, Database.open(workspace.database, workspace.check))
         except BaseException:
             workspace.close()
             raise
@@ -61,6 +61,7 @@ class Archive:
         account: how its guidance went (studio.engine.account), kept beside it.
         """
         with self._pictures:
+            self._database.check()  # or the folder of a workspace that was moved would be made once more
             image = self.images.put(png)
             if account is not None:
                 self.images.put_account(image, account)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,32 +13,50 @@ from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from studio.core.errors import NotFound, WorkspaceError
+from studio.storage.workspace import GONE, open_private, room_left, workspace_error
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15.0  # longer than another program's backup should hold it
 _KEPT = "It was left as it is; move it away to start with an empty one, or name another workspace."
 
 
-class Database:
-    """An open database of today's shape. Thread-safe. Build it with `open`."""
+class DatabaseLocked(WorkspaceError):
+    """Another program has held the database for longer than `BUSY_TIMEOUT_S`; what was to be written is not."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+
+class Database:
+    """An open database of today's shape. Thread-safe. Build it with `open`.
+
+    check: called before each write and each new connection, may raise WorkspaceError (the workspace was moved).
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, check: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self._check_workspace = check
+        self._file: os.stat_result | None = None  # of the database, once it is open
         url = URL.create("sqlite", database=str(path))
         if read_only:
             url = URL.create("sqlite", database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
         self._engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(self._engine, "connect", _on_connect_to_read if read_only else _on_connect)
         event.listen(self._engine, "begin", _on_begin)
+        event.listen(self._engine, "do_connect", self._on_connecting)
 
     @classmethod
-    def open(cls, path: Path) -> Database:
+    def open(cls, path: Path, check: Callable[[], None] = lambda: None) -> Database:
         """Open the file, or make it, and bring it up to today's shape.
 
         Raises WorkspaceError, leaving the file as it is, if it is corrupt, not a database, newer than this program,
         locked by another for longer than 15 s, or cannot be written.
         """
-        database = cls(path)
+        try:
+            # Its -wal and -shm as well, for SQLite gives them the mode of the database. Only where there is none: to
+            # close a file takes away all locks this process has on it, SQLite's included.
+            if not path.exists():
+                open_private(path)
+        except OSError as error:
+            raise workspace_error(error, f"The database {path}") from None
+        database = cls(path, check=check)
         try:
             with database.read() as connection:
                 problem = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
@@ -48,6 +67,7 @@ class Database:
                 raise WorkspaceError(f"The database {path} was made by a newer Palimpsest.", "Update to open it.")
             if revision != known_revisions()[-1]:
                 database.migrate()
+            database._file = path.stat()
         except BaseException:
             database.close()
             raise
@@ -86,8 +106,26 @@ class Database:
 
         It takes the write lock at once: one that begins by reading can be refused later without waiting.
         """
+        self.check()
         with _told(self.path), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+
+    def check(self) -> None:
+        """Raise WorkspaceError if the file is not the one that was opened: SQLite would go on writing into nothing."""
+        self._check_workspace()
+        if self._file is None:
+            return
+        try:
+            ours = os.path.samestat(self._file, self.path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            ours = False
+        except OSError as error:
+            raise workspace_error(error, f"The database {self.path}") from None
+        if not ours:
+            raise WorkspaceError(f"The database {self.path} was moved, deleted or replaced while it was open.", GONE)
+
+    def _on_connecting(self, *_: Any) -> None:
+        self.check()
 
     def migrate(self, target: str = "head") -> None:
         """Bring the database to a revision, each step in its own transaction."""
@@ -124,6 +162,9 @@ def _revision(connection: Connection) -> tuple[str | None, bool]:
 def _on_connect_to_read(connection: sqlite3.Connection, record: Any) -> None:
     # The driver's own idea of when a transaction begins leaves out DDL and SELECT; we say BEGIN ourselves.
     connection.isolation_level = None
+    # Strictly, one row with a broken letter would end the reading of all. Half a letter is no text to a recipe either,
+    # so such a row is found to be unreadable, alone.
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
 
 def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
@@ -154,14 +195,29 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _sentence(path: Path, said: str) -> WorkspaceError | None:
+    full = WorkspaceError(f"The database {path} cannot be written: the disk is full.", "Free some space.")
     if "full" in said:
-        return WorkspaceError(f"The database {path} cannot be written: the disk is full.", "Free some space.")
+        return full
+    if "unable to open" in said and (reason := _cannot_open(path)) is not None:
+        return reason
     if "readonly" in said or "unable to open" in said:
         return WorkspaceError(f"The database {path} cannot be written.", "Name another workspace with --workspace.")
-    if "locked" in said:
-        return WorkspaceError(f"The database {path} is locked by another program.", "Close it and try again.")
+    if "locked" in said or "locking protocol" in said:
+        return DatabaseLocked(f"The database {path} is locked by another program.", "Close it and try again.")
     if "not a database" in said or "malformed" in said:
         return WorkspaceError(f"The database {path} is corrupt: {said}.", _KEPT)
     if "disk I/O" in said:
+        if not room_left(path.parent):
+            return full
         return WorkspaceError(f"The database {path} cannot be read or written: {said}.", "Check the disk.")
+    return None
+
+
+def _cannot_open(path: Path) -> WorkspaceError | None:
+    """Why the system does not open the file, which SQLite does not tell. The file itself is left alone, as above."""
+    try:
+        path.stat()
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return workspace_error(error, f"The database {path}")
     return None

@@ -7,17 +7,18 @@ for is looked up among the files there are.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.core.errors import BadInput, NotFound
 from studio.storage.images import write_durably
-from studio.storage.workspace import workspace_error
+from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
 MAX_SLUG_CHARS = 60
 _HASH_CHARS = 12
@@ -39,11 +40,15 @@ class StoredEdit:
 class EditStore:
     """The folder of edits. Thread-safe in that a file under its final name never changes."""
 
-    def __init__(self, root: Path) -> None:
-        """Make the folder if need be, and remove what a killed process left half written. Raises WorkspaceError."""
+    def __init__(self, root: Path, check: Callable[[], None] = lambda: None) -> None:
+        """Make the folder if need be, and remove what a killed process left half written. Raises WorkspaceError.
+
+        check: called before each change, may raise WorkspaceError (the workspace was moved).
+        """
         self.root = root
+        self._check = check
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             for leftover in root.glob("*.part"):
                 leftover.unlink(missing_ok=True)
         except OSError as error:
@@ -64,10 +69,15 @@ class EditStore:
         """Give all edits, by slug. Other files of the folder, and links that lead out of it, are passed over."""
         found: list[StoredEdit] = []
         inside = self.root.resolve()
-        for path in sorted(self.root.iterdir()) if self.root.is_dir() else []:
+        try:
+            files = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        except OSError as error:
+            raise workspace_error(error, f"The folder {self.root}") from None
+        for path in files:
             match = _NAME.fullmatch(path.name)
-            if match and path.is_file() and path.resolve().is_relative_to(inside):
-                found.append(_stored(path, match["slug"], match["hash"]))
+            with contextlib.suppress(OSError):  # deleted meanwhile, or on a disk that does not answer for it
+                if match and path.is_file() and path.resolve().is_relative_to(inside):
+                    found.append(_stored(path, match["slug"], match["hash"]))
         return found
 
     def get(self, ref: str) -> StoredEdit:
@@ -85,6 +95,7 @@ class EditStore:
     def remove(self, ref: str) -> StoredEdit:
         """Delete an edit's file; give what it was. Raises NotFound, BadInput as `get` does, WorkspaceError."""
         stored = self.get(ref)
+        self._check()
         try:
             stored.path.unlink(missing_ok=True)
         except OSError as error:
@@ -98,12 +109,16 @@ class EditStore:
             raise ValueError("a rename keeps the edit's content")
         new = self._write(name, sha256, data)
         if new.path != old.path:
-            old.path.unlink(missing_ok=True)
+            try:
+                old.path.unlink(missing_ok=True)
+            except OSError as error:
+                raise workspace_error(error, f"The edit {old.id}") from None
         return new
 
     def _write(self, name: str, sha256: str, data: bytes) -> StoredEdit:
         start = sha256[:_HASH_CHARS]
         path = self.root / f"{slug(name)}-{start}.safetensors"
+        self._check()
         try:
             write_durably(path, data)
         except OSError as error:

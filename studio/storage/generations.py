@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +16,11 @@ from studio.core.recipe import Recipe
 from studio.storage.database import Database
 from studio.storage.schema import generations, grid_cells
 from studio.storage.search import HistoryFilter, conditions
+from studio.storage.unreadable import Reader, Unreadable, number_or_none, text, text_or_none
 
 EVERYTHING = HistoryFilter()
 MAX_AT_ONCE = 1000  # pictures of one request to delete
+MAX_UNREADABLE = 1000  # rows of one page passed over
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,29 @@ class Generations:
         self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
     ) -> list[GenerationRecord]:
         """Give up to `limit` rows. before: only those with a lower id, which costs the same however deep they lie."""
+        return self.readable_page(limit, offset, search, only, before)[0]
+
+    def readable_page(
+        self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
+    ) -> tuple[list[GenerationRecord], list[Unreadable]]:
+        """The same, and the rows among and right behind them that cannot be read. These do not count towards the limit,
+        so that fewer rows than that are the last ones.
+        """
         query = select(generations).where(*conditions(search, only)).order_by(generations.c.id.desc())
-        if before is not None:
-            query = query.where(generations.c.id < before)
+        records: list[GenerationRecord] = []
+        unreadable: list[Unreadable] = []
         with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query.limit(limit).offset(offset))]
+            while len(unreadable) < MAX_UNREADABLE:
+                wanted = limit - len(records) + len(unreadable)  # what failed so far may go on failing
+                part = query if before is None else query.where(generations.c.id < before)
+                rows = connection.execute(part.limit(wanted).offset(offset)).all()
+                readable, others = READER.many(rows)
+                records += readable
+                unreadable += others
+                if not others or len(rows) < wanted:
+                    break
+                before, offset = rows[-1].id, 0
+        return records[:limit], unreadable
 
     def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
         """How many rows `page` could give in all."""
@@ -95,18 +116,25 @@ class Generations:
             return connection.execute(query).scalar_one()
 
     def get(self, id: int) -> GenerationRecord:
-        """Give one row, in the bin or not. Raises NotFound."""
+        """Give one row, in the bin or not. Raises NotFound, WorkspaceError if it cannot be read."""
         with self._database.read() as connection:
             row = connection.execute(select(generations).where(generations.c.id == id)).one_or_none()
         if row is None:
             raise NotFound(f"There is no picture number {id} in the history.")
-        return _record(row)
+        return READER.one(row)
 
     def of_job(self, job: str) -> list[GenerationRecord]:
-        """Give the pictures of one job, in the order they were made; those in the bin as well."""
+        """Give the pictures of one job, in the order they were made; those in the bin as well, unreadable ones not."""
         query = select(generations).where(generations.c.job == job).order_by(generations.c.id)
         with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        return READER.many(rows)[0]
+
+    def numbers_of_job(self, job: str) -> list[int]:
+        """Their ids alone, which cost next to nothing: a page asks again and again."""
+        query = select(generations.c.id).where(generations.c.job == job).order_by(generations.c.id)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def favourite(self, id: int, on: bool) -> None:
         """Mark a picture, or take the mark away. Raises NotFound."""
@@ -158,15 +186,26 @@ def words(recipe: Recipe) -> str:
 
 
 def _record(row: Row[Any]) -> GenerationRecord:
+    """Read a row. Raises what `unreadable.BROKEN` names."""
+    image = text(row.image, "image")
+    if not set(image) <= set(string.hexdigits):  # it becomes part of a path
+        raise ValueError("its image is no hash")
+    made_by = json.loads(text(row.made_by, "origin"))
+    if not isinstance(made_by, dict):
+        raise ValueError("its origin is not a JSON object")
+    json.dumps(made_by, ensure_ascii=False).encode()  # half a letter in it could be told to nobody
     return GenerationRecord(
         id=row.id,
-        job=row.job,
-        image=row.image,
-        recipe=Recipe.from_json(row.recipe),
-        made_by=json.loads(row.made_by),
-        created_at=datetime.fromisoformat(row.created_at),
-        place=row.place,
-        seq=row.seq,
+        job=text_or_none(row.job, "job"),
+        image=image,
+        recipe=Recipe.from_json(text(row.recipe, "recipe")),
+        made_by=made_by,
+        created_at=datetime.fromisoformat(text(row.created_at, "time")),
+        place=number_or_none(row.place, "place"),
+        seq=number_or_none(row.seq, "event"),
         favourite=bool(row.favourite),
-        deleted_at=datetime.fromisoformat(row.deleted_at) if row.deleted_at else None,
+        deleted_at=datetime.fromisoformat(text(row.deleted_at, "time")) if row.deleted_at else None,
     )
+
+
+READER = Reader("Picture", "history", "id", _record)

@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Row, and_, insert, select, update
 
 from studio.core.errors import NotFound
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
 from studio.storage.schema import generations, grid_cells, grids
+from studio.storage.unreadable import BROKEN, Reader, text
 
 
 @dataclass(frozen=True)
 class CellRecord:
-    """One cell. generation: id of its picture, None while it is not made. image: sha256 of the picture's file."""
+    """One cell. generation: id of its picture, None while it is not made. image: sha256 of the picture's file.
+
+    recipe: None where it cannot be read.
+    """
 
     cell: int
-    recipe: Recipe
+    recipe: Recipe | None
     generation: int | None
     image: str | None
 
@@ -62,14 +66,14 @@ class Grids:
                 connection.execute(query.values(job=job, place=place))
 
     def get(self, id: int) -> GridRecord:
-        """Give one grid. Raises NotFound."""
+        """Give one grid. Raises NotFound, WorkspaceError if it cannot be read."""
         with self._database.read() as connection:
             row = connection.execute(select(grids).where(grids.c.id == id)).one_or_none()
             query = select(grid_cells.c.job).where(grid_cells.c.grid == id, grid_cells.c.job.is_not(None)).distinct()
             jobs = tuple(connection.execute(query).scalars())
         if row is None:
             raise NotFound(f"There is no grid number {id}.")
-        return GridRecord(row.id, json.loads(row.plan), datetime.fromisoformat(row.created_at), jobs)
+        return Reader("Grid", "workspace", "id", lambda row: _grid(row, jobs)).one(row)
 
     def newest(self, limit: int) -> list[int]:
         """Give the ids of up to `limit` grids, newest first."""
@@ -92,7 +96,19 @@ class Grids:
             .order_by(grid_cells.c.cell)
         )
         with self._database.read() as connection:
-            return [
-                CellRecord(cell, Recipe.from_json(recipe), generation, image)
-                for cell, recipe, generation, image in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+        return [CellRecord(cell, _recipe(recipe), generation, image) for cell, recipe, generation, image in rows]
+
+
+def _grid(row: Row[Any], jobs: tuple[str, ...]) -> GridRecord:
+    plan = json.loads(text(row.plan, "plan"))
+    if not isinstance(plan, dict):
+        raise ValueError("its plan is not a JSON object")
+    return GridRecord(row.id, plan, datetime.fromisoformat(text(row.created_at, "time")), jobs)
+
+
+def _recipe(stored: Any) -> Recipe | None:
+    try:
+        return Recipe.from_json(text(stored, "recipe"))
+    except BROKEN:
+        return None

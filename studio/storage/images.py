@@ -8,7 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from studio.storage.workspace import workspace_error
+from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
 _UNFINISHED = ".part"
 
@@ -33,12 +33,12 @@ class ImageStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
-        if not path.exists():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if not path.exists():
+                path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
                 write_durably(path, data)
-            except OSError as error:
-                raise workspace_error(error, "The picture") from None
+        except OSError as error:
+            raise workspace_error(error, "The picture") from None
         return sha256
 
     def account_path(self, sha256: str) -> Path:

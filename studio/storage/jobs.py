@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Row, func, insert, select, update
 
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, WorkspaceError
 from studio.storage.database import Database
+from studio.storage.packing import pack, unpack
 from studio.storage.schema import jobs
+from studio.storage.unreadable import BROKEN, Reader, Unreadable, number_or_none, problem, text, text_or_none
 
 Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED = ("queued", "running")
+PRIORITIES = ("interactive", "background")
+MAX_WHAT_CHARS = 80
+_COLUMNS = [column for column in jobs.c if column.name != "payload"]  # which can be long, and is seldom asked for
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row. number: rises with every job. payload: what the engine was asked for. error: why it did not finish.
+    """One row. number: rises with every job. what: its work in a few words. error: why it did not finish.
 
     digest: the same for the same work. worker_died: it was running when the engine's process ended.
     retry_of: id of the job whose work it does again. last_seq: number of its last event, where that is known.
@@ -32,7 +36,7 @@ class JobRecord:
     id: str
     kind: str
     status: Status
-    payload: dict[str, Any]
+    what: str
     digest: str
     error: str | None
     worker_died: bool
@@ -41,6 +45,12 @@ class JobRecord:
     priority: str
     retry_of: str | None
     last_seq: int | None
+    read_payload: Callable[[], dict[str, Any]] = field(repr=False, compare=False)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the engine was asked for: read from the ledger now. Raises WorkspaceError if it cannot be."""
+        return self.read_payload()
 
     @property
     def over(self) -> bool:
@@ -63,20 +73,26 @@ class Jobs:
         id: str | None = None,
     ) -> JobRecord:
         """Write a job down as queued. It is on disk when this returns."""
-        text = json.dumps(payload, sort_keys=True)
+        now, packed = datetime.now(UTC), pack(payload)
+        job_id, what, digest = id or uuid.uuid4().hex, describe(payload), digest_of(packed)
         row = {
-            "id": id or uuid.uuid4().hex,
+            "id": job_id,
             "kind": kind,
             "status": "queued",
-            "payload": text,
-            "digest": hashlib.sha256(text.encode()).hexdigest(),
-            "created_at": _now(),
+            "payload": packed,
+            "what": what,
+            "digest": digest,
+            "created_at": now.isoformat(),
             "priority": priority,
             "retry_of": retry_of,
         }
         with self._database.write() as connection:
-            connection.execute(insert(jobs).values(row))
-        return self.get(row["id"])
+            key = connection.execute(insert(jobs).values(row)).inserted_primary_key
+        # Put together here: to read the row back could fail, and a job would wait in the ledger that nobody knows of.
+        return JobRecord(
+            int(key[0]) if key else 0, job_id, kind, "queued", what, digest, None, False, now, None, priority, retry_of,
+            None, lambda: self._payload(job_id),
+        )  # fmt: skip
 
     def start(self, id: str) -> None:
         """Mark a queued job as running."""
@@ -116,44 +132,46 @@ class Jobs:
             return left
 
     def get(self, id: str) -> JobRecord:
-        """Give one row. Raises NotFound."""
-        with self._database.read() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == id)).one_or_none()
-        if row is None:
+        """Give one row. Raises NotFound, WorkspaceError if it cannot be read."""
+        record = self._one(jobs.c.id == id)
+        if record is None:
             raise NotFound(f"There is no job {id[:60]!r}.")
-        return _record(row)
+        return record
 
     def find(self, name: str) -> JobRecord:
-        """Give a job by its number or its id, as a user writes it. Raises NotFound."""
+        """Give a job by its number or its id, as a user writes it. Raises as `get`."""
         if name.isascii() and name.isdigit() and len(name) < 19:
-            with self._database.read() as connection:
-                row = connection.execute(select(jobs).where(jobs.c.number == int(name))).one_or_none()
-            if row is not None:
-                return _record(row)
+            record = self._one(jobs.c.number == int(name))
+            if record is not None:
+                return record
         return self.get(name)
 
     def unfinished(self) -> list[JobRecord]:
-        """Give the jobs queued or running, oldest first."""
-        query = select(jobs).where(jobs.c.status.in_(UNFINISHED)).order_by(jobs.c.number)
-        with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
+        """Give the jobs queued or running, oldest first; not those that cannot be read."""
+        return self._many(select(*_COLUMNS).where(jobs.c.status.in_(UNFINISHED)).order_by(jobs.c.number))[0]
+
+    def oldest_unfinished(self, kind: str, priority: str) -> JobRecord | None:
+        """Give the first of those of one kind and class."""
+        query = select(*_COLUMNS).where(jobs.c.status.in_(UNFINISHED), jobs.c.kind == kind, jobs.c.priority == priority)
+        few = self._many(query.order_by(jobs.c.number).limit(8))[0]  # and not one: it may be one that cannot be read
+        return next(iter(few), None)
 
     def page(self, limit: int, before: int | None = None) -> list[JobRecord]:
         """Give up to `limit` jobs, newest first. before: only those with a lower number."""
-        query = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
-        if before is not None:
-            query = query.where(jobs.c.number < before)
-        with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
+        return self.readable_page(limit, before)[0]
+
+    def readable_page(self, limit: int, before: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
+        """The same, and the rows of that page that cannot be read, which count among its `limit`."""
+        query = select(*_COLUMNS).order_by(jobs.c.number.desc()).limit(limit)
+        return self._many(query if before is None else query.where(jobs.c.number < before))
 
     def interrupted(self, limit: int) -> list[JobRecord]:
         """Give up to `limit` interrupted jobs that no other has repeated, newest first."""
         again = jobs.alias()
-        query = select(jobs).where(
+        query = select(*_COLUMNS).where(
             jobs.c.status == "interrupted", ~select(again.c.id).where(again.c.retry_of == jobs.c.id).exists()
         )
-        with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query.order_by(jobs.c.number.desc()).limit(limit))]
+        return self._many(query.order_by(jobs.c.number.desc()).limit(limit))[0]
 
     def worker_deaths(self) -> dict[str, int]:
         """Give digest -> how often that work ended the engine's process."""
@@ -161,24 +179,70 @@ class Jobs:
         with self._database.read() as connection:
             return {digest: count for digest, count in connection.execute(query)}
 
+    def _one(self, condition: Any) -> JobRecord | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(condition)).one_or_none()
+        return None if row is None else self._reader().one(row)
+
+    def _many(self, query: Any) -> tuple[list[JobRecord], list[Unreadable]]:
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return self._reader().many(rows)
+
+    def _reader(self) -> Reader[JobRecord]:
+        return Reader("Job", "ledger", "number", self._record)
+
+    def _payload(self, id: str) -> dict[str, Any]:
+        with self._database.read() as connection:
+            packed = connection.execute(select(jobs.c.payload).where(jobs.c.id == id)).scalar_one()
+        try:
+            return unpack(packed)
+        except BROKEN as error:
+            sentence = f"What the job {id} was asked for cannot be read: {problem(error)}."
+            raise WorkspaceError(sentence, "Set it up anew.") from None
+
+    def _record(self, row: Row[Any]) -> JobRecord:
+        """Read a row. Raises what `unreadable.BROKEN` names."""
+        status, priority, id = text(row.status, "status"), text(row.priority, "priority"), text(row.id, "id")
+        if status not in get_args(Status):
+            raise ValueError(f"its status {status!r} is not known")
+        if priority not in PRIORITIES:
+            raise ValueError(f"its priority {priority!r} is not known")
+        return JobRecord(
+            number=row.number,
+            id=id,
+            kind=text(row.kind, "kind"),
+            status=status,  # type: ignore[arg-type]  # one of them, as was just seen
+            what=text(row.what, "description") or text(row.kind, "kind"),
+            digest=text(row.digest, "digest"),
+            error=text_or_none(row.error, "error"),
+            worker_died=bool(row.worker_died),
+            created_at=datetime.fromisoformat(text(row.created_at, "time")),
+            finished_at=datetime.fromisoformat(text(row.finished_at, "time")) if row.finished_at else None,
+            priority=priority,
+            retry_of=text_or_none(row.retry_of, "retry"),
+            last_seq=number_or_none(row.last_seq, "last event"),
+            read_payload=lambda: self._payload(id),
+        )
+
+
+def describe(payload: Mapping[str, Any]) -> str:
+    """Say in a few words what a job does: its own "what" if it has one, else its pictures or its kind."""
+    words = payload.get("what")
+    if not isinstance(words, str):
+        recipes = payload.get("recipes")
+        if not recipes:
+            return str(payload.get("kind", "work"))
+        count = f"{len(recipes)} pictures" if len(recipes) > 1 else "1 picture"
+        words = f"{count}: {recipes[0].get('prompt') or 'no prompt'}"
+    words = " ".join(words.split())
+    return words if len(words) <= MAX_WHAT_CHARS else words[: MAX_WHAT_CHARS - 3] + "..."
+
+
+def digest_of(packed: str) -> str:
+    """The digest of a payload as it is kept: equal work, equal digests."""
+    return hashlib.sha256(packed.encode()).hexdigest()
+
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _record(row: Row[Any]) -> JobRecord:
-    return JobRecord(
-        number=row.number,
-        id=row.id,
-        kind=row.kind,
-        status=row.status,
-        payload=json.loads(row.payload),
-        digest=row.digest,
-        error=row.error,
-        worker_died=bool(row.worker_died),
-        created_at=datetime.fromisoformat(row.created_at),
-        finished_at=datetime.fromisoformat(row.finished_at) if row.finished_at else None,
-        priority=row.priority,
-        retry_of=row.retry_of,
-        last_seq=row.last_seq,
-    )

@@ -14,7 +14,7 @@ jobs = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("payload", Text, nullable=False),  # JSON: what the engine was asked for
+    Column("payload", Text, nullable=False),  # JSON: what the engine was asked for, as studio.storage.packing has it
     Column("digest", Text, nullable=False),  # sha256 of the payload: equal work has equal digests
     Column("error", Text),
     Column("worker_died", Boolean(create_constraint=False), nullable=False, server_default="0"),
@@ -23,6 +23,7 @@ jobs = Table(
     Column("priority", Text, nullable=False, server_default="interactive"),
     Column("retry_of", Text, ForeignKey("jobs.id")),  # the job whose work this one does again
     Column("last_seq", Integer),  # number of its last event; not known of one that a dead program left
+    Column("what", Text, nullable=False, server_default=""),  # the work in a few words, from the payload
     CheckConstraint(
         "status in ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')", name="jobs_status_known"
     ),

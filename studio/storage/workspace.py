@@ -3,14 +3,23 @@
 workspace.lock   the owner's process id; locked while it lives
 studio.db        jobs and generations
 images/          PNG files by the sha256 of their content
-logs/
+edits/ presets/ logs/ cache/
+exports/         files for others
+
+Who may read it: the owner's user alone, whatever the umask. Folders are 0700 and files 0600, the database's -wal and
+-shm included; what an older version left open is closed when the workspace is opened. exports/ and what is written
+elsewhere at the user's word follow the umask. A root folder that was there before keeps its own mode, and so do
+uploads within cache/, which nobody else can enter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 import sys
+import tempfile
 from io import FileIO
 from pathlib import Path
 
@@ -18,6 +27,11 @@ from studio.core.errors import WorkspaceError
 
 LOCK_NAME = "workspace.lock"
 DATABASE_NAME = "studio.db"
+FOLDERS = ("images", "edits", "presets", "logs", "cache")
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+SPARE_BYTES = 256 * 1024  # what opening writes: the journal of a migration, and the index of that journal
+GONE = "Move it back, or stop the studio and start it again."
+MORE_FILES = "Close other programs, or raise the limit (ulimit -n) and start the studio again."
 _ELSEWHERE = "Name another folder with --workspace."
 
 
@@ -36,9 +50,9 @@ class Workspace:
         """
         root = root.absolute()
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             # Unbuffered: on a full disk, closing a file with something left to write raises once more.
-            lock = (root / LOCK_NAME).open("ab+", buffering=0)
+            lock = open(root / LOCK_NAME, "ab+", buffering=0, opener=_private)
         except OSError as error:
             raise workspace_error(error, f"The workspace {root}") from None
         try:
@@ -55,8 +69,10 @@ class Workspace:
             lock.seek(0)
             lock.truncate()
             lock.write(b"%d\n" % os.getpid())
-            for name in ("images", "edits", "logs"):
-                (root / name).mkdir(exist_ok=True)
+            for name in FOLDERS:
+                (root / name).mkdir(PRIVATE_FOLDER, exist_ok=True)
+            _make_private(root)
+            _check_room(root)
         except OSError as error:
             lock.close()
             raise workspace_error(error, f"The workspace {root}") from None
@@ -78,11 +94,67 @@ class Workspace:
     def logs(self) -> Path:
         return self.root / "logs"
 
+    def check(self) -> None:
+        """Raise WorkspaceError unless the folder is where it was taken: what is written elsewhere is lost to its owner.
+
+        The lock file says so: while it is open its number in the file system is nobody else's, so neither a folder made
+        anew in the same place nor another studio's in it is taken for this one.
+        """
+        lock = self._lock
+        if lock is None:
+            return
+        try:
+            ours = os.path.samestat((self.root / LOCK_NAME).stat(), os.fstat(lock.fileno()))
+        except (FileNotFoundError, NotADirectoryError):
+            ours = False
+        except OSError as error:
+            raise workspace_error(error, f"The workspace {self.root}") from None
+        if not ours:
+            raise WorkspaceError(f"The workspace {self.root} was moved, deleted or replaced while it was open.", GONE)
+
     def close(self) -> None:
         """Let go of the folder. May be called twice."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()  # which also unlocks; the file stays, for removing it would race with the next owner
+
+
+def open_private(path: Path) -> None:
+    """Make an empty file that only its user can read; one that is there keeps its content. Raises OSError."""
+    os.close(_private(path, os.O_RDWR | os.O_CREAT))
+
+
+def _private(path: str | Path, flags: int) -> int:
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def _make_private(root: Path) -> None:
+    """Close to others what an older version left open. A link, and what is another user's, stays as it is."""
+    if os.name != "posix":
+        return
+    database = [root / f"{DATABASE_NAME}{ending}" for ending in ("", "-wal", "-shm")]
+    below = [path for name in ("logs", "edits", "presets") for path in (root / name).rglob("*")]
+    for path in (*(root / name for name in FOLDERS), root / LOCK_NAME, *database, *below):
+        with contextlib.suppress(OSError):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & 0o077:
+                path.chmod(PRIVATE_FOLDER if stat.S_ISDIR(mode) else PRIVATE_FILE)
+
+
+def room_left(folder: Path) -> bool:
+    """Whether something can still be written to a folder's disk, as far as can be found out."""
+    try:
+        _check_room(folder)
+    except OSError as error:
+        return error.errno not in (errno.ENOSPC, errno.EDQUOT)
+    return True
+
+
+def _check_room(root: Path) -> None:
+    """Raise OSError on a full disk: SQLite would call it an error of input and output, or begin and break off."""
+    with tempfile.TemporaryFile(dir=root) as probe:
+        probe.write(b"\0" * SPARE_BYTES)
+        probe.flush()
 
 
 def _lock(file: FileIO) -> None:
@@ -105,6 +177,10 @@ def workspace_error(error: OSError, what: str) -> WorkspaceError:
             return WorkspaceError(f"{what} cannot be written: the disk is full.", "Free some space and try again.")
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return WorkspaceError(f"{what} cannot be written: it is read-only for this user.", _ELSEWHERE)
+        case errno.EMFILE | errno.ENFILE:
+            return WorkspaceError(f"{what} cannot be used: too many files are open.", MORE_FILES)
+        case errno.ENOENT:
+            return WorkspaceError(f"{what} cannot be written: its folder is gone.", GONE)
         case errno.ENOTDIR | errno.EEXIST:
             return WorkspaceError(f"{what} is not a folder.", _ELSEWHERE)
         case _:

@@ -21,7 +21,7 @@ from studio.services.checks import MAX_IMAGES
 from studio.services.dropped import read_dropped
 from studio.services.generate import MAX_JOBS_LISTED
 from studio.services.history import MAX_ID, MAX_PAGE
-from studio.services.ledger import plain
+from studio.services.ledger import listed, plain
 from studio.services.peft_zip import opened
 from studio.services.replay import compare
 from studio.storage.png import read_png
@@ -76,8 +76,8 @@ class Api:
         limit: Annotated[int, Field(ge=1, le=MAX_JOBS_LISTED)] = 50,
         before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
     ) -> list[Plain]:
-        """List jobs, newest first. before: only those with a lower number."""
-        return [plain(job) for job in self._studio.jobs(limit, before)]
+        """List jobs, newest first. before: only those with a lower number. One that cannot be read has that status."""
+        return listed(*self._studio.jobs_page(limit, before))
 
     def job_events(self, job: JobName, since: Annotated[int, Field(ge=0, le=MAX_ID)] = 0) -> list[Plain]:
         """Give a job's events numbered above `since`; the last of a job is final. Preview images are base64 PNGs."""
@@ -120,12 +120,17 @@ class Api:
     ) -> Plain:
         """Search the history, newest first: words of the prompts, marks, fields of the recipe, times with their zone.
 
-        before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...]}.
+        before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...], "unreadable": [...]},
+        the last of them rows that cannot be read, each with its id and its problem; they count in the total.
         """
         times = {"made_from": time_of(made_from, "made_from"), "made_until": time_of(made_until, "made_until")}
         only = HistoryFilter(favourites, deleted, model, sampler, method, seed, **times)
-        found = self._studio.gallery(limit, search=search, only=only, before=before)
-        return {"total": self._studio.count(search, only), "pictures": [picture_values(one) for one in found]}
+        pictures, unreadable = self._studio.gallery_page(limit, search=search, only=only, before=before)
+        return {
+            "total": self._studio.count(search, only),
+            "pictures": [picture_values(picture) for picture in pictures],
+            "unreadable": [{"id": row.number, "problem": row.problem} for row in unreadable],
+        }
 
     def picture(self, picture: PictureId) -> Plain:
         """Tell all of one picture: its recipe, what made it, and the path its PNG is served at."""
@@ -187,13 +192,14 @@ class Api:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _told(self, job: JobRecord) -> Plain:
-        standing = next((one for one in self._studio.queue() if one.job_id == job.id), None)
+        standing = None if job.over else self._studio.standing(job.id)
         return {
             **plain(job),
-            "pictures": [row.id for row in self._studio.archive.generations.of_job(job.id)],
+            "pictures": self._studio.archive.generations.numbers_of_job(job.id),
             "progress": standing.progress if standing else None,
             "left_s": standing.left_s if standing else None,
             "position": standing.position if standing else None,
+            "trouble": "" if job.over else self._studio.trouble(),
         }
 
 

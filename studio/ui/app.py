@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import EnvironmentProblem
 from studio.core.settings import Settings
-from studio.ui import methods, quick_gradio
+from studio.ui import methods, open_files, quick_gradio
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -79,6 +79,7 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
     port = free_port(settings.host, settings.port)
     prepare_environment(settings)
     quick_gradio.install()
+    open_files.install()
     methods.start()
     with contextlib.ExitStack() as stack:
         if studio is None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, StudioError
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -40,6 +40,8 @@ def route(studio: Studio) -> Route:
             found = await run_in_threadpool(studio.generation, id)
         except NotFound as error:
             return PlainTextResponse(str(error), status_code=404)
+        except StudioError as error:  # a row that cannot be read, a database that is locked
+            return PlainTextResponse(str(error), status_code=500)
         if not found.image_path.is_file():
             return PlainTextResponse(f"The file of picture {id} is gone from the workspace.", status_code=404)
         return FileResponse(

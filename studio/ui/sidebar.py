@@ -11,7 +11,7 @@ import gradio as gr
 
 from studio.ui import stack_panel
 from studio.ui.components import queue
-from studio.ui.markup import facts, tag, text
+from studio.ui.markup import alert, facts, tag, text
 from studio.ui.models import Listed, choices, listed
 from studio.ui.stack_panel import StackPanel
 
@@ -108,6 +108,7 @@ def _model(status: EngineStatus) -> str:
     return (
         tag("p", state, class_="state", role="status")
         + told
+        + alert(status.trouble)
         + tag("p", text(" · ".join(known)), class_="engine-facts")
         + _weights(made_by)
     )

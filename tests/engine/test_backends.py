@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from studio.core.recipe import Recipe
 from studio.engine.backend import Backend, InlineBackend
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
-from studio.engine.process import ProcessBackend
+from studio.engine.process import MAX_FAILED_STARTS, ProcessBackend
 from tests.engine.stand_ins import KINDS
 from tests.tiny_model import SIZE_PX
 
@@ -327,7 +331,7 @@ def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 PARENT = """
 import time
 from studio.engine.config import EngineConfig
-from studio.engine.process import ProcessBackend
+from studio.engine.process import MAX_FAILED_STARTS, ProcessBackend
 
 if __name__ == "__main__":
     backend = ProcessBackend(EngineConfig(models={}))
@@ -343,6 +347,31 @@ def test_closing_before_it_is_up(config: EngineConfig) -> None:
     began = time.monotonic()
     backend.close()
     assert time.monotonic() - began < 10
+
+
+def test_a_process_that_cannot_be_started_fails_its_jobs_and_is_tried_again(
+    config: EngineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files used up: the thread that runs the queue must not end of it."""
+    starts = 0
+
+    class Refusing:
+        def Pipe(self, duplex: bool = True) -> Any:
+            nonlocal starts
+            if not duplex:  # its own, by which it is woken
+                return multiprocessing.Pipe(duplex=False)
+            starts += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    replaced = SimpleNamespace(get_context=lambda method: Refusing())
+    monkeypatch.setattr("studio.engine.process.multiprocessing", replaced)
+    monkeypatch.setattr("studio.engine.process.time", SimpleNamespace(sleep=lambda s: None, monotonic=time.monotonic))
+    with closing(ProcessBackend(config)) as backend:
+        for _ in range(2):  # it lives on to fail the second
+            before = starts
+            assert "does not start" in wait_for(backend, backend.submit(job()), "failed").data["error"]
+            wait_for_state(backend, "broken")
+        assert before < starts <= 4 * MAX_FAILED_STARTS  # and does not try without end
 
 
 def test_a_missing_model_is_told_and_deaths_known_from_before_count(tmp_path: Path) -> None:

@@ -313,3 +313,12 @@ def test_equal_work_has_one_digest() -> None:
         tickets.append(board.take())
     digests = [ticket.digest for ticket in tickets if ticket is not None]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_one_job_is_told_as_the_queue_tells_it() -> None:
+    board = Board()
+    ids = [board.submit({"kind": "generate"}) for _ in range(3)]
+    board.take()
+    assert [board.standing(job_id) for job_id in ids] == board.queue()
+    board.tell(ids[0], "done", {})
+    assert board.standing(ids[0]) is None and board.standing("nonsense") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput, NotFound, WorkspaceError
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.services import grid
@@ -220,3 +221,27 @@ def find(sheet: Image.Image, wanted: Image.Image) -> tuple[int, int]:
         if (whole[top : top + height, left : left + width] == part).all():
             return int(left), int(top)
     raise AssertionError("the picture is not in the sheet")
+
+
+def test_a_cell_that_cannot_be_read_is_worked_out_again(studio: Studio, draw: Draw) -> None:
+    base = draw(seed=5)
+    id = grid.start(studio, base, [Axis("seed", (1, 2, 3)), Axis("steps", (2, 3))])
+    whole = finish(studio, id)
+    with sqlite3.connect(studio.archive.workspace.database) as database:
+        database.execute("UPDATE grid_cells SET recipe = '{' WHERE cell IN (1, 4)")
+    database.close()
+    assert grid.get(studio, id) == whole
+    with sqlite3.connect(studio.archive.workspace.database) as database:
+        database.execute("UPDATE grids SET plan = json_set(plan, '$.base.version', 9)")
+    database.close()
+    with pytest.raises(WorkspaceError, match=f"Grid {id} of the workspace cannot be read"):
+        grid.get(studio, id)
+
+
+def test_a_job_that_cannot_be_read_keeps_no_grid_from_being_shown(studio: Studio, draw: Draw) -> None:
+    id = grid.start(studio, draw(), [Axis("seed", (1, 2))])
+    finish(studio, id)
+    with sqlite3.connect(studio.archive.workspace.database) as database:
+        database.execute("UPDATE jobs SET created_at = 'once'")
+    database.close()
+    assert grid.get(studio, id).missing == 0 and grid.get(studio, id).job_id is None

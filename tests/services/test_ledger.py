@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from studio.cli import main
 from studio.core.errors import NotFound, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
@@ -82,3 +84,24 @@ def test_a_job_of_a_studio_that_runs(settings: Settings, draw: Draw) -> None:
         with Ledger(settings) as ledger:
             assert ledger.show("1")["pictures"] == [str(made.image_path)]
             assert ledger.page(1)[0]["what"] == "1 picture: a red star"
+
+
+def test_a_row_that_cannot_be_read_stands_in_its_place_and_says_so(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = Archive.open(settings.workspace)
+    for _ in range(3):
+        archive.jobs.add("generate", {"kind": "generate", "recipes": []})
+    with sqlite3.connect(archive.workspace.database) as database:
+        database.execute("UPDATE jobs SET created_at = 'once' WHERE number = 2")
+    database.close()
+    archive.close()
+    with Ledger(settings) as ledger:
+        assert [(job["number"], job["status"]) for job in ledger.page(10)] == [
+            (3, "queued"), (2, "unreadable"), (1, "queued"),
+        ]  # fmt: skip
+        with pytest.raises(WorkspaceError, match="Job 2 of the ledger cannot be read"):
+            ledger.show("2")
+    assert main(["jobs", "list", "--workspace", str(settings.workspace)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and "unreadable" in lines[1] and "It cannot be read: " in lines[1]

@@ -14,7 +14,7 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.engine.process import MAX_DEATHS
 from studio.services.generate import Studio
-from studio.services.queue import describe
+from studio.storage.jobs import describe
 from tests.services.waiting import wait_for
 
 Draw = Callable[..., Recipe]

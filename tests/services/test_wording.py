@@ -35,10 +35,11 @@ def test_ones_own_go_before_those_that_ship_and_broken_ones_are_told(tmp_path: P
     (own / "styles" / "neon.json").write_text(json.dumps({"prompt": "mine", "source": "here"}))
     (own / "styles" / "torn.json").write_text("{")
     (own / "wildcards" / "torn.txt").write_bytes(b"\xff\xfe\xfa")
+    (own / "wildcards" / "whole.txt").write_text("red", encoding="utf-8")
     found = words(tmp_path)
     assert found.styles["neon"].prompt == "mine" and "watercolor" in found.styles
     assert len(found.problems) == 2 and all("torn" in problem for problem in found.problems)
-    assert "colours" in found.wildcards.lists
+    assert "colours" in found.wildcards.lists and found.wildcards.lists["whole"] == ("red",)
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:

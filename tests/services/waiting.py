@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from studio.engine.events import Event
 from studio.services.generate import Studio
@@ -20,3 +21,11 @@ def wait_for(studio: Studio, job_id: str, *kinds: str) -> Event:
                 return event
             assert not event.final, f"{event.kind} instead of {kinds}: {event.data}"
     raise AssertionError(f"none of {kinds} within {PATIENCE_S} s")
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what happens by itself; fail if it does not."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it has not happened"
+        time.sleep(0.005)

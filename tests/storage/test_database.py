@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import sqlite3
 import threading
 from pathlib import Path
@@ -174,3 +176,76 @@ def test_mistakes_of_ours_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(text(row + "VALUES ('no such job', '', '', '', '', '', '')"))
     database.close()
+
+
+def test_payloads_of_the_second_version_are_packed_and_one_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
+    older = Database(tmp_path / "studio.db")
+    older.migrate("0002")
+    recipes = [Recipe(prompt="a star", seed=seed).model_dump(mode="json") for seed in range(2)]
+    payloads = [json.dumps({"kind": "generate", "recipes": recipes}), "{", json.dumps({"kind": "train"})]
+    with older.write() as connection:
+        for number, payload in enumerate(payloads):
+            connection.execute(
+                text("INSERT INTO jobs (id, kind, status, payload, digest, worker_died, created_at) "
+                     "VALUES (:id, 'generate', 'failed', :payload, :digest, :died, '2026-01-01T00:00:00+00:00')"),
+                {"id": f"j{number}", "payload": payload, "digest": f"old {number}", "died": number == 0},
+            )  # fmt: skip
+    older.close()
+    archive = Archive.open(tmp_path)
+    first, broken, train = (archive.jobs.get(f"j{number}") for number in range(3))
+    assert first.payload["recipes"] == recipes and train.payload == {"kind": "train"}
+    assert [job.what for job in (first, broken, train)] == ["2 pictures: a star", "generate", "train"]
+    with pytest.raises(WorkspaceError, match="cannot be read"):
+        _ = broken.payload
+    again = archive.jobs.add("generate", first.payload, retry_of=first.id)
+    assert archive.jobs.worker_deaths() == {again.digest: 1}  # the quarantine still knows the work
+    archive.close()
+
+
+def test_a_recipe_of_the_first_version_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
+    older = Database(tmp_path / "studio.db")
+    older.migrate("0001")
+    with older.write() as connection:
+        for recipe in ("{", Recipe(prompt="a star").canonical_json(), "[]"):
+            connection.execute(
+                text("INSERT INTO generations (image, recipe, prompt, negative_prompt, made_by, created_at) "
+                     "VALUES ('abcd', :recipe, 'a star', '', '{}', '2026-01-01T00:00:00+00:00')"), {"recipe": recipe},
+            )  # fmt: skip
+    older.close()
+    archive = Archive.open(tmp_path)
+    pages, named = archive.generations.readable_page(10)
+    assert [row.id for row in pages] == [2] and [row.number for row in named] == [3, 1]
+    assert [row.id for row in archive.generations.page(10, search="star")] == [2]
+    archive.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "sentence"),
+    [
+        ("database is locked", database_module.DatabaseLocked, "locked by another program"),
+        ("locking protocol", database_module.DatabaseLocked, "locked by another program"),
+        ("disk I/O error", WorkspaceError, "cannot be read or written: disk I/O error"),
+        ("database or disk is full", WorkspaceError, "the disk is full"),
+        ("unable to open database file", WorkspaceError, "cannot be written"),
+    ],
+)
+def test_what_the_driver_says_as_a_sentence(tmp_path: Path, words: str, kind: type, sentence: str) -> None:
+    (tmp_path / "studio.db").touch()
+    error = database_module._sentence(tmp_path / "studio.db", words)
+    assert type(error) is kind and sentence in str(error)
+
+
+def test_a_failed_write_for_want_of_room_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls it an error of input and output where it is the journal's index that has no room."""
+    monkeypatch.setattr(database_module, "room_left", lambda folder: False)
+    assert "disk is full" in str(database_module._sentence(tmp_path / "studio.db", "disk I/O error"))
+
+
+def test_no_file_left_to_open_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "studio.db").touch()
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(database_module.os, "open", refused)
+    assert "too many files" in str(database_module._sentence(tmp_path / "studio.db", "unable to open database file"))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from studio.core.errors import WorkspaceError
+from studio.core.recipe import Recipe
+from studio.storage import workspace as workspace_module
 from studio.storage.archive import Archive
-from studio.storage.workspace import Workspace, workspace_error
+from studio.storage.workspace import DATABASE_NAME, LOCK_NAME, Workspace, workspace_error
 
 HOLDER = """
 import sys, time
@@ -75,6 +81,8 @@ def test_read_only(tmp_path: Path) -> None:
         (errno.EACCES, "read-only"),
         (errno.ENOTDIR, "not a folder"),
         (errno.EIO, "cannot be used"),
+        (errno.EMFILE, "too many files are open"),
+        (errno.ENOENT, "its folder is gone"),
     ],
 )
 def test_sentences(number: int, said: str) -> None:
@@ -86,3 +94,108 @@ def test_a_database_that_cannot_be_opened_lets_go_of_the_folder(tmp_path: Path) 
     with pytest.raises(WorkspaceError, match="corrupt"):
         Archive.open(tmp_path)
     Workspace.open(tmp_path).close()
+
+
+# -- moved, deleted, replaced ---------------------------------------------------------------------------------------
+
+
+def move_away(root: Path) -> None:
+    root.rename(root.with_name("elsewhere"))
+
+
+def move_away_and_begin_another(root: Path) -> None:
+    move_away(root)
+    Archive.open(root).close()
+
+
+def replace_lock(root: Path) -> None:
+    (root / LOCK_NAME).unlink()
+    Workspace.open(root).close()  # as a second studio would
+
+
+def delete(root: Path) -> None:
+    shutil.rmtree(root)
+
+
+def replace_database(root: Path) -> None:
+    (root / DATABASE_NAME).rename(root / "away.db")
+    (root / DATABASE_NAME).write_bytes((root / "away.db").read_bytes())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there")
+@pytest.mark.parametrize("happens", [move_away, move_away_and_begin_another, replace_lock, delete, replace_database])
+def test_a_workspace_that_is_not_where_it_was_takes_nothing(tmp_path: Path, happens: Callable[[Path], None]) -> None:
+    root = tmp_path / "workspace"
+    with closing(Archive.open(root)) as archive:
+        job = archive.jobs.add("generate", {})
+        kept = archive.keep_picture(b"one", job=job.id, recipe=Recipe(), made_by={}, place=0, seq=2)
+        happens(root)
+        there = sorted(tmp_path.rglob("*"))
+        writes: list[Callable[[], object]] = [
+            lambda: archive.jobs.add("generate", {}),
+            lambda: archive.jobs.finish(job.id, "done"),
+            lambda: archive.keep_picture(b"two", job=job.id, recipe=Recipe(), made_by={}, place=1, seq=3),
+            lambda: archive.generations.favourite(kept.id, True),
+            lambda: archive.grids.add({}, [Recipe()]),
+            archive.purge,
+        ]
+        if happens is not replace_database:  # the folder is ours then
+            writes.append(lambda: archive.edits.put("mine", "ab" * 32, b"edit"))
+        for write in writes:
+            with pytest.raises(WorkspaceError, match="was moved, deleted or replaced while it was open"):
+                write()
+        assert sorted(tmp_path.rglob("*")) == there
+
+
+@pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there")
+def test_a_workspace_that_is_moved_back_goes_on(tmp_path: Path) -> None:
+    root, away = tmp_path / "workspace", tmp_path / "away"
+    with closing(Archive.open(root)) as archive:
+        root.rename(away)
+        with pytest.raises(WorkspaceError, match="was moved"):
+            archive.jobs.add("generate", {})
+        with pytest.raises(WorkspaceError, match=f"process {os.getpid()}"):  # no second studio opens it there
+            Workspace.open(away)
+        away.rename(root)
+        assert archive.jobs.get(archive.jobs.add("generate", {}).id).number == 1
+
+
+# -- room -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used", "new"])
+def test_a_full_disk_is_told_as_such_and_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool) -> None:
+    root = tmp_path / "workspace"
+    if used:
+        Archive.open(root).close()
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace_module.tempfile, "TemporaryFile", full)
+        with pytest.raises(WorkspaceError, match=r"workspace cannot be written: the disk is full\. Free some space"):
+            Archive.open(root)
+    Archive.open(root).close()
+
+
+# -- who may read it ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such modes there")
+def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    Archive.open(root).close()
+    (root / "logs" / "engine.log").touch()
+    (root / "edits" / "mine.safetensors").touch()
+    (root / "exports").mkdir(0o755)
+    for path in (root, *root.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (tmp_path / "shared").mkdir(0o755)
+    (root / "cache").rmdir()
+    (root / "cache").symlink_to(tmp_path / "shared")  # of the user's own making
+    Archive.open(root).close()
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in root.rglob("*") if not path.is_symlink()}
+    assert {name for name, mode in modes.items() if mode & 0o077} == {"exports"}
+    assert stat.S_IMODE(root.stat().st_mode) == 0o755  # one that is there keeps its own
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.backend import EngineStatus
 from studio.models.tokens import TokenReport
 from studio.services.checks import settled
+from studio.services.queue import QueueEntry
+from studio.storage.unreadable import Unreadable
 from studio.ui import models, sidebar
-from studio.ui.components import canvas, caption, gallery, queue, words
+from studio.ui.api import Api
+from studio.ui.components import canvas, caption, gallery, history, queue, stage, words
 from studio.ui.components.history import Query
 from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio
@@ -97,6 +102,48 @@ def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) ->
         fake.stop(one.id, keep=False)
     fake.ended(job)
     assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
+
+
+def test_a_long_queue_is_shown_by_its_beginning() -> None:
+    many = [
+        QueueEntry(f"job{place}", place, "generate", f"star {place}", "waiting" if place else "running", "interactive",
+                   None, None, datetime.now(UTC), None)
+        for place in range(500)
+    ]  # fmt: skip
+    html = queue.queue_html(many)
+    assert html.count("<li") == queue.QUEUE_SHOWN and f"And {500 - queue.QUEUE_SHOWN} more behind them." in html
+    assert "Waiting, number 1<" in html and f"Waiting, number {queue.QUEUE_SHOWN - 1}<" in html
+    few = queue.queue_html(many[:3])
+    assert few.count("<li") == 3 and "more behind" not in few
+    assert few.count("disabled") == 2  # the first cannot go up, the last cannot go down
+
+
+def test_what_cannot_be_written_down_is_told_beside_the_engine(fake: FakeStudio) -> None:
+    status = dataclasses.replace(fake.status(), trouble="The disk is <full>.")
+    assert 'role="alert">The disk is &lt;full&gt;.' in sidebar.status_html(status)
+    assert "alert" not in sidebar.status_html(fake.status())
+
+
+def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
+    pictures = [kept(fake, Recipe(seed=seed), 2)[0].id for seed in range(2)]
+    fake.archive.grids.add({}, [Recipe()])
+    with sqlite3.connect(fake.archive.workspace.database) as database:
+        database.execute("UPDATE generations SET recipe = '{' WHERE id = ?", (pictures[0],))
+        database.execute("UPDATE jobs SET created_at = 'once' WHERE number = 1")
+    database.close()
+    html, api = history.past(fake, Query()), Api(fake)
+    assert f"Picture {pictures[0]} cannot be read and is left out: " in html and f'data-pick="{pictures[1]}"' in html
+    answer = api.history()
+    assert [one["id"] for one in answer["pictures"]] == [one.id for one in fake.gallery()]
+    assert [one["id"] for one in answer["unreadable"]] == [pictures[0]] and answer["unreadable"][0]["problem"]
+    assert answer["total"] == len(answer["pictures"]) + 1
+    listed = api.jobs()
+    assert [(job["number"], job["status"]) for job in listed] == [(2, "done"), (1, "unreadable")]
+    assert listed[0].keys() == listed[1].keys() and "It cannot be read" in listed[1]["error"]
+    # The page opens, and looks at what there is.
+    assert stage.on_opening(fake, None)[1].shown and stage.watching(fake, None)[1].past
+    many = [Unreadable(number, "it is torn") for number in range(9)]
+    assert "9 pictures cannot be read and are left out, 0, 1, 2, 3, 4 and 4 more" in history.left_out_html(many)
 
 
 def test_memory_of_a_process_that_is_gone_is_unknown() -> None:

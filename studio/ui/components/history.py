@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from studio.core.params import shown
 from studio.storage.search import HistoryFilter
 from studio.ui.components import days, gallery
 from studio.ui.components.gallery import PAGE
+from studio.ui.markup import alert
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
+    from studio.storage.unreadable import Unreadable
 
 MOST_AT_ONCE = 480  # pictures on the page; from there on, it turns to older ones
 MAX_SEARCH_CHARS = 200
+NAMED = 5  # pictures that cannot be read
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,21 @@ def more(asked: Query, last: int) -> Query:
 def past(studio: Studio, asked: Query) -> str:
     """The gallery as HTML."""
     only = asked.conditions()
-    found = studio.gallery(asked.limit + 1, search=asked.search, only=only, before=asked.before)
-    pictures, has_more = found[: asked.limit], len(found) > asked.limit
-    return gallery.gallery_html(pictures, studio.count(asked.search, only), asked, has_more)
+    page, unreadable = studio.gallery_page(asked.limit + 1, search=asked.search, only=only, before=asked.before)
+    pictures, has_more = page[: asked.limit], len(page) > asked.limit
+    return left_out_html(unreadable) + gallery.gallery_html(pictures, studio.count(asked.search, only), asked, has_more)
+
+
+def left_out_html(unreadable: Sequence[Unreadable]) -> str:
+    """What of this page of the history cannot be shown, by number and with the reason of the first; "" for nothing."""
+    if not unreadable:
+        return ""
+    numbers = ", ".join(str(row.number) for row in unreadable[:NAMED])
+    more = f" and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    if len(unreadable) == 1:
+        return alert(f"Picture {numbers} cannot be read and is left out: {unreadable[0].problem}.", kind="note")
+    first = f"of the first, {unreadable[0].problem}"
+    return alert(f"{len(unreadable)} pictures cannot be read and are left out, {numbers}{more}: {first}.", kind="note")
 
 
 def _day(typed: str) -> datetime | None:

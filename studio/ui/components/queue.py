@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
-from studio.services.queue import QueueEntry, describe
+from studio.services.queue import QueueEntry
 from studio.ui.components.progress import seconds
 from studio.ui.markup import tag, text
 
@@ -26,6 +26,7 @@ window.addEventListener('palimpsest-refresh', () => trigger('refresh'));
 STATES = {"running": "Drawing", "paused": "Gives way to a picture", "stopping": "Stopping", "waiting": "Waiting"}
 ENDS = {"failed": "Failed", "interrupted": "Interrupted", "cancelled": "Stopped"}
 ENDED_SHOWN = 4
+QUEUE_SHOWN = 50  # jobs of the queue; it is sent four times a second, and nobody reads on
 LOOKED_AT = 20  # newest jobs of the ledger among which those are sought
 
 
@@ -79,8 +80,12 @@ def queue_html(entries: Sequence[QueueEntry]) -> str:
     """The jobs in hand and waiting."""
     if not entries:
         return tag("p", "Nothing is being drawn, none waiting.", class_="empty-line")
-    waiting = [entry.job_id for entry in entries if entry.state == "waiting"]
-    return tag("ol", "".join(_row(entry, waiting) for entry in entries), class_="jobs")
+    shown = entries[:QUEUE_SHOWN]
+    last = sum(entry.state == "waiting" for entry in entries)
+    first = next((place for place, entry in enumerate(entries) if entry.state == "waiting"), 0)
+    rows = "".join(_row(entry, place - first + 1, last) for place, entry in enumerate(shown))
+    more = len(entries) - len(shown)
+    return tag("ol", rows, class_="jobs") + (tag("p", f"And {more} more behind them.", class_="hint") if more else "")
 
 
 def ended_html(jobs: Sequence[JobRecord]) -> str:
@@ -90,9 +95,9 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
     rows = "".join(
         tag(
             "li",
-            tag("p", text(describe(job.payload)), class_="what")
+            tag("p", text(job.what), class_="what")
             + tag("p", text(f"{ENDS[job.status]}. {job.error or ''}".strip()), class_="how")
-            + tag("div", _button("retry", job.id, "Run again", describe(job.payload)), class_="tools"),
+            + tag("div", _button("retry", job.id, "Run again", job.what), class_="tools"),
             class_=f"job {job.status}",
         )
         for job in jobs
@@ -100,12 +105,13 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
     return tag("details", tag("summary", f"Ended early ({len(jobs)})") + tag("ol", rows, class_="jobs"), class_="ended")
 
 
-def _row(entry: QueueEntry, waiting: Sequence[str]) -> str:
+def _row(entry: QueueEntry, place: int, last: int) -> str:
+    """place: among those that wait, from 1. last: of the last of them."""
     how = STATES[entry.state]
     if entry.state == "running" and entry.left_s is not None:
         how += f", {seconds(entry.left_s)} left"
     elif entry.state == "waiting":
-        how = f"Waiting, number {waiting.index(entry.job_id) + 1}"
+        how = f"Waiting, number {place}"
     percent = round(100 * (entry.progress or 0))
     bar = tag("div", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
               aria_label=entry.what, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
@@ -114,12 +120,12 @@ def _row(entry: QueueEntry, waiting: Sequence[str]) -> str:
         tag("p", text(entry.what), class_="what", title=entry.what)
         + tag("p", text(how), class_="how")
         + (bar if entry.position == 0 else "")
-        + tag("div", _tools(entry, waiting), class_="tools"),
+        + tag("div", _tools(entry, place, last), class_="tools"),
         class_=f"job {entry.state}",
     )
 
 
-def _tools(entry: QueueEntry, waiting: Sequence[str]) -> str:
+def _tools(entry: QueueEntry, place: int, last: int) -> str:
     job = entry.job_id
     if entry.state == "stopping":
         return ""
@@ -127,9 +133,8 @@ def _tools(entry: QueueEntry, waiting: Sequence[str]) -> str:
         return _button("stop", job, "Stop", entry.what, "Stop and keep what is finished") + _button(
             "cancel", job, "Discard", entry.what, "Stop, and move the pictures of this job into the bin"
         )
-    place = waiting.index(job)
-    up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 0)
-    down = _button("down", job, "↓", entry.what, "Later", disabled=place == len(waiting) - 1)
+    up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 1)
+    down = _button("down", job, "↓", entry.what, "Later", disabled=place == last)
     return up + down + _button("cancel", job, "Remove", entry.what, "Take this job out of the queue")
 
 

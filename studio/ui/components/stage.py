@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
 from studio.ui import sidebar
 from studio.ui.components import canvas, caption, history, queue
 from studio.ui.components.history import Query
@@ -102,7 +102,10 @@ def _unseen(studio: Studio, seen: int) -> Generation | None:
     newest = next(iter(studio.gallery(1)), None)
     if newest is None or newest.id <= seen or newest.job_id is None:
         return None
-    return newest if studio.job(newest.job_id).priority == "interactive" else None
+    try:
+        return newest if studio.job(newest.job_id).priority == "interactive" else None
+    except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being shown
+        return None
 
 
 def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
@@ -128,8 +131,8 @@ def attached(studio: Studio, job_id: str | None) -> str | None:
     """
     if job_id and _is_known(studio, job_id) and not canvas.view(studio.events(job_id)).over:
         return job_id
-    drawing = [job for job in studio.unfinished_jobs() if job.kind == "generate" and job.priority == "interactive"]
-    return drawing[0].id if drawing else None
+    drawing = studio.oldest_unfinished("generate", "interactive")
+    return drawing.id if drawing else None
 
 
 def outcome(job: canvas.JobView) -> str:
@@ -168,6 +171,6 @@ def _made(studio: Studio, job: canvas.JobView) -> str:
     if len(job.drawn) == 1:
         try:
             return caption.caption_html(studio.generation(first.id))
-        except NotFound:  # emptied out of the bin meanwhile
+        except (NotFound, WorkspaceError):  # emptied out of the bin meanwhile, or a row that cannot be read
             return ""
     return caption.many_html(len(job.drawn), first.recipe)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
 from studio.core.params import shown
 from studio.core.recipe import EditRef, Recipe
 from studio.services import grid as grids
@@ -111,6 +111,8 @@ def show(studio: Studio, number: int | None) -> tuple[str, bool]:
         found = grids.get(studio, number)
     except NotFound:  # the browser remembers a grid of another workspace
         return "", False
+    except WorkspaceError as error:  # this one cannot be read, and the page is there for the others
+        return alert(sentence(error)), False
     return sheet.grid_html(found, _progress(studio, found)), found.job_id is not None
 
 

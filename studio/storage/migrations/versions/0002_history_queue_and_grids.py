@@ -52,21 +52,22 @@ def _fill() -> None:
     """What rows that are there already say of their recipe; as `studio.storage.generations` did at the time."""
     connection = op.get_bind()
     rows = connection.execute(sa.text("SELECT id, recipe, prompt, negative_prompt FROM generations")).all()
+    fill = sa.text(
+        "UPDATE generations SET words = :words, model = :model, sampler = :sampler, method = :method, seed = :seed "
+        "WHERE id = :id"
+    )
     for row in rows:
-        recipe = json.loads(row.recipe)
-        negatives = [negative["prompt"] for negative in recipe.get("more_negatives", [])]
-        values = {
-            "id": row.id,
-            "words": "\n".join([row.prompt, row.negative_prompt, *negatives]).casefold(),
-            "model": recipe["model"],
-            "sampler": recipe["sampler"],
-            "method": recipe["guidance"]["method"],
-            "seed": str(recipe["seed"]),
-        }
-        connection.execute(
-            sa.text(
-                "UPDATE generations SET words = :words, model = :model, sampler = :sampler, method = :method, "
-                "seed = :seed WHERE id = :id"
-            ),
-            values,
-        )
+        try:
+            recipe = json.loads(row.recipe)
+            negatives = [negative["prompt"] for negative in recipe.get("more_negatives", [])]
+            values = {
+                "id": row.id,
+                "words": "\n".join([row.prompt, row.negative_prompt, *negatives]).casefold(),
+                "model": recipe["model"],
+                "sampler": recipe["sampler"],
+                "method": recipe["guidance"]["method"],
+                "seed": str(recipe["seed"]),
+            }
+            connection.execute(fill, values)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue  # a row that cannot be read costs itself: the others are found by what they say
