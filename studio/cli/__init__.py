@@ -23,6 +23,7 @@ from studio.cli.recipe import number
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from studio.engine.threads import wait_politely
 
 if TYPE_CHECKING:
     from studio.models.tokens import TokenReport
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; give the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
+    wait_politely()
     try:
         if arguments[:1] == ["train-embedded"]:
             from studio.training.embedded import run  # has a parser of its own
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     serve = verb("serve", _serve, "open the studio's page")
     serve.add_argument("--host", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", help="port to listen on (7860; 0 takes a free one)")
+    serve.add_argument("--patience", help="seconds without progress after which the engine is started again (600)")
 
     generate = verb("generate", _generate, "make pictures from a prompt")
     generate.add_argument("prompt", nargs="?", help='what to draw; "" is unconditional')

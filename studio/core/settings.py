@@ -25,7 +25,8 @@ class Settings(BaseModel):
     models_dir: each folder and each .safetensors file in it, sorted into folders or not, is a model; None for the
     embedded model alone.
     port: 0 asks the system for a free one. threads: of the arithmetic on CPU; None leaves torch's choice.
-    memory_budget: None is 60 % of what is free when the engine starts.
+    memory_budget: None is 60 % of what is free when the engine starts. patience: of the page; the command line waits
+    for as long as its user does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -39,6 +40,9 @@ class Settings(BaseModel):
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(default="auto", description="number format of the weights")
     threads: int | None = Field(default=None, ge=1, le=1024, description="CPU threads of the arithmetic")
     memory_budget: float | None = Field(default=None, gt=0, le=1e6, description="GB that resident models may take")
+    patience: float = Field(
+        default=600.0, ge=10, le=86400, description="seconds without progress after which the engine is started again"
+    )
 
     @field_validator("workspace", "model_dir", "models_dir")
     @classmethod

@@ -15,9 +15,9 @@ from studio.diffusion.grid import Grid, make_grid, model_grid
 from studio.diffusion.schedule import NoiseSchedule, Schedule
 from studio.guidance import Guidance, NoisePoint, StepCtx, build
 from studio.models.card import ModelCard
-from studio.prompts import Overflow, compile, lay_out, parse
+from studio.prompts import Overflow, compile, parse
 from studio.prompts.conditions import ConditionPlan, Said, negatives_of
-from studio.prompts.layout import Tokeniser
+from studio.prompts.layout import Tokeniser, chunk_count
 from studio.prompts.plan import Mix
 
 Chunks = Callable[[Said], int]
@@ -90,7 +90,7 @@ def chunks_by(tokeniser: Tokeniser, overflow: Overflow) -> Chunks:
     def chunks(said: Said) -> int:
         if said not in known:
             parts = said.item.parts if isinstance(said.item, Mix) else ((1.0, said.item),)
-            known[said] = max(len(lay_out(wording, tokeniser, overflow).chunks) for _, wording in parts)
+            known[said] = max(chunk_count(wording, tokeniser, overflow) for _, wording in parts)
         return known[said]
 
     return chunks

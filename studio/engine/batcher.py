@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.core.errors import Cancelled
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.room import WeightRoom
+from studio.engine.kinds import heed
 from studio.engine.perturb import Perturber
 from studio.engine.trajectory import Row, Run, StepReport, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
@@ -73,8 +73,7 @@ class Batcher:
                     yield trajectory.index, end.value
             if not live:
                 break
-            if should_stop():
-                raise Cancelled("The job was stopped.")
+            heed(should_stop)
             answers = self._evaluate([row for each in live for row in each.asked])
             going: list[_Live] = []
             for each in live:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from studio.core.recipe import Recipe
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.encoding import PromptEncoder
+from studio.engine.kinds import going_on
 from studio.models.bundle import Conditioning
 from studio.prompts.conditions import ConditionPlan, Said
 
@@ -29,10 +31,17 @@ class Conditions:
         return self.encoded[said].tokens.shape[1]
 
     @classmethod
-    def of(cls, recipe: Recipe, encoder: PromptEncoder, stack: EditStack = EMPTY) -> Conditions:
-        """Encode a recipe's prompts under its edits. Raises BadInput for a prompt that cannot be.
+    def of(
+        cls,
+        recipe: Recipe,
+        encoder: PromptEncoder,
+        stack: EditStack = EMPTY,
+        should_stop: Callable[[], bool] = going_on,
+    ) -> Conditions:
+        """Encode a recipe's prompts under its edits, each different text once.
 
         All now: a text encoder's edits may change before the run ends.
+        Raises BadInput for a prompt that cannot be, Cancelled where it should stop.
         """
         plan = ConditionPlan.of(recipe)
-        return cls(plan, {said: encoder.encode(said.item, said.dialect, stack) for said in plan.said})
+        return cls(plan, {said: encoder.encode(said.item, said.dialect, stack, should_stop) for said in plan.said})

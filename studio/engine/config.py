@@ -17,7 +17,8 @@ class EngineConfig:
     threads: None leaves torch's choice. preload: name of the model to load as soon as the worker is up.
     previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
     max_rows: rows of one network evaluation in a shared batch. kinds: kinds of jobs besides "generate", each with the
-    address "module:function" of what runs it (engine/kinds.py).
+    address "module:function" of what runs it (engine/kinds.py). patience_s: how long a process of its own may show no
+    progress before it is ended and started again (engine/watch.py).
     """
 
     models: dict[str, Path]
@@ -32,3 +33,4 @@ class EngineConfig:
     models_dir: Path | None = None
     memory_budget: int | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    patience_s: float = 600.0

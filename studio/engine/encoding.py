@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.kinds import going_on, heed
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.prompts import Dialect, lay_out
 from studio.prompts.layout import Token
@@ -29,16 +30,23 @@ class PromptEncoder:
         self._room = room
         self._kept: OrderedDict[tuple[object, ...], Conditioning] = OrderedDict()
 
-    def encode(self, item: Encodable, dialect: Dialect, stack: EditStack = EMPTY) -> Conditioning:
+    def encode(
+        self,
+        item: Encodable,
+        dialect: Dialect,
+        stack: EditStack = EMPTY,
+        should_stop: Callable[[], bool] = going_on,
+    ) -> Conditioning:
         """One row. Equal items under equal edits are one object, so that whoever compares can do so by identity.
 
-        Raises BadInput for a prompt too long, or an edit that does not fit.
+        should_stop: asked before each pass of a text encoder; of these a long text with weights takes hundreds.
+        Raises BadInput for a prompt too long, or an edit that does not fit; Cancelled where it should stop.
         """
         edits = stack.part(TEXT_ENCODERS)
         key = (item, dialect, edits.id)
         if key not in self._kept:
             self._room.use(edits, TEXT_ENCODERS)
-            self._kept[key] = self._encoded(item, dialect)
+            self._kept[key] = self._encoded(item, dialect, should_stop)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -49,11 +57,12 @@ class PromptEncoder:
         self._kept.clear()
         self._bundle.forget_prompts()
 
-    def _encoded(self, item: Encodable, dialect: Dialect) -> Conditioning:
+    def _encoded(self, item: Encodable, dialect: Dialect, should_stop: Callable[[], bool]) -> Conditioning:
         plain = _plain(item)
         if plain is not None and (plain == "" or self._fits(plain)):
+            heed(should_stop)
             return self._bundle.encode_one(plain)  # to the bit what a pipeline without a prompt language encodes
-        reader = _Reader(self._bundle)
+        reader = _Reader(self._bundle, should_stop)
         # Ordinary tensors, as the bundle's own: see encode_one of the families.
         with torch.no_grad():
             style = self._bundle.weighting or _STYLES[dialect]
@@ -71,27 +80,41 @@ class PromptEncoder:
         first = lay_out(wording, reader, self._bundle.overflow).chunks[0]
         ids = torch.tensor([reader.framed([token.id for token in first.tokens])])
         with torch.no_grad():
-            return dict(self._bundle.embed(ids.to(self._bundle.device)).extras)
+            return dict(reader.read(ids).extras)
 
 
 class _Reader:
-    """A bundle as the prompt language wants to see it."""
+    """A bundle as the prompt language wants to see it, for one item: nothing of it is tokenised or read twice."""
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, should_stop: Callable[[], bool]) -> None:
         self._bundle = bundle
+        self._should_stop = should_stop
+        self._tokens: dict[tuple[str, ...], list[Token]] = {}
+        self._rows: dict[tuple[int, ...], Conditioning] = {}
 
     @property
     def limit(self) -> int:
         return self._bundle.tokenizer.limit
 
     def tokenise(self, texts: Sequence[str]) -> list[Token]:
-        return self._bundle.tokenizer.tokenise(texts)
+        key = tuple(texts)
+        if key not in self._tokens:
+            self._tokens[key] = self._bundle.tokenizer.tokenise(texts)
+        return self._tokens[key]
 
     def framed(self, ids: Sequence[int]) -> list[int]:
         return self._bundle.tokenizer.framed(ids)
 
     def embed(self, ids: Tensor) -> Tensor:
-        return self._bundle.embed(ids.to(self._bundle.device)).tokens
+        return self.read(ids).tokens
+
+    def read(self, ids: Tensor) -> Conditioning:
+        """The encoding of one row of ids, [1, L]."""
+        key = tuple(ids[0].tolist())
+        if key not in self._rows:
+            heed(self._should_stop)
+            self._rows[key] = self._bundle.embed(ids.to(self._bundle.device))
+        return self._rows[key]
 
 
 def _plain(item: Encodable) -> str | None:

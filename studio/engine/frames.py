@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from studio.core.errors import BadInput, Cancelled, NotFound
-from studio.engine.kinds import JobContext, Steps
+from studio.core.errors import BadInput, NotFound
+from studio.engine.kinds import JobContext, Steps, heed
 
 MAX_FRAMES = 40
 _SIDE_PX = 192  # of a frame, at most: the strip is looked at, not kept
@@ -35,10 +35,9 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         raise BadInput(f"The steps of this picture are 0 to {len(x0) - 1}.", field="places")
     context.tell("started", {"images": 0})
     frames: list[Image.Image] = []
-    with context.engine.store.lease(str(job["model"])) as bundle:
+    with context.engine.store.lease(str(job["model"]), context.should_stop) as bundle:
         for place in places:
-            if context.should_stop():
-                raise Cancelled("The job was stopped.")
+            heed(context.should_stop)
             with torch.inference_mode():
                 latents = torch.from_numpy(x0[place : place + 1]).to(bundle.device, torch.float32)
                 pixels = bundle.decode(latents)[0].clamp(0, 1)  # [3, H, W]

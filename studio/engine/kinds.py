@@ -42,6 +42,17 @@ Steps = Generator[None, None, None]
 Run = Callable[[Mapping[str, Any], JobContext], Steps]
 
 
+def going_on() -> bool:
+    """What `should_stop` is where nobody can stop the work."""
+    return False
+
+
+def heed(should_stop: Callable[[], bool]) -> None:
+    """Raise Cancelled where the work should stop: called between any two pieces of it that take a while."""
+    if should_stop():
+        raise Cancelled("The job was stopped.")
+
+
 def find_kind(name: str, addresses: Mapping[str, str]) -> Run:
     """Give the function of a kind, importing its module. Raises NotFound for a name without an address."""
     address = addresses.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import threading
 import time
 from collections.abc import Mapping
@@ -10,23 +11,29 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from studio.core.errors import EngineError, WorkerDied
+from studio.core.errors import Cancelled, EngineError, WorkerDied
 from studio.engine import worker
 from studio.engine.backend import SILENT, EngineStatus, State
 from studio.engine.board import CLOSED, Board, Sink
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
 from studio.engine.ticket import Entry, Ticket
+from studio.engine.watch import LOOK_EVERY_S, Watch
 
 MAX_DEATHS = 2  # of the worker by the same work, before that work is refused
 MAX_FAILED_STARTS = 3  # in a row, before the queue is failed and the next job has to try again
 _CLOSE_WITHIN_S = 5.0
+_UNREAD = 64  # messages of the worker that may wait to be handled: pictures among them
+_NUDGE = ("nudge",)  # look again; of the studio's own making, unlike what the worker says
+_GONE = ("gone",)  # the worker's last message, said for it
 
 
 class ProcessBackend:
-    """Runs jobs in a spawned child. One thread here owns the child and its pipe; all else goes over the board.
+    """Runs jobs in a spawned child. One thread here owns the child; all else goes over the board.
 
-    deaths: digest of work -> how often it has ended a worker before (from the ledger). Never imports torch.
+    That thread never touches the pipe, which a child that hangs may have stopped in the middle of a message: a reader
+    and a writer per child do. Never imports torch.
+    deaths: digest of work -> how often it has ended a worker before (from the ledger).
     """
 
     def __init__(self, config: EngineConfig, sink: Sink | None = None, deaths: Mapping[str, int] | None = None) -> None:
@@ -34,21 +41,22 @@ class ProcessBackend:
         self._board = Board(sink)
         self._deaths = dict(deaths or {})
         self._context = multiprocessing.get_context("spawn")
-        # A byte through this pipe wakes the supervising thread: it can only wait for what has a file descriptor.
-        self._woken, self._wake = self._context.Pipe(duplex=False)
-        self._wake_lock = threading.Lock()
+        self._inbox: queue.SimpleQueue[worker.Message] = queue.SimpleQueue()
         self._closing = False
         self._state: State = "starting"
         self._message = "The engine is starting."
         self._made_by: dict[str, Any] = {}
         self._child: BaseProcess | None = None
-        self._pipe: Connection | None = None
+        self._line: _Line | None = None
+        self._watch = Watch(config.patience_s)
+        self._looked_s = time.monotonic()
         # What the worker has: nothing, one job, or one in the background and an interactive one run in between.
         self._flying: list[Ticket] = []
         self._begun: set[str] = set()  # of these, the ids of those it has begun
         self._cancel_sent: set[str] = set()
         self._worker_asks = False  # an interactive job is over, and it waits for the word what comes next
         self._failed_starts = 0
+        self._ended: str | None = None  # how we ended the child, while it is not gone yet
         self._thread = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
         self._thread.start()
 
@@ -78,8 +86,11 @@ class ProcessBackend:
     def status(self) -> EngineStatus:
         running, child = self._board.running(), self._child
         state: State = "busy" if running and self._state == "ready" else self._state
+        message = self._message
+        if state in ("ready", "busy") and (remark := self._watch.remark()):
+            state, message = "stalled", remark
         pid = child.pid if child is not None else None
-        return EngineStatus(state, self._message, self._made_by, pid, self._board.waiting(), running)
+        return EngineStatus(state, message, self._made_by, pid, self._board.waiting(), running)
 
     def close(self) -> None:
         self._closing = True
@@ -88,11 +99,7 @@ class ProcessBackend:
         self._thread.join()
 
     def _nudge(self) -> None:
-        with self._wake_lock:
-            try:
-                self._wake.send_bytes(b"!")
-            except OSError:
-                pass  # closed: nobody is left to wake
+        self._inbox.put(_NUDGE)
 
     # -- the supervising thread -------------------------------------------------------------------------------------
 
@@ -104,12 +111,10 @@ class ProcessBackend:
                 self._dispatch()
                 self._pass_on_cancel()
                 self._listen()
+                self._look()
         finally:
             self._stop_child()
             self._state, self._message = "closed", "The engine is closed."
-            with self._wake_lock:
-                self._wake.close()
-                self._woken.close()
 
     def _start(self) -> bool:
         """Spawn the child. After too many starts that came to nothing, fail the queue and wait for a new job."""
@@ -118,14 +123,14 @@ class ProcessBackend:
             self._message = "The process that makes the pictures does not start; the log of the engine may say why."
             while (ticket := self._board.take(block=False)) is not None:
                 self._board.fail(ticket.id, WorkerDied(self._message))
-            self._wait_for([self._woken])
+            self._inbox.get()  # a nudge: there is no child that could say anything
             self._failed_starts = 0 if self._board.waiting() else self._failed_starts
             return False
         if self._failed_starts:
             time.sleep(0.2 * 2**self._failed_starts)
         self._state = "starting"
         try:
-            pipe, theirs = self._context.Pipe()
+            ours, theirs = self._context.Pipe()
         except OSError as error:  # no file left to open
             return self._could_not_start(error)
         child = self._context.Process(target=worker.main, args=(self._config, theirs), name="palimpsest-engine")
@@ -133,11 +138,13 @@ class ProcessBackend:
         try:
             child.start()
         except OSError as error:  # likewise, or no process
-            pipe.close()
+            ours.close()
             return self._could_not_start(error)
         finally:
             theirs.close()  # else the pipe would never be seen to break
-        self._child, self._pipe = child, pipe
+        self._child = child
+        self._line = _Line(ours, child, self._inbox)
+        self._watch = Watch(self._config.patience_s)
         return True
 
     def _could_not_start(self, error: OSError) -> bool:
@@ -173,28 +180,48 @@ class ProcessBackend:
                 self._send("cancel", ticket.id)
 
     def _listen(self) -> None:
-        """Wait for the child, its end, or a nudge; handle all that has come."""
-        child, pipe = self._child, self._pipe
-        if child is None or pipe is None:
-            return
-        ready = self._wait_for([pipe, child.sentinel, self._woken])
+        """Wait for a message or a nudge, though no longer than until the next look."""
         try:
-            while pipe in ready and pipe.poll():
-                self._handle(pipe.recv())
-        except (EOFError, OSError):
-            self._on_death()
+            message = self._inbox.get(timeout=LOOK_EVERY_S)
+        except queue.Empty:
             return
-        if child.sentinel in ready and not pipe.poll():
+        if message == _GONE:
             self._on_death()
+        elif message != _NUDGE and self._line is not None:
+            self._handle(message)
+            self._line.handled()
 
-    def _wait_for(self, things: list[Any]) -> list[Any]:
-        ready = wait(things)
-        while self._woken in ready and self._woken.poll():
-            self._woken.recv_bytes()
-        return ready
+    def _look(self) -> None:
+        """End a child that hangs, or that will not stop. Its last words are handled before its death is."""
+        now = time.monotonic()
+        seconds, self._looked_s = now - self._looked_s, now
+        child, at = self._child, self._flying[-1] if self._flying else None
+        if child is None:
+            return
+        starting = self._state == "starting"
+        # One that waits for a step of the job it interrupts is not deaf: that job shall not be lost for it.
+        its_turn = at is not None and (at.id in self._begun or len(self._flying) == 1)
+        stopping = at is not None and its_turn and at.stop_asked()
+        self._watch.pass_time(seconds, busy=starting or at is not None, stopping=stopping)
+        if not self._inbox.empty():
+            return  # we are behind, and what it has said is not known yet
+        if stopping and self._watch.is_deaf():
+            self._end(child, "did not stop when asked to and was ended")
+        elif why := self._watch.given_up(starting=starting):
+            self._end(child, f"{why} and was ended")
+
+    def _end(self, child: BaseProcess, how: str) -> None:
+        """Kill it; what is to be said of it is said when it is gone."""
+        self._ended = how
+        child.kill()
 
     def _handle(self, message: worker.Message) -> None:
+        self._watch.heard()
+        if message[0] != "pulse":
+            self._watch.progress()
         match message:
+            case ("pulse", beats, longest_s):
+                self._watch.pulse(beats, longest_s)
             case ("ready", made_by, problem):
                 self._failed_starts = 0
                 self._state, self._made_by = "ready", made_by
@@ -217,24 +244,32 @@ class ProcessBackend:
     def _on_death(self) -> None:
         """Say so to the job that ran, count it against that job's work, and let the next start begin."""
         child, self._child = self._child, None
-        pipe, self._pipe = self._pipe, None
+        line, self._line = self._line, None
         if child is not None:
             child.join()
-        if pipe is not None:
-            pipe.close()
-        how = _how_it_ended(child.exitcode if child is not None else None)
+        if line is not None:
+            line.close()
+        how = self._ended or _how_it_ended(child.exitcode if child is not None else None)
+        self._ended = None
         if self._state == "starting":
             self._failed_starts += 1
         self._state, self._message = "starting", f"The process that makes the pictures {how}; it is starting again."
         flying, self._flying = self._flying, []
+        running = _running(flying, self._begun)
         for ticket in flying:
-            self._tell_death(ticket, culprit=ticket is _running(flying, self._begun), how=how)
+            self._tell_death(ticket, culprit=ticket is running, how=how)
         self._begun.clear()
         self._cancel_sent.clear()
         self._worker_asks = False
 
     def _tell_death(self, ticket: Ticket, culprit: bool, how: str) -> None:
-        """The job it was at is counted; one that was paused is told as well; one it had not begun waits again."""
+        """The job it was at is counted; one that was paused is told as well; one it had not begun waits again.
+
+        One that was asked to stop has stopped: that is what was asked for, and no death to count.
+        """
+        if culprit and ticket.stop_asked():
+            self._board.fail(ticket.id, Cancelled("The job was stopped."))
+            return
         if culprit:
             self._deaths[ticket.digest] = self._deaths.get(ticket.digest, 0) + 1
             error: EngineError = WorkerDied(
@@ -251,32 +286,92 @@ class ProcessBackend:
         self._board.tell(ticket.id, "interrupted", {"error": str(error), "type": type(error).__name__})
 
     def _send(self, *message: Any) -> None:
-        if self._pipe is not None:
-            try:
-                self._pipe.send(message)
-            except OSError:
-                pass  # it has just died: `_listen` finds out and tells the job
+        if self._line is not None:
+            self._line.send(message)
 
     def _stop_child(self) -> None:
         """Ask it to end, give it a moment (it stops within one step), then make it."""
-        child, pipe = self._child, self._pipe
-        if child is None or pipe is None:
+        child, line = self._child, self._line
+        if child is None or line is None:
             return
         self._send("close")
         deadline = time.monotonic() + _CLOSE_WITHIN_S
-        try:
-            while self._flying and (left := deadline - time.monotonic()) > 0:
-                if pipe.poll(left):
-                    self._handle(pipe.recv())
-        except (EOFError, OSError):
-            pass
+        while self._flying and (left := deadline - time.monotonic()) > 0:
+            try:
+                message = self._inbox.get(timeout=left)
+            except queue.Empty:
+                break
+            if message == _GONE:
+                break
+            if message != _NUDGE:
+                self._handle(message)
+                line.handled()
         child.join(0.5)
         if child.is_alive():  # still importing or loading, or in a step that takes seconds
             child.kill()
             child.join()
-        pipe.close()
+        line.close()
         for ticket in self._flying:
             self._board.tell(ticket.id, "interrupted", {"error": CLOSED, "type": "EngineError"})
+
+
+class _Line:
+    """The pipe to one child, read and written on threads of its own: either may wait for ever for a child that hangs.
+
+    inbox: where its messages go, and _GONE after the last.
+    """
+
+    def __init__(self, pipe: Connection, child: BaseProcess, inbox: queue.SimpleQueue[worker.Message]) -> None:
+        self._pipe = pipe
+        self._child = child
+        self._inbox = inbox
+        self._outbox: queue.SimpleQueue[worker.Message | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_UNREAD)
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=run, name=f"engine-{run.__name__.strip('_')}", daemon=True)
+            for run in (self._read, self._write)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, message: worker.Message) -> None:
+        """Say something to the child, at once as far as the caller is concerned."""
+        self._outbox.put(message)
+
+    def handled(self) -> None:
+        """A message from the inbox has been dealt with: another may be read."""
+        self._room.release()
+
+    def close(self) -> None:
+        """End both threads, which the end of the child has let go."""
+        self._closed = True
+        self._outbox.put(None)
+        self._room.release()
+        for thread in self._threads:
+            thread.join()
+        self._pipe.close()
+
+    def _read(self) -> None:
+        try:
+            while not self._closed:
+                # Of a child that has ended, what it has said is read; a process it has left behind may hold its end of
+                # the pipe open.
+                if self._pipe not in wait([self._pipe, self._child.sentinel]):
+                    break
+                message = self._pipe.recv()
+                self._room.acquire()
+                self._inbox.put(message)
+        except (EOFError, OSError):
+            pass
+        self._inbox.put(_GONE)
+
+    def _write(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            try:
+                self._pipe.send(message)
+            except OSError:
+                return  # it has just died: the reader finds out
 
 
 def _running(flying: list[Ticket], begun: set[str]) -> Ticket | None:

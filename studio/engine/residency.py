@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from torch import nn
 
 from studio.core.errors import OutOfMemory
 from studio.engine.ahead import Chunks, chunks_by
+from studio.engine.kinds import going_on, heed
 from studio.engine.memory import budget_for, give_back, memory_of
 from studio.models import checksums, loading
 from studio.models.bundle import ModelBundle
@@ -124,13 +125,13 @@ class ModelStore:
         self._clock = 0.0
 
     @contextmanager
-    def lease(self, name: str) -> Iterator[ModelBundle]:
+    def lease(self, name: str, should_stop: Callable[[], bool] = going_on) -> Iterator[ModelBundle]:
         """Hold a model, loading what of it is not resident; nothing of it is evicted until the lease ends.
 
-        Leases may overlap. Do not keep the bundle beyond: what holds it holds its memory.
-        Raises NotFound, AssetError, OutOfMemory.
+        Leases may overlap. Do not keep the bundle beyond: what holds it holds its memory. should_stop: asked between
+        two parts, and those that are loaded stay. Raises NotFound, AssetError, OutOfMemory, Cancelled.
         """
-        model = self._model(name)
+        model = self._model(name, should_stop)
         parts = [self._parts[key] for key in model.keys.values()]
         for part in parts:
             part.leases += 1
@@ -145,7 +146,7 @@ class ModelStore:
         return self._model(name).bundle
 
     @contextmanager
-    def lease_part(self, folder: Path, part: str) -> Iterator[nn.Module]:
+    def lease_part(self, folder: Path, part: str, should_stop: Callable[[], bool] = going_on) -> Iterator[nn.Module]:
         """Hold one network of the embedded model's kin, such as the denoiser of an earlier checkpoint.
 
         folder: need not hold a whole model. Raises AssetError, OutOfMemory.
@@ -153,6 +154,7 @@ class ModelStore:
         files, dtype = open_part(folder, part), "fp32" if self.dtype == "auto" else self.dtype
         key = _key(files, dtype)
         if key not in self._parts:
+            heed(should_stop)
             self._fetch(files, folder.name, dtype)
         self._use(key)
         record = self._parts[key]
@@ -164,7 +166,7 @@ class ModelStore:
             record.leases -= 1
 
     @contextmanager
-    def lease_early(self, name: str) -> Iterator[ModelBundle | None]:
+    def lease_early(self, name: str, should_stop: Callable[[], bool] = going_on) -> Iterator[ModelBundle | None]:
         """Hold the early checkpoint of a model that is held itself: its denoiser and text encoders, the rest shared.
 
         Gives None for a model without one. Raises NotFound, AssetError, OutOfMemory.
@@ -176,7 +178,7 @@ class ModelStore:
         checksums.verify(folder, required=self._require_checksums)
         names = ["unet", *bundle.card.layout.text_encoders]
         with ExitStack() as held:
-            parts = {part: held.enter_context(self.lease_part(folder, part)) for part in names}
+            parts = {part: held.enter_context(self.lease_part(folder, part, should_stop)) for part in names}
             digests = "".join(loading.digest_of(open_part(folder, part)) for part in names)
             yield bundle.with_parts(parts, hashlib.sha256(digests.encode()).hexdigest())
 
@@ -284,16 +286,16 @@ class ModelStore:
             return {}
         return checksums.verify(place, required=self._require_checksums)
 
-    def _model(self, name: str) -> _Model:
+    def _model(self, name: str, should_stop: Callable[[], bool] = going_on) -> _Model:
         """Give a model, loaded, and count the use."""
         if name not in self._models:
-            self._models[name] = self._load(name)
+            self._models[name] = self._load(name, should_stop)
         model = self._models[name]
         for key in model.keys.values():
             self._use(key)
         return model
 
-    def _load(self, name: str) -> _Model:
+    def _load(self, name: str, should_stop: Callable[[], bool]) -> _Model:
         place = self._places.find(name)
         is_embedded = name in self._places.named
         known = self._verified(name, place)
@@ -301,7 +303,10 @@ class ModelStore:
         model_hash = loading.hash_of(files, known)
         dtype = self._dtype_for(name)
         parts = [files.part(part) for part in files.card.layout.parts]
-        keys = {part.name: _key(part, dtype) for part in parts}
+        keys: dict[str, Key] = {}
+        for part in parts:
+            heed(should_stop)  # its files are hashed: seconds for a large one
+            keys[part.name] = _key(part, dtype)
         # What is there already is held while the rest is loaded, and so is each part that comes.
         held = [self._parts[key] for key in keys.values() if key in self._parts]
         for record in held:
@@ -309,6 +314,7 @@ class ModelStore:
         try:
             for part in parts:
                 if keys[part.name] not in self._parts:
+                    heed(should_stop)
                     self._fetch(part, name, dtype)
                     held.append(self._parts[keys[part.name]])
                     held[-1].leases += 1

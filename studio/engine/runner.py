@@ -19,7 +19,7 @@ from studio.engine.ahead import why_wide, widest
 from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EditStack
-from studio.engine.kinds import JobContext, Steps, Tell, find_kind, run_in_turns
+from studio.engine.kinds import JobContext, Steps, Tell, find_kind, heed, run_in_turns
 from studio.engine.memory import give_back
 from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
@@ -29,6 +29,7 @@ from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.engine.weak import asks_weak, no_weak
 from studio.models.bundle import ModelBundle
 from studio.models.listing import Places
+from studio.prompts.conditions import Said
 
 if TYPE_CHECKING:
     from studio.engine.residency import ModelStore
@@ -104,7 +105,10 @@ class Engine:
             return
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
-            stacks = [self.shelf.stack(recipe.edits, job.get("edits", {})) for recipe in recipes]
+            stacks: list[EditStack] = []
+            for recipe in recipes:
+                heed(should_stop)  # an edit's file may be large
+                stacks.append(self.shelf.stack(recipe.edits, job.get("edits", {})))
             yield from self._generate(recipes, stacks, tell, should_stop, bool(job.get("account")))
         except Exception as error:
             if not is_out_of_memory(error):
@@ -136,11 +140,11 @@ class Engine:
         made = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
-            max_rows = self._check_memory(name, [recipes[index] for index in mine])
+            max_rows = self._check_memory(name, [recipes[index] for index in mine], should_stop)
             with ExitStack() as held:
-                bundle = held.enter_context(self.store.lease(name))
+                bundle = held.enter_context(self.store.lease(name, should_stop))
                 held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
-                weak = self._weak(held, name, [recipes[index] for index in mine])
+                weak = self._weak(held, name, [recipes[index] for index in mine], should_stop)
                 progress.begin(self._noted(bundle), mine)
                 accounts = Accounts(bundle, [recipes[i] for i in mine]) if account else None
                 pictures = sample(
@@ -173,12 +177,14 @@ class Engine:
                         yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
 
-    def _weak(self, held: ExitStack, name: str, recipes: list[Recipe]) -> ModelBundle | None:
+    def _weak(
+        self, held: ExitStack, name: str, recipes: list[Recipe], should_stop: Callable[[], bool]
+    ) -> ModelBundle | None:
         """The early checkpoint of the model, held, if one of the recipes asks it. Raises BadInput if there is none."""
         asking = next((recipe for recipe in recipes if asks_weak(recipe)), None)
         if asking is None:
             return None
-        weak = held.enter_context(self.store.lease_early(name))
+        weak = held.enter_context(self.store.lease_early(name, should_stop))
         if weak is None:
             raise no_weak(name, asking.guidance)
         return weak
@@ -192,12 +198,17 @@ class Engine:
             room = room_of(bundle)
             self._weights |= {"bases": room.fingerprints(), "equals_base": room.equals_base()}
 
-    def _check_memory(self, name: str, recipes: list[Recipe]) -> int:
+    def _check_memory(self, name: str, recipes: list[Recipe], should_stop: Callable[[], bool]) -> int:
         """Raise OutOfMemory for what this device can never hold, before anything is loaded for it.
 
         Gives how many rows of these pictures may run together: no more than there is room for.
         """
-        card, chunks = self.store.card(name), self.store.chunks(name)
+        card, count = self.store.card(name), self.store.chunks(name)
+
+        def chunks(said: Said) -> int:  # tokenised to be counted, which takes long texts milliseconds each
+            heed(should_stop)
+            return count(said)
+
         alike = dict.fromkeys(recipe.model_copy(update={"seed": 0, "variation_seed": None}) for recipe in recipes)
         rows = {recipe: min(widest(recipe, card, chunks), self.config.max_rows) for recipe in alike}
         hardest = max(rows, key=lambda recipe: rows[recipe] * recipe.width * recipe.height)

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from studio.core.errors import Cancelled, NonFinite
+from studio.core.errors import NonFinite
 from studio.core.recipe import Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.kinds import going_on, heed
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import CALMER, StepReport, Trajectory
 from studio.engine.weak import asks_weak, no_weak
@@ -32,7 +33,7 @@ def sample(
     bundle: ModelBundle,
     recipes: Sequence[Recipe],
     on_step: Callable[[StepReport], None] = lambda report: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = going_on,
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
     weak: ModelBundle | None = None,
@@ -47,6 +48,7 @@ def sample(
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
     for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
+        heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
         # One at a time: the decoder's batch shape is fixed too.
         yield index, decode(bundle, latents, recipes[index].steps)
 
@@ -55,7 +57,7 @@ def sample_latents(
     bundle: ModelBundle,
     recipes: Sequence[Recipe],
     on_step: Callable[[StepReport], None] = lambda report: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = going_on,
     max_rows: int = 32,
     stacks: Sequence[EditStack] | None = None,
     weak: ModelBundle | None = None,
@@ -63,10 +65,9 @@ def sample_latents(
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
     for indices in companies(recipes):
-        if should_stop():
-            raise Cancelled("The job was stopped.")
+        heed(should_stop)
         trajectories = [
-            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak, diagnose)
+            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak, diagnose, should_stop)
             for index in indices
         ]
         runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
@@ -75,13 +76,19 @@ def sample_latents(
 
 
 def _trajectory(
-    index: int, recipe: Recipe, bundle: ModelBundle, stack: EditStack, weak: ModelBundle | None, diagnose: bool
+    index: int,
+    recipe: Recipe,
+    bundle: ModelBundle,
+    stack: EditStack,
+    weak: ModelBundle | None,
+    diagnose: bool,
+    should_stop: Callable[[], bool],
 ) -> Trajectory:
-    conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack), None
+    conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack, should_stop), None
     if asks_weak(recipe):
         if weak is None:
             raise no_weak(bundle.name, recipe.guidance)
-        faint = Conditions.of(recipe, encoder_of(weak))
+        faint = Conditions.of(recipe, encoder_of(weak), should_stop=should_stop)
     return Trajectory(index, recipe, bundle, conditions, stack, faint, diagnose)
 
 

@@ -19,11 +19,13 @@ from typing import Any
 
 from studio.engine.config import EngineConfig
 from studio.engine.kinds import run_in_turns
+from studio.engine.pulse import Pulse
+from studio.engine.threads import wait_politely
 from studio.engine.trouble import as_studio_error
 
 # Parent to child: ("run", id, job), ("resume",), ("cancel", id), ("close",).
 # Child to parent: ("ready", made_by, problem or None), ("begun", id), ("tell", id, kind, data), ("raised", id, error),
-# ("end", id, made_by).
+# ("end", id, made_by), and every second, whatever it is doing, ("pulse", beats, longest_s).
 # A second "run" comes only while a job in the background is at work: it is run between two steps of that one, and
 # after its "end" the child waits for the parent's word, a further "run" or "resume", before it takes the next step.
 Message = tuple[Any, ...]
@@ -35,6 +37,7 @@ def main(config: EngineConfig, pipe: Connection) -> None:
     # Ctrl+C in a terminal goes to every process of the group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)  # its log, also where it is begun anew, is its user's alone like all of a workspace
+    wait_politely()
     _log_to(config)
     _Worker(config, pipe).serve()
 
@@ -48,17 +51,22 @@ class _Worker:
         self._cancelled: set[str] = set()
         self._closing = threading.Event()
         self._engine: Any = None
+        self._sending = threading.Lock()  # between the working thread and the pulse
+        self._pulse = Pulse(partial(self._send, "pulse"))
 
     def serve(self) -> None:
+        self._pulse.start()
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         self._send("ready", *self._bring_up())
         while (order := self._orders.get()) is not None:
             self._work(*order)
 
     def _work(self, job_id: str, job: dict[str, Any]) -> None:
+        self._pulse.begin()
         self._send("begun", job_id)
 
         def should_stop() -> bool:
+            self._pulse.beat()  # work that asks is getting somewhere
             return self._closing.is_set() or job_id in self._cancelled
 
         try:
@@ -117,7 +125,8 @@ class _Worker:
 
     def _send(self, *message: Any) -> None:
         try:
-            self._pipe.send(message)
+            with self._sending:
+                self._pipe.send(message)
         except (BrokenPipeError, ConnectionError):
             os._exit(0)
 

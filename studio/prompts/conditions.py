@@ -10,15 +10,16 @@ t, so it may be made of raw outputs whatever they mean. Each part is one row of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Negative, Recipe
 from studio.prompts.dialects import parse
-from studio.prompts.plan import Encodable, PromptPlan, compile
-from studio.prompts.tree import Dialect
+from studio.prompts.plan import MAX_TEXTS, Encodable, PromptPlan, compile, texts_at_most
+from studio.prompts.tree import Dialect, Node
 
 
 class Said(NamedTuple):
@@ -51,21 +52,46 @@ class ConditionPlan:
 
     @classmethod
     def of(cls, recipe: Recipe) -> ConditionPlan:
-        """What a recipe's prompts come to. Raises BadInput for a prompt or a window that cannot be."""
-        negatives = negatives_of(recipe)
-        total = sum(negative.weight for negative in negatives)
-        shares = tuple(negative.weight / total for negative in negatives) if total > 0 else ()
-        windows = tuple(_window(negative, recipe.steps) for negative in negatives) if shares else ()
-        empty = Said(compile(parse("", "plain"), 1).at(0)[0][1], "plain")
-        said: dict[Said, None] = {empty: None}
-        timelines: dict[str, Timeline] = {"empty": lambda step: ((1.0, empty),)}
-        if shares:
-            each = [_whole(_timeline(negative.prompt, recipe, said), empty) for negative in negatives]
-            timelines |= {f"neg/{k}": timeline for k, timeline in enumerate(each)}
-            timelines["neg"] = _mean(each, shares, windows, empty)
-        away = timelines["neg"] if shares else timelines["empty"]
-        timelines["pos"] = _joined(_timeline(recipe.prompt, recipe, said), away)
-        return cls(timelines, shares, windows, tuple(said))
+        """What a recipe's prompts come to. Recipes that differ in other things share one.
+
+        Raises BadInput for a prompt or a window that cannot be, or for more different texts than MAX_TEXTS.
+        """
+        return _plan(recipe.prompt, tuple(negatives_of(recipe)), recipe.syntax, recipe.steps)
+
+
+# A job asks for its plans when it is checked, when its memory is estimated and when it is run; a plan of a thousand
+# long texts takes up to a second to make and several megabytes.
+@lru_cache(maxsize=8)
+def _plan(prompt: str, negatives: tuple[Negative, ...], dialect: Dialect, steps: int) -> ConditionPlan:
+    total = sum(negative.weight for negative in negatives)
+    shares = tuple(negative.weight / total for negative in negatives) if total > 0 else ()
+    windows = tuple(_window(negative, steps) for negative in negatives) if shares else ()
+    trees = {text: _tree(text, dialect) for text in (prompt, *(negative.prompt for negative in negatives))}
+    _check_texts(trees, steps)
+    empty = Said(compile(parse("", "plain"), 1).at(0)[0][1], "plain")
+    said: dict[Said, None] = {empty: None}
+    timelines: dict[str, Timeline] = {"empty": lambda step: ((1.0, empty),)}
+    if shares:
+        each = [_whole(_timeline(trees[negative.prompt], dialect, steps, said), empty) for negative in negatives]
+        timelines |= {f"neg/{k}": timeline for k, timeline in enumerate(each)}
+        timelines["neg"] = _mean(each, shares, windows, empty)
+    away = timelines["neg"] if shares else timelines["empty"]
+    timelines["pos"] = _joined(_timeline(trees[prompt], dialect, steps, said), away)
+    return ConditionPlan(timelines, shares, windows, tuple(said))
+
+
+_tree = lru_cache(maxsize=32)(parse)
+
+
+def _check_texts(trees: Mapping[str, Node], steps: int) -> None:
+    texts = 1 + sum(texts_at_most(tree, steps) for tree in trees.values())
+    if texts > MAX_TEXTS:
+        raise BadInput(
+            f"Over {steps} steps the prompts come to {texts:,} different texts, each to be encoded before the first "
+            f"step; a picture takes at most {MAX_TEXTS:,}.",
+            "Take fewer steps, or let less of the prompts change.",
+            field="steps",
+        )
 
 
 def negatives_of(recipe: Recipe) -> list[Negative]:
@@ -85,11 +111,11 @@ def _window(negative: Negative, steps: int) -> range:
     return range(int(negative.start * steps), int(negative.stop * steps))
 
 
-def _timeline(prompt: str, recipe: Recipe, said: dict[Said, None]) -> Timeline:
+def _timeline(tree: Node, dialect: Dialect, steps: int, said: dict[Said, None]) -> Timeline:
     """The branches of one prompt by step; what they say is added to `said`."""
-    plan: PromptPlan = compile(parse(prompt, recipe.syntax), recipe.steps)
-    said |= dict.fromkeys(Said(item, recipe.syntax) for item in plan.items())
-    return lambda step: tuple((weight, Said(item, recipe.syntax)) for weight, item in plan.at(step))
+    plan: PromptPlan = compile(tree, steps)
+    said |= dict.fromkeys(Said(item, dialect) for item in plan.items())
+    return lambda step: tuple((weight, Said(item, dialect)) for weight, item in plan.at(step))
 
 
 def _joined(timeline: Timeline, away: Timeline) -> Timeline:

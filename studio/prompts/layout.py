@@ -6,6 +6,7 @@ and compel do: a weight never makes a token of two words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -107,6 +108,7 @@ def lay_out(wording: Wording, tokeniser: Tokeniser, overflow: Overflow) -> Layou
     """
     chunks: list[TokenChunk] = []
     limit = tokeniser.limit
+    _check_chunks(len(wording.chunks), limit)  # each is one at least: nothing has to be tokenised to tell
     for fragments in wording.chunks:
         tokens = tokeniser.tokenise([fragment.text for fragment in fragments])
         if overflow == "cut":
@@ -117,11 +119,34 @@ def lay_out(wording: Wording, tokeniser: Tokeniser, overflow: Overflow) -> Layou
             size = _fitting(tokens[start : start + limit + 1], fragments, limit)
             chunks.append(TokenChunk(tuple(tokens[start : start + size]), fragments))
             start += size or 1
-    if len(chunks) > MAX_CHUNKS:
-        raise BadInput(
-            f"The prompt takes {len(chunks)} chunks of {limit} tokens; at most {MAX_CHUNKS} are read.", "Shorten it."
-        )
+    _check_chunks(len(chunks), limit)
     return Layout(tuple(chunks), limit)
+
+
+def chunk_count(wording: Wording, tokeniser: Tokeniser, overflow: Overflow) -> int:
+    """How many chunks `lay_out` gives; words that are cut need not be tokenised to know. Raises as it does."""
+    if overflow == "chunk":
+        return len(lay_out(wording, tokeniser, overflow).chunks)
+    _check_chunks(len(wording.chunks), tokeniser.limit)
+    return len(wording.chunks)
+
+
+def fits_whatever_its_tokens(wording: Wording, limit: int) -> bool:
+    """Whether a wording has so few letters that it cannot take more chunks than are read.
+
+    A token stands for one letter at least; this holds for ASCII alone, which no normalisation makes longer. A chunk
+    that goes on in another holds at least all but BACK of its tokens.
+    """
+    least = max(1, limit - BACK + 1)
+    lengths = [sum(len(fragment.text) for fragment in fragments) for fragments in wording.chunks]
+    plain = all(fragment.text.isascii() for fragments in wording.chunks for fragment in fragments)
+    return plain and sum(max(1, math.ceil(length / least)) for length in lengths) <= MAX_CHUNKS
+
+
+def _check_chunks(count: int, limit: int) -> None:
+    if count > MAX_CHUNKS:
+        message = f"The prompt takes {count} chunks of {limit} tokens; at most {MAX_CHUNKS} are read."
+        raise BadInput(message, "Shorten it.")
 
 
 def _fitting(tokens: Sequence[Token], fragments: Chunk, limit: int) -> int:

@@ -6,8 +6,14 @@ Values all through: equal ones are equal and hash alike, so an embedding cache c
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
@@ -31,15 +37,23 @@ from studio.prompts.tree import (
 MAX_WEIGHT = 100.0
 MAX_BRANCHES = 16  # each is a forward pass of its own at every step
 MAX_BLEND = 16
+# Different texts of one picture, each encoded once before its first step: one prompt that changes at all of the most
+# steps there can be, 1,000, and what stays.
+MAX_TEXTS = 1024
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """Words of one weight. origin: where in the source they stand; it does not count in comparisons."""
+    """Words of one weight. pieces: what of the source they are joined from; they do not count in comparisons."""
 
     text: str
     weight: float = 1.0
-    origin: Origin = field(default=((0, 0),), compare=False, repr=False)
+    pieces: tuple[Text, ...] = field(default=(), compare=False, repr=False)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Where in the source the words stand. Worked out when asked for: of a thousand texts perhaps one is."""
+        return joined_origin((piece.text, piece.origin) for piece in self.pieces)
 
     def source_span(self, start: int, end: int) -> Span:
         """Where in the source the characters start..end stand."""
@@ -54,6 +68,16 @@ class Wording:
     """One prompt as the text encoder gets it: chunks of fragments, each chunk with start and end of its own."""
 
     chunks: tuple[Chunk, ...]
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.chunks)
+
+    def __hash__(self) -> int:  # kept: a long text is a key at every step
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Wording], tuple[tuple[Chunk, ...]]]:  # hashes differ between processes
+        return Wording, (self.chunks,)
 
 
 @dataclass(frozen=True)
@@ -84,10 +108,13 @@ class Branch:
 
     def at(self, step: int) -> Encodable:
         """What to encode for a step, 0-based. Raises ValueError outside of the plan."""
-        for segment in self.segments:
-            if segment.start <= step < segment.stop:
-                return segment.item
-        raise ValueError(f"step {step} is outside of the plan's {self.segments[-1].stop}")
+        if not 0 <= step < self.segments[-1].stop:
+            raise ValueError(f"step {step} is outside of the plan's {self.segments[-1].stop}")
+        return self.segments[bisect_right(self._starts, step) - 1].item
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return tuple(segment.start for segment in self.segments)
 
 
 @dataclass(frozen=True)
@@ -149,11 +176,21 @@ def switch_step(at: float, steps: int) -> int:
     return int(at * steps + 1e-9) if at < 1 else int(at)
 
 
+def texts_at_most(tree: Node, steps: int) -> int:
+    """How many different texts a prompt can come to over its steps, without spelling any of them."""
+    parts = tree.parts if isinstance(tree, Conjunction) else (tree,)
+    return sum(len({phase for _, _, phase in _stretches(part, steps)}) for part in parts)
+
+
 def _segments(part: Node, steps: int, known: dict[Encodable, Encodable]) -> tuple[Segment, ...]:
     segments: list[Segment] = []
-    for start, stop in _stretches(part, steps):
-        item = _item(part, start, steps)
-        item = known.setdefault(item, item)
+    spelled: dict[_Phase, Encodable] = {}
+    speller = _Speller(part, steps)
+    for start, stop, phase in _stretches(part, steps):
+        if phase not in spelled:
+            item = speller.item(start)
+            spelled[phase] = known.setdefault(item, item)
+        item = spelled[phase]
         if segments and segments[-1].item is item:
             segments[-1] = replace(segments[-1], stop=stop)
         else:
@@ -161,23 +198,46 @@ def _segments(part: Node, steps: int, known: dict[Encodable, Encodable]) -> tupl
     return tuple(segments)
 
 
-def _stretches(part: Node, steps: int) -> Iterator[tuple[int, int]]:
-    """Steps in between which nothing can change."""
-    starts = {0}
-    for node in _walk(part):
-        if isinstance(node, Alternating):
-            starts.update(range(steps))
-            break
-        if isinstance(node, Scheduled):
-            starts.add(min(max(switch_step(node.at, steps), 0), steps))
-    ordered = [*sorted(starts - {steps}), steps]
-    return zip(ordered, ordered[1:], strict=False)
+_Phase = tuple[int, int]  # equal ones have equal words: which stretch between two switches, and the place in its turns
 
 
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for part in _children(node):
-        yield from _walk(part)
+def _stretches(part: Node, steps: int) -> Iterator[tuple[int, int, _Phase]]:
+    """(start, stop, phase) of steps in between which nothing can change."""
+    changes = list(_changes(part, 0, steps, steps))
+    ordered = sorted({0, *(edge for start, stop, _ in changes for edge in (start, stop))} - {steps})
+    starting: dict[int, list[int]] = {}
+    ending: dict[int, list[int]] = {}
+    for start, stop, options in changes:
+        if options > 1:
+            starting.setdefault(start, []).append(options)
+            ending.setdefault(stop, []).append(options)
+    turning: Counter[int] = Counter()  # numbers of options of what takes turns in this stretch
+    for number, (start, stop) in enumerate(zip(ordered, [*ordered[1:], steps], strict=True)):
+        turning.update(starting.get(start, ()))
+        turning.subtract(ending.get(start, ()))
+        turns = math.lcm(*(options for options, count in turning.items() if count > 0))
+        if turns == 1:
+            yield start, stop, (number, 0)
+        else:
+            yield from ((step, step + 1, (number, step % turns)) for step in range(start, stop))
+
+
+def _changes(node: Node, start: int, stop: int, steps: int) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, options) of whatever changes in a node shown from `start` to `stop`: 1 for one side of a switch."""
+    match node:
+        case Alternating():
+            yield start, stop, len(node.options)
+            for option in node.options:
+                yield from _changes(option, start, stop, steps)
+        case Scheduled():
+            switch = min(max(switch_step(node.at, steps), start), stop)
+            for side, first, last in ((node.before, start, switch), (node.after, switch, stop)):
+                if first < last:
+                    yield first, last, 1
+                    yield from _changes(side, first, last, steps)
+        case _:
+            for part in _children(node):
+                yield from _changes(part, start, stop, steps)
 
 
 def _children(node: Node) -> tuple[Node, ...]:
@@ -194,63 +254,111 @@ def _children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def _item(part: Node, step: int, steps: int) -> Encodable:
-    if not isinstance(part, Blend):
-        return _wording(part, step, steps)
-    if len(part.parts) > MAX_BLEND:
-        raise BadInput(f"The prompt blends {len(part.parts)} prompts; at most {MAX_BLEND} are taken.")
-    total = sum(part.weights) if part.normalise else 1.0
-    weights = [_checked(weight / total, "a blended prompt") for weight in part.weights]
-    counted = [(weight, part) for weight, part in zip(weights, part.parts, strict=True) if weight]
-    mixed = tuple((weight, _wording(node, step, steps)) for weight, node in counted)
-    if len(mixed) == 1 and mixed[0][0] == 1:
-        return mixed[0][1]
-    return Mix(mixed or ((0.0, _wording(part.parts[0], step, steps)),))
+class _Run(NamedTuple):
+    """Words as they are written, or without any a new chunk of tokens."""
+
+    text: Text | None
+    weight: float | None
 
 
-def _wording(node: Node, step: int, steps: int) -> Wording:
-    chunks: list[list[tuple[Text, float]]] = [[]]
-    _spell(node, 1.0, step, steps, chunks)
-    return Wording(tuple(_fragments(chunk) for chunk in chunks))
+@dataclass(frozen=True)
+class _Choice:
+    """What of several is shown depends on the step. switch: the step at which the first gives way; None: in turns."""
+
+    options: tuple[_Flat, ...]
+    switch: int | None
+
+    def at(self, step: int) -> _Flat:
+        if self.switch is None:
+            return self.options[step % len(self.options)]
+        return self.options[step >= self.switch]
 
 
-def _spell(node: Node, weight: float, step: int, steps: int, chunks: list[list[tuple[Text, float]]]) -> None:
-    """Append the words a node stands for at a step, each with its weight."""
+@dataclass(frozen=True)
+class _Flat:
+    """A node taken apart once, so that its words at a step are put together without walking the tree again."""
+
+    pieces: tuple[_Run | _Choice, ...]
+    changes: bool
+
+    @classmethod
+    def of(cls, pieces: Iterator[_Run | _Choice]) -> _Flat:
+        taken = tuple(pieces)
+        return cls(taken, any(isinstance(piece, _Choice) for piece in taken))
+
+    def runs(self, step: int) -> tuple[_Run, ...] | list[_Run]:
+        if not self.changes:
+            return self.pieces  # type: ignore[return-value]  # runs alone
+        runs: list[_Run] = []
+        for piece in self.pieces:
+            if isinstance(piece, _Run):
+                runs.append(piece)
+                continue
+            shown = piece.at(step)
+            runs += shown.runs(step) if shown.changes else shown.pieces  # type: ignore[arg-type]  # runs alone
+        return runs
+
+
+class _Speller:
+    """Says what a branch comes to at a step."""
+
+    def __init__(self, part: Node, steps: int) -> None:
+        nodes, self._weights = (part,), None
+        if isinstance(part, Blend):
+            if len(part.parts) > MAX_BLEND:
+                raise BadInput(f"The prompt blends {len(part.parts)} prompts; at most {MAX_BLEND} are taken.")
+            total = sum(part.weights) if part.normalise else 1.0
+            nodes, self._weights = part.parts, [_checked(one / total, "a blended prompt") for one in part.weights]
+        self._flat = [_Flat.of(_pieces(node, 1.0, steps)) for node in nodes]
+
+    def item(self, step: int) -> Encodable:
+        if self._weights is None:
+            return _wording(self._flat[0].runs(step))
+        counted = [(weight, flat) for weight, flat in zip(self._weights, self._flat, strict=True) if weight]
+        mixed = tuple((weight, _wording(flat.runs(step))) for weight, flat in counted)
+        if len(mixed) == 1 and mixed[0][0] == 1:
+            return mixed[0][1]
+        return Mix(mixed or ((0.0, _wording(self._flat[0].runs(step))),))
+
+
+def _pieces(node: Node, weight: float, steps: int) -> Iterator[_Run | _Choice]:
+    """The words a node stands for, each with its weight, and the choices among them."""
     match node:
         case Text():
-            chunks[-1].append((node, weight))
+            yield _Run(node, weight)
         case Break():
-            chunks.append([])
+            yield _NEW_CHUNK
         case Sequence():
             for part in node.parts:
-                _spell(part, weight, step, steps, chunks)
+                yield from _pieces(part, weight, steps)
         case Weighted():
-            _spell(node.part, weight * node.weight, step, steps, chunks)
+            yield from _pieces(node.part, weight * node.weight, steps)
         case Scheduled():
-            chosen = node.before if step < switch_step(node.at, steps) else node.after
-            _spell(chosen, weight, step, steps, chunks)
+            yield _choice((node.before, node.after), weight, steps, switch_step(node.at, steps))
         case Alternating():
-            _spell(node.options[step % len(node.options)], weight, step, steps, chunks)
+            yield _choice(node.options, weight, steps, None)
         case Conjunction() | Blend():
             raise ValueError(f"a {type(node).__name__.lower()} can only be the root of a prompt")
 
 
-def _fragments(chunk: list[tuple[Text, float]]) -> Chunk:
+_NEW_CHUNK = _Run(None, None)
+
+
+def _choice(nodes: tuple[Node, ...], weight: float, steps: int, switch: int | None) -> _Choice:
+    return _Choice(tuple(_Flat.of(_pieces(node, weight, steps)) for node in nodes), switch)
+
+
+def _wording(runs: tuple[_Run, ...] | list[_Run]) -> Wording:
     """Join neighbours of equal weight, so that "a [red:blue:5] star" gives the words of "a red star"."""
-    runs: list[tuple[list[Text], float]] = []
-    for text, weight in chunk:
-        if runs and runs[-1][1] == weight:
-            runs[-1][0].append(text)
-        else:
-            runs.append(([text], weight))
-    return tuple(
-        Fragment(
-            "".join(text.text for text in texts),
-            _checked(weight, texts[0].text),
-            joined_origin((text.text, text.origin) for text in texts),
-        )
-        for texts, weight in runs
-    )
+    chunks: list[list[Fragment]] = [[]]
+    for weight, group in groupby(runs, itemgetter(1)):
+        if weight is None:
+            chunks += [[] for _ in group]
+            continue
+        texts = tuple([run.text for run in group if run.text is not None])
+        words = "".join([text.text for text in texts])
+        chunks[-1].append(Fragment(words, _checked(weight, texts[0].text), texts))
+    return Wording(tuple(map(tuple, chunks)))
 
 
 def _checked(weight: float, of: str) -> float:

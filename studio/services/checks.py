@@ -8,12 +8,19 @@ from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.models.attention import blocks_at, places
 from studio.models.card import ModelCard
-from studio.prompts import compile, lay_out, parse
-from studio.prompts.conditions import ConditionPlan
+from studio.prompts.conditions import ConditionPlan, Said, negatives_of
+from studio.prompts.layout import chunk_count, fits_whatever_its_tokens
+from studio.prompts.plan import Mix, Wording
 from studio.services.edits import EditLibrary
 from studio.services.sources import Sources
 
 MAX_IMAGES = 256  # of one job
+# What a job may say, equal prompts counted once: so that checking it takes seconds at the very most.
+MAX_JOB_CHARS = 500_000  # of its prompts as they are typed
+MAX_JOB_TEXTS = 8_192  # that they come to over the steps; of one picture see studio.prompts.plan.MAX_TEXTS
+# Of texts so long or so foreign that only tokens tell whether they fit, the longest up to here are tokenised at once;
+# of the others the engine says so before their first step.
+TOKENISED_CHARS = 200_000
 NEEDS_UNCOND, NEEDS_LAYERS = "needs an unconditional prediction", "needs self-attention at"
 
 
@@ -24,8 +31,12 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources, edits: EditLibrar
     """
     if not 1 <= len(recipes) <= MAX_IMAGES:
         raise BadInput(f"A job makes 1 to {MAX_IMAGES} pictures, not {len(recipes)}.", field="count")
-    for recipe in dict.fromkeys(recipe.model_copy(update={"seed": 0}) for recipe in recipes):
+    different = list(dict.fromkeys(recipe.model_copy(update={"seed": 0}) for recipe in recipes))
+    _check_chars(different)
+    texts = _Texts(sources)
+    for recipe in different:
         _check(recipe, sources)
+        texts.check(recipe)
     refs = {ref.edit: ref for recipe in recipes for ref in recipe.edits}
     if refs and edits is None:
         raise BadInput("The recipe has edits, and there is no workspace to find them in.", field="edits")
@@ -141,10 +152,56 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     check_guidance(recipe.guidance, sources, recipe.model, recipe)
     build_solver(recipe.sampler, recipe.sampler_params)
     grid_ahead(recipe, card, NoiseSchedule.from_config(**card.schedule), recipe.steps)
-    ConditionPlan.of(recipe)
-    for prompt in (recipe.prompt, recipe.negative_prompt, *(more.prompt for more in recipe.more_negatives)):
-        for wording in compile(parse(prompt, recipe.syntax), recipe.steps).wordings():
-            lay_out(wording, sources.tokenizer(recipe.model), sources.overflow(recipe.model))
     names = [ref.edit for ref in recipe.edits]
     if len(set(names)) < len(names):
         raise BadInput("An edit is in the stack twice; give it one strength.", field="edits")
+
+
+def _check_chars(recipes: Sequence[Recipe]) -> None:
+    prompts = {text for recipe in recipes for text in (recipe.prompt, *(one.prompt for one in negatives_of(recipe)))}
+    chars = sum(map(len, prompts))
+    if chars > MAX_JOB_CHARS:
+        message = f"The prompts of this job have {chars:,} characters in all; a job takes at most {MAX_JOB_CHARS:,}."
+        raise BadInput(message, "Make it in several jobs, or with shorter prompts.", field="prompt")
+
+
+class _Texts:
+    """Looks at the texts that a job's prompts come to, once each however many recipes share them."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._known: set[object] = set()
+        self._texts = 0
+        self._chars_left = TOKENISED_CHARS
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise BadInput for a text that is too long, or where they are too many for one job."""
+        key = (recipe.prompt, tuple(negatives_of(recipe)), recipe.syntax, recipe.steps, recipe.model)
+        if key in self._known:
+            return
+        self._known.add(key)
+        said = ConditionPlan.of(recipe).said
+        self._texts += len(said)
+        if self._texts > MAX_JOB_TEXTS:
+            message = f"The prompts of this job come to more than {MAX_JOB_TEXTS:,} different texts over their steps."
+            raise BadInput(message, "Make it in several jobs, or let less of the prompts change.", field="prompt")
+        self._check_lengths([wording for each in said for wording in _wordings(each)], recipe.model)
+
+    def _check_lengths(self, wordings: list[Wording], model: str) -> None:
+        tokenizer, overflow = self._sources.tokenizer(model), self._sources.overflow(model)
+        if overflow == "chunk":
+            wordings = [one for one in wordings if not fits_whatever_its_tokens(one, tokenizer.limit)]
+        for wording in sorted(wordings, key=_chars, reverse=True):
+            if overflow == "chunk":
+                self._chars_left -= _chars(wording)
+                if self._chars_left < 0:
+                    return
+            chunk_count(wording, tokenizer, overflow)
+
+
+def _wordings(said: Said) -> tuple[Wording, ...]:
+    return tuple(wording for _, wording in said.item.parts) if isinstance(said.item, Mix) else (said.item,)
+
+
+def _chars(wording: Wording) -> int:
+    return sum(len(fragment.text) for chunk in wording.chunks for fragment in chunk)

@@ -80,6 +80,7 @@ class Sources:
             previews=previews,
             log=log,
             kinds=KINDS,
+            patience_s=settings.patience,
         )
 
 

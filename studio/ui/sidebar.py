@@ -28,6 +28,7 @@ STATES = {
     "starting": "Loading the model",
     "ready": "Ready",
     "busy": "Drawing",
+    "stalled": "No progress",
     "broken": "Could not start; tries again with the next job",
     "closed": "Closed",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from studio.core.errors import Cancelled
 from studio.engine.kinds import JobContext, Steps
 
-KINDS = {name: f"tests.engine.stand_ins:{name}" for name in ("train", "break_down", "say_nothing", "die")}
+KINDS = {name: f"tests.engine.stand_ins:{name}" for name in ("train", "break_down", "say_nothing", "die", "hang")}
 
 
 def train(job: Mapping[str, Any], context: JobContext) -> Steps:
@@ -44,3 +45,11 @@ def die(job: Mapping[str, Any], context: JobContext) -> Steps:
     context.tell("started", {})
     yield
     os.abort()
+
+
+def hang(job: Mapping[str, Any], context: JobContext) -> Steps:
+    """Stand still in native code that keeps the interpreter's lock, so that no other thread of the process runs."""
+    context.tell("started", {})
+    yield
+    ctypes.PyDLL(None).sleep(3600)
+    yield

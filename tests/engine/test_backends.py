@@ -23,6 +23,7 @@ from studio.engine.backend import Backend, InlineBackend
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
 from studio.engine.process import MAX_FAILED_STARTS, ProcessBackend
+from studio.engine.watch import NOTICED_S, STOP_WITHIN_S
 from tests.engine.stand_ins import KINDS
 from tests.tiny_model import SIZE_PX
 
@@ -313,6 +314,68 @@ def test_a_worker_that_dies_with_two_jobs_in_hand_counts_only_the_one_it_was_at(
         backend.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to stop with")
+@pytest.mark.usefixtures("quick_workers")
+def test_a_worker_that_hangs_is_told_of_and_replaced_and_the_next_job_runs(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    try:
+        running = backend.submit(long_job())
+        wait_for(backend, running, "progress")
+        hung = stop_worker(backend)
+        wait_for_stall(backend)
+        backend._watch.patience_s = 0
+        ended = wait_for(backend, running, "interrupted").data
+        assert ended["type"] == "WorkerDied" and "gave no sign of life" in ended["error"]
+        wait_for(backend, backend.submit(job()), "done")
+        assert not _alive(hung) and list(backend._deaths.values()) == [1]
+
+        # Idle, with a job sent that is larger than what the system keeps of a pipe: nobody waits for it to be read.
+        hung = stop_worker(backend)
+        sent = backend.submit({**job(), "padding": "x" * 4_000_000})
+        while backend.status().running != sent:
+            time.sleep(0.01)
+        backend._watch.patience_s = 0
+        wait_for(backend, sent, "done")  # it was not begun, so it has waited again
+        assert not _alive(hung) and list(backend._deaths.values()) == [1]
+    finally:
+        backend.close()
+
+
+def stop_worker(backend: ProcessBackend) -> int:
+    pid = backend.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def wait_for_stall(backend: ProcessBackend) -> None:
+    """Put the clock forward until the page would say that nothing is heard of it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while backend.status().state != "stalled":
+        assert time.monotonic() < deadline
+        backend._watch.silent_s = NOTICED_S + 1  # what it said before it was stopped may still be on its way
+        time.sleep(0.01)
+    assert "no sign of life" in backend.status().message
+
+
+@pytest.mark.usefixtures("quick_workers")
+def test_a_stop_that_is_not_heard_ends_the_worker_and_is_no_death_of_the_job(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    try:
+        stuck = backend.submit({"kind": "hang"})
+        wait_for(backend, stuck, "started")
+        waiting = backend.submit({**job(), "priority": "background"})
+        for _ in range(2):
+            backend.cancel(stuck)
+        hung = backend.status().pid
+        backend._watch.deaf_s = STOP_WITHIN_S + 1
+        assert wait_for(backend, stuck, "cancelled").data["keep"]
+        wait_for(backend, waiting, "done")
+        assert hung is not None and not _alive(hung) and not backend._deaths
+    finally:
+        backend.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
 def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
@@ -331,7 +394,7 @@ def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 PARENT = """
 import time
 from studio.engine.config import EngineConfig
-from studio.engine.process import MAX_FAILED_STARTS, ProcessBackend
+from studio.engine.process import ProcessBackend
 
 if __name__ == "__main__":
     backend = ProcessBackend(EngineConfig(models={}))

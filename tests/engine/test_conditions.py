@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from studio.core.errors import Cancelled
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.conditions import Conditions
 from studio.engine.edits.format import Dense, Edit
@@ -154,3 +156,39 @@ def test_what_the_engine_keeps_beside_a_model_goes_with_it(tiny_model: Path) -> 
     del mine
     gc.collect()
     assert network() is None
+
+
+# -- how often the text encoder is asked -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def passes(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """An entry per pass of the text encoder."""
+    made: list[int] = []
+    row = bundle.embed
+    monkeypatch.setattr(bundle, "embed", lambda ids: (made.append(1), row(ids))[1])
+    return made
+
+
+ALTERNATING = "w0 [" + "|".join(f"x{n}" for n in range(7)) + "] [" + "|".join(f"y{n}" for n in range(11)) + "]"
+
+
+def test_each_different_text_is_encoded_once(bundle: EmbeddedModel, passes: list[int]) -> None:
+    once = recipe(ALTERNATING.replace("w0", "w1"), steps=500, negative_prompt="[a|b] w1")
+    plan = conditions(bundle, once).plan
+    assert len(plan.said) == 7 * 11 + 2 + 1
+    assert sum(passes) <= len(plan.said)  # the empty prompt may be known from before
+    before = sum(passes)
+    conditions(bundle, once.model_copy(update={"seed": 8}))
+    assert sum(passes) == before
+
+
+@pytest.mark.parametrize("prompt", [ALTERNATING, " BREAK ".join(f"w2 (a{n}:1.3)" for n in range(16))])
+def test_a_stop_is_heard_between_two_passes(bundle: EmbeddedModel, passes: list[int], prompt: str) -> None:
+    """Many texts, and many chunks of one."""
+    for looks in (1, 4):
+        passes.clear()
+        left = iter([False] * looks)
+        with pytest.raises(Cancelled):
+            Conditions.of(recipe(f"{looks} {prompt}", steps=500), encoder_of(bundle), EMPTY, partial(next, left, True))
+        assert sum(passes) <= looks

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from studio.core.errors import AssetError, NotFound, OutOfMemory
+from studio.core.errors import AssetError, Cancelled, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine import residency
 from studio.engine.memory import Memory
@@ -288,3 +288,14 @@ def test_fifty_switches_do_not_grow_the_process(store: ModelStore) -> None:
         sizes.append(rss_bytes())
     warm = max(sizes[8:10])
     assert sizes[-1] <= 1.05 * warm, [size // 1024**2 for size in sizes]
+
+
+@pytest.mark.parametrize("looks", [0, 3, 4])
+def test_a_stop_is_heard_between_two_parts_and_what_is_loaded_stays(store: ModelStore, looks: int) -> None:
+    """Asked before each of the three parts is hashed and then before each is loaded."""
+    left = iter([False] * looks)
+    with pytest.raises(Cancelled), store.lease("stencil", lambda: next(left, True)):
+        pass
+    assert len(store.loads) == max(0, looks - 3)
+    with store.lease("stencil"):
+        assert [load.part for load in store.loads] == ["unet", "vae", "text_encoder"]  # none of them twice

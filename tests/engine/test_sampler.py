@@ -339,3 +339,15 @@ def test_a_decoder_that_gives_nan_is_told(bundle: EmbeddedModel, monkeypatch: py
     monkeypatch.setattr(bundle, "decode", lambda latents: torch.full((1, 3, SIZE_PX, SIZE_PX), torch.nan))
     with pytest.raises(NonFinite, match="decoder"):
         pictures(bundle, recipe())
+
+
+def test_a_stop_is_heard_between_two_pictures_that_were_done_together(
+    bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = bundle.decode
+    monkeypatch.setattr(bundle, "decode", lambda latents: (decoded.append(1), decode(latents))[1])
+    together = [recipe(seed=seed, batching="shared", steps=2) for seed in range(4)]
+    with pytest.raises(Cancelled):
+        list(sample(bundle, together, should_stop=lambda: len(decoded) == 1))
+    assert len(decoded) == 1

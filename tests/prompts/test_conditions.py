@@ -91,3 +91,18 @@ def test_a_window_that_ends_before_it_starts_is_refused() -> None:
     assert str(caught.value) == (
         "The window of a negative prompt must start before it stops, not start at 0.6 and stop at 0.5 of the steps."
     )
+
+
+def test_so_many_texts_that_encoding_them_takes_too_long_are_refused_unspelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "[" + "|".join(f"a{n}" for n in range(31)) + "] [" + "|".join(f"b{n}" for n in range(37)) + "]"
+    assert len(plan(prompt=many, steps=1000).said) == 1001
+    spelled: list[int] = []
+    monkeypatch.setattr("studio.prompts.conditions.compile", lambda *values: spelled.append(1))
+    with pytest.raises(BadInput, match="come to 2,001 different texts.*at most 1,024.*Take fewer steps") as refused:
+        plan(prompt=many, negative_prompt=f"c {many}", steps=1000)
+    assert refused.value.field == "steps" and not spelled
+
+
+def test_recipes_of_equal_prompts_share_their_plan() -> None:
+    assert plan(prompt="[a|b]", seed=1, width=256) is plan(prompt="[a|b]", seed=2)
+    assert plan(prompt="[a|b]", steps=11) is not plan(prompt="[a|b]")

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from studio.core.errors import BadInput
 from studio.prompts import compile, parse
-from studio.prompts.plan import Branch, Fragment, Mix, PromptPlan, Segment, Wording, switch_step
+from studio.prompts.plan import (
+    Branch,
+    Fragment,
+    Mix,
+    PromptPlan,
+    Segment,
+    Wording,
+    _Speller,
+    switch_step,
+    texts_at_most,
+)
 from studio.prompts.tree import Blend, Node, Sequence, Text
 from tests.prompts.strategies import a1111_trees
 
@@ -79,6 +89,35 @@ def test_equal_items_are_one_object() -> None:
     first, second = (branch.segments for branch in alternating.branches)
     assert first[0].item is first[2].item is second[1].item and len(alternating.items()) == 2
     assert {alternating: 1}[plan("[a|b] AND [b|a]")] == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "texts"),
+    [
+        ("a", 1),
+        ("[a|b] [c|d|e]", 6),
+        ("[a|b] [c|d] [e|f|g|h]", 4),
+        ("[a:b:300] [c:d:0.3] [e::500]", 3),
+        ("[[a|b]:c:10] [d|e|f]", 6 + 3),
+        ("[a:[b|c|d]:990]", 1 + 3),
+        ("[a|b] AND c AND [d|e|f]", 2 + 1 + 3),
+    ],
+)
+def test_the_work_is_by_different_texts_not_by_steps(monkeypatch: pytest.MonkeyPatch, prompt: str, texts: int) -> None:
+    spelled: list[int] = []
+    item = _Speller.item
+    monkeypatch.setattr(_Speller, "item", lambda speller, step: (spelled.append(step), item(speller, step))[1])
+    assert len(plan(prompt, 1000).items()) == len(spelled) == texts_at_most(parse(prompt, "a1111"), 1000) == texts
+
+
+@settings(max_examples=100, deadline=None)
+@given(a1111_trees, st.integers(1, 40))
+def test_the_texts_are_never_more_than_they_were_said_to_be(tree: Node, steps: int) -> None:
+    try:
+        made = compile(tree, steps)
+    except BadInput:
+        return
+    assert 1 <= len(made.items()) <= texts_at_most(tree, steps) <= steps
 
 
 def test_conjunction() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from studio.core.settings import Settings
 from studio.engine.sampler import sample_latents
 from studio.guidance import GUIDANCE, asks_of
 from studio.models.loading import load_model
-from studio.services.checks import check_guidance, check_recipes, why_not
+from studio.models.tokens import PromptTokenizer
+from studio.prompts.layout import Token
+from studio.services.checks import TOKENISED_CHARS, check_guidance, check_recipes, why_not
 from studio.services.sources import Sources
 from studio.ui.components.method_menu import entries
 from tests.tiny_model import SIZE_PX
@@ -160,3 +162,44 @@ def test_a_method_that_a_sum_adds_is_the_one_that_is_named(sources: Sources) -> 
 
 def test_what_asks_nothing_of_an_early_checkpoint_is_not_refused(sources: Sources) -> None:
     check_guidance(GuidanceSpec(method="autoguidance", params={"autoguidance_scale": 1.0}), sources, "another")
+
+
+# -- how much a job may say -------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_says_too_much_is_refused_before_it_is_read(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Recipe.load({"width": SIZE_PX, "height": SIZE_PX})
+    long = [plain.model_copy(update={"prompt": f"{n:05}" * 2000}) for n in range(51)]
+    check_recipes([long[0]] * 51, sources)  # equal ones count once
+    read: list[int] = []
+    monkeypatch.setattr("studio.prompts.conditions._plan", lambda *values: read.append(1))
+    with pytest.raises(BadInput, match="have 510,000 characters in all; a job takes at most 500,000. Make"):
+        check_recipes(long, sources)
+    assert not read
+
+
+def test_a_job_of_too_many_texts_is_refused(sources: Sources) -> None:
+    turns = "[" + "|".join(f"a{n}" for n in range(35)) + "]"
+    recipes = [recipe("stencil", CFG_PLAIN).model_copy(update={"prompt": f"{n} {turns}"}) for n in range(256)]
+    check_recipes(recipes, sources)  # 4 steps: 4 texts each
+    with pytest.raises(BadInput, match="more than 8,192 different texts"):
+        check_recipes([one.model_copy(update={"steps": 40}) for one in recipes], sources)
+
+
+def test_only_so_much_is_tokenised_before_a_job_is_queued(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenised: list[int] = []
+
+    def tokenise(self: PromptTokenizer, texts: Sequence[str]) -> list[Token]:
+        tokenised.append(sum(map(len, texts)))
+        return []
+
+    monkeypatch.setattr(PromptTokenizer, "tokenise", tokenise)
+    turns = " [" + "|".join(f"a{n}" for n in range(50)) + "]"
+    long = recipe("another", CFG_PLAIN).model_copy(update={"prompt": "x" * 9_000 + turns, "steps": 50})
+    check_recipes([long], sources)
+    assert TOKENISED_CHARS - 2 * 9_010 < sum(tokenised) <= TOKENISED_CHARS
+    tokenised.clear()
+    check_recipes([recipe("another", CFG_PLAIN), recipe("stencil", CFG_PLAIN)], sources)
+    assert not tokenised  # short enough, or cut: no token has to be known
