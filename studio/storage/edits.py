@@ -40,12 +40,10 @@ class EditStore:
     """The folder of edits. Thread-safe in that a file under its final name never changes."""
 
     def __init__(self, root: Path) -> None:
-        """Make the folder if need be, and remove what a killed process left half written. Raises WorkspaceError."""
+        """Make the folder if need be. Raises WorkspaceError."""
         self.root = root
         try:
             root.mkdir(parents=True, exist_ok=True)
-            for leftover in root.glob("*.part"):
-                leftover.unlink(missing_ok=True)
         except OSError as error:
             raise workspace_error(error, f"The folder {root}") from None
 

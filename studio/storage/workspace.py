@@ -3,13 +3,17 @@
 workspace.lock   the owner's process id; locked while it lives
 studio.db        jobs and generations
 images/          PNG files by the sha256 of their content
+cache/           what a page has uploaded, for as long as the studio that got it lives
 logs/
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
+import shutil
 import sys
 from io import FileIO
 from pathlib import Path
@@ -18,6 +22,10 @@ from studio.core.errors import WorkspaceError
 
 LOCK_NAME = "workspace.lock"
 DATABASE_NAME = "studio.db"
+# Folders that hold nothing but what the studio writes, or names; others of a workspace may be the user's own.
+_OURS = ("images", "edits", "presets", "exports", "logs")
+_UNFINISHED = re.compile(r"tmp\w+\.part")  # of images.write_durably
+_UPLOAD = re.compile(r"[0-9a-f]{64}|tmp\w{8}")  # of Gradio: a folder by checksum, and what is still arriving
 _ELSEWHERE = "Name another folder with --workspace."
 
 
@@ -30,7 +38,7 @@ class Workspace:
 
     @classmethod
     def open(cls, root: Path) -> Workspace:
-        """Make the folder if need be and take it.
+        """Make the folder if need be, take it, and sweep what a killed owner left.
 
         Raises WorkspaceError if it cannot be written, or another process (named by its id) has it.
         """
@@ -60,6 +68,7 @@ class Workspace:
         except OSError as error:
             lock.close()
             raise workspace_error(error, f"The workspace {root}") from None
+        sweep(root)
         return cls(root, lock)
 
     @property
@@ -83,6 +92,34 @@ class Workspace:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()  # which also unlocks; the file stays, for removing it would race with the next owner
+
+
+def sweep(root: Path) -> None:
+    """Remove files that a killed owner left half written, and the uploads of its pages. The caller owns the workspace.
+
+    By name, and in our own folders only: a workspace may be a folder that holds other things too. Links are not
+    followed. What cannot be removed stays, for it is in nobody's way.
+    """
+    files = [path for path in _listed(root) if not path.is_dir()]
+    files += [Path(folder, name) for ours in _OURS for folder, _, names in os.walk(root / ours) for name in names]
+    leftovers = [path for path in files if _UNFINISHED.fullmatch(path.name)]
+    for path in [*leftovers, *(path for path in _listed(root / "cache") if _UPLOAD.fullmatch(path.name))]:
+        _remove(path)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # not there, or not for us to see
+        return []
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _lock(file: FileIO) -> None:

@@ -68,9 +68,9 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
         listener = stack.enter_context(server.listen(settings.host, settings.port))
         prepare_environment(settings)
         quick_gradio.install()
+        methods.start()
         with no_proxies():
             importlib.import_module("gradio")
-        methods.start()
         if studio is None:
             from studio.services.generate import Studio
 

@@ -22,6 +22,10 @@ async def fine(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("fine")(scope, receive, send)
 
 
+async def through_the_stack(scope: Scope, receive: Receive, send: Send) -> None:
+    await STACK(scope, receive, send)
+
+
 STACK: ASGIApp = fine
 for layer in reversed(middleware("127.0.0.1")):
     STACK = layer.cls(STACK, *layer.args, **layer.kwargs)
@@ -44,7 +48,7 @@ def answer(headers: list[tuple[str, str]], method: str = "GET") -> tuple[int, He
 
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers]
     scope = {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": raw}
-    asyncio.run(STACK(scope, receive, send))
+    asyncio.run(through_the_stack(scope, receive, send))
     return sent[0]["status"], Headers(raw=sent[0]["headers"])
 
 

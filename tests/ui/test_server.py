@@ -145,7 +145,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
 
 def addresses(application: FastAPI) -> list[tuple[str, str]]:
     """[(method, path)] of every route there is, ours and Gradio's, with something in the place of parameters."""
-    mounted = next(route.app for route in application.routes if isinstance(route, Mount))
+    mounted: Any = next(route.app for route in application.routes if isinstance(route, Mount))
     routes: list[Any] = list(mounted.routes)
     for route in routes:
         routes += getattr(getattr(route, "original_router", None), "routes", [])
