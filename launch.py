@@ -13,7 +13,8 @@
 The first start makes .venv here and installs what requirements.lock pins; later starts find it ready. Set-up talks
 on stderr, so stdout belongs to the verb (--json). Exit codes: 0, 1 (failed), 2 (bad input or an unfit machine).
 
-TORCH_INDEX_URL      where to take torch from (a CPU, CUDA or ROCm build); without it: the default build
+TORCH_INDEX_URL      where to take torch from (a CPU, CUDA or ROCm build); without it: the default build. Once it has
+                     worked it is remembered, but for a user name, password or query in it, which are not written down
 PALIMPSEST_NO_SETUP  1 = use the Python that runs this file as it is, and install nothing
 """
 
@@ -27,9 +28,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 # Standard library only, and nothing newer than Python 3.8 above `main`'s version check: an old Python has to get far
 # enough to say that it is too old.
@@ -46,6 +49,10 @@ IMPORTED_AT_START = (
     "import alembic.command, alembic.context, studio.engine.runner, studio.engine.worker, studio.services.generate; "
     "import studio.ui.app, studio.ui.tabs; studio.ui.tabs.tabs(); from diffusers import StableDiffusionPipeline"
 )
+# Variables of pip with which it would install elsewhere than in the environment it is called from, or not at all.
+PIP_ELSEWHERE = {f"PIP_{name}" for name in ("TARGET", "PREFIX", "ROOT", "PYTHON", "DRY_RUN", "REQUIREMENT", "EDITABLE")}
+WHERE_IT_INSTALLS = "import sys; print(sys.prefix, sys.base_prefix, '%d.%d' % sys.version_info[:2], sep='\\n')"
+HIDDEN = "****"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -70,12 +77,51 @@ def site_packages() -> Path:
     return VENV / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages"
 
 
+def unfinished() -> Path:
+    """Lies in .venv from before the first file of an environment until it is whole and has pip."""
+    return VENV / "unfinished"
+
+
+def old_venv() -> Path:
+    """Where a finished environment waits while another is made in its place, in case that fails."""
+    return ROOT / ".venv.old"
+
+
+def flaw() -> str:
+    """What keeps .venv from being an environment, by its files alone, which every start can afford; "" for nothing.
+
+    Without pyvenv.cfg its python is still there and runs, as the one it was made from, and pip would install into that.
+    """
+    if not VENV.is_dir():
+        return "it is not a folder" if os.path.lexists(VENV) else "it is not there"
+    if unfinished().exists():
+        return "it was not finished"
+    if not (VENV / "pyvenv.cfg").is_file():
+        return "it has no pyvenv.cfg"
+    return "" if os.access(venv_python(), os.X_OK) else "its Python cannot be started"
+
+
+def is_environment() -> bool:
+    """Whether .venv's Python starts, is of our version, and installs into .venv rather than where it came from."""
+    if flaw() or not site_packages().is_dir():
+        return False
+    try:
+        command = [str(venv_python()), "-I", "-c", WHERE_IT_INSTALLS]
+        done = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
+    except OSError:
+        return False
+    prefix, base, version = done.stdout.splitlines()[-3:] if done.stdout.count("\n") >= 3 else ("", "", "")
+    if done.returncode or not prefix or version != "{}.{}".format(*sys.version_info[:2]):
+        return False
+    return prefix != base and os.path.realpath(prefix) == os.path.realpath(VENV)
+
+
 def wanted_stamp(dev: bool) -> dict:
     """What a finished set-up of this tree, by this Python, writes down. `torch_index` is None when nobody asked."""
     return {
         "python": "{}.{}".format(*sys.version_info[:2]),
         "root": str(ROOT),
-        "torch_index": os.environ.get("TORCH_INDEX_URL") or None,
+        "torch_index": public(torch_index_url()) or None,
         "run": file_digest(LOCKS["run"]),
         "dev": file_digest(LOCKS["dev"]) if dev else None,
     }
@@ -99,6 +145,13 @@ def read_stamp() -> dict:
     return stamp if isinstance(stamp, dict) else {}
 
 
+def proven(have: dict) -> dict:
+    """The stamp less a torch index that has not given us torch yet: earlier versions wrote it down before trying."""
+    if have.get("run") or "torch" in installed(site_packages()):
+        return have
+    return {name: value for name, value in have.items() if name != "torch_index"}
+
+
 def write_stamp(stamp: dict) -> None:
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
@@ -109,20 +162,21 @@ def must_start_over(have: dict, want: dict) -> str:
     """Why the environment cannot be brought up to date in place, or "" when it can.
 
     A moved folder breaks the scripts, another Python has other wheels, and pip takes a second build of one torch
-    version for the first. TORCH_INDEX_URL counts only where it is set: set at the first start, it is remembered.
+    version for the first. TORCH_INDEX_URL counts only where it is set: once it has worked, it is remembered. A stamp
+    without `torch_index` is of a set-up that has no torch yet.
     """
     if have.get("python", want["python"]) != want["python"]:
         return f"Python changed from {have['python']} to {want['python']}"
     if have.get("root", want["root"]) != want["root"]:
         return "the folder was moved"
-    if have and want["torch_index"] and have.get("torch_index") != want["torch_index"]:
+    if "torch_index" in have and want["torch_index"] and public(have["torch_index"]) != want["torch_index"]:
         return "TORCH_INDEX_URL changed"
     return ""
 
 
 def is_ready(have: dict, want: dict) -> bool:
     """Whether a finished set-up covers what is wanted. One with the checks' packages covers one without."""
-    if not have or must_start_over(have, want) or not venv_python().exists():
+    if not have or flaw() or must_start_over(have, want):
         return False
     return have.get("run") == want["run"] and (want["dev"] is None or have.get("dev") == want["dev"])
 
@@ -144,16 +198,73 @@ def normal_name(name: str) -> str:
 
 
 def installed(packages: Path) -> set[str]:
-    """Normalised names of the completely installed packages.
+    """Normalised names of the completely installed packages."""
+    return {normal_name(info.name.split("-")[0]) for info in packages.glob("*.dist-info") if not is_torn(info)}
 
-    pip writes INSTALLER after a package's files; a dist-info without it is what a killed pip left behind.
-    """
-    return {normal_name(info.parent.name.split("-")[0]) for info in packages.glob("*.dist-info/INSTALLER")}
+
+def is_torn(info: Path) -> bool:
+    """Whether a killed pip left this dist-info: after a package's files it writes INSTALLER, and RECORD last."""
+    return not ((info / "INSTALLER").exists() and (info / "RECORD").exists())
 
 
 def find_chromium() -> str | None:
     """The browser for the page's tests, as a path, or None."""
     return next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
+
+
+# -- addresses and their secrets ------------------------------------------------------------------------------------
+
+
+def torch_index_url() -> str:
+    """TORCH_INDEX_URL with its secrets, or "". Raises SetUpError for what cannot be an index."""
+    url = os.environ.get("TORCH_INDEX_URL", "").strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "file" or (parts.scheme in ("http", "https") and bool(parts.hostname))
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        usable = False
+    if url and not usable:
+        raise SetUpError(
+            "TORCH_INDEX_URL must be the address of a package index, beginning with https://, http:// or file://, "
+            f"not {public(url).rpartition('@')[2]!r}."
+        )
+    return url
+
+
+def public(url: object) -> str:
+    """An address less what may be secret in it (user, password, query); "" for what is no text.
+
+    In this form it is written down and compared: a new password does not make another index.
+    """
+    if not isinstance(url, str):
+        return ""
+    scheme, separator, rest = re.split(r"[?#]", url)[0].rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path
+
+
+def environment_secrets() -> list[str]:
+    """What must not reach a log or a message: users, passwords and queries of the addresses pip is told of, longest
+    first. Shorter ones than four characters are found by their place in an address (`masked`).
+    """
+    names = [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]
+    secrets = set()
+    for url in " ".join(os.environ.get(name, "") for name in ("TORCH_INDEX_URL", *names)).split():
+        _, separator, rest = url.partition("://")
+        user, at, _ = rest.rpartition("@")
+        query = re.findall(r"[?&][^=&]*=([^&#]+)", url)
+        words = (user.split(":", 1)[-1:] if at and separator else []) + query
+        secrets |= {spelling for word in words for spelling in (word, unquote(word)) if len(spelling) > 3}
+    return sorted(secrets, key=len, reverse=True)
+
+
+def masked(text: str, secrets: list[str]) -> str:
+    """Text in which users, passwords and queries of addresses, and `secrets` wherever they stand, are hidden."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    text = re.sub(r"(://)[^\s/'\"<>]+@", rf"\1{HIDDEN}@", text)
+    return re.sub(r"([?&][\w.-]+=)[^\s&#'\"<>]+", rf"\1{HIDDEN}", text)
 
 
 # -- set-up ---------------------------------------------------------------------------------------------------------
@@ -201,7 +312,7 @@ def only_one():
     Yields a descriptor that is inherited by pip, so a pip that outlives a killed launcher still keeps the lock.
     """
     try:
-        handle = open(ROOT / ".venv.lock", "w")
+        handle = open(ROOT / ".venv.lock", "a")
     except OSError as error:
         raise SetUpError(
             f"Cannot write to {ROOT} ({error.strerror}): Palimpsest sets itself up in its folder."
@@ -212,9 +323,11 @@ def only_one():
 
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 sys.stderr.write("Another set-up of this folder is running; waiting for it.\n")
                 fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError:
+                pass  # some network file systems have no locks
         yield handle.fileno()
 
 
@@ -223,7 +336,11 @@ def environment(dev: bool = False, force: bool = False, fresh: bool = False) -> 
     if os.environ.get("PALIMPSEST_NO_SETUP") == "1":
         return sys.executable
     want = wanted_stamp(dev)
-    if force or not is_ready(read_stamp(), want):
+    have = read_stamp()
+    if have.get("torch_index") and have["torch_index"] != public(have["torch_index"]):
+        with contextlib.suppress(OSError):  # written by an earlier version, with its password
+            write_stamp({**have, "torch_index": public(have["torch_index"])})
+    if force or not is_ready(have, want):
         with only_one() as lock:
             have = read_stamp()  # again: the set-up we waited for may have done it all
             if force or not is_ready(have, want):
@@ -232,11 +349,17 @@ def environment(dev: bool = False, force: bool = False, fresh: bool = False) -> 
 
 
 def set_up(have: dict, want: dict, lock: int, fresh: bool) -> None:
-    """Make .venv hold exactly what the lock files pin. May be killed at any point and run again."""
+    """Make .venv hold exactly what the lock files pin. May be killed at any point and run again.
+
+    A finished environment that has to give way comes back if the new one fails. Raises SetUpError.
+    """
     require_venv_module(may_install=bool(want["dev"]))
+    have = proven(have)
     why = "asked for" if fresh else must_start_over(have, want)
     if not fresh:  # a torch build once chosen stays chosen; `setup --fresh` forgets it
-        want = {**want, "torch_index": want["torch_index"] or have.get("torch_index")}
+        want = {**want, "torch_index": want["torch_index"] or public(have.get("torch_index")) or None}
+    if os.path.lexists(VENV) and not VENV.is_dir() and not VENV.is_symlink():
+        raise SetUpError(f"{VENV} is a file, where the environment has to be: move it away and start again.")
     if (why or not have) and shutil.disk_usage(ROOT).free < NEEDED_FREE_BYTES:
         raise SetUpError(
             f"Set-up needs {NEEDED_FREE_BYTES >> 30} GB of free disk in {ROOT}; free some and start again."
@@ -244,26 +367,56 @@ def set_up(have: dict, want: dict, lock: int, fresh: bool) -> None:
     progress = Progress(steps=5)
     try:
         progress.begin("environment" + (f" anew ({why})" if why else ""))
+        sweep_leftovers()
         make_venv(clear=bool(why), lock=lock)
-        # What is true from here on, even if we are killed: no lock's hash, so the set-up is known to be unfinished.
-        write_stamp({**want, "run": None, "dev": None})
-        drop_torn_packages(site_packages())
-        index = ["--index-url", want["torch_index"]] if want["torch_index"] else ["--constraint", str(LOCKS["run"])]
-        progress.begin("torch")
-        # First and on its own: its build depends on the machine, and it brings the CUDA libraries of that build.
-        pip("torch", [dict(pins(LOCKS["run"]))["torch"], *index], progress, lock)
-        locks = [LOCKS["run"]] + ([LOCKS["dev"]] if want["dev"] else [])
-        progress.begin("packages")
-        pip("packages", ["--no-deps", *(word for path in locks for word in ("-r", str(path)))], progress, lock, locks)
-        progress.begin("studio")
-        pip("studio", ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)], progress, lock)
-        write_stamp(want)
+        install(proven(read_stamp()), want, progress, lock)
         progress.begin("first imports")
         write_byte_code()
-    except BaseException:
+    except BaseException as error:
         progress.close()
+        back = put_back()
+        if isinstance(error, OSError):
+            where = f" ({error.filename})" if error.filename else ""
+            error = SetUpError(f"Set-up failed: {(error.strerror or str(error)).lower()}{where}.", code=1)
+        if isinstance(error, SetUpError):
+            then = "The environment from before is back in its place." if back else "Starting again goes on from here."
+            raise SetUpError(f"{error} {then}", error.code) from None
         raise
     progress.close(f"Set up in {time.monotonic() - progress.started:.0f} s.")
+
+
+def install(have: dict, want: dict, progress: Progress, lock: int) -> None:
+    """Install into an environment that is there, and write the stamp of what is done after each step.
+
+    have: the stamp of what is in it, {} for a new one. Raises SetUpError.
+    """
+    packages = site_packages()
+    # What is true from here on, even if we are killed: no lock's hash, so the set-up is known to be unfinished.
+    begun = {**want, "run": None, "dev": None}
+    if "torch_index" not in have:
+        del begun["torch_index"]  # an index is remembered when it has given us torch, not before
+    write_stamp(begun)
+    drop_torn_packages(packages)
+    if have and "torch_index" not in have:
+        drop_package(packages, "torch")  # if there is one, we were killed just after it: from which index is it?
+    url = torch_index_url() or want["torch_index"]
+    progress.begin("torch" + (f" from {public(url)}" if url else ""))
+    # First and on its own: its build depends on the machine, and it brings the CUDA libraries of that build.
+    pin = dict(pins(LOCKS["run"]))["torch"]
+    pip("torch", [pin, *([] if url else ["--constraint", str(LOCKS["run"])])], progress, lock, index=url)
+    write_stamp({**begun, "torch_index": want["torch_index"]})
+    locks = [LOCKS["run"]] + ([LOCKS["dev"]] if want["dev"] else [])
+    progress.begin("packages")
+    pip("packages", ["--no-deps", *(word for path in locks for word in ("-r", str(path)))], progress, lock, locks)
+    missing = sorted(required_everywhere(LOCKS["run"]) - installed(packages))
+    if missing:
+        raise SetUpError(
+            f"pip has installed {missing[0]} elsewhere than in {VENV}: see `pip config list` for a target or prefix.", 1
+        )
+    progress.begin("studio")
+    pip("studio", ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)], progress, lock)
+    discard(old_venv())  # before the last stamp: killed in between, a set-up follows, and sweeps
+    write_stamp(want)
 
 
 def require_venv_module(may_install: bool) -> None:
@@ -300,44 +453,127 @@ def apt_get(package: str) -> bool:
 
 
 def make_venv(clear: bool, lock: int) -> None:
-    """Create .venv, or complete one that a killed set-up (or somebody else) left without pip."""
-    python = str(venv_python())
-    usable = venv_python().exists() and site_packages().is_dir()
-    if usable and not clear and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    """Make .venv, unless one is there that is whole and need not be cleared. Raises SetUpError, OSError.
+
+    Made in its final place, since its scripts hold their own path, under a mark that says so; what was there has been
+    renamed away in one step. Killed at any point, there is therefore the old one, none, or one that bears the mark.
+    """
+    if not clear and is_environment() and has_pip():
         return
+    set_aside()
+    VENV.mkdir()
+    unfinished().touch()
     # The base interpreter: this may run inside the very environment that is being made anew.
     base = getattr(sys, "_base_executable", sys.executable)
-    command = [base, "-m", "venv", *(["--clear"] if clear or not usable else []), str(VENV)]
-    done = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
+    done = subprocess.run(
+        [base, "-m", "venv", str(VENV)], capture_output=True, text=True, env=clean_environ(), pass_fds=inherited(lock)
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
         raise SetUpError(f"Could not make {VENV}: {said[-1]}", code=1)
+    unfinished().unlink()
+
+
+def has_pip() -> bool:
+    command = [str(venv_python()), "-I", "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True, env=clean_environ()).returncode == 0
+
+
+def set_aside() -> None:
+    """Take .venv away in one step. A finished one waits in `old_venv`, unless one waits there; anything else goes."""
+    if not VENV.is_symlink() and not flaw() and read_stamp().get("run") and not os.path.lexists(old_venv()):
+        os.rename(VENV, old_venv())
+    else:
+        discard(VENV)
+
+
+def put_back() -> bool:
+    """Give the place back to a finished environment that was set aside; False if there is none, or it cannot be."""
+    if not os.path.lexists(old_venv()):
+        return False
+    with contextlib.suppress(OSError):
+        os.replace(LOG, old_venv() / LOG.name)  # it says why the new one failed
+    try:
+        discard(VENV)
+        os.rename(old_venv(), VENV)
+    except OSError:
+        return False
+    return True
+
+
+def discard(path: Path) -> None:
+    """Remove a folder, file or link (never what it leads to), by renaming it away first: half of it is never seen."""
+    if os.path.lexists(path):
+        grave = Path(tempfile.mkdtemp(prefix=".venv.gone-", dir=ROOT))
+        os.rename(path, grave / "venv")
+        shutil.rmtree(grave, ignore_errors=True)
+
+
+def sweep_leftovers() -> None:
+    """Remove what killed set-ups were about to remove. The caller holds the lock."""
+    for grave in ROOT.glob(".venv.gone-*"):
+        shutil.rmtree(grave, ignore_errors=True)
 
 
 def drop_torn_packages(packages: Path) -> None:
-    """Forget packages that a killed pip left half-written, so that pip installs them again."""
+    """Forget packages that a killed pip left half-written or half-removed, so that pip installs them again."""
     for info in packages.glob("*.dist-info"):
-        if not (info / "INSTALLER").exists():
+        if is_torn(info):
             shutil.rmtree(info)
+    for half_removed in packages.glob("~*"):  # how pip calls what it is about to remove
+        shutil.rmtree(half_removed, ignore_errors=True)
 
 
-def clean_environ() -> dict[str, str]:
-    """The user's environment (proxies, pip's own settings) less what would point pip at another place than .venv."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX")}
-    return {**kept, "PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+def drop_package(packages: Path, name: str) -> None:
+    """Remove a package's files and its dist-info, the latter first: without it pip takes it for not installed."""
+    for path in (*packages.glob(f"{name}-*.dist-info"), packages / name):
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def pip(what: str, arguments: list[str], progress: Progress, lock: int, locks: list[Path] | None = None) -> None:
+def clean_environ(index: str | None = None) -> dict[str, str]:
+    """The user's environment (proxies, pip's own settings) less what would point pip at another place than .venv.
+
+    index: where pip looks, in place of its default. In the environment, since everybody may read a command line.
+    """
+    elsewhere = {"PYTHONPATH", "PYTHONHOME", *PIP_ELSEWHERE}
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {**kept, **ours, **({"PIP_INDEX_URL": index} if index else {})}
+
+
+def inherited(lock: int) -> tuple[int, ...]:
+    """The descriptors a child keeps: with the lock, one that outlives a killed launcher still keeps others out."""
+    return () if os.name == "nt" else (lock,)
+
+
+def open_log():
+    """.venv/setup.log to append to, for this user's eyes only."""
+    handle = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.chmod(LOG, 0o600)
+    return open(handle, "a", encoding="utf-8")
+
+
+def pip(
+    what: str,
+    arguments: list[str],
+    progress: Progress,
+    lock: int,
+    locks: list[Path] | None = None,
+    index: str | None = None,
+) -> None:
     """`pip install` with everything logged to .venv/setup.log and one line of progress shown. Raises SetUpError.
 
-    locks: the files being installed; they give the total to count against.
+    locks: the files being installed; they give the total to count against. index: an address, maybe with its secrets.
     """
+    if not is_environment():  # pip installs into whatever it is called from: never into the user's own Python
+        raise SetUpError(f"{VENV} is not an environment of its own, so nothing is installed.", code=1)
+    secrets = environment_secrets()
     # --no-compile: byte code is made of the modules in use (write_byte_code) instead of all of them.
     command = [str(venv_python()), "-m", "pip", "install", "--no-compile", "--progress-bar", "off", *arguments]
     total = sum(len(pins(path)) for path in locks or ())
     seen, tail = 0, []
-    with open(LOG, "a", encoding="utf-8") as log:
-        log.write("\n== " + " ".join(command) + "\n")
+    with open_log() as log:
+        log.write("\n== " + masked(" ".join(command), secrets) + "\n")
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -345,12 +581,13 @@ def pip(what: str, arguments: list[str], progress: Progress, lock: int, locks: l
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=clean_environ(),
+            env=clean_environ(index),
             cwd=ROOT,
-            pass_fds=() if os.name == "nt" else (lock,),
+            pass_fds=inherited(lock),
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
+                line = masked(line, secrets)
                 log.write(line)
                 tail = [*tail[-20:], line.strip()]
                 word, _, rest = line.strip().partition(" ")
@@ -366,7 +603,7 @@ def pip(what: str, arguments: list[str], progress: Progress, lock: int, locks: l
                 elif word == "Installing":
                     progress.say(f"{what}: unpacking")
     if process.returncode:
-        raise SetUpError(explain(what, tail), code=1)
+        raise SetUpError(explain(what, tail, index), code=1)
 
 
 def write_byte_code() -> None:
@@ -375,27 +612,35 @@ def write_byte_code() -> None:
     Also where the environment says that Python writes no byte code: .venv is ours. A failure is told by the start.
     """
     environ = {name: value for name, value in clean_environ().items() if name != "PYTHONDONTWRITEBYTECODE"}
-    with open(LOG, "a", encoding="utf-8") as log:
+    with open_log() as log:
         log.write("\n== first imports\n")
         log.flush()
         subprocess.run([str(venv_python()), "-c", IMPORTED_AT_START], env=environ, cwd=ROOT, stdout=log, stderr=log)
 
 
-def explain(what: str, tail: list[str]) -> str:
-    """One sentence for a pip that failed, from the last lines it printed."""
+def explain(what: str, tail: list[str], index: str | None = None) -> str:
+    """One sentence for a pip that failed, from the last lines it printed. index: where it looked, if not where it does
+    by itself; the sentence names it without its secrets.
+    """
     said = " ".join(tail)
+    where = "the package index"
+    if index:
+        again = "" if os.environ.get("TORCH_INDEX_URL") else ", remembered from an earlier set-up"
+        where += f" {public(index)} (TORCH_INDEX_URL{again})"
+    elif os.environ.get("PIP_INDEX_URL"):
+        where += f" {public(os.environ['PIP_INDEX_URL'])} (PIP_INDEX_URL)"
     if "No space left" in said:
         reason = "the disk is full"
+    elif re.search(r"\b40[13] (Client )?Error|HTTP error 40[13]|Credentials not correct", said):
+        reason = f"{where} wants a user name and password, or others than it was given"
     elif re.search(r"NameResolution|Max retries|Connection|timed out|ProxyError|SSLError", said):
-        reason = "the package index could not be reached"
+        reason = f"{where} could not be reached"
     elif "No matching distribution" in said or "Could not find a version" in said:
         wanted = re.search(r"(?:requirement|found for) ([^\s(]+)", said)
-        reason = (
-            f"the package index has no {wanted.group(1) if wanted else 'such package'} for this Python and platform"
-        )
+        reason = f"{where} has no {wanted.group(1) if wanted else 'such package'} for this Python and platform"
     else:
         reason = next((line for line in reversed(tail) if "error" in line.lower()), "pip failed")
-    return f"Installing {what} failed: {reason}. The whole log is {LOG}; starting again goes on from here."
+    return f"Installing {what} failed: {reason}. The whole log is {LOG}."
 
 
 # -- verbs of the launcher itself -----------------------------------------------------------------------------------
@@ -486,7 +731,11 @@ def start(python: str, arguments: list[str]) -> int:
         return subprocess.run(command, env=environ).returncode
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(python, command, environ)
+    try:
+        os.execve(python, command, environ)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SetUpError(f"{python} cannot be started ({reason}); run: python3 launch.py setup --fresh", 1) from None
 
 
 def runs(name: str) -> bool:

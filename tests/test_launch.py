@@ -8,18 +8,22 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import launch
+from tests.fake_installer import INDEX, FakeMachine
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SETUP = {**os.environ, "PALIMPSEST_NO_SETUP": "1"}
 
 
 def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    environ = {k: v for k, v in (env or os.environ).items() if k != "TORCH_INDEX_URL"}
+    unset = {"TORCH_INDEX_URL"} if env else {"TORCH_INDEX_URL", "PALIMPSEST_NO_SETUP"}
+    environ = {name: value for name, value in (env or os.environ).items() if name not in unset}
     command = [sys.executable, str(folder / "launch.py"), *arguments]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
 
@@ -47,8 +51,19 @@ def at(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("TORCH_INDEX_URL", raising=False)
     monkeypatch.delenv("PALIMPSEST_NO_SETUP", raising=False)
     (bare / ".venv").mkdir()
-    (bare / ".venv" / "python").touch()
+    (bare / ".venv" / "pyvenv.cfg").touch()
+    (bare / ".venv" / "python").touch(mode=0o755)
     return bare
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
+    """This process's launcher on a machine whose Python and pip only write small files."""
+    made = FakeMachine(tmp_path)
+    made.patch(monkeypatch.setattr)
+    monkeypatch.delenv("TORCH_INDEX_URL", raising=False)
+    monkeypatch.delenv("PALIMPSEST_NO_SETUP", raising=False)
+    return made
 
 
 # -- the version of Python ------------------------------------------------------------------------------------------
@@ -112,39 +127,30 @@ def test_the_torch_index_counts_only_where_it_is_set(at: Path, monkeypatch: pyte
     assert launch.is_ready(chosen, plain), "set once, it need not be set at every start"
 
 
-def test_an_interpreter_that_is_gone_is_not_ready(at: Path) -> None:
-    (at / ".venv" / "python").unlink()
+@pytest.mark.parametrize("name", ["python", "pyvenv.cfg"])
+def test_an_environment_that_lacks_a_part_is_not_ready(at: Path, name: str) -> None:
     want = launch.wanted_stamp(dev=False)
+    assert launch.is_ready(want, want)
+    (at / ".venv" / name).unlink()
     assert not launch.is_ready(want, want)
 
 
 # -- set-up, with pip replaced by a recorder ------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pip_calls(at: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], dict]]:
-    """[(what, arguments, stamp at that moment)] of the installs that would have been made."""
-    calls: list[tuple[str, list[str], dict]] = []
-
-    def recorder(what: str, arguments: list[str], *_: object) -> None:
-        calls.append((what, arguments, launch.read_stamp()))
-
-    monkeypatch.setattr(launch, "pip", recorder)
-    monkeypatch.setattr(launch, "make_venv", lambda clear, lock: None)
-    monkeypatch.setattr(launch, "write_byte_code", lambda: None)
-    monkeypatch.setattr(launch, "require_venv_module", lambda may_install: None)
-    return calls
+def installs(machine: FakeMachine) -> list[list[str]]:
+    """Arguments of every `pip install` there was."""
+    return [command[command.index("install") + 1 :] for command in machine.commands if "install" in command]
 
 
-def test_torch_comes_first_and_the_stamp_last(pip_calls: list[tuple[str, list[str], dict]]) -> None:
+def test_torch_comes_first_and_is_not_done_again(machine: FakeMachine) -> None:
     launch.environment(dev=True)
-    assert [what for what, _, _ in pip_calls] == ["torch", "packages", "studio"]
-    assert pip_calls[0][1][0].startswith("torch==")
-    assert all(stamp["run"] is None for _, _, stamp in pip_calls), "killed here, the next start goes on"
-    pip_calls.clear()
+    torch, packages, studio = installs(machine)
+    assert "torch==2.0" in torch and "--no-deps" in packages and "--editable" in studio
+    machine.commands.clear()
     launch.environment(dev=True)
     launch.environment(dev=False)
-    assert not pip_calls
+    assert not machine.commands
 
 
 def test_byte_code_is_written_where_the_environment_says_that_none_is(
@@ -163,37 +169,212 @@ def test_what_a_start_imports_is_there() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_torch_index_is_for_torch_alone(
-    pip_calls: list[tuple[str, list[str], dict]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = "http://127.0.0.1/torch"
-    monkeypatch.setenv("TORCH_INDEX_URL", url)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "first",
+        "index once",
+        pytest.param("fresh", marks=pytest.mark.slow),
+        pytest.param("other index", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_any_step_the_next_start_comes_to_a_whole_environment(tmp_path: Path, scenario: str) -> None:
+    command = [sys.executable, "-m", "tests.fake_installer", str(tmp_path), scenario]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout) > 40
+
+
+def _without(part: str) -> Callable[[Path], None]:
+    return lambda venv: (venv / part).unlink()
+
+
+def _python_is(target: str) -> Callable[[Path], None]:
+    def change(venv: Path) -> None:
+        (venv / "bin" / "python").unlink()
+        (venv / "bin" / "python").symlink_to(target)
+
+    return change
+
+
+def _emptied(venv: Path) -> None:
+    shutil.rmtree(venv)
+    venv.mkdir()
+
+
+def _linked_nowhere(venv: Path) -> None:
+    shutil.rmtree(venv)
+    venv.symlink_to(venv.parent / "nowhere")
+
+
+def _linked_to_another(venv: Path) -> None:
+    """A link to a folder of somebody else's, with a Python that is nobody's environment."""
+    another = venv.parent / "another"
+    venv.rename(another)
+    (another / "pyvenv.cfg").unlink()
+    venv.symlink_to(another)
+
+
+def _stamp_of_another_tree(venv: Path) -> None:
+    launch.write_stamp({**launch.read_stamp(), "root": "/elsewhere"})
+
+
+HALF_MADE = {
+    "no pyvenv.cfg": _without("pyvenv.cfg"),
+    "no python": _without("bin/python"),
+    "a python that cannot be started": lambda venv: (venv / "bin" / "python").chmod(0o644),
+    "a python that leads nowhere": _python_is("/nowhere/python"),
+    "an empty folder": _emptied,
+    "a link that leads nowhere": _linked_nowhere,
+    "a link to what is no environment": _linked_to_another,
+    "no pip": lambda venv: shutil.rmtree(next(venv.glob("lib/*/site-packages/pip"))),
+    "no packages folder": lambda venv: shutil.rmtree(venv / "lib"),
+    "killed before it was whole": lambda venv: (venv / "unfinished").touch(),
+    "a stamp of another tree": _stamp_of_another_tree,
+}
+
+
+@pytest.mark.parametrize("state", HALF_MADE)
+@pytest.mark.parametrize("finished", [True, False], ids=["with stamp", "without stamp"])
+def test_a_half_made_environment_is_made_anew(machine: FakeMachine, state: str, finished: bool) -> None:
     launch.environment()
-    assert [url in arguments for _, arguments, _ in pip_calls] == [True, False, False]
-    monkeypatch.delenv("TORCH_INDEX_URL")
-    pip_calls.clear()
-    launch.environment(dev=True)
-    assert url in pip_calls[0][1], "a later install keeps to the build once chosen"
+    HALF_MADE[state](launch.VENV)
+    if not finished:
+        launch.STAMP.unlink(missing_ok=True)
+    machine.commands.clear()
+    launch.environment(force=True)
+    machine.complete()
+    anew = [command for command in machine.commands if command[1:3] == ["-m", "venv"]]
+    assert len(anew) == (0 if state == "a stamp of another tree" and not finished else 1)
+    another = machine.tree / "another"
+    assert not another.exists() or (another / "palimpsest.json").exists() == finished, "what a link led to was touched"
 
 
-def test_a_failed_install_leaves_no_stamp(
-    pip_calls: list[tuple[str, list[str], dict]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_file_in_the_place_of_the_environment_is_left_alone(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(what: str, *_: object) -> None:
-        raise launch.SetUpError(launch.explain(what, ["ERROR: [Errno 28] No space left on device"]), code=1)
+    launch.VENV.write_text("mine\n", encoding="utf-8")
+    assert launch.main(["generate"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "move it away" in err and launch.VENV.read_text(encoding="utf-8") == "mine\n"
 
-    monkeypatch.setattr(launch, "pip", fail)
+
+def test_nothing_is_installed_by_an_interpreter_of_another_prefix(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever made the environment wrong, and although `venv` said that it was fine."""
+    make = machine.make
+    monkeypatch.setattr(machine, "make", lambda venv: (make(venv), (venv / "pyvenv.cfg").unlink()))
     assert launch.main(["generate"]) == 1
-    assert "the disk is full" in capsys.readouterr().err
-    assert not launch.is_ready(launch.read_stamp(), launch.wanted_stamp(dev=False))
+    assert "not an environment of its own" in capsys.readouterr().err
+    assert not installs(machine) and not list(machine.site(machine.base).iterdir())
+
+
+def test_a_real_python_is_known_by_where_it_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "VENV", tmp_path / ".venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(launch.VENV)], check=True)
+    assert launch.is_environment() and not launch.has_pip()
+    (launch.VENV / "pyvenv.cfg").unlink()
+    assert launch.flaw()
+    monkeypatch.setattr(launch, "flaw", lambda: "")
+    assert not launch.is_environment(), "it runs, as the Python it was made from"
+
+
+def test_variables_that_send_pip_elsewhere_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PYTHONHOME", "PYTHONPATH"):
+        monkeypatch.setenv(name, "/elsewhere")
+    monkeypatch.setenv("PIP_CERT", "/my/certificates")
+    assert "/elsewhere" not in launch.clean_environ().values()
+    assert launch.clean_environ()["PIP_CERT"] == "/my/certificates"
+
+
+def test_packages_that_pip_put_elsewhere_are_missed(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "installed", lambda packages: {"torch"})
+    assert launch.main(["generate"]) == 1
+    assert "numpy elsewhere" in capsys.readouterr().err and not launch.read_stamp()["run"]
+
+
+def test_a_failed_set_up_gives_the_place_back_to_the_environment_from_before(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch.environment()
+    machine.fail_from = "numpy"
+    assert launch.main(["setup", "--fresh"]) == 1
+    assert "from before is back" in capsys.readouterr().err
+    machine.complete()
+    assert "No matching distribution" in launch.LOG.read_text(encoding="utf-8"), "the log of what failed is kept"
+
+
+def test_what_was_fetched_before_a_failure_is_kept_where_there_was_nothing_before(
+    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.fail_from = "numpy"
+    assert launch.main(["setup"]) == 1
+    assert "goes on from here" in capsys.readouterr().err
+    machine.fail_from = ""
+    machine.commands.clear()
+    launch.environment()
+    machine.complete()
+    assert not [command for command in machine.commands if "venv" in command]
+
+
+def test_a_set_up_that_is_interrupted_gives_the_place_back_too(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch.environment()
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine, "popen", interrupt)
+    machine.patch(monkeypatch.setattr)
+    assert launch.main(["setup", "--fresh"]) == 130
+    machine.complete()
+
+
+def test_a_full_disk_in_the_middle_is_one_sentence(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(stamp: dict) -> None:
+        raise OSError(28, "No space left on device", str(launch.STAMP))
+
+    monkeypatch.setattr(launch, "write_stamp", full)
+    assert launch.main(["generate"]) == 1
+    err = capsys.readouterr().err
+    assert "no space left" in err and "Traceback" not in err
+
+
+def test_two_set_ups_do_not_run_at_once(machine: FakeMachine) -> None:
+    """The second waits for the lock, then finds that there is nothing left to do."""
+    inside, go_on = threading.Event(), threading.Event()
+    make = machine.make
+
+    def slow(venv: Path) -> None:
+        inside.set()
+        assert go_on.wait(60)
+        make(venv)
+
+    machine.make = slow
+    first = threading.Thread(target=launch.environment)
+    first.start()
+    assert inside.wait(60)
+    second = threading.Thread(target=launch.environment)
+    second.start()
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    machine.complete()
+    assert len([command for command in machine.commands if command[1:3] == ["-m", "venv"]]) == 1
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(
-    pip_calls: list[tuple[str, list[str], dict]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(launch, "NEEDED_FREE_BYTES", 1 << 60)
     assert launch.main([]) == 2
-    assert "free disk" in capsys.readouterr().err and not pip_calls
+    assert "free disk" in capsys.readouterr().err and not installs(machine)
 
 
 def test_a_python_without_venv_is_told_what_to_install(
@@ -214,13 +395,153 @@ def test_the_checks_may_add_the_venv_module(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_half_written_packages_are_forgotten(tmp_path: Path) -> None:
-    for name in ("whole-1.0", "torn_one-1.0"):
-        (tmp_path / f"{name}.dist-info").mkdir()
-        (tmp_path / f"{name}.dist-info" / "METADATA").touch()
-    (tmp_path / "whole-1.0.dist-info" / "INSTALLER").touch()
+    files = ("METADATA", "INSTALLER", "RECORD")  # in the order in which pip writes them
+    for name, written in (("torn", 1), ("torn_later", 2), ("whole", 3)):
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        for file in files[:written]:
+            (info / file).touch()
+    (tmp_path / "~orch" / "lib").mkdir(parents=True)
     assert launch.installed(tmp_path) == {"whole"}
     launch.drop_torn_packages(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["whole-1.0.dist-info"]
+
+
+# -- where torch comes from, and what must not be told of it --------------------------------------------------------
+
+
+def test_the_torch_index_is_for_torch_alone_and_is_remembered_without_its_password(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_INDEX_URL", INDEX)
+    launch.environment()
+    machine.complete()
+    assert launch.read_stamp()["torch_index"] == "http://127.0.0.1/torch"
+    assert "s3cret" not in str(machine.commands), "everybody may read a command line"
+    monkeypatch.delenv("TORCH_INDEX_URL")
+    launch.drop_package(machine.site(launch.VENV), "torch")
+    launch.environment(dev=True)
+    index = machine.site(launch.VENV) / "torch" / "index"
+    assert index.read_text(encoding="utf-8") == "http://127.0.0.1/torch", (
+        "a later install keeps to the build once chosen"
+    )
+
+
+def test_an_index_that_never_worked_is_named_and_forgotten(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.fail_from = "torch"
+    monkeypatch.setenv("TORCH_INDEX_URL", INDEX + "?key=s3cret-key")
+    assert launch.main(["generate"]) == 1
+    err = capsys.readouterr().err
+    assert "http://127.0.0.1/torch (TORCH_INDEX_URL) has no torch==2.0" in err and "s3cret" not in err
+    assert "s3cret" not in launch.LOG.read_text(encoding="utf-8") and "torch_index" not in launch.read_stamp()
+    assert launch.LOG.stat().st_mode & 0o077 == 0
+    monkeypatch.delenv("TORCH_INDEX_URL")
+    machine.fail_from = ""
+    launch.environment()
+    machine.complete()
+    assert launch.read_stamp()["torch_index"] is None
+
+
+def test_an_index_that_fails_does_not_cost_the_environment_there_is(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.environment()
+    machine.fail_from = "torch"
+    monkeypatch.setenv("TORCH_INDEX_URL", INDEX)
+    assert launch.main(["generate"]) == 1
+    monkeypatch.delenv("TORCH_INDEX_URL")
+    machine.commands.clear()
+    launch.environment()
+    assert not machine.commands
+    machine.complete()
+
+
+def test_an_index_that_an_earlier_version_remembered_before_it_worked_is_forgotten(machine: FakeMachine) -> None:
+    launch.environment()
+    launch.drop_package(machine.site(launch.VENV), "torch")
+    launch.write_stamp({**launch.read_stamp(), "torch_index": INDEX, "run": None})
+    launch.environment()
+    machine.complete()
+    assert launch.read_stamp()["torch_index"] is None
+
+
+def test_a_password_that_an_earlier_version_wrote_down_is_struck_out_by_the_next_start(machine: FakeMachine) -> None:
+    launch.environment()
+    launch.write_stamp({**launch.read_stamp(), "torch_index": INDEX})
+    machine.commands.clear()
+    launch.environment()
+    assert launch.read_stamp()["torch_index"] == "http://127.0.0.1/torch" and not machine.commands
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "cpu",
+        "htps://s3cret@host/whl",
+        "https://",
+        "https:///whl",
+        "http://host:port/whl",
+        "http://[::1/whl",
+        "http://me:s3cret/half@host/whl",
+    ],
+)
+def test_what_is_no_address_is_refused_before_anything_is_done(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("TORCH_INDEX_URL", url)
+    assert launch.main(["generate"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "TORCH_INDEX_URL must be" in err and "s3cret" not in err
+    assert not machine.commands
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host/whl/cpu", "https://host/whl/cpu"),
+        ("https://me:pass@host:8443/whl", "https://host:8443/whl"),
+        ("https://token@host/whl", "https://host/whl"),
+        ("https://me:p@ss@host/whl", "https://host/whl"),
+        ("https://host/@scope/whl", "https://host/@scope/whl"),
+        ("https://host/whl?key=pass#pass", "https://host/whl"),
+        ("me:pass@host/whl", "host/whl"),
+        (None, ""),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str | None, shown: str) -> None:
+    assert launch.public(url) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Looking in indexes: https://me:pass-word@host/simple, https://other/simple",
+        "WARNING: 401 Error for https://pass-word@host/simple/",
+        "Cannot connect to proxy me:pass-word at proxy:3128",
+        "tunnel 'http://me:pass%2Dword@proxy:3128' failed",
+        "Downloading https://host/torch.whl?X-Signature=pass-word&expires=1 (2 kB)",
+        "the key in-query does not fit",
+    ],
+)
+def test_secrets_of_pip_and_of_proxies_do_not_reach_the_log(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://me:pass-word@host/simple https://other/simple?key=in-query")
+    monkeypatch.setenv("https_proxy", "http://me:pass%2Dword@proxy:3128")
+    shown = launch.masked(line, launch.environment_secrets())
+    assert "pass" not in shown and "in-query" not in shown and launch.HIDDEN in shown
+    plain = "Collecting torch==2.0 from https://host/simple (Python >=3.11)"
+    assert launch.masked(plain, launch.environment_secrets()) == plain
+
+
+@pytest.mark.parametrize("name", ["TORCH_INDEX_URL", "PIP_INDEX_URL"])
+def test_a_failure_names_the_index_and_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCH_INDEX_URL", raising=False)
+    monkeypatch.setenv(name, INDEX)
+    index = INDEX if name == "TORCH_INDEX_URL" else None
+    for said in ("Max retries exceeded", "ERROR: HTTP error 403 while getting", "No matching distribution"):
+        sentence = launch.explain("torch", [said], index)
+        assert f"http://127.0.0.1/torch ({name})" in sentence and "s3cret" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -243,6 +564,13 @@ def test_arguments_and_exit_code_pass_through(bare: Path) -> None:
     done = run(bare, "generate", "a red star", "--seed", "7", env=NO_SETUP)
     assert (done.stdout, done.returncode) == ("['generate', 'a red star', '--seed', '7']\n", 7)
     assert run(bare, env=NO_SETUP).stdout == "['serve']\n"
+
+
+def test_a_python_that_cannot_be_started_is_one_sentence(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launch.write_stamp(launch.wanted_stamp(dev=False))  # the empty file in the place of Python is no program
+    assert launch.main(["generate"]) == 1
+    err = capsys.readouterr().err
+    assert "cannot be started" in err and "setup --fresh" in err
 
 
 def test_a_folder_named_studio_where_the_user_stands_is_not_ours(

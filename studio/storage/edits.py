@@ -41,7 +41,7 @@ class EditStore:
     """The folder of edits. Thread-safe in that a file under its final name never changes."""
 
     def __init__(self, root: Path, check: Callable[[], None] = lambda: None) -> None:
-        """Make the folder if need be, and remove what a killed process left half written. Raises WorkspaceError.
+        """Make the folder if need be. Raises WorkspaceError.
 
         check: called before each change, may raise WorkspaceError (the workspace was moved).
         """
@@ -49,8 +49,6 @@ class EditStore:
         self._check = check
         try:
             root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-            for leftover in root.glob("*.part"):
-                leftover.unlink(missing_ok=True)
         except OSError as error:
             raise workspace_error(error, f"The folder {root}") from None
 

@@ -10,17 +10,14 @@ from pathlib import Path
 
 from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
-_UNFINISHED = ".part"
+_UNFINISHED = ".part"  # what a killed process leaves of it, the next owner of the workspace sweeps
 
 
 class ImageStore:
     """images/ab/abcd....png. Thread-safe: a file under its final name never changes."""
 
     def __init__(self, root: Path) -> None:
-        """Remove what a killed process left half written."""
         self.root = root
-        for leftover in root.glob(f"*/*{_UNFINISHED}"):
-            leftover.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where the image of that hash is, whether or not it exists."""

@@ -3,7 +3,8 @@
 workspace.lock   the owner's process id; locked while it lives
 studio.db        jobs and generations
 images/          PNG files by the sha256 of their content
-edits/ presets/ logs/ cache/
+edits/ presets/ logs/
+cache/           what a page has uploaded, for as long as the studio that got it lives
 exports/         files for others
 
 Who may read it: the owner's user alone, whatever the umask. Folders are 0700 and files 0600, the database's -wal and
@@ -17,6 +18,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -32,6 +35,10 @@ PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 SPARE_BYTES = 256 * 1024  # what opening writes: the journal of a migration, and the index of that journal
 GONE = "Move it back, or stop the studio and start it again."
 MORE_FILES = "Close other programs, or raise the limit (ulimit -n) and start the studio again."
+# Folders that hold nothing but what the studio writes, or names; others of a workspace may be the user's own.
+_OURS = ("images", "edits", "presets", "exports", "logs")
+_UNFINISHED = re.compile(r"tmp\w+\.part")  # of images.write_durably
+_UPLOAD = re.compile(r"[0-9a-f]{64}|tmp\w{8}")  # of Gradio: a folder by checksum, and what is still arriving
 _ELSEWHERE = "Name another folder with --workspace."
 
 
@@ -44,7 +51,7 @@ class Workspace:
 
     @classmethod
     def open(cls, root: Path) -> Workspace:
-        """Make the folder if need be and take it.
+        """Make the folder if need be, take it, and sweep what a killed owner left.
 
         Raises WorkspaceError if it cannot be written, or another process (named by its id) has it.
         """
@@ -72,6 +79,7 @@ class Workspace:
             for name in FOLDERS:
                 (root / name).mkdir(PRIVATE_FOLDER, exist_ok=True)
             _make_private(root)
+            sweep(root)  # which may be what makes room
             _check_room(root)
         except OSError as error:
             lock.close()
@@ -155,6 +163,34 @@ def _check_room(root: Path) -> None:
     with tempfile.TemporaryFile(dir=root) as probe:
         probe.write(b"\0" * SPARE_BYTES)
         probe.flush()
+
+
+def sweep(root: Path) -> None:
+    """Remove files that a killed owner left half written, and the uploads of its pages. The caller owns the workspace.
+
+    By name, and in our own folders only: a workspace may be a folder that holds other things too. Links are not
+    followed. What cannot be removed stays, for it is in nobody's way.
+    """
+    files = [path for path in _listed(root) if not path.is_dir()]
+    files += [Path(folder, name) for ours in _OURS for folder, _, names in os.walk(root / ours) for name in names]
+    leftovers = [path for path in files if _UNFINISHED.fullmatch(path.name)]
+    for path in [*leftovers, *(path for path in _listed(root / "cache") if _UPLOAD.fullmatch(path.name))]:
+        _remove(path)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # not there, or not for us to see
+        return []
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _lock(file: FileIO) -> None:

@@ -7,32 +7,20 @@ import importlib
 import logging
 import os
 import signal
-import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from studio.core.errors import EnvironmentProblem
 from studio.core.settings import Settings
-from studio.ui import methods, open_files, quick_gradio
+from studio.ui import methods, open_files, quick_gradio, server
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from studio.services.generate import Studio
 
-# Of the workspace: all but the cache, where Gradio puts uploads. Nothing is allowed there anyway: a second lock.
-KEPT = (
-    "studio.db",
-    "studio.db-wal",
-    "studio.db-shm",
-    "workspace.lock",
-    "images",
-    "edits",
-    "exports",
-    "logs",
-    "presets",
-)
 HEADER = (
     '<button id="theme-toggle" type="button" aria-label="Switch between light and dark">'
     '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><circle cx="12" cy="12" r="8.5" fill="none" '
@@ -76,68 +64,26 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
     studio: an open one, which stays open; without it, one is opened on the settings' workspace and closed at the end.
     Raises EnvironmentProblem (port taken, no such address, vibe mode) and what `Studio.open` does.
     """
-    port = free_port(settings.host, settings.port)
-    prepare_environment(settings)
-    quick_gradio.install()
-    open_files.install()
-    methods.start()
     with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(server.listen(settings.host, settings.port))
+        prepare_environment(settings)
+        quick_gradio.install()
+        open_files.install()
+        methods.start()
+        with no_proxies():
+            importlib.import_module("gradio")
         if studio is None:
             from studio.services.generate import Studio
 
             studio = stack.enter_context(Studio(settings))
         waker = Waker(studio)
-        demo = launch(build(studio, waker.wake), studio, settings.host, port)
-        stack.callback(demo.close, verbose=False)
-        print(f"Palimpsest is open at http://{_in_url(settings.host)}:{port}", flush=True)
+        demo = build(studio, waker.wake)
+        application = server.application(demo, studio, settings.host)
+        page = server.PageServer(application, listener, closing=partial(server.end_streams, demo, application))
+        stack.callback(page.close)
+        page.start()
+        print(f"Palimpsest is open at {server.address(settings.host, listener.getsockname()[1])}", flush=True)
         wait_for_end(waker.wake)
-
-
-def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
-    """Start serving, and return once the page answers. Everything is said out loud: what is left out, Gradio takes
-    from its environment variables or from defaults that share more than a studio on one's own machine should.
-    """
-    from studio.ui import exports, pictures, security, theme
-    from studio.ui.guidance import glance as guidance_glance
-    from studio.ui.prompt import glance
-
-    demo.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        inbrowser=False,
-        share=False,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=[],
-        ssr_mode=False,
-        mcp_server=False,
-        pwa=False,
-        strict_cors=True,
-        show_error=False,
-        root_path="",
-        max_file_size="2gb",
-        max_threads=12,
-        state_session_capacity=200,
-        allowed_paths=[],
-        blocked_paths=[str(studio.settings.workspace.resolve() / name) for name in KEPT],
-        theme=theme.theme(),
-        head=theme.head(),
-        app_kwargs={
-            "middleware": security.middleware(host),
-            "routes": [
-                pictures.route(studio),
-                glance.route(studio),
-                guidance_glance.route(studio),
-                *exports.routes(studio),
-            ],
-            "docs_url": None,
-            "redoc_url": None,
-            "openapi_url": None,
-        },
-    )
-    return demo
 
 
 def prepare_environment(settings: Settings) -> None:
@@ -156,22 +102,23 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
-def free_port(host: str, port: int) -> int:
-    """Give `port` if it can be listened on, for 0 one that can. Raises EnvironmentProblem."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        if os.name != "nt":  # there it would let two servers share the port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen()
-        except OSError as error:
-            where = f"port {port} of {host}"
-            raise EnvironmentProblem(
-                f"The page cannot be opened on {where}: {(error.strerror or str(error)).lower()}.",
-                "Close what uses it, or choose another with --port (0 takes a free one).",
-            ) from None
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def no_proxies() -> Iterator[None]:
+    """Have no proxy taken from the environment or the system, for as long as Gradio is being imported.
+
+    It then makes clients for itself, which the studio never uses; and a SOCKS proxy, for which a package is missing, or
+    a proxy that is no address would end the start with a traceback.
+    """
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    os.environ.update(dict.fromkeys(before, "*"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class Waker:
@@ -211,9 +158,3 @@ def wait_for_end(meanwhile: Callable[[], None], after_s: float = 8.0) -> None:
         meanwhile()
     while not ended.wait(3600):
         pass
-
-
-def _in_url(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

@@ -1,24 +1,31 @@
 """What stands between the page and other pages: host and origin check, security headers, body limit.
 
 Gradio itself checks no Host header, so any web page could reach a studio on this machine by DNS rebinding: a name
-of the attacker's that resolves to 127.0.0.1. All three are plain ASGI, because Starlette's BaseHTTPMiddleware
-buffers the event streams that Gradio answers with.
+of the attacker's that resolves to 127.0.0.1. And it lets a page of any other program on this machine, on whatever port,
+read its answers. Ours are plain ASGI, because Starlette's BaseHTTPMiddleware buffers the event streams that Gradio
+answers with.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 2_000_000  # a form with both prompts at their limit, every character escaped, is below a tenth
 MAX_UPLOAD_BYTES = 2_001_000_000  # the largest LoRA files there are, and the form around one; pictures have less of it
 UPLOAD_PATHS = ("/gradio_api/upload", "/upload")
+# A Host header as browsers write it: a name or an IPv4 address, or an IPv6 address in brackets; maybe a port.
+_HOST = re.compile(
+    r"(?:(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)|\[(?P<ipv6>[0-9a-f]*:[0-9a-f:.]*)\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Gradio's page starts from inline scripts and compiles its templates, hence the two "unsafe" words; what the policy
 # does hold is that nothing is loaded from, or sent to, another machine.
@@ -50,27 +57,33 @@ HEADERS = {
 
 
 def middleware(host: str) -> list[Middleware]:
-    """The stack for a studio that listens on `host`, outermost first: headers are also on what the others refuse."""
+    """The stack for a studio that listens on `host`, outermost first: headers are also on what the others refuse.
+
+    The last allows no origin: a page needs no leave to read its own, and where it stands, Gradio gives none to others.
+    """
     return [
         Middleware(SecurityHeaders),
         Middleware(HostGuard, names=allowed_names(host)),
         Middleware(BodyLimit),
+        Middleware(CORSMiddleware),
     ]
 
 
 def allowed_names(host: str) -> frozenset[str]:
     """Names a browser may call us by. Addresses are judged by `HostGuard`: no rebinding works through an address."""
-    names = {"localhost", host.lower()}
+    host = host.strip("[]").lower()
+    names = {"localhost", host}
     if not _is_loopback(host):  # the user opened the studio to the network
         names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     return frozenset(names)
 
 
 class HostGuard:
-    """Answers 400 to a Host that is not ours, and 403 to a request that changes something from another origin.
+    """Answers 400 to a Host that is not ours, and 403 to what another page asks, be it to read or to change something.
 
     names: lower case, without port. A loopback address is always ours; another address only if `names` holds a name
-    beyond loopback, that is, if the studio listens on the network.
+    beyond loopback, that is, if the studio listens on the network. The port of Host may be any, since a tunnel or proxy
+    has its own; a page is ours if it came from the very host and port it asks.
     """
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
@@ -81,17 +94,17 @@ class HostGuard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(headers, scope.get("method", "GET"))
+        refusal = self._refusal(Headers(scope=scope), scope.get("method", "GET"))
         await (refusal or self.app)(scope, receive, send)
 
     def _refusal(self, headers: Headers, method: str) -> PlainTextResponse | None:
-        host = headers.get("host", "")
-        if not self._is_ours(_without_port(host)):
+        hosts = headers.getlist("host")
+        host = _split_host(hosts[0]) if len(hosts) == 1 else None
+        if host is None or not self._is_ours(host[0]):
             return PlainTextResponse("This studio does not answer to that host name.", status_code=400)
-        origin = headers.get("origin")
-        # "null" (a sandboxed frame, a local file) has no netloc, so it is refused as well.
-        if method not in ("GET", "HEAD", "OPTIONS") and origin is not None and urlsplit(origin).netloc != host:
+        if not all(_is_same(origin, host) for origin in headers.getlist("origin")) or _is_from_elsewhere(
+            headers, method
+        ):
             return PlainTextResponse("This studio does not take requests from another page.", status_code=403)
         return None
 
@@ -163,12 +176,40 @@ class BodyLimit:
             await refusal(scope, receive, send)
 
 
-def _without_port(host: str) -> str:
-    """`localhost:7860` -> `localhost`, `[::1]:7860` -> `::1`, in lower case; "" for what is no host."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+def _split_host(host: str) -> tuple[str, int | None] | None:
+    """`localhost:7860` -> ("localhost", 7860), `[::1]` -> ("::1", None), in lower case; None for what is no host.
+
+    By its whole form, and not by a parser of addresses: those find a host in `evil@127.0.0.1` and in `127.0.0.1#.evil`.
+    """
+    match = _HOST.fullmatch(host.lower())
+    if match is None or int(match["port"] or 0) > 65535:
+        return None
+    return match["name"] or match["ipv6"], int(match["port"]) if match["port"] else None
+
+
+def _is_same(origin: str, host: tuple[str, int | None]) -> bool:
+    """Whether an Origin header is of the page that `host` serves. "null" (a sandboxed frame, a local file) is of none.
+
+    The scheme is not compared: a proxy that adds https in front of us leaves Host as the browser wrote it.
+    """
+    scheme, separator, rest = origin.partition("://")
+    theirs = _split_host(rest) if separator and scheme in _DEFAULT_PORTS else None
+    if theirs is None:
+        return False
+    default = _DEFAULT_PORTS[scheme]
+    return (theirs[0], theirs[1] or default) == (host[0], host[1] or default)
+
+
+def _is_from_elsewhere(headers: Headers, method: str) -> bool:
+    """Whether the browser says that another page asks, other than by a link that opens ours in its place.
+
+    Requests for pictures, scripts and styles carry no Origin. Another port of this machine is "same-site", and so no
+    less another page. Programs that are no browser, and browsers before 2020-2023, do not say.
+    """
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return False
+    opens = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return not (opens and method in ("GET", "HEAD"))
 
 
 def _is_loopback(name: str) -> bool:

@@ -294,14 +294,6 @@ def test_images_are_stored_once_by_content(archive: Archive) -> None:
     assert not path.exists()
 
 
-def test_half_written_images_are_swept_and_never_under_a_final_name(tmp_path: Path) -> None:
-    (tmp_path / "images" / "ab").mkdir(parents=True)
-    leftover = tmp_path / "images" / "ab" / "tmp123.part"
-    leftover.write_bytes(b"half")
-    Archive.open(tmp_path).close()
-    assert not leftover.exists()
-
-
 def test_a_failing_write_leaves_nothing(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
     import os

@@ -199,3 +199,89 @@ def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
     assert {name for name, mode in modes.items() if mode & 0o077} == {"exports"}
     assert stat.S_IMODE(root.stat().st_mode) == 0o755  # one that is there keeps its own
     assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755
+
+
+# -- what a killed owner leaves -------------------------------------------------------------------------------------
+
+WRITERS = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from studio.storage.images import write_durably
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_durably(Path(sys.argv[1]), b"half")
+"""
+SHA256 = "0123456789abcdef" * 4
+
+
+def _file(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"?")
+    return path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a kill that runs no handler")
+def test_what_a_killed_write_leaves_is_swept_by_the_next_owner(tmp_path: Path) -> None:
+    target = tmp_path / "presets" / "guidance" / "mine.json"
+    target.parent.mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", WRITERS, str(target)], check=False)
+    (leftover,) = target.parent.iterdir()
+    assert leftover != target
+    Workspace.open(tmp_path).close()
+    assert not leftover.exists()
+
+
+def test_a_start_sweeps_leftovers_everywhere_and_nothing_else(tmp_path: Path) -> None:
+    half = "tmpab12_xyz.part"
+    swept = [
+        *(
+            _file(tmp_path / folder / half)
+            for folder in ("", "images/ab", "edits", "presets/guidance", "exports", "logs")
+        ),
+        _file(tmp_path / "cache" / SHA256 / "big.safetensors"),
+        _file(tmp_path / "cache" / "tmpzz_9k2ab"),  # an upload that was still arriving
+    ]
+    stays = [
+        _file(tmp_path / "images" / "ab" / f"{SHA256}.png"),
+        _file(tmp_path / "edits" / "my.part"),
+        _file(tmp_path / "presets" / "guidance" / "tmp.json"),
+        _file(tmp_path / "Downloads" / half),  # a workspace may be a folder that holds other things
+        _file(tmp_path / "cache" / "mine.txt"),
+        _file(tmp_path / "cache" / "tmp" / "mine.txt"),
+    ]
+    Workspace.open(tmp_path).close()
+    assert [path for path in swept if path.exists()] == [] and [path for path in stays if not path.exists()] == []
+    assert not (tmp_path / "cache" / SHA256).exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
+def test_the_sweep_follows_no_link(tmp_path: Path) -> None:
+    elsewhere = _file(tmp_path / "elsewhere" / "tmpab12_xyz.part")
+    workspace = tmp_path / "workspace"
+    for folder, name in (("images", "link"), ("cache", SHA256)):
+        (workspace / folder).mkdir(parents=True)
+        (workspace / folder / name).symlink_to(elsewhere.parent)
+    Workspace.open(workspace).close()
+    assert elsewhere.exists() and not (workspace / "cache" / SHA256).is_symlink()
+
+
+def test_what_a_living_owner_writes_is_not_swept(tmp_path: Path) -> None:
+    owner = Workspace.open(tmp_path)
+    being_written = [
+        _file(tmp_path / "images" / "ab" / "tmpab12_xyz.part"),
+        _file(tmp_path / "cache" / SHA256 / "a.png"),
+    ]
+    with pytest.raises(WorkspaceError, match="in use"):
+        Workspace.open(tmp_path)
+    assert all(path.exists() for path in being_written)
+    owner.close()
+
+
+def test_a_leftover_that_cannot_be_removed_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leftover = _file(tmp_path / "images" / "ab" / "tmpab12_xyz.part")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    Workspace.open(tmp_path).close()
+    assert leftover.exists()
