@@ -46,9 +46,13 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     import gradio as gr
 
     from studio.ui import api, handover, sidebar
+    from studio.ui.blocks import Blocks
+    from studio.ui.errors import hide_folders
     from studio.ui.tabs import Page, tabs
 
-    with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    settings = studio.settings
+    hide_folders(settings.workspace, settings.model_dir, settings.models_dir)
+    with Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         side = sidebar.build(studio, demo)
         desk = handover.desk()
@@ -96,9 +100,12 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
     """Start serving, and return once the page answers. Everything is said out loud: what is left out, Gradio takes
     from its environment variables or from defaults that share more than a studio on one's own machine should.
     """
+    from starlette.middleware import Middleware
+
     from studio.ui import exports, pictures, security, theme
     from studio.ui.guidance import glance as guidance_glance
     from studio.ui.prompt import glance
+    from studio.ui.refusals import Refusals
 
     demo.launch(
         server_name=host,
@@ -124,7 +131,7 @@ def launch(demo: gr.Blocks, studio: Studio, host: str, port: int) -> gr.Blocks:
         theme=theme.theme(),
         head=theme.head(),
         app_kwargs={
-            "middleware": security.middleware(host),
+            "middleware": [*security.middleware(host), Middleware(Refusals)],
             "routes": [
                 pictures.route(studio),
                 glance.route(studio),

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, StudioError
+from studio.ui.errors import sentence, status
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -38,8 +39,8 @@ def route(studio: Studio) -> Route:
             if id > MAX_ID:
                 raise NotFound(f"There is no picture number {id} in the history.")
             found = await run_in_threadpool(studio.generation, id)
-        except NotFound as error:
-            return PlainTextResponse(str(error), status_code=404)
+        except StudioError as error:
+            return PlainTextResponse(sentence(error), status_code=status(error))
         if not found.image_path.is_file():
             return PlainTextResponse(f"The file of picture {id} is gone from the workspace.", status_code=404)
         return FileResponse(
