@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import shown
+from studio.storage.workspace import workspace_error
 from studio.ui.errors import sentence, status
 from studio.ui.values import check_tree
 
@@ -67,8 +68,16 @@ class Refusals:
         ) as error:  # a refusal of `_checked`, or a bug: nothing of it may reach the client but a sentence
             if begun:
                 raise
+            error = _of_upload(error) if scope["path"].rstrip("/") == f"{PREFIX}/upload" else error
             answer = JSONResponse({"error": sentence(error)}, status_code=status(error))
             await answer(scope, receive, send)
+
+
+def _of_upload(error: Exception) -> Exception:
+    """What Gradio's own upload fails of: fields instead of files, and disks."""
+    if isinstance(error, TypeError):
+        return BadInput("An upload must hold files, each with a name.")
+    return workspace_error(error, "The upload") if isinstance(error, OSError) else error
 
 
 async def _checked(scope: Scope, receive: Receive) -> Receive:
