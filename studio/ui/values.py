@@ -138,7 +138,7 @@ def read_event(event: gr.EventData, name: str, kind: Kind) -> Any:
     value = data.get(name) if isinstance(data, dict) else None
     if not kind.fits(value):
         raise BadInput(f"The page told {_short(value)} where {kind.what} was due.", "Load it again.")
-    return int(value) if kind is WHOLE else value
+    return int(value) if kind is WHOLE and value is not None else value
 
 
 def check_tree(value: Any, texts: bool = True) -> None:
