@@ -23,7 +23,6 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
-from gradio_client.utils import is_file_obj_with_meta, is_valid_file
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
@@ -152,7 +151,7 @@ def check_tree(value: Any, texts: bool = True) -> None:
             raise BadInput(f"{_UNREADABLE} values within values, more than {MAX_DEPTH} deep.", "Load it again.")
         if texts and isinstance(part, str) and not _is_text(part):
             raise BadInput(f"{_UNREADABLE} {shown(part)} has half a character in it.", "Type it anew.")
-        if is_file_obj_with_meta(part) and uploaded(part) is None:
+        if _names_file(part) and uploaded(part) is None:
             raise not_uploaded(part)
         if isinstance(part, Mapping):
             waiting += [(key, depth + 1) for key in part]
@@ -238,7 +237,7 @@ def _file(field: gr.File, value: Any) -> Any:
     file = uploaded(value)
     if file is None:
         raise not_uploaded(value)
-    if field.file_types and not is_valid_file(file.name, field.file_types):
+    if field.file_types and not file.name.lower().endswith(tuple(kind.lower() for kind in field.file_types)):
         raise BadInput(f"The file {file.name[:80]} is not taken here.", f"Give one of {' or '.join(field.file_types)}.")
     return {"path": str(value["path"]), "orig_name": file.name, "meta": {"_type": "gradio.FileData"}}
 
@@ -255,6 +254,11 @@ def _short(value: Any) -> str:
         return shown(value)
     except RecursionError:
         return "values within values"
+
+
+def _names_file(value: Any) -> bool:
+    """Whether Gradio would take it for a file, wherever in a value it is."""
+    return isinstance(value, Mapping) and isinstance(value.get("path"), str) and "meta" in value
 
 
 def _is_text(value: str) -> bool:
