@@ -34,9 +34,13 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     import gradio as gr
 
     from studio.ui import api, handover, sidebar
+    from studio.ui.blocks import Blocks
+    from studio.ui.errors import hide_folders
     from studio.ui.tabs import Page, tabs
 
-    with gr.Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
+    settings = studio.settings
+    hide_folders(settings.workspace, settings.model_dir, settings.models_dir)
+    with Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         side = sidebar.build(studio, demo)
         desk = handover.desk()

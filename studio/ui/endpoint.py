@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from pydantic import create_model
 
-from studio.core.errors import BadInput
-from studio.core.params import Params, load, shown
+from studio.core.params import Params, load
+from studio.ui import values
 from studio.ui.errors import sentence
 
 Upload = Annotated[Path, gr.FileData]  # of a parameter: clients send a file, the function gets where it lies
@@ -38,13 +37,13 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
 
     def call(*given: Any) -> Any:
         try:
-            values = dict(zip(order, given, strict=False))
-            found = load(model, {one: values[one] for one in own if one in values}, f"call of {name}")
+            named = dict(zip(order, given, strict=False))
+            found = load(model, {one: named[one] for one in own if one in named}, f"call of {name}")
             arguments = {one: getattr(found, one) for one in own}
             for one, (hint, _) in own.items():
                 if hint == Upload:
                     arguments[one] = _uploaded(arguments[one], one)
-            return function(**{one: values[one] for one in free if one in values}, **arguments)
+            return function(**{one: named[one] for one in free if one in named}, **arguments)
         except Exception as error:  # the client's last line, as `told` is the page's
             raise gr.Error(sentence(error), print_exception=False) from error
 
@@ -87,12 +86,7 @@ def _plain(hint: Any) -> Any:
 
 def _uploaded(value: Any, name: str) -> Path:
     """The file of an upload. Raises BadInput for any other file of this machine, and for what names none."""
-    path = value.get("path") if isinstance(value, dict) else None
-    if isinstance(path, str) and "\0" not in path:
-        try:
-            file = Path(path).resolve()
-            if file.is_relative_to(Path(get_upload_folder()).resolve()) and file.is_file():
-                return file
-        except OSError:
-            pass  # a name too long, for instance
-    raise BadInput(f"The {name} must be a file that was uploaded here, not {shown(value)}.", field=name)
+    file = values.uploaded(value)
+    if file is None:
+        raise values.not_uploaded(value, name, field=name)
+    return file

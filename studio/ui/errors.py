@@ -5,26 +5,72 @@ from __future__ import annotations
 import functools
 import html
 import logging
+import re
 import secrets
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
-from studio.core.errors import StudioError
+from studio.core.errors import BadInput, NotFound, StudioError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parents[2]
+_private_folders: set[Path] = set()
 
 
-def sentence(error: Exception) -> str:
-    """What to tell the user of an exception. One that is a bug is logged whole under the id that is shown."""
+def sentence(error: BaseException) -> str:
+    """What to tell the user of an exception. One that is a bug is logged whole under the id that is shown.
+
+    Files of this machine are told by their names alone: who asks over the network knows no folder of ours, and the
+    folder of an upload tells nobody anything.
+    """
     if isinstance(error, StudioError):
-        return str(error)
+        return without_folders(str(error))
     code = secrets.token_hex(4)
     log.error("error %s", code, exc_info=error)
     return f"Something went wrong inside the studio; the log has it under {code}. What you made so far is kept."
+
+
+def status(error: BaseException | None) -> int:
+    """The HTTP status of an exception: 404 what is not there, 422 what cannot be taken, 409 what stands in the way of
+    any call just now (a full disk, a damaged model), 500 a bug. None: of a refusal that no exception stands behind.
+    """
+    match error:
+        case NotFound():
+            return 404
+        case BadInput() | gr.Error() | None:
+            return 422
+        case StudioError():
+            return 409
+        case _:
+            return 500
+
+
+def hide_folders(*folders: Path | None) -> None:
+    """From now on, `sentence` names what lies in these folders without them; so it does for uploads and temporary
+    files, for the home folder and for the studio's own.
+    """
+    _private_folders.update(folder for folder in folders if folder is not None)
+
+
+def without_folders(message: str) -> str:
+    """A message in which paths into our folders are file names."""
+    own = {Path(get_upload_folder()), Path(tempfile.gettempdir()), Path.home(), Path.cwd(), _ROOT, *_private_folders}
+    roots = {str(form) for folder in own for form in (folder, folder.resolve()) if form.is_absolute()}
+    for root in sorted(roots, key=len, reverse=True):
+        if len(Path(root).parts) > 1 and root in message:  # "/" may be somebody's home
+            message = re.sub(re.escape(root) + r"((?:[/\\][^/\\\s'\"]+)*)(?=[\s.,:;'\")]|[/\\]|$)", _name, message)
+    return message
+
+
+def _name(path: re.Match[str]) -> str:
+    return re.split(r"[/\\]", path[0])[-1]
 
 
 def told(handler: Callable[P, R]) -> Callable[P, R]:

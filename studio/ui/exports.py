@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.errors import NotFound, StudioError
 from studio.services import account, grid
+from studio.ui.errors import sentence, status
 from studio.ui.guidance import paper, sweep, why
 from studio.ui.pictures import MAX_ID
 
@@ -54,7 +55,7 @@ def _sheets(studio: Studio) -> Route:
                 raise NotFound(f"There is no grid number {number}.")
             file = await run_in_threadpool(grid.write_sheet, studio, number)
         except StudioError as error:
-            return PlainTextResponse(str(error), status_code=404 if isinstance(error, BadInput) else 500)
+            return PlainTextResponse(sentence(error), status_code=status(error))
         return FileResponse(file, media_type="image/png", filename=f"palimpsest-grid-{number}.png", headers=FRESH)
 
     return Route("/grids/{number:int}.png", sheet)
@@ -68,7 +69,7 @@ def _edits(studio: Studio) -> Route:
             file = await run_in_threadpool(export, studio, given["edit"], given["style"], folder)
         except StudioError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            return PlainTextResponse(str(error), status_code=404 if isinstance(error, BadInput) else 500)
+            return PlainTextResponse(sentence(error), status_code=status(error))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -116,4 +117,4 @@ async def _table_or_picture(made: Callable[[], bytes], kind: str) -> Response:
     try:
         return Response(await run_in_threadpool(made), media_type=media, headers=FRESH)
     except StudioError as error:
-        return PlainTextResponse(str(error), status_code=404 if isinstance(error, BadInput) else 500)
+        return PlainTextResponse(sentence(error), status_code=status(error))

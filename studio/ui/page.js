@@ -54,8 +54,9 @@
   // What a handler refuses is said where one looks. Gradio 6.31 shows it of events that go through its queue; of those
   // that do not, which are most of ours, its client forgets that it is to be seen.
   const SECONDS = 10;
-  let fading = 0;
-  function refuse(why) {
+  let fading = 0, refused = null; // what was refused last: the number of a listener, or the field of a file
+  function refuse(why, what) {
+    refused = what;
     const place = document.getElementById('refused') || document.createElement('div');
     // As text: ours comes escaped, for Gradio would take it for HTML.
     const told = new DOMParser().parseFromString(String(why), 'text/html').body.textContent;
@@ -73,12 +74,23 @@
       if (left <= 0) { clearInterval(fading); place.remove(); }
     }, 1000);
   }
+  // What was refused and then went well is refused no more.
+  function accept(what) {
+    const place = document.getElementById('refused');
+    if (place && what !== null && what === refused) { clearInterval(fading); place.remove(); }
+  }
+  const listener = (call) => {
+    try { return JSON.parse(call[1].body).fn_index ?? null; } catch { return null; }
+  };
   const ask = window.fetch;
   window.fetch = async (...call) => {
     const answer = await ask.apply(window, call);
-    if (answer.status >= 400 && /\/run\/[^/]*$/.test(new URL(answer.url, location.href).pathname)) {
+    if (!/\/run\/[^/]*$/.test(new URL(answer.url, location.href).pathname)) return answer;
+    if (answer.ok) accept(listener(call));
+    if (answer.status >= 400) {
       const said = await answer.clone().json().catch(() => null);
-      refuse((said && said.error) || 'Something went wrong inside the studio; its log says what. Nothing is lost.');
+      const why = (said && said.error) || 'Something went wrong inside the studio; its log says what. Nothing is lost.';
+      refuse(why, listener(call));
     }
     return answer;
   };
@@ -108,6 +120,25 @@
     button.click();
     return true;
   };
+
+  // A file of a kind that a field does not take is refused by name: Gradio leaves it out without a word. What a field
+  // told of the file before goes with any other.
+  function judge(field, files) {
+    const kinds = (field.accept || '').toLowerCase().split(',').map((kind) => kind.trim()).filter(Boolean);
+    const wrong = [...files].find((file) => kinds.length && !kinds.some((kind) => file.name.toLowerCase().endsWith(kind)));
+    const place = field.closest('.drop').id;
+    if (wrong) refuse(`The file ${escaped(wrong.name)} is not taken here. Give one of ${kinds.join(' or ')}.`, place);
+    else accept(place);
+    window.dispatchEvent(new CustomEvent('palimpsest-file', { detail: place }));
+  }
+  const escaped = (text) => Object.assign(document.createElement('p'), { textContent: text }).innerHTML;
+  document.addEventListener('change', (event) => {
+    if (event.target.matches('.drop input[type="file"]') && event.target.files.length) judge(event.target, event.target.files);
+  }, true);
+  document.addEventListener('drop', (event) => {
+    const field = event.target.closest('.drop') && event.target.closest('.drop').querySelector('input[type="file"]');
+    if (field && event.dataTransfer && event.dataTransfer.files.length) judge(field, event.dataTransfer.files);
+  }, true);
 
   // A picture file may be dropped anywhere on the Prompt tab; it is handed to the field that takes it. Elsewhere, a
   // dropped file would replace the page.

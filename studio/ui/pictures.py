@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import NotFound, StudioError
+from studio.ui.errors import sentence, status
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -38,10 +39,8 @@ def route(studio: Studio) -> Route:
             if id > MAX_ID:
                 raise NotFound(f"There is no picture number {id} in the history.")
             found = await run_in_threadpool(studio.generation, id)
-        except NotFound as error:
-            return PlainTextResponse(str(error), status_code=404)
-        except StudioError as error:  # a row that cannot be read, a database that is locked
-            return PlainTextResponse(str(error), status_code=500)
+        except StudioError as error:
+            return PlainTextResponse(sentence(error), status_code=status(error))
         if not found.image_path.is_file():
             return PlainTextResponse(f"The file of picture {id} is gone from the workspace.", status_code=404)
         return FileResponse(

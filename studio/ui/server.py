@@ -95,10 +95,12 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> FastAPI:
     """
     import gradio as gr
     from fastapi import FastAPI
+    from starlette.middleware import Middleware
 
     from studio.ui import exports, pictures, security, theme
     from studio.ui.guidance import glance as guidance_glance
     from studio.ui.prompt import glance
+    from studio.ui.refusals import Refusals
 
     demo.max_threads = demo._queue.max_thread_count = 12
     demo.state_session_capacity = 200
@@ -123,6 +125,7 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> FastAPI:
         theme=theme.theme(),
         head=theme.head(),
         app_kwargs={
+            "middleware": [Middleware(Refusals)],
             "routes": [
                 pictures.route(studio),
                 glance.route(studio),

@@ -29,6 +29,7 @@ from studio.ui.edit_stack import Stack, StackSession
 from studio.ui.errors import sentence, told
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
+from studio.ui.values import ANYTHING, FIELDS, TEXT, TURN_OR_REVISION, holds, read_event, remembered
 
 if TYPE_CHECKING:
     from studio.services.edits import EditEntry
@@ -191,6 +192,8 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
         accept = gr.Button("Take it in", variant="primary", visible=False, elem_id="edit-accept")
     state = gr.BrowserState(None, storage_key="palimpsest-stack", secret="palimpsest-page")
     revision = gr.HTML("0", visible="hidden", js_on_load=order.WATCH, elem_id="stack-revision")
+    holds(revision, TURN_OR_REVISION)
+    holds(state, remembered(FIELDS))
     panel = StackPanel(Sessions(StackSession), state, html, add, revision)
     _wire(studio, panel, model, demo)
     _wire_import(studio, panel, model, file, said, name, partial, accept)
@@ -203,7 +206,8 @@ def _wire(studio: Studio, panel: StackPanel, model: gr.Dropdown, demo: gr.Blocks
         said = ""
         with panel.of(request, turn, kept) as session:
             try:
-                stack = change(studio, session.value, str(event.op), str(event.edit), event.value)
+                what, edit = read_event(event, "op", TEXT), read_event(event, "edit", TEXT)
+                stack = change(studio, session.value, what, edit, read_event(event, "value", ANYTHING))
             except StudioError as error:  # said where it was asked for, and the rows are shown as they are
                 stack, said = session.value, alert(sentence(error))
             session.put(stack)
@@ -230,7 +234,7 @@ def _wire(studio: Studio, panel: StackPanel, model: gr.Dropdown, demo: gr.Blocks
     @told
     def on_behind(request: gr.Request, event: gr.EventData, turn: Any, kept: Any, name: str) -> list[Any]:
         with panel.of(request, turn, kept) as session:
-            session.raise_above(event.newest)
+            session.raise_above(read_event(event, "newest", ANYTHING))
             return panel.updates(studio, session, name)
 
     given = [*panel.given, model]

@@ -145,6 +145,11 @@ def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Serve
     expect(page.locator("#refused")).to_be_in_viewport()
     page.click("#refused button")
     expect(page.locator("#refused")).to_have_count(0)
+    page.click("#guidance-preset-save")
+    expect(page.locator("#refused")).to_be_in_viewport()
+    page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "a better name")
+    page.click("#guidance-preset-save")  # what went well is refused no more, and nobody waits for the ten seconds
+    expect(page.locator("#refused")).to_have_count(0, timeout=8_000)
     page.click("#guidance-sweep > button")
     page.wait_for_timeout(1500)  # an accordion just opened is filled
     page.fill("#sweep-count input", "99")

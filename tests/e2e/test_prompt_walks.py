@@ -109,12 +109,19 @@ def test_evil_uploads_are_refused_in_a_sentence(opened: Open, served: Served, tm
     page = opened()
     fill(page, "still here", steps=2)
     evil = tmp_path / "evil.png"
-    for data in (b"<html><script>alert(1)</script></html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 50):
+    page_text, half = b"<html><script>alert(1)</script></html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 50
+    for data, said in ((page_text, "is not a PNG"), (half, "damaged")):
         evil.write_bytes(data)
         page.set_input_files("#dropped input[type=file]", evil)
-        page.wait_for_selector("#dropped-said .message.error")
-        expect(page.locator("#dropped-said")).to_contain_text("evil.png")
-        page.evaluate("document.querySelector('#dropped-said .message').remove()")
+        expect(page.locator("#dropped-said")).to_contain_text("The file evil.png")
+        expect(page.locator("#dropped-said")).to_contain_text(said)
+    (tmp_path / "photo.JPG").write_bytes(b"\xff\xd8\xff\xe0")
+    page.set_input_files("#dropped input[type=file]", tmp_path / "photo.JPG")
+    expect(page.locator("#refused")).to_contain_text("The file photo.JPG is not taken here. Give one of .png.")
+    expect(page.locator("#dropped-said")).to_be_empty()  # the file before is not spoken of any more
+    page.set_input_files("#dropped input[type=file]", evil)
+    expect(page.locator("#dropped-said")).to_contain_text("damaged")
+    expect(page.locator("#refused")).to_have_count(0)
     expect(page.locator(PROMPT)).to_have_value("still here")
     assert not list((served.folder / "cache").rglob("evil.png"))
 

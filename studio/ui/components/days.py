@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.values import holds, texts
+
 TEMPLATE = (
     '<div class="days">'
     '<label><span>From</span><input type="date" class="since"></label>'
@@ -30,7 +32,8 @@ draw();
 
 def control() -> gr.HTML:
     """The control, with no day chosen."""
-    return gr.HTML(["", ""], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="days")
+    made = gr.HTML(["", ""], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="days")
+    return holds(made, texts("a list of two days"), "From and until")
 
 
 def days(value: Any) -> tuple[str, str]:

@@ -14,6 +14,7 @@ import gradio as gr
 from studio.core.errors import BadInput
 from studio.core.params import load, shown
 from studio.core.recipe import MAX_NEGATIVES, Negative
+from studio.ui import values
 
 TEMPLATE = (
     '<div class="negatives" role="group" aria-label="Further negative prompts">'
@@ -89,7 +90,8 @@ draw();
 
 def control() -> gr.HTML:
     """The control, empty."""
-    return gr.HTML([], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="more-negatives")
+    made = gr.HTML([], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="more-negatives")
+    return values.holds(made, values.rows("a list of rows of text and weight"), "The further negative prompts")
 
 
 def negatives(rows: Any) -> tuple[Negative, ...]:

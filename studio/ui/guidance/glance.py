@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from studio.core.errors import BadInput
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results
 from studio.ui.guidance import sweep as sweeps
+from studio.ui.values import check_tree
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -63,7 +65,8 @@ def route(studio: Studio) -> Route:
     async def answer(request: Request) -> Response:
         try:
             kept = json.loads(await request.body())
-        except (ValueError, RecursionError):
+            check_tree(kept)
+        except (ValueError, RecursionError, BadInput):
             return PlainTextResponse("This is no board.", status_code=400)
         seen = await run_in_threadpool(glance, studio, kept)
         return JSONResponse(seen, headers={"Cache-Control": "no-store"})

@@ -11,6 +11,7 @@ from studio.ui import order
 from studio.ui.components.form import samplers
 from studio.ui.guidance import glance, results, rows, run
 from studio.ui.guidance import sweep as sweeps
+from studio.ui.values import TURN_OR_REVISION, holds
 
 POLL_S = 0.4
 KEEP = "Save the open row"
@@ -37,6 +38,7 @@ def build(presets: GuidancePresets) -> Parts:
     parts["revision"] = gr.HTML(
         order.droppable(0), visible="hidden", js_on_load=order.WATCH_AND_DROP, elem_id="guidance-revision"
     )
+    holds(parts["revision"], TURN_OR_REVISION)
     return parts
 
 

@@ -20,6 +20,7 @@ from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover
 from studio.ui.sessions import Sessions, count
 from studio.ui.tabs.base import Page
+from studio.ui.values import TEXT, read_event
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Gradio drops an event that comes while another of its kind is under way, unless it is told otherwise.
@@ -177,9 +178,9 @@ class Wiring:
 
     def _on_tab(self, outputs: Sequence[str]) -> Callable[..., Any]:
         @told
-        def on_tab(request: gr.Request, event: gr.SelectData, *values: Any) -> Any:
+        def on_tab(request: gr.Request, event: gr.EventData, *values: Any) -> Any:
             call, _ = call_of(request.session_hash, values)
-            return listed(self._do.visited(call) if event.value == TITLE else {}, outputs)
+            return listed(self._do.visited(call) if read_event(event, "value", TEXT) == TITLE else {}, outputs)
 
         return on_tab
 

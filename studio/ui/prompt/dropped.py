@@ -19,6 +19,9 @@ from studio.ui.stack_panel import EVERY, TURN
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
+# What was told of a file goes as soon as another is given: page.js says so.
+FORGET = "window.addEventListener('palimpsest-file', ({detail}) => { if (detail === 'dropped') props.value = ''; });"
+
 
 # -- handlers -------------------------------------------------------------------------------------------------------
 
@@ -62,7 +65,7 @@ def build() -> dict[str, gr.components.Component]:
             type="filepath", height=76, elem_id="dropped",
             elem_classes="drop",
         ),
-        "said": gr.HTML("", apply_default_css=False, elem_id="dropped-said"),
+        "said": gr.HTML("", apply_default_css=False, js_on_load=FORGET, elem_id="dropped-said"),
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from studio.ui.methods import methods
 from studio.ui.prompt import past
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.stack_panel import TURN
+from studio.ui.values import TEXT, WHOLE, holds, read_event, remembered
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -170,6 +171,7 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
     studio, form, panel = bench.page.studio, bench.form, bench.page.sidebar.edits
     axes, page = parts["axes"], parts["sheet"]
     number = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
+    holds(number, remembered(WHOLE))
     timer = gr.Timer(POLL_S, active=False)
 
     def split(given: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
@@ -214,12 +216,12 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
 
     @told
     def on_act(event: gr.EventData) -> list[Any]:
-        html, drawing = act(studio, str(event.act), int(event.grid))
+        html, drawing = act(studio, read_event(event, "act", TEXT), read_event(event, "grid", WHOLE))
         return [html, gr.Timer(active=drawing), gr.Timer(active=True)]
 
     @told
     def on_pick(event: gr.EventData) -> list[Any]:
-        return [True, *past.picture(studio, int(event.id))]
+        return [True, *past.picture(studio, read_event(event, "id", WHOLE))]
 
     given, following = [*panel.given, *form.components, *axes], [page, timer]
     gr.on([one.change for one in axes], on_axes, given, parts["forecast"], trigger_mode="always_last", **QUICK)

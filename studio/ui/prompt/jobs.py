@@ -19,6 +19,7 @@ from studio.ui.markup import alert
 from studio.ui.prompt import glance
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.stack_panel import TURN
+from studio.ui.values import FIELDS, TEXT, holds, read_event, remembered
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -91,6 +92,7 @@ def wire(bench: Bench, generate: gr.Button) -> None:
     """The buttons, the timer, the queue, and what happens when the page is opened."""
     studio, form, side = bench.page.studio, bench.form, bench.page.sidebar
     draft = gr.BrowserState(None, storage_key="palimpsest-draft", secret="palimpsest-page")
+    holds(draft, remembered(FIELDS))
 
     @told
     def on_generate(request: gr.Request, turn: Any, kept: Any, watched: str | None, *given: Any) -> list[Any]:
@@ -105,10 +107,10 @@ def wire(bench: Bench, generate: gr.Button) -> None:
         return [gr.skip() if job == watched else job, *bench.updates(now)]
 
     @told
-    def on_open(watched: str | None, kept: Any) -> list[Any]:
+    def on_open(watched: str | None, kept: dict[str, Any] | None) -> list[Any]:
         bench.page.opened()
         job, now = stage.on_opening(studio, watched)
-        return [job, False, Query(), *form.update(kept if isinstance(kept, dict) else {}), *bench.updates(now)]
+        return [job, False, Query(), *form.update(kept or {}), *bench.updates(now)]
 
     @told
     def on_stop(watched: str | None) -> None:
@@ -120,7 +122,7 @@ def wire(bench: Bench, generate: gr.Button) -> None:
 
     @told
     def on_act(watched: str | None, event: gr.EventData) -> list[Any]:
-        job, now = act(studio, str(event.act), str(event.job), watched)
+        job, now = act(studio, read_event(event, "act", TEXT), read_event(event, "job", TEXT), watched)
         return [gr.skip() if job == watched else job, *bench.updates(now)]
 
     @told

@@ -17,6 +17,7 @@ from studio.ui.markup import alert
 from studio.ui.models import listed
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.stack_panel import EVERY, TURN
+from studio.ui.values import SWITCH, TEXT, WHOLE, read_event
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
@@ -106,7 +107,7 @@ def wire(bench: Bench, filters: dict[str, Any], again: gr.Button) -> None:
 
     @told
     def on_pick(event: gr.EventData) -> list[Any]:
-        return [True, *picture(studio, int(event.id))]
+        return [True, *picture(studio, read_event(event, "id", WHOLE))]
 
     @told
     def on_again(id: int) -> str:
@@ -127,7 +128,7 @@ def _wire_finding(bench: Bench, filters: dict[str, Any]) -> None:
 
     @told
     def on_more(asked: Query, event: gr.EventData) -> list[Any]:
-        asked = history.more(asked, int(event.last))
+        asked = history.more(asked, read_event(event, "last", WHOLE))
         return [asked, history.past(studio, asked)]
 
     @told
@@ -137,7 +138,7 @@ def _wire_finding(bench: Bench, filters: dict[str, Any]) -> None:
 
     @told
     def on_purge(asked: Query, event: gr.EventData) -> list[Any]:
-        return list(purge(studio, bool(event.sure), asked))
+        return list(purge(studio, read_event(event, "sure", SWITCH), asked))
 
     controls, shown = list(filters.values()), [bench.asked, past]
     gr.on([one.change for one in controls], on_search, controls, shown, **QUICK)
@@ -153,23 +154,23 @@ def _wire_label(bench: Bench) -> None:
     @told
     def on_restore(request: gr.Request, event: gr.EventData, turn: Any, kept: Any) -> list[Any]:
         with panel.of(request, turn, kept) as session:
-            return bench.restoring(studio.generation(int(event.id)).recipe, session)
+            return bench.restoring(studio.generation(read_event(event, "id", WHOLE)).recipe, session)
 
     @told
     def on_star(asked: Query, event: gr.EventData) -> list[Any]:
-        return list(star(studio, int(event.id), bool(event.on), asked))
+        return list(star(studio, read_event(event, "id", WHOLE), read_event(event, "on", SWITCH), asked))
 
     @told
     def on_delete(asked: Query, event: gr.EventData) -> list[Any]:
-        return [0, *delete(studio, int(event.id), asked)]
+        return [0, *delete(studio, read_event(event, "id", WHOLE), asked)]
 
     @told
     def on_undelete(asked: Query, event: gr.EventData) -> list[Any]:
-        return [int(event.id), *undelete(studio, int(event.id), asked)]
+        return [read_event(event, "id", WHOLE), *undelete(studio, read_event(event, "id", WHOLE), asked)]
 
     @told
     def on_send(before: handover.Handover | None, event: gr.EventData) -> list[Any]:
-        sent = handover.send(studio, str(event.to), int(event.id), before)
+        sent = handover.send(studio, read_event(event, "to", TEXT), read_event(event, "id", WHOLE), before)
         return [*desk.put(sent), gr.Tabs(selected=sent.to)]
 
     label, sheet = html["caption"], [bench.shown, html["canvas"], html["caption"], html["past"]]

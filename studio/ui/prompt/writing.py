@@ -17,6 +17,7 @@ from studio.ui.components.form import Form
 from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import told
 from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.values import TEXT, read_event
 from studio.world.caption import canonical
 from studio.world.examples import FIRST
 from studio.world.scene import random_scene
@@ -120,7 +121,7 @@ def wire(bench: Bench, parts: dict[str, Any]) -> None:
 
     @told
     def on_fill(event: gr.EventData) -> str:
-        return str(event.prompt) or surprise()
+        return read_event(event, "prompt", TEXT) or surprise()
 
     @told
     def on_words(*given: Any) -> list[Any]:

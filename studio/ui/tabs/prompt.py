@@ -14,6 +14,7 @@ from studio.ui.components.seeds import random_seed
 from studio.ui.prompt import dropped, glance, grid, jobs, past, presets, redraw, settings, writing
 from studio.ui.prompt.bench import QUICK, Bench
 from studio.ui.tabs.base import Page, Tab
+from studio.ui.values import TEXT, holds, remembered
 
 POLL_S = 0.25
 
@@ -38,7 +39,7 @@ def build(page: Page) -> None:
     bench = Bench(
         page, form, html, parts["stop"], parts["cancel"],
         # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
-        job=gr.BrowserState(None, storage_key="palimpsest-job", secret="palimpsest-page"),
+        job=holds(gr.BrowserState(None, storage_key="palimpsest-job", secret="palimpsest-page"), remembered(TEXT)),
         pinned=gr.State(False), shown=gr.State(0), asked=gr.State(Query()), seen=gr.State(0),
         timer=gr.Timer(POLL_S, active=False),
     )  # fmt: skip
