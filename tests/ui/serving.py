@@ -28,7 +28,7 @@ class Served:
 
 @contextlib.contextmanager
 def serving(
-    arguments: list[str], folder: Path, environ: Mapping[str, str] | None = None, timeout_s: float = 90
+    arguments: list[str], folder: Path, environ: Mapping[str, str] | None = None, timeout_s: float = 240
 ) -> Iterator[Served]:
     """Run `python ARGUMENTS`, wait for the one line with the address, and end it at the end as Ctrl+C would."""
     began = time.monotonic()
