@@ -24,7 +24,14 @@ serve(Settings.resolve({"workspace": %r, "port": 0}, os.environ))
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync"]  # fmt: skip
 
-expect.set_options(timeout=30_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
+expect.set_options(timeout=60_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
+WALK_S = 900  # for one that takes seconds: on a machine that trains beside the tests it takes minutes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(WALK_S))
 
 
 @pytest.fixture(scope="session")
