@@ -13,8 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.guidance.schedule import Schedule
 from studio.storage.png import read_png
-from tests.e2e.test_guidance_tab import to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+from tests.e2e.test_guidance_tab import choose, to_guidance
+from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, fill, generate, wait_until_done
 from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -259,7 +259,7 @@ def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost_and_no_contro
     assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
 
     # A control that comes to stand for another parameter shows that one's value.
-    page.locator("#guidance-rows .guide-name").first.click()
+    choose(page, 0)
     method = page.locator(f"{ROWS} select[data-op=method]")
     method.select_option("perp_neg")
     switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
@@ -361,6 +361,7 @@ def test_the_prompt_tab_offers_what_the_method_that_is_chosen_has_and_tells_bad_
     assert "Eta" in offered.all_inner_texts()
 
     # A bad value is told when a picture is asked for.
+    fill(page, "a red star", steps=3)
     around.locator("[data-op=unwrap]").click()
     expect(around).to_contain_text("Nothing around it", timeout=LONG_MS)
     around.locator("select[data-op=wrap]").select_option("interval")
@@ -385,7 +386,7 @@ def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open) -> None:
     curve = points(page, AROUND)
     for width in (1440, 800):
         page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
+        page.evaluate(TWO_FRAMES)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         box: Any = curve.handles.first.locator(".reach").bounding_box()
         assert box["width"] >= 44 and box["height"] >= 44

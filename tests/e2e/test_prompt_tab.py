@@ -23,6 +23,7 @@ Open = Callable[..., Page]
 
 PROMPT = "#prompt textarea"
 PICTURE = "#canvas .frame.done img"
+TWO_FRAMES = "new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))"  # it is laid out anew
 LONG_MS = 240_000  # a busy machine; what is meant to be quick is measured where it is
 
 
@@ -268,7 +269,7 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
 
     for width in (1440, 800, 720, 400):
         page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
+        page.evaluate(TWO_FRAMES)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         for part in ("#prompt", "#generate", "#canvas", "#gallery"):
             box: Any = page.locator(part).bounding_box()
