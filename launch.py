@@ -25,6 +25,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -647,7 +648,10 @@ def explain(what: str, tail: list[str], index: str | None = None) -> str:
 
 
 def run_checks(pytest_arguments: list[str] | None) -> int:
-    """The checks of CI, in its order; None = without pytest. All of them run, and pytest's closing line comes last."""
+    """The checks of CI; None = without pytest. All of them run, and pytest's closing line comes last.
+
+    Where tests run, the types, which take longest, are checked beside them.
+    """
     python = environment(dev=True)
     if pytest_arguments is not None and not find_chromium():
         apt_get("chromium")  # where it cannot be had, the browser tests say so themselves (tests/conftest.py)
@@ -657,6 +661,7 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
         "types": [python, "-m", "pyright", "--pythonpath", python],
         "imports": [str(Path(python).with_name("lint-imports")), "--no-cache"],
     }
+    beside = [] if pytest_arguments is None else ["--beside", shlex.join(checks.pop("types"))]
     failed = [name for name, command in checks.items() if not passes(name, command)]
     if pytest_arguments is None:
         return 1 if failed else 0
@@ -664,17 +669,20 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
         print(f"Failed before pytest: {', '.join(failed)} (see above); the exit code will say so.", flush=True)
     # A process per core, and one thread in each: pictures are small, and two threads on one are slower than one.
     workers = [] if pytest_arguments and "-n" in pytest_arguments else ["-n", str(min(os.cpu_count() or 1, 8))]
-    alone = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    command = [python, "-m", "pytest", *workers, "--dist", "loadfile", *pytest_arguments]
+    alone = {**quiet_environ(), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    command = [python, "-m", "pytest", *workers, "--dist", "loadfile", *beside, *pytest_arguments]
     code = subprocess.run(command, cwd=ROOT, env=alone).returncode
     return code or (1 if failed else 0)
+
+
+def quiet_environ() -> dict[str, str]:
+    return {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
 
 def passes(name: str, command: list[str]) -> bool:
     """Run one check: a line when it passes, all it said when it does not."""
     started = time.monotonic()
-    quiet = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, cwd=ROOT, env=quiet_environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     verdict = "failed" if done.returncode else "ok"
     if done.returncode:
         sys.stdout.write(done.stdout.decode(errors="replace"))

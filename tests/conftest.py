@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -66,6 +70,9 @@ def guarded_connect(original: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the process that reports, and not one of xdist's
+        for command in config.getoption("--beside"):
+            config.pluginmanager.register(Beside(command))
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     patch.setattr(socket.socket, "connect", guarded_connect(socket.socket.connect))
@@ -87,14 +94,54 @@ def no_network() -> Iterator[None]:
     assert not refused, f"tried to reach {', '.join(refused)}"
 
 
-# -- which tests run ------------------------------------------------------------------------------------------------
+# -- which tests run, and where -------------------------------------------------------------------------------------
+
+PAGE = "tests/e2e/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+    parser.addoption("--beside", action="append", default=[], metavar="COMMAND",
+                     help="another check to run while the tests do; where it fails, so does the run")  # fmt: skip
+
+
+class Beside:
+    """A check in a process of its own while the tests run. What it says comes before pytest's closing line."""
+
+    def __init__(self, command: str) -> None:
+        self.command, self.began, self.output = command, time.monotonic(), tempfile.TemporaryFile()
+        self.process = subprocess.Popen(shlex.split(command), cwd=ROOT, stdout=self.output, stderr=subprocess.STDOUT)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+            self.process.terminate()
+        if self.process.wait() and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        with self.output:
+            self.output.seek(0)
+            text = self.output.read().decode(errors="replace").strip()
+        verdict = "failed" if self.process.returncode else "ok"
+        terminalreporter.section(f"beside the tests: {verdict} after {time.monotonic() - self.began:.0f} s")
+        terminalreporter.write_line(f"{self.command}\n{text}" if self.process.returncode else text)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is one worker's, and the walks in Chromium are together: one browser and one studio serve them all."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return PAGE if nodeid.startswith(PAGE) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # in the order below
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # the longest first, so that no worker waits for it at the end
+        items.sort(key=lambda item: not item.nodeid.startswith(PAGE))
     if not config.getoption("--slow"):
         for item in items:
             if "slow" in item.keywords:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from pytest import ExitCode
 
 import launch
+from tests.conftest import Beside
 from tests.fake_installer import INDEX, FakeMachine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +30,7 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> sub
     unset = {"TORCH_INDEX_URL"} if env else {"TORCH_INDEX_URL", "PALIMPSEST_NO_SETUP"}
     environ = {name: value for name, value in (env or os.environ).items() if name not in unset}
     command = [sys.executable, str(folder / "launch.py"), *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture
@@ -655,8 +660,27 @@ def test_pytest_speaks_last_and_every_check_counts(at: Path, monkeypatch: pytest
     monkeypatch.setattr(launch, "find_chromium", lambda: "chromium")
     monkeypatch.setattr(launch.subprocess, "run", recorder)
     assert launch.main(["test", "--slow", "-k", "recipe"]) == 1
-    assert [line.split()[1] for line in ran[:3]] == ["ruff", "ruff", "pyright"]
-    cores = min(os.cpu_count() or 1, 8)
-    assert ran[-1] == f"-m pytest -n {cores} --dist loadfile --slow -k recipe", (
-        "also after a failure, so that one run tells everything"
-    )
+    assert [line.split()[1] for line in ran[:2]] == ["ruff", "ruff"] and len(ran) == 4
+    cores, python = min(os.cpu_count() or 1, 8), sys.executable
+    assert ran[-1] == (
+        f"-m pytest -n {cores} --dist loadfile --beside {python} -m pyright --pythonpath {python} --slow -k recipe"
+    ), "also after a failure, so that one run tells everything"
+    ran.clear()
+    assert launch.main(["check"]) == 1
+    assert [line.split()[1] for line in ran[:3]] == ["ruff", "ruff", "pyright"] and len(ran) == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "status"),
+    [
+        ("print('all well')", "ok after", ExitCode.OK),
+        ("raise SystemExit('no such type')", "failed", ExitCode.TESTS_FAILED),
+    ],
+)
+def test_what_runs_beside_the_tests_counts_and_speaks_before_pytest(code: str, told: str, status: ExitCode) -> None:
+    check, session = Beside(shlex.join([sys.executable, "-c", code])), SimpleNamespace(exitstatus=ExitCode.OK)
+    check.pytest_sessionfinish(cast(Any, session), ExitCode.OK)
+    lines: list[str] = []
+    check.pytest_terminal_summary(cast(Any, SimpleNamespace(section=lines.append, write_line=lines.append)))
+    assert session.exitstatus == status and told in lines[0]
+    assert lines[1].endswith("all well" if status == ExitCode.OK else "no such type")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,20 +18,38 @@ PAGE_LIBRARIES = {"gradio", "gradio_client"}
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     command = [sys.executable, "-c", code, "--config", str(ROOT / "pyproject.toml"), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
 
 
-def imported_by(statement: str) -> set[str]:
-    """Top-level names of everything a fresh interpreter holds after `statement`."""
-    code = f"{statement}\nimport json, sys; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+def imported_by(*modules: str) -> list[set[str]]:
+    """Of each module, imported after those before it: top-level names of everything a fresh interpreter then holds."""
+    code = (
+        "import importlib, json, sys\n"
+        f"for module in {modules!r}:\n"
+        "    importlib.import_module(module)\n"
+        "    print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return [set(json.loads(line)) for line in done.stdout.splitlines()[-len(modules) :]]
 
 
 def test_import_contracts_hold() -> None:
     done = lint_imports(ROOT)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small tree of packages in which nothing is wrong."""
+    folder = tmp_path_factory.mktemp("clean")
+    for package in ("ui", "services", "guidance", "world", "core"):
+        (folder / "studio" / package).mkdir(parents=True)
+        (folder / "studio" / package / "__init__.py").touch()
+    (folder / "studio" / "__init__.py").touch()
+    (folder / "studio" / "ui" / "app.py").write_text("import gradio\n")
+    assert lint_imports(folder).returncode == 0
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -43,37 +62,41 @@ def test_import_contracts_hold() -> None:
         ("brand_new/__init__.py", ""),
     ],
 )
-def test_import_contracts_can_break(tmp_path: Path, file: str, line: str) -> None:
-    for package in ("ui", "services", "guidance", "world", "core"):
-        (tmp_path / "studio" / package).mkdir(parents=True)
-        (tmp_path / "studio" / package / "__init__.py").touch()
-    (tmp_path / "studio" / "__init__.py").touch()
-    (tmp_path / "studio" / "ui" / "app.py").write_text("import gradio\n")
-    assert lint_imports(tmp_path).returncode == 0
+def test_import_contracts_can_break(clean: Path, tmp_path: Path, file: str, line: str) -> None:
+    shutil.copytree(clean, tmp_path, dirs_exist_ok=True)
     wrong = tmp_path / "studio" / file
     wrong.parent.mkdir(exist_ok=True)
     wrong.write_text(line + "\n")
     assert lint_imports(tmp_path).returncode == 1
 
 
-def test_the_package_alone_is_light() -> None:
-    third_party = imported_by("import studio") - set(sys.stdlib_module_names)
-    assert not third_party & (MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch", "numpy", "pydantic"})
-
-
-@pytest.mark.parametrize(
-    ("module", "refused"),
+# Each line is one interpreter, in which a module may not bring what it refuses, nor may those before it.
+LIGHT = MODEL_LIBRARIES | PAGE_LIBRARIES
+CHAINS = [
     [
-        ("studio.core.recipe", MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch", "matplotlib", "sqlalchemy"}),
-        ("studio.prompts", MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch", "numpy", "sqlalchemy"}),
-        ("studio.diffusion", MODEL_LIBRARIES | PAGE_LIBRARIES | {"matplotlib", "sqlalchemy"}),
-        ("studio.guidance", MODEL_LIBRARIES | PAGE_LIBRARIES | {"matplotlib", "sqlalchemy", "pandas", "PIL"}),
-        ("studio.world", MODEL_LIBRARIES | PAGE_LIBRARIES | {"sqlalchemy"}),
-        ("studio.engine.backend", MODEL_LIBRARIES | PAGE_LIBRARIES),
-        ("studio.services.generate", MODEL_LIBRARIES | PAGE_LIBRARIES),
-        ("studio.ui.app", MODEL_LIBRARIES),
-        ("studio.cli", MODEL_LIBRARIES | PAGE_LIBRARIES | {"torch"}),
+        ("studio", LIGHT | {"torch", "numpy", "pydantic"}),
+        ("studio.prompts", LIGHT | {"torch", "numpy", "sqlalchemy"}),
+        ("studio.core.recipe", LIGHT | {"torch", "matplotlib", "sqlalchemy"}),
+        ("studio.cli", LIGHT | {"torch"}),
     ],
-)
-def test_what_an_import_brings(module: str, refused: set[str]) -> None:
-    assert not imported_by(f"import {module}") & refused
+    [
+        ("studio.diffusion", LIGHT | {"matplotlib", "sqlalchemy"}),
+        ("studio.guidance", LIGHT | {"matplotlib", "sqlalchemy", "pandas", "PIL"}),
+        ("studio.world", LIGHT | {"sqlalchemy"}),
+        ("studio.engine.backend", LIGHT),
+        ("studio.services.generate", LIGHT),
+        ("studio.ui.app", MODEL_LIBRARIES),
+    ],
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=["without torch", "with it"])
+def test_what_an_import_brings(chain: list[tuple[str, set[str]]]) -> None:
+    for (module, refused), names in zip(chain, imported_by(*(module for module, _ in chain)), strict=True):
+        assert not names & refused, module
+
+
+def test_the_package_alone_brings_nothing_from_outside() -> None:
+    (bare,) = imported_by("json")
+    (names,) = imported_by("studio")
+    assert names - bare - set(sys.stdlib_module_names) == {"studio"}

@@ -23,6 +23,8 @@ COSINE: dict[str, Any] = {
 SCHEDULE = NoiseSchedule.from_config(**COSINE)
 FLOW = FlowSchedule()
 
+LARGEST = 4.0  # of the values of x on the way of a run from `start`
+
 Denoiser = Callable[[Tensor, float, float], Tensor]
 
 

@@ -1,12 +1,15 @@
-"""A browser, and the real studio with the real model, on a workspace of its own."""
+"""One browser, and one real studio with the real model, for all walks; each has a browser profile of its own."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
@@ -21,7 +24,14 @@ serve(Settings.resolve({"workspace": %r, "port": 0}, os.environ))
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync"]  # fmt: skip
 
-expect.set_options(timeout=30_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
+expect.set_options(timeout=60_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
+WALK_S = 900  # for one that takes seconds: on a machine that trains beside the tests it takes minutes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(WALK_S))
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +41,9 @@ def model(request: pytest.FixtureRequest) -> Path:
     return Path(named) if named else request.getfixturevalue("stencil_dir")
 
 
-@pytest.fixture(scope="module")  # no longer: while Playwright runs, this thread has an event loop, and others need none
+@pytest.fixture(
+    scope="package"
+)  # no longer: while Playwright runs, this thread has an event loop, and others need none
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
@@ -44,11 +56,29 @@ def serve_on(folder: Path) -> list[str]:
     return ["-c", SERVE % str(folder)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def served(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("workspace")
-    with serving(serve_on(folder), folder) as found:
-        yield found
+    """The studio. Beside its own model it has "mine": the same weights, of which it knows no early checkpoint."""
+    folder, models = tmp_path_factory.mktemp("workspace"), tmp_path_factory.mktemp("models")
+    shutil.copytree(model, models / "mine")
+    with serving(serve_on(folder), folder, {"PALIMPSEST_MODELS_DIR": str(models)}) as page:
+        yield page
+
+
+def stop_all(url: str) -> None:
+    """Stop every job in hand and wait until none is: a walk that ends early must not keep the next one waiting."""
+    with httpx.Client(base_url=url, timeout=60) as client:
+
+        def in_hand() -> list[str]:
+            jobs = client.post("/gradio_api/run/jobs", json={"data": [50, None]}).raise_for_status().json()["data"][0]
+            return [job["id"] for job in jobs if not job["over"]]
+
+        for job in in_hand():
+            client.post("/gradio_api/run/stop", json={"data": [job, True]})  # refused where it is over by now
+        deadline = time.monotonic() + 60
+        while in_hand():
+            assert time.monotonic() < deadline, "jobs that were stopped are still in hand after a minute"
+            time.sleep(0.05)
 
 
 def complaint(said: ConsoleMessage) -> str:
@@ -60,7 +90,7 @@ def complaint(said: ConsoleMessage) -> str:
 def opened(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
     """Opens the page in a browser profile of its own: opened(width=1440, scheme="light").
 
-    At the end of the test: no script failed, and nothing was asked of another machine.
+    At the end of the test nothing is left to be drawn; no script failed, and nothing was asked of another machine.
     """
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
@@ -86,4 +116,5 @@ def opened(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
+    stop_all(served.url)
     assert not wrong

@@ -13,8 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.guidance.schedule import Schedule
 from studio.storage.png import read_png
-from tests.e2e.test_guidance_tab import to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
+from tests.e2e.test_guidance_tab import choose, to_guidance
+from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, fill, generate, wait_until_done
 from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -238,7 +238,9 @@ def test_every_curve_is_shown_as_it_is_computed_with_what_it_needs_alone(opened:
     assert curve.line()[-1] == pytest.approx((1, 2), abs=0.02)
 
 
-def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost(opened: Open) -> None:
+def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost_and_no_control_keeps_anothers_value(
+    opened: Open,
+) -> None:
     page = opened()
     ready(page)
     curve = points(page, ROWS)
@@ -256,10 +258,8 @@ def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost(opened: Open)
     expect(curve.handles).to_have_count(3)
     assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
 
-
-def test_a_control_that_comes_to_stand_for_another_parameter_shows_that_ones_value(opened: Open) -> None:
-    page = opened()
-    ready(page)
+    # A control that comes to stand for another parameter shows that one's value.
+    choose(page, 0)
     method = page.locator(f"{ROWS} select[data-op=method]")
     method.select_option("perp_neg")
     switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
@@ -340,7 +340,7 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     assert [(one.wrapper, one.params["stop"]) for one in wrapper.added.wrappers] == [("interval", 0.5)]
 
 
-def test_a_schedule_offers_the_numbers_of_the_method_that_is_chosen(opened: Open) -> None:
+def test_the_prompt_tab_offers_what_the_method_that_is_chosen_has_and_tells_bad_values(opened: Open) -> None:
     page = opened()
     around = open_method(page)
     around.locator("select[data-op=wrap]").select_option("schedule")
@@ -360,11 +360,10 @@ def test_a_schedule_offers_the_numbers_of_the_method_that_is_chosen(opened: Open
     expect(parameter).to_have_value("momentum", timeout=LONG_MS)
     assert "Eta" in offered.all_inner_texts()
 
-
-def test_a_bad_value_is_told_when_a_picture_is_asked_for(opened: Open) -> None:
-    page = opened()
+    # A bad value is told when a picture is asked for.
     fill(page, "a red star", steps=3)
-    around = open_method(page)
+    around.locator("[data-op=unwrap]").click()
+    expect(around).to_contain_text("Nothing around it", timeout=LONG_MS)
     around.locator("select[data-op=wrap]").select_option("interval")
     number = around.locator("input[type=number][data-name=start]")
     number.fill("7")
@@ -372,10 +371,7 @@ def test_a_bad_value_is_told_when_a_picture_is_asked_for(opened: Open) -> None:
     page.click("#generate")
     expect(page.locator("#message .error")).to_contain_text("start must be a number from 0 to 1, not 7")
 
-
-def test_of_a_method_on_the_prompt_tab_only_what_matters_is_shown(opened: Open) -> None:
-    page = opened()
-    open_method(page)
+    # Of a method only what matters is shown.
     page.click("#method input")
     page.click("[role=option]:has-text('(SEG)')")
     width = page.locator(".method-controls:visible >> text=Blur sigma")
@@ -384,18 +380,20 @@ def test_of_a_method_on_the_prompt_tab_only_what_matters_is_shown(opened: Open) 
     expect(width).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [1440, 800])
-def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open, width: int) -> None:
-    page = opened(width=width)
+def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open) -> None:
+    page = opened()
     open_method(page)
     curve = points(page, AROUND)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    box: Any = curve.handles.first.locator(".reach").bounding_box()
-    assert box["width"] >= 44 and box["height"] >= 44
-    outer: Any = curve.svg.bounding_box()
-    for k in range(3):
-        dot: Any = curve.handles.nth(k).locator(".dot").bounding_box()
-        assert outer["x"] <= dot["x"] and dot["x"] + dot["width"] <= outer["x"] + outer["width"]
+    for width in (1440, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(TWO_FRAMES)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        box: Any = curve.handles.first.locator(".reach").bounding_box()
+        assert box["width"] >= 44 and box["height"] >= 44
+        outer: Any = curve.svg.bounding_box()
+        for k in range(3):
+            dot: Any = curve.handles.nth(k).locator(".dot").bounding_box()
+            assert outer["x"] <= dot["x"] and dot["x"] + dot["width"] <= outer["x"] + outer["width"]
     # A finger 20 px beside the point takes hold of it where a mouse would not.
     (x, y), (to_x, to_y) = curve.place(0.5, 1), curve.place(0.7, 1)
     page.evaluate(

@@ -80,6 +80,7 @@ def test_a_change_a_copy_and_a_click_on_a_picture_at_once(opened: Open) -> None:
     expect(page.locator(NUMBER.format("momentum"))).to_have_value("-0.3", timeout=LONG_MS)
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py
 def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(opened: Open) -> None:
     page = started(opened)
     waiting = held(page, 2)
@@ -125,6 +126,7 @@ def test_an_older_answer_that_lands_last_is_not_painted(opened: Open) -> None:
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py
 def test_a_page_goes_on_where_the_server_has_forgotten_it(opened: Open) -> None:
     page = started(opened)
     page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
@@ -142,6 +144,7 @@ def test_a_page_goes_on_where_the_server_has_forgotten_it(opened: Open) -> None:
     expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
 
 
+@pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py
 def test_two_pages_of_one_browser_keep_to_themselves(opened: Open) -> None:
     page = started(opened)
     other = opened(context=page.context)

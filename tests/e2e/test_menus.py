@@ -58,7 +58,7 @@ def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_i
     expect(page.locator("#preset input")).to_have_value("cfg-interval")
 
 
-def test_size_and_sweep_stay_while_their_menus_are_looked_into(opened: Open) -> None:
+def test_size_and_sweep_stay_while_their_menus_are_looked_into_and_a_rows_preset_is_told_once(opened: Open) -> None:
     page = opened()
     page.get_by_text("Sampling and size").click()
     page.wait_for_timeout(1500)  # Gradio fills what it shows for the first time, and would fill over us
@@ -83,11 +83,7 @@ def test_size_and_sweep_stay_while_their_menus_are_looked_into(opened: Open) -> 
     page.wait_for_timeout(1000)
     expect(low).to_have_value("3")
 
-
-def test_a_preset_for_a_row_is_told_once(opened: Open) -> None:
-    page = opened()
-    to_guidance(page)
-    page.wait_for_selector("#guidance-rows .formula")
+    # A preset for a row is told once.
     calls = told(page, len(SHARED) + 1, "apg")
     for _ in range(2):  # the menu is empty again, and the same may be wanted once more
         page.click("#guidance-preset input")

@@ -23,6 +23,7 @@ Open = Callable[..., Page]
 
 PROMPT = "#prompt textarea"
 PICTURE = "#canvas .frame.done img"
+TWO_FRAMES = "new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))"  # it is laid out anew
 LONG_MS = 240_000  # a busy machine; what is meant to be quick is measured where it is
 
 
@@ -160,16 +161,6 @@ def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Ope
     assert page.locator(PICTURE).count() == 1
 
 
-def test_a_page_at_rest_asks_for_nothing(opened: Open) -> None:
-    page = opened()
-    expect(page.locator("#status .dot.ready")).to_be_visible(timeout=LONG_MS)  # the engine has loaded its model
-    page.wait_for_timeout(1000)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(2000)
-    assert asked == []
-
-
 def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -> None:
     page = opened()
     dialogs: list[str] = []
@@ -187,7 +178,12 @@ def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -
     assert not dialogs
 
 
-def test_words_are_counted_and_unknown_ones_shown_while_typing(opened: Open) -> None:
+def choose(page: Page, menu: str, entry: str) -> None:
+    page.click(f"{menu} input")
+    page.click(f"[role=option]:has-text('{entry}')")
+
+
+def test_what_is_typed_is_read_at_once_and_examples_wildcards_styles_and_the_die_fill_in(opened: Open) -> None:
     page = opened()
     page.locator(PROMPT).press_sequentially("a red xylophone")
     page.wait_for_selector("#prompt-report .unknown")
@@ -195,9 +191,6 @@ def test_words_are_counted_and_unknown_ones_shown_while_typing(opened: Open) -> 
     page.fill(PROMPT, "star " * 200)
     page.wait_for_selector("#prompt-report .cut")
 
-
-def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
-    page = opened()
     page.click("#chips button >> nth=1")
     expect(page.locator(PROMPT)).to_have_value("a neon cyan ring on a night background")
     page.click("#chips button.surprise")
@@ -205,20 +198,26 @@ def test_an_example_fills_the_prompt_and_the_die_a_seed(opened: Open) -> None:
     page.click("#dice")
     expect(page.locator("#seed :is(input, textarea)")).not_to_have_value("-1")
 
+    page.fill(PROMPT, "a (red:1.4) star")
+    expect(page.locator("#prompt-report .weighed sub")).to_have_text("1.4")
+    page.click("#wording > button")
+    page.wait_for_timeout(500)
+    page.focus(PROMPT)
+    page.keyboard.press("End")
+    page.click("#wildcards .wild >> nth=0")
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star__colours__")
+    choose(page, "#styles", "neon")
+    expect(page.locator("#prompt-report .read")).to_contain_text("neon style")
+    expect(page.locator("#negative-report .read")).to_contain_text("watercolor")
 
-def test_the_other_method_brings_its_own_controls(opened: Open) -> None:
+
+def test_a_method_and_a_preset_bring_their_controls_and_moving_one_makes_it_no_preset(opened: Open) -> None:
     page = opened()
     assert page.locator(".method-controls:visible").count() == 1
     page.click("#guidance-method > button")
-    page.click("#method input")
-    page.click("[role=option]:has-text('APG')")
+    choose(page, "#method", "APG")
     page.wait_for_selector(".method-controls:visible >> text=Norm limit")
-
-
-def test_a_preset_sets_the_controls_and_moving_one_makes_it_no_preset(opened: Open) -> None:
-    page = opened()
-    page.click("#preset input")
-    page.click("[role=option]:has-text('apg-tight')")
+    choose(page, "#preset", "apg-tight")
     scale = page.locator("#method-first .method-controls:visible input[type=number]")
     expect(scale).to_have_value("10", timeout=LONG_MS)  # the first one brings torch into the page
     expect(page.locator("#preset-said .preset-note")).to_contain_text("arXiv:2410.02416")
@@ -254,8 +253,30 @@ def test_further_negatives_are_rows_of_text_that_come_back(opened: Open) -> None
     expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
 
 
-def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> None:
+def ground(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended(opened: Open) -> None:
+    """A page at rest asks for nothing. 720 is what a 1440 px wide page has left at 200 % zoom."""
     page = opened()
+    expect(page.locator("#status .dot.ready")).to_be_visible(timeout=LONG_MS)  # the engine has loaded its model
+    page.wait_for_timeout(1000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(2000)
+    assert asked == []
+
+    for width in (1440, 800, 720, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(TWO_FRAMES)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for part in ("#prompt", "#generate", "#canvas", "#gallery"):
+            box: Any = page.locator(part).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width, (part, width)
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    # The tabs, of which those that are not built yet say so.
     page.focus("[role=tab][aria-selected=true]")
     for name in ("Erase", "Label", "Guidance", "Compare"):
         page.keyboard.press("ArrowRight")
@@ -264,15 +285,16 @@ def test_tabs_by_arrow_keys_and_the_unbuilt_ones_are_honest(opened: Open) -> Non
             expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
         assert page.locator("#edit-stack:visible").count() == 1
 
-
-def ground(page: Page) -> str:
-    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-
-
-def test_light_and_dark_follow_the_system_and_can_be_chosen(opened: Open) -> None:
-    light, dark = ground(opened(scheme="light")), ground(opened(scheme="dark"))
+    # Light and dark follow the system until one of them is chosen.
+    page.emulate_media(reduced_motion="reduce")  # or colours take a moment
+    light = ground(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.body.classList.contains('dark')")
+    dark = ground(page)
     assert light != dark
-    page = opened(scheme="light")
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function("!document.body.classList.contains('dark')")
+    assert ground(page) == light
     page.click("#theme-toggle")
     assert ground(page) == dark
     page.reload()
@@ -281,14 +303,3 @@ def test_light_and_dark_follow_the_system_and_can_be_chosen(opened: Open) -> Non
     assert ground(page) == dark
     page.click("#theme-toggle")
     assert ground(page) == light
-
-
-@pytest.mark.parametrize("width", [1440, 800, 720, 400])
-def test_nothing_is_cut_off_at_any_width(opened: Open, width: int) -> None:
-    """720 is what a 1440 px wide page has left at 200 % zoom."""
-    page = opened(width=width)
-    page.wait_for_timeout(2500)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for part in ("#prompt", "#generate", "#canvas", "#gallery"):
-        box: Any = page.locator(part).bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width, part

@@ -12,8 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio.world.examples import EXAMPLES, FIRST
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
-from tests.e2e.test_prompt_walks import choose
+from tests.e2e.test_prompt_tab import LONG_MS, Open, choose, fill, generate, wait_until_done
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -13,8 +13,7 @@ from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from studio.storage.png import read_png
 from tests.e2e.holding import arrived, held
-from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, fill, generate, wait_until_done
-from tests.e2e.test_prompt_walks import choose
+from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, choose, fill, generate, wait_until_done
 from tests.ui.serving import Served
 from tests.ui.stencil_edits import edit_file
 

@@ -150,8 +150,8 @@ def test_reading_waits_for_what_is_new() -> None:
     job = board.submit(JOB)
     threading.Timer(0.05, lambda: board.tell(job, "started", {})).start()
     began = time.monotonic()
-    assert [event.kind for event in board.events(job, since=1, wait_s=10)] == ["started"]
-    assert time.monotonic() - began < 5
+    assert [event.kind for event in board.events(job, since=1, wait_s=200)] == ["started"]
+    assert time.monotonic() - began < 100  # when it came, and not when the wait was over
     assert board.events(job, since=2, wait_s=0.01) == []
 
 

@@ -72,6 +72,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(
         ROOT / "tests" / "guidance", copy / "tests" / "guidance", ignore=shutil.ignore_patterns("__pycache__")
     )
+    for name in ("declared.py", "tolerance.py"):  # what the contract asks of the other tests
+        shutil.copy(ROOT / "tests" / name, copy / "tests")
     (copy / "pytest.ini").write_text("[pytest]\n")
     methods = copy / "studio" / "guidance"
     (methods / "halfway.py").write_text(METHOD.format(name="halfway", label="Half way", neutral=1.0))
@@ -105,6 +107,6 @@ def test_the_contract_holds_it_and_finds_the_one_that_breaks_it(tree: Path) -> N
     done = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--tb=no", "-k", "halfway or unkept",
                "tests/guidance/test_contract.py")  # fmt: skip
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 4, done.stdout + done.stderr  # the neutral settings, in each of four parameterisations
+    assert len(failed) == 1, done.stdout + done.stderr  # the neutral settings
     assert all("neutral_settings_give_the_conditional" in line and "unkept" in line for line in failed)
-    assert "halfway" not in "".join(failed) and int(done.stdout.split(" passed")[0].split()[-1]) >= 80
+    assert "halfway" not in "".join(failed) and int(done.stdout.split(" passed")[0].split()[-1]) >= 50

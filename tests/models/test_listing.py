@@ -149,7 +149,7 @@ def test_listing_needs_no_torch() -> None:
     code = "import studio.models.listing, sys; print([m for m in ('torch', 'numpy', 'diffusers') if m in sys.modules])"
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -41,12 +41,12 @@ def client(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def raw(served: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.url, timeout=30) as found:
+    with httpx.Client(base_url=served.url, timeout=120) as found:
         yield found
 
 
 def finished(client: Client, job: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not job["over"]:
         assert time.monotonic() < deadline, job
         time.sleep(0.01)

@@ -50,7 +50,7 @@ def together(*work: Any) -> None:
         thread.start()
         time.sleep(0.02)
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -61,14 +61,13 @@ def test_whatever_is_done_at_once_is_all_done() -> None:
     assert sorted(names(sessions)) == sorted(["first", *map(str, range(10))])
 
 
-def test_turns_are_taken_in_order_however_they_arrive() -> None:
+def test_turns_are_taken_in_order_however_they_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT_S", 600)  # longer than is waited for the threads: nobody waits for nothing
     sessions = Sessions(Notes)
     with sessions.of("page") as session:
         session.begin()
-    began = time.monotonic()
     together(*(lambda k=k: add(sessions, str(k), turn=k) for k in (3, 5, 2, 4, 1)))
     assert names(sessions) == ["1", "2", "3", "4", "5"]
-    assert time.monotonic() - began < module.WAIT_S  # nobody waited for nothing
 
 
 def test_a_turn_that_never_comes_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Captions: true of the scene, made of known words, varied, and without the rare words unless asked."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -23,9 +24,10 @@ TABLES = (OBJECT_WORDS, COLOUR_WORDS, STYLE_WORDS, BACKGROUND_WORDS, SIZE_WORDS)
 RARE = {w for table in TABLES for entry in table.values() for w in entry.rare}
 
 
-def scenes(n: int, seed: int = 0, two: float = 0.4) -> list[Scene]:
+@cache
+def scenes(n: int, seed: int = 0, two: float = 0.4) -> tuple[Scene, ...]:
     rng = np.random.default_rng(seed)
-    return [random_scene(rng, two=two, empty=0.05, held_out=None) for _ in range(n)]
+    return tuple(random_scene(rng, two=two, empty=0.05, held_out=None) for _ in range(n))
 
 
 def words_of(text: str) -> list[str]:

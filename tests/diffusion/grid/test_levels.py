@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from studio.core.errors import BadInput
 from studio.diffusion.grid import Grid, karras, make_grid
 from studio.diffusion.schedule import NoiseSchedule
 from tests.diffusion.solving import COSINE, SCHEDULE
+from tests.tolerance import rounding
 
 SD: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 SD_SCHEDULE = NoiseSchedule.from_config(**SD, num_train_timesteps=1000)
@@ -25,8 +27,8 @@ def levels(grid: Grid) -> list[float]:
 @pytest.mark.parametrize("n", [1, 2, 20, 100])
 @pytest.mark.parametrize(("name", "key"), [("karras", "use_karras_sigmas"), ("exponential", "use_exponential_sigmas")])
 def test_levels_are_diffusers(name: str, key: str, n: int) -> None:
-    """Within its float32 table, in which the cosine's last level is known to 1e-4."""
-    for config, schedule, rtol in ((SD, SD_SCHEDULE, 1e-6), (COSINE, SCHEDULE, 1e-4)):
+    """Within its float32 table, in which the cosine's last level is known to 1e-4, or 1e-3 on another processor."""
+    for config, schedule, rtol in ((SD, SD_SCHEDULE, rounding(torch.float32)), (COSINE, SCHEDULE, 1e-3)):
         options: Any = {**config, key: True}
         dpm: Any = DPMSolverMultistepScheduler(**options)
         dpm.set_timesteps(n)
@@ -36,13 +38,17 @@ def test_levels_are_diffusers(name: str, key: str, n: int) -> None:
 def test_exponential_is_diffusers_uniform_log_snr_too() -> None:
     dpm: Any = DPMSolverMultistepScheduler(**SD, use_lu_lambdas=True)
     dpm.set_timesteps(20)
-    np.testing.assert_allclose(levels(make_grid("exponential", SD_SCHEDULE, 20)), dpm.sigmas.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        levels(make_grid("exponential", SD_SCHEDULE, 20)), dpm.sigmas.numpy(), rtol=rounding(torch.float32)
+    )
 
 
 def test_beta_levels_are_diffusers() -> None:
     """Its DPMSolverMultistepScheduler with use_beta_sigmas and scipy 1.17.1, which it needs for that, at 6 steps."""
     theirs = [14.6146469, 12.8217745, 9.3244791, 5.3193355, 1.8220402, 0.0291675, 0.0]
-    np.testing.assert_allclose(levels(make_grid("beta_levels", SD_SCHEDULE, 6)), theirs, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        levels(make_grid("beta_levels", SD_SCHEDULE, 6)), theirs, rtol=0, atol=rounding(torch.float32, 1, 15)
+    )
 
 
 def test_karras_spaces_roots_and_exponential_logarithms_evenly() -> None:

@@ -99,7 +99,7 @@ def test_linspace_fractional_levels_are_nearly_eulers() -> None:
         theirs.set_timesteps(n)
         grid = make_grid("linspace_fractional", SD_SCHEDULE, n)
         ours = [s / a for a, s in zip(grid.a, grid.s, strict=True)]
-        np.testing.assert_allclose(ours, theirs.sigmas.double().numpy(), rtol=1e-4)
+        np.testing.assert_allclose(ours, theirs.sigmas.double().numpy(), rtol=1e-3)
 
 
 def test_leading_and_leading_dpm_differ_as_told() -> None:

@@ -9,8 +9,21 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 
 from studio.diffusion.grid import make_grid, trailing
 from studio.diffusion.solvers import DDIM
-from tests.diffusion.solving import COSINE, FLOW, SCHEDULE, as_x0, mixture_x0, noises, on_grid, order_of, run, start
+from tests.diffusion.solving import (
+    COSINE,
+    FLOW,
+    LARGEST,
+    SCHEDULE,
+    as_x0,
+    mixture_x0,
+    noises,
+    on_grid,
+    order_of,
+    run,
+    start,
+)
 from tests.diffusion.solving import theirs as run_theirs
+from tests.tolerance import rounding
 from tests.toys import Gaussian
 
 
@@ -34,7 +47,9 @@ def test_agrees_with_diffusers(spacing: str, options: dict[str, int], eta: float
     for i, t in enumerate(scheduler.timesteps):
         x0 = mixture_x0(theirs, grid.a[i], grid.s[i])
         theirs = scheduler.step(x0, t, theirs, eta=eta, variance_noise=noises(i)).prev_sample
-    torch.testing.assert_close(run(DDIM(eta=eta), grid, start(torch.float64)), theirs, rtol=0, atol=1e-12)
+    # With eta 1, all but a ten-thousandth of the noise is fresh in the first step: a difference of squares.
+    allowed = rounding(torch.float64, n, 1e4)
+    torch.testing.assert_close(run(DDIM(eta=eta), grid, start(torch.float64)), theirs, rtol=0, atol=allowed)
 
 
 @pytest.mark.parametrize(("grid_name", "flow"), [("trailing", False), ("karras", False), ("flow_dpm", True)])
@@ -43,7 +58,7 @@ def test_is_diffusers_dpm_solver_of_order_one(grid_name: str, flow: bool) -> Non
     grid = make_grid(grid_name, FLOW if flow else SCHEDULE, 20)
     scheduler = DPMSolverMultistepScheduler(solver_order=1, prediction_type="sample", use_flow_sigmas=flow)
     theirs = run_theirs(on_grid(scheduler, grid), grid, start(), as_x0)
-    torch.testing.assert_close(run(DDIM(), grid, start()), theirs, rtol=0, atol=2e-6)
+    torch.testing.assert_close(run(DDIM(), grid, start()), theirs, rtol=0, atol=rounding(torch.float32, 20, LARGEST))
 
 
 def test_order_of_convergence() -> None:

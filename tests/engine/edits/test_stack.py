@@ -13,6 +13,7 @@ from studio.engine.edits.format import Dense, Edit, LowRank
 from studio.engine.edits.interference import gram_matrix, interference
 from studio.engine.edits.stack import EMPTY, EditStack
 from tests.engine.edits.making import make_edit, shapes_of, small
+from tests.tolerance import rounding
 
 SHAPES = {"a": (6, 4), "b": (5, 3, 3, 3)}
 ONE, TWO = make_edit(SHAPES, seed=1, name="one"), make_edit(SHAPES, seed=2, name="two")
@@ -84,13 +85,14 @@ def test_numbers_are_those_of_the_long_vectors() -> None:
     dense = make_edit({"b": (5, 3, 3, 3)}, seed=5, kind="dense")
     stack = EditStack.of([(ONE, 1.5), (TWO, -0.5), (dense, 2.0)])
     vectors = [long_vector(edit, strength) for edit, strength in stack]
-    torch.testing.assert_close(gram_matrix(stack), torch.stack(vectors) @ torch.stack(vectors).T, rtol=1e-6, atol=1e-9)
+    exact, near = torch.stack(vectors) @ torch.stack(vectors).T, rounding(torch.float32, 10)
+    torch.testing.assert_close(gram_matrix(stack), exact, rtol=0, atol=near * float(exact.abs().max()))
     found = interference(stack)
     norms = [float(vector.norm()) for vector in vectors]
-    assert found.norms == pytest.approx(norms, rel=1e-6)
-    assert found.ratio == pytest.approx(float(sum(vectors, torch.zeros(1)).norm()) / sum(norms), rel=1e-6)
+    assert found.norms == pytest.approx(norms, rel=near)
+    assert found.ratio == pytest.approx(float(sum(vectors, torch.zeros(1)).norm()) / sum(norms), rel=near)
     for (i, j), overlap in found.overlaps.items():
-        assert overlap == pytest.approx(float(vectors[i] @ vectors[j]) / norms[i] / norms[j], abs=1e-6)
+        assert overlap == pytest.approx(float(vectors[i] @ vectors[j]) / norms[i] / norms[j], abs=near)
     assert set(found.overlaps) == set(itertools.combinations(range(3), 2))
 
 
@@ -101,7 +103,7 @@ def test_known_values() -> None:
     assert interference(EMPTY).ratio == interference(EditStack.of([(alike[0], 0.3)])).ratio == 1
     assert interference(EditStack.of([(alike[0], 1.0), (alike[1], 1.0)])).ratio == pytest.approx(1)
     against = interference(EditStack.of([(alike[0], 1.0), (alike[2], 1.0)]))
-    assert against.ratio == pytest.approx(0, abs=1e-7) and against.overlaps[0, 1] == pytest.approx(-1)
+    assert against.ratio == pytest.approx(0, abs=1e-6) and against.overlaps[0, 1] == pytest.approx(-1)
     apart = interference(EditStack.of([(alike[0], 1.0), (elsewhere, 1.0)]))
     assert apart.ratio == pytest.approx(2**-0.5) and apart.overlaps == {(0, 1): 0.0}
 
@@ -114,6 +116,6 @@ def test_a_mask_is_measured_on_the_base() -> None:
     layer = mask.layers["unet"]["to_q"]
     removed = 0.5 * ((dict(layer.parts())["M"] - 1) * module.to_q.weight)
     found = interference(stack, lambda component, path: module.get_submodule(path).weight)  # type: ignore[arg-type,return-value]
-    assert found.norms[0] == pytest.approx(float(removed.norm()), rel=1e-6)
+    assert found.norms[0] == pytest.approx(float(removed.norm()), rel=rounding(torch.float32, 10))
     with pytest.raises(BadInput, match="load the model first"):
         interference(stack)

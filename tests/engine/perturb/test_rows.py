@@ -16,6 +16,7 @@ from studio.engine.perturb import Perturber, blur
 from studio.engine.perturb.rows import token_grid
 from studio.guidance import Perturbation
 from studio.models.embedded import EmbeddedModel, load_stencil
+from tests.tolerance import rounding
 
 IDENTITY, SKIP = Perturbation("identity"), Perturbation("skip")
 MEAN, SOFT = Perturbation("blur"), Perturbation("blur", ("up_blocks",), 0.8)
@@ -61,13 +62,16 @@ def state_of(network: nn.Module) -> list[tuple[object, ...]]:
     ]
 
 
+NETWORK = rounding(torch.float32, 10, 2)  # of the tiny network's outputs, whatever else is in the batch
+
+
 def test_a_mixed_batch_equals_separate_forwards(bundle: EmbeddedModel, perturber: Perturber) -> None:
     with perturber.applied(MIXED, SIZE):
         together = forward(bundle, range(6))
     for row, perturbation in enumerate(MIXED):
         with perturber.applied([perturbation], SIZE):
             alone = forward(bundle, [row])
-        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=0, atol=NETWORK)
 
 
 def test_every_perturbation_does_something_and_each_its_own(bundle: EmbeddedModel, perturber: Perturber) -> None:
@@ -83,7 +87,7 @@ def test_every_perturbation_does_something_and_each_its_own(bundle: EmbeddedMode
 def test_plain_rows_are_left_alone(bundle: EmbeddedModel, perturber: Perturber) -> None:
     with perturber.applied([None, SKIP, None], SIZE):
         among = forward(bundle, range(3))
-    torch.testing.assert_close(among[::2], forward(bundle, range(3))[::2], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(among[::2], forward(bundle, range(3))[::2], rtol=0, atol=NETWORK)
 
 
 def test_without_perturbed_rows_nothing_is_installed(bundle: EmbeddedModel, perturber: Perturber) -> None:
@@ -176,7 +180,7 @@ def test_one_token_attends_to_itself_anyway(bundle: EmbeddedModel, perturber: Pe
     with torch.inference_mode():
         plain = bundle.predict(x, t, cond)
         with perturber.applied([IDENTITY], (2, 2)):
-            torch.testing.assert_close(bundle.predict(x, t, cond), plain, rtol=1e-6, atol=1e-6)
+            torch.testing.assert_close(bundle.predict(x, t, cond), plain, rtol=0, atol=NETWORK)
 
 
 def test_a_blur_of_no_width_does_nothing(bundle: EmbeddedModel, perturber: Perturber) -> None:
