@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from studio.core.errors import AssetError
-from studio.models.weights import find_weights, read_header, read_weights
+from studio.models.weights import MAX_HEADER_BYTES, find_weights, read_header, read_weights
 
 STEM = "diffusion_pytorch_model"
 
@@ -115,3 +115,16 @@ def test_a_list_of_shards_that_is_none(tmp_path: Path) -> None:
 def test_an_empty_file_of_weights_has_no_values(tmp_path: Path) -> None:
     save_file({}, tmp_path / "x.safetensors")
     assert read_weights((tmp_path / "x.safetensors",)).values == 0
+
+
+def test_a_header_is_counted_before_it_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / f"{STEM}.safetensors"
+    path.write_bytes(with_header(b'{"a":[' + b"[]," * 300_000 + b"[]]}"))
+    monkeypatch.setattr(json, "loads", lambda *args, **more: pytest.fail("parsed"))
+    with pytest.raises(AssetError, match="their header cannot be read"):
+        read_header(path)
+    path.write_bytes(with_header(b"", length=MAX_HEADER_BYTES + 1))
+    with path.open("r+b") as file:
+        file.truncate(2 * MAX_HEADER_BYTES)
+    with pytest.raises(AssetError, match="no safetensors file, or cut short"):
+        read_header(path)

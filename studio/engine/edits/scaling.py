@@ -199,7 +199,7 @@ def _config(values: Any, path: Path) -> PeftConfig:
         alpha=None if alpha is None else float(alpha),
         patterns=known,
         rank_stabilised=bool(config.get("use_rslora")),
-        rank=int(rank) if _is_number(rank) else None,
+        rank=int(rank) if rank is not None and _is_number(rank) else None,
     )
 
 
