@@ -8,7 +8,6 @@ import os
 def wait_politely() -> None:
     """Let OpenMP's threads sleep where they wait, in place of spinning; what the user has set stays.
 
-    Read by the library once, when it is loaded: call this before torch is imported. The pictures are the same to the
-    bit. Measurements: docs/design/0014.
+    Read by the library once, when it is loaded: call this before torch is imported. See docs/design/0014.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

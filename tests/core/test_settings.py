@@ -35,6 +35,7 @@ def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ({}, {"PALIMPSEST_DEVICE": "tpu"}, "one of auto, cpu, cuda, mps, not 'tpu'. It comes from PALIMPSEST_DEVICE."),
         ({}, {"PALIMPSEST_THREADS": "many"}, "not 'many'. It comes from PALIMPSEST_THREADS."),
         ({}, {"PALIMPSEST_MEMORY_BUDGET": "0"}, "not '0'. It comes from PALIMPSEST_MEMORY_BUDGET."),
+        ({}, {"PALIMPSEST_PATIENCE": "1"}, "from 10 to 86400, not '1'. It comes from PALIMPSEST_PATIENCE."),
         ({"model_dir": 3}, {}, "model_dir must be a path, not 3. It comes from --model-dir."),
     ],
 )
