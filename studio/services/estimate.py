@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, WorkspaceError
 from studio.core.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ def seconds_for(studio: Studio, recipes: Sequence[Recipe]) -> float | None:
     for job in studio.jobs(LOOKED_AT):
         if job.kind != "generate" or job.status != "done":
             continue
-        drawn = [Recipe.load(values) for values in job.payload["recipes"]]
-        if {recipe.model for recipe in drawn} != {recipe.model for recipe in recipes}:
-            continue
         try:
+            drawn = [Recipe.load(values) for values in job.payload["recipes"]]
+            if {recipe.model for recipe in drawn} != {recipe.model for recipe in recipes}:
+                continue
             seconds = studio.events(job.id)[-1].data.get("seconds")
-        except NotFound:
+        except (WorkspaceError, BadInput):  # NotFound, of an earlier run; or a row that cannot be read
             continue
         if seconds and (work := sum(map(_work, drawn))):
             return float(seconds) / work * sum(map(_work, recipes))
