@@ -14,14 +14,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.applications import Starlette
 
 from studio.core.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
     import gradio as gr
-    import uvicorn
-    from fastapi import FastAPI
 
     from studio.services.generate import Studio
 
@@ -89,12 +89,11 @@ def address(host: str, port: int) -> str:
     return f"http://{name}:{port}"
 
 
-def application(demo: gr.Blocks, studio: Studio, host: str) -> FastAPI:
+def application(demo: gr.Blocks, studio: Studio, host: str) -> Starlette:
     """The page as an ASGI application. Everything is said out loud: what is left out, Gradio takes from its
     environment variables or from defaults that share more than a studio on one's own machine should.
     """
     import gradio as gr
-    from fastapi import FastAPI
     from starlette.middleware import Middleware
 
     from studio.ui import exports, pictures, security, theme
@@ -107,7 +106,7 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> FastAPI:
     demo.share = False
     demo.has_launched = True  # while it is not, Gradio takes files from anywhere
     app = gr.mount_gradio_app(
-        FastAPI(middleware=security.middleware(host), docs_url=None, redoc_url=None, openapi_url=None),
+        cast(Any, Starlette(middleware=security.middleware(host))),  # nothing that FastAPI adds to it is asked for
         demo,
         path="",
         server_name=host,
@@ -141,7 +140,7 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> FastAPI:
     return app
 
 
-def end_streams(demo: gr.Blocks, app: FastAPI) -> None:
+def end_streams(demo: gr.Blocks, app: Starlette) -> None:
     """Have the answers that go on for as long as a page is open (heartbeats, events) end. app: of `application`."""
     demo._queue.close()
     demo.is_running = False
@@ -154,14 +153,14 @@ def end_streams(demo: gr.Blocks, app: FastAPI) -> None:
 class PageServer:
     """Serves an application from a thread of its own, from `start` until `close`."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket, closing: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, app: Starlette, listener: socket.socket, closing: Callable[[], None] = lambda: None) -> None:
         """listener: of `listen`. closing: called when `close` begins."""
-        import uvicorn
+        from gradio.http_server import Config, Server  # uvicorn's, but for the signals, which are ours
 
         self.listener, self.closing = listener, closing
         self.failure: BaseException | None = None
-        config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=int(STOP_S))
-        self.server: uvicorn.Server = uvicorn.Server(config)
+        config = Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=int(STOP_S))
+        self.server = Server(config)
         self.thread = threading.Thread(target=self._run, name="page", daemon=True)
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from studio.core.errors import EnvironmentProblem
@@ -132,18 +133,18 @@ def test_a_server_that_ends_before_it_began_is_one_sentence() -> None:
 
 
 @pytest.fixture(scope="module")
-def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starlette]:
     """The whole page, not started: what the guards refuse does not get as far."""
     with FakeStudio(tmp_path_factory.mktemp("workspace")) as studio:
 
-        async def lay_out() -> FastAPI:
+        async def lay_out() -> Starlette:
             # In a running event loop: without one, Gradio makes loops of its own, which it never closes.
             return server.application(app.build(studio), studio, "127.0.0.1")
 
         yield asyncio.run(lay_out())
 
 
-def addresses(application: FastAPI) -> list[tuple[str, str]]:
+def addresses(application: Starlette) -> list[tuple[str, str]]:
     """[(method, path)] of every route there is, ours and Gradio's, with something in the place of parameters."""
     mounted: Any = next(route.app for route in application.routes if isinstance(route, Mount))
     routes: list[Any] = list(mounted.routes)
@@ -168,7 +169,7 @@ def addresses(application: FastAPI) -> list[tuple[str, str]]:
     ],
     ids=str,
 )
-def test_every_address_there_is_refuses_strangers(application: FastAPI, headers: dict[str, str], status: int) -> None:
+def test_every_address_there_is_refuses_strangers(application: Starlette, headers: dict[str, str], status: int) -> None:
     client = TestClient(application, base_url="http://127.0.0.1:7860")
     found = addresses(application)
     assert len(found) > 50 and {"/glance", "/pictures/1.png", "/gradio_api/queue/data"} <= {path for _, path in found}
