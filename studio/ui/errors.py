@@ -38,8 +38,10 @@ def sentence(error: BaseException) -> str:
 
 
 def status(error: BaseException | None) -> int:
-    """The HTTP status of an exception: 404 what is not there, 422 what cannot be taken, files among it, 409 what stands in
-    the way of any call just now (a full disk, no memory), 500 a bug. None: of a refusal that no exception stands behind.
+    """The HTTP status of an exception; None: of a refusal that no exception stands behind.
+
+    404 what is not there, 422 what cannot be taken, files among it, 409 what stands in the way of any call just now (a
+    full disk, no memory), 500 a bug.
     """
     match error:
         case NotFound():
