@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.errors import AssetError, BadInput, NotFound, StudioError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,13 +38,15 @@ def sentence(error: BaseException) -> str:
 
 
 def status(error: BaseException | None) -> int:
-    """The HTTP status of an exception: 404 what is not there, 422 what cannot be taken, 409 what stands in the way of
-    any call just now (a full disk, a damaged model), 500 a bug. None: of a refusal that no exception stands behind.
+    """The HTTP status of an exception; None: of a refusal that no exception stands behind.
+
+    404 what is not there, 422 what cannot be taken, files among it, 409 what stands in the way of any call just now (a
+    full disk, no memory), 500 a bug.
     """
     match error:
         case NotFound():
             return 404
-        case BadInput() | gr.Error() | None:
+        case BadInput() | AssetError() | gr.Error() | None:
             return 422
         case StudioError():
             return 409

@@ -343,7 +343,7 @@ def test_a_file_that_is_refused_is_called_as_its_owner_calls_it(raw: httpx.Clien
         message = told_in_one_sentence(
             raw.post(f"/gradio_api/run/{endpoint}", json={"data": [uploaded(raw, name, data), *more]})
         )
-        assert re.search(rf"(The file|in) {re.escape(name)} ", message), message
+        assert re.search(rf"(The file|The archive|in) {re.escape(name)} ", message), message
 
 
 def test_files_of_others_are_not_read(raw: httpx.Client, served: Served) -> None:
