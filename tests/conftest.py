@@ -7,7 +7,6 @@ import shlex
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -71,7 +70,7 @@ def guarded_connect(original: Any) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the process that reports, and not one of xdist's
-        for command in config.getoption("--beside"):
+        for command in config.getoption("--beside") or ():
             config.pluginmanager.register(Beside(command))
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
@@ -109,7 +108,7 @@ class Beside:
     """A check in a process of its own while the tests run. What it says comes before pytest's closing line."""
 
     def __init__(self, command: str) -> None:
-        self.command, self.began, self.output = command, time.monotonic(), tempfile.TemporaryFile()
+        self.command, self.output = command, tempfile.TemporaryFile()
         self.process = subprocess.Popen(shlex.split(command), cwd=ROOT, stdout=self.output, stderr=subprocess.STDOUT)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -123,7 +122,7 @@ class Beside:
             self.output.seek(0)
             text = self.output.read().decode(errors="replace").strip()
         verdict = "failed" if self.process.returncode else "ok"
-        terminalreporter.section(f"beside the tests: {verdict} after {time.monotonic() - self.began:.0f} s")
+        terminalreporter.section(f"beside the tests: {verdict}")
         terminalreporter.write_line(f"{self.command}\n{text}" if self.process.returncode else text)
 
 

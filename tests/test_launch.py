@@ -673,8 +673,8 @@ def test_pytest_speaks_last_and_every_check_counts(at: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("code", "told", "status"),
     [
-        ("print('all well')", "ok after", ExitCode.OK),
-        ("raise SystemExit('no such type')", "failed", ExitCode.TESTS_FAILED),
+        ("print('all well')", ": ok", ExitCode.OK),
+        ("raise SystemExit('no such type')", ": failed", ExitCode.TESTS_FAILED),
     ],
 )
 def test_what_runs_beside_the_tests_counts_and_speaks_before_pytest(code: str, told: str, status: ExitCode) -> None:
