@@ -137,11 +137,10 @@ def test_stop_stops_and_keeps(opened: Open) -> None:
     fill(page, "a star", count=16, steps=20)
     generate(page)
     page.wait_for_selector(PICTURE, timeout=LONG_MS)
-    began = time.monotonic()
     page.click("#stop")
     page.wait_for_selector("#message .note", timeout=LONG_MS)
     assert "kept" in page.inner_text("#message")
-    assert time.monotonic() - began < 30  # 16 pictures would have taken longer
+    assert page.locator(PICTURE).count() < 16  # nor was it waited for the rest
     expect(page.locator("#generate")).to_be_enabled()
     expect(page.locator("#stop")).to_be_disabled()
 
