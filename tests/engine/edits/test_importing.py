@@ -26,6 +26,7 @@ from studio.engine.edits.targets import layout_of
 from studio.models.embedded import EmbeddedModel
 from tests.engine.edits.foreign import STYLES, Tensors, diffusers_new, kohya, peft_bare, write
 from tests.engine.edits.making import make_edit
+from tests.tolerance import rounding
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def assert_same_change(one: Edit, other: Edit) -> None:
     assert places == [(component, path) for component, path, _ in other.each()]
     for (_, path, layer), (_, _, theirs) in zip(one.each(), other.each(), strict=True):
         assert isinstance(layer, LowRank) and isinstance(theirs, LowRank)
-        torch.testing.assert_close(layer.delta(), theirs.delta(), rtol=1e-5, atol=1e-7, msg=path)
+        torch.testing.assert_close(layer.delta(), theirs.delta(), rtol=1e-5, atol=rounding(torch.float32), msg=path)
 
 
 @pytest.mark.parametrize("style", STYLES)
