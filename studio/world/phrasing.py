@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from studio.world.scene import Scene
+from studio.world.scene import STEREOTYPES, Scene
 from studio.world.words import BACKGROUND_WORDS, COLOUR_WORDS, INVERSE, OBJECT_WORDS, RELATION_PHRASES, Words
 
 # Ways to say a style, as an adjective or after the noun.
@@ -60,6 +60,11 @@ PLACES = {
     "top": ("at the top", "on top"),
     "bottom": ("at the bottom", "down at the bottom"),
 }
+USUAL_COLOURS = {
+    **{name: colour for name, (colour, _) in STEREOTYPES.items()},
+    "circle": "red", "ring": "orange", "square": "blue", "house": "orange", "triangle": "green", "star": "yellow",
+    "cross": "red",
+}  # fmt: skip
 _PLAIN = frozenset({"white", "grey", "black"})
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -192,12 +197,15 @@ def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
 def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
     """Which attributes a sentence states, drawn at random: style, colour, background, size, place.
 
-    Few or many, each as likely, and flat oftener unsaid than other styles, so that flat stays what no style means.
-    A place away from the middle is always said: unsaid, the object stands in the middle.
+    Few or many, each as likely. What goes without saying is said less: flat, and an object's usual colour, so that flat
+    stays what no style means and "a heart" is oftenest a red one. A place away from the middle is always said: unsaid,
+    the object stands in the middle.
     """
     share = rng.random()
-    chances = {"colour": share, "background": share, "size": 0.15 + 0.4 * share * (scene.size != "medium")}
-    chances["style"] = 0.5 * share if scene.style == "flat" else 0.35 + 0.65 * share
+    chances = {"background": share, "size": 0.15 + 0.4 * share * (scene.size != "medium")}
+    chances["style"] = 0.5 * share if scene.style == "flat" else 0.45 + 0.55 * share
+    is_usual = all(thing.colour == USUAL_COLOURS[thing.object] for thing in scene.things)
+    chances["colour"] = 0.5 * share if is_usual else 0.5 + 0.5 * share
     said = {name for name, chance in chances.items() if rng.random() < chance}
     if len(scene.things) != 1 or scene.place != "center":
         said.discard("size")
