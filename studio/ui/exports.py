@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from studio.core.errors import NotFound, StudioError
+from studio.core.errors import BadInput, NotFound, StudioError
 from studio.services import account, grid
 from studio.ui.errors import sentence, status
 from studio.ui.guidance import paper, sweep, why
@@ -55,7 +55,7 @@ def _sheets(studio: Studio) -> Route:
                 raise NotFound(f"There is no grid number {number}.")
             file = await run_in_threadpool(grid.write_sheet, studio, number)
         except StudioError as error:
-            return PlainTextResponse(sentence(error), status_code=status(error))
+            return _refused(error)
         return FileResponse(file, media_type="image/png", filename=f"palimpsest-grid-{number}.png", headers=FRESH)
 
     return Route("/grids/{number:int}.png", sheet)
@@ -69,7 +69,7 @@ def _edits(studio: Studio) -> Route:
             file = await run_in_threadpool(export, studio, given["edit"], given["style"], folder)
         except StudioError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            return PlainTextResponse(sentence(error), status_code=status(error))
+            return _refused(error)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -117,4 +117,9 @@ async def _table_or_picture(made: Callable[[], bytes], kind: str) -> Response:
     try:
         return Response(await run_in_threadpool(made), media_type=media, headers=FRESH)
     except StudioError as error:
-        return PlainTextResponse(sentence(error), status_code=status(error))
+        return _refused(error)
+
+
+def _refused(error: StudioError) -> Response:
+    """An address that names what there is not, or not in that form, is no address."""
+    return PlainTextResponse(sentence(error), status_code=404 if isinstance(error, BadInput) else status(error))
