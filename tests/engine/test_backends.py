@@ -428,6 +428,7 @@ def test_a_process_that_cannot_be_started_fails_its_jobs_and_is_tried_again(
     monkeypatch.setattr("studio.engine.process.multiprocessing", replaced)
     monkeypatch.setattr("studio.engine.process.time", SimpleNamespace(sleep=lambda s: None, monotonic=time.monotonic))
     with closing(ProcessBackend(config)) as backend:
+        before = 0
         for _ in range(2):  # it lives on to fail the second
             before = starts
             assert "does not start" in wait_for(backend, backend.submit(job()), "failed").data["error"]

@@ -231,11 +231,12 @@ def test_what_a_killed_write_leaves_is_swept_by_the_next_owner(tmp_path: Path) -
 
 
 def test_a_start_sweeps_leftovers_everywhere_and_nothing_else(tmp_path: Path) -> None:
-    half = "tmpab12_xyz.part"
+    half, earlier = "0123456789abcdef.part", "tmpab12_xyz.part"
     swept = [
         *(
-            _file(tmp_path / folder / half)
+            _file(tmp_path / folder / name)
             for folder in ("", "images/ab", "edits", "presets/guidance", "exports", "logs")
+            for name in (half, earlier)
         ),
         _file(tmp_path / "cache" / SHA256 / "big.safetensors"),
         _file(tmp_path / "cache" / "tmpzz_9k2ab"),  # an upload that was still arriving

@@ -26,7 +26,8 @@ def build_of(text: str) -> str:
     }  # fmt: skip
     kind_of = {w: k for k, table in tables.items() for e in table.values() for w in (e.usual, *e.synonyms)}
     kind_of |= {word: "S" for words in STYLE_ADJECTIVES.values() for word in words if " " not in word}
-    return " ".join(kind_of.get(word, word) for word in re.findall(r"[a-z0-9]+|[^\sa-z0-9]+", text.lower()))
+    words = [str(word) for word in re.findall(r"[a-z0-9]+|[^\sa-z0-9]+", text.lower())]
+    return " ".join(kind_of.get(word, word) for word in words)
 
 
 def test_no_wording_is_built_like_a_sentence_of_training() -> None:

@@ -114,7 +114,7 @@ def test_a_job_from_wish_to_picture(served: Served, client: Client) -> None:
     assert (pictures[0]["recipe"]["width"], pictures[0]["recipe"]["prompt"]) == (128, "a green ring")
     assert httpx.get(served.url + pictures[0]["url"]).headers["Content-Type"] == "image/png"
     found = client.predict(search="GREEN", seed=2**64 - 1, model="stencil", api_name="/history")
-    assert found == {"total": 1, "pictures": [pictures[1]]}
+    assert found == {"total": 1, "pictures": [pictures[1]], "unreadable": []}
     assert client.predict(search="green", made_until="2001-01-01T00:00:00Z", api_name="/history")["total"] == 0
     same = client.predict(first=pictures[0]["id"], second=pictures[0]["id"], api_name="/compare")
     other = client.predict(first=pictures[0]["id"], second=pictures[1]["id"], api_name="/compare")
