@@ -103,15 +103,20 @@ def test_an_older_answer_that_lands_last_does_not_stay(opened: Open, edits: list
 
 def test_a_picture_made_right_after_a_switch_is_made_with_it(opened: Open, edits: list[str]) -> None:
     page = started(opened)
-    fill(page, "a red star on a white background", steps=2)
+    prompt = "a purple cross at night"  # of no other picture there is
+    fill(page, prompt, steps=2)
     waiting = held(page, 1)
     page.locator(SWITCH).nth(0).click()
     arrived(page, waiting, 1)
     page.click("#generate")
     page.wait_for_timeout(500)
     waiting[0].continue_()
-    page.wait_for_selector(PICTURE)
+    # A picture that was on the page before is drawn again with the switch as well: which comes last is open.
+    page.fill("#search :is(input, textarea)", prompt)
+    expect(page.locator("#gallery .thumb")).to_have_count(1, timeout=LONG_MS)
     wait_until_done(page)
+    page.locator("#gallery .thumb").click()
+    expect(page.locator("#caption")).to_contain_text(prompt)
     src = page.locator(PICTURE).first.get_attribute("src")
     made = read_png(page.request.get(f"{page.url.rstrip('/')}{src}").body()).recipe
     assert [ref.edit for ref in made.edits] == [edits[1]]

@@ -328,6 +328,8 @@ def test_a_worker_that_hangs_is_told_of_and_replaced_and_the_next_job_runs(confi
         assert not _alive(hung) and list(backend._deaths.values()) == [1]
 
         # Idle, with a job sent that is larger than what the system keeps of a pipe: nobody waits for it to be read.
+        while backend._flying:  # "done" is said before the worker is ready for more
+            time.sleep(0.01)
         hung = stop_worker(backend)
         sent = backend.submit({**job(), "padding": "x" * 4_000_000})
         while backend.status().running != sent:
