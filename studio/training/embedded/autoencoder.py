@@ -18,7 +18,7 @@ from torch import Tensor
 
 from studio.training.embedded.data import Pictures, picture_set, scene_at
 from studio.training.embedded.group_norm import speed_up_group_norm
-from studio.training.embedded.stage import Average, Stage, warm_cosine
+from studio.training.embedded.stage import Average, Stage, mixed_precision, warm_cosine
 
 LATENT_CHANNELS = 8
 PICTURES = 20_000
@@ -126,7 +126,7 @@ def train(stage: Stage, *, lr: float = 2e-3, kl_weight: float = 3e-4, decoder_on
         for group in optimiser.param_groups:
             group["lr"] = lr * warm_cosine(stage.share, 0.03, 0.02)
         x = to_tensor(_batch(pictures, rng, crops=stage.share < 1 - whole_share), stage.device)
-        with torch.autocast(stage.device, torch.bfloat16):
+        with mixed_precision(stage.device):
             posterior = model.encode(x).latent_dist
             y = model.decode(posterior.sample()).sample
         loss = loss_of(y.float(), x, kl_of(posterior.mean.float(), posterior.logvar.float()), kl_weight)

@@ -28,7 +28,7 @@ from studio.training.embedded.assemble import write_sums
 from studio.training.embedded.autoencoder import PICTURES, to_tensor
 from studio.training.embedded.data import HELD_OUT_SEED, Pictures, picture_set, render_all, scene_at
 from studio.training.embedded.evaluate import Row, share_row
-from studio.training.embedded.stage import Average, Stage, warm_cosine
+from studio.training.embedded.stage import Average, Stage, mixed_precision, warm_cosine
 from studio.training.embedded.text import WIDTH, Codec, Ids, SceneHeads, labels
 from studio.training.embedded.text import build as build_text
 from studio.world.caption import canonical, caption, swapped
@@ -248,7 +248,7 @@ class ClipTraining:
         same = torch.tensor([[text == texts[0] for text in texts[1:]] for texts in told], device=device)
         pixels = augment(to_tensor(self.pictures[rows], device), rng)
         truth = torch.tensor([labels(scene) for scene in scenes], device=device)
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(device):
             image, tokens = look(self.model, pixels)
             text = text_features(self.model, torch.from_numpy(ids).to(device)).view(n, 1 + NEGATIVES, -1)
         cells = torch.from_numpy(self.cells[rows].astype(np.int64)).to(device)

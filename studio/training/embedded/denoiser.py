@@ -25,7 +25,7 @@ from transformers import CLIPTextModel
 from studio.diffusion.schedule import NoiseSchedule
 from studio.training.embedded.group_norm import speed_up_group_norm
 from studio.training.embedded.latents import CAPTIONS, LatentSet, shards_in
-from studio.training.embedded.stage import Average, Stage, warm_cosine
+from studio.training.embedded.stage import Average, Stage, has_fast_bfloat16, mixed_precision, warm_cosine
 from studio.training.embedded.text import HEADS, SceneHeads
 from studio.world.scene import COLOUR_NAMES, OBJECTS
 
@@ -145,12 +145,6 @@ class SceneDraw:
         return np.where(want, self._draw("pairs", rng, n), self._draw("others", rng, n))
 
 
-def has_fast_bfloat16(device: str) -> bool:
-    """Whether bf16 pays: on CUDA, and on CPUs with instructions for it (without them it is ten times slower)."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch has no such function
-    return device != "cpu" or bool(capabilities.get("avx512_bf16", False))
-
-
 def _use_float32_attention() -> None:
     """bf16 attention is slow on CPUs: run it in float32 inside bf16 autocast."""
     plain = F.scaled_dot_product_attention
@@ -169,7 +163,6 @@ class DenoiserTraining:
         self.stage, self.plan, self.rank, self.eos, self.latents_folder = stage, plan, rank, eos, latents
         self.device = stage.device
         self._read_shards()
-        self.bfloat16 = has_fast_bfloat16(stage.device)
         torch.manual_seed(3)
         self.text: Any = CLIPTextModel.from_pretrained(text_folder, dtype=torch.float32)
         self.text.to(self.device)
@@ -179,7 +172,7 @@ class DenoiserTraining:
         self.heads = SceneHeads().to(self.device)
         if self.device == "cpu":
             speed_up_group_norm(self.unet)
-            if self.bfloat16:
+            if has_fast_bfloat16(self.device):
                 _use_float32_attention()
         self.model = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.average = Average(self.model, plan.ema)
@@ -260,7 +253,7 @@ class DenoiserTraining:
         objects = tensor(self.data.objects[rows])
         weight = 1 + plan.foreground * (objects != len(OBJECTS)).float().unsqueeze(1)
         weight = weight / weight.mean()
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
+        with mixed_precision(self.device):
             context = self.text(input_ids=ids).last_hidden_state
             v = self.unet(x.contiguous(memory_format=torch.channels_last), t, context).sample
         denoise = (weight * (v.float() - target).pow(2)).mean()

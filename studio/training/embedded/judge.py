@@ -43,7 +43,7 @@ from studio.training.embedded.judge_data import (
     spoiled,
     wide_scene,
 )
-from studio.training.embedded.stage import Stage, warm_cosine
+from studio.training.embedded.stage import Stage, mixed_precision, warm_cosine
 from studio.world.oracle import CLASSES, CONFIG, PER_REGION, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 
@@ -290,7 +290,7 @@ def train(stage: Stage, vae_folder: Path | None = None, *, lr: float = 3e-3, bat
             group["lr"] = lr * warm_cosine(stage.share, 0.04, 0.005)
         x, truth = _batch(parts, rng, batch)
         x, truth = mild(x.to(stage.device), generator), truth.to(stage.device)
-        with torch.autocast(stage.device, torch.bfloat16):
+        with mixed_precision(stage.device):
             said = net(x)
         loss = loss_of({name: logits.float() for name, logits in said.items()}, truth)
         optimiser.zero_grad(set_to_none=True)

@@ -6,6 +6,7 @@ A generator draws a bit off the lattice of the world, so training scenes vary mo
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from torch import Tensor
 from studio.training.embedded.autoencoder import to_tensor
 from studio.training.embedded.data import Pictures, picture_set, scene_at
 from studio.training.embedded.garbage import garbage
+from studio.training.embedded.stage import mixed_precision
 from studio.training.embedded.text import HEADS, labels
 from studio.world.scene import Scene
 
@@ -91,9 +93,11 @@ def _encoded(vae: Autoencoder, pictures: Pictures) -> Tensor:
 
 @torch.no_grad()
 def reconstructed(vae: Autoencoder, pictures: Pictures, *, fast: bool = False) -> Pictures:
-    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3]. fast: in bfloat16, which will do for training."""
+    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3]. fast: in bfloat16 where
+    that pays, which will do for training.
+    """
     blocks = np.array_split(pictures, max(1, len(pictures) // 32))
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+    with mixed_precision("cpu") if fast else contextlib.nullcontext():
         return np.concatenate([_decoded(vae, _encoded(vae, block)) for block in blocks])
 
 
@@ -130,7 +134,7 @@ def spoiled(vae: Autoencoder, pictures: Pictures, seed: int) -> Pictures:
     rng = np.random.default_rng(seed)
     rows = []
     for block in np.array_split(pictures, max(1, len(pictures) // 32)):
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             latents = _encoded(vae, block)
             rows.append(_decoded(vae, torch.stack(list(_spoiled(latents, latents.std((0, 2, 3)), rng)))))
     return np.concatenate(rows)
