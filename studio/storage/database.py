@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from studio.core.errors import NotFound, WorkspaceError
-from studio.storage.workspace import GONE, open_private, room_left, workspace_error
+from studio.storage.workspace import check_same, open_private, room_left, workspace_error
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 15.0  # longer than another program's backup should hold it
@@ -113,16 +113,8 @@ class Database:
     def check(self) -> None:
         """Raise WorkspaceError if the file is not the one that was opened: SQLite would go on writing into nothing."""
         self._check_workspace()
-        if self._file is None:
-            return
-        try:
-            ours = os.path.samestat(self._file, self.path.stat())
-        except (FileNotFoundError, NotADirectoryError):
-            ours = False
-        except OSError as error:
-            raise workspace_error(error, f"The database {self.path}") from None
-        if not ours:
-            raise WorkspaceError(f"The database {self.path} was moved, deleted or replaced while it was open.", GONE)
+        if self._file is not None:
+            check_same(self.path, self._file, f"The database {self.path}")
 
     def _on_connecting(self, *_: Any) -> None:
         self.check()

@@ -108,23 +108,26 @@ class Workspace:
         The lock file says so: while it is open its number in the file system is nobody else's, so neither a folder made
         anew in the same place nor another studio's in it is taken for this one.
         """
-        lock = self._lock
-        if lock is None:
-            return
-        try:
-            ours = os.path.samestat((self.root / LOCK_NAME).stat(), os.fstat(lock.fileno()))
-        except (FileNotFoundError, NotADirectoryError):
-            ours = False
-        except OSError as error:
-            raise workspace_error(error, f"The workspace {self.root}") from None
-        if not ours:
-            raise WorkspaceError(f"The workspace {self.root} was moved, deleted or replaced while it was open.", GONE)
+        if (lock := self._lock) is not None:
+            check_same(self.root / LOCK_NAME, os.fstat(lock.fileno()), f"The workspace {self.root}")
 
     def close(self) -> None:
         """Let go of the folder. May be called twice."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()  # which also unlocks; the file stays, for removing it would race with the next owner
+
+
+def check_same(path: Path, opened: os.stat_result, name: str) -> None:
+    """Raise WorkspaceError unless a path still leads to the file that was opened. name: of it, in the sentence."""
+    try:
+        is_same = os.path.samestat(opened, path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        is_same = False
+    except OSError as error:
+        raise workspace_error(error, name) from None
+    if not is_same:
+        raise WorkspaceError(f"{name} was moved, deleted or replaced while it was open.", GONE)
 
 
 def open_private(path: Path) -> None:
