@@ -197,15 +197,19 @@ def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
 def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
     """Which attributes a sentence states, drawn at random: style, colour, background, size, place.
 
-    Few or many, each as likely. What goes without saying is said less: flat, and an object's usual colour, so that flat
-    stays what no style means and "a heart" is oftenest a red one. A place away from the middle is always said: unsaid,
-    the object stands in the middle.
+    Few or many, each as likely. What goes without saying is said less: flat, an object's usual colour, a white
+    background. So flat stays what no style means, and "a heart" is oftenest a flat red one, yet not always. A place
+    away from the middle is always said: unsaid, the object stands in the middle.
     """
     share = rng.random()
-    chances = {"background": share, "size": 0.15 + 0.4 * share * (scene.size != "medium")}
-    chances["style"] = 0.5 * share if scene.style == "flat" else 0.45 + 0.55 * share
+    usual, unusual = 0.5 * share, 0.3 + 0.7 * share
     is_usual = all(thing.colour == USUAL_COLOURS[thing.object] for thing in scene.things)
-    chances["colour"] = 0.5 * share if is_usual else 0.5 + 0.5 * share
+    chances = {
+        "background": usual if scene.background == "white" else unusual,
+        "size": 0.15 + 0.4 * share * (scene.size != "medium"),
+        "style": 0.5 * share if scene.style == "flat" else 0.55 + 0.45 * share,
+        "colour": usual if is_usual else 0.6 + 0.4 * share,
+    }
     said = {name for name, chance in chances.items() if rng.random() < chance}
     if len(scene.things) != 1 or scene.place != "center":
         said.discard("size")

@@ -107,7 +107,7 @@ class Plan:
     two_early: float = 0.2
     two_late: float = 0.45
     low_early: float = 0.25
-    low_late: float = 0.5
+    low_late: float = 0.4
     processes: int = 1
 
 
