@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from studio.engine.memory import give_back
 from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
 from studio.engine.sampler import sample
+from studio.engine.threads import Crowd, are_settled, processors
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.engine.weak import asks_weak, no_weak
@@ -41,12 +42,18 @@ _SOON_HASHED_BYTES = 256 * 1024**2  # of weights: fingerprints take a tenth of a
 class Engine:
     """Loads models when a job needs them and keeps them."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        """Settle the device. Raises EnvironmentProblem if the one asked for is absent."""
+    def __init__(self, config: EngineConfig, crowd: Crowd | None = None) -> None:
+        """Settle the device. Raises EnvironmentProblem if the one asked for is absent.
+
+        crowd: what other programs take of the processors; with one, and where nobody has said how many threads there
+        are, a job on CPU has as many as it asks for ("threads"), or as there is room for when it begins.
+        """
         self.config = config
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = pick_device(config.device)
+        is_open = config.threads is None and self.device.type == "cpu" and not are_settled()
+        self._crowd, self._most_threads = crowd if is_open else None, torch.get_num_threads()
         self.shelf = EditShelf()
         self._made_by: dict[str, Any] = {}
         self._weights: dict[str, Any] = {}
@@ -100,6 +107,25 @@ class Engine:
 
     def steps(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
         """Run a job bit by bit: wherever this generator yields, another job may run. Raises what `run` does."""
+        threads = self._threads_for(job)
+        with closing(self._steps(job, tell, should_stop)) as steps:
+            while True:
+                if threads is not None:  # another job may have run since, with a number of its own
+                    torch.set_num_threads(threads)
+                try:
+                    next(steps)
+                except StopIteration:
+                    return
+                yield
+
+    def _threads_for(self, job: Mapping[str, Any]) -> int | None:
+        """How many threads a job has from its first picture to its last; None where that is settled for all."""
+        if self._crowd is None:
+            return None
+        wished = job.get("threads")
+        return wished if wished and wished <= processors() else self._crowd.threads(self._most_threads)
+
+    def _steps(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
         if job["kind"] != "generate":
             yield from find_kind(str(job["kind"]), self.config.kinds)(job, JobContext(self, tell, should_stop))
             return

@@ -20,7 +20,7 @@ from typing import Any
 from studio.engine.config import EngineConfig
 from studio.engine.kinds import run_in_turns
 from studio.engine.pulse import Pulse
-from studio.engine.threads import wait_politely
+from studio.engine.threads import Crowd, wait_politely
 from studio.engine.trouble import as_studio_error
 
 # Parent to child: ("run", id, job), ("resume",), ("cancel", id), ("close",).
@@ -52,7 +52,8 @@ class _Worker:
         self._closing = threading.Event()
         self._engine: Any = None
         self._sending = threading.Lock()  # between the working thread and the pulse
-        self._pulse = Pulse(partial(self._send, "pulse"))
+        self._crowd = Crowd()
+        self._pulse = Pulse(self._tell_pulse)
 
     def serve(self) -> None:
         self._pulse.start()
@@ -104,8 +105,12 @@ class _Worker:
         if self._engine is None:
             from studio.engine.runner import Engine  # torch and diffusers: only once the pipe is being read
 
-            self._engine = Engine(self._config)
+            self._engine = Engine(self._config, self._crowd)
         return self._engine
+
+    def _tell_pulse(self, beats: int, longest_s: float) -> None:
+        self._crowd.look()
+        self._send("pulse", beats, longest_s)
 
     def _listen(self) -> None:
         while True:

@@ -115,12 +115,19 @@ class Studio:
     # -- jobs -------------------------------------------------------------------------------------------------------
 
     def submit(
-        self, recipes: Sequence[Recipe], priority: Priority = "interactive", *, account: bool = False, what: str = ""
+        self,
+        recipes: Sequence[Recipe],
+        priority: Priority = "interactive",
+        *,
+        account: bool = False,
+        what: str = "",
+        threads: int | None = None,
     ) -> str:
         """Queue a job that makes one picture per recipe, in order; give its id at once. It is in the ledger first.
 
         priority: "background" gives way to interactive jobs between two pictures. account: keep with each picture how
-        its guidance went (services/account.py). what: how the queue calls it, in place of its prompt.
+        its guidance went (services/account.py). what: how the queue calls it, in place of its prompt. threads: of the
+        arithmetic, where neither settings nor environment say how many; for a picture made again as it was.
         Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
         have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """
@@ -133,6 +140,8 @@ class Studio:
             payload["account"] = True
         if what:
             payload["what"] = what
+        if threads:
+            payload["threads"] = threads
         return self.enqueue(payload, priority, edits=files)
 
     def enqueue(

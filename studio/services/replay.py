@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from PIL import Image
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from studio.engine.threads import processors
 from studio.services.direct import Picture, generate_unrecorded
 from studio.storage.png import read_png
 
@@ -56,8 +57,14 @@ class ReplayResult:
 def replay(
     settings: Settings, image_path: Path, on_event: Callable[[str, dict[str, Any]], None] | None = None
 ) -> ReplayResult:
-    """Make the picture again and compare. Raises BadInput for a file without a recipe, and what generating raises."""
+    """Make the picture again and compare. Raises BadInput for a file without a recipe, and what generating raises.
+
+    With as many threads as it was made with, unless the settings say how many or the machine has fewer processors.
+    """
     record = read_png(image_path)
+    threads = threads_of(record.made_by)
+    if settings.threads is None and threads is not None:
+        settings = settings.model_copy(update={"threads": threads})
     picture = generate_unrecorded(settings, [record.recipe], on_event)[0]
     different, largest = compare(record.image, picture.image)
     causes = (
@@ -71,6 +78,12 @@ def replay(
     )
     pixels = picture.image.width * picture.image.height
     return ReplayResult(different == 0, pixels, different, largest, causes, record.recipe, picture)
+
+
+def threads_of(made_by: Mapping[str, Any]) -> int | None:
+    """With how many threads a picture was made, where its record says so and this machine has as many processors."""
+    threads = made_by.get("threads")
+    return threads if type(threads) is int and 1 <= threads <= processors() else None
 
 
 def compare(before: Image.Image, after: Image.Image) -> tuple[int, int]:

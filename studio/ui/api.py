@@ -23,7 +23,7 @@ from studio.services.generate import MAX_JOBS_LISTED
 from studio.services.history import MAX_ID, MAX_PAGE
 from studio.services.ledger import listed, plain
 from studio.services.peft_zip import opened
-from studio.services.replay import compare
+from studio.services.replay import compare, threads_of
 from studio.storage.png import read_png
 from studio.storage.search import HistoryFilter
 from studio.ui.api_values import Plain, edit_values, event_values, picture_values, time_of
@@ -91,7 +91,8 @@ class Api:
 
     def replay(self, picture: PictureId, priority: Priority = "interactive") -> Plain:
         """Queue a job that makes a picture of the history again from its recipe; gives the job. See `compare`."""
-        return self.job(self._studio.submit([self._studio.generation(picture).recipe], priority))
+        made = self._studio.generation(picture)
+        return self.job(self._studio.submit([made.recipe], priority, threads=threads_of(made.made_by)))
 
     def compare(self, first: PictureId, second: PictureId) -> Plain:
         """Compare two pictures of the history pixel by pixel; max_difference is of any channel, 0 to 255."""

@@ -191,7 +191,9 @@ MEASURED = """() => {
   return {
     numbers: size('#guidance-results dd'), axes: size('#guidance-why .plot span'),
     told: size('.why-curves figcaption p'),
-    heights: box('.guidance-cards .card').map((card) => Math.round(card.height)),
+    // cards beside each other: where they take two lines, a name may be longer in the second
+    heights: Object.values(Object.groupBy(box('.guidance-cards .card'), (card) => Math.round(card.top))).map(
+      (cards) => new Set(cards.map((card) => Math.round(card.height))).size),
     picture: box('.why-picture .frame')[0], curve: box('.why-curves .plot')[0],
     lines: ['.card.mark-c .swatch .line', '#guidance-rows li:nth-child(3) .swatch .line', '.legend .main .line',
             '.why-curves .main .line'].map(line),
@@ -207,7 +209,7 @@ def too_small(page: Page) -> list[str]:
     measured = page.evaluate(MEASURED)
     wrong = {
         "numbers": measured["numbers"] < 13 or measured["axes"] < 12 or measured["told"] < 13,
-        "cards of unequal heights": len(set(measured["heights"])) != 1,
+        "cards beside each other of unequal heights": set(measured["heights"]) != {1},
         "the picture": measured["picture"]["width"] < 192,
         "wider than the window": measured["wide"] > 0,
         "a row's card, name, legend and curve": len(set(measured["lines"])) != 1,
