@@ -57,3 +57,10 @@ def test_unrecorded_pictures_are_those_the_studio_stores(settings: Settings, dra
     picture = generate_unrecorded(settings, [draw(seed=5)])[0]
     assert picture.png() == stored
     assert read_png(stored).recipe == settled(draw(seed=5))
+
+
+def test_a_job_carries_the_threads_that_were_asked_for(settings: Settings, draw: Callable[..., Recipe]) -> None:
+    with Studio(settings) as studio:
+        first, second = studio.submit([draw()], threads=1), studio.submit([draw()])
+        assert studio.find_job(first).payload["threads"] == 1
+        assert "threads" not in studio.find_job(second).payload

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -119,6 +120,15 @@ def test_a_job_from_wish_to_picture(served: Served, client: Client) -> None:
     same = client.predict(first=pictures[0]["id"], second=pictures[0]["id"], api_name="/compare")
     other = client.predict(first=pictures[0]["id"], second=pictures[1]["id"], api_name="/compare")
     assert same["identical"] and not other["identical"] and other["max_difference"] > 0
+
+
+def test_a_replay_has_as_many_threads_as_the_picture_had() -> None:
+    studio = Mock()
+    studio.generation.return_value = Mock(recipe=Recipe(prompt="a star"), made_by={"threads": 1})
+    api = Api(studio)
+    api.job = Mock()  # type: ignore[method-assign]
+    api.replay(7)
+    studio.submit.assert_called_once_with([Recipe(prompt="a star")], "interactive", threads=1)
 
 
 def test_stopping(client: Client) -> None:
