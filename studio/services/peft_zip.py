@@ -13,7 +13,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from studio.core.errors import BadInput, StudioError
@@ -34,16 +34,17 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Path]:
+def opened(path: Path, scratch: Callable[[], Path] = lambda: Path(tempfile.mkdtemp())) -> Iterator[Path]:
     """The file itself, or the folder a zip file holds, for as long as it is needed; afterwards nothing of it is left.
 
-    Raises as `unpack` does. A StudioError raised within calls the file as its owner does, not by where it lies here.
+    scratch: makes the folder it is unpacked in. Raises as `unpack` does. A StudioError raised within calls the file as
+    its owner does, not by where it lies here.
     """
     if path.suffix.lower() != ".zip":
         with _called({str(path): path.name}):
             yield path
         return
-    folder = Path(tempfile.mkdtemp(prefix="import-"))
+    folder = scratch()
     inside = folder / (path.stem.strip(". ") or "archive")
     names = {f"{inside / name}": f"{name} in {path.name}" for name in LIMITS}
     try:

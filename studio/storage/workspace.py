@@ -111,6 +111,16 @@ class Workspace:
         if (lock := self._lock) is not None:
             check_same(self.root / LOCK_NAME, os.fstat(lock.fileno()), f"The workspace {self.root}")
 
+    def scratch(self) -> Path:
+        """Give a new folder for files on their way elsewhere. Whose it is removes it; of a killed owner, a start does.
+
+        Raises WorkspaceError.
+        """
+        try:
+            return Path(tempfile.mkdtemp(dir=self.root / "cache"))  # by its name, `sweep` takes it for an upload
+        except OSError as error:
+            raise workspace_error(error, "A file of the workspace") from None
+
     def close(self) -> None:
         """Let go of the folder. May be called twice."""
         lock, self._lock = self._lock, None

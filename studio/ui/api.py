@@ -7,7 +7,7 @@ docs/api.md shows how they are used.
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -166,7 +166,7 @@ class Api:
     ) -> Plain:
         """Take an uploaded LoRA file, zipped peft folder or edit of ours into the workspace; gives the edit."""
         try:
-            with opened(file) as found:
+            with opened(file, self._studio.archive.workspace.scratch) as found:
                 return edit_values(self._studio.edits.import_file(found, name, model, partial=partial))
         finally:
             _forget(file)
@@ -176,9 +176,12 @@ class Api:
     ) -> Plain:
         """Export an edit for other programs (diffusers, kohya, peft, palimpsest); gives the path it is served at."""
         id = self._studio.edits.show(edit).id
-        with tempfile.TemporaryDirectory(prefix="export-") as folder:  # made here too: who cannot have it is told now
-            file = export(self._studio, id, style, Path(folder))
+        folder = self._studio.archive.workspace.scratch()
+        try:
+            file = export(self._studio, id, style, folder)  # made here too: who cannot have it is told now
             return {"file": file.name, "bytes": file.stat().st_size, "url": f"/edits/{quote(id)}/{quote(style)}"}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def models(self) -> list[Plain]:
         """List the models; one that cannot be used has a problem."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +62,10 @@ def _sheets(studio: Studio) -> Route:
 
 def _edits(studio: Studio) -> Route:
     async def exported(request: Request) -> Response:
-        folder = Path(tempfile.mkdtemp(prefix="export-"))
+        try:
+            folder = studio.archive.workspace.scratch()
+        except StudioError as error:
+            return _refused(error)
         try:
             given = request.path_params
             file = await run_in_threadpool(export, studio, given["edit"], given["style"], folder)

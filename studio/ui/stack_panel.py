@@ -88,7 +88,7 @@ def check(studio: Studio, path: str | None, model: str) -> tuple[str, bool, bool
     if not path:
         return "", False, False
     try:
-        with opened(Path(path)) as found:
+        with opened(Path(path), studio.archive.workspace.scratch) as found:
             result = inspect(studio, found, model)
     except StudioError as error:
         return alert(sentence(error)), False, False
@@ -104,7 +104,7 @@ def take(studio: Studio, path: str | None, name: str, model: str, partial: bool,
     """
     if not path:
         raise BadInput("Choose a file first.")
-    with opened(Path(path)) as found:
+    with opened(Path(path), studio.archive.workspace.scratch) as found:
         entry = studio.edits.import_file(found, (name or "").strip() or None, model, partial=partial)
     with contextlib.suppress(OSError):
         Path(path).unlink()

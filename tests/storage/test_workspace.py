@@ -254,6 +254,16 @@ def test_a_start_sweeps_leftovers_everywhere_and_nothing_else(tmp_path: Path) ->
     assert not (tmp_path / "cache" / SHA256).exists()
 
 
+def test_a_folder_for_files_on_their_way_is_swept_where_its_owner_was_killed(tmp_path: Path) -> None:
+    owner = Workspace.open(tmp_path)
+    left = [owner.scratch(), owner.scratch()]
+    for folder in left:
+        _file(folder / "mine" / "adapter_model.safetensors")
+    owner.close()
+    Workspace.open(tmp_path).close()
+    assert len(set(left)) == 2 and not any(folder.exists() for folder in left)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
 def test_the_sweep_follows_no_link(tmp_path: Path) -> None:
     elsewhere = _file(tmp_path / "elsewhere" / "tmpab12_xyz.part")
