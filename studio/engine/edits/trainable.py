@@ -25,29 +25,6 @@ from studio.core.errors import BadInput
 from studio.engine.edits.format import MAX_RANK, Edit, LowRank
 from studio.engine.edits.targets import Target, targets
 
-# Which layers of a diffusers network a name stands for, by the last parts of their paths.
-_CROSS, _SELF = ("attn2", "add_k_proj", "add_v_proj"), ("attn1",)
-GROUPS = ("cross-attention", "cross-attention k v", "self-attention", "attention", "all")
-
-
-def in_group(group: str, path: str) -> bool:
-    """Whether a layer of a denoiser belongs to one of GROUPS. Raises BadInput for another name."""
-    parts = path.split(".")
-    crosses, selves = any(part in _CROSS for part in parts), any(part in _SELF for part in parts)
-    match group:
-        case "cross-attention":
-            return crosses
-        case "cross-attention k v":
-            return crosses and parts[-1] in ("to_k", "to_v", "add_k_proj", "add_v_proj")
-        case "self-attention":
-            return selves
-        case "attention":
-            return crosses or selves
-        case "all":
-            return True
-        case _:
-            raise BadInput(f"There are the layers {', '.join(GROUPS)}, not {group[:60]!r}.", field="layers")
-
 
 @dataclass(frozen=True)
 class Factors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import peft
 import pytest
@@ -12,10 +13,10 @@ from torch import nn
 
 from studio.core.errors import BadInput
 from studio.engine.edits.fingerprint import full_hash
+from studio.engine.edits.format import LowRank
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
-from studio.engine.edits.targets import targets
-from studio.engine.edits.trainable import GROUPS, TrainableEdit, in_group
+from studio.engine.edits.trainable import TrainableEdit
 from studio.models.embedded import load_stencil
 from tests.engine.edits.making import given, small
 from tests.tolerance import rounding
@@ -66,7 +67,8 @@ def test_values_and_gradients_are_those_of_peft() -> None:
     ours, theirs, (x, t) = small(), small(), given(2)
     learning = trained(ours)
     names = [path for _, path in learning.factors]
-    model = peft.get_peft_model(theirs, peft.LoraConfig(r=3, lora_alpha=2, target_modules=names))  # pyright: ignore
+    config = peft.LoraConfig(r=3, lora_alpha=2, target_modules=names)
+    model: Any = peft.get_peft_model(theirs, config)  # pyright: ignore[reportArgumentType]
     wrapped = {path: model.base_model.model.get_submodule(path) for path in names}
     with torch.no_grad():
         for (_, path), factors in learning.factors.items():
@@ -176,7 +178,7 @@ def test_a_state_taken_up_again_has_the_same_bits_and_a_copy_of_its_own() -> Non
         (lambda state: state.update({"unet/time/A": torch.zeros(2, 5)}), r"unet/time/A has the shape \(2, 5\)"),
     ],
 )
-def test_a_state_of_another_edit_is_refused_and_changes_nothing(change, said: str) -> None:  # pyright: ignore
+def test_a_state_of_another_edit_is_refused_and_changes_nothing(change: Any, said: str) -> None:
     learning = trained(small())
     before = learning.edit("a").sha256
     state = {name: value + 1 for name, value in learning.state().items()}
@@ -190,7 +192,8 @@ def test_averages_take_the_place_of_the_present_numbers() -> None:
     learning = trained(small())
     halves = {name: value / 2 for name, value in learning.state().items()}
     averaged = learning.edit("mean", values=halves, base={"unet": "abc"}, provenance={"steps": 3})
-    assert torch.equal(averaged.layers["unet"]["to_q"].A, learning.factors["unet", "to_q"].A / 2)  # pyright: ignore
+    layer = averaged.layers["unet"]["to_q"]
+    assert isinstance(layer, LowRank) and torch.equal(layer.A, learning.factors["unet", "to_q"].A / 2)
     assert (averaged.base, averaged.provenance) == ({"unet": "abc"}, {"steps": 3})
 
 
@@ -203,9 +206,9 @@ def test_averages_take_the_place_of_the_present_numbers() -> None:
         ({"alpha": float("nan")}, "alpha of an edit is a positive number, not nan"),
     ],
 )
-def test_what_cannot_be_is_refused(wish: dict[str, float], said: str) -> None:
+def test_what_cannot_be_is_refused(wish: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        TrainableEdit.on({"unet": small()}, every, **wish)  # pyright: ignore
+        TrainableEdit.on({"unet": small()}, every, **wish)
     with pytest.raises(BadInput, match="no layer of that choice"):
         TrainableEdit.on({"unet": small()}, lambda component, path: False)
 
@@ -218,24 +221,13 @@ def test_numbers_that_are_none_are_noticed() -> None:
     assert not learning.is_finite()
 
 
-def test_the_groups_of_layers_of_a_denoiser(tiny_model: Path) -> None:
-    unet = load_stencil(tiny_model, "cpu").components()["unet"]
-    chosen = {group: {path for path in targets(unet) if in_group(group, path)} for group in GROUPS}
-    assert all(chosen.values()) and chosen["all"] == set(targets(unet))
-    assert chosen["cross-attention"] | chosen["self-attention"] == chosen["attention"] < chosen["all"]
-    assert not chosen["cross-attention"] & chosen["self-attention"]
-    assert {path.split(".")[-1] for path in chosen["cross-attention k v"]} == {"to_k", "to_v"}
-    assert chosen["cross-attention k v"] < chosen["cross-attention"]
-    with pytest.raises(BadInput, match="There are the layers cross-attention, .* not 'some'"):
-        in_group("some", "mid_block")
-
-
 def test_a_resident_network_learns(tiny_model: Path) -> None:
     bundle = load_stencil(tiny_model, "cpu")
     unet = bundle.components()["unet"]
+    attention = bundle.edit_targets()["attn"]
     conditioning = bundle.encode(["a red star"])
     conditioning = replace(conditioning, tokens=conditioning.tokens.clone())  # encoded where nothing learns
-    learning = TrainableEdit.on({"unet": unet}, lambda _, path: in_group("attention", path), rank=2)
+    learning = TrainableEdit.on({"unet": unet}, lambda name, path: f"{name}.{path}" in attention, rank=2)
     x = torch.randn(1, bundle.latent_channels, 8, 8, generator=torch.Generator().manual_seed(0))
     with learning.applied():
         bundle.predict(x, torch.tensor([500.0]), conditioning).square().mean().backward()
