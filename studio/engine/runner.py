@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from studio.core.errors import EnvironmentProblem, OutOfMemory
+from studio.core.errors import Cancelled, EnvironmentProblem, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine.account import Accounts
 from studio.engine.ahead import why_wide, widest
@@ -109,14 +109,19 @@ class Engine:
         """Run a job bit by bit: wherever this generator yields, another job may run. Raises what `run` does."""
         threads = self._threads_for(job)
         with closing(self._steps(job, tell, should_stop)) as steps:
+            go_on = partial(next, steps)
             while True:
                 if threads is not None:  # another job may have run since, with a number of its own
                     torch.set_num_threads(threads)
                 try:
-                    next(steps)
+                    go_on()
                 except StopIteration:
                     return
-                yield
+                go_on = partial(next, steps)
+                try:
+                    yield
+                except Cancelled as stopped:  # the job may have something to hand over
+                    go_on = partial(steps.throw, stopped)
 
     def _threads_for(self, job: Mapping[str, Any]) -> int | None:
         """How many threads a job has from its first picture to its last; None where that is settled for all."""
