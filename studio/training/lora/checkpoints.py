@@ -20,7 +20,7 @@ FILE, BANK = "checkpoint.safetensors", "bank.safetensors"
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a training is, and what it belongs to. plan: its digest. base: fingerprint of the network it learns on.
+    """How far a training is, and what it belongs to. plan: its digest. base: hash of the model it learns on.
     step: steps done. seconds: of work so far, over all runs. threads: of the arithmetic; others give other bits.
     """
 

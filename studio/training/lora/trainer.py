@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +74,10 @@ class Training:
         self.bank: Bank | None = None
         self.measures: dict[str, float] = {}
 
-    @cached_property
+    @property
     def base(self) -> str:
-        """Fingerprint of what it learns on."""
-        return " ".join(room_of(self.bundle).fingerprint(component) for component in self.components)
+        """Hash of the model it learns on, with its configuration: what its bits depend on."""
+        return self.bundle.model_hash
 
     def prepare(self, checkpoints: Checkpoints) -> Steps:
         """Walk the base's ways, where that has not been done. Raises WorkspaceError, AssetError, BadInput."""
@@ -126,7 +125,7 @@ class Training:
 
     def snapshot(self, provenance: Mapping[str, Any] | None = None) -> Edit:
         """The present state as an edit, averaged where the plan says so."""
-        bases = dict(zip(self.components, self.base.split(" "), strict=True))
+        bases = {name: room_of(self.bundle).fingerprint(name) for name in self.components}
         origin = {"training": self.plan.model_dump(mode="json"), "steps": self.step, **(provenance or {})}
         return self.edit.edit(self.plan.name, base=bases, provenance=origin, values=self.averages or None)
 
