@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from studio.core.errors import NotFound
-from studio.core.recipe import EditRef
+from studio.core.recipe import LIVE, EditRef
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EditStack
@@ -44,6 +44,12 @@ class EditShelf:
     def _edit(self, ref: str, paths: Mapping[str, str]) -> Edit:
         if ref in self._live:
             return self._live[ref]()
+        if ref.startswith(LIVE):
+            raise NotFound(
+                "The training whose unfinished edit this picture asks for is not under way.",
+                "Take the edit it ended with; a picture of a step in between cannot be made again.",
+                field="edits",
+            )
         if ref not in paths:
             raise NotFound(f"There is no edit named {ref[:60]!r}.", field="edits")
         path = _present(Path(paths[ref]))

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.core.errors import BadInput
-from studio.engine.edits.format import MAX_RANK, Edit, LowRank
+from studio.engine.edits.format import Edit, LowRank
+from studio.engine.edits.manifest import MAX_RANK
 from studio.engine.edits.targets import Target, targets
 
 

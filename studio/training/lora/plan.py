@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.core.errors import BadInput
 from studio.core.params import load
-from studio.engine.edits.format import MAX_RANK
+from studio.engine.edits.manifest import MAX_RANK
 
 MAX_STEPS = 1_000_000
 Group = Literal["xattn_kv", "xattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
@@ -66,5 +67,5 @@ class Plan(_Values):
 
     @property
     def digest(self) -> str:
-        """Of all its values: two plans with one digest are one work."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Of all its values, in whatever order they came: two plans with one digest are one work."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

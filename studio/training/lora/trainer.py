@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput, Cancelled, NonFinite, WorkspaceError
+from studio.core.recipe import LIVE
 from studio.engine.edits.files import to_bytes
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EMPTY
@@ -34,7 +35,6 @@ from studio.training.lora.plan import Plan
 from studio.training.lora.states import Bank, walk
 
 CHECKPOINT_EVERY_S = 30.0
-LIVE = "live:"  # what recipes call the edit of a training under way: this and the job's id
 EDIT_FILE = "edit.safetensors"
 
 
@@ -196,7 +196,8 @@ class Training:
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Train, or go on training.
 
-    job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training). Tells
+    job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training), and
+    "checkpoint_every_s" where it is not 30. Tells
     "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound, BadInput,
     AssetError, NonFinite.
     """
@@ -215,7 +216,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         engine.shelf.hold(live, training.snapshot)
         held.callback(engine.shelf.release, live)
         measures = Measures(folder, tell, training.step)
-        keep = _Keeper(training, checkpoints, measures)
+        keep = _Keeper(training, checkpoints, measures, float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S)))
         try:
             while training.step < plan.steps:
                 yield from training.advance()
@@ -236,13 +237,14 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
 class _Keeper:
     """Writes checkpoints. A disk that does not take one is told, and tried again; the training goes on."""
 
-    def __init__(self, training: Training, checkpoints: Checkpoints, measures: Measures) -> None:
+    def __init__(self, training: Training, checkpoints: Checkpoints, measures: Measures, every_s: float) -> None:
+        self._every_s = every_s
         self._training, self._checkpoints, self._measures = training, checkpoints, measures
         self._last_s = time.monotonic()
         self.trouble = ""
 
     def now_and_then(self) -> None:
-        if time.monotonic() - self._last_s >= CHECKPOINT_EVERY_S:
+        if time.monotonic() - self._last_s >= self._every_s:
             self.all()
 
     def all(self) -> None:
