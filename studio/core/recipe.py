@@ -57,6 +57,9 @@ class GuidanceSpec(Params):
         return _without(_without(write(self), "wrappers", ()), "wrappers", [])
 
 
+LIVE = "live:"  # what an edit is called that a training under way has not finished: this, and the job's id
+
+
 class EditRef(Params):
     """One edit of the stack. strength: 1 as trained, 0 off, negative reverses it."""
 

@@ -17,7 +17,8 @@ class EngineConfig:
     threads: None leaves torch's choice. preload: name of the model to load as soon as the worker is up.
     previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
     max_rows: rows of one network evaluation in a shared batch. kinds: kinds of jobs besides "generate", each with the
-    address "module:function" of what runs it (engine/kinds.py). patience_s: how long a process of its own may show no
+    address "module:function" of what runs it (engine/kinds.py). losses: of trainings, name -> "module:class"
+    (training/lora/losses.py). patience_s: how long a process of its own may show no
     progress before it is ended and started again (engine/watch.py).
     """
 
@@ -33,4 +34,5 @@ class EngineConfig:
     models_dir: Path | None = None
     memory_budget: int | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    losses: dict[str, str] = field(default_factory=dict)
     patience_s: float = 600.0

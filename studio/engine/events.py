@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["queued", "started", "progress", "preview", "image", "done", "failed", "cancelled", "interrupted"]
+Kind = Literal[
+    "queued", "started", "progress", "preview", "image", "measure", "edit", "done", "failed", "cancelled", "interrupted"
+]
 
 # The last event of a job is one of these, and only the last.
 FINAL: frozenset[str] = frozenset({"done", "failed", "cancelled", "interrupted"})
@@ -25,6 +27,9 @@ class Event:
     image        {"image": 0.., "recipe": dict, "made_by": dict, "seconds": float} and either
                  {"rgb": bytes, "width", "height"} from an engine, or {"path": str, "generation": int, "sha256"}
                  from the studio, which has stored it
+    measure      {"step": 1.., "values": name -> number}: of a training, at most four times a second
+    edit         {"name", "sha256", "steps"} and either {"path": str} from an engine, or {"edit": its id in the
+                 workspace} from the studio, which has taken it over
     done         {"images": how many, "seconds": float}
     cancelled    {"images": how many were kept}
     failed, interrupted   {"error": one sentence, with what to try next, "type": name of the error's class}

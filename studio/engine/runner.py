@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from studio.core.errors import Cancelled, EnvironmentProblem, OutOfMemory
-from studio.core.recipe import Recipe
+from studio.core.recipe import LIVE, Recipe
 from studio.engine.account import Accounts
 from studio.engine.ahead import why_wide, widest
 from studio.engine.config import EngineConfig
@@ -196,7 +196,7 @@ class Engine:
                         {
                             "image": index,
                             "recipe": recipes[index].model_dump(mode="json"),
-                            "made_by": _made_by(bundle, weak, recipes[index]),
+                            "made_by": _made_by(bundle, weak, recipes[index], stacks[index]),
                             "rgb": picture.tobytes(),
                             "width": picture.shape[1],
                             "height": picture.shape[0],
@@ -258,9 +258,14 @@ class Engine:
         return SMALLER
 
 
-def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe) -> dict[str, Any]:
+def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe, stack: EditStack) -> dict[str, Any]:
+    """unfinished: of each edit that was still being trained, the steps it had by then."""
     made_by = bundle.made_by()
-    return made_by if weak is None or not asks_weak(recipe) else {**made_by, "weak_hash": weak.model_hash}
+    if weak is not None and asks_weak(recipe):
+        made_by["weak_hash"] = weak.model_hash
+    if any(ref.edit.startswith(LIVE) for ref in recipe.edits):
+        made_by["unfinished"] = {edit.name: edit.provenance["steps"] for edit, _ in stack if "steps" in edit.provenance}
+    return made_by
 
 
 def _both(first: OnStep, second: OnStep) -> OnStep:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import AssetError, BadInput
-from studio.core.recipe import EditRef
+from studio.core.recipe import LIVE, EditRef
 from studio.engine.edits.header import Header, read_header
 from studio.engine.edits.layout import Layout, layout_at
 from studio.engine.edits.manifest import MAX_NAME_CHARS, checked_name, is_ours, layers_in, read_manifest
@@ -81,8 +81,11 @@ class EditLibrary:
         return {ref: _entry(those[0]) for ref, those in found.items() if len(those) == 1}
 
     def paths(self, refs: Iterable[EditRef]) -> dict[str, str]:
-        """`EditRef.edit` -> file, for a job's payload. Raises NotFound, BadInput as `show` does."""
-        return {ref.edit: str(self._store.get(ref.edit).path) for ref in refs}
+        """`EditRef.edit` -> file, for a job's payload. Raises NotFound, BadInput as `show` does.
+
+        What a training under way has not finished has no file: the engine knows whether it is there.
+        """
+        return {ref.edit: str(self._store.get(ref.edit).path) for ref in refs if not ref.edit.startswith(LIVE)}
 
     def inspect(self, path: Path, model: str = "stencil") -> ImportCheck:
         """Compare a LoRA file, a peft folder or an edit of ours with a model, by headers alone.

@@ -21,7 +21,7 @@ from studio.engine.trouble import as_studio_error
 from studio.models.card import ModelCard
 from studio.models.tokens import TokenReport
 from studio.prompts import Dialect
-from studio.services import grid, queue
+from studio.services import grid, queue, trainings
 from studio.services.checks import check_recipes, settled
 from studio.services.edits import EditLibrary
 from studio.services.history import Generation, History, Purged
@@ -151,12 +151,14 @@ class Studio:
         *,
         retry_of: str | None = None,
         edits: Mapping[str, str] | None = None,
+        places: Mapping[str, str] | None = None,
         written: Callable[[str], None] = lambda job_id: None,
     ) -> str:
         """Queue a job of any kind, unchecked: for the services behind each kind. Gives its id.
 
         payload: {"kind": ..., ...}, plain values; a "what" in it names the work in the queue. edits: name of each edit
-        the job uses -> its file, which is no part of what the ledger keeps. written: called with the
+        the job uses -> its file, and places: name -> path, of what else it uses; neither is part of what the ledger
+        keeps, for a workspace may be moved. written: called with the
         job's id when it is in the ledger, before the engine has it.
         """
         kind = str(payload["kind"])
@@ -167,7 +169,14 @@ class Studio:
         try:
             written(job.id)
             engine.submit(
-                {**payload, "edits": dict(edits or {}), "id": job.id, "digest": job.digest, "priority": priority}
+                {
+                    **payload,
+                    **(places or {}),
+                    "edits": dict(edits or {}),
+                    "id": job.id,
+                    "digest": job.digest,
+                    "priority": priority,
+                }
             )
         except Exception as error:
             # Else it would wait in the ledger for ever: no engine has it.
@@ -186,6 +195,8 @@ class Studio:
         queue.check_retry(job)
         if (number := archive.grids.of_job(job_id)) is not None:
             return grid.resume(self, number, retry_of=job_id)
+        if job.kind == trainings.KIND:
+            return trainings.enqueue(self, job.payload, retry_of=job_id)
         files: dict[str, str] = {}
         if job.kind == "generate":
             recipes = [Recipe.load(values) for values in job.payload["recipes"]]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
@@ -18,6 +19,7 @@ from studio.storage.archive import Archive
 from studio.storage.database import DatabaseLocked
 from studio.storage.jobs import JobRecord
 from studio.storage.png import encode_png
+from studio.storage.workspace import workspace_error
 
 RETRY_S = 1.0  # between two tries to write what could not be written
 # For how long a picture waits for another program to let go of the database before its job fails.
@@ -56,6 +58,8 @@ class Recorder:
             self._patiently(lambda: self._archive.jobs.start(event.job_id))
         elif event.kind == "image" and "rgb" in event.data:
             return self._store(event)
+        elif event.kind == "edit" and "path" in event.data:
+            return self._take_over(event.data)
         return event.data
 
     def give_up(self, job_id: str, error: StudioError) -> None:
@@ -179,6 +183,18 @@ class Recorder:
         told = {key: value for key, value in data.items() if key not in ("rgb", "account")}
         path = str(self._archive.images.path(made.image))
         return {**told, "path": path, "sha256": made.image, "generation": made.id}
+
+    def _take_over(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep an edit that was trained among the workspace's. Its file stays with the training until that is removed:
+        of an edit that could not be written here, nothing is lost.
+        """
+        path = Path(data["path"])
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise workspace_error(error, "The edit that was trained") from None
+        stored = self._archive.edits.put(data["name"], data["sha256"], content)
+        return {**{key: value for key, value in data.items() if key != "path"}, "edit": stored.id}
 
 
 def _sentence(problem: Exception) -> str:

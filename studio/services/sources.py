@@ -16,7 +16,9 @@ from studio.prompts import Overflow
 
 EMBEDDED = "stencil"
 
-KINDS = {"frames": "studio.engine.frames:run"}  # of jobs besides pictures -> where the engine finds them
+# Of jobs besides pictures, and of losses of trainings -> where the engine finds them.
+KINDS = {"frames": "studio.engine.frames:run", "train": "studio.training.lora.trainer:run"}
+LOSSES: dict[str, str] = {}
 
 
 class Sources:
@@ -80,6 +82,7 @@ class Sources:
             previews=previews,
             log=log,
             kinds=KINDS,
+            losses=LOSSES,
             patience_s=settings.patience,
         )
 

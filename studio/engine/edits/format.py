@@ -24,9 +24,8 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput
-from studio.engine.edits.manifest import COMPONENTS, Kind, Manifest, checked_name
+from studio.engine.edits.manifest import COMPONENTS, MAX_RANK, Kind, Manifest, checked_name
 
-MAX_RANK = 4096
 MAX_SCALE = 1000.0  # of |alpha / r|; what trainers write is 128 at most
 MAX_LAYERS = 20_000
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

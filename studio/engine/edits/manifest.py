@@ -17,6 +17,7 @@ from studio.engine.edits.header import Header, read_header
 Kind = Literal["lora", "dense", "mask"]
 DENOISERS = ("unet", "transformer")
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+MAX_RANK = 4096  # of a low-rank layer
 COMPONENTS = (*DENOISERS, *TEXT_ENCODERS)
 
 KEY = "palimpsest_edit"  # of the file's metadata

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from studio.core.errors import NotFound
-from studio.core.recipe import EditRef
+from studio.core.recipe import LIVE, EditRef
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EditStack
@@ -24,7 +24,7 @@ class EditShelf:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[_Stamp, Edit] = OrderedDict()
-        self._live: dict[str, Edit] = {}
+        self._live: dict[str, Callable[[], Edit]] = {}
 
     def stack(self, refs: Iterable[EditRef], paths: Mapping[str, str]) -> EditStack:
         """Build the stack of a recipe. paths: `EditRef.edit` -> file, as `EditLibrary.paths` gives.
@@ -33,8 +33,8 @@ class EditShelf:
         """
         return EditStack.of((self._edit(ref.edit, paths), ref.strength) for ref in refs)
 
-    def hold(self, ref: str, edit: Edit) -> None:
-        """Show an edit that has no file under a name, in its present state: one that is being trained."""
+    def hold(self, ref: str, edit: Callable[[], Edit]) -> None:
+        """Show an edit that has no file under a name: one that is being trained, in the state it has when asked for."""
         self._live[ref] = edit
 
     def release(self, ref: str) -> None:
@@ -43,7 +43,13 @@ class EditShelf:
 
     def _edit(self, ref: str, paths: Mapping[str, str]) -> Edit:
         if ref in self._live:
-            return self._live[ref]
+            return self._live[ref]()
+        if ref.startswith(LIVE):
+            raise NotFound(
+                "The training whose unfinished edit this picture asks for is not under way.",
+                "Take the edit it ended with; a picture of a step in between cannot be made again.",
+                field="edits",
+            )
         if ref not in paths:
             raise NotFound(f"There is no edit named {ref[:60]!r}.", field="edits")
         path = _present(Path(paths[ref]))

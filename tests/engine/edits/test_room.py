@@ -277,7 +277,7 @@ def test_the_shelf_reads_each_file_once_and_sees_changes(tmp_path: Path, monkeyp
     (tmp_path / "e1.safetensors").unlink()
     with pytest.raises(NotFound, match="'e1' has no file any more"):
         shelf.stack([refs[1]], paths)
-    shelf.hold("training", edits[2])
+    shelf.hold("training", lambda: edits[2])
     assert shelf.stack([EditRef(edit="training")], {}) == EditStack.of([(edits[2], 1.0)])
     shelf.release("training")
     shelf.release("training")

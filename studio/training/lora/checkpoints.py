@@ -1,0 +1,81 @@
+"""A training on disk: from it a killed run goes on to the same bits. Each file is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from studio.core.errors import AssetError, BadInput
+from studio.storage.images import write_durably
+from studio.storage.workspace import workspace_error
+
+FILE, BANK = "checkpoint.safetensors", "bank.safetensors"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a training is, and what it belongs to. plan: its digest. base: hash of the model it learns on.
+    step: steps done. seconds: of work so far, over all runs. threads: of the arithmetic; others give other bits.
+    """
+
+    plan: str
+    base: str
+    step: int
+    seconds: float
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """standing, and tensors by name."""
+
+    standing: Standing
+    tensors: dict[str, Tensor]
+
+
+class Checkpoints:
+    """The folder of one training."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, checkpoint: Checkpoint, name: str = FILE) -> None:
+        """Raises WorkspaceError: the one before is still there then. name: BANK for what is written once."""
+        data = save(checkpoint.tensors, {"standing": json.dumps(asdict(checkpoint.standing))})
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(self.folder / name, data)
+        except OSError as error:
+            raise workspace_error(error, "The checkpoint of the training") from None
+
+    def read(self, plan: str, base: str, name: str = FILE) -> Checkpoint | None:
+        """Give the latest; None where there is none yet.
+
+        plan, base: what the training that goes on has. Raises AssetError for a file that is damaged, BadInput for the
+        checkpoint of another plan or another base.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                values: dict[str, Any] = json.loads(file.metadata()["standing"])
+                standing = Standing(**values)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # no mapping
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+            raise AssetError(
+                "The checkpoint of this training is damaged.", "Start the training anew; it begins at its first step."
+            ) from None
+        if standing.plan != plan:
+            raise BadInput("The checkpoint is of a training with other settings.", "Start a new training.")
+        if standing.base != base:
+            raise BadInput(
+                "The checkpoint is of a training on other weights than this model has now.", "Start a new training."
+            )
+        return Checkpoint(standing, tensors)

@@ -1,0 +1,93 @@
+"""What a loss of a training is: a file of pure tensors that says which predictions it needs, and sees nothing else.
+
+    class Pull(Params):
+        weight: float = param(1.0, low=0, high=10)
+
+        needs = (Need("learning", "student", "concept"), Need("target", "frozen", "anchor"))
+
+        def terms(self, predictions):
+            gap = predictions["learning"].eps - predictions["target"].eps
+            return {"pull": self.weight * gap.square().mean()}
+
+The trainer plans the batch from `needs`: frozen rows in one forward without gradients, the student's in another.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.params import load
+from studio.diffusion.parameterisation import Kind, to_eps, to_x0
+
+STATE = "x"  # of a plan with one sort of noisy latents
+By = Literal["frozen", "student"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """A prediction by name.
+
+    by: the resident network as it is, or with the factors that learn. condition: which column of the plan's prompts it
+    is asked with. state: which noisy latents it is asked at; all states of a row have one time.
+    """
+
+    name: str
+    by: By
+    condition: str
+    state: str = STATE
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Of a batch. raw, x: [B, C, h, w], what the network said and where it was asked. a, s: [B, 1, 1, 1], with
+    x = a x0 + s eps. kind: what raw means.
+    """
+
+    kind: Kind
+    raw: Tensor
+    x: Tensor
+    a: Tensor
+    s: Tensor
+
+    @property
+    def eps(self) -> Tensor:
+        """The noise it predicts, float32."""
+        return to_eps(self.kind, self.raw, self.x, self.a, self.s)
+
+    @property
+    def x0(self) -> Tensor:
+        """The data it predicts, float32."""
+        return to_x0(self.kind, self.raw, self.x, self.a, self.s)
+
+
+class Loss(Protocol):
+    """One objective. needs: what `terms` is given, by name, at least one of them the student's."""
+
+    @property
+    def needs(self) -> Sequence[Need]: ...
+
+    def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
+        """The parts of the loss by name, each a single number; their sum is made small."""
+        ...
+
+
+def build_loss(name: str, params: Mapping[str, Any], addresses: Mapping[str, str]) -> Loss:
+    """Make the loss of a name with its parameters. addresses: name -> "module:class".
+
+    Raises NotFound for a name without an address, BadInput for a parameter that it has not or that is out of range, or
+    where nothing in it learns.
+    """
+    address = addresses.get(name)
+    if address is None:
+        raise NotFound(f"There is no loss named {name[:60]!r}.", field="loss")
+    module, _, attribute = address.partition(":")
+    loss: Loss = load(getattr(importlib.import_module(module), attribute), params, f"loss {name}")
+    if not any(need.by == "student" for need in loss.needs):
+        raise BadInput(f"The loss {name!r} asks the edit that learns for nothing.", field="loss")
+    return loss

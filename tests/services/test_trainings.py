@@ -1,0 +1,129 @@
+"""A training as the studio runs it: queued, watched, drawn with, killed, gone on with, and its edit taken over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.recipe import EditRef, Recipe
+from studio.core.settings import Settings
+from studio.engine.events import Event
+from studio.services import sources, trainings
+from studio.services.generate import Studio
+from studio.services.replay import replay
+from tests.training.lora.test_trainer import LOSSES, PLAN
+
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
+
+@pytest.fixture
+def studio(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    monkeypatch.setattr(sources, "LOSSES", LOSSES)
+    with Studio(settings) as opened:
+        yield opened
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    return {**PLAN, **changes}
+
+
+def until(studio: Studio, job: str, wanted: Callable[[Event], bool], seconds: float = 120) -> list[Event]:
+    """The events of a job up to the first that is wanted, or its last."""
+    seen: list[Event] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for event in studio.events(job, seen[-1].seq if seen else 0, wait_s=1.0):
+            seen.append(event)
+            if wanted(event) or event.final:
+                return seen
+    raise AssertionError(f"after {seconds} s: {seen[-3:]}")
+
+
+def ended(studio: Studio, job: str) -> list[Event]:
+    return until(studio, job, lambda event: event.final)
+
+
+def is_step(number: int) -> Callable[[Event], bool]:
+    return lambda event: event.kind == "progress" and event.data["step"] >= number
+
+
+def trained(events: list[Event]) -> dict[str, Any]:
+    return next(event.data for event in events if event.kind == "edit")
+
+
+def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe]) -> None:
+    job = trainings.start(studio, plan())
+    events = ended(studio, job)
+    assert events[-1].kind == "done", events[-1]
+    edit = trained(events)
+    entry = studio.edits.show(edit["edit"])
+    assert (entry.name, edit["steps"]) == ("towards blue", 6)
+    points = trainings.curves(studio, studio.job(job))
+    assert points[-1]["step"] == 6 and points == [event.data for event in events if event.kind == "measure"]
+    base, under = studio.generate_now([draw(), draw(edits=[EditRef(edit=entry.id, strength=1.0)])])
+    assert base.sha256 != under.sha256
+    assert studio.job(job).what == "towards blue" and studio.job(job).kind == "train"
+
+
+def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, draw: Callable[..., Recipe]) -> None:
+    job = trainings.start(studio, plan(steps=100_000))
+    until(studio, job, is_step(2))
+    live = draw(edits=[EditRef(edit=f"live:{job}", strength=1.0)])
+    base, under = studio.generate_now([draw(), live])
+    assert base.sha256 != under.sha256
+    assert under.made_by["unfinished"]["towards blue"] >= 2 and "unfinished" not in base.made_by
+    entry = next(one for one in studio.queue() if one.job_id == job)
+    assert (entry.priority, entry.state) == ("background", "running") and entry.progress and entry.left_s
+    studio.stop(job)
+    assert ended(studio, job)[-1].kind == "cancelled"
+    assert studio.edits.list() != []  # what it had learned is kept
+    with pytest.raises(NotFound, match="cannot be made again"):
+        replay(studio.settings, under.image_path)
+
+
+def test_a_second_training_waits_for_the_first(studio: Studio) -> None:
+    first = trainings.start(studio, plan(steps=100_000))
+    until(studio, first, is_step(1))
+    second = trainings.start(studio, plan(seed=6))
+    assert [(one.job_id, one.position) for one in studio.queue()] == [(first, 0), (second, 1)]
+    studio.stop(first)
+    assert ended(studio, second)[-1].kind == "done"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_worker_killed_again_and_again_goes_on_where_it_was(studio: Studio) -> None:
+    unbroken = trained(ended(studio, trainings.start(studio, plan(steps=40))))
+    job = trainings.start(studio, plan(steps=40), checkpoint_every_s=0.0)
+    for number in range(1, 6):  # oftener than a work that ends its worker is tried
+        until(studio, job, is_step(5 * number))
+        pid = studio.status().pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert ended(studio, job)[-1].data["type"] == "WorkerDied"
+        before, job = job, studio.retry(job)
+        assert studio.job(job).retry_of == before
+        assert studio.job(job).payload["from_step"] >= 5 * number - 1
+    events = ended(studio, job)
+    assert events[-1].kind == "done", events[-1]
+    assert trained(events)["sha256"] == unbroken["sha256"]
+
+
+def test_what_no_engine_could_train_is_told_at_once(studio: Studio) -> None:
+    for changes, kind in (({"steps": 0}, BadInput), ({"loss": "gone"}, NotFound), ({"model": "gone"}, NotFound)):
+        with pytest.raises(kind):
+            trainings.start(studio, plan(**changes))
+    assert studio.jobs() == []
+
+
+def test_how_far_a_training_is_without_a_readable_checkpoint(tmp_path: Path) -> None:
+    assert trainings.steps_done(tmp_path) == 0
+    for content in (b"", b"cut short"):
+        (tmp_path / trainings.CHECKPOINT).write_bytes(content)
+        assert trainings.steps_done(tmp_path) == 0
