@@ -54,9 +54,10 @@ class Batcher:
         trajectories: Sequence[Trajectory],
         on_step: Callable[[StepReport], None],
         should_stop: Callable[[], bool],
-    ) -> Iterator[tuple[int, Tensor]]:
+    ) -> Iterator[tuple[int, Tensor] | None]:
         """Yield (index, latents [1, C, h, w]) as each is finished; as many at once as `max_rows` has room for.
 
+        And None after every round, where other work with the model may be done: each round puts its own edits in force.
         Raises Cancelled within one evaluation of `should_stop` giving True, and what a trajectory raises.
         """
         waiting = list(reversed(trajectories))
@@ -84,6 +85,7 @@ class Batcher:
                 except StopIteration as end:
                     yield each.trajectory.index, end.value
             live = going
+            yield None
 
     def _evaluate(self, rows: list[Row]) -> dict[tuple[object, ...], Tensor]:
         """Raw outputs by row key, each [1, C, h, w]."""

@@ -23,7 +23,7 @@ from studio.engine.kinds import JobContext, Steps, Tell, find_kind, heed, run_in
 from studio.engine.memory import give_back
 from studio.engine.progress import Progress
 from studio.engine.resident import base_afterwards, room_of
-from studio.engine.sampler import sample
+from studio.engine.sampler import sample_in_turns
 from studio.engine.threads import Crowd, are_settled, processors
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
@@ -164,7 +164,7 @@ class Engine:
         should_stop: Callable[[], bool],
         account: bool,
     ) -> Steps:
-        """Yields between two pictures. account: tell with each what guidance did at its steps."""
+        """Yields after every evaluation of the network. account: tell with each what guidance did at its steps."""
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = Progress(recipes, tell, self.config.previews)
@@ -178,7 +178,7 @@ class Engine:
                 weak = self._weak(held, name, [recipes[index] for index in mine], should_stop)
                 progress.begin(self._noted(bundle), mine)
                 accounts = Accounts(bundle, [recipes[i] for i in mine]) if account else None
-                pictures = sample(
+                turns = sample_in_turns(
                     bundle,
                     [recipes[i] for i in mine],
                     progress if accounts is None else _both(accounts, progress),
@@ -188,7 +188,11 @@ class Engine:
                     weak,
                     diagnose=account,
                 )
-                for local, picture in pictures:
+                for turn in turns:
+                    if turn is None:
+                        yield
+                        continue
+                    local, picture = turn
                     index = mine[local]
                     made += 1
                     tell(
@@ -204,8 +208,6 @@ class Engine:
                             **({} if accounts is None else {"account": accounts.take(local)}),
                         },
                     )
-                    if made < len(recipes):
-                        yield
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
 
     def _weak(

@@ -26,7 +26,7 @@ from studio.models.bundle import ModelBundle
 
 Picture = npt.NDArray[np.uint8]  # [H, W, 3]
 
-__all__ = ["Picture", "StepReport", "decode", "sample", "sample_latents"]
+__all__ = ["Picture", "StepReport", "decode", "sample", "sample_in_turns", "sample_latents"]
 
 
 def sample(
@@ -47,10 +47,29 @@ def sample(
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
-    for index, latents in sample_latents(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
-        heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
-        # One at a time: the decoder's batch shape is fixed too.
-        yield index, decode(bundle, latents, recipes[index].steps)
+    turns = sample_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
+    yield from (made for made in turns if made is not None)
+
+
+def sample_in_turns(
+    bundle: ModelBundle,
+    recipes: Sequence[Recipe],
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    should_stop: Callable[[], bool] = going_on,
+    max_rows: int = 32,
+    stacks: Sequence[EditStack] | None = None,
+    weak: ModelBundle | None = None,
+    diagnose: bool = False,
+) -> Iterator[tuple[int, Picture] | None]:
+    """As `sample`; and None after every evaluation of the network, where something more urgent may be done."""
+    for made in _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
+        if made is None:
+            yield None
+        else:
+            index, latents = made
+            heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
+            # One at a time: the decoder's batch shape is fixed too.
+            yield index, decode(bundle, latents, recipes[index].steps)
 
 
 def sample_latents(
@@ -64,6 +83,20 @@ def sample_latents(
     diagnose: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
+    turns = _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
+    yield from (made for made in turns if made is not None)
+
+
+def _latents_in_turns(
+    bundle: ModelBundle,
+    recipes: Sequence[Recipe],
+    on_step: Callable[[StepReport], None],
+    should_stop: Callable[[], bool],
+    max_rows: int,
+    stacks: Sequence[EditStack] | None,
+    weak: ModelBundle | None,
+    diagnose: bool,
+) -> Iterator[tuple[int, Tensor] | None]:
     for indices in companies(recipes):
         heed(should_stop)
         trajectories = [
@@ -71,8 +104,8 @@ def sample_latents(
             for index in indices
         ]
         runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
-        while (made := _next(runs)) is not None:
-            yield made
+        while (made := _next(runs)) != ():
+            yield made or None
 
 
 def _trajectory(
@@ -93,9 +126,12 @@ def _trajectory(
 
 
 @torch.inference_mode()
-def _next(runs: Iterator[tuple[int, Tensor]]) -> tuple[int, Tensor] | None:
-    """The next finished image. Inference mode is entered for each and never held while the caller has control."""
-    return next(runs, None)
+def _next(runs: Iterator[tuple[int, Tensor] | None]) -> tuple[int, Tensor] | tuple[()] | None:
+    """The next finished image, None after a round without one, () at the end.
+
+    Inference mode is entered for each and never held while the caller has control.
+    """
+    return next(runs, ())
 
 
 def companies(recipes: Sequence[Recipe]) -> list[tuple[int, ...]]:

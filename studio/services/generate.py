@@ -125,9 +125,10 @@ class Studio:
     ) -> str:
         """Queue a job that makes one picture per recipe, in order; give its id at once. It is in the ledger first.
 
-        priority: "background" gives way to interactive jobs between two pictures. account: keep with each picture how
-        its guidance went (services/account.py). what: how the queue calls it, in place of its prompt. threads: of the
-        arithmetic, where neither settings nor environment say how many; for a picture made again as it was.
+        priority: "background" gives way to interactive jobs after every evaluation of the network. account: keep with
+        each picture how its guidance went (services/account.py). what: how the queue calls it, in place of its prompt.
+        threads: of the arithmetic, where neither settings nor environment say how many; for a picture made again as it
+        was.
         Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
         have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """

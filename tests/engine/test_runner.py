@@ -98,6 +98,46 @@ def test_time_left_counts_the_steps_of_every_picture(engine: Engine, monkeypatch
     assert [(data["image"], data["step"], data["steps"]) for data in told][1:4] == [(0, 2, 2), (1, 1, 6), (1, 2, 6)]
 
 
+def test_a_shared_batch_gives_way_after_every_evaluation_and_draws_the_same(engine: Engine, tmp_path: Path) -> None:
+    """Other pictures, under other edits, between any two evaluations of a batch of edited and plain rows."""
+    layer: Any = engine.bundle("stencil").components()["unet"].get_submodule("mid_block.attentions.0.proj_in")
+    edits: dict[str, str] = {}
+    for seed in (1, 2):
+        edit = make_edit({"mid_block.attentions.0.proj_in": tuple(layer.weight.shape)}, seed)
+        file = tmp_path / f"{seed}.safetensors"
+        file.write_bytes(to_bytes(edit))
+        edits[edit.sha256] = str(file)
+    first, second = edits
+    batch: dict[str, Any] = {"kind": "generate", "recipes": [], "edits": edits}
+    for ref in (None, first, None, first):
+        used = [{"edit": ref, "strength": 0.7}] if ref else []
+        batch["recipes"] += job(seed=len(batch["recipes"]), steps=4, batching="shared", edits=used)["recipes"]
+    between = {**job(edits=[{"edit": second}], steps=2), "edits": edits}
+
+    def drawn(steps: Any, told: list[bytes], meanwhile: Callable[[], object]) -> tuple[list[bytes], int]:
+        turns = 0
+        for _ in steps:
+            turns += 1
+            meanwhile()
+        return told, turns
+
+    def begun(work: dict[str, Any]) -> tuple[Any, list[bytes]]:
+        told: list[bytes] = []
+
+        def tell(kind: str, data: dict[str, Any]) -> None:
+            if kind == "image":
+                told.append(data["rgb"])
+
+        return engine.steps(work, tell, lambda: False), told
+
+    alone, turns = drawn(*begun(batch), lambda: None)
+    assert turns >= 4 and len(set(alone)) == 4
+    others: list[list[bytes]] = []
+    beside, _ = drawn(*begun(batch), lambda: others.append(drawn(*begun(between), lambda: None)[0]))
+    assert beside == alone and len(others) == turns
+    assert all(each == others[0] for each in others)
+
+
 def test_models_stay_resident(engine: Engine) -> None:
     assert engine.made_by() == {}
     assert engine.bundle("stencil") is engine.bundle("stencil")
