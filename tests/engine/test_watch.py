@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from studio.engine.config import EngineConfig
+from studio.engine.kinds import Steps
 from studio.engine.pulse import Pulse
 from studio.engine.watch import NOTICED_S, STOP_WITHIN_S, Watch
+from studio.engine.worker import _Worker
 
 
 def pass_time(watch: Watch, seconds: int, *, busy: bool = True, stopping: bool = False, pulse: bool = True) -> None:
@@ -81,3 +88,21 @@ def test_the_pulse_tells_the_longest_piece_of_the_job_at_hand(monkeypatch: pytes
     pulse.beat()
     pulse._tell(pulse._beats, pulse._longest_s)
     assert beats == [(3, 2.0), (5, 3.0)]
+
+
+def test_work_that_asks_whether_to_stop_is_getting_somewhere() -> None:
+    class Asking:
+        def steps(self, job: Any, tell: Any, should_stop: Callable[[], bool]) -> Steps:
+            yield from (None for _ in range(job["asks"]) if not should_stop())
+
+        def made_by(self) -> dict[str, Any]:
+            return {}
+
+    said: list[tuple[Any, ...]] = []
+    worker = _Worker(EngineConfig(models={}), cast(Any, SimpleNamespace(send=said.append)))
+    worker._engine = Asking()
+    worker._work("idle", {"asks": 0})
+    before = worker._pulse._beats
+    worker._work("busy", {"asks": 100})
+    assert worker._pulse._beats >= before + 100
+    assert [message[:2] for message in said[-2:]] == [("begun", "busy"), ("end", "busy")]

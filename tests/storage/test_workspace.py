@@ -148,6 +148,11 @@ def test_a_workspace_that_is_not_where_it_was_takes_nothing(tmp_path: Path, happ
             with pytest.raises(WorkspaceError, match="was moved, deleted or replaced while it was open"):
                 write()
         assert sorted(tmp_path.rglob("*")) == there
+        archive._database.close()  # and with it the connections there were
+        there = sorted(tmp_path.rglob("*"))
+        with pytest.raises(WorkspaceError, match="was moved, deleted or replaced while it was open"):
+            archive.jobs.page(1)
+        assert sorted(tmp_path.rglob("*")) == there
 
 
 @pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there")
