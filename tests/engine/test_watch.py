@@ -41,9 +41,12 @@ def test_a_silent_process_is_noticed_and_then_given_up_busy_or_not() -> None:
 def test_work_that_gets_nowhere_is_given_up_and_an_idle_process_is_not() -> None:
     idle, busy = Watch(patience_s=100), Watch(patience_s=100)
     pass_time(idle, 500, busy=False)
-    pass_time(busy, 102)
+    pass_time(busy, 60)
+    assert busy.remark() is None
+    pass_time(busy, 42)
     assert idle.given_up(starting=False) is None and idle.remark() is None
     assert busy.given_up(starting=False) == "made no progress for 2 minutes"
+    assert "made no progress for 2 minutes; it is started again after 2 minutes" in (busy.remark() or "")
 
 
 def test_the_limits_follow_how_long_a_step_takes() -> None:
