@@ -105,6 +105,19 @@ def test_a_torn_stamp_is_an_unfinished_set_up(at: Path, text: str) -> None:
     assert launch.read_stamp() == {}
 
 
+def test_a_stamp_is_replaced_in_one_step(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    want = launch.wanted_stamp(dev=False)
+    launch.write_stamp(want)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(launch.os, "replace", interrupt)
+        launch.write_stamp({})
+    assert launch.read_stamp() == want
+
+
 def test_a_changed_lock_is_installed_in_place(at: Path) -> None:
     have = launch.wanted_stamp(dev=False)
     with open(at / "requirements.lock", "a") as lock:
@@ -255,6 +268,27 @@ def test_a_half_made_environment_is_made_anew(machine: FakeMachine, state: str, 
     assert not another.exists() or (another / "palimpsest.json").exists() == finished, "what a link led to was touched"
 
 
+@pytest.mark.parametrize("removed", ["a half-made one in the way", "the old one at the end"])
+def test_what_has_to_go_is_out_of_its_place_before_any_of_it_is_removed(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, removed: str
+) -> None:
+    """Interrupted while it is removed, half of it is neither taken for an environment nor put back as one."""
+    launch.environment()
+    if removed == "a half-made one in the way":
+        _without("pyvenv.cfg")(launch.VENV)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launch.shutil, "rmtree", interrupt)
+        assert launch.main(["setup", "--fresh"]) == 130
+    assert not os.path.lexists(launch.old_venv())
+    assert os.path.lexists(launch.VENV) == (removed == "the old one at the end")
+    launch.environment()
+    machine.complete()
+
+
 def test_a_file_in_the_place_of_the_environment_is_left_alone(
     machine: FakeMachine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -351,10 +385,10 @@ def test_a_full_disk_in_the_middle_is_one_sentence(
     assert "no space left" in err and "Traceback" not in err
 
 
-def test_two_set_ups_do_not_run_at_once(machine: FakeMachine) -> None:
+def test_two_set_ups_do_not_run_at_once(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second waits for the lock, then finds that there is nothing left to do."""
-    inside, go_on = threading.Event(), threading.Event()
-    make = machine.make
+    inside, asked, go_on = threading.Event(), threading.Event(), threading.Event()
+    make, read_stamp = machine.make, launch.read_stamp
 
     def slow(venv: Path) -> None:
         inside.set()
@@ -365,13 +399,40 @@ def test_two_set_ups_do_not_run_at_once(machine: FakeMachine) -> None:
     first = threading.Thread(target=launch.environment)
     first.start()
     assert inside.wait(60)
+    monkeypatch.setattr(launch, "read_stamp", lambda: (read_stamp(), asked.set())[0])
     second = threading.Thread(target=launch.environment)
     second.start()
+    assert asked.wait(60)  # it has found that there is something to do
     go_on.set()
     first.join(60)
     second.join(60)
     machine.complete()
     assert len([command for command in machine.commands if command[1:3] == ["-m", "venv"]]) == 1
+    assert len(installs(machine)) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="descriptors are not inherited there")
+def test_a_pip_that_outlives_a_killed_launcher_keeps_others_out(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    pip_has: list[int] = []
+    popen = machine.popen
+
+    def keeping(command: list[str], env: dict[str, str], pass_fds: tuple[int, ...], **more: object) -> object:
+        pip_has.extend(map(os.dup, pass_fds))
+        return popen(command, env, **more)
+
+    monkeypatch.setattr(machine, "popen", keeping)
+    machine.patch(monkeypatch.setattr)
+    launch.environment()
+    with open(machine.tree / ".venv.lock", "a") as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for descriptor in pip_has:
+            os.close(descriptor)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(
@@ -480,6 +541,13 @@ def test_a_password_that_an_earlier_version_wrote_down_is_struck_out_by_the_next
     assert launch.read_stamp()["torch_index"] == "http://127.0.0.1/torch" and not machine.commands
 
 
+def test_a_log_that_others_could_read_is_closed_to_them_by_the_next_set_up(machine: FakeMachine) -> None:
+    launch.environment()
+    launch.LOG.chmod(0o644)
+    launch.environment(force=True)
+    assert launch.LOG.stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -547,6 +615,10 @@ def test_a_failure_names_the_index_and_its_variable(name: str, monkeypatch: pyte
     for said in ("Max retries exceeded", "ERROR: HTTP error 403 while getting", "No matching distribution"):
         sentence = launch.explain("torch", [said], index)
         assert f"http://127.0.0.1/torch ({name})" in sentence and "s3cret" not in sentence
+    monkeypatch.delenv(name)
+    if index:
+        sentence = launch.explain("torch", ["Max retries exceeded"], index)
+        assert "(TORCH_INDEX_URL, remembered from an earlier set-up) could not be reached" in sentence
 
 
 @pytest.mark.parametrize(

@@ -412,19 +412,23 @@ def test_closing_before_it_is_up(config: EngineConfig) -> None:
     assert time.monotonic() - began < PATIENCE_S / 4
 
 
+@pytest.mark.parametrize("lacking", ["pipe", "process"])
 def test_a_process_that_cannot_be_started_fails_its_jobs_and_is_tried_again(
-    config: EngineConfig, monkeypatch: pytest.MonkeyPatch
+    config: EngineConfig, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
     """Files used up: the thread that runs the queue must not end of it."""
     starts = 0
 
+    def refuse(*_: object, **__: object) -> None:
+        nonlocal starts
+        starts += 1
+        raise OSError(errno.EMFILE, "Too many open files")
+
     class Refusing:
-        def Pipe(self, duplex: bool = True) -> Any:
-            nonlocal starts
-            if not duplex:  # its own, by which it is woken
-                return multiprocessing.Pipe(duplex=False)
-            starts += 1
-            raise OSError(errno.EMFILE, "Too many open files")
+        Pipe = staticmethod(multiprocessing.Pipe if lacking == "process" else refuse)
+
+        def Process(self, **_: object) -> Any:
+            return SimpleNamespace(start=refuse)
 
     replaced = SimpleNamespace(get_context=lambda method: Refusing())
     monkeypatch.setattr("studio.engine.process.multiprocessing", replaced)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.residency import ModelStore
 from studio.engine.runner import Engine
 from studio.models.checksums import SUMS_NAME, file_sha256
+from studio.models.embedded import EmbeddedModel
 from studio.models.listing import Places
 from tests.tiny_model import SIZE_PX
 
@@ -77,6 +81,31 @@ def test_a_model_without_one(tiny_model: Path) -> None:
         assert early is None
     with pytest.raises(BadInput, match="autoguidance needs an early checkpoint of the model, and stencil has none"):
         made(engine_of(tiny_model), "cfg", "autoguidance")
+
+
+def test_whether_to_stop_is_asked_before_every_piece_of_work(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits' files, texts that are tokenised to be counted, parts that are loaded, passes of the text encoder."""
+    engine, order = engine_of(model), list[str]()
+
+    def noted(piece: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **more: (order.append(piece), function(*args, **more))[1]
+
+    chunks = engine.store.chunks
+    monkeypatch.setattr(engine.store, "chunks", lambda name: noted("text", chunks(name)))
+    monkeypatch.setattr(engine.store, "_fetch", noted("part", engine.store._fetch))
+    monkeypatch.setattr(engine.shelf, "stack", noted("edits", engine.shelf.stack))
+    monkeypatch.setattr(EmbeddedModel, "embed", noted("pass", EmbeddedModel.embed))
+    monkeypatch.setattr(EmbeddedModel, "decode", noted("picture", EmbeddedModel.decode))
+    recipe = Recipe.load({"width": SIZE_PX, "height": SIZE_PX, "steps": 2, "guidance": {"method": "autoguidance"}})
+    recipes = [
+        recipe.model_copy(update={"prompt": text}).model_dump(mode="json") for text in ("a star", "(a:1.2) ring")
+    ]
+    engine.run({"kind": "generate", "recipes": recipes}, lambda kind, data: None, lambda: bool(order.append("asked")))
+    pieces = Counter(order)
+    assert (pieces["edits"], pieces["part"], pieces["picture"]) == (2, 5, 2) and pieces["text"] and pieces["pass"]
+    assert all("asked" in (before, piece) for before, piece in pairwise(["", *order])), order
 
 
 def test_a_picture_names_the_checkpoint_it_was_made_with(model: Path) -> None:

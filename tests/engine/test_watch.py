@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
+from studio.engine.config import EngineConfig
+from studio.engine.kinds import Steps
 from studio.engine.pulse import Pulse
 from studio.engine.watch import NOTICED_S, STOP_WITHIN_S, Watch
+from studio.engine.worker import _Worker
 
 
 def pass_time(watch: Watch, seconds: int, *, busy: bool = True, stopping: bool = False, pulse: bool = True) -> None:
@@ -34,9 +41,12 @@ def test_a_silent_process_is_noticed_and_then_given_up_busy_or_not() -> None:
 def test_work_that_gets_nowhere_is_given_up_and_an_idle_process_is_not() -> None:
     idle, busy = Watch(patience_s=100), Watch(patience_s=100)
     pass_time(idle, 500, busy=False)
-    pass_time(busy, 102)
+    pass_time(busy, 60)
+    assert busy.remark() is None
+    pass_time(busy, 42)
     assert idle.given_up(starting=False) is None and idle.remark() is None
     assert busy.given_up(starting=False) == "made no progress for 2 minutes"
+    assert "made no progress for 2 minutes; it is started again after 2 minutes" in (busy.remark() or "")
 
 
 def test_the_limits_follow_how_long_a_step_takes() -> None:
@@ -81,3 +91,21 @@ def test_the_pulse_tells_the_longest_piece_of_the_job_at_hand(monkeypatch: pytes
     pulse.beat()
     pulse._tell(pulse._beats, pulse._longest_s)
     assert beats == [(3, 2.0), (5, 3.0)]
+
+
+def test_work_that_asks_whether_to_stop_is_getting_somewhere() -> None:
+    class Asking:
+        def steps(self, job: Any, tell: Any, should_stop: Callable[[], bool]) -> Steps:
+            yield from (None for _ in range(job["asks"]) if not should_stop())
+
+        def made_by(self) -> dict[str, Any]:
+            return {}
+
+    said: list[tuple[Any, ...]] = []
+    worker = _Worker(EngineConfig(models={}), cast(Any, SimpleNamespace(send=said.append)))
+    worker._engine = Asking()
+    worker._work("idle", {"asks": 0})
+    before = worker._pulse._beats
+    worker._work("busy", {"asks": 100})
+    assert worker._pulse._beats >= before + 100
+    assert [message[:2] for message in said[-2:]] == [("begun", "busy"), ("end", "busy")]

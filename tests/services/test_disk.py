@@ -15,6 +15,7 @@ from sqlalchemy import event
 from studio.core.errors import NotFound, WorkspaceError
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
+from studio.engine import board as board_module
 from studio.engine.backend import InlineBackend
 from studio.engine.board import REMEMBERED_JOBS
 from studio.services import account, grid, recording
@@ -24,6 +25,7 @@ from studio.services.grid_axes import Axis
 from studio.services.presets import GuidancePresets
 from studio.storage import jobs as jobs_module
 from studio.storage.database import Database
+from studio.storage.jobs import Jobs
 from tests.services.waiting import until, wait_for
 
 Draw = Callable[..., Recipe]
@@ -122,7 +124,7 @@ def test_asking_after_a_job_costs_the_same_however_many_wait(
 ) -> None:
     monkeypatch.setattr(InlineBackend, "_serve", lambda self: None)  # nothing begins
     statements: list[str] = []
-    counted = {"payloads": 0, "entries": 0}
+    counted = {"payloads": 0, "entries": 0, "tickets": 0, "rows": 0}
 
     def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any) -> Any:
@@ -152,8 +154,11 @@ def test_asking_after_a_job_costs_the_same_however_many_wait(
         ids += [studio.enqueue({"kind": "generate", "recipes": recipes}) for _ in range(2 * REMEMBERED_JOBS)]
         monkeypatch.setattr(jobs_module, "unpack", counting("payloads", jobs_module.unpack))
         monkeypatch.setattr(queue_module, "entry", counting("entries", queue_module.entry))
+        monkeypatch.setattr(board_module, "_entry", counting("tickets", board_module._entry))
+        monkeypatch.setattr(Jobs, "_record", counting("rows", Jobs._record))
         assert [cost(ids[place]) for place in (0, 100, -1)] == [with_one] * 3
-        assert with_one[1] == 0 and counted == {"payloads": 0, "entries": 3}
+        assert counted["rows"] <= 3 * (2 + 8)  # the job, twice, and the oldest
+        assert with_one[1] == 0 and counted == {**counted, "payloads": 0, "entries": 3, "tickets": 3}
         statements.clear()
         assert [entry.position for entry in studio.queue()] == list(range(1, 2 * REMEMBERED_JOBS + 2))
         assert statements == [] and counted["payloads"] == 0

@@ -187,6 +187,16 @@ def test_a_member_that_is_longer_than_its_header_and_its_entry_say(tmp_path: Pat
         pytest.fail("it was opened")
 
 
+def test_a_member_that_is_shorter_than_its_header_and_its_entry_say(tmp_path: Path, temporary: Path) -> None:
+    whole = bomb(1000)
+    archive = patched(pack(tmp_path / "mine.zip", C, (WEIGHTS, whole[:-4])), says_size(len(whole)))
+    with (
+        pytest.raises(BadInput, match=rf"The archive mine\.zip is cut short: {WEIGHTS} lacks 4 bytes"),
+        opened(archive),
+    ):
+        pytest.fail("it was opened")
+
+
 def test_what_unpacks_to_many_times_its_size_is_no_weights(
     tmp_path: Path, temporary: Path, unpacked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -207,19 +207,25 @@ def test_closing_tries_once_more_and_waits_for_nothing(archive: Archive, recorde
 # -- a database that another program holds --------------------------------------------------------------------------
 
 
-def test_a_picture_waits_until_another_program_lets_go(archive: Archive, recorder: Recorder) -> None:
+@pytest.mark.parametrize("kind", ["started", "image"])
+def test_a_picture_waits_until_another_program_lets_go(
+    archive: Archive, recorder: Recorder, kind: Literal["started", "image"]
+) -> None:
+    """And so does a job that begins."""
     board, job_id = begun(archive, recorder)
-    board.tell(job_id, "started", {"images": 1})
+    if kind == "image":
+        board.tell(job_id, "started", {"images": 1})
+    data = picture() if kind == "image" else {"images": 1}
     with closing(sqlite3.connect(archive.workspace.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        teller = threading.Thread(target=board.tell, args=(job_id, "image", picture()))
+        teller = threading.Thread(target=board.tell, args=(job_id, kind, data))
         teller.start()
         until(lambda: "locked by another program" in recorder.trouble())
         assert not board.events(job_id)[-1].final and len(shown(archive, job_id)) == 0
         other.execute("COMMIT")
     teller.join(PATIENCE_S)
-    assert board.events(job_id)[-1].kind == "image" and len(shown(archive, job_id)) == 1
-    assert recorder.trouble() == ""
+    assert board.events(job_id)[-1].kind == kind and len(shown(archive, job_id)) == (1 if kind == "image" else 0)
+    assert recorder.trouble() == "" and archive.jobs.get(job_id).status == "running"
 
 
 @pytest.mark.parametrize("way", ["time is over", "the studio is closed"])

@@ -156,9 +156,24 @@ def exif(entries: int, length: int) -> bytes:
         (b"MM\0*\0\0\0\x08\0\1\x87\x69\0\4\0\0\0\1\0\0\0\x08", False),  # a folder that names itself
     ],
 )
-def test_exif_that_is_forged_costs_nothing(tmp_path: Path, body: bytes, problem: bool) -> None:
+def test_exif_that_is_forged_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, problem: bool
+) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr(picture_texts, "_exif_text", lambda tag, *more: (taken.append(tag), "a")[1])
+    assert read(png(tmp_path / "a.png", chunk(b"eXIf", body))).texts.keys() == set(taken) and len(taken) <= 512
+    monkeypatch.undo()
     picture = read(png(tmp_path / "a.png", chunk(b"eXIf", body)))
     assert bool(picture.problems) == problem and sum(map(len, picture.texts.values())) <= MAX_TEXT_BYTES
+
+
+def test_xmp_of_a_webp_that_is_too_long_is_named_and_not_read(tmp_path: Path) -> None:
+    for length, texts in ((MAX_TEXT_BYTES, {"usercomment": "a"}), (MAX_TEXT_BYTES + 2, {})):
+        xmp = b"<exif:UserComment>a</exif:UserComment>".ljust(length)
+        (tmp_path / "a.webp").write_bytes(b"RIFF\0\0\0\0WEBPXMP " + struct.pack("<I", length) + xmp)
+        picture = read(tmp_path / "a.webp")
+        assert picture.texts == texts
+    assert picture.problems == ["text XMP: it is longer than 1000000 bytes"]
 
 
 def test_xmp_is_not_expanded(tmp_path: Path) -> None:

@@ -132,8 +132,11 @@ def test_jobs_that_cannot_be_read(archive: Archive) -> None:
     assert [job.number for job in pages] == list(reversed(whole)) and all(row.problem for row in named)
     assert [cases[row.number] for row in named] == list(reversed(cases.values()))
     assert [job.number for job in archive.jobs.unfinished()] == list(whole)
-    oldest = archive.jobs.oldest_unfinished("generate", "interactive")
-    assert oldest is not None and oldest.number == 2
+    for number in (2, 8):  # the second stands behind one whose time cannot be read
+        oldest = archive.jobs.oldest_unfinished("generate", "interactive")
+        assert oldest is not None and oldest.number == number
+        for before in range(number, 8, 2):
+            archive.jobs.finish(archive.jobs.find(str(before)).id, "done")
     for number in cases:
         with pytest.raises(WorkspaceError, match=rf"^Job {number} of the ledger cannot be read: .+\. The others"):
             archive.jobs.find(str(number))

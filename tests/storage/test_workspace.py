@@ -129,6 +129,7 @@ def test_a_workspace_that_is_not_where_it_was_takes_nothing(tmp_path: Path, happ
     with closing(Archive.open(root)) as archive:
         job = archive.jobs.add("generate", {})
         kept = archive.keep_picture(b"one", job=job.id, recipe=Recipe(), made_by={}, place=0, seq=2)
+        archive.edits.put("kept", "cd" * 32, b"edit")
         happens(root)
         there = sorted(tmp_path.rglob("*"))
         writes: list[Callable[[], object]] = [
@@ -141,9 +142,16 @@ def test_a_workspace_that_is_not_where_it_was_takes_nothing(tmp_path: Path, happ
         ]
         if happens is not replace_database:  # the folder is ours then
             writes.append(lambda: archive.edits.put("mine", "ab" * 32, b"edit"))
+        if happens is replace_lock:  # in the others there is no such edit
+            writes.append(lambda: archive.edits.remove("kept"))
         for write in writes:
             with pytest.raises(WorkspaceError, match="was moved, deleted or replaced while it was open"):
                 write()
+        assert sorted(tmp_path.rglob("*")) == there
+        archive._database.close()  # and with it the connections there were
+        there = sorted(tmp_path.rglob("*"))
+        with pytest.raises(WorkspaceError, match="was moved, deleted or replaced while it was open"):
+            archive.jobs.page(1)
         assert sorted(tmp_path.rglob("*")) == there
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,8 @@ def serving(
     )
     assert process.stdout is not None
     lines: queue.Queue[str] = queue.Queue()
-    reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
+    told = chain(process.stdout, [""])  # "": it has ended
+    reader = threading.Thread(target=lambda: [lines.put(line) for line in told], daemon=True)
     reader.start()
     try:
         line = lines.get(timeout=timeout_s)

@@ -36,7 +36,7 @@ def client(host: str = "127.0.0.1") -> TestClient:
     return TestClient(Starlette(routes=routes, middleware=middleware(host)), base_url="http://127.0.0.1:7860")
 
 
-def answer(headers: list[tuple[str, str]], method: str = "GET") -> tuple[int, Headers]:
+def answer(headers: list[tuple[str, str]], method: str = "GET", kind: str = "http") -> tuple[int, Headers]:
     """Status and headers for a request with exactly these headers, which no client would send so."""
     sent: list[Message] = []
 
@@ -47,7 +47,7 @@ def answer(headers: list[tuple[str, str]], method: str = "GET") -> tuple[int, He
         sent.append(message)
 
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers]
-    scope = {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": raw}
+    scope = {"type": kind, "method": method, "path": "/", "query_string": b"", "headers": raw}
     asyncio.run(through_the_stack(scope, receive, send))
     return sent[0]["status"], Headers(raw=sent[0]["headers"])
 
@@ -95,6 +95,8 @@ STRANGERS = [
     "127.0.0.1, evil.example",
     "127.0.0.1:99999999",
     "127.0.0.1:65536",
+    "127.0.0.1:007860",
+    "127.0.0.1:" + "9" * 5000,
     "127.0.0.1:-1",
     "127.0.0.1:",
     "127.0.0.1:port",
@@ -162,6 +164,13 @@ def test_another_origin_neither_changes_nor_reads(method: str) -> None:
         for repeated in (origins, ["http://127.0.0.1:7860", *origins]):
             status, headers = answer([host, *(("Origin", origin) for origin in repeated)], method)
             assert status == 403 and "Access-Control-Allow-Origin" not in headers, repeated
+
+
+def test_a_web_socket_is_opened_to_its_own_page_alone() -> None:
+    """Browsers open one to any origin, and ask nobody for leave."""
+    for origin, status in (("http://127.0.0.1:7860", 200), ("http://127.0.0.1:3000", 403)):
+        assert answer([("Host", "127.0.0.1:7860"), ("Origin", origin)], kind="websocket")[0] == status
+    assert answer([("Host", "evil.example")], kind="websocket")[0] == 400
 
 
 def test_takes_changes_from_its_own_page() -> None:

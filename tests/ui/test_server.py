@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_the_address_for_a_browser(host: str, url: str) -> None:
 # -- when it is there -----------------------------------------------------------------------------------------------
 
 
-def test_the_start_waits_for_a_machine_that_is_slow_and_asks_nobody() -> None:
+def test_the_start_waits_for_a_machine_that_is_slow_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradio's own start gave its page three seconds, by a request that went to the proxy."""
     go_on, entered, answered = threading.Event(), threading.Event(), threading.Event()
 
@@ -104,8 +105,16 @@ def test_the_start_waits_for_a_machine_that_is_slow_and_asks_nobody() -> None:
     listener = server.listen("127.0.0.1", 0)
     page = server.PageServer(slow_app, listener)
     starting = threading.Thread(target=lambda: (page.start(), answered.set()))
-    starting.start()
-    assert entered.wait(60) and not answered.is_set()
+    clock, late_s, looked, join = time.monotonic, 0.0, threading.Event(), page.thread.join
+    monkeypatch.setattr(page.thread, "join", lambda timeout: (join(timeout), looked.set()))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: clock() + late_s)
+        starting.start()
+        assert entered.wait(60) and not answered.is_set()
+        for _ in range(2):
+            late_s += 3600  # an hour goes by
+            looked.clear()
+            assert looked.wait(60) and starting.is_alive()
     go_on.set()
     assert answered.wait(60) and not requests
     url = server.address(*listener.getsockname())
@@ -179,3 +188,12 @@ def test_every_address_there_is_refuses_strangers(application: Starlette, header
         assert answer.status_code == status, (method, path)
         assert "Access-Control-Allow-Origin" not in answer.headers
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_no_page_is_given_leave_to_read_answers(application: Starlette) -> None:
+    """Not even its own, which needs none: Gradio gives it to whatever origin gets as far as its own CORS answers."""
+    client = TestClient(application, base_url="http://127.0.0.1:7860")
+    asked = {"Origin": "http://127.0.0.1:7860", "Access-Control-Request-Method": "GET"}
+    for method in ("OPTIONS", "GET"):
+        answer = client.request(method, "/config", headers=asked)
+        assert not [name for name in answer.headers if name.startswith("access-control-allow-origin")]

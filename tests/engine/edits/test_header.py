@@ -75,6 +75,7 @@ def test_refuses(tmp_path: Path, entries: object, numbers: bytes, said: str) -> 
         (b"\xff{}", "header that cannot be read"),
         (b'{"a": 1, "a": 2}', "a name stands in it twice"),
         (b"[" * 100_000, "nested too deep"),
+        (b'{"a": [' + b"0," * 120_000 + b"0]}", "it has more than 120000 values"),
     ],
 )
 def test_refuses_a_header_that_is_none(tmp_path: Path, text: bytes, said: str) -> None:
@@ -93,6 +94,9 @@ def test_refuses_lengths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.Monk
         path.write_bytes(start)
         with pytest.raises(AssetError, match=said):
             read_header(path)
+    with monkeypatch.context() as patch, pytest.raises(AssetError, match="its header would have 61 bytes"):
+        patch.setattr(header, "MAX_HEADER_BYTES", 60)
+        read_header(write(path, {"a": tensor(0, 4)}, b"\0" * 4))
     monkeypatch.setattr(header, "MAX_FILE_BYTES", 9)
     with pytest.raises(AssetError, match="at most 9 are read"):
         read_header(write(path, {}))

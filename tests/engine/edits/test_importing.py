@@ -14,9 +14,10 @@ import diffusers
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from studio.core.errors import AssetError, BadInput
-from studio.engine.edits import importing
+from studio.engine.edits import files, importing
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.edits.importing import inspect, read_lora
 from studio.engine.edits.keys import Finder, split_keys
@@ -411,8 +412,32 @@ def test_the_size_of_a_change_is_told_for_any_rank(tmp_path: Path, rank: int, si
         read_lora(write(tensors, tmp_path / "x.safetensors"), NARROW, "e")
 
 
-def test_what_is_left_out_is_not_read(tmp_path: Path) -> None:
+def test_what_is_left_out_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a sparse file of 2 GB only the layer's own bytes: the rest is read by nobody."""
     file = announced(tmp_path / "x.safetensors", {"x": (10**9,), **pair("to_q", (4, 320), (320, 4))})
+    read: list[int] = []
+    tensor = files._tensor
+    monkeypatch.setattr(
+        files, "_tensor", lambda file, at, info: (read.append(info.place[1] - info.place[0]), tensor(file, at, info))[1]
+    )
     edit = read_lora(file, NARROW, "e", partial=True)
-    assert edit.nbytes() == 2 * 2 * 4 * 320
+    assert edit.nbytes() == sum(read) == 2 * 2 * 4 * 320
+
+
+class Largest(TorchDispatchMode):
+    """How many numbers the largest tensor has that is made within it."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.numbers = max(self.numbers, made.numel() if isinstance(made, Tensor) else 0)
+        return made
+
+
+@pytest.mark.parametrize(("rank", "width"), [(2, 300), (300, 2)])
+def test_the_size_of_a_change_costs_no_more_than_its_factors(rank: int, width: int) -> None:
+    layer = LowRank(torch.ones(rank, width), torch.ones(width, rank), alpha=float(rank))
+    with Largest() as largest:
+        assert importing._norm(layer) == rank * width
+    assert largest.numbers == rank * width
