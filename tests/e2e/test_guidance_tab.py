@@ -6,10 +6,9 @@ import re
 import statistics
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, wait_until_done
-from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
 WORK_16 = re.compile(r"NFE\s*16")
@@ -132,10 +131,8 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#guidance-equal input")).to_be_checked()
 
 
-def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Served) -> None:
-    page = browser.new_page()  # not as others are opened: to the browser, what is refused is an error
-    page.set_default_timeout(60_000)
-    page.goto(served.url)
+def test_what_is_refused_is_said_where_one_looks(opened: Open) -> None:
+    page = opened(refused=True)
     to_guidance(page)
     page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "../evil")
     page.click("#guidance-preset-save")
@@ -154,7 +151,6 @@ def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Serve
     page.click("#sweep-go")
     expect(page.locator("#guidance-message")).to_contain_text("A sweep has 2 to 12 pictures, not 99.")
     expect(page.locator("#guidance-message .message")).to_be_in_viewport()
-    page.close()
 
 
 def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Open) -> None:
