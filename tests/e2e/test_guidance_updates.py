@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from studio.storage.png import read_png
 from tests.e2e.holding import arrived, held
 from tests.e2e.test_guidance_tab import WHY, choose, compare, to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, Open
+from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open
 
 pytestmark = pytest.mark.browser
 NUMBER = "#guidance-rows .guide.chosen input[type=number][data-name={}]"
@@ -114,8 +114,10 @@ def test_an_older_answer_that_lands_last_is_not_painted(opened: Open) -> None:
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
     expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
     page.evaluate(PAINTED)
-    waiting[0].fulfill(response=late)
-    page.wait_for_timeout(1500)
+    with page.expect_event("requestfinished", lambda request: request.url == waiting[0].request.url):
+        waiting[0].fulfill(response=late)
+    for _ in range(3):
+        page.evaluate(TWO_FRAMES)
     assert all("- 0.3*m" in one for one in page.evaluate("window.painted"))
     for name, value in (("eta", "0.5"), ("momentum", "-0.3")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
