@@ -11,17 +11,19 @@ import pytest
 from studio import cli
 from studio.engine.runner import Engine
 from studio.evidence import reproduce
+from studio.services import budget
 from tests.tiny_model import build_once
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, the small model, and few pictures."""
+    """An empty current folder, the small model, few pictures, and few numbers of steps that equal work is sought in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PALIMPSEST_MODEL_DIR", str(build_once(tmp_path_factory)))
     monkeypatch.setenv("PALIMPSEST_DEVICE", "cpu")
     monkeypatch.setattr(reproduce, "PICTURES", 4)
     monkeypatch.setattr(reproduce, "QUICK_PICTURES", 2)
+    monkeypatch.setattr(budget, "MAX_STEPS", 8)
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ COSINE: dict[str, Any] = {
 SCHEDULE = NoiseSchedule.from_config(**COSINE)
 FLOW = FlowSchedule()
 
+LONG = pytest.param(50, marks=pytest.mark.slow)  # steps of a run that says what one of twenty says
 LARGEST = 4.0  # of the values of x on the way of a run from `start`
 
 Denoiser = Callable[[Tensor, float, float], Tensor]

@@ -1,4 +1,4 @@
-"""One browser, and one real studio with the real model, for all walks; each has a browser profile of its own."""
+"""One window of one browser, and one real studio with the real model, for all walks; each finds an empty profile."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.ui.serving import Served, serving
 
@@ -25,6 +35,8 @@ CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-
                  "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 expect.set_options(timeout=60_000)  # Playwright's 5 s are for pages, not for two tests that draw on two cores
+Scheme = Literal["light", "dark"]
+WIDE: ViewportSize = {"width": 1440, "height": 900}
 WALK_S = 900  # for one that takes seconds: on a machine that trains beside the tests it takes minutes
 
 
@@ -86,35 +98,70 @@ def complaint(said: ConsoleMessage) -> str:
     return f"said: {said.text} ({said.location.get('url')})"
 
 
+@pytest.fixture(scope="package")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """Where walks open their pages. A window of a page's own would cost a core as much as the page itself."""
+    context = browser.new_context(viewport=WIDE)
+    context.new_page()  # the window stays when a walk closes its own
+    yield context
+    context.close()
+
+
+def emptied(window: BrowserContext, url: str) -> BrowserContext:
+    """As a browser is that has never been to this address."""
+    window.clear_cookies()
+    session = window.new_cdp_session(window.pages[0])
+    session.send("Storage.clearDataForOrigin", {"origin": url.rstrip("/"), "storageTypes": "all"})
+    session.detach()
+    return window
+
+
 @pytest.fixture
-def opened(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a browser profile of its own: opened(width=1440, scheme="light").
+def opened(browser: Browser, window: BrowserContext, served: Served) -> Iterator[Callable[..., Page]]:
+    """Opens the page in an empty browser profile: opened(width=1440, scheme="light").
+
+    refused: errors of the page are to be expected, because to the browser what is refused is one.
+    context: another page's profile, as a second window of the same browser has it.
 
     At the end of the test nothing is left to be drawn; no script failed, and nothing was asked of another machine.
     """
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
+    others: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def asked(url: str) -> None:
-        if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(served.url):
-            wrong.append(f"asked for {url}")
+    def asked(request: Request) -> None:
+        if urlsplit(request.url).scheme not in ("data", "blob") and not request.url.startswith(served.url):
+            wrong.append(f"asked for {request.url}")
 
-    def open_page(width: int = 1440, scheme: str = "light", context: BrowserContext | None = None) -> Page:
-        if context is None:
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            contexts.append(context)
-            context.on("request", lambda request: asked(request.url))
-        page = context.new_page()
+    def profile() -> BrowserContext:
+        if not pages:
+            return emptied(window, served.url)
+        others.append(browser.new_context(viewport=WIDE))
+        others[-1].on("request", asked)
+        return others[-1]
+
+    def open_page(
+        width: int = 1440, scheme: Scheme = "light", context: BrowserContext | None = None, refused: bool = False
+    ) -> Page:
+        page = (context or profile()).new_page()
+        pages.append(page)
         page.set_default_timeout(60_000)
+        page.set_viewport_size({**WIDE, "width": width})
+        page.emulate_media(color_scheme=scheme)
         page.on("pageerror", lambda error: wrong.append(f"failed: {error}"))
-        page.on("console", lambda said: wrong.append(complaint(said)) if said.type == "error" else None)
+        if not refused:
+            page.on("console", lambda said: wrong.append(complaint(said)) if said.type == "error" else None)
         page.goto(served.url)
         page.wait_for_selector("#generate")
         page.wait_for_selector("#status .state")
         return page
 
+    window.on("request", asked)
     yield open_page
-    for context in contexts:
+    for page in pages:
+        page.close()
+    for context in others:
         context.close()
+    window.remove_listener("request", asked)
     stop_all(served.url)
     assert not wrong

@@ -6,13 +6,12 @@ import re
 import statistics
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, wait_until_done
-from tests.ui.serving import Served
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, unfold, wait_until_done
 
 pytestmark = pytest.mark.browser
-WORK_16 = re.compile(r"NFE\s*16")
+WORK_10 = re.compile(r"NFE\s*10")
 CARDS, WHY = "#guidance-results .guidance-cards figcaption", "#guidance-results [data-why]"
 
 
@@ -25,10 +24,9 @@ def to_guidance(page: Page) -> None:
 
 def sweep(page: Page, pictures: int) -> None:
     """Open the sweep and draw so many."""
-    page.locator("#guidance-sweep > button").click()
+    unfold(page, "#guidance-sweep", "#sweep-count input")
     count = page.locator("#sweep-count input")
     expect(count).to_have_value("6")
-    page.wait_for_timeout(300)  # what was just unfolded is still being laid out
     count.fill(str(pictures))
     count.press("Tab")
     expect(count).to_have_value(str(pictures))
@@ -58,7 +56,7 @@ def sources(page: Page) -> list[str]:
 def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) -> None:
     page = opened()
     to_guidance(page)
-    page.locator("#guidance-steps input[type=number]").fill("8")
+    page.locator("#guidance-steps input[type=number]").fill("5")
     choose(page, 3)
     page.locator("#guidance-rows .guide.chosen select[data-op=method]").select_option("pag")
     expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("PAG", timeout=LONG_MS)
@@ -68,7 +66,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#queue")).to_contain_text("Nothing is being drawn")
     first = sources(page)
     assert len(set(first)) == 4
-    expect(page.locator(CARDS).first).to_contain_text(WORK_16, timeout=LONG_MS)
+    expect(page.locator(CARDS).first).to_contain_text(WORK_10, timeout=LONG_MS)
 
     # Why.
     page.locator(WHY).nth(2).click()
@@ -93,7 +91,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     assert sources(page)[1:] == first[1:]
 
     # A sweep.
-    sweep(page, 3)
+    sweep(page, 2)
     page.wait_for_selector("#guidance-film svg", timeout=LONG_MS)
 
     # A preset, saved from one row and put into another.
@@ -112,14 +110,14 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#method-first .method-controls:visible input[type=number]")).to_have_value("12")
     to_guidance(page)
 
-    # Equal work: the row that asks three times a step takes fewer steps.
+    # Equal work: the row that asks three times in most of its steps takes fewer of them.
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)  # the preset's own picture is drawn
     page.locator("#guidance-equal input").check()
     compare(page, 4)
-    expect(page.locator(CARDS).nth(0)).to_contain_text(WORK_16, timeout=LONG_MS)
-    expect(page.locator(CARDS).nth(3)).not_to_contain_text(re.compile(r"steps\s*8"), timeout=LONG_MS)
+    expect(page.locator(CARDS).nth(0)).to_contain_text(WORK_10, timeout=LONG_MS)
+    expect(page.locator(CARDS).nth(3)).not_to_contain_text(re.compile(r"steps\s*5"), timeout=LONG_MS)
     told = page.locator(CARDS).nth(3).inner_text().split()
-    assert told[0] == "NFE" and int(told[1]) <= 16 and told[2] == "steps" and int(told[3]) < 8
+    assert told[0] == "NFE" and int(told[1]) <= 10 and told[2] == "steps" and int(told[3]) < 5
 
     # All of it outlives a reload.
     kept = sources(page)
@@ -128,14 +126,12 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     to_guidance(page)
     expect(page.locator(CARDS)).to_have_count(4, timeout=LONG_MS)
     assert sources(page) == kept
-    expect(page.locator("#guidance-steps input[type=number]")).to_have_value("8")
+    expect(page.locator("#guidance-steps input[type=number]")).to_have_value("5")
     expect(page.locator("#guidance-equal input")).to_be_checked()
 
 
-def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Served) -> None:
-    page = browser.new_page()  # not as others are opened: to the browser, what is refused is an error
-    page.set_default_timeout(60_000)
-    page.goto(served.url)
+def test_what_is_refused_is_said_where_one_looks(opened: Open) -> None:
+    page = opened(refused=True)
     to_guidance(page)
     page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "../evil")
     page.click("#guidance-preset-save")
@@ -148,13 +144,11 @@ def test_what_is_refused_is_said_where_one_looks(browser: Browser, served: Serve
     page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "a better name")
     page.click("#guidance-preset-save")  # what went well is refused no more, and nobody waits for the ten seconds
     expect(page.locator("#refused")).to_have_count(0, timeout=8_000)
-    page.click("#guidance-sweep > button")
-    page.wait_for_timeout(1500)  # an accordion just opened is filled
+    unfold(page, "#guidance-sweep", "#sweep-count input")
     page.fill("#sweep-count input", "99")
     page.click("#sweep-go")
     expect(page.locator("#guidance-message")).to_contain_text("A sweep has 2 to 12 pictures, not 99.")
     expect(page.locator("#guidance-message .message")).to_be_in_viewport()
-    page.close()
 
 
 def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Open) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from studio.ui.guidance.tab import SHARED
 from tests.e2e.test_guidance_tab import to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, Open
+from tests.e2e.test_prompt_tab import LONG_MS, Open, unfold
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +41,7 @@ def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_i
     page.click("#guidance-method > button")
     for menu in ("#method input", "#preset input"):
         page.click(menu)
-        page.wait_for_timeout(200)
+        page.wait_for_selector("[role=option]")
         page.keyboard.press("Tab")
     page.wait_for_timeout(500)
     expect(page.locator("#preset input")).to_have_value("cfg-interval")
@@ -60,13 +60,12 @@ def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_i
 
 def test_size_and_sweep_stay_while_their_menus_are_looked_into_and_a_rows_preset_is_told_once(opened: Open) -> None:
     page = opened()
-    page.get_by_text("Sampling and size").click()
-    page.wait_for_timeout(1500)  # Gradio fills what it shows for the first time, and would fill over us
+    unfold(page, "#sampling", "#steps")
     width = page.get_by_label("Width").first
     width.fill("192")
     width.press("Tab")
     page.focus("#model input")
-    page.wait_for_timeout(200)
+    page.wait_for_selector("[role=option]")
     page.keyboard.press("Tab")
     page.wait_for_timeout(1000)
     expect(width).to_have_value("192")
@@ -78,7 +77,7 @@ def test_size_and_sweep_stay_while_their_menus_are_looked_into_and_a_rows_preset
     low.fill("3")
     low.press("Tab")
     page.click("#sweep-name input")
-    page.wait_for_timeout(200)
+    page.wait_for_selector("[role=option]")
     page.keyboard.press("Tab")
     page.wait_for_timeout(1000)
     expect(low).to_have_value("3")

@@ -27,16 +27,22 @@ TWO_FRAMES = "new Promise((next) => requestAnimationFrame(() => requestAnimation
 LONG_MS = 240_000  # a busy machine; what is meant to be quick is measured where it is
 
 
+def unfold(page: Page, part: str, within: str) -> None:
+    """Open a part that is folded away. What Gradio shows for the first time it fills within a frame, over us."""
+    page.click(f"{part} > button")
+    page.wait_for_selector(within)
+    page.evaluate(TWO_FRAMES)
+
+
 def fill(page: Page, prompt: str, seed: str = "7", count: int = 1, steps: int = 6) -> None:
     page.fill(PROMPT, prompt)
     page.fill("#seed :is(input, textarea)", seed)
     page.fill("#count input[type=number]", str(count))
     if not page.is_visible("#steps"):
-        page.click("#sampling > button")
-        page.wait_for_timeout(500)  # Gradio fills what it shows for the first time, and would fill over us
+        unfold(page, "#sampling", "#steps")
     page.fill("#steps input[type=number]", str(steps))
     page.locator("#steps input[type=number]").blur()
-    page.wait_for_timeout(300)
+    page.evaluate(TWO_FRAMES)
 
 
 def generate(page: Page) -> None:
@@ -199,8 +205,7 @@ def test_what_is_typed_is_read_at_once_and_examples_wildcards_styles_and_the_die
 
     page.fill(PROMPT, "a (red:1.4) star")
     expect(page.locator("#prompt-report .weighed sub")).to_have_text("1.4")
-    page.click("#wording > button")
-    page.wait_for_timeout(500)
+    unfold(page, "#wording", "#wildcards .wild")
     page.focus(PROMPT)
     page.keyboard.press("End")
     page.click("#wildcards .wild >> nth=0")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as Late
 
 from studio.storage.png import read_png
-from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, PROMPT, Open, choose, fill, generate, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, PROMPT, Open, choose, fill, generate, unfold, wait_until_done
 from tests.services.test_dropped import A1111, png
 from tests.ui.serving import Served
 from tests.ui.stencil_edits import edit_file
@@ -130,19 +131,18 @@ def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(o
     generate(page)
     wait_until_done(page)
     base = pixels(page)
-    page.click("#import-edit > button")
-    page.wait_for_timeout(500)
+    unfold(page, "#import-edit", "#edit-file")
     file = edit_file(tmp_path / "rounder.safetensors", "Rounder", size=0.5)
     page.set_input_files("#edit-file input[type=file]", file)
     expect(page.locator("#edit-said")).to_contain_text("2 of 2 layers fit", timeout=LONG_MS)
     page.click("#edit-accept")
     expect(page.locator("#caption .made")).to_contain_text("1 edit", timeout=LONG_MS)
-    whole = pixels(page)
+    whole, shown = pixels(page), str(page.locator(PICTURE).first.get_attribute("src"))
     slider = page.locator("#edit-stack input[type=range]")
     slider.focus()
     slider.press("Home")  # as far down as it goes
     expect(page.locator("#edit-stack input[type=number]")).to_have_value("-1")
-    page.wait_for_timeout(500)
+    expect(page.locator(PICTURE).first).not_to_have_attribute("src", shown, timeout=LONG_MS)
     wait_until_done(page)
     less = pixels(page)
     assert len({base, whole, less}) == 3
@@ -160,8 +160,7 @@ def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(o
 def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: Open, tmp_path: Path) -> None:
     page = opened()
     fill(page, "a red star on a white background", seed="5", steps=2)
-    page.click("#grid > button")
-    page.wait_for_timeout(500)
+    unfold(page, "#grid", "#axis-x")
     choose(page, "#axis-x", "Seed")
     page.fill("#values-x :is(input, textarea)", "1-3")
     choose(page, "#axis-y", "search and replace")
@@ -171,8 +170,9 @@ def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: 
     page.wait_for_selector("#grid-sheet .frame.done", timeout=LONG_MS)
     page.reload()  # in the middle
     page.wait_for_selector("#grid > button")
-    page.wait_for_timeout(3000)
-    if not page.is_visible("#grid-sheet"):  # it is open by itself, unless it was done already
+    try:
+        page.wait_for_selector("#grid-sheet", timeout=3000)
+    except Late:  # it is open by itself, unless it was done already
         page.click("#grid > button")
     expect(page.locator("#grid-sheet .frame.done")).to_have_count(9, timeout=LONG_MS)
     page.locator("#grid-sheet .frame.done").nth(4).click()

@@ -204,34 +204,34 @@ def test_many_prompts_at_once_are_refused_with_what_makes_them_many(
     engine: Engine, holds: Callable[[int, int], None]
 ) -> None:
     """Ten rows: four prompts and the empty one, as they are and perturbed. Its method alone has three."""
-    holds(9, 256)
+    holds(9, 128)
     with pytest.raises(OutOfMemory) as caught:
-        run(engine, job(**MANY, width=256, height=256))
+        run(engine, job(**MANY, width=128, height=128))
     assert not engine.store.loads
     told = str(caught.value)
-    assert "256 x 256 pixels with stencil need" in told
+    assert "128 x 128 pixels with stencil need" in told
     assert "for 10 rows of the network at a time (4 prompts joined by AND, guidance by pag); cpu has" in told
-    assert told.endswith(". Take 192 x 192 or plain guidance of one prompt.")
-    assert run(engine, job(**MANY, width=192, height=192))[-1] == "done"
-    assert run(engine, job(**PLAIN, width=256, height=256))[-1] == "done"
-    holds(10, 256)
-    assert run(engine, job(**MANY, width=256, height=256))[-1] == "done"
+    assert told.endswith(". Take 64 x 64 or plain guidance of one prompt.")
+    assert run(engine, job(**MANY, width=64, height=64))[-1] == "done"
+    assert run(engine, job(**PLAIN, width=128, height=128))[-1] == "done"
+    holds(10, 128)
+    assert run(engine, job(**MANY, width=128, height=128))[-1] == "done"
 
 
 def test_the_hardest_of_several_pictures_is_looked_at_not_the_largest(
     engine: Engine, holds: Callable[[int, int], None]
 ) -> None:
-    holds(5, 256)
+    holds(5, 128)
     mixed = {"kind": "generate", "recipes": [job(**each)["recipes"][0] for each in
-             ({**PLAIN, "width": 256, "height": 256}, {**MANY, "width": 192, "height": 192})]}  # fmt: skip
-    with pytest.raises(OutOfMemory, match="192 x 192 pixels with stencil need"):
+             ({**PLAIN, "width": 128, "height": 128}, {**MANY, "width": 96, "height": 96})]}  # fmt: skip
+    with pytest.raises(OutOfMemory, match="96 x 96 pixels with stencil need"):
         run(engine, mixed)
 
 
 def test_pictures_drawn_together_are_as_many_as_there_is_room_for(
     engine: Engine, holds: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holds(5, 256)
+    holds(5, 128)
     seen: list[int] = []
     bundle = engine.bundle("stencil")
     predict = bundle.predict
@@ -241,7 +241,7 @@ def test_pictures_drawn_together_are_as_many_as_there_is_room_for(
         return predict(x, t, cond)
 
     monkeypatch.setattr(bundle, "predict", counted)
-    values = {**PLAIN, "width": 256, "height": 256, "batching": "shared"}
+    values = {**PLAIN, "width": 128, "height": 128, "batching": "shared"}
     together = {"kind": "generate", "recipes": [job(**values, seed=seed)["recipes"][0] for seed in range(4)]}
     assert run(engine, together)[-1] == "done"
     assert seen == [4] * 4

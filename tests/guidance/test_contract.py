@@ -4,7 +4,7 @@ A method that rightly breaks a clause says so in one line beside `neutral`, and 
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -35,9 +35,23 @@ def variants() -> dict[str, Guidance]:
     return found
 
 
-# The clauses go over kinds, types and conditions by themselves: a case here is one clause for one method and setting.
 VARIANTS = variants()
-everywhere = pytest.mark.parametrize("method", VARIANTS.values(), ids=VARIANTS)
+
+
+def everywhere(clause: Callable[[Guidance], None]) -> Callable[[str], None]:
+    """A clause is one test for each method, and goes over its settings as it does over kinds, types and conditions."""
+
+    def test(name: str) -> None:
+        for setting, method in VARIANTS.items():
+            if setting.split(" ")[0] == name:
+                try:
+                    clause(method)
+                except BaseException as error:
+                    error.add_note(f"with {setting}")
+                    raise
+
+    test.__name__, test.__doc__ = clause.__name__, clause.__doc__
+    return pytest.mark.parametrize("name", GUIDANCE.names())(test)
 
 
 def predictions(dtype: torch.dtype = torch.float64) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -55,25 +56,30 @@ ALL = {
 }
 
 
-@pytest.mark.parametrize("wrapper", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("method", GUIDANCE.names())
 class TestEveryWrapperAroundEveryMethod:
-    def build(self, wrapper: dict[str, Any], method: str) -> Guidance:
-        if wrapper["wrapper"] == "schedule":
-            names = [spec.name for spec in specs(GUIDANCE.get(method)) if spec.kind == "float"]
-            if "guidance_scale" not in names:
-                wrapper = {**wrapper, "params": {**wrapper.get("params", {}), "parameter": names[0]}}
-        return wrapped(wrapper, method=method, params={})
+    def built(self, method: str) -> Iterator[tuple[str, Guidance]]:
+        """Each by its name in ALL."""
+        for name, wrapper in ALL.items():
+            if wrapper["wrapper"] == "schedule":
+                names = [spec.name for spec in specs(GUIDANCE.get(method)) if spec.kind == "float"]
+                if "guidance_scale" not in names:
+                    wrapper = {**wrapper, "params": {**wrapper.get("params", {}), "parameter": names[0]}}
+            yield name, wrapped(wrapper, method=method, params={})
 
-    def test_keeps_shape_dtype_and_inputs(self, wrapper: dict[str, Any], method: str) -> None:
-        for dtype in (torch.float16, torch.float64):
-            table, x = {"pos": random(0, dtype), "empty": random(1, dtype)}, random(2, dtype)
-            guided = Step(by_condition(table), x).run(self.build(wrapper, method), i=9)
-            assert guided.x0.shape == x.shape and guided.x0.dtype == dtype and guided.x0.isfinite().all()
-            assert torch.equal(table["pos"], random(0, dtype)) and torch.equal(x, random(2, dtype))
+    def test_keeps_shape_dtype_and_inputs(self, method: str) -> None:
+        for name, guidance in self.built(method):
+            for dtype in (torch.float16, torch.float64):
+                table, x = {"pos": random(0, dtype), "empty": random(1, dtype)}, random(2, dtype)
+                guided = Step(by_condition(table), x).run(guidance, i=9)
+                assert guided.x0.shape == x.shape and guided.x0.dtype == dtype and guided.x0.isfinite().all(), name
+                assert torch.equal(table["pos"], random(0, dtype)) and torch.equal(x, random(2, dtype)), name
 
-    def test_each_sample_is_alone_and_state_starts_fresh(self, wrapper: dict[str, Any], method: str) -> None:
-        guidance = self.build(wrapper, method)
+    def test_each_sample_is_alone_and_state_starts_fresh(self, method: str) -> None:
+        for name, guidance in self.built(method):
+            self.alone(name, guidance, "precision" in GUIDANCE.get(method).excused)
+
+    def alone(self, name: str, guidance: Guidance, single: bool) -> None:
         runs: list[list[Guided]] = []
         for sample in (slice(None), slice(1, 2)):
             state, outcomes = guidance.init(random(0)[sample].shape), list[Guided]()
@@ -82,15 +88,16 @@ class TestEveryWrapperAroundEveryMethod:
                 outcomes.append(Step(by_condition(table), random(100 + i)[sample]).run(guidance, state, i))
                 state = outcomes[-1].state
             runs.append(outcomes)
-        dtype = torch.float32 if "precision" in GUIDANCE.get(method).excused else torch.float64
-        tolerance = rounding(dtype, 20, 10)
-        for batch, single in zip(*runs, strict=True):
-            torch.testing.assert_close(batch.x0[1:2], single.x0, rtol=tolerance, atol=tolerance)
+        tolerance = rounding(torch.float32 if single else torch.float64, 20, 10)
+        for batch, own in zip(*runs, strict=True):
+            torch.testing.assert_close(
+                batch.x0[1:2], own.x0, rtol=tolerance, atol=tolerance, msg=lambda text: f"{name}: {text}"
+            )
 
-    def test_costs_what_it_says(self, wrapper: dict[str, Any], method: str) -> None:
-        guidance = self.build(wrapper, method)
-        for i in (0, 2, 10, 19):
-            assert run(guidance, i)[1] == guidance.rows(i, N, AT) <= guidance.nfe()
+    def test_costs_what_it_says(self, method: str) -> None:
+        for name, guidance in self.built(method):
+            for i in (0, 2, 10, 19):
+                assert run(guidance, i)[1] == guidance.rows(i, N, AT) <= guidance.nfe(), name
 
 
 class TestInterval:

@@ -28,7 +28,7 @@ from tests.services.waiting import PATIENCE_S, wait_for
 
 Draw = Callable[..., Recipe]
 HUNDRED = pytest.param(100, id="100 instants", marks=[pytest.mark.slow, pytest.mark.timeout(3600)])
-INSTANTS = [pytest.param(5, id="5 instants"), HUNDRED]
+INSTANTS = [pytest.param(3, id="3 instants"), HUNDRED]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
 
 
@@ -105,7 +105,7 @@ def test_a_worker_killed_while_it_makes_pictures(settings: Settings, draw: Draw,
 def test_a_grid_of_a_killed_app_goes_on_with_what_is_missing(settings: Settings, draw: Draw) -> None:
     axes = [Axis("seed", tuple(range(8)))]
     context = forking()
-    app = context.Process(target=start_grid, args=(settings, draw(steps=100), axes))
+    app = context.Process(target=start_grid, args=(settings, draw(steps=50), axes))
     app.start()
     database = settings.workspace / "studio.db"
     deadline = time.monotonic() + PATIENCE_S

@@ -1,5 +1,6 @@
 """The tokenizer knows every word of the world as one token; labels say what a scene holds, by place."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,10 @@ def test_slot_a_is_the_left_or_upper_object(relation: str, first_slot: str) -> N
     assert text.LAYOUTS[said["layout"]] == ("horizontal" if "of" in relation else "vertical")
 
 
-def test_a_few_steps_learn_and_resume(tmp_path: Path) -> None:
+def test_a_few_steps_learn_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = text._batch  # type: ignore[attr-defined]
+    monkeypatch.setattr(text, "_batch", lambda codec, rng, size, rare: batch(codec, rng, size // 16, rare))
+    monkeypatch.setattr(text, "accuracy", partial(text.accuracy, n=64))
     torch.manual_seed(0)
     stage = Counted("text", tmp_path, minutes=1)
     folder = text.train(stage, threads=1)

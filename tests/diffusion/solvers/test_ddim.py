@@ -13,6 +13,7 @@ from tests.diffusion.solving import (
     COSINE,
     FLOW,
     LARGEST,
+    LONG,
     SCHEDULE,
     as_x0,
     mixture_x0,
@@ -36,7 +37,7 @@ def ddim_scheduler(spacing: str, steps_offset: int = 0) -> Any:
 
 
 # Where n does not divide T, diffusers' DDIM steps to a level off its own grid.
-@pytest.mark.parametrize("n", [1, 2, 4, 20, 50])
+@pytest.mark.parametrize("n", [1, 2, 4, 20, LONG])
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize(("spacing", "options"), [("trailing", {}), ("leading", {"steps_offset": 1})])
 def test_agrees_with_diffusers(spacing: str, options: dict[str, int], eta: float, n: int) -> None:

@@ -10,14 +10,14 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from studio.diffusion.grid import make_grid
 from studio.diffusion.schedule import NoiseSchedule
 from studio.diffusion.solvers import DDIM, Euler
-from tests.diffusion.solving import FLOW, LARGEST, SCHEDULE, mixture_x0, on_grid, order_of, run, start, theirs
+from tests.diffusion.solving import FLOW, LARGEST, LONG, SCHEDULE, mixture_x0, on_grid, order_of, run, start, theirs
 from tests.tolerance import rounding
 
 SD: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 # Not a cosine table: x/a reaches 60,000 there, and in float32 that leaves diffusers' Euler 4e-3 of x.
 
 
-@pytest.mark.parametrize("n", [1, 2, 20, 50])
+@pytest.mark.parametrize("n", [1, 2, 20, LONG])
 @pytest.mark.parametrize("grid_name", ["trailing", "leading", "linspace_fractional", "karras", "exponential"])
 def test_agrees_with_diffusers(grid_name: str, n: int) -> None:
     """Every x on the way, not only the last; its state is float32 whatever it is given."""
@@ -33,7 +33,7 @@ def test_agrees_with_diffusers(grid_name: str, n: int) -> None:
     torch.testing.assert_close(ours, kept, rtol=0, atol=allowed)
 
 
-@pytest.mark.parametrize("n", [1, 2, 20, 50])
+@pytest.mark.parametrize("n", [1, 2, 20, LONG])
 @pytest.mark.parametrize("grid_name", ["flow", "flow_euler", "flow_dpm", "flow_unipc"])
 def test_agrees_with_diffusers_on_flows(grid_name: str, n: int) -> None:
     grid = make_grid(grid_name, FLOW, n, shift=3)

@@ -9,14 +9,14 @@ from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncest
 from studio.diffusion.grid import make_grid, trailing
 from studio.diffusion.schedule import NoiseSchedule
 from studio.diffusion.solvers import DDIM, Euler, EulerAncestral
-from tests.diffusion.solving import FLOW, LARGEST, SCHEDULE, mixture_x0, noises, on_grid, run, start
+from tests.diffusion.solving import FLOW, LARGEST, LONG, SCHEDULE, mixture_x0, noises, on_grid, run, start
 from tests.tolerance import rounding
 from tests.toys import Gaussian
 
 SD: dict[str, Any] = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 
 
-@pytest.mark.parametrize("n", [1, 2, 20, 50])
+@pytest.mark.parametrize("n", [1, 2, 20, LONG])
 @pytest.mark.parametrize("grid_name", ["trailing", "leading", "linspace_fractional", "karras"])
 def test_agrees_with_diffusers(grid_name: str, n: int) -> None:
     """Its state is float32 whatever it is given, and it draws its noise from a generator."""
