@@ -332,10 +332,12 @@ def _bench(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from studio.engine.bench import CASES, Bench, page, table
+    from studio.engine.bench.pairs import check_pairs
 
     pairs = number(args.pairs)
     if not isinstance(pairs, int):
         raise BadInput(f"The number of pairs must be a whole number, not {args.pairs!r}.", field="pairs")
+    check_pairs(pairs)  # before anything is loaded or drawn
     config = sources.engine_config(previews=False)
     results = []
     for name in [args.case] if args.case else CASES.names():

@@ -21,14 +21,19 @@ LEAST_PAIRS = 7
 Work = Callable[[], Any]
 
 
+def check_pairs(pairs: int) -> None:
+    """Raise BadInput for fewer than 7."""
+    if pairs < LEAST_PAIRS:
+        raise BadInput(f"A bench needs at least {LEAST_PAIRS} pairs, not {pairs}.", field="pairs")
+
+
 def time_pairs(ours: Work, theirs: Work, pairs: int, on_pair: Callable[[int], None], repeat: int = 1) -> dict[str, Any]:
     """Time both sides `pairs` times in turns; give the fields of BenchResult that come of it.
 
     repeat: how often a side does its work within one timing, for work of microseconds. Both sides are run once before,
     unmeasured. Raises BadInput for fewer than 7 pairs.
     """
-    if pairs < LEAST_PAIRS:
-        raise BadInput(f"A bench needs at least {LEAST_PAIRS} pairs, not {pairs}.", field="pairs")
+    check_pairs(pairs)
     ours()
     theirs()
     took: dict[str, list[_Took]] = {"ours": [], "theirs": []}
