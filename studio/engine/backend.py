@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from studio.core.errors import EngineError
@@ -46,8 +47,9 @@ class Backend(Protocol):
         """Queue a job and return its id at once.
 
         job: {"kind": "generate", "recipes": [dict, ...]} or what another kind takes, plain values only; "id" and
-        "priority" of its own are used where given. Interactive jobs (without a word: generating) go before those in
-        the background, between two of their steps if need be, and run to their end.
+        "priority" of its own are used where given. Interactive jobs (without a word: generating) go before those that
+        are ahead of somebody's asking, and these before those in the background, between two of their steps if need
+        be.
         """
         ...
 
@@ -141,15 +143,14 @@ class InlineBackend:
 
                 self._engine = Engine(self._config)
             steps = self._engine.steps(ticket.job, self._tell(ticket), ticket.stop_asked)
-            give_way = self._urgent if ticket.priority == "background" else lambda: None
-            run_in_turns(steps, ticket.stop_asked, give_way)
+            run_in_turns(steps, ticket.stop_asked, partial(self._give_way, ticket))
             self._board.fail(ticket.id, EngineError(SILENT))  # heard only if it has not told its end
         except Exception as error:
             self._board.fail(ticket.id, error)
 
-    def _urgent(self) -> None:
-        """Run what waits in front of the page, in the middle of a job in the background."""
-        while (ticket := self._board.take(block=False, only="interactive")) is not None:
+    def _give_way(self, paused: Ticket) -> None:
+        """Run what is more urgent between two steps of a job."""
+        while (ticket := self._board.take(block=False, between=paused)) is not None:
             self._work(ticket)
 
     def _tell(self, ticket: Ticket) -> Any:

@@ -26,9 +26,9 @@ CLOSED = "The studio was closed before this job was done."
 
 
 class Board:
-    """Thread-safe. Interactive jobs first, each class in the order submitted unless moved.
+    """Thread-safe. Jobs are in the order of their classes, and within one as submitted unless moved.
 
-    At most two are in hand: one in the background, and an interactive one run between two steps of it.
+    At most one of each class is in hand, the more urgent between two steps of the other.
     """
 
     def __init__(self, sink: Sink | None = None) -> None:
@@ -39,7 +39,7 @@ class Board:
         self._telling = threading.RLock()
         self._changed = threading.Condition()
         self._tickets: dict[str, Ticket] = {}
-        self._queue: list[Ticket] = []  # in the order they will run: the interactive ones, then the others
+        self._queue: list[Ticket] = []  # in the order they will run, by classes
         self._in_hand: list[Ticket] = []  # the last is the one that runs
         self._closed = False
 
@@ -53,19 +53,21 @@ class Board:
                 raise ValueError(f"there is a job {ticket.id} already")
             self._forget_old()
             self._tickets[ticket.id] = ticket
-            # What is in the background gives way, so an interactive job does not wait for it.
-            in_hand = [one for one in self._in_hand if ticket.priority == "background" or one.priority == "interactive"]
+            in_hand = [one for one in self._in_hand if not one.gives_way_to(ticket)]  # else it does not wait for it
             self._note(ticket, "queued", {"ahead": self._line_up(ticket) + len(in_hand)})
             self._changed.notify_all()
         return ticket.id
 
-    def take(self, block: bool = True, only: Priority | None = None) -> Ticket | None:
-        """Give the next job to run, of one class only where asked; None when closed, or (not blocking) without one."""
+    def take(self, block: bool = True, between: Ticket | None = None) -> Ticket | None:
+        """Give the next job to run; None when closed, or (not blocking) without one.
+
+        between: only one that this job, which is in hand, gives way to.
+        """
         with self._changed:
             while True:
                 if self._closed:
                     return None
-                if self._queue and only in (None, self._queue[0].priority):
+                if self._queue and (between is None or between.gives_way_to(self._queue[0])):
                     ticket = self._queue.pop(0)
                     self._in_hand.append(ticket)
                     return ticket
@@ -96,7 +98,9 @@ class Board:
             if other is ticket:
                 return
             if other is not None and other.priority != ticket.priority:
-                raise BadInput("Pictures that somebody waits for always go before work in the background.")
+                raise BadInput(
+                    "Pictures that somebody waits for always go before others, and those before work in the background."
+                )
             self._queue.remove(ticket)
             if other is None:
                 self._line_up(ticket)
@@ -217,11 +221,8 @@ class Board:
 
     def _line_up(self, ticket: Ticket, first: bool = False) -> int:
         """Put a ticket into the queue, last of its class or first. Gives how many are before it."""
-        urgent = sum(waiting.priority == "interactive" for waiting in self._queue)
-        if ticket.priority == "interactive":
-            place = 0 if first else urgent
-        else:
-            place = urgent if first else len(self._queue)
+        before = {ticket.priority} if not first else set[Priority]()
+        place = sum(ticket.gives_way_to(waiting) or waiting.priority in before for waiting in self._queue)
         self._queue.insert(place, ticket)
         return place
 

@@ -154,11 +154,10 @@ class ProcessBackend:
         return False
 
     def _dispatch(self) -> None:
-        if self._state != "ready" or len(self._flying) > 1:
-            return
-        if self._flying and self._flying[0].priority == "interactive":
-            return
-        ticket = self._board.take(block=False, only="interactive" if self._flying else None)
+        running = self._flying[-1] if self._flying else None
+        if self._state != "ready" or (len(self._flying) > 1 and running is not None and running.id not in self._begun):
+            return  # one at a time is sent to be run in between
+        ticket = self._board.take(block=False, between=running)
         if ticket is None:
             if self._worker_asks:
                 self._worker_asks = False
@@ -237,7 +236,7 @@ class ProcessBackend:
                 self._flying = [ticket for ticket in self._flying if ticket.id != job_id]
                 self._begun.discard(job_id)
                 self._cancel_sent.discard(job_id)
-                self._worker_asks = bool(self._flying) and self._flying[0].priority == "background"
+                self._worker_asks = bool(self._flying)
                 if made_by:
                     self._made_by, self._message = made_by, "Ready."
 

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from studio.engine.events import Event
 
-# Somebody waits in front of the page for what is interactive; what is in the background gives way to it.
-Priority = Literal["interactive", "background"]
+# Somebody waits in front of the page for what is interactive, and will soon ask for what is drawn ahead: pairs to
+# label, cells one looks at. Each gives way to those before it.
+Priority = Literal["interactive", "ahead", "background"]
+RANK: dict[Priority, int] = {"interactive": 0, "ahead": 1, "background": 2}
 Standing = Literal["running", "paused", "stopping", "waiting"]
 
 
@@ -51,6 +53,10 @@ class Ticket:
         self.keep = True
         self.stop = threading.Event()
         self.over = False
+
+    def gives_way_to(self, other: Ticket) -> bool:
+        """Whether another runs between two steps of this one."""
+        return RANK[other.priority] < RANK[self.priority]
 
     def stop_asked(self) -> bool:
         """Whether the work should end at its next step."""

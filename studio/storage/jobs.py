@@ -19,7 +19,7 @@ from studio.storage.unreadable import BROKEN, Reader, Unreadable, number_or_none
 
 Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED = ("queued", "running")
-PRIORITIES = ("interactive", "background")
+PRIORITIES = ("interactive", "ahead", "background")
 MAX_WHAT_CHARS = 80
 _COLUMNS = [column for column in jobs.c if column.name != "payload"]  # which can be long, and is seldom asked for
 

@@ -46,9 +46,9 @@ def training(steps: int = 100_000, step_s: float = 0.01) -> dict[str, Any]:
     return {"kind": "train", "steps": steps, "step_s": step_s}
 
 
-def wait_for(backend: Backend, job_id: str, *kinds: str) -> Event:
-    """Wait for the first event of these kinds."""
-    since, deadline = 0, time.monotonic() + PATIENCE_S
+def wait_for(backend: Backend, job_id: str, *kinds: str, since: int = 0) -> Event:
+    """Wait for the first event of these kinds, of those numbered above `since`."""
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for event in backend.events(job_id, since, wait_s=1.0):
             since = event.seq
@@ -186,6 +186,29 @@ def test_work_in_the_background_gives_way_and_goes_on(backend: Backend) -> None:
     while backend.queue()[0].progress["step"] <= before:
         assert time.monotonic() < deadline, "it does not go on"
         time.sleep(0.01)
+    backend.cancel(work)
+    wait_for(backend, work, "cancelled")
+
+
+def test_pictures_ahead_are_drawn_while_a_training_waits_and_give_way_themselves(backend: Backend) -> None:
+    work = backend.submit(training())
+    wait_for(backend, work, "progress")
+    pairs = backend.submit({**job(50, steps=200), "priority": "ahead"})
+    wait_for(backend, pairs, "progress")
+    picture = backend.submit(job(1, steps=200))
+    wait_for(backend, picture, "progress")
+    assert [(entry.id, entry.standing) for entry in backend.queue()] == [
+        (work, "paused"), (pairs, "paused"), (picture, "running"),
+    ]  # fmt: skip
+    later = backend.submit({**job(), "priority": "ahead"})
+    step = backend.queue()[0].progress["step"]
+    wait_for(backend, picture, "done")
+    wait_for(backend, pairs, "progress", since=backend.events(pairs)[-1].seq)
+    assert backend.queue()[0].progress["step"] == step  # the training waits for both
+    backend.cancel(pairs)
+    wait_for(backend, pairs, "cancelled")
+    wait_for(backend, later, "done")
+    wait_for(backend, work, "progress", since=backend.events(work)[-1].seq)
     backend.cancel(work)
     wait_for(backend, work, "cancelled")
 

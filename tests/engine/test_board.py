@@ -88,10 +88,11 @@ def test_interactive_jobs_go_before_those_in_the_background() -> None:
 def test_an_interactive_job_is_taken_in_the_middle_of_one_in_the_background() -> None:
     board = Board()
     training, other = board.submit(TRAINING), board.submit(TRAINING)
-    assert board.take() is not None and board.take(block=False, only="interactive") is None
+    paused = board.take()
+    assert paused is not None and board.take(block=False, between=paused) is None
     picture = board.submit(JOB)
     assert board.events(picture)[0].data == {"ahead": 0}
-    taken = board.take(block=False, only="interactive")
+    taken = board.take(block=False, between=paused)
     assert taken is not None and taken.id == picture == board.running()
     assert [(entry.id, entry.standing) for entry in board.queue()] == [
         (training, "paused"), (picture, "running"), (other, "waiting"),
@@ -101,6 +102,40 @@ def test_an_interactive_job_is_taken_in_the_middle_of_one_in_the_background() ->
     board.cancel(training, keep=True)
     entry = board.queue()[0]
     assert (entry.id, entry.standing, entry.progress) == (training, "stopping", {"step": 3, "steps": 9})
+
+
+def test_what_is_drawn_ahead_is_between_the_two_other_classes() -> None:
+    board = Board()
+    training = board.submit(TRAINING)
+    pairs = [board.submit({**JOB, "priority": "ahead"}) for _ in range(2)]
+    pictures = [board.submit(JOB) for _ in range(2)]
+    assert order(board) == [*pictures, *pairs, training]
+    told = [board.events(job)[0].data["ahead"] for job in (training, *pairs, *pictures)]
+    assert told == [0, 0, 1, 0, 1]
+    with pytest.raises(BadInput, match="always go before"):
+        board.move(pairs[1], before=pictures[0])
+    board.move(pairs[1], before=pairs[0])
+    assert order(board) == [*pictures, *pairs[::-1], training]
+
+
+def test_each_class_is_taken_in_the_middle_of_those_after_it_only() -> None:
+    board = Board()
+    background, other = board.submit(TRAINING), board.submit(TRAINING)
+    running = board.take()
+    assert running is not None and running.id == background
+    ahead = board.submit({**JOB, "priority": "ahead"})
+    between = board.take(block=False, between=running)
+    assert between is not None and between.id == ahead
+    second = board.submit({**JOB, "priority": "ahead"})
+    assert board.take(block=False, between=between) is None  # its own class waits for it
+    picture = board.submit(JOB)
+    innermost = board.take(block=False, between=between)
+    assert innermost is not None and innermost.id == picture and board.take(block=False, between=innermost) is None
+    assert [(entry.id, entry.standing) for entry in board.queue()] == [
+        (background, "paused"), (ahead, "paused"), (picture, "running"), (second, "waiting"), (other, "waiting"),
+    ]  # fmt: skip
+    board.put_back(ahead)
+    assert [entry.id for entry in board.queue()][2:] == [ahead, second, other]
 
 
 def test_moving() -> None:
