@@ -53,6 +53,9 @@ SIDES = {
     "left of": ("{} on the left and {} on the right", "{} on the left, {} on the right", "left {}, right {}"),
     "above": ("{} at the top and {} at the bottom", "{} on top, {} below it", "{} over {}"),
 }
+# Two objects, and not a word of where they are.
+TOGETHER = ("{} and {}", "{} and {}", "{} and {}", "{} with {}", "{}, {}", "{} plus {}", "{} together with {}")
+BESIDE = ("{} next to {}", "{} beside {}", "{} and {} side by side")
 PLACES = {
     "center": ("in the middle", "in the center"),
     "left": ("on the left", "at the left", "on the left side"),
@@ -186,6 +189,10 @@ def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
     style_of = said if voice.chance(0.5) else said - {"style"}
     phrases = [_noun_phrase(scene, order[0], said, voice), _noun_phrase(scene, order[1], style_of, voice)]
     if voice.chance(0.35):
+        joints = (*TOGETHER, *BESIDE) if relation == "left of" else TOGETHER
+        voice.rng.shuffle(phrases)  # who is told first is no word of it either
+        body = voice.pick(joints).format(*phrases)
+    elif voice.chance(0.35):
         body = voice.pick(SIDES[relation]).format(*phrases)
     elif voice.chance(0.5):
         body = f"{phrases[0]} {voice.pick(RELATION_PHRASES[relation])} {phrases[1]}"
@@ -207,8 +214,8 @@ def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
     chances = {
         "background": usual if scene.background == "white" else unusual,
         "size": 0.15 + 0.4 * share * (scene.size != "medium"),
-        "style": 0.5 * share if scene.style == "flat" else 0.55 + 0.45 * share,
-        "colour": usual if is_usual else 0.6 + 0.4 * share,
+        "style": 0.5 * share if scene.style == "flat" else 0.6 + 0.4 * share,
+        "colour": usual if is_usual else 0.75 + 0.25 * share,
     }
     said = {name for name, chance in chances.items() if rng.random() < chance}
     if len(scene.things) != 1 or scene.place != "center":

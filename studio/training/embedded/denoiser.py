@@ -32,7 +32,7 @@ from studio.world.scene import COLOUR_NAMES, OBJECTS
 CHANNELS = (64, 96, 128)
 START = "start"  # folder of the stage with a UNet to begin from
 # How much oftener an object is met than the others: outlines that a small error breaks need more of the training.
-EMPHASIS = {"circle": 2.0, "square": 2.0, "triangle": 1.5, "moon": 1.5, "fish": 1.5}
+EMPHASIS = {"circle": 2.0, "fish": 2.0, "ring": 1.75, "square": 1.5, "star": 1.25, "flower": 1.25}
 HEADS_FIRST_STEPS = 200  # fresh read-outs learn before they teach
 
 
