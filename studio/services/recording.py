@@ -20,6 +20,7 @@ from studio.storage.database import DatabaseLocked
 from studio.storage.jobs import JobRecord
 from studio.storage.png import encode_png
 from studio.storage.workspace import workspace_error
+from studio.training.lora.files import tidy
 
 RETRY_S = 1.0  # between two tries to write what could not be written
 # For how long a picture waits for another program to let go of the database before its job fails.
@@ -185,8 +186,9 @@ class Recorder:
         return {**told, "path": path, "sha256": made.image, "generation": made.id}
 
     def _take_over(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep an edit that was trained among the workspace's. Its file stays with the training until that is removed:
-        of an edit that could not be written here, nothing is lost.
+        """Keep an edit that was trained among the workspace's; with the last of a training, what it went on from goes.
+
+        Where it cannot be written here, all of it stays with the training.
         """
         path = Path(data["path"])
         try:
@@ -194,6 +196,8 @@ class Recorder:
         except OSError as error:
             raise workspace_error(error, "The edit that was trained") from None
         stored = self._archive.edits.put(data["name"], data["sha256"], content)
+        if data["final"]:
+            tidy(path.parent)
         return {**{key: value for key, value in data.items() if key != "path"}, "edit": stored.id}
 
 

@@ -13,13 +13,13 @@ from safetensors import SafetensorError, safe_open
 from studio.core.errors import NotFound
 from studio.storage.jobs import JobRecord
 from studio.training.lora import measures
+from studio.training.lora.files import CHECKPOINT
 from studio.training.lora.plan import Plan
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
 KIND = "train"
-CHECKPOINT = "checkpoint.safetensors"
 
 
 def start(studio: Studio, plan: Mapping[str, Any], checkpoint_every_s: float = 30.0) -> str:

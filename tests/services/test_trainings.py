@@ -18,6 +18,7 @@ from studio.engine.events import Event
 from studio.services import sources, trainings
 from studio.services.generate import Studio
 from studio.services.replay import replay
+from studio.training.lora.files import CHECKPOINT, MEASURES
 from tests.training.lora.test_trainer import LOSSES, PLAN
 
 pytestmark = pytest.mark.usefixtures("quick_workers")
@@ -70,6 +71,8 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe]) -> None:
     base, under = studio.generate_now([draw(), draw(edits=[EditRef(edit=entry.id, strength=1.0)])])
     assert base.sha256 != under.sha256
     assert studio.job(job).what == "towards blue" and studio.job(job).kind == "train"
+    folder = trainings.folder_of(studio, studio.job(job).payload)
+    assert [path.name for path in folder.iterdir()] == [MEASURES]  # what it went on from is of no more use
 
 
 def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, draw: Callable[..., Recipe]) -> None:
@@ -83,6 +86,7 @@ def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, dr
     assert (entry.priority, entry.state) == ("background", "running") and entry.progress and entry.left_s
     studio.stop(job)
     assert ended(studio, job)[-1].kind == "cancelled"
+    assert trainings.steps_done(trainings.folder_of(studio, studio.job(job).payload)) >= 2  # it can be gone on with
     assert studio.edits.list() != []  # what it had learned is kept
     with pytest.raises(NotFound, match="cannot be made again"):
         replay(studio.settings, under.image_path)
@@ -125,5 +129,5 @@ def test_what_no_engine_could_train_is_told_at_once(studio: Studio) -> None:
 def test_how_far_a_training_is_without_a_readable_checkpoint(tmp_path: Path) -> None:
     assert trainings.steps_done(tmp_path) == 0
     for content in (b"", b"cut short"):
-        (tmp_path / trainings.CHECKPOINT).write_bytes(content)
+        (tmp_path / CHECKPOINT).write_bytes(content)
         assert trainings.steps_done(tmp_path) == 0

@@ -14,8 +14,7 @@ from torch import Tensor
 from studio.core.errors import AssetError, BadInput
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
-
-FILE, BANK = "checkpoint.safetensors", "bank.safetensors"
+from studio.training.lora.files import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, checkpoint: Checkpoint, name: str = FILE) -> None:
+    def write(self, checkpoint: Checkpoint, name: str = CHECKPOINT) -> None:
         """Raises WorkspaceError: the one before is still there then. name: BANK for what is written once."""
         data = save(checkpoint.tensors, {"standing": json.dumps(asdict(checkpoint.standing))})
         try:
@@ -54,7 +53,7 @@ class Checkpoints:
         except OSError as error:
             raise workspace_error(error, "The checkpoint of the training") from None
 
-    def read(self, plan: str, base: str, name: str = FILE) -> Checkpoint | None:
+    def read(self, plan: str, base: str, name: str = CHECKPOINT) -> Checkpoint | None:
         """Give the latest; None where there is none yet.
 
         plan, base: what the training that goes on has. Raises AssetError for a file that is damaged, BadInput for the

@@ -10,8 +10,8 @@ from typing import Any
 
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
+from studio.training.lora.files import MEASURES
 
-FILE = "measures.json"
 EVERY_S = 0.25
 MAX_POINTS = 4096  # kept; beyond, every second one goes
 
@@ -23,7 +23,7 @@ class Measures:
         """step: what is known of later ones, from a run that was killed, is forgotten. Raises nothing: curves that
         cannot be read begin anew.
         """
-        self._path, self._tell = folder / FILE, tell
+        self._path, self._tell = folder / MEASURES, tell
         self._points = [point for point in read(folder) if point["step"] <= step]
         self._sums: dict[str, float] = {}
         self._count, self._told_at = 0, 0.0
@@ -55,7 +55,7 @@ class Measures:
 def read(folder: Path) -> list[dict[str, Any]]:
     """The points of a training, by step; [] where there are none that can be read."""
     try:
-        points = json.loads((folder / FILE).read_bytes())
+        points = json.loads((folder / MEASURES).read_bytes())
         return [point for point in points if isinstance(point["step"], int) and isinstance(point["values"], dict)]
     except (OSError, ValueError, TypeError, KeyError):
         return []

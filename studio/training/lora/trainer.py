@@ -28,14 +28,14 @@ from studio.engine.resident import room_of
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
-from studio.training.lora.checkpoints import BANK, Checkpoint, Checkpoints, Standing
+from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
+from studio.training.lora.files import BANK, EDIT
 from studio.training.lora.losses import STATE, Loss, Need, Prediction, build_loss
 from studio.training.lora.measures import Measures
 from studio.training.lora.plan import Plan
 from studio.training.lora.states import Bank, walk
 
 CHECKPOINT_EVERY_S = 30.0
-EDIT_FILE = "edit.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,10 +266,16 @@ def _progress(training: Training, trouble: str) -> dict[str, Any]:
 
 def _written(training: Training, folder: Path) -> dict[str, Any]:
     """Write the edit where the studio takes it over from. Raises WorkspaceError."""
-    edit, path = training.snapshot(), folder / EDIT_FILE
+    edit, path = training.snapshot(), folder / EDIT
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, to_bytes(edit))
     except OSError as error:
         raise workspace_error(error, "The edit that was trained") from None
-    return {"path": str(path), "name": edit.name, "sha256": edit.sha256, "steps": training.step}
+    return {
+        "path": str(path),
+        "name": edit.name,
+        "sha256": edit.sha256,
+        "steps": training.step,
+        "final": training.step == training.plan.steps,
+    }

@@ -22,7 +22,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.fingerprint import full_hash
 from studio.engine.runner import Engine
-from studio.training.lora import checkpoints, measures, trainer
+from studio.training.lora import checkpoints, files, measures, trainer
 from studio.training.lora.plan import Plan
 from tests.tiny_model import build, build_once
 from tests.training.lora.toy_losses import Breaks
@@ -194,7 +194,7 @@ def test_killed_at_any_instant_it_goes_on_to_the_same_bits(
         process.wait()
         process.stdout.close()
     kept = checkpoints.Checkpoints(folder)
-    assert (folder / checkpoints.FILE).exists() and kept.folder == folder
+    assert (folder / files.CHECKPOINT).exists() and kept.folder == folder
     again = Job(engine_of(model), folder, **changes).finish()
     assert again.of("measure")[0]["step"] > 1  # it did not begin anew
     assert again.of("edit")[0]["sha256"] == unbroken
@@ -298,7 +298,7 @@ def test_the_checkpoint_of_another_base_is_refused(begun: Path, tmp_path_factory
         Job(engine_of(other), begun, steps=2).finish()
 
 
-@pytest.mark.parametrize("name", [checkpoints.FILE, checkpoints.BANK])
+@pytest.mark.parametrize("name", [files.CHECKPOINT, files.BANK])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
 def test_a_checkpoint_cut_short_is_refused(engine: Engine, begun: Path, name: str, share: float) -> None:
     path = begun / name
@@ -309,7 +309,7 @@ def test_a_checkpoint_cut_short_is_refused(engine: Engine, begun: Path, name: st
 
 
 def test_curves_that_cannot_be_read_begin_anew(engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / measures.FILE).write_text('[{"step": "one"}]')
+    (tmp_path / files.MEASURES).write_text('[{"step": "one"}]')
     Job(engine, tmp_path, steps=2).finish()
     assert measures.read(tmp_path)[-1]["step"] == 2
 
