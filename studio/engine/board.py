@@ -128,6 +128,8 @@ class Board:
             ticket = self._tickets[job_id]
             if ticket.over:
                 return
+            if kind == "edit" and not data.get("final") and self._is_unwanted(ticket):
+                return
             if kind == "done" and ticket.stop_asked() and not ticket.keep:
                 kind, data = "cancelled", {}  # asked to discard, and finished before it was heard
             if kind == "image":
@@ -212,6 +214,10 @@ class Board:
             self._changed.notify_all()
         for ticket in left:
             self.tell(ticket.id, "interrupted", {"error": CLOSED, "type": "Cancelled"})
+
+    def _is_unwanted(self, ticket: Ticket) -> bool:
+        """Whether nobody asked for what a job has half done: it is to be discarded, or the studio closes."""
+        return ticket.stop_asked() and (not ticket.keep or self._closed)
 
     def _find(self, job_id: str) -> Ticket:
         ticket = self._tickets.get(job_id)

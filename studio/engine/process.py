@@ -233,10 +233,12 @@ class ProcessBackend:
                 self._board.fail(job_id, error)
             case ("end", job_id, made_by):
                 self._board.fail(job_id, EngineError(SILENT))  # heard only if it has not told its end
+                # It waits for a word only where what ended ran in between; else it takes what it was sent by itself.
+                was_between = bool(self._flying) and self._flying[-1].id == job_id
                 self._flying = [ticket for ticket in self._flying if ticket.id != job_id]
                 self._begun.discard(job_id)
                 self._cancel_sent.discard(job_id)
-                self._worker_asks = bool(self._flying)
+                self._worker_asks = was_between and bool(self._flying)
                 if made_by:
                     self._made_by, self._message = made_by, "Ready."
 

@@ -18,7 +18,7 @@ from studio.engine.account import Accounts
 from studio.engine.ahead import why_wide, widest
 from studio.engine.config import EngineConfig
 from studio.engine.edits.shelf import EditShelf
-from studio.engine.edits.stack import EditStack
+from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, heed, run_in_turns
 from studio.engine.memory import give_back
 from studio.engine.progress import Progress
@@ -53,6 +53,7 @@ class Engine:
             torch.set_num_threads(config.threads)
         self.device = pick_device(config.device)
         is_open = config.threads is None and self.device.type == "cpu" and not are_settled()
+        self._in_use: list[ModelBundle] = []  # by jobs under way
         self._crowd, self._most_threads = crowd if is_open else None, torch.get_num_threads()
         self.shelf = EditShelf()
         self._made_by: dict[str, Any] = {}
@@ -107,6 +108,10 @@ class Engine:
 
     def steps(self, job: Mapping[str, Any], tell: Tell, should_stop: Callable[[], bool]) -> Steps:
         """Run a job bit by bit: wherever this generator yields, another job may run. Raises what `run` does."""
+        # A job that gave way has left its edits in force, and may share parts with the model of this one. Its next
+        # evaluation puts them back.
+        for bundle in self._in_use:
+            room_of(bundle).use(EMPTY)
         threads = self._threads_for(job)
         with closing(self._steps(job, tell, should_stop)) as steps:
             go_on = partial(next, steps)
@@ -174,6 +179,8 @@ class Engine:
             max_rows = self._check_memory(name, [recipes[index] for index in mine], should_stop)
             with ExitStack() as held:
                 bundle = held.enter_context(self.store.lease(name, should_stop))
+                self._in_use.append(bundle)
+                held.callback(self._in_use.remove, bundle)
                 held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
                 weak = self._weak(held, name, [recipes[index] for index in mine], should_stop)
                 progress.begin(self._noted(bundle), mine)
@@ -266,7 +273,8 @@ def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe, stac
     if weak is not None and asks_weak(recipe):
         made_by["weak_hash"] = weak.model_hash
     if any(ref.edit.startswith(LIVE) for ref in recipe.edits):
-        made_by["unfinished"] = {edit.name: edit.provenance["steps"] for edit, _ in stack if "steps" in edit.provenance}
+        used = zip((ref.edit for ref in recipe.edits if ref.strength), stack, strict=True)
+        made_by["unfinished"] = {ref: edit.provenance["steps"] for ref, (edit, _) in used if ref.startswith(LIVE)}
     return made_by
 
 

@@ -78,9 +78,10 @@ class Crowd:
 
     def others(self) -> float | None:
         """What other programs had of late, in processors: 0 to their number. None where too little was seen."""
-        if not self._seen:
+        seen = list(self._seen)  # another thread looks meanwhile
+        if not seen:
             return None
-        first, last = self._seen[0], self._seen[-1]
+        first, last = seen[0], seen[-1]
         passed_s = last.at_s - first.at_s
         if passed_s < _TOO_SHORT_S:
             return None

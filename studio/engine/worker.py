@@ -60,7 +60,8 @@ class _Worker:
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         self._send("ready", *self._bring_up())
         while (order := self._orders.get()) is not None:
-            self._work(*order)
+            if order is not _RESUME:  # there is nothing to go on with
+                self._work(*order)
 
     def _work(self, job_id: str, job: dict[str, Any]) -> None:
         self._pulse.begin()

@@ -152,14 +152,14 @@ class Studio:
         *,
         retry_of: str | None = None,
         edits: Mapping[str, str] | None = None,
-        places: Mapping[str, str] | None = None,
+        places: Mapping[str, Any] | None = None,
         written: Callable[[str], None] = lambda job_id: None,
     ) -> str:
         """Queue a job of any kind, unchecked: for the services behind each kind. Gives its id.
 
         payload: {"kind": ..., ...}, plain values; a "what" in it names the work in the queue. edits: name of each edit
-        the job uses -> its file, and places: name -> path, of what else it uses; neither is part of what the ledger
-        keeps, for a workspace may be moved. written: called with the
+        the job uses -> its file, and places: what else it is told, such as where something is; neither is part of
+        what the ledger keeps, for a workspace may be moved. written: called with the
         job's id when it is in the ledger, before the engine has it.
         """
         kind = str(payload["kind"])

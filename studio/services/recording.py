@@ -44,6 +44,7 @@ class Recorder:
         self._unwritten: dict[str, tuple[Event, datetime]] = {}  # job -> its end, which the disk has not taken yet
         self._retrying: threading.Thread | None = None
         self._closing = threading.Event()
+        self._trained: dict[str, Path] = {}  # job -> folder of the training whose edit was taken over
         self._trouble = ""  # a sentence while a write waits
 
     def __call__(self, event: Event) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class Recorder:
         elif event.kind == "image" and "rgb" in event.data:
             return self._store(event)
         elif event.kind == "edit" and "path" in event.data:
-            return self._take_over(event.data)
+            return self._take_over(event.job_id, event.data)
         return event.data
 
     def give_up(self, job_id: str, error: StudioError) -> None:
@@ -164,6 +165,9 @@ class Recorder:
             worker_died=died,
             last_seq=event.seq or None,
         )
+        folder = self._trained.pop(event.job_id, None)
+        if folder is not None and event.kind == "done":  # and written down as such: else it may have to go on
+            tidy(folder)
 
     def _store(self, event: Event) -> dict[str, Any]:
         data = event.data
@@ -185,19 +189,15 @@ class Recorder:
         path = str(self._archive.images.path(made.image))
         return {**told, "path": path, "sha256": made.image, "generation": made.id}
 
-    def _take_over(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep an edit that was trained among the workspace's; with the last of a training, what it went on from goes.
-
-        Where it cannot be written here, all of it stays with the training.
-        """
+    def _take_over(self, job_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep an edit that was trained among the workspace's. Raises WorkspaceError: then the training still has it."""
         path = Path(data["path"])
         try:
             content = path.read_bytes()
         except OSError as error:
             raise workspace_error(error, "The edit that was trained") from None
         stored = self._archive.edits.put(data["name"], data["sha256"], content)
-        if data["final"]:
-            tidy(path.parent)
+        self._trained[job_id] = path.parent
         return {**{key: value for key, value in data.items() if key != "path"}, "edit": stored.id}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.storage.jobs import JobRecord
 from studio.training.lora import measures
-from studio.training.lora.files import CHECKPOINT
+from studio.training.lora.files import BANK, CHECKPOINT
 from studio.training.lora.plan import Plan
 
 if TYPE_CHECKING:
@@ -48,23 +49,37 @@ def enqueue(studio: Studio, payload: Mapping[str, Any], retry_of: str | None = N
 
     Where it has got to is part of the work: what made progress since it last ended a worker is not the same work.
     """
+    plan = Plan.load(dict(payload["plan"]))  # of a ledger, which may be somebody else's
+    studio.sources.card(plan.model)
     folder = folder_of(studio, payload)
     work = {**payload, "from_step": steps_done(folder)}
-    return studio.enqueue(work, "background", retry_of=retry_of, places={"folder": str(folder)})
+    told = {"folder": str(folder), "threads": _standing(folder).get("threads")}
+    return studio.enqueue(work, "background", retry_of=retry_of, places=told)
 
 
 def folder_of(studio: Studio, payload: Mapping[str, Any]) -> Path:
-    """Where a training's checkpoint and curves are: the same for every try at it."""
-    return studio.archive.workspace.root / "trainings" / str(payload["run"])
+    """Where a training's checkpoint and curves are: the same for every try at it. Raises BadInput."""
+    run = str(payload.get("run"))
+    if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
+        raise BadInput("The ledger does not say which training this was.")
+    return studio.archive.workspace.root / "trainings" / run
 
 
 def steps_done(folder: Path) -> int:
-    """As its checkpoint has it; 0 without one that can be read. By its header alone."""
-    try:
-        with safe_open(folder / CHECKPOINT, "np") as file:
-            return int(json.loads(file.metadata()["standing"])["step"])
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
-        return 0
+    """As its checkpoint has it; 0 without one that can be read."""
+    return _standing(folder).get("step", 0)
+
+
+def _standing(folder: Path) -> dict[str, int]:
+    """Step and threads, as the header of the checkpoint has them, else that of the bank; {} without either."""
+    for name in (CHECKPOINT, BANK):
+        try:
+            with safe_open(folder / name, "np") as file:
+                standing = json.loads(file.metadata()["standing"])
+            return {"step": int(standing["step"]), "threads": int(standing["threads"])}
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+            continue
+    return {}
 
 
 def curves(studio: Studio, job: JobRecord) -> list[dict[str, Any]]:

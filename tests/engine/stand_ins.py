@@ -11,7 +11,9 @@ from typing import Any
 from studio.core.errors import Cancelled
 from studio.engine.kinds import JobContext, Steps
 
-KINDS = {name: f"tests.engine.stand_ins:{name}" for name in ("train", "break_down", "say_nothing", "die", "hang")}
+KINDS = {
+    name: f"tests.engine.stand_ins:{name}" for name in ("train", "break_down", "say_nothing", "die", "hang", "end_late")
+}
 
 
 def train(job: Mapping[str, Any], context: JobContext) -> Steps:
@@ -26,6 +28,14 @@ def train(job: Mapping[str, Any], context: JobContext) -> Steps:
             context.tell("image", {"step": step})
             raise
     context.tell("done", {"steps": job["steps"]})
+
+
+def end_late(job: Mapping[str, Any], context: JobContext) -> Steps:
+    """Its last step gives way to nobody any more."""
+    yield
+    context.tell("started", {})
+    time.sleep(job["step_s"])
+    context.tell("done", {})
 
 
 def break_down(job: Mapping[str, Any], context: JobContext) -> Steps:

@@ -213,6 +213,16 @@ def test_pictures_ahead_are_drawn_while_a_training_waits_and_give_way_themselves
     wait_for(backend, work, "cancelled")
 
 
+def test_what_was_to_run_in_between_and_came_too_late_runs_afterwards(backend: Backend) -> None:
+    for late in ({"kind": "unknown", "priority": "interactive"}, {"kind": "unknown", "priority": "ahead"}, job()):
+        work = backend.submit({"kind": "end_late", "step_s": 0.3})
+        wait_for(backend, work, "started")
+        in_between = backend.submit(late)
+        wait_for(backend, work, "done")
+        wait_for(backend, in_between, "done" if late["kind"] == "generate" else "failed")
+        wait_for(backend, backend.submit(job()), "done")  # whoever runs the queue is still there
+
+
 def test_work_in_the_background_runs_to_its_end(backend: Backend) -> None:
     work = backend.submit(training(steps=5))
     assert wait_for(backend, work, "done").data == {"steps": 5}

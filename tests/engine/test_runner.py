@@ -138,6 +138,36 @@ def test_a_shared_batch_gives_way_after_every_evaluation_and_draws_the_same(engi
     assert all(each == others[0] for each in others)
 
 
+def test_a_model_that_shares_a_part_is_drawn_with_its_base_between_two_steps_under_an_edit(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    engine = Engine(EngineConfig(models={"stencil": tiny_model, "twin": tiny_model}, device="cpu", previews=False))
+    unet = engine.bundle("stencil").components()["unet"]
+    assert engine.bundle("twin").components()["unet"] is unet  # one part, two rooms
+    layer: Any = unet.get_submodule("mid_block.attentions.0.proj_in")
+    edit = make_edit({"mid_block.attentions.0.proj_in": tuple(layer.weight.shape)})
+    file = tmp_path / "edit.safetensors"
+    file.write_bytes(to_bytes(edit))
+
+    def drawn(work: dict[str, Any], meanwhile: Callable[[], object] = lambda: None) -> list[bytes]:
+        told: list[bytes] = []
+
+        def tell(kind: str, data: dict[str, Any]) -> None:
+            if kind == "image":
+                told.append(data["rgb"])
+
+        for _ in engine.steps(work, tell, lambda: False):
+            meanwhile()
+        return told
+
+    edited = {**job(edits=[{"edit": edit.sha256}]), "edits": {edit.sha256: str(file)}}
+    twin = job(model="twin")
+    alone, base = drawn(edited), drawn(twin)
+    between: list[list[bytes]] = []
+    assert drawn(edited, lambda: between.append(drawn(twin))) == alone != base
+    assert between and all(pictures == base for pictures in between)
+
+
 def test_models_stay_resident(engine: Engine) -> None:
     assert engine.made_by() == {}
     assert engine.bundle("stencil") is engine.bundle("stencil")

@@ -81,7 +81,7 @@ def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, dr
     live = draw(edits=[EditRef(edit=f"live:{job}", strength=1.0)])
     base, under = studio.generate_now([draw(), live])
     assert base.sha256 != under.sha256
-    assert under.made_by["unfinished"]["towards blue"] >= 2 and "unfinished" not in base.made_by
+    assert under.made_by["unfinished"][f"live:{job}"] >= 2 and "unfinished" not in base.made_by
     entry = next(one for one in studio.queue() if one.job_id == job)
     assert (entry.priority, entry.state) == ("background", "running") and entry.progress and entry.left_s
     studio.stop(job)
@@ -117,6 +117,33 @@ def test_a_worker_killed_again_and_again_goes_on_where_it_was(studio: Studio) ->
     events = ended(studio, job)
     assert events[-1].kind == "done", events[-1]
     assert trained(events)["sha256"] == unbroken["sha256"]
+
+
+def test_what_is_discarded_leaves_no_edit(studio: Studio) -> None:
+    job = trainings.start(studio, plan(steps=100_000))
+    until(studio, job, is_step(2))
+    studio.stop(job, keep=False)
+    assert ended(studio, job)[-1].kind == "cancelled"
+    assert studio.edits.list() == []
+
+
+def test_a_ledger_that_names_another_place_is_not_followed(studio: Studio, tmp_path: Path) -> None:
+    for run in ("../../elsewhere", str(tmp_path), "", None, "0" * 31, "0" * 32 + "/.."):
+        with pytest.raises(BadInput, match="does not say which training"):
+            trainings.enqueue(studio, {"kind": "train", "plan": plan(), "run": run})
+    assert studio.jobs() == []
+
+
+def test_what_goes_on_has_as_many_threads_as_it_began_with(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = trainings.start(studio, plan(steps=100_000), checkpoint_every_s=0.0)
+    until(studio, job, is_step(2))
+    studio.stop(job)
+    ended(studio, job)
+    told: list[Any] = []
+    monkeypatch.setattr(studio, "enqueue", lambda payload, *given, places, **rest: told.append((payload, places)))
+    studio.retry(job)
+    payload, places = told[0]
+    assert places["threads"] == 1 and "threads" not in payload  # as the settings of these tests have it
 
 
 def test_what_no_engine_could_train_is_told_at_once(studio: Studio) -> None:

@@ -48,7 +48,7 @@ class Checkpoints:
         """Raises WorkspaceError: the one before is still there then. name: BANK for what is written once."""
         data = save(checkpoint.tensors, {"standing": json.dumps(asdict(checkpoint.standing))})
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)  # in one that is there: a workspace may have been moved
             write_durably(self.folder / name, data)
         except OSError as error:
             raise workspace_error(error, "The checkpoint of the training") from None

@@ -40,13 +40,13 @@ class Measures:
         self._sums, self._count, self._told_at = {}, 0, now
         self._points.append(point)
         if len(self._points) > MAX_POINTS:
-            self._points = self._points[1::2]
+            self._points = self._points[::2]
         self._tell("measure", point)
 
     def write(self) -> None:
         """Raises WorkspaceError."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
             write_durably(self._path, json.dumps(self._points).encode())
         except OSError as error:
             raise workspace_error(error, "The curves of the training") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of
-from studio.engine.trajectory import Trajectory
+from studio.engine.trajectory import Row, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.training.lora.plan import Plan
+
+MAX_ROWS = 32  # of one evaluation, as where pictures are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,16 @@ class Bank:
         """A state for each of these rows of the prompts, [B]: x [B, C, h, w] and t [B]."""
         at = torch.randint(self.x.shape[1], rows.shape, generator=generator)
         return self.x[rows, at], self.t[rows, at]
+
+
+def _predicted(bundle: ModelBundle, rows: Sequence[Row]) -> Sequence[Tensor]:
+    """Raw outputs, each [1, C, h, w]."""
+    raw = bundle.predict(
+        torch.cat([row.x for row in rows]),
+        torch.tensor([row.t for row in rows], device=bundle.device),
+        Conditioning.cat([row.cond for row in rows], bundle.empty_chunk.tokens),
+    )
+    return raw.float().split(1)
 
 
 def walk(plan: Plan, bundle: ModelBundle) -> Generator[None, None, Bank]:
@@ -60,12 +72,8 @@ def walk(plan: Plan, bundle: ModelBundle) -> Generator[None, None, Bank]:
             with torch.inference_mode():
                 states += [(rows[0].x, rows[0].t) for rows in asked]
                 flat = [row for rows in asked for row in rows]
-                out = bundle.predict(
-                    torch.cat([row.x for row in flat]),
-                    torch.tensor([row.t for row in flat], device=bundle.device),
-                    Conditioning.cat([row.cond for row in flat], bundle.empty_chunk.tokens),
-                ).float()
-                answers = iter(out.split(1))
+                blocks = [flat[at : at + MAX_ROWS] for at in range(0, len(flat), MAX_ROWS)]
+                answers = iter([row for block in blocks for row in _predicted(bundle, block)])
                 sent = [[next(answers) for _ in rows] for rows in asked]
                 try:  # all ways are of one length, and end together
                     asked = [run.send(answer) for run, answer in zip(runs, sent, strict=True)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Training:
         self.optimiser = torch.optim.AdamW(self.edit.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
         self.averages = self.edit.state() if plan.ema else {}
         self.generator = torch.Generator().manual_seed(plan.seed)
+        self._settled = self.generator.get_state()  # as it was between two steps: one that was begun is drawn again
         self.step, self.seconds = 0, 0.0
         self.bank: Bank | None = None
         self.measures: dict[str, float] = {}
@@ -94,6 +95,7 @@ class Training:
         Raises NonFinite, naming the part of the loss; the factors are those of the step before then.
         """
         began = time.monotonic()
+        self._settled = self.generator.get_state()
         batch = self._batch()
         room_of(self.bundle).use(EMPTY)
         frozen, student = ([need for need in self.loss.needs if need.by == by] for by in ("frozen", "student"))
@@ -116,6 +118,7 @@ class Training:
         self._check("its gradient", norm)
         self.optimiser.step()
         self.step += 1
+        self._settled = self.generator.get_state()
         decay = min(self.plan.ema, self.step / (self.step + 10))
         for name, parameter in self.edit.parameters_by_name().items() if self.averages else ():
             self.averages[name].lerp_(parameter.detach().cpu(), 1 - decay)
@@ -135,7 +138,7 @@ class Training:
         tensors |= {f"average/{name}": value.clone() for name, value in self.averages.items()}
         for number, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{name}": value.detach().cpu().clone() for name, value in moments.items()}
-        return Checkpoint(self.standing, tensors | {"generator": self.generator.get_state()})
+        return Checkpoint(self.standing, tensors | {"generator": self._settled})
 
     @property
     def standing(self) -> Standing:
@@ -157,6 +160,7 @@ class Training:
         kept = self.optimiser.state_dict()
         self.optimiser.load_state_dict({**kept, "state": moments})
         self.generator.set_state(parts["generator"][""])
+        self._settled = self.generator.get_state()
         self.step, self.seconds = checkpoint.standing.step, checkpoint.standing.seconds
 
     def _batch(self) -> _Batch:
@@ -227,7 +231,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         except (Cancelled, NonFinite):
             keep.all()
             if training.step:
-                tell("edit", _written(training, folder))
+                with suppress(WorkspaceError):  # why it ends is what is to be told
+                    tell("edit", _written(training, folder))
             raise
         keep.all()
         tell("edit", _written(training, folder))
@@ -268,7 +273,7 @@ def _written(training: Training, folder: Path) -> dict[str, Any]:
     """Write the edit where the studio takes it over from. Raises WorkspaceError."""
     edit, path = training.snapshot(), folder / EDIT
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         write_durably(path, to_bytes(edit))
     except OSError as error:
         raise workspace_error(error, "The edit that was trained") from None

@@ -213,6 +213,19 @@ def test_every_step_can_be_the_last_before_a_resume(model: Path, engine: Engine,
         assert Job(engine, folder).finish().of("edit")[0]["sha256"] == unbroken, last
 
 
+def test_stopped_in_the_middle_of_a_step_it_takes_that_step_again(engine: Engine, tmp_path: Path) -> None:
+    unbroken = Job(engine, tmp_path / "unbroken", steps=3).finish().of("edit")[0]["sha256"]
+    whole = sum(1 for _ in Job(engine, tmp_path / "counted", steps=3).steps)
+    for turns in range(whole - 6, whole):  # of three steps, each gives way within and after
+        folder = tmp_path / str(turns)
+        job = Job(engine, folder, steps=3)
+        for _ in range(turns):
+            next(job.steps)
+        with pytest.raises(Cancelled):
+            job.steps.throw(Cancelled("stopped"))
+        assert Job(engine, folder, steps=3).finish().of("edit")[0]["sha256"] == unbroken, turns
+
+
 def test_stopped_before_its_first_step_it_has_no_edit(engine: Engine, tmp_path: Path) -> None:
     job = Job(engine, tmp_path)
     next(job.steps)
