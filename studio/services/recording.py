@@ -190,7 +190,7 @@ class Recorder:
         return {**told, "path": path, "sha256": made.image, "generation": made.id}
 
     def _take_over(self, job_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep an edit that was trained among the workspace's. Raises WorkspaceError: then the training still has it."""
+        """Keep a trained edit among those of the workspace. Raises WorkspaceError: the training still has it then."""
         path = Path(data["path"])
         try:
             content = path.read_bytes()
