@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,18 @@ from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.services import account, grid
+from studio.ui.components.curves import job as job_curves
+from studio.ui.components.curves import paper
 from studio.ui.errors import sentence, status
-from studio.ui.guidance import paper, sweep, why
+from studio.ui.guidance import sweep, why
 from studio.ui.pictures import MAX_ID
 
 if TYPE_CHECKING:
     from studio.services.generate import Studio
 
 
+MEDIA = {"csv": "text/csv; charset=utf-8", "png": "image/png", "html": "text/html; charset=utf-8"}
+TAKEN_AWAY = ("csv", "png")
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -42,8 +46,8 @@ def export(studio: Studio, edit: str, style: str, folder: Path) -> Path:
 
 
 def routes(studio: Studio) -> list[Route]:
-    """The addresses of exported edits, of grids as one sheet, of accounts and sweeps as table and as picture."""
-    return [_edits(studio), _sheets(studio), _accounts(studio), _sweeps(studio)]
+    """The addresses of exported edits, of grids as one sheet, of accounts, sweeps and curves of jobs."""
+    return [_edits(studio), _sheets(studio), _accounts(studio), _sweeps(studio), _measures(studio)]
 
 
 def _sheets(studio: Studio) -> Route:
@@ -93,7 +97,7 @@ def _accounts(studio: Studio) -> Route:
         if number > MAX_ID:
             return PlainTextResponse(f"There is no picture number {number}.", status_code=404)
         beside = request.query_params.get("beside", "")
-        return await _table_or_picture(lambda: made(number, kind, beside), kind)
+        return await _made(lambda: made(number, kind, beside), kind)
 
     return Route("/accounts/{number:int}.{kind}", answer)
 
@@ -107,17 +111,34 @@ def _sweeps(studio: Studio) -> Route:
 
     async def answer(request: Request) -> Response:
         given = request.path_params
-        return await _table_or_picture(lambda: made(given["job"], given["name"], given["kind"]), given["kind"])
+        return await _made(lambda: made(given["job"], given["name"], given["kind"]), given["kind"])
 
     return Route("/sweeps/{job}/{name}.{kind}", answer)
 
 
-async def _table_or_picture(made: Callable[[], bytes], kind: str) -> Response:
-    media = {"csv": "text/csv; charset=utf-8", "png": "image/png"}.get(kind)
-    if media is None:
+def _measures(studio: Studio) -> Route:
+    def made(job: str, kind: str) -> bytes:
+        measured = job_curves.points(studio, job)
+        if kind == "html":
+            return job_curves.window_html(studio, job).encode()
+        if not measured:
+            raise NotFound("This job has measured nothing yet.", "The first measures come with its first steps.")
+        if kind == "csv":
+            return job_curves.to_csv(measured).encode()
+        return job_curves.to_png(measured, title=studio.job(job).what)
+
+    async def answer(request: Request) -> Response:
+        job, kind = str(request.path_params["job"]), str(request.path_params["kind"])
+        return await _made(lambda: made(job, kind), kind, (*TAKEN_AWAY, "html"))
+
+    return Route("/curves/{job}.{kind}", answer)
+
+
+async def _made(made: Callable[[], bytes], kind: str, kinds: Sequence[str] = TAKEN_AWAY) -> Response:
+    if kind not in kinds:
         return PlainTextResponse("It is there as csv and as png.", status_code=404)
     try:
-        return Response(await run_in_threadpool(made), media_type=media, headers=FRESH)
+        return Response(await run_in_threadpool(made), media_type=MEDIA[kind], headers=FRESH)
     except StudioError as error:
         return _refused(error)
 

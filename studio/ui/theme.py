@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 HERE = Path(__file__).resolve().parent
-STYLES = ("style.css", "guidance/style.css")  # the whole page's, then those of single tabs
+STYLES = ("guidance/style.css",)  # of single tabs
 SANS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Liberation Mono", "Consolas", "monospace")
 
@@ -110,8 +110,13 @@ def theme() -> gr.themes.Base:
 
 def head() -> str:
     """What goes into <head>: the script, and the stylesheets, whose selectors Gradio's `css` would rewrite."""
-    styles = "".join(_read(name) for name in STYLES)
+    styles = "".join(_read(name) for name in ("style.css", *components(), *STYLES))
     return f"<style>\n{styles}</style>\n<script>\n{_read('page.js')}</script>"
+
+
+def components() -> list[str]:
+    """The style sheets of components, each beside what it dresses."""
+    return sorted(path.relative_to(HERE).as_posix() for path in (HERE / "components").rglob("*.css"))
 
 
 def _read(name: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
+from studio.services import trainings
 from studio.services.queue import QueueEntry
+from studio.ui.components.curves import job
 from studio.ui.components.progress import seconds
 from studio.ui.markup import tag, text
 
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
     from studio.storage.jobs import JobRecord
 
 # "refresh" is asked for by page.js: when this window is looked at again, and when another one has changed something.
-CLICK = """
+CLICK = (
+    """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]');
   if (button) trigger('act', {act: button.dataset.act, job: button.dataset.job});
 });
 window.addEventListener('palimpsest-refresh', () => trigger('refresh'));
 """
+    + job.SCRIPT
+)
 STATES = {"running": "Drawing", "paused": "Gives way to a picture", "stopping": "Stopping", "waiting": "Waiting"}
 ENDS = {"failed": "Failed", "interrupted": "Interrupted", "cancelled": "Stopped"}
 ENDED_SHOWN = 4
@@ -130,12 +135,22 @@ def _tools(entry: QueueEntry, place: int, last: int) -> str:
     if entry.state == "stopping":
         return ""
     if entry.state != "waiting":
-        return _button("stop", job, "Stop", entry.what, "Stop and keep what is finished") + _button(
-            "cancel", job, "Discard", entry.what, "Stop, and move the pictures of this job into the bin"
+        return (
+            _curves(entry)
+            + _button("stop", job, "Stop", entry.what, "Stop and keep what is finished")
+            + _button("cancel", job, "Discard", entry.what, "Stop, and move the pictures of this job into the bin")
         )
     up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 1)
     down = _button("down", job, "↓", entry.what, "Later", disabled=place == last)
     return up + down + _button("cancel", job, "Remove", entry.what, "Take this job out of the queue")
+
+
+def _curves(entry: QueueEntry) -> str:
+    """Of a training, what it has measured so far."""
+    if entry.kind != trainings.KIND:
+        return ""
+    attrs = {"class_": "small", "title": "What this training has measured so far"}
+    return tag("button", "Curves", type="button", data_curves=entry.job_id, aria_label=f"Curves: {entry.what}", **attrs)
 
 
 def _button(act: str, job: str, label: str, what: str, title: str = "", disabled: bool = False) -> str:

@@ -10,10 +10,10 @@ from studio.core.errors import NotFound
 from studio.services import account
 from studio.ui.components import canvas
 from studio.ui.components.canvas import Drawn, JobView
+from studio.ui.components.curves.marks import class_of, marks, swatch
 from studio.ui.components.progress import progress, seconds
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board
-from studio.ui.guidance.marks import class_of, marks, swatch
 from studio.ui.markup import alert, facts, image, png_uri, tag, text
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def show(studio: Studio, board: Board) -> Shown:
     above = "".join(_progress(job) for job in unfinished[:1]) + _errors(jobs)
     if not unfinished and found:
         above += _total(studio, found)
-    known = marks(rows)
+    known = marks(row["id"] for row in rows)
     if len(seeds) == 1:
         cards = "".join(_card(row, known[row["id"]], cells.get((row["id"], seeds[0]), _blank(SINGLE))) for row in rows)
         return Shown(above + tag("div", cards, class_="guidance-cards"), bool(unfinished), found)

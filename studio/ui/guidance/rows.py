@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.ui.components import around, fields, method_menu
+from studio.ui.components.curves.marks import marks, swatch
 from studio.ui.components.fields import Entry
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import MAX_ROWS, Board, Row
-from studio.ui.guidance.marks import marks, swatch
 from studio.ui.markup import tag, text
 from studio.ui.methods import declarations
 
@@ -43,7 +43,7 @@ def _row(
     chosen = id == board["chosen"]
     head = tag(
         "button",
-        swatch(marks(board["rows"])[id]) + tag("span", text(boards.label(spec)), class_="name"),
+        swatch(marks(row["id"] for row in board["rows"])[id]) + tag("span", text(boards.label(spec)), class_="name"),
         type="button", class_="guide-name", data_op="choose", data_row=str(id), aria_expanded=str(chosen).lower(),
         title="Open this row's settings",
     )  # fmt: skip

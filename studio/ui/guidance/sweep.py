@@ -13,8 +13,9 @@ from studio.core.params import ParamSpec, shown
 from studio.core.recipe import Recipe
 from studio.services import account
 from studio.ui.components import canvas
+from studio.ui.components.curves.panel import Panel, Series, number
+from studio.ui.components.curves.svg import plot
 from studio.ui.components.progress import progress, seconds
-from studio.ui.guidance.plots import Panel, Series, number, plot
 from studio.ui.markup import image, tag, text
 from studio.ui.methods import declarations
 

@@ -13,12 +13,13 @@ from studio.core.params import shown
 from studio.services import account
 from studio.services.account import Account
 from studio.ui.components.canvas import Drawn
+from studio.ui.components.curves import svg
+from studio.ui.components.curves.marks import class_of, marks, swatch
+from studio.ui.components.curves.panel import Panel, Series
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import measures, plots, results
+from studio.ui.guidance import measures, results
 from studio.ui.guidance.board import MAX_ROWS, Board
-from studio.ui.guidance.marks import class_of, marks, swatch
-from studio.ui.guidance.plots import Panel, Series
 from studio.ui.markup import alert, facts, image, png_uri, tag, text
 from studio.ui.pictures import address
 
@@ -42,24 +43,24 @@ def curves(studio: Studio, id: int, lines: Sequence[Line] = ()) -> tuple[list[Pa
 
     lines: in the order of the legend, with or without the picture itself. Raises NotFound without an account of it.
     """
-    told = account.of(studio, id)
+    own = account.of(studio, id)
     if id not in [line.id for line in lines]:
         lines = (Line(id), *lines)
-    read = [(line, found) for line in lines if (found := _account(studio, line.id)) is not None]
-    names = [curve.name for curve in told.curves]
+    read = [(line, other) for line in lines if (other := _account(studio, line.id)) is not None]
+    names = [curve.name for curve in own.curves]
     first = [next((name for name in either if name in names), None) for either in measures.MAIN]
     main = [name for name in first if name is not None]
     labels = {line.id: _label(studio, line.id) for line, _ in read}
 
     def panel(name: str) -> Panel:
-        own = next(curve for curve in told.curves if curve.name == name)
-        words = measures.words(name, own.label, own.unit)
+        curve = next(curve for curve in own.curves if curve.name == name)
+        words = measures.words(name, curve.label, curve.unit)
         series = tuple(
-            Series(_values(one, name), labels[line.id], line.mark, main=line.id == id)
-            for line, one in read
-            if line.id == id or name in main or any(curve.name == name for curve in one.curves)
+            Series(_values(other, name), labels[line.id], line.mark, main=line.id == id)
+            for line, other in read
+            if line.id == id or name in main or any(curve.name == name for curve in other.curves)
         )
-        return Panel(words.title, series, own.plot, (), words.formula, words.told, words.level, words.log)
+        return Panel(words.title, series, curve.plot, (), words.formula, words.told, words.level, words.log)
 
     rest = [name for name in names if name not in main]
     return [panel(name) for name in main], [panel(name) for name in rest[:MAX_PANELS]]
@@ -81,7 +82,7 @@ def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn
     try:
         made = studio.generation(id)
         told = account.of(studio, id)
-        known, seed = marks(board["rows"]), str(made.recipe.seed)
+        known, seed = marks(row["id"] for row in board["rows"]), str(made.recipe.seed)
         lines = [Line(drawn[row["id"], seed].id, known[row["id"]])
                  for row in board["rows"] if (row["id"], seed) in drawn]  # fmt: skip
         main, rest = curves(studio, id, lines)
@@ -95,10 +96,10 @@ def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn
         nothing = "Guidance did nothing here that could be measured: only the conditional prediction was asked for."
         right = tag("p", nothing, class_="hint")
     else:
-        right = plots.legend(main[0].series) if len(main[0].series) > 1 else ""
-        right += "".join(plots.figure(panel) for panel in main)
+        right = svg.legend(main[0].series) if len(main[0].series) > 1 else ""
+        right += "".join(svg.figure(panel) for panel in main)
     both = tag("div", left + tag("div", right, class_="why-curves"), class_="why-pair")
-    return tag("section", title + both + (_all(rest) if main else ""), class_="why")
+    return tag("section", title + both + (_all(rest) if main else ""), class_="why curves")
 
 
 def strip_html(studio: Studio, id: int) -> str:
@@ -139,7 +140,7 @@ def _picture(studio: Studio, picture: Drawn, told: Account, mark: int | None, li
 
 def _all(panels: Sequence[Panel]) -> str:
     """The other curves, out of the way."""
-    drawn = tag("div", "".join(plots.figure(panel) for panel in panels), class_="plots")
+    drawn = tag("div", "".join(svg.figure(panel) for panel in panels), class_="plots")
     symbols = tag("p", text(measures.SYMBOLS), class_="hint")
     return tag("details", tag("summary", "All measures") + symbols + drawn, class_="all-measures")
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.ui import theme
-from studio.ui.guidance.marks import DASHES, LETTERS
-from studio.ui.guidance.plots import Panel, Series, places, scale
+from studio.ui.components.curves.marks import DASHES, LETTERS
+from studio.ui.components.curves.panel import Panel, Series, places, scale
+from studio.ui.components.curves.svg import MAX_DOTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,22 +59,22 @@ def _figure(main: Sequence[Panel], rest: Sequence[Panel], title: str) -> Figure:
 def _legend(figure: Any, panels: Sequence[Panel], ink: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    named = {(one.label, one.mark): one for panel in panels for one in panel.series if one.label}
+    named = {(line.label, line.mark): line for panel in panels for line in panel.series if line.label}
     if len(named) < 2:
         return
-    lines = [Line2D([], [], label=one.label, **_style(one, ink)) for one in named.values()]
-    told = figure.legend(
+    lines = [Line2D([], [], label=line.label, **_style(line, ink)) for line in named.values()]
+    words = figure.legend(
         handles=lines, loc="outside lower center", ncols=4, frameon=False, fontsize=11, handlelength=3.5
     )
-    for one, word in zip(named.values(), told.get_texts(), strict=True):
+    for line, word in zip(named.values(), words.get_texts(), strict=True):
         word.set_color(ink["ink"])
-        word.set_fontweight("bold" if one.main else "normal")
+        word.set_fontweight("bold" if line.main else "normal")
 
 
-def _style(one: Series, ink: dict[str, str]) -> dict[str, Any]:
-    colour = ink["ink"] if one.mark is None else ink[f"row-{LETTERS[one.mark]}"]
-    dashes = () if one.mark is None else DASHES[one.mark % len(DASHES)]
-    width = 2.6 if one.main else 1.6
+def _style(line: Series, ink: dict[str, str]) -> dict[str, Any]:
+    colour = ink["ink"] if line.mark is None else ink[f"row-{LETTERS[line.mark]}"]
+    dashes = () if line.mark is None else DASHES[line.mark % len(DASHES)]
+    width = 2.6 if line.main else 1.6
     return {"color": colour, "linewidth": width, "linestyle": (0, dashes) if dashes else "-"}
 
 
@@ -85,9 +86,9 @@ def _draw(ax: Any, panel: Panel, ink: dict[str, str], size: float) -> None:
         ax.set_yscale("log", base=2)
         ax.minorticks_off()
     ax.set_ylim(on.low, on.high)
-    ax.set_yticks([value for value, _ in on.ticks], [told for _, told in on.ticks])
+    ax.set_yticks([value for value, _ in on.ticks], [word for _, word in on.ticks])
     ax.set_xlim(0.5, count + 0.5)
-    ax.set_xticks([at for at, _ in places(panel)], [told for _, told in places(panel)])
+    ax.set_xticks([at for at, _ in places(panel)], [word for _, word in places(panel)])
     ax.set_xlabel(panel.formula, fontsize=size - 2, color=ink["ink-soft"], family="monospace")
     ax.tick_params(labelsize=size - 2, colors=ink["ink-soft"], length=0)
     for side, spine in ax.spines.items():
@@ -97,9 +98,12 @@ def _draw(ax: Any, panel: Panel, ink: dict[str, str], size: float) -> None:
     ax.set_axisbelow(True)
     if panel.level is not None:
         ax.axhline(panel.level, color=ink["ink-faint"], linewidth=1, zorder=1.5)
-    for one in sorted(panel.series, key=lambda one: one.main):
-        x = range(1, len(one.y) + 1)
-        if panel.plot == "bar" and one.main:
-            ax.bar(x, [0.0 if y != y else y for y in one.y], color=_style(one, ink)["color"], width=0.6, alpha=0.55)
+    for line in sorted(panel.series, key=lambda line: line.main):
+        x, style = [at for at, _ in line.points], _style(line, ink)
+        if panel.plot == "bar" and line.main:
+            ax.bar(x, [0.0 if y != y else y for y in line.y], color=style["color"], width=0.6, alpha=0.55)
             continue
-        ax.plot(x, one.y, **_style(one, ink), marker="o" if one.main else None, markersize=4)
+        if line.low:
+            ax.fill_between(x, line.low, line.high, color=style["color"], alpha=0.18, linewidth=0)
+        dotted = line.main and len(line.y) <= MAX_DOTS
+        ax.plot(x, line.y, **style, marker="o" if dotted else None, markersize=4)

@@ -10,14 +10,15 @@ import xml.etree.ElementTree as ET
 import pytest
 from PIL import Image
 
-from studio.ui.guidance import paper, plots
-from studio.ui.guidance.plots import Panel, Series
+from studio.ui.components.curves import panel as panels
+from studio.ui.components.curves import paper, svg
+from studio.ui.components.curves.panel import Panel, Series
 
 NAN = math.nan
 
 
 def drawn(panel: Panel) -> ET.Element:
-    return ET.fromstring(plots.plot(panel))
+    return ET.fromstring(svg.plot(panel))
 
 
 def paths(panel: Panel, kind: str) -> list[str]:
@@ -33,12 +34,12 @@ def test_a_plot_is_whole_and_says_in_words_what_it_shows() -> None:
     root = drawn(panel)
     assert root.get("role") == "img"
     assert root.get("aria-label") == "a < b & c. it: from 1 to 2, at most 2. x: from 0 to 1, at most 1"
-    assert "&lt; b &amp; c" in plots.figure(panel)
+    assert "&lt; b &amp; c" in svg.figure(panel)
 
 
 def test_lines_lie_where_their_values_are() -> None:
     panel = Panel("", (Series((0.0, 1.0), mark=0), Series((1.0, 0.0), mark=1, main=False)))
-    on = plots.scale(panel)
+    on = panels.scale(panel)
     assert (on.low, on.high) == (0.0, 1.06)
     # Steps in the middle of their columns; the main line last, so that it lies on top.
     assert paths(panel, "line") == ["M250 57L750 1000", "M250 1000L750 57"]
@@ -63,7 +64,7 @@ def test_a_gap_interrupts_the_line_and_a_lone_point_is_a_dot() -> None:
     ],
 )
 def test_factors_are_on_a_scale_of_twos(values: tuple[float, ...], low: float, high: float, ticks: list[str]) -> None:
-    on = plots.scale(Panel("", (Series(values),), level=1.0, log=True))
+    on = panels.scale(Panel("", (Series(values),), level=1.0, log=True))
     assert (on.low, on.high) == (low, high)
     assert [told for _, told in on.ticks] == ticks
     assert all(0 <= on.at(value) <= 1 for value, _ in on.ticks)
@@ -75,7 +76,7 @@ def test_what_no_logarithm_has_is_a_gap() -> None:
 
 
 def test_the_level_has_its_own_number_and_no_other_is_near() -> None:
-    on = plots.scale(Panel("", (Series((0.6, 30.0)),), level=1.0))
+    on = panels.scale(Panel("", (Series((0.6, 30.0)),), level=1.0))
     values = [value for value, _ in on.ticks]
     assert 1.0 in values and 0.0 not in values
     assert words(Panel("", (Series((0.6, 30.0)),), level=1.0), "y") == [told for _, told in on.ticks]
@@ -85,15 +86,15 @@ def test_the_level_has_its_own_number_and_no_other_is_near() -> None:
 @pytest.mark.parametrize("log", [False, True])
 def test_any_numbers_make_a_plot_within_its_bounds(values: tuple[float, ...], log: bool) -> None:
     panel = Panel("x", (Series(values, "x"),), log=log)
-    on = plots.scale(panel)
+    on = panels.scale(panel)
     assert on.low < on.high and all(on.low <= value <= on.high for value, _ in on.ticks)
     inside = [on.at(value) for value in values if math.isfinite(value) and (value > 0 or not log)]
     assert all(-0.08 <= at <= 1.08 for at in inside)
-    assert "nan" not in plots.plot(panel)
+    assert "nan" not in svg.plot(panel)
 
 
 def test_a_minus_is_a_minus() -> None:
-    assert plots.number(-0.5) == "−0.5" and plots.number(0.30000000000000004) == "0.3"
+    assert panels.number(-0.5) == "−0.5" and panels.number(0.30000000000000004) == "0.3"
 
 
 @pytest.mark.parametrize(("count", "last"), [(1, "step 1"), (3, "3"), (20, "20"), (150, "150")])
@@ -107,11 +108,11 @@ def test_steps_are_named_from_the_first_on(count: int, last: str) -> None:
 
 def test_the_legend_names_the_lines_and_the_plot_those_it_lacks() -> None:
     series = (Series((1.0,), "one", 0), Series((), "two", 1, main=False), Series((2.0,), "three", 2, main=False))
-    legend = plots.legend(series)
+    legend = svg.legend(series)
     assert legend.count("swatch mark-") == 3 and legend.count('class="main mark-a"') == 1
-    assert "No line: two" in plots.figure(Panel("", series))
-    assert "Only one has this" in plots.figure(Panel("", series[:2]))
-    assert "lacking" not in plots.figure(Panel("", series[::2]))
+    assert "No line: two" in svg.figure(Panel("", series))
+    assert "Only one has this" in svg.figure(Panel("", series[:2]))
+    assert "lacking" not in svg.figure(Panel("", series[::2]))
 
 
 def test_bars_stand_on_zero() -> None:
@@ -127,12 +128,12 @@ def test_a_column_tells_its_values() -> None:
 
 @pytest.mark.slow  # a figure of this machine: the default suite times nothing
 def test_eight_rows_are_drawn_in_150_ms() -> None:
-    plots.plot(Panel("", (Series((1.0, 2.0)),)))  # brings matplotlib
+    svg.plot(Panel("", (Series((1.0, 2.0)),)))  # brings matplotlib
     y = [tuple(math.sin(row + k / (9 + place)) for k in range(20)) for place in range(11) for row in range(8)]
     began = time.perf_counter()
     for place in range(11):
         series = tuple(Series(y[8 * place + row], str(row), row, main=row == 0) for row in range(8))
-        assert plots.figure(Panel(str(place), series))
+        assert svg.figure(Panel(str(place), series))
     assert time.perf_counter() - began < 0.15
 
 

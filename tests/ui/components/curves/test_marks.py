@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from typing import Any
 
 import pytest
 
 from studio.ui import theme
+from studio.ui.components.curves.marks import DASHES, LETTERS, class_of, marks, swatch
 from studio.ui.guidance import board as boards
-from studio.ui.guidance.marks import DASHES, LETTERS, class_of, marks, swatch
 from tests.ui.test_theme import contrast
 
 # Linear RGB as who lacks one kind of cone sees it. Source: Machado, Oliveira, Fernandes 2009, severity 1.
@@ -37,10 +36,6 @@ def seen(code: str, vision: str) -> tuple[float, float, float]:
             0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short)  # fmt: skip
 
 
-def rows_of(*ids: int) -> list[dict[str, Any]]:
-    return [{"id": id} for id in ids]
-
-
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("ground", ["paper", "sheet"])
 def test_lines_stand_out_from_the_page(dark: bool, ground: str) -> None:
@@ -61,7 +56,7 @@ def test_rows_are_told_apart_in_every_colour_vision(dark: bool, vision: str) -> 
 
 def test_every_mark_has_a_colour_a_line_and_a_class() -> None:
     assert len(LETTERS) == boards.MAX_ROWS
-    css = (theme.HERE / "guidance" / "style.css").read_text(encoding="utf-8")
+    css = (theme.HERE / "components" / "curves" / "curves.css").read_text(encoding="utf-8")
     dashed = set(re.findall(r"mark-([a-h])", "".join(re.findall(r":is\(([^)]*)\) .line ", css))))
     for mark, letter in enumerate(LETTERS):
         assert f".mark-{letter} {{ --mark: var(--row-{letter}); }}" in css
@@ -71,13 +66,13 @@ def test_every_mark_has_a_colour_a_line_and_a_class() -> None:
 
 
 def test_a_row_keeps_its_mark_while_others_come_go_and_move() -> None:
-    first = marks(rows_of(1, 2, 3, 4))
+    first = marks([1, 2, 3, 4])
     assert first == {1: 0, 2: 1, 3: 2, 4: 3}
-    assert marks(rows_of(4, 2, 1, 3)) == first
-    assert marks(rows_of(2, 4, 5)) == {2: 1, 4: 3, 5: 4}
+    assert marks([4, 2, 1, 3]) == first
+    assert marks([2, 4, 5]) == {2: 1, 4: 3, 5: 4}
 
 
 def test_no_two_rows_share_a_mark() -> None:
-    assert marks(rows_of(1, 4, 9, 12)) == {1: 0, 4: 3, 9: 1, 12: 2}
+    assert marks([1, 4, 9, 12]) == {1: 0, 4: 3, 9: 1, 12: 2}
     for ids in (range(1, 9), range(30, 38), (1, 9, 17, 25, 33, 41, 49, 57)):
-        assert sorted(marks(rows_of(*ids)).values()) == list(range(8))
+        assert sorted(marks(ids).values()) == list(range(8))
