@@ -39,6 +39,11 @@ def add_flags(made: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help='what is put around the method: \'[{"wrapper": "interval", "params": {...}}]\'',
     )
+    made.add_argument(
+        "--edits",
+        metavar="JSON",
+        help='the edit stack: \'[{"edit": NAME, "strength": 1, "start": 0, "stop": 1}]\', shares of the steps',
+    )
     made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
 
 
@@ -62,6 +67,8 @@ def recipes(args: argparse.Namespace, values: Answer, card: ModelCard, settings:
     if args.size is not None:
         width, _, height = args.size.lower().partition("x")
         values["width"], values["height"] = number(width), number(height or width)
+    if args.edits is not None:
+        values["edits"] = _json(args.edits, "edits", list)
     if guidance := _guidance(args, values.get("guidance"), settings):
         values["guidance"] = guidance
     count = number(args.count)
@@ -119,7 +126,11 @@ def _guidance_scale(text: str) -> float:
     return value
 
 
-_SUCH_AS = {"params": 'a JSON object such as {"eta": 0.5}', "wrappers": 'a JSON list such as [{"wrapper": "rescale"}]'}
+_SUCH_AS = {
+    "params": 'a JSON object such as {"eta": 0.5}',
+    "wrappers": 'a JSON list such as [{"wrapper": "rescale"}]',
+    "edits": 'a JSON list such as [{"edit": "no-star", "strength": 0.8}]',
+}
 
 
 def _json(text: str | None, flag: str, kind: type) -> Any:

@@ -61,10 +61,25 @@ LIVE = "live:"  # what an edit is called that a training under way has not finis
 
 
 class EditRef(Params):
-    """One edit of the stack. strength: 1 as trained, 0 off, negative reverses it."""
+    """One edit of the stack. strength: 1 as trained, 0 off, negative reverses it.
+
+    It acts in the steps i of N with start*N <= i < stop*N, the bounds rounded down as those of negative prompts.
+    """
 
     edit: str = Field(max_length=200, description="name of the edit, with its version")
     strength: float = Field(default=1.0, ge=-10, le=10, description="how much of the edit is applied")
+    start: float = Field(default=0.0, ge=0, le=1, description="share of the steps done when it begins to act")
+    stop: float = Field(default=1.0, ge=0, le=1, description="share of the steps done when it ceases to act")
+    auto: bool = Field(default=False, description="strength times what the edit's own gate makes of the prompt, 0 to 1")
+
+    def steps(self, count: int) -> range:
+        """The steps of `count` it acts in; empty where its window is too short for any."""
+        return range(int(self.start * count), int(self.stop * count))
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # One that acts in all steps, by its strength alone, is written as it was before there was more: digests stay.
+        return _without(_without(_without(write(self), "start", 0.0), "stop", 1.0), "auto", False)
 
 
 class Negative(Params):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from studio.core.recipe import Recipe
-from studio.engine.edits.stack import EMPTY, EditStack
-from studio.engine.encoding import PromptEncoder
+from studio.engine.edits.stack import EMPTY
+from studio.engine.edits.timed import Stack
+from studio.engine.encoding import TEXT_ENCODERS, PromptEncoder
 from studio.engine.kinds import going_on
 from studio.models.bundle import Conditioning
 from studio.prompts.conditions import ConditionPlan, Said
@@ -17,25 +19,28 @@ Part = tuple[float, Conditioning]  # weight, conditioning of one row
 
 @dataclass(frozen=True)
 class Conditions:
-    """plan: what each condition says at each step. encoded: all that is ever said."""
+    """plan: what each condition says at each step. encoded: all that is ever said, under the edits of each of these
+    stretches of the steps.
+    """
 
     plan: ConditionPlan
-    encoded: dict[Said, Conditioning]
+    encoded: tuple[tuple[range, dict[Said, Conditioning]], ...]
 
     def parts(self, name: str, step: int) -> tuple[Part, ...]:
         """The parts of a condition at a step, 0-based. Raises KeyError for a condition the recipe has not."""
-        return tuple((weight, self.encoded[said]) for weight, said in self.plan.parts(name, step))
+        encoded = next(encoded for stretch, encoded in self.encoded if step in stretch)
+        return tuple((weight, encoded[said]) for weight, said in self.plan.parts(name, step))
 
     def length(self, said: Said) -> int:
         """How many tokens something said is encoded to: only equal ones share an evaluation of the network."""
-        return self.encoded[said].tokens.shape[1]
+        return self.encoded[0][1][said].tokens.shape[1]
 
     @classmethod
     def of(
         cls,
         recipe: Recipe,
         encoder: PromptEncoder,
-        stack: EditStack = EMPTY,
+        stack: Stack = EMPTY,
         should_stop: Callable[[], bool] = going_on,
     ) -> Conditions:
         """Encode a recipe's prompts under its edits, each different text once.
@@ -44,4 +49,13 @@ class Conditions:
         Raises BadInput for a prompt that cannot be, Cancelled where it should stop.
         """
         plan = ConditionPlan.of(recipe)
-        return cls(plan, {said: encoder.encode(said.item, said.dialect, stack, should_stop) for said in plan.said})
+        texts = stack.part(TEXT_ENCODERS)
+        bounds = [0, *(step for step in range(1, recipe.steps) if texts.at(step) != texts.at(step - 1)), recipe.steps]
+        stretches = [range(first, last) for first, last in pairwise(bounds)]
+        return cls(
+            plan,
+            tuple(
+                (stretch, {said: encoder.encode(*said, texts.at(stretch.start), should_stop) for said in plan.said})
+                for stretch in stretches
+            ),
+        )

@@ -18,8 +18,8 @@ class EngineConfig:
     previews: whether anyone looks at unfinished pictures. log: file for what went wrong inside, None for stderr.
     max_rows: rows of one network evaluation in a shared batch. kinds: kinds of jobs besides "generate", each with the
     address "module:function" of what runs it (engine/kinds.py). losses: of trainings, name -> "module:class"
-    (training/lora/losses.py). patience_s: how long a process of its own may show no
-    progress before it is ended and started again (engine/watch.py).
+    (training/lora/losses.py). gates: of edits, name -> "module:class" (edits/gates.py). patience_s: how long a process
+    of its own may show no progress before it is ended and started again (engine/watch.py).
     """
 
     models: dict[str, Path]
@@ -35,4 +35,5 @@ class EngineConfig:
     memory_budget: int | None = None
     kinds: dict[str, str] = field(default_factory=dict)
     losses: dict[str, str] = field(default_factory=dict)
+    gates: dict[str, str] = field(default_factory=dict)
     patience_s: float = 600.0

@@ -17,8 +17,11 @@ from studio.core.recipe import LIVE, Recipe
 from studio.engine.account import Accounts
 from studio.engine.ahead import why_wide, widest
 from studio.engine.config import EngineConfig
+from studio.engine.edits.format import Edit
+from studio.engine.edits.gates import build_gate
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.edits.timed import Stack
 from studio.engine.kinds import JobContext, Steps, Tell, find_kind, heed, run_in_turns
 from studio.engine.memory import give_back
 from studio.engine.progress import Progress
@@ -141,10 +144,10 @@ class Engine:
             return
         recipes = [Recipe.load(values) for values in job["recipes"]]
         try:
-            stacks: list[EditStack] = []
+            stacks: list[Stack] = []
             for recipe in recipes:
                 heed(should_stop)  # an edit's file may be large
-                stacks.append(self.shelf.stack(recipe.edits, job.get("edits", {})))
+                stacks.append(self.shelf.stack(recipe.edits, job.get("edits", {}), recipe.steps))
             yield from self._generate(recipes, stacks, tell, should_stop, bool(job.get("account")))
         except Exception as error:
             if not is_out_of_memory(error):
@@ -164,7 +167,7 @@ class Engine:
     def _generate(
         self,
         recipes: list[Recipe],
-        stacks: list[EditStack],
+        stacks: list[Stack],
         tell: Tell,
         should_stop: Callable[[], bool],
         account: bool,
@@ -181,7 +184,7 @@ class Engine:
                 bundle = held.enter_context(self.store.lease(name, should_stop))
                 self._in_use.append(bundle)
                 held.callback(self._in_use.remove, bundle)
-                held.enter_context(self._proved(bundle, any(stacks[i].entries for i in mine)))
+                held.enter_context(self._proved(bundle, any(stacks[i].whole.entries for i in mine)))
                 weak = self._weak(held, name, [recipes[index] for index in mine], should_stop)
                 progress.begin(self._noted(bundle), mine)
                 accounts = Accounts(bundle, [recipes[i] for i in mine]) if account else None
@@ -191,7 +194,7 @@ class Engine:
                     progress if accounts is None else _both(accounts, progress),
                     should_stop,
                     max_rows,
-                    [stacks[i] for i in mine],
+                    [self._gated(bundle, recipes[i], stacks[i]) for i in mine],
                     weak,
                     diagnose=account,
                 )
@@ -216,6 +219,17 @@ class Engine:
                         },
                     )
         tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
+
+    def _gated(self, bundle: ModelBundle, recipe: Recipe, stack: Stack) -> Stack:
+        """The stack with the strengths that its gates give this prompt. Raises BadInput for an edit without one."""
+        if isinstance(stack, EditStack) or not stack.auto:
+            return stack
+
+        def share(edit: Edit) -> float:
+            return build_gate(edit.name, edit.provenance, self.config.gates).strength(recipe.prompt, bundle)
+
+        room_of(bundle).use(EMPTY)  # a gate reads the prompt as the base does
+        return stack.gated(share)
 
     def _weak(
         self, held: ExitStack, name: str, recipes: list[Recipe], should_stop: Callable[[], bool]
@@ -267,13 +281,13 @@ class Engine:
         return SMALLER
 
 
-def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe, stack: EditStack) -> dict[str, Any]:
+def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe, stack: Stack) -> dict[str, Any]:
     """unfinished: of each edit that was still being trained, the steps it had by then."""
     made_by = bundle.made_by()
     if weak is not None and asks_weak(recipe):
         made_by["weak_hash"] = weak.model_hash
     if any(ref.edit.startswith(LIVE) for ref in recipe.edits):
-        used = zip((ref.edit for ref in recipe.edits if ref.strength), stack, strict=True)
+        used = zip((ref.edit for ref in recipe.edits if ref.strength), stack.whole, strict=True)
         made_by["unfinished"] = {ref: edit.provenance["steps"] for ref, (edit, _) in used if ref.startswith(LIVE)}
     return made_by
 

@@ -17,7 +17,8 @@ from studio.core.errors import NonFinite
 from studio.core.recipe import Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
-from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.edits.stack import EMPTY
+from studio.engine.edits.timed import Stack
 from studio.engine.kinds import going_on, heed
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import CALMER, StepReport, Trajectory
@@ -35,7 +36,7 @@ def sample(
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
     max_rows: int = 32,
-    stacks: Sequence[EditStack] | None = None,
+    stacks: Sequence[Stack] | None = None,
     weak: ModelBundle | None = None,
     diagnose: bool = False,
 ) -> Iterator[tuple[int, Picture]]:
@@ -57,7 +58,7 @@ def sample_in_turns(
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
     max_rows: int = 32,
-    stacks: Sequence[EditStack] | None = None,
+    stacks: Sequence[Stack] | None = None,
     weak: ModelBundle | None = None,
     diagnose: bool = False,
 ) -> Iterator[tuple[int, Picture] | None]:
@@ -78,7 +79,7 @@ def sample_latents(
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
     max_rows: int = 32,
-    stacks: Sequence[EditStack] | None = None,
+    stacks: Sequence[Stack] | None = None,
     weak: ModelBundle | None = None,
     diagnose: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
@@ -93,7 +94,7 @@ def _latents_in_turns(
     on_step: Callable[[StepReport], None],
     should_stop: Callable[[], bool],
     max_rows: int,
-    stacks: Sequence[EditStack] | None,
+    stacks: Sequence[Stack] | None,
     weak: ModelBundle | None,
     diagnose: bool,
 ) -> Iterator[tuple[int, Tensor] | None]:
@@ -112,7 +113,7 @@ def _trajectory(
     index: int,
     recipe: Recipe,
     bundle: ModelBundle,
-    stack: EditStack,
+    stack: Stack,
     weak: ModelBundle | None,
     diagnose: bool,
     should_stop: Callable[[], bool],

@@ -22,6 +22,7 @@ from studio.engine.ahead import rows_of
 from studio.engine.conditions import Conditions
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.edits.timed import Stack
 from studio.engine.noise import NoiseSource
 from studio.guidance import Guidance, Guided, NoisePoint, Perturbation, Pred, Request, StepCtx, build
 from studio.guidance.diagnostics import first_sample, observed
@@ -79,7 +80,7 @@ class Trajectory:
         recipe: Recipe,
         bundle: ModelBundle,
         conditions: Conditions,
-        stack: EditStack = EMPTY,
+        stack: Stack = EMPTY,
         weak: Conditions | None = None,
         diagnose: bool = False,
     ) -> None:
@@ -173,7 +174,7 @@ class Trajectory:
                 x,
                 at.t if request.t is None else float(request.t[0]),
                 cond,
-                self.stack if request.model == "main" else EMPTY,
+                self.stack.at(ctx.i) if request.model == "main" else EMPTY,
                 request.perturb,
                 request.model,
             )
@@ -193,7 +194,7 @@ class Trajectory:
 
     def _not_finite(self, step: int, x0: Tensor) -> NonFinite:
         """Name the first that gave no numbers: the network, the guidance or the sampler."""
-        names = ", ".join(repr(edit.name) for edit, _ in self.stack)
+        names = ", ".join(repr(edit.name) for edit, _ in self.stack.at(step - 1))
         if not all(map(_is_finite, self._latest)):
             culprit = f"the network, with the edits {names}" if names else "the network"
             hint = "Take the edits off, or lower their strengths." if names else CALMER

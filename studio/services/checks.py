@@ -40,7 +40,12 @@ def check_recipes(recipes: Sequence[Recipe], sources: Sources, edits: EditLibrar
     refs = {ref.edit: ref for recipe in recipes for ref in recipe.edits}
     if refs and edits is None:
         raise BadInput("The recipe has edits, and there is no workspace to find them in.", field="edits")
-    return edits.paths(refs.values()) if edits is not None and refs else {}
+    if edits is None or not refs:
+        return {}
+    files = edits.paths(refs.values())
+    for ref in {ref.edit: ref for recipe in recipes for ref in recipe.edits if ref.auto}.values():
+        edits.check_gate(ref.edit)
+    return files
 
 
 def why_not(sources: Sources, model: str, asks: Collection[str]) -> str | None:
@@ -152,9 +157,21 @@ def _check(recipe: Recipe, sources: Sources) -> None:
     check_guidance(recipe.guidance, sources, recipe.model, recipe)
     build_solver(recipe.sampler, recipe.sampler_params)
     grid_ahead(recipe, card, NoiseSchedule.from_config(**card.schedule), recipe.steps)
+    _check_edits(recipe)
+
+
+def _check_edits(recipe: Recipe) -> None:
     names = [ref.edit for ref in recipe.edits]
     if len(set(names)) < len(names):
         raise BadInput("An edit is in the stack twice; give it one strength.", field="edits")
+    idle = next((ref for ref in recipe.edits if ref.strength and not ref.steps(recipe.steps)), None)
+    if idle is not None:
+        raise BadInput(
+            f"The edit {idle.edit!r} acts in none of the {recipe.steps} steps: it starts at {idle.start:g} and stops "
+            f"at {idle.stop:g} of them.",
+            "Let it stop later, or take it out of the stack.",
+            field="edits",
+        )
 
 
 def _check_chars(recipes: Sequence[Recipe]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from studio.core.errors import AssetError, BadInput
 from studio.core.recipe import LIVE, EditRef
+from studio.engine.edits.gates import gate_address
 from studio.engine.edits.header import Header, read_header
 from studio.engine.edits.layout import Layout, layout_at
 from studio.engine.edits.manifest import MAX_NAME_CHARS, checked_name, is_ours, layers_in, read_manifest
@@ -86,6 +87,13 @@ class EditLibrary:
         What a training under way has not finished has no file: the engine knows whether it is there.
         """
         return {ref.edit: str(self._store.get(ref.edit).path) for ref in refs if not ref.edit.startswith(LIVE)}
+
+    def check_gate(self, ref: str) -> None:
+        """Raise BadInput for an edit whose strength cannot follow the prompt. Raises NotFound as `show` does."""
+        if ref.startswith(LIVE):  # what is being trained has none yet
+            gate_address(ref, {}, {})
+        entry = self.show(ref)
+        gate_address(entry.name or entry.id, entry.provenance, self._sources.engine_config().gates)
 
     def inspect(self, path: Path, model: str = "stencil") -> ImportCheck:
         """Compare a LoRA file, a peft folder or an edit of ours with a model, by headers alone.

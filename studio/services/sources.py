@@ -16,9 +16,10 @@ from studio.prompts import Overflow
 
 EMBEDDED = "stencil"
 
-# Of jobs besides pictures, and of losses of trainings -> where the engine finds them.
+# Of jobs besides pictures, losses of trainings and gates of edits -> where the engine finds them.
 KINDS = {"frames": "studio.engine.frames:run", "train": "studio.training.lora.trainer:run"}
 LOSSES: dict[str, str] = {}
+GATES: dict[str, str] = {}
 
 
 class Sources:
@@ -83,6 +84,7 @@ class Sources:
             log=log,
             kinds=KINDS,
             losses=LOSSES,
+            gates=GATES,
             patience_s=settings.patience,
         )
 

@@ -1,7 +1,7 @@
 """The edit stack of a page: rows that keep their strength when switched off, and what was there before.
 
 Recipes have of it what is on. What the browser keeps of it are plain values:
-{"rows": [{"edit", "strength", "on"}], "undo": [rows, ...]}.
+{"rows": [{"edit", "strength", "on", "start", "stop", "auto"}], "undo": [rows, ...]}.
 """
 
 from __future__ import annotations
@@ -23,11 +23,19 @@ LIMIT = 10.0  # of a strength, as in a recipe
 
 @dataclass(frozen=True)
 class Row:
-    """One edit. strength: what it has when it is on."""
+    """One edit. strength: what it has when it is on. start, stop, auto: as in studio.core.recipe.EditRef."""
 
     edit: str
     strength: float = 1.0
     on: bool = True
+    start: float = 0.0
+    stop: float = 1.0
+    auto: bool = False
+
+    @property
+    def ref(self) -> EditRef:
+        """What goes into a recipe."""
+        return EditRef(edit=self.edit, strength=self.strength, start=self.start, stop=self.stop, auto=self.auto)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Stack:
     @property
     def refs(self) -> tuple[EditRef, ...]:
         """What goes into a recipe: what is on and has a strength."""
-        return tuple(EditRef(edit=row.edit, strength=row.strength) for row in self.rows if row.on and row.strength)
+        return tuple(row.ref for row in self.rows if row.on and row.strength)
 
     @property
     def names(self) -> set[str]:
@@ -74,14 +82,14 @@ def read(value: Any) -> Stack:
 
 def from_refs(refs: Sequence[EditRef], before: Stack) -> Stack:
     """The stack of a recipe, on top of what was before."""
-    return _changed(before, tuple(Row(ref.edit, ref.strength) for ref in refs))
+    return _changed(before, tuple(Row(ref.edit, ref.strength, True, ref.start, ref.stop, ref.auto) for ref in refs))
 
 
 def change(stack: Stack, what: str, edit: str = "", value: Any = None) -> Stack:
     """Do one thing to a stack. edit: whose row; by its name, for the page may show rows that have moved meanwhile.
 
-    toggle; strength (value: a number); up, down; remove; add, which puts it last; undo. Raises BadInput for what cannot
-    be done.
+    toggle; strength (value: a number); start, stop (value: a share of the steps); up, down; remove; add, which puts it
+    last; undo. Raises BadInput for what cannot be done.
     """
     if what == "undo":
         return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
@@ -93,6 +101,8 @@ def change(stack: Stack, what: str, edit: str = "", value: Any = None) -> Stack:
     changes: dict[str, Callable[[], tuple[Row, ...]]] = {
         "toggle": lambda: _replaced(stack.rows, at, on=not stack.rows[at].on),
         "strength": lambda: _replaced(stack.rows, at, strength=strength(value)),
+        "start": lambda: _replaced(stack.rows, at, start=share(value, 0.0, stack.rows[at].stop)),
+        "stop": lambda: _replaced(stack.rows, at, stop=share(value, stack.rows[at].start, 1.0)),
         "up": lambda: _swapped(stack.rows, at, at - 1),
         "down": lambda: _swapped(stack.rows, at, at + 1),
         "remove": lambda: (*stack.rows[:at], *stack.rows[at + 1 :]),
@@ -114,6 +124,15 @@ def strength(value: Any) -> float:
     """Read a strength. Raises BadInput for what is no number from -10 to 10."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > LIMIT:
         raise BadInput(f"A strength is a number from {-LIMIT:g} to {LIMIT:g}, not {shown(value)}.", field="edits")
+    return round(float(value), 4)
+
+
+def share(value: Any, low: float, high: float) -> float:
+    """Read a share of the steps. Raises BadInput for what is no number from low to high."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # NaN is in no range
+        percent = shown(round(value * 100, 2)) if is_number and math.isfinite(value) else shown(value)
+        raise BadInput(f"Here a share of the steps is from {low:.0%} to {high:.0%}, not {percent}.", field="edits")
     return round(float(value), 4)
 
 
@@ -148,7 +167,9 @@ def _rows(values: Any) -> tuple[Row, ...]:
         if not isinstance(value["edit"], str) or not isinstance(value["on"], bool) or len(value["edit"]) > 200:
             raise ValueError("not a row")
         try:
-            rows.append(Row(value["edit"], strength(value["strength"]), value["on"]))
+            start, auto = share(value.get("start", 0.0), 0.0, 1.0), value.get("auto", False) is True
+            stop = share(value.get("stop", 1.0), start, 1.0)
+            rows.append(Row(value["edit"], strength(value["strength"]), value["on"], start, stop, auto))
         except BadInput as error:
             raise ValueError(str(error)) from None
     return tuple(rows)

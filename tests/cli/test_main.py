@@ -139,6 +139,16 @@ def test_a_preset_is_the_guidance_and_flags_go_over_it(run: Any) -> None:
     assert bare["method"] == "apg" and "wrappers" not in bare
 
 
+def test_edits_are_stated_with_their_steps(run: Any) -> None:
+    said = run("generate", "a", "--edits", '[{"edit": "gone", "start": 0.25}]', *FAST).err
+    assert "no edit named 'gone'" in said or "no workspace to find them in" in said
+    assert (
+        "edits[0].stop must be a number from 0 to 1, not 2"
+        in run("generate", "a", "--edits", '[{"edit": "gone", "stop": 2}]', *FAST).err
+    )
+    assert 'must be a JSON list such as [{"edit": "no-star"' in run("generate", "a", "--edits", "{}", *FAST).err
+
+
 def test_unknown_words_and_cuts_are_said(run: Any) -> None:
     made = run("generate", "a zebra " * 9, *FAST)
     assert made.code == 0

@@ -160,3 +160,18 @@ def test_bad_json_gets_one_sentence(text: str | bytes, says: str) -> None:
     with pytest.raises(BadInput, match=says) as caught:
         Recipe.from_json(text)
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("ref", [{}, {"start": 0}, {"stop": 1.0}, {"auto": False}])
+def test_an_edit_that_acts_in_all_steps_is_written_as_before_there_were_windows(ref: dict[str, Any]) -> None:
+    recipe = Recipe.load({"prompt": "a", "edits": [{"edit": "no-star-0123456789ab", "strength": 0.5, **ref}]})
+    assert recipe.model_dump(mode="json")["edits"] == [{"edit": "no-star-0123456789ab", "strength": 0.5}]
+    assert recipe.digest() == "7bbde11ca37b1d83dd617119397825e2d9cd45e47b54fc16009fba4f5d95d97c"
+
+
+@pytest.mark.parametrize("ref", [{"start": 0.25}, {"stop": 0.5}, {"auto": True}])
+def test_what_an_edit_says_beyond_that_is_part_of_the_recipe(ref: dict[str, Any]) -> None:
+    recipe = Recipe.load({"edits": [{"edit": "b", **ref}]})
+    assert recipe.model_dump(mode="json")["edits"] == [{"edit": "b", "strength": 1.0, **ref}]
+    assert Recipe.from_json(recipe.canonical_json()) == recipe
+    assert recipe.digest() != Recipe.load({"edits": [{"edit": "b"}]}).digest()

@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.core.errors import AssetError, BadInput, NotFound
-from studio.core.recipe import EditRef
+from studio.core.recipe import EditRef, Recipe
 from studio.core.settings import Settings
 from studio.engine.edits import files
 from studio.engine.edits.files import read_edit, to_bytes
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
+from studio.services.checks import check_recipes
 from studio.services.edit_fit import misfit
 from studio.services.edits import EditLibrary, ImportCheck
 from studio.services.sources import Sources
@@ -55,6 +56,21 @@ def test_a_life(library: EditLibrary, edit: Edit, tmp_path: Path) -> None:
     assert library.remove("stars-gone") == renamed.id and library.list() == []
     with pytest.raises(NotFound, match="There is no edit named"):
         library.show(entry.id)
+
+
+def test_an_edit_without_a_gate_cannot_be_as_strong_as_the_prompt_asks(
+    library: EditLibrary, edit: Edit, tmp_path: Path
+) -> None:
+    entry = library.import_file(write(kohya(edit), tmp_path / "plain.safetensors"))
+    recipe = Recipe(edits=(EditRef(edit=entry.id, auto=True),))
+    with pytest.raises(BadInput, match="The edit 'plain' carries no gate, so its strength cannot follow the prompt"):
+        check_recipes([recipe], library._sources, library)
+    with pytest.raises(BadInput, match="carries no gate"):
+        check_recipes([Recipe(edits=(EditRef(edit="live:abc", auto=True),))], library._sources, library)
+    check_recipes([Recipe(edits=(EditRef(edit=entry.id, start=0.5),))], library._sources, library)
+    short = Recipe(steps=4, edits=(EditRef(edit=entry.id, start=0.5, stop=0.7),))
+    with pytest.raises(BadInput, match="acts in none of the 4 steps: it starts at 0.5 and stops at 0.7 of them"):
+        check_recipes([short], library._sources, library)
 
 
 @pytest.mark.parametrize("style", ["diffusers", "kohya", "peft", "palimpsest"])

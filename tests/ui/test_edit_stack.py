@@ -93,6 +93,20 @@ def test_the_stack_of_a_recipe_replaces_the_rows_and_can_be_taken_back() -> None
     assert found.rows == (Row("x", -1.5),) and change(found, "undo").rows == (Row("a"),)
 
 
+def test_the_steps_an_edit_acts_in_go_into_the_recipe_and_come_back_from_it() -> None:
+    late = change(change(stack("a", "b"), "start", "a", 0.25), "stop", "a", 0.5)
+    assert late.refs == (EditRef(edit="a", start=0.25, stop=0.5), EditRef(edit="b"))
+    gated = (EditRef(edit="a", strength=0.5, start=0.25, stop=0.5, auto=True),)
+    assert edit_stack.from_refs(gated, Stack()).refs == gated
+    assert read(json.loads(json.dumps(late.plain()))) == late
+    assert read({"rows": [{"edit": "a", "strength": 1, "on": True}], "undo": []}) == stack(
+        "a"
+    )  # kept before there were
+    for what, value in (("start", 0.6), ("stop", 0.2), ("stop", 1.1), ("start", None), ("stop", float("nan"))):
+        with pytest.raises(BadInput, match="share of the steps"):
+            change(late, what, "a", value)
+
+
 def test_what_the_browser_kept_comes_back() -> None:
     found = change(stack("a", "b"), "strength", "b", 0.25)
     assert read(json.loads(json.dumps(found.plain()))) == found
@@ -102,7 +116,9 @@ KEPT = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["rows", "undo", "edit", "strength", "on"]), inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(["rows", "undo", "edit", "strength", "on", "start", "stop", "auto"]), inner, max_size=5
+        )
     ),
     max_leaves=15,
 )

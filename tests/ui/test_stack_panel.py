@@ -74,6 +74,14 @@ def test_a_strength_outside_of_the_slider_is_still_shown() -> None:
     assert 'min="-4"' in shown and 'value="-4"' in shown
 
 
+def test_the_steps_of_an_edit_are_folded_away_while_they_are_all() -> None:
+    shown = look.stack_html(Stack((Row("e"),)), {})
+    assert "Acts in all steps" in shown and '<details class="window">' in shown
+    late = look.stack_html(Stack((Row("e", start=0.25),)), {})
+    assert "Acts from 25% to 100% of the steps" in late and 'data-op="start"' in late and 'value="25"' in late
+    assert '<details class="window" open>' in late or '<details class="window" open="">' in late
+
+
 def imported(fake: FakeStudio, folder: Path, name: str) -> str:
     return fake.edits.import_file(edit_file(folder / f"{name}.safetensors", name, size=0.01 * len(name))).id
 

@@ -12,6 +12,7 @@ from studio.core.recipe import LIVE, EditRef
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EditStack
+from studio.engine.edits.timed import Stack, TimedStack
 
 MAX_BYTES = 512 * 1024**2
 _HASH = re.compile(r"-[0-9a-f]{12}\.safetensors$")
@@ -26,12 +27,18 @@ class EditShelf:
         self._kept: OrderedDict[_Stamp, Edit] = OrderedDict()
         self._live: dict[str, Callable[[], Edit]] = {}
 
-    def stack(self, refs: Iterable[EditRef], paths: Mapping[str, str]) -> EditStack:
-        """Build the stack of a recipe. paths: `EditRef.edit` -> file, as `EditLibrary.paths` gives.
+    def stack(self, refs: Iterable[EditRef], paths: Mapping[str, str], steps: int) -> Stack:
+        """Build the stack of a recipe. paths: `EditRef.edit` -> file, as `EditLibrary.paths` gives. steps: of it.
 
         Raises NotFound for an edit without file, AssetError for a broken one, BadInput as `EditStack.of` does.
         """
-        return EditStack.of((self._edit(ref.edit, paths), ref.strength) for ref in refs)
+        edits = [(self._edit(ref.edit, paths), ref) for ref in refs]
+        whole = EditStack.of((edit, ref.strength) for edit, ref in edits)
+        acting = [(edit, ref) for edit, ref in edits if ref.strength]
+        windows, auto = tuple(ref.steps(steps) for _, ref in acting), {edit.sha256 for edit, ref in acting if ref.auto}
+        if not auto and all(window == range(steps) for window in windows):
+            return whole
+        return TimedStack(whole, windows, frozenset(auto))
 
     def hold(self, ref: str, edit: Callable[[], Edit]) -> None:
         """Show an edit that has no file under a name: one that is being trained, in the state it has when asked for."""

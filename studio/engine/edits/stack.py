@@ -52,15 +52,14 @@ class EditStack:
             raise BadInput(f"A stack holds at most {MAX_EDITS} edits, not {len(kept)}.", field="edits")
         return cls(tuple(kept))
 
-    def with_strength(self, edit: Edit, strength: float) -> EditStack:
-        """The same stack with one edit at another strength; added at the end if it was not in it."""
-        others = [(one, s) for one, s in self.entries if one.sha256 != edit.sha256]
-        place = next((i for i, (one, _) in enumerate(self.entries) if one.sha256 == edit.sha256), len(others))
-        return EditStack.of([*others[:place], (edit, strength), *others[place:]])
+    @property
+    def whole(self) -> EditStack:
+        """Itself: what acts in some step (as studio.engine.edits.timed has it)."""
+        return self
 
-    def without(self, edit: Edit) -> EditStack:
-        """The same stack without one edit."""
-        return self.with_strength(edit, 0.0)
+    def at(self, step: int) -> EditStack:
+        """Itself, at every step."""
+        return self
 
     def part(self, components: Collection[str]) -> EditStack:
         """Those edits that change one of these components. Its id tells apart what those components look like."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from studio.core.recipe import Negative, Recipe
+from studio.core.recipe import EditRef, Negative, Recipe
 from studio.ui.handover import targets
 from studio.ui.markup import facts, tag, text
 from studio.ui.pictures import address, file_name
@@ -89,7 +89,7 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
     rows += [("Size", f"{recipe.width} × {recipe.height}"), ("Steps", recipe.steps), ("Sampler", recipe.sampler)]
     rows += _params(recipe.sampler_params)
     rows += [("Spacing", recipe.spacing), ("Guidance", recipe.guidance.method), *_params(recipe.guidance.params)]
-    rows += [("Edits", ", ".join(f"{e.edit} × {e.strength:g}" for e in recipe.edits) or "none")]
+    rows += [("Edits", ", ".join(map(_edit, recipe.edits)) or "none")]
     return [*rows, ("Recipe", recipe.digest()[:16])]
 
 
@@ -131,3 +131,8 @@ def _send(id: int) -> str:
 
 def _button(what: str, id: int, label: str, title: str) -> str:
     return tag("button", label, type="button", class_="action", data_do=what, data_id=str(id), title=title)
+
+
+def _edit(ref: EditRef) -> str:
+    window = "" if (ref.start, ref.stop) == (0, 1) else f" from {ref.start:.0%} to {ref.stop:.0%} of the steps"
+    return f"{ref.edit} × {ref.strength:g}{' by the prompt' if ref.auto else ''}{window}"

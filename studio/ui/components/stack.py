@@ -56,7 +56,9 @@ element.addEventListener('input', (event) => {
 element.addEventListener('change', (event) => {
   event.stopPropagation();
   const field = event.target;
-  if (field.dataset.op === 'strength' && !Number.isNaN(field.valueAsNumber)) tell(field, field.valueAsNumber);
+  if (Number.isNaN(field.valueAsNumber)) return;
+  if (field.dataset.op === 'strength') tell(field, field.valueAsNumber);
+  else if (field.closest('.window')) tell(field, field.valueAsNumber / 100);
 });
 """
 EMPTY = (
@@ -120,6 +122,7 @@ def _row(row: Row, at: int, rows: int, known: Mapping[str, Known]) -> str:
         tag("div", switch + _badges(about), class_="head")
         + (_rename(row, name) if _is_whole(about) else "")
         + _strength(row, name, about)
+        + _window(row, name)
         + tag("div", _tools(row, at, rows, name, about), class_="tools"),
         class_="edit" if row.on else "edit off",
     )
@@ -171,6 +174,23 @@ def _strength(row: Row, name: str, about: Known) -> str:
               "aria_label": f"Strength of {name} as a number"}  # fmt: skip
     fields = (f"<input{attributes({**kind, **shared})}>" for kind in (slider, number))
     return tag("div", "".join(fields), class_="strength")
+
+
+def _window(row: Row, name: str) -> str:
+    """The part of the steps it acts in: folded away while that is all of them."""
+    start, stop = (
+        f"<input{attributes(_percent(row, name, op, value))}>"
+        for op, value in (("start", row.start), ("stop", row.stop))
+    )
+    is_whole = (row.start, row.stop) == (0.0, 1.0)
+    said = "Acts in all steps" if is_whole else f"Acts from {row.start:.0%} to {row.stop:.0%} of the steps"
+    fields = tag("label", f"from {start} %") + tag("label", f"to {stop} %")
+    return tag("details", tag("summary", text(said)) + fields, class_="window", open=not is_whole)
+
+
+def _percent(row: Row, name: str, op: str, value: float) -> dict[str, Any]:
+    return {"type": "number", "min": "0", "max": "100", "step": "5", "value": f"{100 * value:g}", "data_op": op,
+            "data_edit": row.edit, "aria_label": f"{op.title()} of {name}, in per cent of the steps"}  # fmt: skip
 
 
 def _tools(row: Row, at: int, rows: int, name: str, about: Known) -> str:

@@ -265,24 +265,24 @@ def test_the_shelf_reads_each_file_once_and_sees_changes(tmp_path: Path, monkeyp
         paths[edit.name] = str(tmp_path / f"{edit.name}.safetensors")
     shelf = EditShelf(max_bytes=100)  # room for one of 64 bytes
     refs = [EditRef(edit="e0"), EditRef(edit="e1", strength=0.5), EditRef(edit="e2", strength=0)]
-    assert shelf.stack(refs, paths) == EditStack.of([(edits[0], 1.0), (edits[1], 0.5)])
-    (again,) = shelf.stack(refs[2:], paths).entries or [None]
+    assert shelf.stack(refs, paths, 1) == EditStack.of([(edits[0], 1.0), (edits[1], 0.5)])
+    (again,) = shelf.stack(refs[2:], paths, 1).whole.entries or [None]
     assert again is None
-    first = shelf.stack([refs[0]], paths).entries[0][0]
-    assert shelf.stack([refs[0]], paths).entries[0][0] is first
+    first = shelf.stack([refs[0]], paths, 1).whole.entries[0][0]
+    assert shelf.stack([refs[0]], paths, 1).whole.entries[0][0] is first
     (tmp_path / "e0.safetensors").write_bytes(to_bytes(make_edit({"a": (4, 4, 3, 3)}, seed=8)))
-    assert shelf.stack([refs[0]], paths).entries[0][0].sha256 != first.sha256
+    assert shelf.stack([refs[0]], paths, 1).whole.entries[0][0].sha256 != first.sha256
     with pytest.raises(NotFound, match="no edit named 'e9'"):
-        shelf.stack([EditRef(edit="e9")], paths)
+        shelf.stack([EditRef(edit="e9")], paths, 1)
     (tmp_path / "e1.safetensors").unlink()
     with pytest.raises(NotFound, match="'e1' has no file any more"):
-        shelf.stack([refs[1]], paths)
+        shelf.stack([refs[1]], paths, 1)
     shelf.hold("training", lambda: edits[2])
-    assert shelf.stack([EditRef(edit="training")], {}) == EditStack.of([(edits[2], 1.0)])
+    assert shelf.stack([EditRef(edit="training")], {}, 1) == EditStack.of([(edits[2], 1.0)])
     shelf.release("training")
     shelf.release("training")
     with pytest.raises(NotFound):
-        shelf.stack([EditRef(edit="training")], {})
+        shelf.stack([EditRef(edit="training")], {}, 1)
 
 
 def test_targets_leave_out_what_no_edit_can_change() -> None:

@@ -34,14 +34,6 @@ def test_identity_is_of_content_and_strength_not_of_order() -> None:
     assert [edit.name for edit, _ in stack] == ["one", "two"], "the user's own order is kept for showing"
 
 
-def test_changes_give_new_stacks() -> None:
-    stack = EditStack.of([(ONE, 1.0), (TWO, 0.5)])
-    assert [(e.name, s) for e, s in stack.with_strength(ONE, 0.2)] == [("one", 0.2), ("two", 0.5)]
-    assert [(e.name, s) for e, s in stack.with_strength(MASK, 0.2)] == [("one", 1.0), ("two", 0.5), ("mask", 0.2)]
-    assert [(e.name, s) for e, s in stack.without(ONE)] == [("two", 0.5)]
-    assert [(e.name, s) for e, s in stack] == [("one", 1.0), ("two", 0.5)]
-
-
 def test_part_is_what_touches_a_component() -> None:
     text = make_edit({"x": (2, 2)}, seed=4, component="text_encoder")
     stack = EditStack.of([(ONE, 1.0), (text, 1.0)])
