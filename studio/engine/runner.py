@@ -148,7 +148,7 @@ class Engine:
             for recipe in recipes:
                 heed(should_stop)  # an edit's file may be large
                 stacks.append(self.shelf.stack(recipe.edits, job.get("edits", {}), recipe.steps))
-            yield from self._generate(recipes, stacks, tell, should_stop, bool(job.get("account")))
+            yield from self._generate(recipes, stacks, _of_origin(job, tell), should_stop, bool(job.get("account")))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -290,6 +290,13 @@ def _made_by(bundle: ModelBundle, weak: ModelBundle | None, recipe: Recipe, stac
         used = zip((ref.edit for ref in recipe.edits if ref.strength), stack.whole, strict=True)
         made_by["unfinished"] = {ref: edit.provenance["steps"] for ref, (edit, _) in used if ref.startswith(LIVE)}
     return made_by
+
+
+def _of_origin(job: Mapping[str, Any], tell: Tell) -> Tell:
+    """Tells with every picture what it was drawn for, where the job says so."""
+    if "origin" not in job:
+        return tell
+    return lambda kind, data: tell(kind, {**data, "origin": job["origin"]} if kind == "image" else data)
 
 
 def _both(first: OnStep, second: OnStep) -> OnStep:

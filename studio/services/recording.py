@@ -183,6 +183,7 @@ class Recorder:
                 place=data["image"],
                 seq=event.seq,
                 account=data.get("account"),
+                origin=data.get("origin", "prompt"),
             )
         )
         told = {key: value for key, value in data.items() if key not in ("rgb", "account")}

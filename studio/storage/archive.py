@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from studio.storage.generations import GenerationRecord, Generations
 from studio.storage.grids import Grids
 from studio.storage.images import ImageStore
 from studio.storage.jobs import Jobs
+from studio.storage.reports import ReportKey, ReportStore
 from studio.storage.workspace import Workspace
 
 
@@ -26,6 +28,7 @@ class Archive:
         self.grids = Grids(database)
         self.images = ImageStore(workspace.images)
         self.edits = EditStore(workspace.edits, workspace.check)
+        self.reports = ReportStore(workspace.root / "reports", workspace.check)
         self._database = database
         # An image is there before the row that shows it, and gone only after. Whoever removes images that no row shows
         # must therefore not come between the two, or would take away one that is just about to be shown.
@@ -55,20 +58,36 @@ class Archive:
         place: int | None,
         seq: int | None,
         account: bytes | None = None,
+        origin: str = "prompt",
     ) -> GenerationRecord:
         """Store a picture and record it. Both are on disk when this returns. Raises WorkspaceError.
 
-        account: how its guidance went (studio.engine.account), kept beside it.
+        account: how its guidance went (studio.engine.account), kept beside it. origin: what it was drawn for.
         """
         with self._pictures:
             self._database.check()  # or the folder of a workspace that was moved would be made once more
             image = self.images.put(png)
             if account is not None:
                 self.images.put_account(image, account)
-            return self.generations.add(job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq)
+            return self.generations.add(
+                job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq, origin=origin
+            )
+
+    def keep_report(self, key: ReportKey, report: dict[str, Any], pictures: Collection[int] = ()) -> None:
+        """Keep what was measured of an edit. Raises BadInput, WorkspaceError; NotFound for a picture that is gone.
+
+        pictures: numbers of those it shows, which no purge removes; those that only an earlier report of this name
+        showed may go.
+        """
+        holder = f"report:{key}"
+        self.generations.hold(pictures, holder)  # first: what it shows must be there when it is
+        self.reports.put(key, report)
+        self.generations.release(holder, but=pictures)
 
     def purge(self) -> tuple[int, int]:
         """Empty the bin and remove every image that no row shows. Gives how many rows and files are gone.
+
+        What anything refers to (`Generations.hold`) stays in the bin.
 
         Repeats itself without harm: a program killed in the middle leaves files that the next purge removes.
         """

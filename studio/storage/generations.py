@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
-from studio.storage.schema import generations, grid_cells
-from studio.storage.search import HistoryFilter, conditions
+from studio.storage.schema import generations, grid_cells, picture_holds
+from studio.storage.search import ORIGINS, HistoryFilter, check_origin, conditions
 from studio.storage.unreadable import Reader, Unreadable, number_or_none, text, text_or_none
 
-EVERYTHING = HistoryFilter()
+EVERYTHING = HistoryFilter(origins=ORIGINS)
 MAX_AT_ONCE = 1000  # pictures of one request to delete
 MAX_UNREADABLE = 1000  # rows of one page passed over
 
@@ -29,6 +30,7 @@ class GenerationRecord:
 
     job: None if made outside one; else place is that of its recipe in the job, from 0, and seq the number of the event
     that told of it (both None in rows of the first version). deleted_at: since when it is in the bin.
+    origin: what it was drawn for.
     """
 
     id: int
@@ -41,6 +43,7 @@ class GenerationRecord:
     seq: int | None = None
     favourite: bool = False
     deleted_at: datetime | None = None
+    origin: str = "prompt"
 
 
 class Generations:
@@ -58,8 +61,9 @@ class Generations:
         made_by: dict[str, Any],
         place: int | None = None,
         seq: int | None = None,
+        origin: str = "prompt",
     ) -> GenerationRecord:
-        """Record a picture. It is on disk when this returns."""
+        """Record a picture. It is on disk when this returns. Raises BadInput for an origin that is not known."""
         now = datetime.now(UTC)
         row = {
             "job": job,
@@ -76,10 +80,11 @@ class Generations:
             "sampler": recipe.sampler,
             "method": recipe.guidance.method,
             "seed": str(recipe.seed),
+            "origin": check_origin(origin),
         }
         with self._database.write() as connection:
             key = connection.execute(insert(generations).values(row)).inserted_primary_key
-        return GenerationRecord(int(key[0]) if key else 0, job, image, recipe, made_by, now, place, seq)
+        return GenerationRecord(int(key[0]) if key else 0, job, image, recipe, made_by, now, place, seq, origin=origin)
 
     def page(
         self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
@@ -168,10 +173,34 @@ class Generations:
             connection.execute(update(grid_cells).where(grid_cells.c.job == job).values(place=None))
             return connection.execute(bin.values(deleted_at=datetime.now(UTC).isoformat())).rowcount
 
-    def empty_bin(self) -> int:
-        """Forget the pictures in the bin for good; give how many there were. Their files are not looked at."""
+    def hold(self, ids: Collection[int], holder: str) -> None:
+        """Keep pictures from being purged for as long as something refers to them. Twice is once.
+
+        holder: what refers to them, such as "training:<run>". All or none: raises NotFound if one is not there.
+        """
+        wanted = sorted(set(ids))
+        rows = [{"generation": id, "holder": holder} for id in wanted]
         with self._database.write() as connection:
-            return connection.execute(delete(generations).where(generations.c.deleted_at.is_not(None))).rowcount
+            known = set(connection.execute(select(generations.c.id).where(generations.c.id.in_(wanted))).scalars())
+            if missing := [id for id in wanted if id not in known]:
+                raise NotFound(f"There is no picture number {missing[0]} in the history.")
+            if rows:
+                connection.execute(insert_or_ignore(picture_holds).on_conflict_do_nothing(), rows)
+
+    def release(self, holder: str, but: Collection[int] = ()) -> int:
+        """Nothing under this name refers to any picture any more, but to these. Gives how many it held."""
+        ended = delete(picture_holds).where(picture_holds.c.holder == holder)
+        with self._database.write() as connection:
+            return connection.execute(ended.where(picture_holds.c.generation.not_in(set(but)))).rowcount
+
+    def empty_bin(self) -> int:
+        """Forget the pictures in the bin for good, but for those that something refers to; give how many went.
+
+        Their files are not looked at.
+        """
+        in_bin, held = generations.c.deleted_at.is_not(None), select(picture_holds.c.generation)
+        with self._database.write() as connection:
+            return connection.execute(delete(generations).where(in_bin, generations.c.id.not_in(held))).rowcount
 
     def images(self) -> set[str]:
         """Hashes of all images that some row shows."""
@@ -205,6 +234,7 @@ def _record(row: Row[Any]) -> GenerationRecord:
         seq=number_or_none(row.seq, "event"),
         favourite=bool(row.favourite),
         deleted_at=datetime.fromisoformat(text(row.deleted_at, "time")) if row.deleted_at else None,
+        origin=text(row.origin, "origin"),
     )
 
 

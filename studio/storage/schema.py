@@ -53,6 +53,7 @@ generations = Table(
     Column("sampler", Text, nullable=False, server_default=""),
     Column("method", Text, nullable=False, server_default=""),
     Column("seed", Text, nullable=False, server_default=""),  # as text: 2**64 - 1 does not fit into SQLite's integers
+    Column("origin", Text, nullable=False, server_default="prompt"),  # what it was drawn for
     Index("generations_by_job", "job"),
     Index("generations_by_image", "image"),
     # The number beside each: a page is then read from the index in order, however deep in the history it lies.
@@ -63,7 +64,17 @@ generations = Table(
     Index("generations_by_method", "method", "id"),
     Index("generations_by_seed", "seed", "id"),
     Index("generations_by_created_at", "created_at", "id"),
+    Index("generations_by_origin", "origin", "id"),
     sqlite_autoincrement=True,
+)
+
+# Pictures that something refers to: a report, a training, a label. A purge leaves them.
+picture_holds = Table(
+    "picture_holds",
+    metadata,
+    Column("generation", Integer, ForeignKey("generations.id"), primary_key=True),
+    Column("holder", Text, primary_key=True),  # what refers to it, such as "training:<run>"
+    Index("picture_holds_by_holder", "holder"),
 )
 
 grids = Table(

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import column
+
 from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.storage.schema import generations
 
 MAX_SEARCH_CHARS = 1000
+ORIGINS = ("prompt", "guidance", "campaign", "preview", "card", "comparison")  # what a picture is drawn for
+DRAWN = ("prompt", "guidance")  # by people; the others are drawn to be measured, compared or labelled
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class HistoryFilter:
 
     favourites: only those marked. deleted: those in the bin, instead of all others. model, sampler, method (of
     guidance), seed: of the recipe. made_from, made_until: when it was made, the second excluded; with a time zone.
-    Raises BadInput for a seed out of range or a time without its zone.
+    origins: what it was drawn for; None is what people drew, and in the bin everything, for all of that is purged.
+    Raises BadInput for a seed out of range, a time without its zone or an origin that is not known.
     """
 
     favourites: bool = False
@@ -30,6 +35,7 @@ class HistoryFilter:
     seed: int | None = None
     made_from: datetime | None = None
     made_until: datetime | None = None
+    origins: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         seed: Any = self.seed
@@ -40,6 +46,16 @@ class HistoryFilter:
             time = getattr(self, name)
             if time is not None and (not isinstance(time, datetime) or time.tzinfo is None):
                 raise BadInput(f"In the search, {name} must be a time with its zone, not {shown(time)}.", field=name)
+
+        for origin in self.origins or ():
+            check_origin(origin)
+
+
+def check_origin(origin: Any) -> str:
+    """Give an origin. Raises BadInput for one that is not known."""
+    if origin not in ORIGINS:
+        raise BadInput(f"A picture is drawn for {', '.join(ORIGINS)}, not for {shown(origin)}.", field="origin")
+    return origin
 
 
 def conditions(search: str, only: HistoryFilter) -> list[Any]:
@@ -53,6 +69,12 @@ def conditions(search: str, only: HistoryFilter) -> list[Any]:
     found: list[Any] = [columns.deleted_at.is_not(None) if only.deleted else columns.deleted_at.is_(None)]
     if only.favourites:
         found.append(columns.favourite)
+    origins = only.origins or (ORIGINS if only.deleted else DRAWN)
+    if len(origins) == 1:
+        found.append(columns.origin == origins[0])
+    elif set(origins) != set(ORIGINS):
+        # With a plus no index serves it: most rows are of people, and a page is read in the order of the numbers.
+        found.append(column("+generations.origin", is_literal=True).in_(origins))
     for name in ("model", "sampler", "method", "seed"):
         if (value := getattr(only, name)) is not None:
             found.append(columns[name] == str(value))

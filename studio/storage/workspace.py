@@ -31,13 +31,13 @@ from studio.core.errors import WorkspaceError
 
 LOCK_NAME = "workspace.lock"
 DATABASE_NAME = "studio.db"
-FOLDERS = ("images", "edits", "presets", "trainings", "logs", "cache")
+FOLDERS = ("images", "edits", "presets", "trainings", "reports", "logs", "cache")
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 SPARE_BYTES = 256 * 1024  # what opening writes: the journal of a migration, and the index of that journal
 GONE = "Move it back, or stop the studio and start it again."
 MORE_FILES = "Close other programs, or raise the limit (ulimit -n) and start the studio again."
 # Folders that hold nothing but what the studio writes, or names; others of a workspace may be the user's own.
-_OURS = ("images", "edits", "presets", "trainings", "exports", "logs")
+_OURS = ("images", "edits", "presets", "trainings", "reports", "exports", "logs")
 _UNFINISHED = re.compile(r"([0-9a-f]{16}|tmp\w+)\.part")  # of images.write_durably, now and in earlier versions
 _UPLOAD = re.compile(r"[0-9a-f]{64}|tmp\w{8}")  # of Gradio: a folder by checksum, and what is still arriving
 _ELSEWHERE = "Name another folder with --workspace."

@@ -73,6 +73,7 @@ def test_what_the_first_version_kept_is_found_by_what_later_ones_search(tmp_path
     only = HistoryFilter(model="stencil", sampler=recipe.sampler, method="apg", seed=2**64 - 1)
     (row,) = archive.generations.page(10, search="étoile blau", only=only)
     assert row.recipe == recipe and (row.favourite, row.deleted_at, row.seq) == (False, None, None)
+    assert row.origin == "prompt"
     job = archive.jobs.get("j")
     assert (job.priority, job.retry_of, job.last_seq) == ("interactive", None, None)
     archive.close()

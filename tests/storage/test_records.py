@@ -14,7 +14,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
-from studio.storage.search import HistoryFilter
+from studio.storage.search import ORIGINS, HistoryFilter
 
 
 @pytest.fixture
@@ -24,8 +24,11 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     made.close()
 
 
-def add(archive: Archive, job: str | None = None, image: str = "ab" * 32, **values: object) -> GenerationRecord:
-    return archive.generations.add(job=job, image=image, recipe=Recipe.load(values), made_by={"torch": "2"})
+def add(
+    archive: Archive, job: str | None = None, image: str = "ab" * 32, origin: Any = "prompt", **values: object
+) -> GenerationRecord:
+    recipe, made_by = Recipe.load(values), {"torch": "2"}
+    return archive.generations.add(job=job, image=image, recipe=recipe, made_by=made_by, origin=origin)
 
 
 # -- jobs -----------------------------------------------------------------------------------------------------------
@@ -240,6 +243,42 @@ def test_purging_removes_what_nothing_shows(archive: Archive) -> None:
     with pytest.raises(NotFound):
         archive.generations.get(gone.id)
     assert archive.purge() == (0, 0)
+
+
+def test_purging_leaves_what_anything_refers_to(archive: Archive) -> None:
+    held, gone = keep(archive, b"held"), keep(archive, b"gone")
+    archive.generations.hold([held.id], "training:a")
+    archive.generations.hold([held.id, held.id], "training:a")
+    archive.generations.hold([held.id], "report:b")
+    archive.generations.set_deleted([held.id, gone.id], True)
+    assert archive.purge() == (1, 1)
+    assert archive.generations.get(held.id).deleted_at and archive.images.path(held.image).exists()
+    assert archive.generations.release("training:a") == 1 and archive.purge() == (0, 0)
+    assert archive.generations.release("report:b") == 1 and archive.purge() == (1, 1)
+    with pytest.raises(NotFound, match=f"no picture number {gone.id} "):
+        archive.generations.hold([gone.id], "training:a")
+
+
+def test_the_history_is_what_people_drew_unless_somebody_asks_for_more(archive: Archive) -> None:
+    made = {origin: add(archive, origin=origin).id for origin in ORIGINS}
+    pages = archive.generations
+
+    def ids(**only: Any) -> set[int]:
+        found = {row.id for row in pages.page(100, only=HistoryFilter(**only))}
+        assert pages.count(only=HistoryFilter(**only)) == len(found)
+        return found
+
+    assert ids() == {made["prompt"], made["guidance"]}
+    assert ids(origins=("card",)) == {made["card"]} and ids(origins=ORIGINS) == set(made.values())
+    assert ids(origins=("card", "prompt")) == {made["card"], made["prompt"]}
+    assert pages.get(made["campaign"]).origin == "campaign"
+    pages.set_deleted([made["card"]], True)
+    assert ids(deleted=True) == {made["card"]}  # all of the bin is purged, so all of it is seen
+    for origin in ("", "cards", None, 3):
+        with pytest.raises(BadInput, match="A picture is drawn for prompt, guidance"):
+            add(archive, origin=origin)
+    with pytest.raises(BadInput, match="not for 'cards'"):
+        HistoryFilter(origins=("card", "cards"))
 
 
 def test_purging_never_takes_a_picture_that_is_just_being_stored(archive: Archive) -> None:
