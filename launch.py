@@ -47,7 +47,7 @@ LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock
 NEEDED_FREE_BYTES = 3 * 1024**3  # measured 1.2 GB with a CPU build of torch; wheels are unpacked beside their copies
 # What the page and the engine import when they start.
 IMPORTED_AT_START = (
-    "import alembic.command, alembic.context, studio.engine.runner, studio.engine.worker, studio.services.generate; "
+    "import alembic.command, alembic.context, studio.engine.runner, studio.engine.worker, studio.services.studio; "
     "import studio.ui.app, studio.ui.tabs; studio.ui.tabs.tabs(); from diffusers import StableDiffusionPipeline"
 )
 # Variables of pip with which it would install elsewhere than in the environment it is called from, or not at all.

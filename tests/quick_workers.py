@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-PRELOADED = ["studio.engine.runner", "studio.models.embedded", "studio.services.generate"]
+PRELOADED = ["studio.engine.runner", "studio.models.embedded", "studio.services.studio"]
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ CHAINS = [
         ("import studio.world, studio.world.oracle", LIGHT | {"sqlalchemy"}),
         ("import studio.engine.backend", LIGHT),
         # The page's own process: it may import torch, but never what loads a model.
-        ("import studio.services.generate, studio.services.replay, studio.services.doctor, studio.services.world",
+        ("import studio.services.studio, studio.services.replay, studio.services.doctor, studio.services.world",
          LIGHT | {"alembic"}),
         ("import studio.ui.app", MODEL_LIBRARIES),
     ],

@@ -165,8 +165,8 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _generate(args: argparse.Namespace) -> int:
-    from studio.services.generate import Studio
     from studio.services.sources import Sources
+    from studio.services.studio import Studio
 
     settings = _settings(args)
     sources = Sources(settings)
@@ -190,7 +190,7 @@ def _generate(args: argparse.Namespace) -> int:
             drawn.append(picture.recipe)
     else:
         with Studio(settings, backend="inline") as made:
-            found = made.generate_now(recipes, lambda event: _progress(event.kind, event.data))
+            found = made.pictures.draw(recipes, lambda event: _progress(event.kind, event.data))
         for index, one in enumerate(found):
             if outs:
                 _write(outs[index], one.image_path.read_bytes())
@@ -254,13 +254,13 @@ def _jobs_watch(args: argparse.Namespace) -> int:
 
 
 def _jobs_retry(args: argparse.Namespace) -> int:
-    from studio.services.generate import Studio
     from studio.services.ledger import Ledger
+    from studio.services.studio import Studio
 
     settings = _settings(args)
     with Studio(settings, backend="inline") as made:
-        made.finish(made.retry(made.find_job(args.job).id), lambda event: _progress(event.kind, event.data))
-        newest = str(made.jobs(1)[0].number)
+        made.jobs.wait(made.jobs.retry(made.jobs.find(args.job).id), lambda event: _progress(event.kind, event.data))
+        newest = str(made.jobs.newest(1)[0].number)
     with Ledger(settings) as ledger:
         job = ledger.show(newest)
     _print(job if args.json else "\n".join([_job_line(job), *job["pictures"]]))

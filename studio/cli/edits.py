@@ -15,7 +15,7 @@ from studio.core.errors import BadInput
 from studio.core.settings import Settings
 
 if TYPE_CHECKING:
-    from studio.services.edits import EditEntry, EditLibrary
+    from studio.services.edits.library import EditEntry, EditLibrary
 
 Answer = dict[str, Any]
 Run = Callable[["EditLibrary", argparse.Namespace], "tuple[Answer, str]"]
@@ -114,7 +114,7 @@ def _answer(run: Run, args: argparse.Namespace) -> int:
 @contextmanager
 def _library(args: argparse.Namespace) -> Iterator[EditLibrary]:
     """The workspace's edits; the workspace is ours meanwhile. Raises WorkspaceError if a running studio has it."""
-    from studio.services.edits import EditLibrary
+    from studio.services.edits.library import EditLibrary
     from studio.services.sources import Sources
     from studio.storage.edits import EditStore
     from studio.storage.workspace import Workspace

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from studio.core.errors import EngineError, NotFound
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 FRAMES = 8  # of a strip, unless asked otherwise
 WAIT_S = 60.0
@@ -91,11 +91,11 @@ def strip(studio: Studio, generation: int, count: int = FRAMES) -> tuple[bytes, 
         "places": chosen,
         "what": f"Steps of picture {generation}",
     }
-    job, since, png = studio.enqueue(payload, "interactive"), 0, None
+    job, since, png = studio.jobs.submit(payload, "interactive"), 0, None
     while True:
-        events = studio.events(job, since, wait_s=WAIT_S)
+        events = studio.jobs.events(job, since, wait_s=WAIT_S)
         if not events:
-            studio.stop(job)
+            studio.jobs.stop(job)
             raise EngineError("The engine is busy; the steps could not be decoded in a minute.", "Try again later.")
         for event in events:
             since = event.seq
@@ -109,7 +109,7 @@ def strip(studio: Studio, generation: int, count: int = FRAMES) -> tuple[bytes, 
 
 def colours(studio: Studio, generation: int) -> dict[str, float]:
     """Saturation, brightness, contrast and clipped share of a picture, 0..1 each. Raises NotFound."""
-    return dict(_colours(str(studio.generation(generation).image_path)))
+    return dict(_colours(str(studio.history.get(generation).image_path)))
 
 
 @functools.lru_cache(maxsize=512)
@@ -129,7 +129,7 @@ def _colours(path: str) -> tuple[tuple[str, float], ...]:
 
 
 def _path(studio: Studio, generation: int) -> Path:
-    found = studio.generation(generation)
+    found = studio.history.get(generation)
     path = studio.archive.images.account_path(found.sha256)
     if not path.is_file():
         raise NotFound(f"Picture {generation} has no account of its steps.", "Draw it on the Guidance tab.")

@@ -11,7 +11,7 @@ from studio.models.card import ModelCard
 from studio.prompts.conditions import ConditionPlan, Said, negatives_of
 from studio.prompts.layout import chunk_count, fits_whatever_its_tokens
 from studio.prompts.plan import Mix, Wording
-from studio.services.edits import EditLibrary
+from studio.services.edits.library import EditLibrary
 from studio.services.sources import Sources
 
 MAX_IMAGES = 256  # of one job

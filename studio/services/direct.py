@@ -11,7 +11,7 @@ from PIL import Image
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.checks import check_recipes, settled
-from studio.services.edits import EditLibrary
+from studio.services.edits.library import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from studio.storage.png import encode_png
@@ -35,7 +35,7 @@ def generate_unrecorded(
 ) -> list[Picture]:
     """Make one picture per recipe. on_event: called with (kind, data) of each engine event.
 
-    Raises what Studio.submit does, and EngineError.
+    Raises what `PictureService.submit` does, and EngineError.
     """
     sources = Sources(settings)
     files = check_recipes(recipes, sources, edits_of(settings, sources))

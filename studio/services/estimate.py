@@ -9,7 +9,7 @@ from studio.core.errors import BadInput, WorkspaceError
 from studio.core.recipe import Recipe
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 LOOKED_AT = 10  # newest jobs of the ledger
 
@@ -19,14 +19,14 @@ def seconds_for(studio: Studio, recipes: Sequence[Recipe]) -> float | None:
 
     By steps and pixels alone: another guidance method or sampler may take another time.
     """
-    for job in studio.jobs(LOOKED_AT):
+    for job in studio.jobs.newest(LOOKED_AT):
         if job.kind != "generate" or job.status != "done":
             continue
         try:
             drawn = [Recipe.load(values) for values in job.payload["recipes"]]
             if {recipe.model for recipe in drawn} != {recipe.model for recipe in recipes}:
                 continue
-            seconds = studio.events(job.id)[-1].data.get("seconds")
+            seconds = studio.jobs.events(job.id)[-1].data.get("seconds")
         except (WorkspaceError, BadInput):  # NotFound, of an earlier run; or a row that cannot be read
             continue
         if seconds and (work := sum(map(_work, drawn))):

@@ -13,7 +13,7 @@ from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.engine.events import FINAL, Event
 from studio.storage.archive import Archive
-from studio.storage.generations import GenerationRecord
+from studio.storage.generations import EVERYTHING, GenerationRecord
 from studio.storage.jobs import JobRecord
 from studio.storage.search import HistoryFilter
 from studio.storage.unreadable import Unreadable
@@ -51,18 +51,39 @@ class Purged:
 
 
 class History:
-    """The pictures of an archive."""
+    """The pictures of an archive. Every method may be called from any thread."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def page(
-        self, limit: int, offset: int, search: str, only: HistoryFilter, before: int | None
-    ) -> tuple[list[Generation], list[Unreadable]]:
-        """Give up to `limit` pictures, newest first, and the rows among and right behind them that cannot be read.
+    def newest(
+        self,
+        limit: int = 24,
+        offset: int = 0,
+        search: str = "",
+        *,
+        only: HistoryFilter = EVERYTHING,
+        before: int | None = None,
+    ) -> list[Generation]:
+        """Give pictures, newest first.
 
+        search: words that one of the two prompts must contain, in any case.
+        only: further conditions.
+        before: number of a picture; only older ones, at the same cost however far back.
         Raises BadInput for numbers out of range.
         """
+        return self.page(limit, offset, search, only=only, before=before)[0]
+
+    def page(
+        self,
+        limit: int = 24,
+        offset: int = 0,
+        search: str = "",
+        *,
+        only: HistoryFilter = EVERYTHING,
+        before: int | None = None,
+    ) -> tuple[list[Generation], list[Unreadable]]:
+        """The same, and the rows among and right behind them that cannot be read: those do not count in `limit`."""
         if not _whole(limit, 1, MAX_PAGE) or not _whole(offset, 0, MAX_ID):
             message = f"A page of the gallery has 1 to {MAX_PAGE} pictures from 0 on"
             raise BadInput(f"{message}, not {shown(limit)} from {shown(offset)}.")
@@ -71,24 +92,28 @@ class History:
         rows, unreadable = self._archive.generations.readable_page(limit, offset, search, only, before)
         return [self.shown(row) for row in rows], unreadable
 
-    def count(self, search: str, only: HistoryFilter) -> int:
-        """How many pictures `page` can give in all."""
+    def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
+        """How many pictures `newest` can give in all."""
         return self._archive.generations.count(search, only)
 
     def get(self, id: int) -> Generation:
         """Give one picture, in the bin or not. Raises NotFound."""
         return self.shown(self._archive.generations.get(_checked(id)))
 
-    def favourite(self, id: int, on: bool) -> None:
+    def favourite(self, id: int, on: bool = True) -> None:
         """Mark a picture, or take the mark away. Raises NotFound."""
         self._archive.generations.favourite(_checked(id), bool(on))
 
-    def set_deleted(self, ids: Collection[int], deleted: bool) -> int:
-        """Move pictures into the bin or out of it, all or none; give how many moved. Raises NotFound, BadInput."""
-        return self._archive.generations.set_deleted([_checked(id) for id in ids], deleted)
+    def delete(self, ids: Collection[int]) -> int:
+        """Move pictures into the bin, all or none; give how many were not there yet. Raises NotFound, BadInput."""
+        return self._archive.generations.set_deleted([_checked(id) for id in ids], True)
+
+    def undelete(self, ids: Collection[int]) -> int:
+        """Take pictures out of the bin again, all or none; give how many. Raises NotFound, BadInput."""
+        return self._archive.generations.set_deleted([_checked(id) for id in ids], False)
 
     def purge(self) -> Purged:
-        """Empty the bin for good, and remove image files that no picture shows."""
+        """Empty the bin for good, and remove image files that no picture of the history shows."""
         return Purged(*self._archive.purge())
 
     def events(self, job: JobRecord) -> list[Event]:

@@ -1,4 +1,4 @@
-"""The queue as plain values, and jobs done again."""
+"""The queue as plain values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from studio.core.errors import BadInput
-from studio.engine.process import MAX_DEATHS
 from studio.engine.ticket import Entry, Priority, Standing
-from studio.storage.jobs import JobRecord, Jobs
+from studio.storage.jobs import JobRecord
 
 CLOSED_RUNNING = "The studio was closed while this job was running."
 CLOSED_QUEUED = "The studio was closed before this job began."
@@ -51,18 +49,6 @@ def entry(standing: Entry, job: JobRecord) -> QueueEntry:
         created_at=job.created_at,
         retry_of=job.retry_of,
     )
-
-
-def check_retry(job: JobRecord) -> None:
-    """Raise BadInput for a job that is not over yet."""
-    if not job.over:
-        raise BadInput("This job is not over yet: stop it before running it again.")
-
-
-def offered(jobs: Jobs, limit: int) -> list[JobRecord]:
-    """Jobs that were interrupted, not run again since, and not fatal to the engine each time: worth another try."""
-    deaths = jobs.worker_deaths()
-    return [job for job in jobs.interrupted(limit) if deaths.get(job.digest, 0) < MAX_DEATHS]
 
 
 def _fraction(progress: Mapping[str, Any]) -> float | None:

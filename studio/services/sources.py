@@ -11,8 +11,8 @@ from studio.models import attention
 from studio.models.card import ModelCard
 from studio.models.files import open_model
 from studio.models.listing import Listed, Places
-from studio.models.tokens import PromptTokenizer
-from studio.prompts import Overflow
+from studio.models.tokens import PromptTokenizer, TokenReport
+from studio.prompts import Dialect, Overflow
 
 EMBEDDED = "stencil"
 
@@ -45,7 +45,7 @@ class Sources:
         """Where a model is: a folder or a .safetensors file. Raises NotFound, AssetError."""
         return self.places.find(model)
 
-    def card(self, model: str) -> ModelCard:
+    def card(self, model: str = EMBEDDED) -> ModelCard:
         """Give a model's sizes and limits. Raises NotFound, AssetError."""
         with self._lock:
             if model not in self._cards:
@@ -59,6 +59,13 @@ class Sources:
             if model not in self._tokenizers:
                 self._tokenizers[model] = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
             return self._tokenizers[model]
+
+    def prompt_report(self, text: str, model: str = EMBEDDED, dialect: Dialect = "a1111") -> TokenReport:
+        """Count a prompt's tokens and say what is cut and which words are unknown.
+
+        Raises BadInput for a prompt that cannot be read in this dialect; as `tokenizer`.
+        """
+        return self.tokenizer(model).report(text, dialect)
 
     def overflow(self, model: str) -> Overflow:
         """What becomes of words beyond what the model's text encoder reads at once."""
@@ -79,7 +86,7 @@ class Sources:
             dtype=settings.dtype,
             threads=settings.threads,
             require_checksums=self.is_shipped,
-            preload="stencil",
+            preload=EMBEDDED,
             previews=previews,
             log=log,
             kinds=KINDS,

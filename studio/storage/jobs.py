@@ -165,14 +165,6 @@ class Jobs:
         query = select(*_COLUMNS).order_by(jobs.c.number.desc()).limit(limit)
         return self._many(query if before is None else query.where(jobs.c.number < before))
 
-    def interrupted(self, limit: int) -> list[JobRecord]:
-        """Give up to `limit` interrupted jobs that no other has repeated, newest first."""
-        again = jobs.alias()
-        query = select(*_COLUMNS).where(
-            jobs.c.status == "interrupted", ~select(again.c.id).where(again.c.retry_of == jobs.c.id).exists()
-        )
-        return self._many(query.order_by(jobs.c.number.desc()).limit(limit))[0]
-
     def worker_deaths(self) -> dict[str, int]:
         """Give digest -> how often that work ended the engine's process."""
         query = select(jobs.c.digest, func.count()).where(jobs.c.worker_died).group_by(jobs.c.digest)

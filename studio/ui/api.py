@@ -19,10 +19,10 @@ from pydantic import BaseModel, Field
 from studio.core.recipe import Recipe
 from studio.services.checks import MAX_IMAGES
 from studio.services.dropped import read_dropped
-from studio.services.generate import MAX_JOBS_LISTED
+from studio.services.edits.peft_zip import opened
 from studio.services.history import MAX_ID, MAX_PAGE
+from studio.services.jobs import MAX_JOBS_LISTED
 from studio.services.ledger import listed, plain
-from studio.services.peft_zip import opened
 from studio.services.replay import compare, threads_of
 from studio.storage.png import read_png
 from studio.storage.search import HistoryFilter
@@ -31,7 +31,7 @@ from studio.ui.endpoint import Declared, Upload, expose
 from studio.ui.exports import export
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
     from studio.storage.jobs import JobRecord
 
 JobName = Annotated[str, Field(max_length=100)]
@@ -62,14 +62,14 @@ class Api:
         self._studio.warm()  # while the recipe is checked; without a page being painted, nobody else has done it yet
         values = {name: value for name, value in recipe.items() if name not in MODELS_OWN or value is not None}
         first = Recipe.load({"width": 64, "height": 64, **values})  # sizes are checked here, and chosen below
-        card = self._studio.model_card(first.model)
+        card = self._studio.sources.card(first.model)
         own = {"width": card.default_size_px, "height": card.default_size_px, "sampler": card.sampler}
         recipes = [Recipe.load({**own, **values, "seed": first.seed + n}) for n in range(count)]
-        return self.job(self._studio.submit(recipes, priority))
+        return self.job(self._studio.pictures.submit(recipes, priority))
 
     def job(self, job: JobName) -> Plain:
         """Tell how a job is, by its id or number: status, what was made, progress (0 to 1), seconds left, its error."""
-        return self._told(self._studio.find_job(job))
+        return self._told(self._studio.jobs.find(job))
 
     def jobs(
         self,
@@ -77,26 +77,26 @@ class Api:
         before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
     ) -> list[Plain]:
         """List jobs, newest first. before: only those with a lower number. One that cannot be read has that status."""
-        return listed(*self._studio.jobs_page(limit, before))
+        return listed(*self._studio.jobs.page(limit, before))
 
     def job_events(self, job: JobName, since: Annotated[int, Field(ge=0, le=MAX_ID)] = 0) -> list[Plain]:
         """Give a job's events numbered above `since`; the last of a job is final. Preview images are base64 PNGs."""
-        return [event_values(event) for event in self._studio.events(self._studio.find_job(job).id, since)]
+        return [event_values(event) for event in self._studio.jobs.events(self._studio.jobs.find(job).id, since)]
 
     def stop(self, job: JobName, keep: bool = True) -> Plain:
         """Ask a job to stop, which it does within one step; keep=false moves its pictures into the bin."""
-        id = self._studio.find_job(job).id
-        self._studio.stop(id, keep)
+        id = self._studio.jobs.find(job).id
+        self._studio.jobs.stop(id, keep)
         return self.job(id)
 
     def replay(self, picture: PictureId, priority: Priority = "interactive") -> Plain:
         """Queue a job that makes a picture of the history again from its recipe; gives the job. See `compare`."""
-        made = self._studio.generation(picture)
-        return self.job(self._studio.submit([made.recipe], priority, threads=threads_of(made.made_by)))
+        made = self._studio.history.get(picture)
+        return self.job(self._studio.pictures.submit([made.recipe], priority, threads=threads_of(made.made_by)))
 
     def compare(self, first: PictureId, second: PictureId) -> Plain:
         """Compare two pictures of the history pixel by pixel; max_difference is of any channel, 0 to 255."""
-        images = [read_png(self._studio.generation(id).image_path).image for id in (first, second)]
+        images = [read_png(self._studio.history.get(id).image_path).image for id in (first, second)]
         different, largest = compare(*images)
         pixels = images[1].width * images[1].height
         return {
@@ -126,16 +126,16 @@ class Api:
         """
         times = {"made_from": time_of(made_from, "made_from"), "made_until": time_of(made_until, "made_until")}
         only = HistoryFilter(favourites, deleted, model, sampler, method, seed, **times)
-        pictures, unreadable = self._studio.gallery_page(limit, search=search, only=only, before=before)
+        pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before=before)
         return {
-            "total": self._studio.count(search, only),
+            "total": self._studio.history.count(search, only),
             "pictures": [picture_values(picture) for picture in pictures],
             "unreadable": [{"id": row.number, "problem": row.problem} for row in unreadable],
         }
 
     def picture(self, picture: PictureId) -> Plain:
         """Tell all of one picture: its recipe, what made it, and the path its PNG is served at."""
-        return picture_values(self._studio.generation(picture))
+        return picture_values(self._studio.history.get(picture))
 
     def recipe_of(self, file: Upload) -> Plain:
         """Read the recipe out of an uploaded picture, ours or another program's; its fields are those of `generate`.
@@ -196,14 +196,14 @@ class Api:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _told(self, job: JobRecord) -> Plain:
-        standing = None if job.over else self._studio.standing(job.id)
+        standing = None if job.over else self._studio.jobs.standing(job.id)
         return {
             **plain(job),
             "pictures": self._studio.archive.generations.numbers_of_job(job.id),
             "progress": standing.progress if standing else None,
             "left_s": standing.left_s if standing else None,
             "position": standing.position if standing else None,
-            "trouble": "" if job.over else self._studio.trouble(),
+            "trouble": "" if job.over else self._studio.status().trouble,
         }
 
 

@@ -12,8 +12,8 @@ from studio.ui.pictures import address
 
 if TYPE_CHECKING:
     from studio.engine.events import Event
-    from studio.services.edits import EditEntry
-    from studio.services.generate import Generation
+    from studio.services.edits.library import EditEntry
+    from studio.services.history import Generation
 
 Plain = dict[str, Any]
 

@@ -19,7 +19,7 @@ from studio.ui import methods, open_files, quick_gradio, server
 if TYPE_CHECKING:
     import gradio as gr
 
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 HEADER = (
     '<button id="theme-toggle" type="button" aria-label="Switch between light and dark">'
@@ -77,7 +77,7 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
         with no_proxies():
             importlib.import_module("gradio")
         if studio is None:
-            from studio.services.generate import Studio
+            from studio.services.studio import Studio
 
             studio = stack.enter_context(Studio(settings))
         waker = Waker(studio)

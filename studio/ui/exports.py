@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
-from studio.services import account, grid
+from studio.services import account
 from studio.ui.components.curves import job as job_curves
 from studio.ui.components.curves import paper
 from studio.ui.errors import sentence, status
@@ -23,7 +23,7 @@ from studio.ui.guidance import sweep, why
 from studio.ui.pictures import MAX_ID
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 
 MEDIA = {"csv": "text/csv; charset=utf-8", "png": "image/png", "html": "text/html; charset=utf-8"}
@@ -56,7 +56,7 @@ def _sheets(studio: Studio) -> Route:
         try:
             if number > MAX_ID:
                 raise NotFound(f"There is no grid number {number}.")
-            file = await run_in_threadpool(grid.write_sheet, studio, number)
+            file = await run_in_threadpool(studio.grids.write_sheet, number)
         except StudioError as error:
             return _refused(error)
         return FileResponse(file, media_type="image/png", filename=f"palimpsest-grid-{number}.png", headers=FRESH)
@@ -125,7 +125,7 @@ def _measures(studio: Studio) -> Route:
             raise NotFound("This job has measured nothing yet.", "The first measures come with its first steps.")
         if kind == "csv":
             return job_curves.to_csv(measured).encode()
-        return job_curves.to_png(measured, title=studio.job(job).what)
+        return job_curves.to_png(measured, title=studio.jobs.get(job).what)
 
     async def answer(request: Request) -> Response:
         job, kind = str(request.path_params["job"]), str(request.path_params["kind"])

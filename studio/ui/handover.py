@@ -21,7 +21,7 @@ from studio.ui.markup import facts, image, tag, text
 from studio.ui.pictures import address
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
     from studio.ui.tabs.base import Page
 
 
@@ -73,7 +73,7 @@ def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Hand
     """Make the handover of a picture. before: the last one. Raises NotFound for either."""
     if to not in targets():
         raise NotFound(f"There is no tab {shown(to)} that takes pictures.")
-    found = studio.generation(picture)
+    found = studio.history.get(picture)
     return Handover(to, found.id, found.sha256, found.recipe, before.count + 1 if before else 1)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 
 @dataclass(frozen=True)

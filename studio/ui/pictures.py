@@ -17,7 +17,7 @@ from studio.core.errors import NotFound, StudioError
 from studio.ui.errors import sentence, status
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 MAX_ID = 2**63 - 1  # of SQLite; a larger number in the address would not reach the database, but fail on the way
 
@@ -38,7 +38,7 @@ def route(studio: Studio) -> Route:
         try:
             if id > MAX_ID:
                 raise NotFound(f"There is no picture number {id} in the history.")
-            found = await run_in_threadpool(studio.generation, id)
+            found = await run_in_threadpool(studio.history.get, id)
         except StudioError as error:
             return PlainTextResponse(sentence(error), status_code=status(error))
         if not found.image_path.is_file():

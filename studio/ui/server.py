@@ -23,7 +23,7 @@ from studio.core.errors import EnvironmentProblem
 if TYPE_CHECKING:
     import gradio as gr
 
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 # Of the workspace: all but the cache, where Gradio puts uploads. Nothing is allowed there anyway: a second lock.
 KEPT = (

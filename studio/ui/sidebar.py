@@ -17,7 +17,7 @@ from studio.ui.stack_panel import StackPanel
 
 if TYPE_CHECKING:
     from studio.engine.backend import EngineStatus
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 WORDMARK = (
     '<div class="wordmark" role="img" aria-label="Palimpsest">'

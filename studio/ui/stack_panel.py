@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.errors import BadInput, StudioError
-from studio.services import edit_use
-from studio.services.edit_fit import inspect, misfit
-from studio.services.edits import OWN_STYLE
-from studio.services.peft_zip import opened
+from studio.services.edits import use
+from studio.services.edits.fit import misfit
+from studio.services.edits.library import OWN_STYLE
+from studio.services.edits.peft_zip import opened
 from studio.ui import edit_stack, order
 from studio.ui.components import menu
 from studio.ui.components import stack as look
@@ -32,8 +32,8 @@ from studio.ui.sessions import Sessions
 from studio.ui.values import ANYTHING, FIELDS, TEXT, TURN_OR_REVISION, holds, read_event, remembered
 
 if TYPE_CHECKING:
-    from studio.services.edits import EditEntry
-    from studio.services.generate import Studio
+    from studio.services.edits.library import EditEntry
+    from studio.services.studio import Studio
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Gradio drops an event that comes while another of its kind is under way, unless it is told otherwise.
@@ -67,7 +67,7 @@ def change(studio: Studio, stack: Stack, what: str, edit: str, value: Any) -> St
         return stack
     if what == "delete":
         known = studio.edits.known(stack.names | {edit})
-        gone = edit_use.remove(studio, edit)
+        gone = use.remove(studio, edit)
         return edit_stack.forget(stack, {edit, *(name for name, one in known.items() if one.id == gone.id)})
     return edit_stack.change(stack, what, edit, value)
 
@@ -89,7 +89,7 @@ def check(studio: Studio, path: str | None, model: str) -> tuple[str, bool, bool
         return "", False, False
     try:
         with opened(Path(path), studio.archive.workspace.scratch) as found:
-            result = inspect(studio, found, model)
+            result = studio.edits.inspect(found, model)
     except StudioError as error:
         return alert(sentence(error)), False, False
     # An edit of ours is taken whole or not at all.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.core.settings import Settings
-from studio.services.edits import EditLibrary
+from studio.services.edits.library import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from studio.storage.png import read_png

@@ -8,9 +8,8 @@ from typing import Any
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
-from studio.services import grid
-from studio.services.generate import Studio
-from studio.services.grid_axes import Axis
+from studio.services.grids.axes import Axis
+from studio.services.studio import Studio
 from tests.services.waiting import PATIENCE_S
 from tests.tiny_model import SIZE_PX
 
@@ -25,11 +24,11 @@ def draw_for_ever(settings: Settings, told: Connection, seed: int) -> None:
                 {"prompt": "a red star", "steps": 3, "seed": seed + n, **size} for n in range(4)
             ]
             seed += 4
-            job_id = studio.submit([Recipe.load(one) for one in values])
+            job_id = studio.pictures.submit([Recipe.load(one) for one in values])
             told.send(("submitted", job_id))
             since, over = 0, False
             while not over:
-                for event in studio.events(job_id, since, wait_s=1.0):
+                for event in studio.jobs.events(job_id, since, wait_s=1.0):
                     since, over = event.seq, event.final
                     if event.kind == "image":
                         told.send(("image", {name: event.data[name] for name in ("generation", "sha256", "path")}))
@@ -40,5 +39,5 @@ def draw_for_ever(settings: Settings, told: Connection, seed: int) -> None:
 def start_grid(settings: Settings, base: Recipe, axes: list[Axis]) -> None:
     """Start a grid and leave it to the engine."""
     with Studio(settings, backend="inline") as studio:
-        grid.start(studio, base, axes)
+        studio.grids.start(base, axes)
         time.sleep(PATIENCE_S)

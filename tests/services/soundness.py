@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 
 
 def check_sound(studio: Studio) -> None:
@@ -16,5 +16,5 @@ def check_sound(studio: Studio) -> None:
     database.close()
     files = [path for path in studio.archive.images.root.rglob("*") if path.is_file()]
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() + ".png" == path.name for path in files)
-    assert {one.image_path for one in studio.gallery(1000)} <= set(files)
-    assert studio.unfinished_jobs() == []
+    assert {one.image_path for one in studio.history.newest(1000)} <= set(files)
+    assert studio.jobs.unfinished() == []

@@ -14,7 +14,7 @@ from studio.core.errors import NotFound
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.services import account
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 
 Draw = Callable[..., Recipe]
 
@@ -31,7 +31,7 @@ def cfg(scale: float) -> GuidanceSpec:
 
 def test_curves_say_what_the_method_did(studio: Studio, draw: Draw) -> None:
     recipes = [draw(steps=4, guidance=cfg(scale), batching="shared") for scale in (1.0, 3.0)]
-    plain, guided = studio.finish(studio.submit(recipes, account=True))
+    plain, guided = studio.pictures.finish(studio.pictures.submit(recipes, account=True))
     told = account.of(studio, guided.id)
     assert told.steps == 4 and told.rows == (2, 4, 6, 8) and told.nfe == 8
     assert account.of(studio, plain.id).nfe == 4
@@ -43,7 +43,7 @@ def test_curves_say_what_the_method_did(studio: Studio, draw: Draw) -> None:
 
 
 def test_as_a_table(studio: Studio, draw: Draw) -> None:
-    (one,) = studio.finish(studio.submit([draw(steps=3, guidance=cfg(2.0))], account=True))
+    (one,) = studio.pictures.finish(studio.pictures.submit([draw(steps=3, guidance=cfg(2.0))], account=True))
     told = account.of(studio, one.id)
     table = list(csv.DictReader(io.StringIO(account.to_csv(told))))
     assert [line["step"] for line in table] == ["1", "2", "3"]
@@ -53,7 +53,7 @@ def test_as_a_table(studio: Studio, draw: Draw) -> None:
 
 
 def test_the_steps_are_decoded_on_demand_and_end_in_the_picture(studio: Studio, draw: Draw) -> None:
-    (one,) = studio.finish(studio.submit([draw(steps=4)], account=True))
+    (one,) = studio.pictures.finish(studio.pictures.submit([draw(steps=4)], account=True))
     png, steps = account.strip(studio, one.id, count=3)
     strip = Image.open(io.BytesIO(png)).convert("RGB")
     picture = Image.open(one.image_path).convert("RGB")
@@ -65,25 +65,25 @@ def test_the_steps_are_decoded_on_demand_and_end_in_the_picture(studio: Studio, 
 
 
 def test_without_being_asked_for_there_is_none_and_the_pixels_are_the_same(studio: Studio, draw: Draw) -> None:
-    (plain,) = studio.generate_now([draw(seed=3)])
+    (plain,) = studio.pictures.draw([draw(seed=3)])
     with pytest.raises(NotFound, match="has no account"):
         account.of(studio, plain.id)
-    (told,) = studio.finish(studio.submit([draw(seed=3)], account=True))
+    (told,) = studio.pictures.finish(studio.pictures.submit([draw(seed=3)], account=True))
     assert told.image_path.read_bytes() == plain.image_path.read_bytes()
     assert account.of(studio, told.id).steps == draw().steps
 
 
 def test_it_goes_with_its_picture(studio: Studio, draw: Draw) -> None:
-    (one,) = studio.finish(studio.submit([draw(seed=4)], account=True))
+    (one,) = studio.pictures.finish(studio.pictures.submit([draw(seed=4)], account=True))
     path = studio.archive.images.account_path(one.sha256)
     assert path.is_file()
-    studio.delete([one.id])
-    studio.purge()
+    studio.history.delete([one.id])
+    studio.history.purge()
     assert not path.exists()
 
 
 def test_colours_of_a_picture(studio: Studio, draw: Draw) -> None:
-    (one,) = studio.generate_now([draw()])
+    (one,) = studio.pictures.draw([draw()])
     found = account.colours(studio, one.id)
     assert set(found) == {"saturation", "brightness", "contrast", "clipped"}
     assert all(0 <= value <= 1 for value in found.values()) and found["brightness"] > 0

@@ -18,11 +18,11 @@ from studio.core.settings import Settings
 from studio.engine import board as board_module
 from studio.engine.backend import InlineBackend
 from studio.engine.board import REMEMBERED_JOBS
-from studio.services import account, grid, recording
+from studio.services import account, recording
 from studio.services import queue as queue_module
-from studio.services.generate import Studio
-from studio.services.grid_axes import Axis
+from studio.services.grids.axes import Axis
 from studio.services.presets import GuidancePresets
+from studio.services.studio import Studio
 from studio.storage import jobs as jobs_module
 from studio.storage.database import Database
 from studio.storage.jobs import Jobs
@@ -52,25 +52,25 @@ def full_disk() -> Iterator[None]:
 
 
 def test_a_job_that_meets_a_full_disk_is_over_to_all_who_ask(studio: Studio, draw: Draw) -> None:
-    job_id = studio.submit([draw(steps=300, seed=seed) for seed in range(40)])
+    job_id = studio.pictures.submit([draw(steps=300, seed=seed) for seed in range(40)])
     wait_for(studio, job_id, "progress")
-    waiting = studio.submit([draw()])
+    waiting = studio.pictures.submit([draw()])
     with full_disk():
         assert "disk is full" in wait_for(studio, job_id, "failed").data["error"]
         wait_for(studio, waiting, "failed")  # it cannot begin
         for id in (job_id, waiting):
-            job = studio.job(id)
+            job = studio.jobs.get(id)
             assert job.over and job.status == "failed" and "disk is full" in (job.error or "")
-        assert studio.find_job("1").over and studio.unfinished_jobs() == [] and studio.queue() == []
-        assert studio.oldest_unfinished("generate", "interactive") is None
-        assert [job.status for job in studio.jobs()] == ["failed", "failed"]
-        assert "disk is full" in studio.trouble() and "disk is full" in studio.status().trouble
+        assert studio.jobs.find("1").over and studio.jobs.unfinished() == [] and studio.jobs.queue() == []
+        assert studio.jobs.oldest_unfinished("generate", "interactive") is None
+        assert [job.status for job in studio.jobs.newest()] == ["failed", "failed"]
+        assert "disk is full" in studio.status().trouble
         with pytest.raises(WorkspaceError, match="disk is full"):
-            studio.submit([draw()])
+            studio.pictures.submit([draw()])
     until(lambda: not studio.archive.jobs.unfinished())  # there is room, and nothing else happens
     assert {job.status for job in studio.archive.jobs.page(10)} == {"failed"}
-    until(lambda: not studio.trouble())
-    assert len(studio.generate_now([draw()])) == 1
+    until(lambda: not studio.status().trouble)
+    assert len(studio.pictures.draw([draw()])) == 1
 
 
 @pytest.mark.parametrize("recovers", [True, False], ids=["with room again", "while full"])
@@ -85,8 +85,8 @@ def test_a_job_that_no_engine_took_does_not_wait_for_ever(studio: Studio, draw: 
 
     context = full_disk()
     with pytest.raises((WorkspaceError, RuntimeError)):
-        studio.enqueue({"kind": "generate", "recipes": []}, written=written)
-    assert studio.jobs()[0].status == "failed" and studio.unfinished_jobs() == []
+        studio.jobs.submit({"kind": "generate", "recipes": []}, written=written)
+    assert studio.jobs.newest()[0].status == "failed" and studio.jobs.unfinished() == []
     if not recovers:
         context.__exit__(None, None, None)
     until(lambda: not studio.archive.jobs.unfinished())
@@ -101,19 +101,19 @@ def test_a_studio_that_cannot_write_when_opened_holds_nothing(settings: Settings
 
 @pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there")
 def test_pictures_of_a_workspace_that_is_moved_meanwhile_are_not_called_done(studio: Studio, draw: Draw) -> None:
-    job_id = studio.submit([draw(steps=300, seed=seed) for seed in range(40)])
+    job_id = studio.pictures.submit([draw(steps=300, seed=seed) for seed in range(40)])
     wait_for(studio, job_id, "progress")
     root = studio.archive.workspace.root
     root.rename(root.with_name("away"))
     assert "was moved, deleted or replaced" in wait_for(studio, job_id, "failed").data["error"]
     with pytest.raises(WorkspaceError, match="was moved, deleted or replaced"):
-        studio.submit([draw()])
+        studio.pictures.submit([draw()])
     with pytest.raises(WorkspaceError, match="its folder is gone"):
         GuidancePresets(root).save("mine", GuidanceSpec())
-    assert not root.exists() and studio.job(job_id).status == "failed"
+    assert not root.exists() and studio.jobs.get(job_id).status == "failed"
     root.with_name("away").rename(root)
     until(lambda: studio.archive.jobs.get(job_id).status == "failed")
-    assert len(studio.generate_now([draw()])) == 1
+    assert len(studio.pictures.draw([draw()])) == 1
 
 
 # -- what a poll costs ----------------------------------------------------------------------------------------------
@@ -135,23 +135,23 @@ def test_asking_after_a_job_costs_the_same_however_many_wait(
 
     def cost(job_id: str) -> tuple[int, int]:
         statements.clear()
-        assert studio.find_job(job_id).what == "2 pictures: a red star"
-        standing = studio.standing(job_id)
-        assert standing is not None and standing.position == int(studio.find_job(job_id).number)
+        assert studio.jobs.find(job_id).what == "2 pictures: a red star"
+        standing = studio.jobs.standing(job_id)
+        assert standing is not None and standing.position == int(studio.jobs.find(job_id).number)
         studio.archive.generations.numbers_of_job(job_id)
-        assert studio.oldest_unfinished("generate", "interactive") is not None
+        assert studio.jobs.oldest_unfinished("generate", "interactive") is not None
         return len(statements), sum("payload" in statement for statement in statements)
 
     with Studio(settings, backend="inline") as studio:
         recipes = [draw(seed=seed).model_dump(mode="json") for seed in range(2)]
-        ids = [studio.enqueue({"kind": "generate", "recipes": recipes})]
+        ids = [studio.jobs.submit({"kind": "generate", "recipes": recipes})]
         event.listen(
             studio.archive._database._engine,
             "before_cursor_execute",
             lambda connection, cursor, statement, *more: statements.append(statement),
         )
         with_one = cost(ids[0])
-        ids += [studio.enqueue({"kind": "generate", "recipes": recipes}) for _ in range(2 * REMEMBERED_JOBS)]
+        ids += [studio.jobs.submit({"kind": "generate", "recipes": recipes}) for _ in range(2 * REMEMBERED_JOBS)]
         monkeypatch.setattr(jobs_module, "unpack", counting("payloads", jobs_module.unpack))
         monkeypatch.setattr(queue_module, "entry", counting("entries", queue_module.entry))
         monkeypatch.setattr(board_module, "_entry", counting("tickets", board_module._entry))
@@ -160,9 +160,9 @@ def test_asking_after_a_job_costs_the_same_however_many_wait(
         assert counted["rows"] <= 3 * (2 + 8)  # the job, twice, and the oldest
         assert with_one[1] == 0 and counted == {**counted, "payloads": 0, "entries": 3, "tickets": 3}
         statements.clear()
-        assert [entry.position for entry in studio.queue()] == list(range(1, 2 * REMEMBERED_JOBS + 2))
+        assert [entry.position for entry in studio.jobs.queue()] == list(range(1, 2 * REMEMBERED_JOBS + 2))
         assert statements == [] and counted["payloads"] == 0
-        assert len(studio.job(ids[0]).payload["recipes"]) == 2 and counted["payloads"] == 1
+        assert len(studio.jobs.get(ids[0]).payload["recipes"]) == 2 and counted["payloads"] == 1
 
 
 # -- who may read it ------------------------------------------------------------------------------------------------
@@ -175,13 +175,13 @@ def test_all_of_a_used_workspace_is_its_users_alone(settings: Settings, draw: Dr
     before = os.umask(0)
     try:
         with Studio(settings) as studio:
-            wait_for(studio, studio.submit([draw()], account=True), "done")
+            wait_for(studio, studio.pictures.submit([draw()], account=True), "done")
             studio.archive.edits.put("mine", "ab" * 32, b"edit")
             presets = GuidancePresets(settings.workspace)
             for _ in range(2):  # the second keeps the first beside it
                 presets.save("mine", GuidanceSpec())
-            number = grid.start(studio, draw(), [Axis("seed", (1, 2))])
-            grid.write_sheet(studio, number)
+            number = studio.grids.start(draw(), [Axis("seed", (1, 2))])
+            studio.grids.write_sheet(number)
             root = settings.workspace
             modes = {path.relative_to(root).as_posix(): path.stat().st_mode for path in (root, *root.rglob("*"))}
     finally:

@@ -16,7 +16,7 @@ from studio.core.errors import EngineError, StudioError, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.checks import settled
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 from studio.storage.png import read_png
 from tests.services.soundness import check_sound
 from tests.services.waiting import wait_for
@@ -36,7 +36,7 @@ def studio(settings: Settings) -> Iterator[Studio]:
 
 def model_of(studio: Studio, draw: Draw) -> Any:
     """The model in the inline engine, to break from outside."""
-    studio.generate_now([draw()])
+    studio.pictures.draw([draw()])
     return studio._backend._engine.bundle("stencil")  # type: ignore[union-attr]
 
 
@@ -55,11 +55,11 @@ def test_nan_at_a_step_fails_the_job_there_and_not_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(model, "predict", poisoned)
-        job_id = studio.submit([draw(steps=8, sampler=sampler)])
+        job_id = studio.pictures.submit([draw(steps=8, sampler=sampler)])
         told = wait_for(studio, job_id, "failed").data
     assert told["type"] == "NonFinite" and f"at step {step} of 8" in told["error"] and calls == step
-    assert (studio.job(job_id).status, studio.job(job_id).error) == ("failed", told["error"])
-    assert studio.count() == 1 and len(studio.generate_now([draw(seed=1)])) == 1
+    assert (studio.jobs.get(job_id).status, studio.jobs.get(job_id).error) == ("failed", told["error"])
+    assert studio.history.count() == 1 and len(studio.pictures.draw([draw(seed=1)])) == 1
 
 
 def test_nan_from_the_decoder(studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +68,8 @@ def test_nan_from_the_decoder(studio: Studio, draw: Draw, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(model, "decode", lambda latents: decode(latents) * float("inf"))
         with pytest.raises(EngineError, match="decoder gave values that are not numbers"):
-            studio.generate_now([draw()])
-    assert len(studio.generate_now([draw()])) == 1
+            studio.pictures.draw([draw()])
+    assert len(studio.pictures.draw([draw()])) == 1
 
 
 def test_out_of_memory_suggests_something_smaller_and_the_next_job_runs(
@@ -80,13 +80,13 @@ def test_out_of_memory_suggests_something_smaller_and_the_next_job_runs(
 
     with monkeypatch.context() as patch:
         patch.setattr(model_of(studio, draw), "predict", no_room)
-        job_id = studio.submit([draw(width=512, height=256)])
+        job_id = studio.pictures.submit([draw(width=512, height=256)])
         told = wait_for(studio, job_id, "failed").data
     assert told == {
         "error": "There was not enough memory on cpu for 512 x 256 pixels. Take 256 x 128.", "type": "OutOfMemory"
     }  # fmt: skip
-    assert studio.job(job_id).status == "failed"
-    assert len(studio.generate_now([draw()])) == 1
+    assert studio.jobs.get(job_id).status == "failed"
+    assert len(studio.pictures.draw([draw()])) == 1
 
 
 @pytest.mark.skipif(not STATM.exists(), reason="the system does not tell a process's memory")
@@ -107,10 +107,10 @@ def test_what_a_job_took_before_it_ran_out_of_memory_is_given_back(
         with monkeypatch.context() as patch:
             patch.setattr(model, "predict", fill_then_fail)
             with pytest.raises(EngineError, match="not enough memory"):
-                studio.generate_now([draw()])
+                studio.pictures.draw([draw()])
     assert min(taken) > 400_000_000
     assert resident() <= before * 1.05
-    assert len(studio.generate_now([draw()])) == 1
+    assert len(studio.pictures.draw([draw()])) == 1
     assert resident() <= before * 1.05
 
 
@@ -156,21 +156,21 @@ def test_a_full_disk_fails_the_job_in_a_sentence_and_is_got_over(
 ) -> None:
     settings = settings.model_copy(update={"workspace": small_disk / "workspace"})
     with Studio(settings, backend="inline") as studio:
-        kept = studio.generate_now([draw()])[0]
+        kept = studio.pictures.draw([draw()])[0]
         filler = fill(small_disk)
         job_ids = []
         for seed in range(1, 4):
             try:  # refused at once if the ledger has no room, else failed when the picture has none
-                job_ids.append(studio.submit([draw(seed=seed)]))
+                job_ids.append(studio.pictures.submit([draw(seed=seed)]))
                 assert "disk is full" in wait_for(studio, job_ids[-1], "failed").data["error"]
             except WorkspaceError as error:
                 assert "disk is full" in str(error)
-        assert kept.image_path.exists() and studio.gallery()[0].id == kept.id
+        assert kept.image_path.exists() and studio.history.newest()[0].id == kept.id
         filler.unlink()
-        assert len(studio.generate_now([draw(seed=9)])) == 1
-        assert {studio.job(job_id).status for job_id in job_ids} <= {"failed"}  # the ledger has caught up
+        assert len(studio.pictures.draw([draw(seed=9)])) == 1
+        assert {studio.jobs.get(job_id).status for job_id in job_ids} <= {"failed"}  # the ledger has caught up
         check_sound(studio)
-        assert studio.count() == 2
+        assert studio.history.count() == 2
 
 
 def test_a_full_disk_refuses_to_open_in_a_sentence(settings: Settings, small_disk: Path) -> None:
@@ -197,16 +197,16 @@ def test_pictures_that_become_read_only(settings: Settings, draw: Draw, small_di
         mount("--bind", images, images)
         mount("-o", "remount,ro,bind", images)
         with pytest.raises(EngineError, match="read-only"):
-            studio.generate_now([draw()])
+            studio.pictures.draw([draw()])
         subprocess.run(["umount", images], check=True)
-        assert len(studio.generate_now([draw()])) == 1
+        assert len(studio.pictures.draw([draw()])) == 1
         check_sound(studio)
 
 
 def test_a_deleted_folder_of_pictures_is_made_again(studio: Studio, draw: Draw) -> None:
-    studio.generate_now([draw()])
+    studio.pictures.draw([draw()])
     shutil.rmtree(studio.archive.images.root)
-    assert studio.generate_now([draw(seed=1)])[0].image_path.exists()
+    assert studio.pictures.draw([draw(seed=1)])[0].image_path.exists()
 
 
 # -- anything a user can type ---------------------------------------------------------------------------------------
@@ -232,17 +232,17 @@ PROMPTS = {
 
 def test_any_prompt_goes_through_and_comes_back(studio: Studio, draw: Draw) -> None:
     recipes = [draw(prompt=text, negative_prompt=text[::-1]) for text in PROMPTS.values()]
-    made = studio.generate_now(recipes)
+    made = studio.pictures.draw(recipes)
     for name, recipe, one in zip(PROMPTS, recipes, made, strict=True):
-        assert one.recipe == settled(recipe) == studio.generation(one.id).recipe == read_png(one.image_path).recipe, (
+        assert one.recipe == settled(recipe) == studio.history.get(one.id).recipe == read_png(one.image_path).recipe, (
             name
         )
-    assert studio.count() == len(PROMPTS)
-    assert all("\n" not in entry.what for entry in studio.queue())
-    assert studio.count("DROP TABLE") == 1 and studio.count("🧑‍🚀") == 1
+    assert studio.history.count() == len(PROMPTS)
+    assert all("\n" not in entry.what for entry in studio.jobs.queue())
+    assert studio.history.count("DROP TABLE") == 1 and studio.history.count("🧑‍🚀") == 1
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfff"])
 def test_half_a_character_is_refused(studio: Studio, draw: Draw, text: str) -> None:
     with pytest.raises(StudioError, match="prompt"):
-        studio.submit([draw().model_copy(update={"prompt": text})])
+        studio.pictures.submit([draw().model_copy(update={"prompt": text})])

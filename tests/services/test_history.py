@@ -10,8 +10,8 @@ import pytest
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
-from studio.services.generate import Studio
 from studio.services.history import Generation, Purged
+from studio.services.studio import Studio
 from studio.storage.search import HistoryFilter
 
 Draw = Callable[..., Recipe]
@@ -26,7 +26,7 @@ def studio(settings: Settings) -> Iterator[Studio]:
 @pytest.fixture
 def made(studio: Studio, draw: Draw) -> list[Generation]:
     recipes = [draw(seed=1), draw(seed=2, sampler="ddim"), draw(seed=3, prompt="a blue square")]
-    return studio.generate_now(recipes)
+    return studio.pictures.draw(recipes)
 
 
 def numbers(found: list[Generation]) -> list[int]:
@@ -35,53 +35,58 @@ def numbers(found: list[Generation]) -> list[int]:
 
 def test_finding(studio: Studio, made: list[Generation]) -> None:
     one, two, three = numbers(made)
-    assert numbers(studio.gallery()) == [three, two, one]
-    assert numbers(studio.gallery(1, before=three)) == [two]
-    assert numbers(studio.gallery(search="RED", only=HistoryFilter(sampler="dpmpp_2m"))) == [one]
-    assert studio.count("star", HistoryFilter(seed=2)) == 1
-    studio.favourite(two)
-    assert numbers(studio.gallery(only=HistoryFilter(favourites=True))) == [two]
-    assert studio.generation(two).favourite is True
-    studio.favourite(two, False)
-    assert studio.count(only=HistoryFilter(favourites=True)) == 0
+    assert numbers(studio.history.newest()) == [three, two, one]
+    assert numbers(studio.history.newest(1, before=three)) == [two]
+    assert numbers(studio.history.newest(search="RED", only=HistoryFilter(sampler="dpmpp_2m"))) == [one]
+    assert studio.history.count("star", HistoryFilter(seed=2)) == 1
+    studio.history.favourite(two)
+    assert numbers(studio.history.newest(only=HistoryFilter(favourites=True))) == [two]
+    assert studio.history.get(two).favourite is True
+    studio.history.favourite(two, False)
+    assert studio.history.count(only=HistoryFilter(favourites=True)) == 0
 
 
 def test_deleting_and_taking_it_back(studio: Studio, made: list[Generation]) -> None:
     one, two, three = numbers(made)
-    assert studio.delete([one, two]) == 2 and studio.delete([one]) == 0
-    assert numbers(studio.gallery()) == [three] and studio.count() == 1
-    assert numbers(studio.gallery(only=HistoryFilter(deleted=True))) == [two, one]
-    assert studio.generation(one).deleted_at is not None and made[0].image_path.exists()
-    assert studio.undelete([one]) == 1
-    assert numbers(studio.gallery()) == [three, one]
-    assert studio.purge() == Purged(pictures=1, files=1)
+    assert studio.history.delete([one, two]) == 2 and studio.history.delete([one]) == 0
+    assert numbers(studio.history.newest()) == [three] and studio.history.count() == 1
+    assert numbers(studio.history.newest(only=HistoryFilter(deleted=True))) == [two, one]
+    assert studio.history.get(one).deleted_at is not None and made[0].image_path.exists()
+    assert studio.history.undelete([one]) == 1
+    assert numbers(studio.history.newest()) == [three, one]
+    assert studio.history.purge() == Purged(pictures=1, files=1)
     assert made[0].image_path.exists() and not made[1].image_path.exists()
     with pytest.raises(NotFound):
-        studio.undelete([two])
+        studio.history.undelete([two])
 
 
 def test_a_deleted_picture_still_belongs_to_its_job(settings: Settings, draw: Draw) -> None:
     with Studio(settings, backend="inline") as studio:
-        made = studio.generate_now([draw()])[0]
-        studio.delete([made.id])
+        made = studio.pictures.draw([draw()])[0]
+        studio.history.delete([made.id])
     with Studio(settings, backend="inline") as studio:
         assert made.job_id is not None
-        told = [event.data["generation"] for event in studio.events(made.job_id) if event.kind == "image"]
+        told = [event.data["generation"] for event in studio.jobs.events(made.job_id) if event.kind == "image"]
         assert told == [made.id]
 
 
 def test_a_picture_made_again_after_it_was_deleted(studio: Studio, draw: Draw) -> None:
     """The same recipe gives the same file: purging the first must not take it from the second."""
-    first = studio.generate_now([draw()])[0]
-    studio.delete([first.id])
-    second = studio.generate_now([draw()])[0]
+    first = studio.pictures.draw([draw()])[0]
+    studio.history.delete([first.id])
+    second = studio.pictures.draw([draw()])[0]
     assert second.sha256 == first.sha256
-    assert studio.purge() == Purged(pictures=1, files=0) and second.image_path.exists()
+    assert studio.history.purge() == Purged(pictures=1, files=0) and second.image_path.exists()
 
 
 @pytest.mark.parametrize("id", [0, -1, 99, 2**63, True, "1", None, 1.0])
 def test_numbers_of_no_picture(studio: Studio, id: Any) -> None:
-    for ask in (studio.generation, studio.favourite, lambda id: studio.delete([id]), lambda id: studio.undelete([id])):
+    for ask in (
+        studio.history.get,
+        studio.history.favourite,
+        lambda id: studio.history.delete([id]),
+        lambda id: studio.history.undelete([id]),
+    ):
         with pytest.raises(NotFound, match="no picture number"):
             ask(id)
 
@@ -93,4 +98,4 @@ def test_numbers_of_no_picture(studio: Studio, id: Any) -> None:
 )  # fmt: skip
 def test_pages_out_of_range(studio: Studio, values: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
-        studio.gallery(**values)
+        studio.history.newest(**values)

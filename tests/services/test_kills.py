@@ -18,9 +18,8 @@ import pytest
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
-from studio.services import grid
-from studio.services.generate import Studio
-from studio.services.grid_axes import Axis
+from studio.services.grids.axes import Axis
+from studio.services.studio import Studio
 from tests.quick_workers import forking
 from tests.services.crashing import draw_for_ever, start_grid
 from tests.services.soundness import check_sound
@@ -42,16 +41,16 @@ def test_an_app_killed_while_it_makes_pictures(settings: Settings, draw: Draw, i
         check_sound(studio)
         images = [data for kind, data in told if kind == "image"]
         for image in images:
-            shown = studio.generation(image["generation"])
+            shown = studio.history.get(image["generation"])
             assert (shown.sha256, str(shown.image_path)) == (image["sha256"], image["path"])
         assert len({image["generation"] for image in images}) == len(images)
         done = {job_id for kind, job_id in told if kind == "done"}
-        assert {studio.job(job_id).status for job_id in done} <= {"done"}
+        assert {studio.jobs.get(job_id).status for job_id in done} <= {"done"}
         cut_off = [job_id for kind, job_id in told if kind == "submitted" and job_id not in done]
         # One that was written down as done may have been killed before it could say so.
-        assert "interrupted" in (ends := {studio.job(job_id).status for job_id in cut_off})
+        assert "interrupted" in (ends := {studio.jobs.get(job_id).status for job_id in cut_off})
         assert ends <= {"interrupted", "done"}
-        assert len(studio.generate_now([draw()])) == 1
+        assert len(studio.pictures.draw([draw()])) == 1
         assert studio.archive.purge()[1] <= instants  # at most the one file that had no row yet
 
 
@@ -87,18 +86,18 @@ def test_a_worker_killed_while_it_makes_pictures(settings: Settings, draw: Draw,
     with Studio(settings) as studio:
         for round_ in range(instants):
             pictures = [draw(seed=round_ * 100 + n, steps=chance.choice((3, 30))) for n in range(20)]
-            job_id = studio.submit(pictures)
+            job_id = studio.pictures.submit(pictures)
             wait_for(studio, job_id, chance.choice(("queued", "started", "image")))
             time.sleep(chance.uniform(0, 0.05))
             if (pid := studio.status().pid) is not None:
                 os.kill(pid, signal.SIGKILL)
             # One that was not begun, or was over already, is done; no other end is possible.
             ended = wait_for(studio, job_id, "interrupted", "done")
-            job = studio.job(job_id)
+            job = studio.jobs.get(job_id)
             assert (job.status, job.worker_died) == (ended.kind, ended.kind == "interrupted")
-            told = [event.data["generation"] for event in studio.events(job_id) if event.kind == "image"]
+            told = [event.data["generation"] for event in studio.jobs.events(job_id) if event.kind == "image"]
             assert told == [row.id for row in studio.archive.generations.of_job(job_id)]
-        assert len(studio.generate_now([draw()])) == 1
+        assert len(studio.pictures.draw([draw()])) == 1
         check_sound(studio)
 
 
@@ -116,11 +115,11 @@ def test_a_grid_of_a_killed_app_goes_on_with_what_is_missing(settings: Settings,
     app.join()
     with Studio(settings, backend="inline") as studio:
         check_sound(studio)
-        before = grid.get(studio, 1)
+        before = studio.grids.get(1)
         assert 0 < before.missing < 8 and before.job_id is None
-        wait_for(studio, grid.resume(studio, 1), "done")
-        after = grid.get(studio, 1)
-        assert after.missing == 0 and studio.count() == 8  # no cell was made twice
+        wait_for(studio, studio.grids.resume(1), "done")
+        after = studio.grids.get(1)
+        assert after.missing == 0 and studio.history.count() == 8  # no cell was made twice
         kept = {cell.place: cell.generation for cell in before.cells if cell.generation is not None}
         assert kept.items() <= {cell.place: cell.generation for cell in after.cells}.items()
 

@@ -13,8 +13,8 @@ from studio.cli import main
 from studio.core.errors import NotFound, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
-from studio.services.generate import Studio
 from studio.services.ledger import Ledger
+from studio.services.studio import Studio
 from studio.storage.archive import Archive
 from studio.storage.database import Database
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_read(settings: Settings) -> None:
 
 def test_a_job_of_a_studio_that_runs(settings: Settings, draw: Draw) -> None:
     with Studio(settings, backend="inline") as studio:
-        made = studio.generate_now([draw()])[0]
+        made = studio.pictures.draw([draw()])[0]
         with Ledger(settings) as ledger:
             assert ledger.show("1")["pictures"] == [str(made.image_path)]
             assert ledger.page(1)[0]["what"] == "1 picture: a red star"

@@ -16,7 +16,7 @@ from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.engine.bench.reference import LAYERS, picture_of, plain_pipeline  # before what follows: it quietens them
 from studio.models.embedded import load_stencil
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 
 from peft import LoraConfig, PeftModel  # isort: skip
 from peft.utils import get_peft_model_state_dict  # isort: skip
@@ -49,7 +49,7 @@ def plain(stencil_dir: Path) -> Callable[[Recipe], Any]:
 
 def drawn(studio: Studio, recipe: Recipe, *edits: str) -> Pixels:
     refs = tuple(EditRef(edit=name) for name in edits)
-    (made,) = studio.generate_now([recipe.model_copy(update={"edits": refs})])
+    (made,) = studio.pictures.draw([recipe.model_copy(update={"edits": refs})])
     with Image.open(made.image_path) as image:
         return np.asarray(image, dtype=np.int16)
 

@@ -13,15 +13,15 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.checks import settled
 from studio.services.direct import generate_unrecorded
-from studio.services.generate import Studio
 from studio.services.replay import compare, replay
+from studio.services.studio import Studio
 from studio.storage.png import encode_png, read_png
 
 
 def test_what_the_studio_stored_replays_bit_identical(settings: Settings, draw: Callable[..., Recipe]) -> None:
     shared = [draw(seed=seed, batching="shared") for seed in (3, 4)]
     with Studio(settings, backend="inline") as studio:
-        made = studio.generate_now([draw(seed=7, negative_prompt="a blue square"), *shared])
+        made = studio.pictures.draw([draw(seed=7, negative_prompt="a blue square"), *shared])
     result = replay(settings, made[0].image_path)
     assert result.identical and result.causes == () and result.different_pixels == 0
     assert result.sentence() == "Bit-identical: all 1024 pixels are the same."
@@ -53,7 +53,7 @@ def test_other_sizes_differ_everywhere() -> None:
 
 def test_unrecorded_pictures_are_those_the_studio_stores(settings: Settings, draw: Callable[..., Recipe]) -> None:
     with Studio(settings, backend="inline") as studio:
-        stored = studio.generate_now([draw(seed=5)])[0].image_path.read_bytes()
+        stored = studio.pictures.draw([draw(seed=5)])[0].image_path.read_bytes()
     picture = generate_unrecorded(settings, [draw(seed=5)])[0]
     assert picture.png() == stored
     assert read_png(stored).recipe == settled(draw(seed=5))
@@ -61,6 +61,6 @@ def test_unrecorded_pictures_are_those_the_studio_stores(settings: Settings, dra
 
 def test_a_job_carries_the_threads_that_were_asked_for(settings: Settings, draw: Callable[..., Recipe]) -> None:
     with Studio(settings) as studio:
-        first, second = studio.submit([draw()], threads=1), studio.submit([draw()])
-        assert studio.find_job(first).payload["threads"] == 1
-        assert "threads" not in studio.find_job(second).payload
+        first, second = studio.pictures.submit([draw()], threads=1), studio.pictures.submit([draw()])
+        assert studio.jobs.find(first).payload["threads"] == 1
+        assert "threads" not in studio.jobs.find(second).payload

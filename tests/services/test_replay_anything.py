@@ -18,7 +18,8 @@ from studio.engine.edits.layout import layout_of_folder
 from studio.engine.events import Event
 from studio.guidance import GUIDANCE
 from studio.services.checks import check_recipes
-from studio.services.generate import Generation, Studio
+from studio.services.history import Generation
+from studio.services.studio import Studio
 from studio.storage.png import read_png
 from tests.engine.edits.making import make_edit
 from tests.services.random_recipes import SPACINGS, SYNTAXES, draw_recipe
@@ -127,7 +128,7 @@ def add_edits(studio: Studio, model: Path, folder: Path) -> list[str]:
 def switch(studio: Studio) -> None:
     """Draw once on every model, ending with the first."""
     for model in ("stencil", *OTHERS, "stencil"):
-        studio.generate_now([Recipe(model=model, prompt="a blue square", width=32, height=32, steps=2)])
+        studio.pictures.draw([Recipe(model=model, prompt="a blue square", width=32, height=32, steps=2)])
 
 
 def made_one_by_one(studio: Studio, recipes: Iterable[Recipe]) -> tuple[list[Recipe], list[Generation]]:
@@ -136,7 +137,7 @@ def made_one_by_one(studio: Studio, recipes: Iterable[Recipe]) -> tuple[list[Rec
     made: list[Generation] = []
     for recipe in recipes:
         try:
-            made += studio.generate_now([recipe])
+            made += studio.pictures.draw([recipe])
             kept.append(recipe)
         except EngineError as error:
             assert "stopped being numbers" in str(error), recipe.canonical_json()
@@ -149,7 +150,7 @@ def made_in_jobs(studio: Studio, recipes: list[Recipe], size: int = 25) -> list[
     found: list[Generation] = []
     for at in range(0, len(recipes), size):
         events: list[Event] = []
-        made = studio.generate_now(recipes[at : at + size], events.append)
+        made = studio.pictures.draw(recipes[at : at + size], events.append)
         places = [event.data["image"] for event in events if event.kind == "image"]
         found += [one for _, one in sorted(zip(places, made, strict=True), key=lambda pair: pair[0])]
     return found

@@ -16,8 +16,8 @@ from studio.core.recipe import EditRef, Recipe
 from studio.core.settings import Settings
 from studio.engine.events import Event
 from studio.services import sources, trainings
-from studio.services.generate import Studio
 from studio.services.replay import replay
+from studio.services.studio import Studio
 from studio.training.lora.files import CHECKPOINT, MEASURES
 from tests.training.lora.test_trainer import LOSSES, PLAN
 
@@ -40,7 +40,7 @@ def until(studio: Studio, job: str, wanted: Callable[[Event], bool], seconds: fl
     seen: list[Event] = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        for event in studio.events(job, seen[-1].seq if seen else 0, wait_s=1.0):
+        for event in studio.jobs.events(job, seen[-1].seq if seen else 0, wait_s=1.0):
             seen.append(event)
             if wanted(event) or event.final:
                 return seen
@@ -60,88 +60,91 @@ def trained(events: list[Event]) -> dict[str, Any]:
 
 
 def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe]) -> None:
-    job = trainings.start(studio, plan())
+    job = studio.trainings.start(plan())
     events = ended(studio, job)
     assert events[-1].kind == "done", events[-1]
     edit = trained(events)
     entry = studio.edits.show(edit["edit"])
     assert (entry.name, edit["steps"]) == ("towards blue", 6)
-    points = trainings.curves(studio, studio.job(job))
+    points = studio.trainings.curves(studio.jobs.get(job))
     assert points[-1]["step"] == 6 and points == [event.data for event in events if event.kind == "measure"]
-    base, under = studio.generate_now([draw(), draw(edits=[EditRef(edit=entry.id, strength=1.0)])])
+    base, under = studio.pictures.draw([draw(), draw(edits=[EditRef(edit=entry.id, strength=1.0)])])
     assert base.sha256 != under.sha256
-    assert studio.job(job).what == "towards blue" and studio.job(job).kind == "train"
-    folder = trainings.folder_of(studio, studio.job(job).payload)
+    assert studio.jobs.get(job).what == "towards blue" and studio.jobs.get(job).kind == "train"
+    folder = studio.trainings.folder(studio.jobs.get(job))
     assert [path.name for path in folder.iterdir()] == [MEASURES]  # what it went on from is of no more use
 
 
 def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, draw: Callable[..., Recipe]) -> None:
-    job = trainings.start(studio, plan(steps=100_000))
+    job = studio.trainings.start(plan(steps=100_000))
     until(studio, job, is_step(2))
     live = draw(edits=[EditRef(edit=f"live:{job}", strength=1.0)])
-    base, under = studio.generate_now([draw(), live])
+    base, under = studio.pictures.draw([draw(), live])
     assert base.sha256 != under.sha256
     assert under.made_by["unfinished"][f"live:{job}"] >= 2 and "unfinished" not in base.made_by
-    entry = next(one for one in studio.queue() if one.job_id == job)
+    entry = next(one for one in studio.jobs.queue() if one.job_id == job)
     assert (entry.priority, entry.state) == ("background", "running") and entry.progress and entry.left_s
-    studio.stop(job)
+    studio.jobs.stop(job)
     assert ended(studio, job)[-1].kind == "cancelled"
-    assert trainings.steps_done(trainings.folder_of(studio, studio.job(job).payload)) >= 2  # it can be gone on with
+    assert studio.trainings.steps_done(studio.jobs.get(job)) >= 2  # it can be gone on with
     assert studio.edits.list() != []  # what it had learned is kept
     with pytest.raises(NotFound, match="cannot be made again"):
         replay(studio.settings, under.image_path)
 
 
 def test_a_second_training_waits_for_the_first(studio: Studio) -> None:
-    first = trainings.start(studio, plan(steps=100_000))
+    first = studio.trainings.start(plan(steps=100_000))
     until(studio, first, is_step(1))
-    second = trainings.start(studio, plan(seed=6))
-    assert [(one.job_id, one.position) for one in studio.queue()] == [(first, 0), (second, 1)]
-    studio.stop(first)
+    second = studio.trainings.start(plan(seed=6))
+    assert [(one.job_id, one.position) for one in studio.jobs.queue()] == [(first, 0), (second, 1)]
+    studio.jobs.stop(first)
     assert ended(studio, second)[-1].kind == "done"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_worker_killed_again_and_again_goes_on_where_it_was(studio: Studio) -> None:
-    unbroken = trained(ended(studio, trainings.start(studio, plan(steps=40))))
-    job = trainings.start(studio, plan(steps=40), checkpoint_every_s=0.0)
+    unbroken = trained(ended(studio, studio.trainings.start(plan(steps=40))))
+    job = studio.trainings.start(plan(steps=40), checkpoint_every_s=0.0)
     for number in range(1, 6):  # oftener than a work that ends its worker is tried
         until(studio, job, is_step(5 * number))
         pid = studio.status().pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         assert ended(studio, job)[-1].data["type"] == "WorkerDied"
-        before, job = job, studio.retry(job)
-        assert studio.job(job).retry_of == before
-        assert studio.job(job).payload["from_step"] >= 5 * number - 1
+        before, job = job, studio.jobs.retry(job)
+        assert studio.jobs.get(job).retry_of == before
+        assert studio.jobs.get(job).payload["from_step"] >= 5 * number - 1
     events = ended(studio, job)
     assert events[-1].kind == "done", events[-1]
     assert trained(events)["sha256"] == unbroken["sha256"]
 
 
 def test_what_is_discarded_leaves_no_edit(studio: Studio) -> None:
-    job = trainings.start(studio, plan(steps=100_000))
+    job = studio.trainings.start(plan(steps=100_000))
     until(studio, job, is_step(2))
-    studio.stop(job, keep=False)
+    studio.jobs.stop(job, keep=False)
     assert ended(studio, job)[-1].kind == "cancelled"
     assert studio.edits.list() == []
 
 
 def test_a_ledger_that_names_another_place_is_not_followed(studio: Studio, tmp_path: Path) -> None:
-    for run in ("../../elsewhere", str(tmp_path), "", None, "0" * 31, "0" * 32 + "/.."):
+    runs = ("../../elsewhere", str(tmp_path), "", None, "0" * 31, "0" * 32 + "/..")
+    for run in runs:
+        job = studio.archive.jobs.add("train", {"kind": "train", "plan": plan(), "run": run})
+        studio.archive.jobs.finish(job.id, "failed", "Died.")
         with pytest.raises(BadInput, match="does not say which training"):
-            trainings.enqueue(studio, {"kind": "train", "plan": plan(), "run": run})
-    assert studio.jobs() == []
+            studio.jobs.retry(job.id)
+    assert len(studio.jobs.newest()) == len(runs)
 
 
 def test_what_goes_on_has_as_many_threads_as_it_began_with(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = trainings.start(studio, plan(steps=100_000), checkpoint_every_s=0.0)
+    job = studio.trainings.start(plan(steps=100_000), checkpoint_every_s=0.0)
     until(studio, job, is_step(2))
-    studio.stop(job)
+    studio.jobs.stop(job)
     ended(studio, job)
     told: list[Any] = []
-    monkeypatch.setattr(studio, "enqueue", lambda payload, *given, places, **rest: told.append((payload, places)))
-    studio.retry(job)
+    monkeypatch.setattr(studio.jobs, "submit", lambda payload, *given, places, **rest: told.append((payload, places)))
+    studio.jobs.retry(job)
     payload, places = told[0]
     assert places["threads"] == 1 and "threads" not in payload  # as the settings of these tests have it
 
@@ -149,8 +152,8 @@ def test_what_goes_on_has_as_many_threads_as_it_began_with(studio: Studio, monke
 def test_what_no_engine_could_train_is_told_at_once(studio: Studio) -> None:
     for changes, kind in (({"steps": 0}, BadInput), ({"loss": "gone"}, NotFound), ({"model": "gone"}, NotFound)):
         with pytest.raises(kind):
-            trainings.start(studio, plan(**changes))
-    assert studio.jobs() == []
+            studio.trainings.start(plan(**changes))
+    assert studio.jobs.newest() == []
 
 
 def test_how_far_a_training_is_without_a_readable_checkpoint(tmp_path: Path) -> None:

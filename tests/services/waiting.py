@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from studio.engine.events import Event
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 
 PATIENCE_S = 240.0  # seconds of work, and minutes on a machine that is busy
 
@@ -15,7 +15,7 @@ def wait_for(studio: Studio, job_id: str, *kinds: str) -> Event:
     """Wait for the first event of these kinds; fail if the job ends with another."""
     since, deadline = 0, time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        for event in studio.events(job_id, since, wait_s=1.0):
+        for event in studio.jobs.events(job_id, since, wait_s=1.0):
             since = event.seq
             if event.kind in kinds:
                 return event

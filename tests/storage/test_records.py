@@ -59,17 +59,6 @@ def test_what_a_dead_program_left_is_interrupted(archive: Archive) -> None:
     assert archive.jobs.worker_deaths() == {}
 
 
-def test_interrupted_jobs_are_offered_until_they_are_repeated(archive: Archive) -> None:
-    first, second, done = (archive.jobs.add("generate", {"n": n}) for n in range(3))
-    archive.jobs.finish(done.id, "done")
-    archive.jobs.interrupt_unfinished("Closed.", "Closed.")
-    assert [job.id for job in archive.jobs.interrupted(10)] == [second.id, first.id]
-    assert [job.id for job in archive.jobs.interrupted(1)] == [second.id]
-    again = archive.jobs.add("generate", {"n": 1}, retry_of=second.id)
-    assert again.retry_of == second.id and again.digest == second.digest
-    assert [job.id for job in archive.jobs.interrupted(10)] == [first.id]
-
-
 def test_pages_of_the_ledger(archive: Archive) -> None:
     jobs = [archive.jobs.add("train", {}, priority="background") for _ in range(5)]
     page = archive.jobs.page(2)

@@ -15,8 +15,9 @@ from studio.core.errors import Cancelled, NonFinite
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, InlineBackend
-from studio.services.generate import Studio
 from studio.services.recording import Recorder
+from studio.services.studio import Studio
+from studio.storage.archive import Archive
 from studio.world.render import render
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
 
@@ -62,14 +63,10 @@ class FakeStudio(Studio):
         super().__init__(Settings(workspace=folder))
         self.sketcher = Sketcher(step_s, fail_at)
 
-    def _engine(self) -> Backend:
-        with self._lock:
-            if self._backend is None:
-                self._recorder = Recorder(self.archive)
-                backend = InlineBackend(self.sources.engine_config(), self._recorder)
-                backend._engine = self.sketcher
-                self._backend = backend
-            return self._backend
+    def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
+        backend = InlineBackend(self.sources.engine_config(), recorder)
+        backend._engine = self.sketcher
+        return backend
 
     def __enter__(self) -> FakeStudio:
         self.open()
@@ -79,7 +76,7 @@ class FakeStudio(Studio):
         """Wait for a job's end; give its id."""
         assert job_id is not None
         deadline = time.monotonic() + timeout_s
-        while not self.events(job_id)[-1].final:
+        while not self.jobs.events(job_id)[-1].final:
             assert time.monotonic() < deadline
             time.sleep(0.005)
         return job_id

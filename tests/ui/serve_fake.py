@@ -14,7 +14,7 @@ from tests.ui.fake_studio import FakeStudio
 def main(folder: str, step_s: str = "0.001", port: str = "0") -> None:
     settings = Settings(workspace=Path(folder), port=int(port))
     with FakeStudio(settings.workspace, step_s=0) as fake:
-        fake.ended(fake.submit([Recipe(prompt="a neon ring on a night background", seed=3, steps=1)]))
+        fake.ended(fake.pictures.submit([Recipe(prompt="a neon ring on a night background", seed=3, steps=1)]))
         fake.sketcher.step_s = float(step_s)
         app.serve(settings, fake)
 

@@ -124,11 +124,11 @@ def test_a_job_from_wish_to_picture(served: Served, client: Client) -> None:
 
 def test_a_replay_has_as_many_threads_as_the_picture_had() -> None:
     studio = Mock()
-    studio.generation.return_value = Mock(recipe=Recipe(prompt="a star"), made_by={"threads": 1})
+    studio.history.get.return_value = Mock(recipe=Recipe(prompt="a star"), made_by={"threads": 1})
     api = Api(studio)
     api.job = Mock()  # type: ignore[method-assign]
     api.replay(7)
-    studio.submit.assert_called_once_with([Recipe(prompt="a star")], "interactive", threads=1)
+    studio.pictures.submit.assert_called_once_with([Recipe(prompt="a star")], "interactive", threads=1)
 
 
 def test_stopping(client: Client) -> None:

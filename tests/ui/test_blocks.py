@@ -71,7 +71,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blocks]:
         return app.build(studio)
 
     with FakeStudio(tmp_path_factory.mktemp("workspace"), step_s=0) as studio:
-        studio.ended(studio.submit([Recipe(prompt="a neon ring", steps=1)]))
+        studio.ended(studio.pictures.submit([Recipe(prompt="a neon ring", steps=1)]))
         GuidancePresets(studio.settings.workspace).save("mine", GuidanceSpec())
         made = asyncio.run(lay_out())
         assert isinstance(made, Blocks)

@@ -24,8 +24,8 @@ EVIL = "<script>alert('${1}{{2}}')</script>"
 
 
 def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
-    fake.ended(fake.submit([recipe] * number))
-    return fake.gallery()
+    fake.ended(fake.pictures.submit([recipe] * number))
+    return fake.history.newest()
 
 
 def test_the_label_has_the_whole_recipe_and_the_original_file(fake: FakeStudio) -> None:
@@ -94,12 +94,12 @@ def test_the_sidebar_tells_of_the_engine() -> None:
 def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) -> None:
     assert "Nothing is being drawn" in queue.queue_html([])
     fake.sketcher.step_s = 0.05
-    job = fake.submit([Recipe(prompt=EVIL), Recipe(prompt=EVIL)])
-    fake.submit([Recipe()])
-    shown = queue.queue_html(fake.queue())
+    job = fake.pictures.submit([Recipe(prompt=EVIL), Recipe(prompt=EVIL)])
+    fake.pictures.submit([Recipe()])
+    shown = queue.queue_html(fake.jobs.queue())
     assert "2 pictures" in shown and "<script" not in shown and 'data-act="stop"' in shown
-    for one in fake.unfinished_jobs():
-        fake.stop(one.id, keep=False)
+    for one in fake.jobs.unfinished():
+        fake.jobs.stop(one.id, keep=False)
     fake.ended(job)
     assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
     html, api = history.past(fake, Query()), Api(fake)
     assert f"Picture {pictures[0]} cannot be read and is left out: " in html and f'data-pick="{pictures[1]}"' in html
     answer = api.history()
-    assert [one["id"] for one in answer["pictures"]] == [one.id for one in fake.gallery()]
+    assert [one["id"] for one in answer["pictures"]] == [one.id for one in fake.history.newest()]
     assert [one["id"] for one in answer["unreadable"]] == [pictures[0]] and answer["unreadable"][0]["problem"]
     assert answer["total"] == len(answer["pictures"]) + 1
     listed = api.jobs()

@@ -85,9 +85,9 @@ def test_a_recipe_records_all_parameters_of_its_method() -> None:
 )  # fmt: skip
 def test_bad_values_are_refused_before_anything_is_queued(bad: dict[str, Any], fake: Any) -> None:
     with pytest.raises(BadInput) as caught:
-        fake.submit(recipes(FILLED | bad))
+        fake.pictures.submit(recipes(FILLED | bad))
     assert "\n" not in str(caught.value)
-    assert not fake.jobs()
+    assert not fake.jobs.newest()
 
 
 def test_an_unknown_method_is_named_with_those_there_are() -> None:

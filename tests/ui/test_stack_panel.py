@@ -95,7 +95,7 @@ def test_a_renamed_edit_is_the_same_edit_under_its_new_name(fake: FakeStudio, tm
     assert stack_panel.addable(fake, stack) == []  # it is in the stack, whatever it was called then
     (tmp_path / "again.safetensors").write_bytes(fake.edits.show(old).path.read_bytes())
     assert stack_panel.take(fake, str(tmp_path / "again.safetensors"), "", MODEL, False, stack)[0] == stack
-    fake.ended(fake.submit([Recipe(steps=1, edits=stack.refs)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=1, edits=stack.refs)]))
     for wrong in ("", "   ", None, 7, "x" * 101, "a\nb"):
         with pytest.raises(BadInput, match="name"):
             stack_panel.change(fake, stack, "rename", old, wrong)

@@ -20,7 +20,7 @@ from studio.world.examples import EXAMPLES, Example
 
 if TYPE_CHECKING:
     from studio.engine.events import Event
-    from studio.services.generate import Generation
+    from studio.services.history import Generation
 
 SAMPLES = Path(__file__).resolve().parents[3] / "assets" / "samples"
 # A sample is an example with its picture: its click is that of the example's chip beside the prompt.

@@ -11,7 +11,7 @@ from studio.ui.markup import facts, tag, text
 from studio.ui.pictures import address, file_name
 
 if TYPE_CHECKING:
-    from studio.services.generate import Generation
+    from studio.services.history import Generation
 
 CLICK = """
 element.addEventListener('click', (event) => {

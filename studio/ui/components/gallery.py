@@ -10,7 +10,7 @@ from studio.ui.markup import image, tag, text
 from studio.ui.pictures import address
 
 if TYPE_CHECKING:
-    from studio.services.generate import Generation
+    from studio.services.history import Generation
     from studio.ui.components.history import Query
 
 PAGE = 24

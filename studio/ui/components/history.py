@@ -15,7 +15,7 @@ from studio.ui.components.gallery import PAGE
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
     from studio.storage.unreadable import Unreadable
 
 MOST_AT_ONCE = 480  # pictures on the page; from there on, it turns to older ones
@@ -85,9 +85,11 @@ def more(asked: Query, last: int) -> Query:
 def past(studio: Studio, asked: Query) -> str:
     """The gallery as HTML."""
     only = asked.conditions()
-    page, unreadable = studio.gallery_page(asked.limit + 1, search=asked.search, only=only, before=asked.before)
+    page, unreadable = studio.history.page(asked.limit + 1, search=asked.search, only=only, before=asked.before)
     pictures, has_more = page[: asked.limit], len(page) > asked.limit
-    return left_out_html(unreadable) + gallery.gallery_html(pictures, studio.count(asked.search, only), asked, has_more)
+    return left_out_html(unreadable) + gallery.gallery_html(
+        pictures, studio.history.count(asked.search, only), asked, has_more
+    )
 
 
 def left_out_html(unreadable: Sequence[Unreadable]) -> str:

@@ -9,7 +9,7 @@ from studio.ui.components.fields import Entry
 from studio.ui.methods import declarations
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 
 def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:

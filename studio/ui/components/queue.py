@@ -14,7 +14,7 @@ from studio.ui.components.progress import seconds
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
     from studio.storage.jobs import JobRecord
 
 # "refresh" is asked for by page.js: when this window is looked at again, and when another one has changed something.
@@ -45,13 +45,13 @@ def act(studio: Studio, what: str, job_id: str) -> str | None:
     """
     match what:
         case "stop":
-            studio.stop(job_id, keep=True)
+            studio.jobs.stop(job_id, keep=True)
         case "cancel":
-            studio.stop(job_id, keep=False)
+            studio.jobs.stop(job_id, keep=False)
         case "up" | "down":
             _move(studio, job_id, up=what == "up")
         case "retry":
-            return studio.retry(job_id)
+            return studio.jobs.retry(job_id)
         case _:
             raise BadInput(f"There is nothing in the queue called {shown(what)}.")
     return None
@@ -59,21 +59,21 @@ def act(studio: Studio, what: str, job_id: str) -> str | None:
 
 def _move(studio: Studio, job_id: str, up: bool) -> None:
     """Change places with the neighbour of the same class; without one, nothing changes."""
-    entries = studio.queue()
+    entries = studio.jobs.queue()
     mine = next((entry for entry in entries if entry.job_id == job_id), None)
     if mine is None or mine.state != "waiting":
         raise BadInput("This job is not waiting any more, so it cannot be moved.")
     line = [entry.job_id for entry in entries if entry.state == "waiting" and entry.priority == mine.priority]
     place = line.index(job_id)
     if up and place > 0:
-        studio.move(job_id, line[place - 1])
+        studio.jobs.move(job_id, line[place - 1])
     elif not up and place + 1 < len(line):
-        studio.move(job_id, line[place + 2] if place + 2 < len(line) else None)
+        studio.jobs.move(job_id, line[place + 2] if place + 2 < len(line) else None)
 
 
 def ended_early(studio: Studio) -> list[JobRecord]:
     """The newest jobs that did not finish and were not run again, newest first."""
-    newest = studio.jobs(LOOKED_AT)
+    newest = studio.jobs.newest(LOOKED_AT)
     again = {job.retry_of for job in newest}
     return [job for job in newest if job.status in ENDS and job.id not in again][:ENDED_SHOWN]
 

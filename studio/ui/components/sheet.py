@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from studio.services.grid_axes import SEARCH_REPLACE, Axis
+from studio.services.grids.axes import SEARCH_REPLACE, Axis
 from studio.ui.components.caption import prompt_of
 from studio.ui.components.progress import progress, seconds
 from studio.ui.markup import image, tag, text
 
 if TYPE_CHECKING:
-    from studio.services.grid import Grid, GridCell
+    from studio.services.grids.grid import Grid, GridCell
 
 CLICK = """
 element.addEventListener('click', (event) => {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from studio.services.edits import MAX_NAME_CHARS, EditEntry, ImportCheck
+from studio.services.edits.library import MAX_NAME_CHARS, EditEntry, ImportCheck
 from studio.ui.edit_stack import LIMIT, Row, Stack
 from studio.ui.markup import attributes, tag, text
 

@@ -12,7 +12,8 @@ from studio.ui.components.history import Query
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
-    from studio.services.generate import Generation, Studio
+    from studio.services.history import Generation
+    from studio.services.studio import Studio
 
 PARTS = ("canvas", "progress", "caption", "past", "message", "status", "queue", "ended")
 BLANK = canvas.welcome_html()
@@ -43,7 +44,7 @@ class Stage:
 
 def of_engine(studio: Studio) -> Stage:
     """What is told while no job is watched: the engine's state, and the queue."""
-    status, entries = studio.status(), studio.queue()
+    status, entries = studio.status(), studio.jobs.queue()
     busy = bool(entries) or status.state == "starting"
     return Stage(busy, status=sidebar.status_html(status), queue=queue.queue_html(entries))
 
@@ -53,7 +54,7 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
 
     asked: what the history shows, which is read again when the job is over.
     """
-    job = canvas.view(studio.events(job_id))
+    job = canvas.view(studio.jobs.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
     last = max((picture.id for _, picture in job.drawn), default=None)
     now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job, job_id), shown=first, seen=last)
@@ -99,11 +100,11 @@ def _newest_shown(studio: Studio, now: Stage, seen: int) -> Stage:
 
 def _unseen(studio: Studio, seen: int) -> Generation | None:
     """The newest picture, if it is newer than that and was drawn for somebody who waits: a grid has its own place."""
-    newest = next(iter(studio.gallery(1)), None)
+    newest = next(iter(studio.history.newest(1)), None)
     if newest is None or newest.id <= seen or newest.job_id is None:
         return None
     try:
-        return newest if studio.job(newest.job_id).priority == "interactive" else None
+        return newest if studio.jobs.get(newest.job_id).priority == "interactive" else None
     except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being shown
         return None
 
@@ -118,7 +119,7 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
     if job := attached(studio, job_id):
         return job, replace(of_job(studio, job), message="", **after)
     now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", message="", shown=0, seen=0, **after)
-    if newest := studio.gallery(1):
+    if newest := studio.history.newest(1):
         sheet, label = canvas.picture_html(newest[0]), caption.caption_html(newest[0])
         now = replace(now, canvas=sheet, caption=label, shown=newest[0].id, seen=newest[0].id)
     return None, now
@@ -129,9 +130,9 @@ def attached(studio: Studio, job_id: str | None) -> str | None:
 
     A grid has a panel of its own, and what makes no pictures has a tab of its own.
     """
-    if job_id and _is_known(studio, job_id) and not canvas.view(studio.events(job_id)).over:
+    if job_id and _is_known(studio, job_id) and not canvas.view(studio.jobs.events(job_id)).over:
         return job_id
-    drawing = studio.oldest_unfinished("generate", "interactive")
+    drawing = studio.jobs.oldest_unfinished("generate", "interactive")
     return drawing.id if drawing else None
 
 
@@ -148,7 +149,7 @@ def outcome(job: canvas.JobView) -> str:
 
 def _is_known(studio: Studio, job_id: str) -> bool:
     try:
-        studio.events(job_id)
+        studio.jobs.events(job_id)
     except NotFound:  # the browser remembers a job of another workspace
         return False
     return True
@@ -170,7 +171,7 @@ def _made(studio: Studio, job: canvas.JobView) -> str:
     first = job.drawn[0][1]
     if len(job.drawn) == 1:
         try:
-            return caption.caption_html(studio.generation(first.id))
+            return caption.caption_html(studio.history.get(first.id))
         except (NotFound, WorkspaceError):  # emptied out of the bin meanwhile, or a row that cannot be read
             return ""
     return caption.many_html(len(job.drawn), first.recipe)

@@ -21,7 +21,7 @@ from studio.ui.guidance import sweep as sweeps
 from studio.ui.values import check_tree
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 PARTS = ("results", "film")  # the outputs of SCRIPT
 

@@ -24,7 +24,7 @@ from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 # What changes no number of a row that was drawn, and so draws nothing.
 STILL = ("add", "choose", "copy", "remove", "up", "down")
@@ -177,7 +177,7 @@ class Handlers:
             jobs = {cell["job"] for cell in session.value["cells"]} | ({sweep["job"]} if sweep else set())
         for job in jobs:
             with contextlib.suppress(NotFound):  # the browser remembers a job of another workspace
-                self._studio.stop(job)
+                self._studio.jobs.stop(job)
         return {}
 
     def save(self, call: Call, name: Any) -> Answer:

@@ -17,7 +17,7 @@ from studio.ui.guidance.board import Board
 from studio.ui.markup import alert, facts, image, png_uri, tag, text
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 CLICK = """
 element.addEventListener('click', (event) => {
@@ -111,7 +111,7 @@ def _jobs(studio: Studio, ids: list[str]) -> dict[str, JobView]:
     found: dict[str, JobView] = {}
     for id in dict.fromkeys(ids):
         try:
-            found[id] = canvas.view(studio.events(id))
+            found[id] = canvas.view(studio.jobs.events(id))
         except NotFound:  # the browser remembers a job of another workspace
             continue
     return found

@@ -18,7 +18,7 @@ from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 MAX_SEEDS, MAX_STEPS = 4, 100  # of the sliders
 MAX_CHARS = 20_000  # that can be typed; of which a recipe takes fewer, and says so
@@ -47,7 +47,7 @@ def kept_fields(kept: Any) -> dict[str, Any]:
 
 def base_of(studio: Studio, model: str, given: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:
     """The recipe that all rows share, on the first seed. Raises BadInput."""
-    card = studio.model_card(model)
+    card = studio.sources.card(model)
     seed = parse_seed(given["seed"])
     steps = given["steps"]
     if isinstance(steps, bool) or not isinstance(steps, int | float) or steps != steps or not 1 <= steps <= 150:
@@ -82,7 +82,7 @@ def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool)
     recipes = [made.model_copy(update={"seed": seed}) for seed in chosen for _, made in rows]
     places = [(row["id"], str(seed)) for seed in chosen for row, _ in rows]
     what = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
-    job = studio.submit(recipes, account=True, what=what)
+    job = studio.pictures.submit(recipes, account=True, what=what)
     return boards.drawn(board, job, places, all_anew=True)
 
 
@@ -94,7 +94,7 @@ def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> B
     row = boards.row_of(board, id)
     made = recipe_of(studio, row, base, equal)
     recipes = [made.model_copy(update={"seed": int(seed)}) for seed in seeds]
-    job = studio.submit(recipes, account=True, what=f"Guidance: {boards.label(row['guidance'])}")
+    job = studio.pictures.submit(recipes, account=True, what=f"Guidance: {boards.label(row['guidance'])}")
     return boards.drawn(board, job, [(id, seed) for seed in seeds], all_anew=False)
 
 
@@ -105,7 +105,7 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
         raise BadInput("Choose what to sweep.", field="sweep")
     chosen = sweeps.values(row["guidance"], name, low, high, count)
     made = recipe_of(studio, row, base, equal=False)
-    job = studio.submit(sweeps.recipes(made, name, chosen), account=True, what=f"Guidance: {name} swept")
+    job = studio.pictures.submit(sweeps.recipes(made, name, chosen), account=True, what=f"Guidance: {name} swept")
     return {**board, "sweep": {"job": job, "name": name, "values": chosen}}
 
 
@@ -115,7 +115,7 @@ def recipe_of(studio: Studio, row: Mapping[str, Any], base: Recipe, equal: bool)
     made = base.model_copy(update={"guidance": spec})
     if not equal:
         return made
-    card = studio.model_card(base.model)
+    card = studio.sources.card(base.model)
     plain = base.model_copy(update={"guidance": GuidanceSpec(params={"guidance_scale": 2.0})})
     return within(made, card, network_rows(plain, card))
 

@@ -20,7 +20,7 @@ from studio.ui.markup import image, tag, text
 from studio.ui.methods import declarations
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 MAX_VALUES = 12
 MEASURES = {
@@ -78,7 +78,7 @@ def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
 def measured(studio: Studio, job: str, name: str) -> list[tuple[float, int, dict[str, float]]]:
     """(value, number of the picture, its colours) of what is drawn of a sweep. Raises NotFound."""
     found: list[tuple[float, int, dict[str, float]]] = []
-    for _, picture in canvas.view(studio.events(job)).drawn:
+    for _, picture in canvas.view(studio.jobs.events(job)).drawn:
         value = picture.recipe.guidance.params.get(name)
         if isinstance(value, int | float):
             found.append((float(value), picture.id, account.colours(studio, picture.id)))
@@ -118,7 +118,7 @@ def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bo
         return "", False
     job, name = str(sweep["job"]), str(sweep["name"])
     try:
-        view = canvas.view(studio.events(job))
+        view = canvas.view(studio.jobs.events(job))
         found = measured(studio, job, name)
     except NotFound:  # of another workspace, or its pictures are gone
         return "", False

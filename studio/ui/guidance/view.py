@@ -15,7 +15,7 @@ from studio.ui.guidance.board import Board, BoardSession
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 Answer = dict[str, Any]
 

@@ -24,7 +24,7 @@ from studio.ui.markup import alert, facts, image, png_uri, tag, text
 from studio.ui.pictures import address
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 MAX_PANELS = 14
 FACTS = ("NFE", "steps", "saturation", "brightness", "contrast", "clipped")
@@ -80,7 +80,7 @@ def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn
     if not id:
         return ""
     try:
-        made = studio.generation(id)
+        made = studio.history.get(id)
         told = account.of(studio, id)
         known, seed = marks(row["id"] for row in board["rows"]), str(made.recipe.seed)
         lines = [Line(drawn[row["id"], seed].id, known[row["id"]])
@@ -159,7 +159,7 @@ def _cut(png: bytes, count: int) -> list[bytes]:
 
 
 def _label(studio: Studio, id: int) -> str:
-    return boards.label(studio.generation(id).recipe.guidance.model_dump(mode="json"))
+    return boards.label(studio.history.get(id).recipe.guidance.model_dump(mode="json"))
 
 
 def _values(told: Account, name: str) -> tuple[float, ...]:

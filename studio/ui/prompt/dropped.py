@@ -17,7 +17,7 @@ from studio.ui.prompt.bench import Bench
 from studio.ui.stack_panel import EVERY, TURN
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 # What was told of a file goes as soon as another is given: page.js says so.
 FORGET = "window.addEventListener('palimpsest-file', ({detail}) => { if (detail === 'dropped') props.value = ''; });"

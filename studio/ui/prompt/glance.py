@@ -20,7 +20,7 @@ from studio.core.errors import NotFound
 from studio.ui.components import canvas, stage
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 PARTS = ("canvas", "progress", "status", "queue")  # the outputs of SCRIPT
 MAX_JOB_CHARS = 64
@@ -92,7 +92,7 @@ def glance(studio: Studio, job_id: str) -> Glance:
     if not job_id:
         return replace(told, over=not now.busy or stage.attached(studio, None) is not None)
     try:
-        job = canvas.view(studio.events(job_id))
+        job = canvas.view(studio.jobs.events(job_id))
     except NotFound:  # of another workspace: the whole look finds another
         return replace(told, over=True)
     sheet, line = canvas.job_html(job, job_id), canvas.progress_html(job)

@@ -10,10 +10,9 @@ import gradio as gr
 from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
 from studio.core.params import shown
 from studio.core.recipe import EditRef, Recipe
-from studio.services import grid as grids
 from studio.services.estimate import seconds_for
-from studio.services.grid import Grid
-from studio.services.grid_axes import SEARCH_REPLACE, Axis, parse_axis
+from studio.services.grids.axes import SEARCH_REPLACE, Axis, parse_axis
+from studio.services.grids.grid import Grid
 from studio.services.wording import words
 from studio.ui.components import history, menu, sheet
 from studio.ui.components.form import recipes
@@ -28,7 +27,7 @@ from studio.ui.stack_panel import TURN
 from studio.ui.values import TEXT, WHOLE, holds, read_event, remembered
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 POLL_S = 1.0
 NONE = ("None", "")
@@ -82,7 +81,7 @@ def forecast(studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef]
         return tag("p", text(HELP), class_="hint")
     try:
         base = base_for(values, edits, words(studio.settings.workspace), given[::2])
-        plan = grids.plan(studio.sources, base, axes_of(base, given), studio.edits)
+        plan = studio.grids.plan(base, axes_of(base, given))
     except StudioError as error:
         return tag("p", text(sentence(error)), class_="hint wrong", role="status")
     takes = seconds_for(studio, plan.recipes)
@@ -98,7 +97,7 @@ def start(
     """Begin a grid; its number and how it looks, or None and why not."""
     try:
         base = base_for(values, edits, words(studio.settings.workspace), given[::2])
-        number = grids.start(studio, base, axes_of(base, given))
+        number = studio.grids.start(base, axes_of(base, given))
     except StudioError as error:
         return None, alert(sentence(error))
     return number, show(studio, number)[0]
@@ -109,7 +108,7 @@ def show(studio: Studio, number: int | None) -> tuple[str, bool]:
     if not number:
         return "", False
     try:
-        found = grids.get(studio, number)
+        found = studio.grids.get(number)
     except NotFound:  # the browser remembers a grid of another workspace
         return "", False
     except WorkspaceError as error:  # this one cannot be read, and the page is there for the others
@@ -119,12 +118,12 @@ def show(studio: Studio, number: int | None) -> tuple[str, bool]:
 
 def act(studio: Studio, what: str, number: int) -> tuple[str, bool]:
     """Press a button of a grid. Raises NotFound, BadInput."""
-    found = grids.get(studio, number)
+    found = studio.grids.get(number)
     if what == "resume":
-        grids.resume(studio, number)
+        studio.grids.resume(number)
     elif what == "stop":
         if found.job_id:
-            studio.stop(found.job_id)
+            studio.jobs.stop(found.job_id)
     else:
         raise BadInput(f"There is nothing to do with a grid called {shown(what)}.")
     return show(studio, number)
@@ -132,13 +131,13 @@ def act(studio: Studio, what: str, number: int) -> tuple[str, bool]:
 
 def earlier(studio: Studio) -> list[tuple[str, int]]:
     """(label, number) of the newest grids."""
-    return [(f"Grid {number}", number) for number in grids.newest(studio)]
+    return [(f"Grid {number}", number) for number in studio.grids.newest()]
 
 
 def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
     if not found.job_id:
         return {}
-    events = studio.events(found.job_id)
+    events = studio.jobs.events(found.job_id)
     return next((event.data for event in reversed(events) if event.kind == "progress"), {})
 
 

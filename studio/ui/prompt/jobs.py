@@ -22,7 +22,7 @@ from studio.ui.stack_panel import TURN
 from studio.ui.values import FIELDS, TEXT, holds, read_event, remembered
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 # Other windows of this browser look again: page.js passes it on. This one looks anyway.
 ANNOUNCE = "() => window.dispatchEvent(new Event('palimpsest-changed'))"
@@ -39,7 +39,7 @@ def submit(
     Refused, the reason is the message, and nothing is queued.
     """
     try:
-        job_id = studio.submit(recipes(values, edits, words(studio.settings.workspace)))
+        job_id = studio.pictures.submit(recipes(values, edits, words(studio.settings.workspace)))
     except StudioError as error:
         now = replace(stage.of_engine(studio), message=alert(sentence(error)))
         return watched, replace(now, drawing=stage.attached(studio, watched) is not None)
@@ -52,7 +52,7 @@ def follow(studio: Studio, job_id: str, watched: str | None) -> tuple[str | None
     if first is None or first == job_id:
         now = stage.of_job(studio, job_id)
         return job_id, now if now.message else replace(now, message="")
-    place = next((entry.position for entry in studio.queue() if entry.job_id == job_id), 0)
+    place = next((entry.position for entry in studio.jobs.queue() if entry.job_id == job_id), 0)
     note = alert(f"In the queue, number {place}.", kind="note") if place else ""
     return first, replace(stage.of_job(studio, first), message=note, canvas=None, caption=None, shown=None)
 
@@ -60,7 +60,7 @@ def follow(studio: Studio, job_id: str, watched: str | None) -> tuple[str | None
 def stop(studio: Studio, job_id: str | None, keep: bool) -> None:
     """Ask the job to stop. keep: whether its finished pictures stay."""
     if job_id:
-        studio.stop(job_id, keep=keep)
+        studio.jobs.stop(job_id, keep=keep)
 
 
 def act(studio: Studio, what: str, job_id: str, watched: str | None) -> tuple[str | None, stage.Stage]:

@@ -20,7 +20,7 @@ from studio.ui.stack_panel import EVERY, TURN
 from studio.ui.values import SWITCH, TEXT, WHOLE, read_event
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 DELETED = canvas.empty_html("Deleted", "The picture is in the bin until the bin is emptied.")
 
@@ -30,7 +30,7 @@ DELETED = canvas.empty_html("Deleted", "The picture is in the bin until the bin 
 
 def picture(studio: Studio, id: int) -> tuple[str, str, int]:
     """One picture of the history: the sheet, its label, its number."""
-    found = studio.generation(id)
+    found = studio.history.get(id)
     return canvas.picture_html(found), caption.caption_html(found), found.id
 
 
@@ -38,25 +38,25 @@ def seed_of(studio: Studio, id: int) -> str:
     """The seed of a picture, as the form holds it. Raises NotFound for 0, which is none."""
     if not id:
         raise NotFound("There is no picture yet whose seed could be taken.")
-    return str(studio.generation(id).recipe.seed)
+    return str(studio.history.get(id).recipe.seed)
 
 
 def star(studio: Studio, id: int, on: bool, asked: Query) -> tuple[str, str]:
     """Mark a picture or take the mark away; its label, and the gallery."""
-    studio.favourite(id, on)
-    return caption.caption_html(studio.generation(id)), history.past(studio, asked)
+    studio.history.favourite(id, on)
+    return caption.caption_html(studio.history.get(id)), history.past(studio, asked)
 
 
 def delete(studio: Studio, id: int, asked: Query) -> tuple[str, str, str]:
     """Put a picture into the bin; the sheet, the label with the way back, and the gallery."""
-    studio.delete([id])
+    studio.history.delete([id])
     return DELETED, caption.deleted_html([id]), history.past(studio, asked)
 
 
 def undelete(studio: Studio, id: int, asked: Query) -> tuple[str, str, str]:
     """Take a picture out of the bin; the picture, its label, and the gallery."""
-    studio.undelete([id])
-    found = studio.generation(id)
+    studio.history.undelete([id])
+    found = studio.history.get(id)
     return canvas.picture_html(found), caption.caption_html(found), history.past(studio, asked)
 
 
@@ -64,10 +64,10 @@ def purge(studio: Studio, sure: bool, asked: Query) -> tuple[str, str]:
     """Empty the bin, or ask first; the gallery, and a message."""
     if not sure:
         only = asked.conditions()
-        found = studio.gallery(asked.limit, search=asked.search, only=only)
-        total = studio.count(only=Query(in_bin=True).conditions())
+        found = studio.history.newest(asked.limit, search=asked.search, only=only)
+        total = studio.history.count(only=Query(in_bin=True).conditions())
         return gallery.gallery_html(found, total, asked, sure=True), ""
-    gone = studio.purge()
+    gone = studio.history.purge()
     said = f"{gone.pictures} picture{'s' * (gone.pictures != 1)} gone for good, {gone.files} files removed."
     return history.past(studio, asked), alert(said, kind="note")
 
@@ -154,7 +154,7 @@ def _wire_label(bench: Bench) -> None:
     @told
     def on_restore(request: gr.Request, event: gr.EventData, turn: Any, kept: Any) -> list[Any]:
         with panel.of(request, turn, kept) as session:
-            return bench.restoring(studio.generation(read_event(event, "id", WHOLE)).recipe, session)
+            return bench.restoring(studio.history.get(read_event(event, "id", WHOLE)).recipe, session)
 
     @told
     def on_star(asked: Query, event: gr.EventData) -> list[Any]:

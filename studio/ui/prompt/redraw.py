@@ -17,7 +17,7 @@ from studio.ui.prompt import jobs
 from studio.ui.prompt.bench import Bench
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 
 def redraw(
@@ -28,7 +28,7 @@ def redraw(
     before: the last redrawing job, which gives way if it is not done: a slider that was moved twice means the second.
     """
     try:
-        picture = studio.generation(shown) if shown else None
+        picture = studio.history.get(shown) if shown else None
     except NotFound:
         picture = None
     if picture is None:
@@ -39,12 +39,12 @@ def redraw(
         return watched, before, jobs.look(studio, watched)
     try:
         if before and drawing is not None:
-            studio.stop(before, keep=False)
+            studio.jobs.stop(before, keep=False)
             watched = None if watched == before else watched
         if is_there:  # a switch there and back: the picture that was being replaced is the right one after all
             back = {"canvas": canvas.picture_html(picture), "caption": caption.caption_html(picture), "progress": ""}
             return watched, None, replace(jobs.look(studio, watched), **back)
-        job = studio.submit([wanted])
+        job = studio.pictures.submit([wanted])
     except StudioError as error:
         return watched, None, replace(jobs.look(studio, watched), message=alert(sentence(error)))
     watched, now = jobs.follow(studio, job, watched)
@@ -53,7 +53,7 @@ def redraw(
 
 def _drawing(studio: Studio, job_id: str | None) -> Recipe | None:
     """What a redrawing job draws; None if it is over."""
-    job = studio.job(job_id) if job_id else None
+    job = studio.jobs.get(job_id) if job_id else None
     return Recipe.load(job.payload["recipes"][0]) if job and not job.over else None
 
 

@@ -23,7 +23,7 @@ from studio.world.examples import FIRST
 from studio.world.scene import random_scene
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 MAX_REPORTED_CHARS = 2 * MAX_PROMPT_CHARS  # a longer prompt is refused, but first counted
 MODELS_OWN = ("width", "height", "sampler", "spacing")
@@ -56,7 +56,7 @@ def reports(
 
 def _report(studio: Studio, typed: str, read: str, model: str, syntax: Any, seed: int | None) -> str:
     try:
-        found = studio.prompt_report(read, model, syntax)
+        found = studio.sources.prompt_report(read, model, syntax)
     except StudioError as error:
         return shown_words.problem_html(str(error))
     return shown_words.report_html(found, read, read if read != typed else "", example="__" in typed and seed is None)
@@ -111,7 +111,7 @@ def styles_and_wildcards(form: Form, studio: Studio) -> dict[str, Any]:
 
 def models_own(studio: Studio, model: str) -> dict[str, Any]:
     """What a model has its own of, by the names of MODELS_OWN: set when it is chosen. Raises NotFound, AssetError."""
-    card = studio.model_card(model)
+    card = studio.sources.card(model)
     return dict(zip(MODELS_OWN, (card.default_size_px, card.default_size_px, card.sampler, "auto"), strict=True))
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
     from studio.ui.handover import Desk
     from studio.ui.sidebar import Sidebar
 

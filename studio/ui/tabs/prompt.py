@@ -66,7 +66,7 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
     presets.build(form, GuidancePresets(page.studio.settings.workspace), page)
     parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
-    settings.sampling_and_size(form, page.studio.model_card())
+    settings.sampling_and_size(form, page.studio.sources.card())
     settings.variations(form)
     return parts
 

@@ -50,7 +50,7 @@ def test_two_sliders_and_compare_with_the_same_copy_of_the_board(do: Handlers, f
     answer = do.compare(replace(call, turn=3))
     assert params(answer["board"])["guidance_scale"] == 9 and params(answer["board"])["rescale"] == 0.5
     job = answer["board"]["cells"][1]["job"]
-    asked = [Recipe.load(one).guidance.params for one in fake.job(job).payload["recipes"]]
+    asked = [Recipe.load(one).guidance.params for one in fake.jobs.get(job).payload["recipes"]]
     assert (asked[1]["guidance_scale"], asked[1]["rescale"]) == (9, 0.5)
     again = do.opened(Call("after a reload", kept=answer["board"], model="stencil"))
     assert params(again["board"]) == params(answer["board"])
@@ -155,7 +155,7 @@ def test_a_preset_that_the_menu_tells_twice_is_drawn_once(do: Handlers, fake: Fa
     do.row_op(PAGE, {"op": "choose", "row": 1})
     fake.ended(do.compare(PAGE)["board"]["cells"][0]["job"])
     once = do.take_preset(PAGE, "apg-tight")["board"]["cells"]
-    assert do.take_preset(PAGE, "apg-tight")["board"]["cells"] == once and len(fake.jobs()) == 2
+    assert do.take_preset(PAGE, "apg-tight")["board"]["cells"] == once and len(fake.jobs.newest()) == 2
 
 
 def test_the_sweep_knows_the_open_row(do: Handlers, fake: FakeStudio) -> None:
@@ -174,7 +174,7 @@ def test_stop_ends_what_the_page_draws_and_knows_no_other_jobs(do: Handlers, fak
     foreign = {**board, "cells": [{**board["cells"][0], "job": "of another workspace"}, *board["cells"]]}
     assert do.stop(Call("page two", kept={**foreign, "revision": 1})) == {}
     job = fake.ended(board["cells"][0]["job"])
-    assert fake.job(job).status == "cancelled"
+    assert fake.jobs.get(job).status == "cancelled"
 
 
 def test_a_picture_sent_here_fills_the_open_row_and_the_fields(do: Handlers) -> None:

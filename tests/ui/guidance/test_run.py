@@ -15,7 +15,7 @@ import pytest
 from studio.core.errors import BadInput
 from studio.core.settings import Settings
 from studio.services import account
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run, sweep
 from tests.tiny_model import SIZE_PX, build_once
@@ -43,7 +43,7 @@ def test_all_rows_on_all_seeds_are_one_job(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
     jobs = {cell["job"] for cell in board["cells"]}
     assert len(jobs) == 1 and len(board["cells"]) == 8 and boards.seeds(board) == ["7", "8"]
-    studio.finish(jobs.pop())
+    studio.pictures.finish(jobs.pop())
     now = results.show(studio, board)
     assert not now.busy and len(now.drawn) == 8
     for (row, seed), picture in now.drawn.items():
@@ -62,7 +62,7 @@ def test_beneath_every_picture_stand_the_same_numbers_in_the_same_order(studio: 
         ]
 
     assert shown() == [names] * 4  # places are kept for them, so that nothing moves when they come
-    made = studio.finish(board["cells"][0]["job"])
+    made = studio.pictures.finish(board["cells"][0]["job"])
     made[0].image_path.unlink()
     assert shown() == [names] * 4
     drawn = results.show(studio, board).drawn
@@ -72,7 +72,7 @@ def test_beneath_every_picture_stand_the_same_numbers_in_the_same_order(studio: 
 
 def test_of_several_seeds_the_cost_is_told_once_a_row(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
-    studio.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board["cells"][0]["job"])
     html = results.show(studio, board).html
     assert html.count(" NFE · 3 steps · ") == 4 and html.count("<dt>NFE</dt>") == 0
     assert html.count("<dt>clipped</dt>") == 8
@@ -80,7 +80,7 @@ def test_of_several_seeds_the_cost_is_told_once_a_row(studio: Studio) -> None:
 
 def test_a_job_is_timed_once_however_many_pictures_it_has(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
-    studio.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board["cells"][0]["job"])
     asked: list[int] = []
     monkeypatch.setattr(results.account, "of", lambda studio, id, of=account.of: asked.append(id) or of(studio, id))
     results.show(studio, board)
@@ -92,7 +92,7 @@ def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
     board = {**boards.new(), "rows": boards.new()["rows"][:1]}
     board = boards.add(board, {"method": "pag", "params": {"guidance_scale": 4.0, "pag_scale": 2.0}})
     board = run.compare(studio, board, base(studio, steps=6), 1, equal=True)
-    studio.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board["cells"][0]["job"])
     drawn = results.show(studio, board).drawn
     assert [drawn[row["id"], "7"].recipe.steps for row in board["rows"]] == [6, 4]
 
@@ -100,10 +100,10 @@ def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
 def test_one_row_is_drawn_again_on_the_seeds_that_are_shown(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
     first = board["cells"][0]["job"]
-    studio.finish(first)
+    studio.pictures.finish(first)
     board = boards.change(board, "param", 2, name="guidance_scale", value=9.0)
     board = run.again(studio, board, 2, base(studio, seed="12345"), equal=False)
-    (made,) = studio.finish(next(cell["job"] for cell in board["cells"] if cell["row"] == 2))
+    (made,) = studio.pictures.finish(next(cell["job"] for cell in board["cells"] if cell["row"] == 2))
     assert made.recipe.seed == 7 and made.recipe.guidance.params["guidance_scale"] == 9.0
     assert {cell["job"] for cell in board["cells"] if cell["row"] != 2} == {first}
 
@@ -114,7 +114,7 @@ def test_a_row_that_cannot_be_drawn_is_named_and_nothing_is_queued(studio: Studi
         run.compare(studio, board, base(studio), 1, equal=False)
     told, wrong = run.formulas(board, studio, "stencil")
     assert set(wrong) == {2} and "from 0 to 30" in wrong[2] and set(told) == {1, 3, 4}
-    assert not studio.jobs()
+    assert not studio.jobs.newest()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_sweep_is_a_filmstrip_with_curves(studio: Studio) -> None:
     board = run.sweep(studio, boards.new(), base(studio), "guidance_scale", 0, 10, 3)
     kept = boards.read(board)
     assert kept["sweep"] == {"job": board["sweep"]["job"], "name": "guidance_scale", "values": [0.0, 5.0, 10.0]}
-    studio.finish(board["sweep"]["job"])
+    studio.pictures.finish(board["sweep"]["job"])
     html, busy = sweep.sweep_html(studio, board["sweep"])
     assert not busy and html.count("data-why") == 3 and html.count("<svg") == 3
     assert [re.findall(r"<figcaption>([^<]*)", html)] == [["0", "5", "10"]]

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from studio.core.errors import BadInput
 from studio.core.settings import Settings
 from studio.guidance import diagnostics
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 from studio.ui import exports
 from studio.ui.components.canvas import Drawn
 from studio.ui.guidance import board as boards
@@ -33,7 +33,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
     with Studio(settings, backend="inline") as studio:
         board = boards.add(boards.new(), {"method": "pag", "params": {"guidance_scale": 1.0, "pag_scale": 2.0}})
         board = run.compare(studio, board, run.base_of(studio, "stencil", GIVEN, []), 2, equal=False)
-        studio.finish(board["cells"][0]["job"])
+        studio.pictures.finish(board["cells"][0]["job"])
         yield studio, board, results.show(studio, board).drawn
 
 
@@ -61,7 +61,7 @@ def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared)
 
 def _elsewhere(compared: Compared) -> tuple[Studio, boards.Board, Mapping[tuple[int, str], Drawn]]:
     studio, board, drawn = compared
-    (made,) = studio.generate_now([run.base_of(studio, "stencil", {**GIVEN, "prompt": "drawn elsewhere"}, [])])
+    (made,) = studio.pictures.draw([run.base_of(studio, "stencil", {**GIVEN, "prompt": "drawn elsewhere"}, [])])
     return studio, {**board, "shown": made.id}, drawn
 
 

@@ -13,10 +13,10 @@ from tests.ui.fake_studio import FakeStudio
 
 
 def test_a_picture_of_ours_restores_its_recipe_and_is_not_kept(fake: FakeStudio, tmp_path: Path) -> None:
-    fake.ended(fake.submit([Recipe(prompt="a ring", seed=9, steps=1)]))
-    file = Path(shutil.copy(fake.generation(1).image_path, tmp_path / "it.png"))
+    fake.ended(fake.pictures.submit([Recipe(prompt="a ring", seed=9, steps=1)]))
+    file = Path(shutil.copy(fake.history.get(1).image_path, tmp_path / "it.png"))
     recipe, said = dropped.restore(fake, str(file), "stencil")
-    assert recipe == fake.generation(1).recipe and "the picture was made with" in said
+    assert recipe == fake.history.get(1).recipe and "the picture was made with" in said
     assert not file.exists()
 
 

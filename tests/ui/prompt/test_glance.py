@@ -38,7 +38,7 @@ def test_a_sheet_says_whose_it_is_and_a_picture_of_the_history_is_nobodys(fake: 
     assert f'data-job="{job}"' in (glance.glance(fake, job).canvas or "")  # or the next job would not be let onto it
     fake.sketcher.fail_at = None
     fake.ended(jobs.submit(fake, FILLED)[0])
-    assert "data-job" not in canvas.picture_html(fake.gallery(1)[0])
+    assert "data-job" not in canvas.picture_html(fake.history.newest(1)[0])
 
 
 def test_the_address_gives_it_as_json_and_takes_an_unknown_job_for_over(fake: FakeStudio) -> None:
@@ -57,13 +57,13 @@ def test_where_no_job_is_watched_a_whole_look_is_due_when_one_comes_or_nothing_i
     fake.ended(jobs.submit(fake, FILLED)[0])
     assert glance.glance(fake, "").over  # at rest
     fake.sketcher.step_s = 0.02
-    behind = fake.submit([Recipe(prompt="a ring", steps=50)], priority="background")
+    behind = fake.pictures.submit([Recipe(prompt="a ring", steps=50)], priority="background")
     now = glance.glance(fake, "")
     assert not now.over and now.canvas is None and "a ring" in now.queue  # a grid has its own place
     job, _ = jobs.submit(fake, FILLED)
     assert job and glance.glance(fake, "").over
     for one in (job, behind):
-        fake.stop(one)
+        fake.jobs.stop(one)
 
 
 def test_the_script_names_the_parts_in_the_order_of_the_outputs() -> None:

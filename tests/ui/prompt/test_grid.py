@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
-from studio.services import grid as grids
 from studio.services.estimate import seconds_for
 from studio.ui import exports
 from studio.ui.prompt import grid
@@ -24,7 +23,7 @@ NINE = ["seed", "1-3", "S/R", "star, ring, fish", "", ""]
 
 def drawn(fake: FakeStudio, number: int | None) -> None:
     assert number is not None
-    if job := grids.get(fake, number).job_id:
+    if job := fake.grids.get(number).job_id:
         fake.ended(job)
 
 
@@ -45,25 +44,25 @@ def test_a_grid_is_stopped_and_gone_on_with(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     number, _ = grid.start(fake, VALUES, (), NINE)
     assert number is not None
-    while grids.get(fake, number).missing > 7:
+    while fake.grids.get(number).missing > 7:
         time.sleep(0.01)
     shown, _ = grid.act(fake, "stop", number)
     drawn(fake, number)
     shown, drawing = grid.show(fake, number)
-    missing = grids.get(fake, number).missing
+    missing = fake.grids.get(number).missing
     assert f"Draw the missing {missing}" in shown and not drawing and 0 < missing < 9
     fake.sketcher.step_s = 0
     _, drawing = grid.act(fake, "resume", number)
     assert drawing
     drawn(fake, number)
-    assert fake.count() == 9  # nothing was drawn twice
+    assert fake.history.count() == 9  # nothing was drawn twice
 
 
 def test_the_forecast_counts_and_estimates(fake: FakeStudio) -> None:
     assert "1-9 (+2)" in grid.forecast(fake, VALUES, (), ["", "", "", "", "", ""])
     said = grid.forecast(fake, VALUES, (), NINE)
     assert "3 × 3 = 9 pictures" in said and "after a first picture" in said
-    fake.ended(fake.submit([Recipe(steps=10)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=10)]))
     assert seconds_for(fake, [Recipe(steps=20)]) == pytest.approx(2.0)  # the sketcher says that a job took 1 s
     assert "about 9 s" in grid.forecast(fake, VALUES | {"steps": 10}, (), NINE)
     assert seconds_for(fake, [Recipe(model="other")]) is None
@@ -82,7 +81,7 @@ def test_the_forecast_counts_and_estimates(fake: FakeStudio) -> None:
 def test_axes_that_cannot_be_are_told_before_anything_is_drawn(fake: FakeStudio, axes: list[str], said: str) -> None:
     assert said in grid.forecast(fake, VALUES, (), axes).replace("&#x27;", "'")
     number, message = grid.start(fake, VALUES, (), axes)
-    assert number is None and 'role="alert"' in message and not fake.jobs()
+    assert number is None and 'role="alert"' in message and not fake.jobs.newest()
 
 
 def test_where_the_method_changes_its_parameters_do_not_go_along(fake: FakeStudio) -> None:
@@ -90,11 +89,11 @@ def test_where_the_method_changes_its_parameters_do_not_go_along(fake: FakeStudi
     number, said = grid.start(fake, VALUES | {"sampler": "ddim", "sampler.first": '{"ddim": {"eta": 0.5}}'}, (), axes)
     assert number is not None, said
     drawn(fake, number)
-    assert {made.recipe.guidance.method for made in fake.gallery()} == {"cfg", "apg"}
+    assert {made.recipe.guidance.method for made in fake.history.newest()} == {"cfg", "apg"}
 
 
 def test_every_choice_of_an_axis_is_one_the_service_knows(fake: FakeStudio) -> None:
-    from studio.services.grid_axes import parse_axis
+    from studio.services.grids.axes import parse_axis
     from tests.ui.test_form import recipes
 
     (base,) = recipes(VALUES)

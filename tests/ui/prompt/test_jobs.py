@@ -26,7 +26,7 @@ def test_generating_answers_at_once_and_the_job_is_seen_to_its_end(fake: FakeStu
 
 def test_a_refused_form_queues_nothing_and_leaves_the_picture(fake: FakeStudio) -> None:
     job, now = jobs.submit(fake, FILLED | {"seed": "<b>"})
-    assert job is None and not fake.jobs() and not now.drawing
+    assert job is None and not fake.jobs.newest() and not now.drawing
     assert now.canvas is None and "&lt;b&gt;" in (now.message or "")
 
 
@@ -36,36 +36,42 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
     second, now = jobs.submit(fake, FILLED | {"prompt": "a ring"}, watched=first)
     third, _ = jobs.submit(fake, FILLED | {"prompt": "a fish"}, watched=first)
     assert second == third == first and "In the queue, number 1" in (now.message or "") and now.canvas is None
-    assert [entry.what for entry in fake.queue()] == ["1 picture: a star", "1 picture: a ring", "1 picture: a fish"]
+    assert [entry.what for entry in fake.jobs.queue()] == [
+        "1 picture: a star",
+        "1 picture: a ring",
+        "1 picture: a fish",
+    ]
     fake.ended(first)
     watched, now = stage.watching(fake, first)
     assert watched not in (None, first) and now.busy  # told to its end, and the next one is watched from then on
     assert stage.watching(fake, watched)[1].drawing
-    for job in fake.unfinished_jobs():
-        fake.stop(job.id)
+    for job in fake.jobs.unfinished():
+        fake.jobs.stop(job.id)
 
 
 def test_a_job_that_came_and_went_between_two_looks_is_told_too(fake: FakeStudio) -> None:
-    fake.ended(fake.submit([Recipe(prompt="a ring", steps=1)]))
+    fake.ended(fake.pictures.submit([Recipe(prompt="a ring", steps=1)]))
     _, now = stage.watching(fake, None, seen=0)
     assert now.shown == now.seen == 1 and "/pictures/1.png" in (now.canvas or "") and "data-pick" in (now.past or "")
     assert stage.watching(fake, None, seen=1)[1].canvas is None
     assert stage.watching(fake, None, pinned=True, seen=0)[1].canvas is None
-    fake.ended(fake.submit([Recipe(steps=1)], priority="background"))
+    fake.ended(fake.pictures.submit([Recipe(steps=1)], priority="background"))
     assert stage.watching(fake, None, seen=1)[1].canvas is None  # a grid's pictures are in the grid
 
 
 def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     watched, _ = jobs.submit(fake, FILLED | {"count": 12})
-    behind = fake.submit([Recipe(prompt="a green fish", steps=1)])
+    behind = fake.pictures.submit([Recipe(prompt="a green fish", steps=1)])
     assert watched
-    fake.stop(watched, keep=False)
+    fake.jobs.stop(watched, keep=False)
     fake.ended(watched)
     fake.ended(behind)  # both before the page looks again
     following, now = stage.watching(fake, watched)
     assert (
-        following is None and "a green fish" in (now.caption or "") and now.shown == now.seen == fake.gallery(1)[0].id
+        following is None
+        and "a green fish" in (now.caption or "")
+        and now.shown == now.seen == fake.history.newest(1)[0].id
     )
     assert "Stopped" in (now.message or "")
     assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
@@ -85,20 +91,20 @@ def test_another_page_sees_the_same_queue(fake: FakeStudio) -> None:
     jobs.submit(fake, FILLED, watched=first)
     watched, now = stage.on_opening(fake, None)
     assert watched == first and now.drawing and (now.queue or "").count("<li") == 2
-    for job in fake.unfinished_jobs():
-        fake.stop(job.id)
+    for job in fake.jobs.unfinished():
+        fake.jobs.stop(job.id)
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, keep: bool) -> None:
     fake.sketcher.step_s = 0.005
     job, _ = jobs.submit(fake, FILLED | {"count": 16})
-    while not fake.count():
+    while not fake.history.count():
         time.sleep(0.005)
     jobs.stop(fake, job, keep)
     _, now = stage.watching(fake, fake.ended(job))
     assert ("kept." if keep else "moved into the bin.") in (now.message or "")
-    assert (fake.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
+    assert (fake.history.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
 
 
 def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStudio) -> None:
@@ -111,27 +117,27 @@ def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStud
     again, now = jobs.act(fake, "retry", job, None)
     assert again not in (None, job) and now.drawing and now.ended == ""
     fake.ended(again)
-    assert fake.count() == 1
+    assert fake.history.count() == 1
 
 
 def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
-    a, b, c, d = (fake.submit([Recipe(prompt=name)]) for name in "abcd")
+    a, b, c, d = (fake.pictures.submit([Recipe(prompt=name)]) for name in "abcd")
     for what, job, order in (
         ("up", c, [a, c, b, d]), ("down", c, [a, b, c, d]), ("down", c, [a, b, d, c]), ("down", c, [a, b, d, c]),
         ("up", b, [a, b, d, c]), ("cancel", d, [a, b, c]),
     ):  # fmt: skip
         watched, now = jobs.act(fake, what, job, a)
-        assert watched == a and [entry.job_id for entry in fake.queue()] == order, (what, job)
+        assert watched == a and [entry.job_id for entry in fake.jobs.queue()] == order, (what, job)
         assert not now.message
-    shown = queue.queue_html(fake.queue())
+    shown = queue.queue_html(fake.jobs.queue())
     assert shown.count('data-act="up"') == 2 and shown.count("disabled") == 2 and "Waiting, number 2" in shown
     for job in (a, b, c):
-        fake.stop(job)
+        fake.jobs.stop(job)
 
 
 def test_what_can_no_longer_be_done_is_said(fake: FakeStudio) -> None:
-    job = fake.ended(fake.submit([Recipe(steps=1)]))
+    job = fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     for what, said in (("up", "not waiting"), ("explode", "called"), ("stop", None)):
         _, now = jobs.act(fake, what, job, None)
         assert (said in (now.message or "")) if said else not now.message
@@ -141,7 +147,7 @@ def test_what_can_no_longer_be_done_is_said(fake: FakeStudio) -> None:
 
 def test_the_edit_stack_goes_with_every_job(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Recipe] = []
-    monkeypatch.setattr(fake, "submit", lambda recipes: seen.extend(recipes) or "job")
+    monkeypatch.setattr(fake.pictures, "submit", lambda recipes: seen.extend(recipes) or "job")
     monkeypatch.setattr(jobs, "follow", lambda studio, job, watched: (job, None))
     jobs.submit(fake, FILLED | {"count": 2}, [EditRef(edit="e", strength=0.5)])
     assert [recipe.edits[0].edit for recipe in seen] == ["e", "e"]
@@ -154,20 +160,20 @@ def test_a_reloaded_page_watches_its_job_again(fake: FakeStudio) -> None:
         assert stage.attached(fake, remembered) == job
     watched, now = stage.on_opening(fake, job)
     assert watched == job and now.busy and now.past is not None
-    fake.stop(job or "")
+    fake.jobs.stop(job or "")
 
 
 def test_with_nothing_running_a_page_opens_on_the_newest_picture(fake: FakeStudio) -> None:
     watched, now = stage.on_opening(fake, "gone")
     assert watched is None and now.canvas == stage.BLANK and now.shown == 0
-    fake.ended(fake.submit([Recipe(prompt="a ring", steps=1)]))
+    fake.ended(fake.pictures.submit([Recipe(prompt="a ring", steps=1)]))
     watched, now = stage.on_opening(fake, None)
     assert watched is None and "/pictures/1.png" in (now.canvas or "") and "a ring" in (now.caption or "")
 
 
 def test_a_pinned_picture_is_not_replaced_by_the_job(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.01
-    job = fake.submit([Recipe(steps=30)])
+    job = fake.pictures.submit([Recipe(steps=30)])
     now = stage.of_job(fake, job, pinned=True)
     assert now.canvas is None and now.caption is None and now.shown is None and now.drawing
-    fake.stop(job)
+    fake.jobs.stop(job)

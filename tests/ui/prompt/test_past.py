@@ -17,7 +17,7 @@ EVERYTHING = ("", False, False, "", "", ["", ""])
 
 def drawn(fake: FakeStudio, *prompts: str, **fields: object) -> None:
     for prompt in prompts:
-        fake.ended(fake.submit([Recipe.load({"prompt": prompt, "steps": 1, **fields})]))
+        fake.ended(fake.pictures.submit([Recipe.load({"prompt": prompt, "steps": 1, **fields})]))
 
 
 def test_the_seed_of_the_picture_one_looks_at_can_be_taken(fake: FakeStudio) -> None:
@@ -46,10 +46,10 @@ def test_deleting_can_be_undone_and_the_bin_emptied(fake: FakeStudio) -> None:
     bin = Query(in_bin=True)
     assert history.past(fake, bin).count("data-pick") == 1
     asked, said = past.purge(fake, False, bin)
-    assert 'data-purge="sure"' in asked and not said and fake.count(only=bin.conditions()) == 1
+    assert 'data-purge="sure"' in asked and not said and fake.history.count(only=bin.conditions()) == 1
     emptied, said = past.purge(fake, True, bin)
     assert "The bin is empty." in emptied and "1 picture gone" in said
-    assert fake.count() == 1
+    assert fake.history.count() == 1
 
 
 def test_a_deleted_picture_offers_to_be_taken_out(fake: FakeStudio) -> None:
@@ -62,7 +62,7 @@ def test_a_deleted_picture_offers_to_be_taken_out(fake: FakeStudio) -> None:
 def test_filters_narrow_what_is_shown(fake: FakeStudio) -> None:
     drawn(fake, "a ring")
     drawn(fake, "a star", sampler="ddim")
-    made = fake.generation(1).created_at.astimezone()
+    made = fake.history.get(1).created_at.astimezone()
     day, before = made.date().isoformat(), (made - timedelta(days=1)).date().isoformat()
     for change, count in (
         ({}, 2), ({"sampler": "ddim"}, 1), ({"model": "stencil"}, 2), ({"model": "sd"}, 0), ({"search": "RING"}, 1),

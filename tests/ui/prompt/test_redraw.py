@@ -19,59 +19,59 @@ def edit(fake: FakeStudio, tmp_path: Path) -> str:
 
 
 def test_a_strength_draws_the_picture_again_with_its_seed(fake: FakeStudio, edit: str) -> None:
-    fake.ended(fake.submit([Recipe(prompt="a ring", seed=77, steps=1)]))
-    before = fake.generation(1)
+    fake.ended(fake.pictures.submit([Recipe(prompt="a ring", seed=77, steps=1)]))
+    before = fake.history.get(1)
     watched, job, now = redraw.redraw(fake, 1, Stack((Row(edit, 0.5),)), None, None)
     assert watched == job and now.drawing
     fake.ended(job)
-    after = fake.generation(2)
+    after = fake.history.get(2)
     assert after.recipe == before.recipe.model_copy(update={"edits": (EditRef(edit=edit, strength=0.5),)})
     assert after.sha256 != before.sha256
     assert stage.watching(fake, job)[1].shown == 2
 
 
 def test_of_two_movements_the_second_counts(fake: FakeStudio, edit: str) -> None:
-    fake.ended(fake.submit([Recipe(steps=3)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=3)]))
     fake.sketcher.step_s = 0.05
     first = redraw.redraw(fake, 1, Stack((Row(edit, 0.5),)), None, None)
     second = redraw.redraw(fake, 1, Stack((Row(edit, 0.9),)), first[0], first[1])
     assert second[1] not in (None, first[1])
     fake.ended(second[1])
-    assert [made.recipe.edits for made in fake.gallery()] == [(EditRef(edit=edit, strength=0.9),), ()]
+    assert [made.recipe.edits for made in fake.history.newest()] == [(EditRef(edit=edit, strength=0.9),), ()]
 
 
 def test_a_change_told_twice_is_drawn_once(fake: FakeStudio, edit: str) -> None:
-    fake.ended(fake.submit([Recipe(steps=1)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     fake.sketcher.step_s = 0.1
     first = redraw.redraw(fake, 1, Stack((Row(edit),)), None, None)
     assert redraw.redraw(fake, 1, Stack((Row(edit),)), first[0], first[1])[:2] == first[:2]
     fake.ended(first[1])
-    assert len(fake.jobs()) == 2
+    assert len(fake.jobs.newest()) == 2
 
 
 def test_a_switch_there_and_back_leaves_the_picture_that_was_there(fake: FakeStudio, edit: str) -> None:
-    fake.ended(fake.submit([Recipe(steps=5)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=5)]))
     fake.sketcher.step_s = 0.1
     watched, job, _ = redraw.redraw(fake, 1, Stack((Row(edit),)), None, None)
     watched, none, now = redraw.redraw(fake, 1, Stack((Row(edit, on=False),)), watched, job)
     assert watched is None and none is None and "/pictures/1.png" in (now.canvas or "") and now.progress == ""
-    assert fake.job(fake.ended(job)).status == "cancelled" and [one.id for one in fake.gallery()] == [1]
+    assert fake.jobs.get(fake.ended(job)).status == "cancelled" and [one.id for one in fake.history.newest()] == [1]
 
 
 def test_nothing_is_drawn_for_what_changes_no_picture(fake: FakeStudio, edit: str) -> None:
     off = Stack((Row(edit, 1.0, on=False),))
     assert redraw.redraw(fake, 0, Stack((Row(edit),)), None, None)[1] is None  # no picture to draw again
-    fake.ended(fake.submit([Recipe(steps=1)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     assert redraw.redraw(fake, 1, off, None, None)[1] is None
-    fake.ended(fake.submit([Recipe(steps=1, edits=(EditRef(edit=edit),))]))
+    fake.ended(fake.pictures.submit([Recipe(steps=1, edits=(EditRef(edit=edit),))]))
     two = change(off, "toggle", edit)
     assert redraw.redraw(fake, 2, two, None, None)[1] is None
     assert redraw.redraw(fake, 99, two, None, None)[1] is None
-    assert len(fake.jobs()) == 2
+    assert len(fake.jobs.newest()) == 2
 
 
 def test_an_edit_that_is_gone_is_told(fake: FakeStudio, edit: str) -> None:
-    fake.ended(fake.submit([Recipe(steps=1)]))
+    fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     fake.edits.remove(edit)
     _, job, now = redraw.redraw(fake, 1, Stack((Row(edit),)), None, None)
     assert job is None and "no edit named" in (now.message or "")

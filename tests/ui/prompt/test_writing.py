@@ -49,7 +49,7 @@ def test_wildcards_are_buttons_that_say_what_they_hold() -> None:
 
 
 def test_a_model_chosen_brings_its_size_its_sampler_and_its_spacing(fake: FakeStudio) -> None:
-    card = replace(fake.model_card("stencil"), sampler="euler", default_size_px=512)
-    fake.model_card = lambda model="stencil": card  # type: ignore[method-assign]
+    card = replace(fake.sources.card("stencil"), sampler="euler", default_size_px=512)
+    fake.sources.card = lambda model="stencil": card  # type: ignore[method-assign]
     own = writing.models_own(fake, "stencil")  # type: ignore[arg-type]
     assert own == {"width": 512, "height": 512, "sampler": "euler", "spacing": "auto"}

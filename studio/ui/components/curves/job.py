@@ -16,7 +16,7 @@ from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
     from studio.engine.events import Event
-    from studio.services.generate import Studio
+    from studio.services.studio import Studio
 
 Point = Mapping[str, Any]  # {"step": 1.., "values": name -> number}
 # For a host of buttons [data-curves]: they open a window of `window_html`.
@@ -29,9 +29,9 @@ def points(studio: Studio, job_id: str) -> list[Point]:
 
     Those of a training that was gone on with begin in its file; what was measured again since counts.
     """
-    job = studio.job(job_id)
+    job = studio.jobs.get(job_id)
     kept = trainings.curves(studio, job) if job.kind == trainings.KIND else []
-    return merged(kept, studio.events(job_id))
+    return merged(kept, studio.jobs.events(job_id))
 
 
 def merged(kept: Sequence[Point], events: Sequence[Event]) -> list[Point]:
@@ -87,7 +87,7 @@ def to_png(measured: Sequence[Point], title: str) -> bytes:
 
 def window_html(studio: Studio, job_id: str) -> str:
     """The curves of a job under its name, as they are now. Raises NotFound."""
-    job = studio.job(job_id)
+    job = studio.jobs.get(job_id)
     head = tag("h2", text(job.what), data_over=job.over)
     return head + curves_html(points(studio, job_id), job_id)
 

@@ -71,7 +71,7 @@ def test_before_the_first_measure_a_sentence_says_so() -> None:
 
 
 def test_the_curves_of_a_job_can_be_fetched(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    id = fake.submit([Recipe(steps=1)])
+    id = fake.pictures.submit([Recipe(steps=1)])
     client = TestClient(Starlette(routes=exports.routes(fake)))
     assert "The first measures" in client.get(f"/curves/{id}.html").text
     refused = client.get(f"/curves/{id}.csv")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from studio.services.edits import EditEntry
-    from studio.services.generate import Studio
+    from studio.services.edits.library import EditEntry
+    from studio.services.studio import Studio
 
 
 def remove(studio: Studio, ref: str) -> EditEntry:
@@ -28,7 +28,7 @@ def remove(studio: Studio, ref: str) -> EditEntry:
 
 def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
     """The first unfinished job with the edit, in a few words."""
-    for job in studio.unfinished_jobs():
+    for job in studio.jobs.unfinished():
         refs = {str(ref["edit"]) for recipe in job.payload.get("recipes", ()) for ref in recipe.get("edits", ())}
         if any(one.id == entry.id for one in studio.edits.known(refs).values()):
             return job.what

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save
 
 from studio.core.errors import AssetError, BadInput, StudioError
-from studio.services import peft_zip
-from studio.services.peft_zip import CONFIG, WEIGHTS, opened
+from studio.services.edits import peft_zip
+from studio.services.edits.peft_zip import CONFIG, WEIGHTS, opened
 
 CONFIG_BYTES = json.dumps({"peft_type": "LORA", "lora_alpha": 4, "r": 4}).encode()
 GOOD = save({"conv_in.lora_A.weight": torch.ones(4, 8), "conv_in.lora_B.weight": torch.ones(8, 4)})

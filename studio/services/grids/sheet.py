@@ -6,15 +6,12 @@ import io
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from studio.services.grids.grid import Grid, GridCell
 from studio.storage.png import program
-
-if TYPE_CHECKING:
-    from studio.services.grid import Grid, GridCell
 
 GRID_KEY = "palimpsest-grid"  # JSON; no recipe of its own, for no recipe makes this picture
 MAX_PIXELS = 12_000_000  # of the pictures together; larger ones are reduced, and opened by every viewer

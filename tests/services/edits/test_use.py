@@ -8,7 +8,7 @@ import pytest
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import EditRef, Recipe
-from studio.services import edit_use
+from studio.services.edits import use
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.stencil_edits import edit_file
 
@@ -17,15 +17,17 @@ def test_an_edit_is_deleted_when_no_job_needs_it_any_more(tmp_path: Path) -> Non
     with FakeStudio(tmp_path / "workspace", step_s=0.05) as fake:
         one = fake.edits.import_file(edit_file(tmp_path / "one.safetensors", "one")).id
         other = fake.edits.import_file(edit_file(tmp_path / "other.safetensors", "other", size=0.2)).id
-        running = fake.submit([Recipe(prompt="a star", steps=100)])
-        waiting = fake.submit([Recipe(prompt="a <b>ring", steps=1), Recipe(steps=1, edits=(EditRef(edit=one),))])
+        running = fake.pictures.submit([Recipe(prompt="a star", steps=100)])
+        waiting = fake.pictures.submit(
+            [Recipe(prompt="a <b>ring", steps=1), Recipe(steps=1, edits=(EditRef(edit=one),))]
+        )
         renamed = fake.edits.rename(one, "two").id
         for ref in (one, renamed, "two"):
             with pytest.raises(BadInput, match=r"The edit two is in use: 2 pictures: a <b>ring is drawn with it or"):
-                edit_use.remove(fake, ref)
-        assert edit_use.remove(fake, other).name == "other"
-        fake.stop(running)
+                use.remove(fake, ref)
+        assert use.remove(fake, other).name == "other"
+        fake.jobs.stop(running)
         fake.ended(waiting)
-        assert edit_use.remove(fake, one).id == renamed and not fake.edits.list()
+        assert use.remove(fake, one).id == renamed and not fake.edits.list()
         with pytest.raises(NotFound):
-            edit_use.remove(fake, one)
+            use.remove(fake, one)

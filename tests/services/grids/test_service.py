@@ -16,11 +16,11 @@ from PIL import Image
 from studio.core.errors import BadInput, NotFound, WorkspaceError
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
-from studio.services import grid
 from studio.services.checks import settled
-from studio.services.generate import Studio
-from studio.services.grid_axes import Axis, parse_axis
-from studio.services.grid_sheet import GRID_KEY, cell_size, fit, font
+from studio.services.grids.axes import Axis, parse_axis
+from studio.services.grids.grid import Grid, GridCell
+from studio.services.grids.sheet import GRID_KEY, cell_size, fit, font
+from studio.services.studio import Studio
 from tests.services.waiting import wait_for
 from tests.tiny_model import SIZE_PX
 
@@ -34,17 +34,17 @@ def studio(settings: Settings) -> Iterator[Studio]:
         yield made
 
 
-def finish(studio: Studio, id: int) -> grid.Grid:
-    job_id = grid.get(studio, id).job_id
+def finish(studio: Studio, id: int) -> Grid:
+    job_id = studio.grids.get(id).job_id
     if job_id is not None:
         wait_for(studio, job_id, "done")
-    return grid.get(studio, id)
+    return studio.grids.get(id)
 
 
 def test_every_cell_is_the_picture_of_its_own_recipe(studio: Studio, draw: Draw) -> None:
     base = draw(seed=5)
     axes = [parse_axis(base, "steps", "2-3"), parse_axis(base, SCALE, "1,3"), parse_axis(base, "S/R", "red, blue")]
-    made = finish(studio, grid.start(studio, base, axes))
+    made = finish(studio, studio.grids.start(base, axes))
     assert made.shape == (2, 2, 2) and made.missing == 0 and made.base == base and made.axes == tuple(axes)
     for cell in made.cells:
         x, y, z = cell.place
@@ -57,74 +57,76 @@ def test_every_cell_is_the_picture_of_its_own_recipe(studio: Studio, draw: Draw)
         )
         expected = settled(expected)
         assert cell.recipe == expected and cell.generation is not None
-        shown = studio.generation(cell.generation)
+        shown = studio.history.get(cell.generation)
         assert shown.recipe == expected and shown.image_path == cell.image_path
     assert sorted({cell.place for cell in made.cells}) == sorted(cell.place for cell in made.cells)
-    alone = studio.generate_now([made.cells[3].recipe])[0]
+    alone = studio.pictures.draw([made.cells[3].recipe])[0]
     assert alone.image_path == made.cells[3].image_path
-    assert grid.newest(studio) == [made.id]
+    assert studio.grids.newest() == [made.id]
 
 
 def test_it_gives_way_and_names_itself_in_the_queue(studio: Studio, draw: Draw) -> None:
     base = draw(steps=300)
-    id = grid.start(studio, base, [Axis("seed", tuple(range(40)))])
-    job_id = grid.get(studio, id).job_id
+    id = studio.grids.start(base, [Axis("seed", tuple(range(40)))])
+    job_id = studio.grids.get(id).job_id
     assert job_id is not None
     wait_for(studio, job_id, "progress")
-    (entry,) = studio.queue()
+    (entry,) = studio.jobs.queue()
     assert (entry.what, entry.priority) == (f"Grid {id}, seed: 40 of 40 pictures", "background")
-    assert len(studio.generate_now([draw(seed=99)])) == 1
-    assert not studio.job(job_id).over
-    studio.stop(job_id)
+    assert len(studio.pictures.draw([draw(seed=99)])) == 1
+    assert not studio.jobs.get(job_id).over
+    studio.jobs.stop(job_id)
     wait_for(studio, job_id, "cancelled")
 
 
 def test_stopping_keeps_what_is_made_and_resuming_makes_only_the_rest(studio: Studio, draw: Draw) -> None:
-    id = grid.start(studio, draw(steps=60), [Axis("seed", tuple(range(6)))])
-    job_id = grid.get(studio, id).job_id
+    id = studio.grids.start(draw(steps=60), [Axis("seed", tuple(range(6)))])
+    job_id = studio.grids.get(id).job_id
     assert job_id is not None
     with pytest.raises(BadInput, match="is being made"):
-        grid.resume(studio, id)
+        studio.grids.resume(id)
     wait_for(studio, job_id, "image")
-    studio.stop(job_id)
+    studio.jobs.stop(job_id)
     wait_for(studio, job_id, "cancelled")
-    stopped = grid.get(studio, id)
+    stopped = studio.grids.get(id)
     assert stopped.job_id is None and 0 < stopped.missing < 6
-    again = studio.retry(job_id)
-    assert studio.job(again).retry_of == job_id and len(studio.job(again).payload["recipes"]) == stopped.missing
+    again = studio.jobs.retry(job_id)
+    assert (
+        studio.jobs.get(again).retry_of == job_id and len(studio.jobs.get(again).payload["recipes"]) == stopped.missing
+    )
     made = finish(studio, id)
-    assert made.missing == 0 and studio.count() == 6
+    assert made.missing == 0 and studio.history.count() == 6
     kept = [cell.generation for cell in stopped.cells if cell.generation is not None]
     assert [cell.generation for cell in made.cells][: len(kept)] == kept
     with pytest.raises(BadInput, match="Every picture of grid 1 is made"):
-        grid.resume(studio, id)
+        studio.grids.resume(id)
 
 
 def test_discarding_and_purging_make_cells_missing_again(studio: Studio, draw: Draw) -> None:
-    id = grid.start(studio, draw(), [Axis("seed", (1, 2))])
+    id = studio.grids.start(draw(), [Axis("seed", (1, 2))])
     made = finish(studio, id)
     assert made.cells[1].generation is not None
-    studio.delete([made.cells[1].generation])
-    assert grid.get(studio, id).missing == 0
-    studio.purge()
-    assert [cell.generation is None for cell in grid.get(studio, id).cells] == [False, True]
-    wait_for(studio, grid.resume(studio, id), "done")
-    assert grid.get(studio, id).missing == 0
+    studio.history.delete([made.cells[1].generation])
+    assert studio.grids.get(id).missing == 0
+    studio.history.purge()
+    assert [cell.generation is None for cell in studio.grids.get(id).cells] == [False, True]
+    wait_for(studio, studio.grids.resume(id), "done")
+    assert studio.grids.get(id).missing == 0
 
 
 def test_a_grid_that_a_killed_program_left(settings: Settings, draw: Draw) -> None:
     base = draw()
     with Studio(settings, backend="inline") as studio:
-        planned = grid.plan(studio.sources, base, [Axis("seed", (1, 2))])
+        planned = studio.grids.plan(base, [Axis("seed", (1, 2))])
         stored = {"version": 1, "base": base.model_dump(mode="json"), "axes": [{"path": "seed", "values": [1, 2]}]}
         id = studio.archive.grids.add(stored, planned.recipes)
         job = studio.archive.jobs.add("generate", {"kind": "generate", "recipes": []})
         studio.archive.grids.assign(id, job.id, [0, 1])
     with Studio(settings, backend="inline") as studio:
-        left = grid.get(studio, id)
+        left = studio.grids.get(id)
         assert left.missing == 2 and left.job_id is None
-        wait_for(studio, grid.resume(studio, id), "done")
-        assert grid.get(studio, id).missing == 0
+        wait_for(studio, studio.grids.resume(id), "done")
+        assert studio.grids.get(id).missing == 0
 
 
 # -- what is refused before anything runs ---------------------------------------------------------------------------
@@ -151,14 +153,14 @@ def test_a_grid_that_a_killed_program_left(settings: Settings, draw: Draw) -> No
 )
 def test_a_grid_no_engine_could_make(studio: Studio, draw: Draw, axes: list[Axis], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        grid.start(studio, draw(), axes)
-    assert grid.newest(studio) == [] and studio.jobs() == []
+        studio.grids.start(draw(), axes)
+    assert studio.grids.newest() == [] and studio.jobs.newest() == []
 
 
 def test_unknown_grids(studio: Studio) -> None:
-    for ask in (grid.get, grid.resume, grid.write_sheet):
+    for ask in (studio.grids.get, studio.grids.resume, studio.grids.write_sheet):
         with pytest.raises(NotFound, match="no grid number 7"):
-            ask(studio, 7)
+            ask(7)
 
 
 # -- the sheet ------------------------------------------------------------------------------------------------------
@@ -166,8 +168,8 @@ def test_unknown_grids(studio: Studio) -> None:
 
 def test_the_sheet_shows_every_picture_at_its_place(studio: Studio, draw: Draw) -> None:
     axes = [Axis("seed", (1, 2, 3)), Axis("steps", (2, 3)), Axis("S/R", ("red", "blue"))]
-    made = finish(studio, grid.start(studio, draw(), axes))
-    path = grid.write_sheet(studio, made.id)
+    made = finish(studio, studio.grids.start(draw(), axes))
+    path = studio.grids.write_sheet(made.id)
     data = path.read_bytes()
     with Image.open(path) as opened:
         sheet, metadata = opened.convert("RGB"), json.loads(opened.info[GRID_KEY])
@@ -180,22 +182,22 @@ def test_the_sheet_shows_every_picture_at_its_place(studio: Studio, draw: Draw) 
     assert metadata["axes"] == [{"path": axis.path, "values": list(axis.values)} for axis in axes]
     assert Recipe.load(metadata["base"]) == draw()
     assert [(studio.archive.images.path(image)) for image in metadata["images"]] == [c.image_path for c in made.cells]
-    assert grid.write_sheet(studio, made.id).read_bytes() == data
+    assert studio.grids.write_sheet(made.id).read_bytes() == data
 
 
 def test_the_sheet_of_an_unfinished_grid_has_blanks(studio: Studio, draw: Draw) -> None:
-    planned = grid.plan(studio.sources, draw(), [Axis("seed", (1, 2))])
+    planned = studio.grids.plan(draw(), [Axis("seed", (1, 2))])
     stored = {"version": 1, "base": draw().model_dump(mode="json"), "axes": [{"path": "seed", "values": [1, 2]}]}
     id = studio.archive.grids.add(stored, planned.recipes)
-    with Image.open(io.BytesIO(grid.write_sheet(studio, id).read_bytes())) as sheet:
+    with Image.open(io.BytesIO(studio.grids.write_sheet(id).read_bytes())) as sheet:
         blank = Image.new("RGB", (SIZE_PX, SIZE_PX), (228, 228, 228))
         assert find(sheet.convert("RGB"), blank) and json.loads(sheet.info[GRID_KEY])["images"] == [None, None]
 
 
 def test_large_pictures_are_reduced() -> None:
     recipe = Recipe(width=2048, height=1024)
-    cells = tuple(grid.GridCell((0, 0, n), recipe, None, None) for n in range(256))
-    made = grid.Grid(1, recipe, (), cells, None, datetime.now(UTC))
+    cells = tuple(GridCell((0, 0, n), recipe, None, None) for n in range(256))
+    made = Grid(1, recipe, (), cells, None, datetime.now(UTC))
     width, height, scale = cell_size(made)
     assert 256 * width * height <= 12_000_000 and width == int(2048 * scale) and abs(width / height - 2) < 0.02
 
@@ -225,23 +227,23 @@ def find(sheet: Image.Image, wanted: Image.Image) -> tuple[int, int]:
 
 def test_a_cell_that_cannot_be_read_is_worked_out_again(studio: Studio, draw: Draw) -> None:
     base = draw(seed=5)
-    id = grid.start(studio, base, [Axis("seed", (1, 2, 3)), Axis("steps", (2, 3))])
+    id = studio.grids.start(base, [Axis("seed", (1, 2, 3)), Axis("steps", (2, 3))])
     whole = finish(studio, id)
     with sqlite3.connect(studio.archive.workspace.database) as database:
         database.execute("UPDATE grid_cells SET recipe = '{' WHERE cell IN (1, 4)")
     database.close()
-    assert grid.get(studio, id) == whole
+    assert studio.grids.get(id) == whole
     with sqlite3.connect(studio.archive.workspace.database) as database:
         database.execute("UPDATE grids SET plan = json_set(plan, '$.base.version', 9)")
     database.close()
     with pytest.raises(WorkspaceError, match=f"Grid {id} of the workspace cannot be read"):
-        grid.get(studio, id)
+        studio.grids.get(id)
 
 
 def test_a_job_that_cannot_be_read_keeps_no_grid_from_being_shown(studio: Studio, draw: Draw) -> None:
-    id = grid.start(studio, draw(), [Axis("seed", (1, 2))])
+    id = studio.grids.start(draw(), [Axis("seed", (1, 2))])
     finish(studio, id)
     with sqlite3.connect(studio.archive.workspace.database) as database:
         database.execute("UPDATE jobs SET created_at = 'once'")
     database.close()
-    assert grid.get(studio, id).missing == 0 and grid.get(studio, id).job_id is None
+    assert studio.grids.get(id).missing == 0 and studio.grids.get(id).job_id is None

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.engine.edits.header import read_header
 from studio.engine.edits.layout import Layout, layout_at
-from studio.engine.edits.manifest import is_ours, layers_in, read_manifest
-from studio.services.edits import OWN_STYLE, EditEntry, ImportCheck
+from studio.engine.edits.manifest import layers_in
+from studio.services.edits.library import EditEntry
 from studio.services.sources import Sources
-
-if TYPE_CHECKING:
-    from studio.services.generate import Studio
-
-
-def inspect(studio: Studio, path: Path, model: str) -> ImportCheck:
-    """Compare any file that can be imported with a model: as `EditLibrary.inspect`, and for edits of ours too.
-
-    Raises NotFound, AssetError.
-    """
-    if path.is_dir() or not is_ours(read_header(path)):
-        return studio.edits.inspect(path, model)
-    _, header = read_manifest(path)
-    layout = _layout(studio.sources.folder(model))
-    layers = [(component, layer) for component, paths in layers_in(header).items() for layer in paths]
-    left = [f"{name}.{layer}" for name, layer in layers if layer not in layout.components.get(name, {})]
-    return ImportCheck(OWN_STYLE, len(layers) - len(left), len(layers), (), tuple(left))
 
 
 def misfit(entry: EditEntry, sources: Sources, model: str) -> str:

@@ -15,7 +15,7 @@ from studio.core.errors import BadInput, EngineError, NotFound, WorkspaceError
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.services.checks import settled
-from studio.services.generate import Studio
+from studio.services.studio import Studio
 from studio.storage.images import ImageStore
 from studio.storage.png import read_png
 from tests.services.waiting import wait_for
@@ -30,87 +30,88 @@ def studio(settings: Settings) -> Iterator[Studio]:
 
 
 def test_a_picture_is_stored_with_its_recipe_before_it_is_told(studio: Studio, draw: Draw) -> None:
-    job_id = studio.submit([draw(seed=7)])
+    job_id = studio.pictures.submit([draw(seed=7)])
     told = wait_for(studio, job_id, "image").data
     record = read_png(Path(told["path"]))
     assert record.recipe == settled(draw(seed=7)) and record.made_by == told["made_by"]
     assert "rgb" not in told
-    shown = studio.generation(told["generation"])
+    shown = studio.history.get(told["generation"])
     assert (shown.image_path, shown.recipe, shown.job_id) == (Path(told["path"]), record.recipe, job_id)
     wait_for(studio, job_id, "done")
-    assert studio.job(job_id).status == "done" and studio.unfinished_jobs() == []
+    assert studio.jobs.get(job_id).status == "done" and studio.jobs.unfinished() == []
 
 
 def test_guidance_by_an_early_checkpoint_that_is_not_there_is_refused_before_it_is_queued(
     studio: Studio, draw: Draw
 ) -> None:
     with pytest.raises(BadInput, match="autoguidance needs an early checkpoint of the model, and stencil has none"):
-        studio.submit([draw(guidance=GuidanceSpec(method="autoguidance"))])
-    assert studio.unfinished_jobs() == []
+        studio.pictures.submit([draw(guidance=GuidanceSpec(method="autoguidance"))])
+    assert studio.jobs.unfinished() == []
 
 
 def test_generate_now(studio: Studio, draw: Draw) -> None:
     seen: list[str] = []
-    made = studio.generate_now([draw(seed=1), draw(seed=2)], lambda event: seen.append(event.kind))
+    made = studio.pictures.draw([draw(seed=1), draw(seed=2)], lambda event: seen.append(event.kind))
     assert [one.recipe.seed for one in made] == [1, 2]
     assert seen[0] == "queued" and seen[-1] == "done"
-    assert [one.id for one in studio.gallery()] == [made[1].id, made[0].id]
-    assert studio.count("star") == 2 and studio.gallery(search="heart") == []
+    assert [one.id for one in studio.history.newest()] == [made[1].id, made[0].id]
+    assert studio.history.count("star") == 2 and studio.history.newest(search="heart") == []
 
 
 def test_history_survives_and_old_jobs_can_still_be_read(settings: Settings, draw: Draw) -> None:
     with Studio(settings, backend="inline") as studio:
-        job_id = studio.submit([draw(steps=30)])
+        job_id = studio.pictures.submit([draw(steps=30)])
         wait_for(studio, job_id, "done")
-        told = studio.events(job_id)
+        told = studio.jobs.events(job_id)
     with Studio(settings, backend="inline") as studio:
-        events = studio.events(job_id)
+        events = studio.jobs.events(job_id)
         assert [event.kind for event in events] == ["queued", "image", "done"]
-        assert studio.gallery()[0].id == events[1].data["generation"]
+        assert studio.history.newest()[0].id == events[1].data["generation"]
         # They have the numbers they had when they were told: who read them then is not told again.
         assert [event.seq for event in events] == [event.seq for event in told if event.kind != "started"]
-        assert studio.events(job_id, since=events[1].seq) == events[2:]
-        assert studio.events(job_id, since=events[-1].seq) == []
-        studio.stop(job_id)
+        assert studio.jobs.events(job_id, since=events[1].seq) == events[2:]
+        assert studio.jobs.events(job_id, since=events[-1].seq) == []
+        studio.jobs.stop(job_id)
         with pytest.raises(NotFound):
-            studio.events("nonsense")
+            studio.jobs.events("nonsense")
         with pytest.raises(NotFound):
-            studio.stop("nonsense")
+            studio.jobs.stop("nonsense")
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_stop_keeps_and_discard_moves_into_the_bin(studio: Studio, draw: Draw, keep: bool) -> None:
-    before = studio.generate_now([draw(seed=0, steps=20)])[0]
-    job_id = studio.submit([draw(seed=seed, steps=20) for seed in range(200)])
-    second = [wait_for(studio, job_id, "image").data, *(e.data for e in studio.events(job_id) if e.kind == "image")][-1]
-    studio.stop(job_id, keep=keep)
+    before = studio.pictures.draw([draw(seed=0, steps=20)])[0]
+    job_id = studio.pictures.submit([draw(seed=seed, steps=20) for seed in range(200)])
+    second = [
+        wait_for(studio, job_id, "image").data,
+        *(e.data for e in studio.jobs.events(job_id) if e.kind == "image"),
+    ][-1]
+    studio.jobs.stop(job_id, keep=keep)
     ended = wait_for(studio, job_id, "cancelled")
-    assert studio.job(job_id).status == "cancelled"
-    assert studio.count() == 1 + ended.data["images"]
+    assert studio.jobs.get(job_id).status == "cancelled"
+    assert studio.history.count() == 1 + ended.data["images"]
     assert (ended.data["images"] > 0) is keep
     # A window that was told of a picture a moment ago can still load it, and it can be had back.
     assert Path(second["path"]).exists()
-    assert (studio.generation(second["generation"]).deleted_at is None) is keep
-    assert studio.generation(before.id).deleted_at is None  # the same file as the job's first picture
-    studio.stop(job_id, keep=keep)
+    assert (studio.history.get(second["generation"]).deleted_at is None) is keep
+    assert studio.history.get(before.id).deleted_at is None  # the same file as the job's first picture
+    studio.jobs.stop(job_id, keep=keep)
 
 
-def test_jobs_that_a_killed_program_left_are_told_and_offered_again(settings: Settings, draw: Draw) -> None:
+def test_jobs_that_a_killed_program_left_are_told_and_can_be_made_again(settings: Settings, draw: Draw) -> None:
     payload = {"kind": "generate", "recipes": [draw().model_dump(mode="json")]}
     with Studio(settings, backend="inline") as studio:
         running, queued = (studio.archive.jobs.add("generate", payload) for _ in range(2))
         studio.archive.jobs.start(running.id)
     with Studio(settings, backend="inline") as studio:
-        assert [studio.job(job.id).status for job in (running, queued)] == ["interrupted"] * 2
-        assert "while this job was running" in studio.events(running.id)[-1].data["error"]
+        assert [studio.jobs.get(job.id).status for job in (running, queued)] == ["interrupted"] * 2
+        assert "while this job was running" in studio.jobs.events(running.id)[-1].data["error"]
         # Whoever had read any number of its events still hears of its end.
-        assert "before this job began" in studio.events(queued.id, since=10_000)[-1].data["error"]
-        assert studio.queue() == []  # nothing goes on by itself
-        assert [job.id for job in studio.interrupted_jobs()] == [queued.id, running.id]
-        again = studio.retry(queued.id)
+        assert "before this job began" in studio.jobs.events(queued.id, since=10_000)[-1].data["error"]
+        assert studio.jobs.queue() == []  # nothing goes on by itself
+        again = studio.jobs.retry(queued.id)
         wait_for(studio, again, "done")
-        assert studio.job(again).retry_of == queued.id
-        assert [job.id for job in studio.interrupted_jobs()] == [running.id]
+        assert studio.jobs.get(again).retry_of == queued.id
 
 
 def test_a_failing_job_raises_its_sentence(studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,21 +121,23 @@ def test_a_failing_job_raises_its_sentence(studio: Studio, draw: Draw, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(ImageStore, "put", full)
         with pytest.raises(EngineError, match="disk is full"):
-            studio.generate_now([draw()])
-    assert studio.count() == 0
-    assert len(studio.generate_now([draw()])) == 1  # recovers when space returns
+            studio.pictures.draw([draw()])
+    assert studio.history.count() == 0
+    assert len(studio.pictures.draw([draw()])) == 1  # recovers when space returns
 
 
 def test_from_many_threads(studio: Studio, draw: Draw) -> None:
     jobs: list[str] = []
-    threads = [threading.Thread(target=lambda n=n: jobs.append(studio.submit([draw(seed=n)]))) for n in range(8)]
+    threads = [
+        threading.Thread(target=lambda n=n: jobs.append(studio.pictures.submit([draw(seed=n)]))) for n in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for job_id in jobs:
         wait_for(studio, job_id, "done")
-    assert studio.count() == 8
+    assert studio.history.count() == 8
 
 
 # -- what is refused before anything is queued ----------------------------------------------------------------------
@@ -167,14 +170,14 @@ def test_from_many_threads(studio: Studio, draw: Draw) -> None:
 )
 def test_recipes_no_engine_could_run(studio: Studio, draw: Draw, values: dict[str, object], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        studio.submit([draw().model_copy(update=values)])
-    assert studio.unfinished_jobs() == []
+        studio.pictures.submit([draw().model_copy(update=values)])
+    assert studio.jobs.unfinished() == []
 
 
 @pytest.mark.parametrize("count", [0, 257])
 def test_too_few_or_many(studio: Studio, draw: Draw, count: int) -> None:
     with pytest.raises(BadInput, match=f"1 to 256 pictures, not {count}"):
-        studio.submit([draw()] * count)
+        studio.pictures.submit([draw()] * count)
 
 
 # -- around it ------------------------------------------------------------------------------------------------------
@@ -185,22 +188,20 @@ def test_one_owner(settings: Settings, studio: Studio) -> None:
         Studio(settings).open()
 
 
-def test_what_it_can_say_without_an_engine(studio: Studio, tmp_path: Path) -> None:
-    assert studio.prompt_report("a red zebra").unknown_words == ("zebra",)
-    assert studio.model_card().default_size_px == 32
+def test_what_it_can_say_without_an_engine(studio: Studio) -> None:
+    assert studio.sources.prompt_report("a red zebra").unknown_words == ("zebra",)
+    assert studio.sources.card().default_size_px == 32
     assert studio.status().state == "starting"
-    with pytest.raises(BadInput, match="no file"):
-        studio.recipe_of(tmp_path / "nowhere.png")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")
 @pytest.mark.usefixtures("quick_workers")
 def test_a_worker_killed_under_the_studio(settings: Settings, draw: Draw) -> None:
     with Studio(settings) as studio:
-        job_id = studio.submit([draw(steps=1000, seed=seed) for seed in range(50)])
+        job_id = studio.pictures.submit([draw(steps=1000, seed=seed) for seed in range(50)])
         wait_for(studio, job_id, "progress")
         os.kill(studio.status().pid or 0, signal.SIGKILL)
         told = wait_for(studio, job_id, "interrupted")
-        job = studio.job(job_id)
+        job = studio.jobs.get(job_id)
         assert (job.status, job.worker_died, job.error) == ("interrupted", True, told.data["error"])
-        assert len(studio.generate_now([draw()])) == 1
+        assert len(studio.pictures.draw([draw()])) == 1

@@ -18,8 +18,8 @@ from studio.engine.edits.files import read_edit, to_bytes
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
 from studio.services.checks import check_recipes
-from studio.services.edit_fit import misfit
-from studio.services.edits import EditLibrary, ImportCheck
+from studio.services.edits.fit import misfit
+from studio.services.edits.library import EditLibrary, ImportCheck
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from tests.engine.edits.foreign import kohya, write
@@ -196,6 +196,8 @@ def test_exports_that_cannot_be(library: EditLibrary, tmp_path: Path, settings: 
 def test_the_page_need_not_wait_for_torch() -> None:
     heavy = {"torch", "diffusers", "transformers", "peft", "gradio"}
     code = "from pathlib import Path; from studio.storage.edits import EditStore; "
-    listing = f"{code}from studio.services.edits import EditLibrary; EditLibrary(EditStore(Path('.')), None).list()"
+    listing = (
+        f"{code}from studio.services.edits.library import EditLibrary; EditLibrary(EditStore(Path('.')), None).list()"
+    )
     for names in imported_by("import studio.services.edits, studio.cli.edits, studio.storage.edits", listing):
         assert not names & heavy

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe
-from studio.services.grid_axes import Axis, parse_axis, with_value
+from studio.services.grids.axes import Axis, parse_axis, with_value
 
 BASE = Recipe(
     prompt="a red star, large",

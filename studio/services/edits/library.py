@@ -105,6 +105,7 @@ class EditLibrary:
         layout, file = self._layout(model), lora_file(path)
         header = read_header(file)
         if is_ours(header):
+            _, header = read_manifest(file)
             places = [(name, layer) for name, layers in layers_in(header).items() for layer in layers]
             absent = tuple(".".join(place) for place in places if layout.shape(*place) is None)
             return ImportCheck(OWN_STYLE, len(places) - len(absent), len(places), (), absent)

@@ -1,0 +1,1 @@
+"""Grids: one recipe, varied along up to three axes."""

@@ -1,0 +1,158 @@
+"""The studio object that the page and the command line hold: one workspace, one engine, and the services on them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from studio.core.settings import Settings
+from studio.engine.backend import Backend, EngineStatus, InlineBackend
+from studio.engine.process import ProcessBackend
+from studio.services import pictures, trainings
+from studio.services.edits.library import EditLibrary
+from studio.services.engine import NOT_STARTED, StudioEngine
+from studio.services.grids.service import GridService
+from studio.services.history import History
+from studio.services.jobs import JobService
+from studio.services.pictures import PictureService
+from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
+from studio.services.recording import Recorder
+from studio.services.sources import Sources
+from studio.services.trainings import TrainingService
+from studio.storage.archive import Archive
+from studio.storage.jobs import JobRecord
+
+
+@dataclass(frozen=True)
+class _Services:
+    """What there is while the workspace is open."""
+
+    archive: Archive
+    engine: StudioEngine
+    jobs: JobService
+    history: History
+    edits: EditLibrary
+    pictures: PictureService
+    grids: GridService
+    trainings: TrainingService
+
+
+class Studio:
+    """One workspace and one engine; a context manager, or `open` and `close`.
+
+    Every method may be called from any thread. backend: "process" keeps the models in a child process, started with
+    the first call of `warm` or the first job; "inline" in this one. What it does is its services' to say; each raises
+    RuntimeError while the studio is not open.
+    """
+
+    def __init__(self, settings: Settings, backend: Literal["process", "inline"] = "process") -> None:
+        self.settings = settings
+        self.sources = Sources(settings)
+        self._kind = backend
+        self._services: _Services | None = None
+        self._lock = threading.Lock()
+
+    def open(self) -> Studio:
+        """Take the workspace. Raises WorkspaceError if it is locked, read-only, corrupt or newer than this program."""
+        if self._services is None:
+            archive = Archive.open(self.settings.workspace)
+            try:
+                # What a killed app left as running is not running any more. What waited does not go on by itself
+                # either: it may be what killed it, and nobody expects an idle studio to start computing. It is offered
+                # again.
+                archive.jobs.interrupt_unfinished(CLOSED_RUNNING, CLOSED_QUEUED)
+            except BaseException:
+                archive.close()
+                raise
+            self._services = self._on(archive)
+        return self
+
+    def close(self) -> None:
+        """Stop the engine and let go of the workspace. May be called twice."""
+        with self._lock:
+            services, self._services = self._services, None
+        if services is not None:
+            services.engine.close()  # while the archive is open: how the job in hand ended is still written down
+            services.archive.close()
+
+    def __enter__(self) -> Studio:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Start the engine and let it load its model in the background."""
+        self._opened.engine.start()
+
+    def status(self) -> EngineStatus:
+        """Say how the engine is, also of a studio that is not open."""
+        services = self._services
+        return NOT_STARTED if services is None else services.engine.status()
+
+    @property
+    def archive(self) -> Archive:
+        """What the workspace keeps: for the services beside this one."""
+        return self._opened.archive
+
+    @property
+    def jobs(self) -> JobService:
+        """The queue and the ledger."""
+        return self._opened.jobs
+
+    @property
+    def history(self) -> History:
+        """The pictures there are."""
+        return self._opened.history
+
+    @property
+    def edits(self) -> EditLibrary:
+        """The workspace's edits."""
+        return self._opened.edits
+
+    @property
+    def pictures(self) -> PictureService:
+        """Pictures to be made."""
+        return self._opened.pictures
+
+    @property
+    def grids(self) -> GridService:
+        """Grids of pictures."""
+        return self._opened.grids
+
+    @property
+    def trainings(self) -> TrainingService:
+        """Edits to be trained."""
+        return self._opened.trainings
+
+    @property
+    def _opened(self) -> _Services:
+        if self._services is None:
+            raise RuntimeError("the studio is not open")
+        return self._services
+
+    def _on(self, archive: Archive) -> _Services:
+        sources, history, recorder = self.sources, History(archive), Recorder(archive)
+        edits = EditLibrary(archive.edits, sources)
+        engine = StudioEngine(lambda: self._backend(archive, recorder), recorder)
+        jobs = JobService(archive.jobs, engine, recorder, history)
+        drawing = PictureService(jobs, history, sources, edits)
+        grids = GridService(archive, jobs, sources, edits)
+        training = TrainingService(archive, jobs, sources)
+
+        def draw_again(job: JobRecord) -> str:
+            number = archive.grids.of_job(job.id)
+            return drawing.retry(job) if number is None else grids.resume(number, retry_of=job.id)
+
+        jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry}
+        return _Services(archive, engine, jobs, history, edits, drawing, grids, training)
+
+    def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
+        config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")
+        if self._kind == "process":
+            return ProcessBackend(config, recorder, archive.jobs.worker_deaths())
+        return InlineBackend(config, recorder)
