@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -22,7 +23,7 @@ from studio.services.recording import Recorder
 from studio.storage import database as database_module
 from studio.storage import images as images_module
 from studio.storage.archive import Archive
-from studio.storage.database import Database
+from studio.storage.database import Database, DatabaseLocked
 from studio.storage.jobs import JobRecord
 from tests.services.waiting import PATIENCE_S, until
 
@@ -226,6 +227,29 @@ def test_a_picture_waits_until_another_program_lets_go(
     teller.join(PATIENCE_S)
     assert board.events(job_id)[-1].kind == kind and len(shown(archive, job_id)) == (1 if kind == "image" else 0)
     assert recorder.trouble() == "" and archive.jobs.get(job_id).status == "running"
+
+
+def test_it_waits_ten_minutes(recorder: Recorder) -> None:
+    """By a clock that only waiting moves."""
+    clock = SimpleNamespace(now_s=0.0)
+
+    def wait(seconds: float) -> bool:
+        clock.now_s += 10  # and not by so little: it is tried each time
+        return False
+
+    def write(free_s: float) -> float:
+        if clock.now_s < free_s:
+            raise DatabaseLocked("The database is locked by another program.")
+        return clock.now_s
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
+        patch.setattr(recorder, "_closing", SimpleNamespace(wait=wait))
+        assert recorder._patiently(lambda: write(590)) == 590 and recorder.trouble() == ""
+        clock.now_s = 0.0
+        with pytest.raises(DatabaseLocked):
+            recorder._patiently(lambda: write(1e9))
+        assert clock.now_s == 600 and recorder.trouble() == ""
 
 
 @pytest.mark.parametrize("way", ["time is over", "the studio is closed"])

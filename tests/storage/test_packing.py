@@ -56,6 +56,14 @@ def test_a_large_request_makes_a_row_of_its_own_size(varied: str) -> None:
     assert unpack(packed)["recipes"] == recipes
 
 
+def test_what_only_some_pictures_share_is_kept_once_as_well() -> None:
+    prompts = [chr(0x430 + place) * 10_000 for place in range(4)]
+    recipes = [Recipe.load({"prompt": prompts[n % 4], "seed": n}).model_dump(mode="json") for n in range(256)]
+    packed = pack({"kind": "generate", "recipes": recipes})
+    assert len(packed) < 1.2 * len(json.dumps(prompts))
+    assert unpack(packed)["recipes"] == recipes
+
+
 @pytest.mark.parametrize("payload", [{}, {"kind": "train"}, {"recipes": []}, {"recipes": [{"a": [1]}, {"a": {}}]}])
 def test_payloads_of_older_versions_are_read(payload: dict[str, Any]) -> None:
     assert unpack(json.dumps(payload)) == payload == unpack(pack(payload))
