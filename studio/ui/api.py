@@ -124,8 +124,8 @@ class Api:
         before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...], "unreadable": [...]},
         the last of them rows that cannot be read, each with its id and its problem; they count in the total.
         """
-        times = {"made_from": time_of(made_from, "made_from"), "made_until": time_of(made_until, "made_until")}
-        only = HistoryFilter(favourites, deleted, model, sampler, method, seed, **times)
+        since, until = time_of(made_from, "made_from"), time_of(made_until, "made_until")
+        only = HistoryFilter(favourites, deleted, model, sampler, method, seed, made_from=since, made_until=until)
         pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before=before)
         return {
             "total": self._studio.history.count(search, only),

@@ -43,6 +43,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     with Blocks(title="Palimpsest", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         side = sidebar.build(studio, demo)
+        sidebar.slim_line()
         desk = handover.desk()
         # Outside of the tabs: a component in a tab that is not shown is not there yet, and its memory would be lost.
         memories, drafts = (

@@ -6,7 +6,6 @@ plain data in a gr.State of the page, so a tab may also read it whenever it like
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,9 @@ import gradio as gr
 from studio.core.errors import NotFound
 from studio.core.params import shown
 from studio.core.recipe import Recipe
-from studio.ui.errors import told
 from studio.ui.markup import facts, image, tag, text
 from studio.ui.pictures import address
+from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -47,13 +46,14 @@ class Desk:
     bell: gr.HTML
 
     @property
-    def outputs(self) -> list[Any]:
-        """What `put` gives values for."""
-        return [self.state, self.bell]
+    def parts(self) -> dict[str, Any]:
+        """Its components, by the names that a tab's wiring knows them by."""
+        return {"sent": self.state, "bell": self.bell}
 
-    def put(self, sent: Handover) -> list[Any]:
-        """Values that lay a picture there."""
-        return [sent, str(sent.count)]
+
+def put(sent: Handover) -> Answer:
+    """An answer that lays a picture there, and shows the tab that takes it."""
+    return {"sent": sent, "bell": str(sent.count), "tabs": gr.Tabs(selected=sent.to)}
 
 
 def desk() -> Desk:
@@ -61,7 +61,6 @@ def desk() -> Desk:
     return Desk(gr.State(None), gr.HTML("", visible="hidden", elem_id="handover"))
 
 
-@functools.cache
 def targets() -> dict[str, str]:
     """id -> title of the tabs that take pictures."""
     from studio.ui.tabs import tabs  # which import this module
@@ -78,29 +77,22 @@ def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Hand
 
 
 def receive(
-    page: Page, tab: str, handler: Callable[..., Any], outputs: Sequence[Any], inputs: Sequence[Any] = ()
-) -> None:
-    """Call `handler(handover, session, *inputs)` for each picture sent to the tab; what it gives goes to `outputs`.
+    page: Page, wiring: Wiring, tab: str, handler: Callable[[Event, Handover], Answer],
+    takes: Sequence[str], gives: Sequence[str],
+) -> None:  # fmt: skip
+    """Call a handler for each picture sent to the tab, with what it takes from the page."""
 
-    session: what Gradio calls the page by; None where it does not say.
-    """
+    def on_bell(event: Event) -> Answer:
+        sent: Handover | None = event["sent"]
+        return handler(event, sent) if sent is not None and sent.to == tab else {}
 
-    @told
-    def on_handover(request: gr.Request, sent: Handover | None, *given: Any) -> Any:
-        if sent is None or sent.to != tab:
-            return [gr.skip() for _ in outputs] if len(outputs) > 1 else gr.skip()
-        return handler(sent, request.session_hash, *given)
-
-    page.handover.bell.change(
-        on_handover, [page.handover.state, *inputs], list(outputs),
-        queue=False, show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
+    wiring.on(page.handover.bell.change, on_bell, ("sent", *takes), gives)
 
 
 def notice(page: Page, tab: str) -> None:
     """For a tab that is not built: show what was sent to it."""
-    html = gr.HTML("", apply_default_css=False, elem_id=f"{tab}-received")
-    receive(page, tab, lambda sent, _session: notice_html(sent), [html])
+    parts = {**page.parts, "received": gr.HTML("", apply_default_css=False, elem_id=f"{tab}-received")}
+    receive(page, Wiring(parts), tab, lambda event, sent: {"received": notice_html(sent)}, (), ("received",))
 
 
 def notice_html(sent: Handover) -> str:

@@ -38,18 +38,65 @@
     paint();
   });
 
-  // Where the page is narrow, the sidebar starts closed: the picture comes first. Gradio opens it a while after it is
-  // there, and before it listens to its button; so this asks until it is closed, and then never again.
-  if (window.innerWidth < 1100) {
-    let tries = 0;
-    const closing = setInterval(() => {
-      const sidebar = document.getElementById('sidebar');
-      const open = sidebar && sidebar.classList.contains('open');
-      if (open) sidebar.querySelector('.toggle-button').click();
-      tries += 1;
-      if ((sidebar && !open && tries > 5) || tries > 40) clearInterval(closing);
-    }, 100);
+  // -- tabs ------------------------------------------------------------------------------------------------------------
+
+  // What each tab declares (studio/ui/tabs): {id, primary, stop, keys, drop, wide}.
+  const tabs = window.palimpsestTabs;
+  const buttonOf = (tab) => document.getElementById(`tab-${tab.id}-button`);
+  const shownTab = () => tabs.find((tab) => buttonOf(tab) && buttonOf(tab).getAttribute('aria-selected') === 'true');
+
+  // The tab belongs in the address: a reload comes back to it, and Back goes to the tab before.
+  const named = () => tabs.find((tab) => `#${tab.id}` === location.hash) || tabs[0];
+  function go() {
+    const button = buttonOf(named());
+    if (button && button.getAttribute('aria-selected') !== 'true') button.click();
   }
+  function arrived() {
+    const tab = shownTab();
+    if (!tab) return;
+    if (tab !== named()) {
+      const place = tab === tabs[0] ? location.pathname + location.search : `#${tab.id}`;
+      history.pushState(null, '', place);
+    }
+    fold();
+  }
+  window.addEventListener('popstate', go);
+
+  // -- the sidebar -----------------------------------------------------------------------------------------------------
+
+  // It folds where the page is narrow, for the picture comes first, and beside a tab that wants the whole width; when
+  // that is over, it is as it was. Who opens it there by hand keeps it open.
+  const narrow = window.matchMedia('(max-width: 1099px)');
+  let reason = '', folded = false; // why it is to be folded, and whether it was we who folded it
+  function fold() {
+    const sidebar = document.getElementById('sidebar');
+    const tab = shownTab();
+    const now = `${narrow.matches ? 'narrow' : ''}${tab && tab.wide ? ` ${tab.id}` : ''}`;
+    if (!sidebar || now === reason) return;
+    reason = now;
+    const isOpen = sidebar.classList.contains('open');
+    if (now ? isOpen : folded && !isOpen) sidebar.querySelector('.toggle-button').click();
+    folded = now ? folded || isOpen : false;
+  }
+  narrow.addEventListener('change', fold);
+
+  // Gradio puts tabs and sidebar on the page late, and opens the sidebar a while after it is there and before it listens
+  // to its button: so this asks until both are as they are to be, and then never again.
+  let tries = 0;
+  const waiting = setInterval(() => {
+    tries += 1;
+    const sidebar = document.getElementById('sidebar'), strip = document.querySelector('#tabs > .tab-wrapper');
+    if (strip && shownTab() && !strip.dataset.watched) {
+      strip.dataset.watched = 'yes';
+      go();
+      new MutationObserver(arrived).observe(strip, { attributes: true, attributeFilter: ['aria-selected'], subtree: true });
+    }
+    if (sidebar && sidebar.classList.contains('open') && (narrow.matches || (shownTab() || {}).wide)) {
+      reason = '';
+      fold();
+    } else if (strip && strip.dataset.watched && sidebar && tries > 5) clearInterval(waiting);
+    if (tries > 40) clearInterval(waiting);
+  }, 100);
 
   // What a handler refuses is said where one looks. Gradio 6.31 shows it of events that go through its queue; of those
   // that do not, which are most of ours, its client forgets that it is to be seen.
@@ -113,7 +160,6 @@
 
   // Keys that are letters count only where nothing is being written or chosen.
   const WRITING = 'input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"]), textarea, select, [contenteditable], [role="listbox"], [role="slider"]';
-  const SHORTCUTS = { f: '#star-shown', Delete: '#delete-shown' };
   const press = (selector) => {
     const button = document.querySelector(selector);
     if (!button || button.disabled || button.offsetParent === null) return false;
@@ -140,36 +186,40 @@
     if (field && event.dataTransfer && event.dataTransfer.files.length) judge(field, event.dataTransfer.files);
   }, true);
 
-  // A picture file may be dropped anywhere on the Prompt tab; it is handed to the field that takes it. Elsewhere, a
-  // dropped file would replace the page.
+  // A file may be dropped anywhere on a tab that has a field for it, which it is handed to. Elsewhere, a dropped file would
+  // replace the page.
   const carriesFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes('Files');
   for (const name of ['dragover', 'drop']) {
     document.addEventListener(name, (event) => {
-      if (!carriesFiles(event) || event.target.closest('#dropped, #edit-file')) return;
+      if (!carriesFiles(event) || event.target.closest('.drop')) return;
       event.preventDefault();
-      const field = document.querySelector('#dropped input[type="file"]');
-      const workbench = document.querySelector('.workbench');
-      if (name !== 'drop' || !field || !workbench || workbench.offsetParent === null) return;
+      const tab = shownTab();
+      const field = tab && tab.drop && document.querySelector(`#${tab.drop} input[type="file"]`);
+      if (name !== 'drop' || !field) return;
       field.files = event.dataTransfer.files;
       field.dispatchEvent(new Event('change', { bubbles: true }));
     });
   }
 
+  // Keys belong to the tab that is shown.
+  const stopsKeys = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.closest(WRITING);
+  function shortcut(event, tab) {
+    const target = tab.keys[event.key] && document.querySelector(tab.keys[event.key]);
+    if (!target || target.disabled || target.offsetParent === null) return false;
+    if (target.matches('input, textarea')) target.focus();
+    else target.click();
+    return true;
+  }
+
   document.addEventListener('keydown', (event) => {
-    if (event.key === '.' && (event.ctrlKey || event.metaKey)) {
-      if (press('#stop')) event.preventDefault();
+    const tab = shownTab(), command = event.ctrlKey || event.metaKey;
+    if (tab && command && event.key === '.') {
+      if (tab.stop && press(tab.stop)) event.preventDefault();
       return;
     }
-    if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest(WRITING)) {
-      if (event.key === '/') {
-        const box = document.querySelector('#search :is(input, textarea)');
-        if (box && box.offsetParent !== null) { box.focus(); event.preventDefault(); }
-        return;
-      }
-      if (SHORTCUTS[event.key] && press(SHORTCUTS[event.key])) { event.preventDefault(); return; }
-    }
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-      const button = document.getElementById('generate');
+    if (tab && !stopsKeys(event) && shortcut(event, tab)) { event.preventDefault(); return; }
+    if (tab && tab.primary && command && event.key === 'Enter') {
+      const button = document.querySelector(tab.primary);
       if (button && !button.disabled && button.offsetParent !== null) {
         event.preventDefault();
         event.stopPropagation();
@@ -180,10 +230,10 @@
       }
       return;
     }
-    const tab = event.target.closest && event.target.closest('[role="tab"]');
-    if (tab && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
-      const all = [...tab.parentElement.querySelectorAll('[role="tab"]')].filter((t) => t.offsetParent !== null);
-      const next = all[(all.indexOf(tab) + (event.key === 'ArrowRight' ? 1 : -1) + all.length) % all.length];
+    const strip = event.target.closest && event.target.closest('[role="tab"]');
+    if (strip && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
+      const all = [...strip.parentElement.querySelectorAll('[role="tab"]')].filter((t) => t.offsetParent !== null);
+      const next = all[(all.indexOf(strip) + (event.key === 'ArrowRight' ? 1 : -1) + all.length) % all.length];
       next.focus();
       next.click();
       event.preventDefault();

@@ -96,10 +96,9 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> Starlette:
     import gradio as gr
     from starlette.middleware import Middleware
 
-    from studio.ui import exports, pictures, security, theme
-    from studio.ui.guidance import glance as guidance_glance
-    from studio.ui.prompt import glance
+    from studio.ui import exports, pictures, security, theme, watch
     from studio.ui.refusals import Refusals
+    from studio.ui.tabs import tabs
 
     demo.max_threads = demo._queue.max_thread_count = 12
     demo.state_session_capacity = 200
@@ -122,14 +121,14 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> Starlette:
         allowed_paths=[],
         blocked_paths=[str(studio.settings.workspace.resolve() / name) for name in KEPT],
         theme=theme.theme(),
-        head=theme.head(),
+        head=theme.head(tabs()),
         app_kwargs={
             "middleware": [Middleware(Refusals)],
             "routes": [
                 pictures.route(studio),
-                glance.route(studio),
-                guidance_glance.route(studio),
+                watch.route(studio),
                 *exports.routes(studio),
+                *(route for tab in tabs() for route in tab.routes(studio)),
             ],
             "docs_url": None,
             "redoc_url": None,

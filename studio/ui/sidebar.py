@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from studio.ui import stack_panel
-from studio.ui.components import queue
-from studio.ui.markup import alert, facts, tag, text
+from studio.ui import stack_panel, watch
+from studio.ui.components import engine, queue
+from studio.ui.markup import facts, tag, text
 from studio.ui.models import Listed, choices, listed
 from studio.ui.stack_panel import StackPanel
+from studio.ui.values import TEXT
+from studio.ui.wiring import Event, Wiring
 
 if TYPE_CHECKING:
-    from studio.engine.backend import EngineStatus
     from studio.services.studio import Studio
 
 WORDMARK = (
@@ -24,15 +23,6 @@ WORDMARK = (
     '<span class="under" aria-hidden="true"></span><span class="over" aria-hidden="true">Palimpsest</span>'
     "</div>"
 )
-STATES = {
-    "starting": "Loading the model",
-    "ready": "Ready",
-    "busy": "Drawing",
-    "stalled": "No progress",
-    "broken": "Could not start; tries again with the next job",
-    "closed": "Closed",
-}
-SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 KEYS = (
     (("Ctrl", "Enter"), "generate"),
     (("Ctrl", "."), "stop"),
@@ -47,19 +37,14 @@ QUEUE = '<section class="side title"><h2>Queue</h2></section>'
 
 @dataclass(frozen=True)
 class Sidebar:
-    """Its parts that others touch. model: the choice of model. status: filled with `status_html`. queue, ended: with
-    those of `components.queue`; they tell of "act", and the first of "refresh". edits: the stack.
-    """
+    """Its parts that others touch. model: the choice of model. edits: the stack."""
 
     model: gr.Dropdown
-    status: gr.HTML
-    queue: gr.HTML
-    ended: gr.HTML
     edits: StackPanel
 
 
 def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
-    """Lay the sidebar out."""
+    """Lay the sidebar out. It looks at the engine and the queue by itself, and for all tabs (studio.ui.watch)."""
     found = listed(studio)
     usable = choices(found)
     with gr.Sidebar(width=264, elem_id="sidebar"):
@@ -67,14 +52,36 @@ def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
         model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="What draws. It stays loaded.",
                             elem_id="model")  # fmt: skip
         gr.HTML(broken_html(found), apply_default_css=False, elem_id="broken-models")
-        status = gr.HTML(status_html(studio.status()), apply_default_css=False, elem_id="status")
+        _watched(engine.status_html(studio.status()), "status", watch.SCRIPT)
         gr.HTML(QUEUE, apply_default_css=False)
-        waiting = gr.HTML(queue.queue_html([]), apply_default_css=False, js_on_load=queue.CLICK, elem_id="queue")
-        ended = gr.HTML("", apply_default_css=False, js_on_load=queue.CLICK, elem_id="ended")
+        waiting = _watched(queue.queue_html([]), "queue", queue.CLICK)
+        ended = _watched("", "ended", queue.CLICK)
         gr.HTML(STACK, apply_default_css=False)
         edits = stack_panel.build(studio, model, demo)
         gr.HTML(_keys(), apply_default_css=False, elem_id="keys")
-    return Sidebar(model, status, waiting, ended, edits)
+
+    def on_act(event: Event) -> None:
+        act(studio, event)
+
+    wiring = Wiring({})
+    for part in (waiting, ended):
+        wiring.on(part.act, on_act, announces=True)  # type: ignore[attr-defined]
+    return Sidebar(model, edits)
+
+
+def act(studio: Studio, event: Event) -> None:
+    """A button of the queue was pressed; what came of it is told by the watcher. Raises as `queue.act`."""
+    queue.act(studio, event.read("act", TEXT), event.read("job", TEXT))
+
+
+def slim_line() -> None:
+    """The line that stands for engine, queue and progress where the sidebar is folded."""
+    _watched("", "slim", "")
+
+
+def _watched(html: str, name: str, script: str) -> gr.HTML:
+    """A part that shows what the watcher tells under a name."""
+    return gr.HTML(html, apply_default_css=False, js_on_load=watch.filled(name) + script, elem_id=name)
 
 
 def broken_html(found: list[Listed]) -> str:
@@ -86,63 +93,8 @@ def broken_html(found: list[Listed]) -> str:
     return tag("details", tag("summary", count) + facts([(one.label, one.problem) for one in broken]), class_="broken")
 
 
-def status_html(status: EngineStatus) -> str:
-    """The engine's state."""
-    return tag("section", _model(status), class_="side engine")
-
-
 def _section(title: str, inner: str) -> str:
     return tag("section", tag("h2", text(title)) + inner, class_="side")
-
-
-def _model(status: EngineStatus) -> str:
-    made_by = status.made_by
-    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
-    known = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
-    if memory := resident_bytes(status.pid):
-        known.append(f"{memory / 2**20:,.0f} MB")
-    told = (
-        tag("p", text(status.message), class_="hint")
-        if status.message and status.state not in ("ready", "busy")
-        else ""
-    )
-    return (
-        tag("p", state, class_="state", role="status")
-        + told
-        + alert(status.trouble)
-        + tag("p", text(" · ".join(known)), class_="engine-facts")
-        + _weights(made_by)
-    )
-
-
-def _weights(made_by: dict[str, Any]) -> str:
-    """What the engine holds, and whether it is what the files say."""
-    lines = ""
-    if parts := made_by.get("resident"):
-        each = [f"{part['part']} of {' and '.join(part['models'])}: {megabytes(part['bytes'])}" for part in parts]
-        total = megabytes(sum(part["bytes"] for part in parts))
-        lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(each))
-    if (proof := made_by.get("equals_base")) is not None:
-        why = "Measured bit for bit after the latest picture with edits."
-        said = f"Weights equal the base: {'yes' if proof else 'no'}"
-        lines += tag("p", text(said), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
-    return lines
-
-
-def megabytes(count: int) -> str:
-    """Bytes as people say them."""
-    return f"{count / 2**20:,.0f} MB" if count < 10 * 2**30 else f"{count / 2**30:,.1f} GB"
-
-
-def resident_bytes(pid: int | None) -> int | None:
-    """Memory of a process, where the system tells it (Linux); None elsewhere, and for a process that is gone."""
-    if pid is None:
-        return None
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def _keys() -> str:

@@ -1,14 +1,14 @@
 """The edit stack in the sidebar, on every tab: switch, weigh, order, add, import, export, rename, delete, undo.
 
 The stack of a page is in its session, of which the browser keeps a copy, and goes with every recipe that is submitted:
-who wants it takes `StackPanel.given` as the first inputs and asks `StackPanel.of`. A tab that wants to hear of changes
-calls `StackPanel.on_change`.
+who wants it has its event take turns of "stack" and asks `StackPanel.of`. A tab that wants to hear of changes calls
+`StackPanel.on_change`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,19 +26,19 @@ from studio.ui.components import menu
 from studio.ui.components import stack as look
 from studio.ui.components.stack import Known
 from studio.ui.edit_stack import Stack, StackSession
-from studio.ui.errors import sentence, told
+from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
-from studio.ui.values import ANYTHING, FIELDS, TEXT, TURN_OR_REVISION, holds, read_event, remembered
+from studio.ui.values import ANYTHING, FIELDS, TEXT, TURN_OR_REVISION, holds, remembered
+from studio.ui.wiring import Answer, Event, Handler, Wiring
 
 if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry
     from studio.services.studio import Studio
 
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# Gradio drops an event that comes while another of its kind is under way, unless it is told otherwise.
-EVERY: dict[str, Any] = {**QUICK, "trigger_mode": "multiple"}
-TURN = order.turn("stack")
+NAME = "stack"  # of what events take turns of
+SESSION = (f"{NAME}_revision", NAME)  # what an event takes to be told of the stack without taking a turn
+GIVES = (NAME, "stack_rows", "stack_add", f"{NAME}_revision")  # what `StackPanel.answer` may name
 TYPES = [".safetensors", ".zip"]
 
 
@@ -131,145 +131,142 @@ def _known(studio: Studio, entry: EditEntry | None, model: str, bases: Any) -> K
 
 @dataclass(frozen=True)
 class StackPanel:
-    """sessions: the stacks of the pages. state: the browser's copy. html, add: what shows it. revision: of what is
-    shown.
+    """The panel.
+
+    studio: whose edits they are.
+    sessions: the stacks of the pages.
+    parts: its components by name; GIVES is among them.
+    changes: the events after which the stack may do something else.
     """
 
+    studio: Studio
     sessions: Sessions[StackSession]
-    state: gr.BrowserState
-    html: gr.HTML
-    add: gr.Dropdown
-    revision: gr.HTML
+    parts: dict[str, Any]
     changes: list[Any] = field(default_factory=list)
 
-    @property
-    def given(self) -> list[Any]:
-        """What an event brings along for `of`. One with the script TURN has its turn in the revision's place."""
-        return [self.revision, self.state]
+    def of(self, event: Event) -> AbstractContextManager[StackSession]:
+        """The session of the page that asks, alone inside. event: one that took SESSION, or takes turns of NAME."""
+        return self.sessions.of(event.session, event[NAME], event[f"{NAME}_revision"])
 
-    @property
-    def outputs(self) -> list[Any]:
-        """What `updates` gives values for."""
-        return [self.state, self.html, self.add, self.revision]
-
-    def of(self, request: gr.Request, turn: Any, kept: Any) -> AbstractContextManager[StackSession]:
-        """The session of the page that asks, alone inside. turn, kept: as `given`."""
-        return self.sessions.of(request.session_hash, kept, turn)
-
-    def updates(self, studio: Studio, session: StackSession, model: str, said: str = "") -> list[Any]:
-        """A stack as values. said: HTML over its rows, until they are shown again."""
+    def answer(self, session: StackSession, model: str, message: str = "") -> Answer:
+        """A stack as the page shows it. message: HTML over its rows, until they are shown again."""
         stack = session.value
-        others = addable(studio, stack)
-        add = gr.Dropdown(others, value=None, visible=bool(others))
-        return [session.kept, said + show(studio, stack, model), add, str(session.revision)]
+        others = addable(self.studio, stack)
+        return {
+            NAME: session.kept,
+            "stack_rows": message + show(self.studio, stack, model),
+            "stack_add": gr.Dropdown(others, value=None, visible=bool(others)),
+            f"{NAME}_revision": order.revision(NAME, session.revision),
+        }
 
-    def on_change(self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        """Call a handler after the user has changed what the stack does."""
+    def on_change(self, wiring: Wiring, handler: Handler, takes: Sequence[str], gives: Sequence[str]) -> None:
+        """Call a handler after the user has changed what the stack does. It is told SESSION and what it takes."""
         for change in self.changes:
-            change.then(handler, list(inputs), list(outputs), **EVERY)
+            wiring.on(change.then, handler, (*SESSION, *takes), gives, mode="multiple", announces=True)
 
 
 def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
     """Lay the panel out in the sidebar, and wire it."""
-    html = gr.HTML(look.EMPTY, apply_default_css=False, js_on_load=look.CLICK, elem_id="edit-stack")
-    add = gr.Dropdown(
-        [],
-        value=None,
-        visible=False,
-        label="Add an edit",
-        info="Of those in the workspace.",
-        elem_id="add-edit",
-        filterable=True,
-    )
+    parts: dict[str, Any] = {
+        "model": model,
+        "stack_rows": gr.HTML(look.EMPTY, apply_default_css=False, js_on_load=look.CLICK, elem_id="edit-stack"),
+        "stack_add": gr.Dropdown(
+            [], value=None, visible=False, label="Add an edit", info="Of those in the workspace.", elem_id="add-edit",
+            filterable=True,
+        ),
+    }  # fmt: skip
     with gr.Accordion("Import an edit", open=False, elem_id="import-edit"):
-        file = gr.File(label="LoRA or edit (.safetensors), or a zipped peft folder", file_types=TYPES, type="filepath",
-                       height=110, elem_id="edit-file", elem_classes="drop")  # fmt: skip
-        said = gr.HTML("", apply_default_css=False, elem_id="edit-said")
-        name = gr.Textbox(label="Name", info="The file's own, if left empty.", max_lines=1, max_length=100,
-                          visible=False, elem_id="edit-name")  # fmt: skip
-        partial = gr.Checkbox(False, label="Take what fits", info="And leave the rest of the file out.", visible=False,
-                              elem_id="edit-partial")  # fmt: skip
-        accept = gr.Button("Take it in", variant="primary", visible=False, elem_id="edit-accept")
-    state = gr.BrowserState(None, storage_key="palimpsest-stack", secret="palimpsest-page")
-    revision = gr.HTML("0", visible="hidden", js_on_load=order.WATCH, elem_id="stack-revision")
-    holds(revision, TURN_OR_REVISION)
-    holds(state, remembered(FIELDS))
-    panel = StackPanel(Sessions(StackSession), state, html, add, revision)
-    _wire(studio, panel, model, demo)
-    _wire_import(studio, panel, model, file, said, name, partial, accept)
+        parts |= _import_parts()
+    parts[NAME] = gr.BrowserState(None, storage_key="palimpsest-stack", secret="palimpsest-page")
+    parts[f"{NAME}_revision"] = gr.HTML(
+        order.revision(NAME, 0), visible="hidden", js_on_load=order.watcher(NAME), elem_id="stack-revision"
+    )
+    holds(parts[f"{NAME}_revision"], TURN_OR_REVISION)
+    holds(parts[NAME], remembered(FIELDS))
+    panel = StackPanel(studio, Sessions(StackSession), parts)
+    wiring = Wiring(parts)
+    _wire(panel, wiring, demo)
+    _wire_import(panel, wiring)
     return panel
 
 
-def _wire(studio: Studio, panel: StackPanel, model: gr.Dropdown, demo: gr.Blocks) -> None:
-    @told
-    def on_op(request: gr.Request, event: gr.EventData, turn: Any, kept: Any, name: str) -> list[Any]:
-        said = ""
-        with panel.of(request, turn, kept) as session:
+def _import_parts() -> dict[str, Any]:
+    file = gr.File(label="LoRA or edit (.safetensors), or a zipped peft folder", file_types=TYPES, type="filepath",
+                   height=110, elem_id="edit-file", elem_classes="drop")  # fmt: skip
+    said = gr.HTML("", apply_default_css=False, elem_id="edit-said")
+    name = gr.Textbox(label="Name", info="The file's own, if left empty.", max_lines=1, max_length=100,
+                      visible=False, elem_id="edit-name")  # fmt: skip
+    partial = gr.Checkbox(False, label="Take what fits", info="And leave the rest of the file out.", visible=False,
+                          elem_id="edit-partial")  # fmt: skip
+    accept = gr.Button("Take it in", variant="primary", visible=False, elem_id="edit-accept")
+    return {"file": file, "file_said": said, "file_name": name, "file_partial": partial, "file_accept": accept}
+
+
+def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
+    studio, parts = panel.studio, panel.parts
+
+    def on_op(event: Event) -> Answer:
+        message = ""
+        with panel.of(event) as session:
             try:
-                what, edit = read_event(event, "op", TEXT), read_event(event, "edit", TEXT)
-                stack = change(studio, session.value, what, edit, read_event(event, "value", ANYTHING))
+                what, edit = event.read("op", TEXT), event.read("edit", TEXT)
+                stack = change(studio, session.value, what, edit, event.read("value", ANYTHING))
             except StudioError as error:  # said where it was asked for, and the rows are shown as they are
-                stack, said = session.value, alert(sentence(error))
+                stack, message = session.value, alert(sentence(error))
             session.put(stack)
-            return panel.updates(studio, session, name, said)
+            return panel.answer(session, event["model"], message)
 
-    @told
-    def on_add(request: gr.Request, turn: Any, kept: Any, name: str, wanted: str | None) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
-            session.put(add(studio, session.value, wanted))
-            return panel.updates(studio, session, name)
+    def on_add(event: Event) -> Answer:
+        with panel.of(event) as session:
+            session.put(add(studio, session.value, event["stack_add"]))
+            return panel.answer(session, event["model"])
 
-    @told
-    def on_open(request: gr.Request, turn: Any, kept: Any, name: str) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
+    def on_open(event: Event) -> Answer:
+        with panel.of(event) as session:
             session.begin()
-            return panel.updates(studio, session, name)
+            return panel.answer(session, event["model"])
 
-    @told
-    def on_model(request: gr.Request, turn: Any, kept: Any, name: str) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
+    def on_model(event: Event) -> Answer:
+        with panel.of(event) as session:
             session.put(session.value)  # newer than an answer that was made for the other model
-            return panel.updates(studio, session, name)
+            return panel.answer(session, event["model"])
 
-    @told
-    def on_behind(request: gr.Request, event: gr.EventData, turn: Any, kept: Any, name: str) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
-            session.raise_above(read_event(event, "newest", ANYTHING))
-            return panel.updates(studio, session, name)
+    def on_behind(event: Event) -> Answer:
+        with panel.of(event) as session:
+            session.raise_above(event.read("newest", ANYTHING))
+            return panel.answer(session, event["model"])
 
-    given = [*panel.given, model]
-    panel.changes.append(panel.html.op(on_op, given, panel.outputs, js=TURN, **EVERY))
+    panel.changes.append(wiring.on(parts["stack_rows"].op, on_op, ("model",), GIVES, turns=(NAME,), mode="multiple"))
     # Empty again once it is added, the menu tells of that too when it is left; what it says then is no choice any more,
     # which Gradio's own check would refuse.
-    adding = menu.chosen(panel.add)(on_add, [*given, panel.add], panel.outputs, js=TURN, preprocess=False, **EVERY)
-    panel.changes.append(adding)
-    panel.revision.behind(on_behind, given, panel.outputs, **EVERY)  # type: ignore[attr-defined]
-    demo.load(on_open, given, panel.outputs, **QUICK)
-    menu.chosen(model)(on_model, given, panel.outputs, js=TURN, **EVERY)
+    taken = ("model", "stack_add")
+    chosen = menu.chosen(parts["stack_add"])
+    panel.changes.append(wiring.on(chosen, on_add, taken, GIVES, turns=(NAME,), mode="multiple", preprocess=False))
+    wiring.on(parts[f"{NAME}_revision"].behind, on_behind, (*SESSION, "model"), GIVES, mode="multiple")
+    wiring.on(demo.load, on_open, (*SESSION, "model"), GIVES)
+    wiring.on(menu.chosen(parts["model"]), on_model, ("model",), GIVES, turns=(NAME,), mode="multiple")
 
 
-def _wire_import(
-    studio: Studio, panel: StackPanel, model: gr.Dropdown, file: gr.File, said: gr.HTML, name: gr.Textbox,
-    partial: gr.Checkbox, accept: gr.Button,
-) -> None:  # fmt: skip
-    fields = [said, name, partial, accept]
+def _wire_import(panel: StackPanel, wiring: Wiring) -> None:
+    studio, parts = panel.studio, panel.parts
+    fields = ("file_said", "file_name", "file_partial", "file_accept")
 
-    def shown(message: str, usable: bool, part: bool) -> list[Any]:
-        return [message, gr.Textbox("", visible=usable), gr.Checkbox(False, visible=part), gr.Button(visible=usable)]
+    def shown(message: str, usable: bool, part: bool) -> Answer:
+        states = (gr.Textbox("", visible=usable), gr.Checkbox(False, visible=part), gr.Button(visible=usable))
+        return dict(zip(fields, (message, *states), strict=True))
 
-    @told
-    def on_file(path: str | None, chosen: str) -> list[Any]:
-        return shown(*check(studio, path, chosen))
+    def on_file(event: Event) -> Answer:
+        return shown(*check(studio, event["file"], event["model"]))
 
-    @told
-    def on_accept(
-        request: gr.Request, turn: Any, kept: Any, chosen: str, path: str | None, wanted: str, part: bool
-    ) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
-            stack, message = take(studio, path, wanted, chosen, part, session.value)
+    def on_accept(event: Event) -> Answer:
+        with panel.of(event) as session:
+            path, name, part = (event[field] for field in ("file", "file_name", "file_partial"))
+            stack, message = take(studio, path, name, event["model"], part, session.value)
             session.put(stack)
-            return [None, *shown(message, False, False), *panel.updates(studio, session, chosen)]
+            return {"file": None, **shown(message, False, False), **panel.answer(session, event["model"])}
 
-    gr.on([file.upload, file.clear], on_file, [file, model], fields, **QUICK)
-    given = [*panel.given, model, file, name, partial]
-    panel.changes.append(accept.click(on_accept, given, [file, *fields, *panel.outputs], js=TURN, **QUICK))
+    wiring.on([parts["file"].upload, parts["file"].clear], on_file, ("file", "model"), fields)
+    taken = ("model", "file", "file_name", "file_partial")
+    panel.changes.append(
+        wiring.on(parts["file_accept"].click, on_accept, taken, ("file", *fields, *GIVES), turns=(NAME,))
+    )

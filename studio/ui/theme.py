@@ -6,13 +6,18 @@ The colours themselves, light and dark, stand in style.css alone. Fonts are the 
 from __future__ import annotations
 
 import inspect
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
+if TYPE_CHECKING:
+    from studio.ui.tabs.base import Tab
+
 HERE = Path(__file__).resolve().parent
-STYLES = ("guidance/style.css",)  # of single tabs
 SANS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Liberation Mono", "Consolas", "monospace")
 
@@ -108,10 +113,15 @@ def theme() -> gr.themes.Base:
     return base.set(**VARIABLES, **dark, **first)
 
 
-def head() -> str:
-    """What goes into <head>: the script, and the stylesheets, whose selectors Gradio's `css` would rewrite."""
-    styles = "".join(_read(name) for name in ("style.css", *components(), *STYLES))
-    return f"<style>\n{styles}</style>\n<script>\n{_read('page.js')}</script>"
+def head(tabs: Sequence[Tab]) -> str:
+    """What goes into <head>: the script with what it needs to know of the tabs, and the stylesheets of the page, of
+    its components and of the tabs, whose selectors Gradio's `css` would rewrite.
+    """
+    styles = "".join([*(_read(name) for name in ("style.css", *components())), *(tab.style for tab in tabs)])
+    # "<" is written so that no text of a tab ends the script.
+    facts = json.dumps([tab.facts for tab in tabs]).replace("<", "\\u003c")
+    script = f"window.palimpsestTabs = {facts};\n{_read('page.js')}"
+    return f"<style>\n{styles}</style>\n<script>\n{script}</script>"
 
 
 def components() -> list[str]:

@@ -131,10 +131,9 @@ def read(
     ]
 
 
-def read_event(event: gr.EventData, name: str, kind: Kind) -> Any:
+def read_told(data: Any, name: str, kind: Kind) -> Any:
     """What an event of our own tells under a name. Raises BadInput where that is of another kind."""
-    data = event._data
-    value = data.get(name) if isinstance(data, dict) else None
+    value = data.get(name) if isinstance(data, Mapping) else None
     if not kind.fits(value):
         raise BadInput(f"The page told {_short(value)} where {kind.what} was due.", "Load it again.")
     return int(value) if kind is WHOLE and value is not None else value

@@ -22,6 +22,13 @@ def to_guidance(page: Page) -> None:
     page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
 
 
+def reloaded(page: Page) -> None:
+    """Load the page again: it comes back to the tab that was shown."""
+    page.reload()
+    expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Guidance", timeout=LONG_MS)
+    page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
+
+
 def sweep(page: Page, pictures: int) -> None:
     """Open the sweep and draw so many."""
     unfold(page, "#guidance-sweep", "#sweep-count input")
@@ -121,9 +128,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
 
     # All of it outlives a reload.
     kept = sources(page)
-    page.reload()
-    page.wait_for_selector("#generate")
-    to_guidance(page)
+    reloaded(page)
     expect(page.locator(CARDS)).to_have_count(4, timeout=LONG_MS)
     assert sources(page) == kept
     expect(page.locator("#guidance-steps input[type=number]")).to_have_value("5")

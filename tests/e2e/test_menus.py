@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from studio.ui.guidance.tab import SHARED
+from studio.ui.guidance.tab import LOOKING
 from tests.e2e.test_guidance_tab import to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open, unfold
 
@@ -83,7 +83,7 @@ def test_size_and_sweep_stay_while_their_menus_are_looked_into_and_a_rows_preset
     expect(low).to_have_value("3")
 
     # A preset for a row is told once.
-    calls = told(page, len(SHARED) + 1, "apg")
+    calls = told(page, len(LOOKING) + 1, "apg")
     for _ in range(2):  # the menu is empty again, and the same may be wanted once more
         page.click("#guidance-preset input")
         page.click("[role=option]:text-is('apg')")

@@ -99,7 +99,7 @@ def test_generate_shows_a_moving_preview_and_then_the_picture(opened: Open, serv
     assert page.evaluate("window.seen.size") >= 2
     # Steps are looked at in passing. What costs the page a tenth of a second of a core, and so the engine, is the whole
     # look: when a picture is asked for and when it is there, whatever the number of steps.
-    assert asked.count("/glance") >= 2 and asked.count("/gradio_api/run/predict") <= 6
+    assert asked.count("/watch") >= 2 and asked.count("/gradio_api/run/predict") <= 6
     assert page.locator(PICTURE).evaluate("image => image.decode().then(() => image.naturalWidth)") == side
     assert "seed 7 ·" in page.inner_text("#caption .made")
     with page.expect_download() as download:

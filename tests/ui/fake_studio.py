@@ -24,16 +24,21 @@ from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NA
 
 class Sketcher:
     """In the place of `engine.runner.Engine`. step_s: seconds a step takes. fail_at: step of a job's first picture at
-    which the job fails, None for never. An edit of the stack tints the picture by its strength.
+    which the job fails, None for never. hold: whether what begins from now on goes on until it is stopped. An edit of
+    the stack tints the picture by its strength.
     """
 
     def __init__(self, step_s: float, fail_at: int | None) -> None:
         self.step_s, self.fail_at = step_s, fail_at
+        self.hold = False
 
     def made_by(self) -> dict[str, Any]:
         return {"model": "stencil", "device": "cpu", "dtype": "fp32", "threads": 2}
 
     def steps(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        if job["kind"] != "generate":
+            yield from self._measures(int(job["steps"]), tell, should_stop)
+            return
         recipes = [Recipe.load(values) for values in job["recipes"]]
         tell("started", {"images": len(recipes)})
         total, done = sum(recipe.steps for recipe in recipes), 0
@@ -41,6 +46,8 @@ class Sketcher:
             picture = _picture(recipe)
             for step in range(1, recipe.steps + 1):
                 time.sleep(self.step_s)
+                while self.hold and not should_stop():
+                    time.sleep(0.005)
                 if should_stop():
                     raise Cancelled("The job was stopped.")
                 if step == self.fail_at:
@@ -54,6 +61,19 @@ class Sketcher:
             data = {"image": index, "recipe": recipe.model_dump(mode="json"), "made_by": self.made_by(), "seconds": 1.0}
             tell("image", {**data, "rgb": picture.tobytes(), "width": picture.width, "height": picture.height})
         tell("done", {"images": len(recipes), "seconds": 1.0})
+
+    def _measures(self, steps: int, tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        """Work that makes no pictures and measures something at each step."""
+        tell("started", {"images": 0})
+        for step in range(1, steps + 1):
+            time.sleep(self.step_s)
+            if should_stop():
+                raise Cancelled("The job was stopped.")
+            tell("measure", {"step": step, "values": {"loss": 1 / step}})
+            left_s = (steps - step) * self.step_s
+            tell("progress", {"step": step, "steps": steps, "left_s": left_s, "done": step / steps})
+            yield
+        tell("done", {"images": 0, "seconds": 1.0})
 
 
 class FakeStudio(Studio):

@@ -105,7 +105,7 @@ def test_a_page_of_another_program_reads_nothing(client: httpx.Client) -> None:
         {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
     ):
-        for path in ("/", "/config", "/pictures/1.png", "/glance", "/gradio_api/queue/data?session_hash=x"):
+        for path in ("/", "/config", "/pictures/1.png", "/watch", "/gradio_api/queue/data?session_hash=x"):
             answer = client.get(path, headers=headers)
             assert answer.status_code == 403, (path, headers)
             assert not [name for name in answer.headers if name.startswith("access-control-allow-origin")]

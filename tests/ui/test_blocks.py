@@ -142,7 +142,7 @@ def test_every_listener_answers_what_the_page_sends(page: Blocks) -> None:
         }
 
     # There is no such job, no name to save under, no file, no preset to drop, no endpoint for nothing.
-    assert asyncio.run(refused()) == {"on_act", "on_save", "on_accept", "on_drop", "on_event", "call"}
+    assert asyncio.run(refused()) == {"on_act", "on_save", "on_accept", "on_drop", "save", "call"}
 
 
 def test_a_wrong_value_is_answered_or_refused_in_a_sentence(page: Blocks) -> None:

@@ -15,8 +15,9 @@ from studio.services.queue import QueueEntry
 from studio.storage.unreadable import Unreadable
 from studio.ui import models, sidebar
 from studio.ui.api import Api
-from studio.ui.components import canvas, caption, gallery, history, queue, stage, words
+from studio.ui.components import canvas, caption, engine, gallery, history, queue, words
 from studio.ui.components.history import Query
+from studio.ui.prompt import stage
 from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio
 
@@ -78,17 +79,17 @@ def test_examples_use_the_worlds_words() -> None:
 
 def test_the_sidebar_tells_of_the_engine() -> None:
     status = EngineStatus("busy", "", {"device": "cpu", "dtype": "float32"}, None, 2, "job")
-    assert "cpu" in sidebar.status_html(status) and "Drawing" in sidebar.status_html(status)
-    assert "Weights" not in sidebar.status_html(status)
+    assert "cpu" in engine.status_html(status) and "Drawing" in engine.status_html(status)
+    assert "Weights" not in engine.status_html(status)
     resident = [{"part": "unet", "models": ["<Stencil>"], "bytes": 3 * 2**20}]
     told = dataclasses.replace(status, made_by={**status.made_by, "resident": resident, "equals_base": True})
-    assert "Weights equal the base: yes" in sidebar.status_html(told)
-    assert "Weights in memory: 3 MB" in sidebar.status_html(told)
-    assert "unet of &lt;Stencil&gt;" in sidebar.status_html(told)
+    assert "Weights equal the base: yes" in engine.status_html(told)
+    assert "Weights in memory: 3 MB" in engine.status_html(told)
+    assert "unet of &lt;Stencil&gt;" in engine.status_html(told)
     told.made_by["equals_base"] = False
-    assert "Weights equal the base: no" in sidebar.status_html(told)
+    assert "Weights equal the base: no" in engine.status_html(told)
     broken = dataclasses.replace(status, state="broken", message="No <room>.", running=None, waiting=0)
-    assert "No &lt;room&gt;." in sidebar.status_html(broken)
+    assert "No &lt;room&gt;." in engine.status_html(broken)
 
 
 def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) -> None:
@@ -120,8 +121,8 @@ def test_a_long_queue_is_shown_by_its_beginning() -> None:
 
 def test_what_cannot_be_written_down_is_told_beside_the_engine(fake: FakeStudio) -> None:
     status = dataclasses.replace(fake.status(), trouble="The disk is <full>.")
-    assert 'role="alert">The disk is &lt;full&gt;.' in sidebar.status_html(status)
-    assert "alert" not in sidebar.status_html(fake.status())
+    assert 'role="alert">The disk is &lt;full&gt;.' in engine.status_html(status)
+    assert "alert" not in engine.status_html(fake.status())
 
 
 def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
@@ -147,8 +148,8 @@ def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
 
 
 def test_memory_of_a_process_that_is_gone_is_unknown() -> None:
-    assert sidebar.resident_bytes(None) is None
-    assert sidebar.resident_bytes(2**22 + 1) is None
+    assert engine.resident_bytes(None) is None
+    assert engine.resident_bytes(2**22 + 1) is None
 
 
 def test_models_that_cannot_be_used_are_listed_with_their_reason(

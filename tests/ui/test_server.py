@@ -181,7 +181,7 @@ def addresses(application: Starlette) -> list[tuple[str, str]]:
 def test_every_address_there_is_refuses_strangers(application: Starlette, headers: dict[str, str], status: int) -> None:
     client = TestClient(application, base_url="http://127.0.0.1:7860")
     found = addresses(application)
-    assert len(found) > 50 and {"/glance", "/pictures/1.png", "/gradio_api/queue/data"} <= {path for _, path in found}
+    assert len(found) > 50 and {"/watch", "/pictures/1.png", "/gradio_api/queue/data"} <= {path for _, path in found}
     for method, path in [*found, ("OPTIONS", "/config"), ("GET", "/no-such-page")]:
         asked = {"Access-Control-Request-Method": "GET"} if method == "OPTIONS" else {}
         answer = client.request(method, path, headers={**headers, **asked})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import Recipe
 from studio.ui.components.caption import prompt_of
-from studio.ui.components.progress import progress, seconds
+from studio.ui.components.progress import line, progress
 from studio.ui.markup import image, png_uri, tag, text
 from studio.ui.pictures import address
 from studio.world.examples import EXAMPLES, Example
@@ -102,17 +102,17 @@ def view(events: Sequence[Event]) -> JobView:
 def job_html(job: JobView, job_id: str = "") -> str:
     """The pictures of a job: finished ones, the one being drawn, and empty sheets for those to come.
 
-    job_id: by which the page knows whose sheet it is; a picture of the history has none.
+    job_id: of which the places that are empty yet are filled while it is drawn (studio.ui.watch).
     """
     finished = dict(job.drawn)
     if job.over:
         cells = [_finished(picture, alone=len(finished) == 1) for picture in finished.values()]
     else:
-        cells = [_cell(job, finished, index) for index in range(max(job.images, 1))]
+        cells = [_cell(job, finished, index, job_id) for index in range(max(job.images, 1))]
     if not cells:
         told = job.error or "It was stopped before the first one was done."
-        return empty_html("This job made no picture.", told, job_id)
-    return _sheet(cells, job_id)
+        return empty_html("This job made no picture.", told)
+    return _sheet(cells)
 
 
 def picture_html(picture: Generation) -> str:
@@ -141,40 +141,43 @@ def _sample(example: Example) -> str:
     return tag("button", shown, type="button", class_="frame sample", data_sample=example.prompt, title=tip)
 
 
-def empty_html(title: str, told: str, job_id: str = "") -> str:
+def empty_html(title: str, told: str) -> str:
     """The sheet before there is anything on it."""
     inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
-    return _sheet([tag("div", tag("div", inner), class_="blank ruled")], job_id)
+    return _sheet([tag("div", tag("div", inner), class_="blank ruled")])
 
 
-def progress_html(job: JobView) -> str:
-    """The line under the picture: what is being done, how far, how long yet. "" when nothing is."""
+def progress_html(job: JobView, job_id: str = "") -> str:
+    """The line under the picture: what is being done, how far, how long yet. "" when nothing is.
+
+    job_id: which it follows from here on (studio.ui.watch).
+    """
     if job.over:
         return ""
-    if job.state == "queued":
-        waiting = f"Waiting for {job.ahead} earlier job{'s' * (job.ahead > 1)}" if job.ahead else "Starting"
-        return progress(waiting, 0, 1, "")
-    if not job.steps:
-        return progress("Starting", 0, 1, "")
-    told = f"Step {job.step} of {job.steps}"
-    if job.images > 1:
-        told = f"Picture {job.image + 1} of {job.images} · {told.lower()}"
-    left = "" if job.left_s is None else f"{seconds(job.left_s)} left"
-    return progress(told, job.image * job.steps + job.step, max(job.images, 1) * job.steps, left)
+    known = {"image": job.image, "images": job.images, "step": job.step, "steps": job.steps, "left_s": job.left_s}
+    now = line(job.state, job.ahead, known)
+    done, of = job.image * job.steps + job.step, max(job.images, 1) * job.steps
+    return progress(now.told, done if of else 0, of or 1, now.left, job_id, len(job.drawn), moves=True)
 
 
-def _sheet(cells: list[str], job_id: str = "") -> str:
+def _sheet(cells: list[str]) -> str:
     columns = 1 if len(cells) == 1 else 2 if len(cells) <= 4 else 3 if len(cells) <= 9 else 4
-    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}", data_job=job_id or None)
+    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}")
 
 
-def _cell(job: JobView, finished: dict[int, Drawn], index: int) -> str:
+def place(job_id: str, index: int) -> dict[str, str]:
+    """The attributes of the place of a picture that is not there yet, whose preview is put there."""
+    return {"data_watch": job_id, "data_place": str(index)} if job_id else {}
+
+
+def _cell(job: JobView, finished: dict[int, Drawn], index: int, job_id: str) -> str:
     if index in finished:
         return _finished(finished[index], alone=False)
     if index == job.image and job.preview and job.state == "running":
-        return tag("div", image(png_uri(job.preview), "Preview of the picture being drawn"), class_="frame live")
+        shown = image(png_uri(job.preview), "Preview of the picture being drawn")
+        return tag("div", shown, class_="frame live", **place(job_id, index))
     busy = job.state == "running" and index == job.image
-    return tag("div", "", class_="frame blank ruled" + (" busy" if busy else ""))
+    return tag("div", "", class_="frame blank ruled" + (" busy" if busy else ""), **place(job_id, index))
 
 
 def _finished(picture: Drawn, alone: bool) -> str:

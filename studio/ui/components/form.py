@@ -134,20 +134,18 @@ class Form:
         return component
 
     @property
-    def components(self) -> list[Component]:
-        return list(self.controls.values())
+    def names(self) -> tuple[str, ...]:
+        """What the controls are called, in their order."""
+        return tuple(self.controls)
 
-    def plain(self, given: Sequence[Any]) -> Values:
-        """Values in the order of `components` -> by name."""
-        return dict(zip(self.controls, given, strict=True))
+    def plain(self, values: Mapping[str, Any]) -> Values:
+        """Of named values, those that the controls hold."""
+        return {name: values[name] for name in self.controls}
 
-    def update(self, values: Mapping[str, Any]) -> list[Any]:
-        """What sets the controls to `values`; those not named are left as they are, as are those of `beyond`."""
+    def update(self, values: Mapping[str, Any]) -> Values:
+        """What sets the controls to `values`, by name; those of `beyond` are left out."""
         beyond = self.beyond(values)
-        return [
-            gr.update(value=values[name]) if name in values and name not in beyond else gr.skip()
-            for name in self.controls
-        ]
+        return {name: gr.update(value=values[name]) for name in self.controls if name in values and name not in beyond}
 
     def beyond(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the values that name what a menu does not have."""

@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from studio.ui.markup import tag, text
 
 
-def progress(told: str, done: float, of: float, left: str) -> str:
-    """A bar with what is being done under it. left: the time left in words, "" while unknown."""
+@dataclass(frozen=True)
+class Line:
+    """What is told of a job that is not over.
+
+    told: what it is at, in words.
+    share: of its work that is done, 0 to 1.
+    left: how long it takes yet, in words; "" while that is unknown.
+    """
+
+    told: str
+    share: float = 0.0
+    left: str = ""
+
+
+def line(state: str, ahead: int, now: Mapping[str, Any]) -> Line:
+    """Of a job of any kind. state: "queued", or another. ahead: jobs before it. now: data of its newest progress
+    event, empty before the first (studio.engine.events).
+    """
+    if state == "queued" and ahead:
+        return Line(f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}")
+    if not now.get("steps"):
+        return Line("Starting")
+    step, steps = now["step"], now["steps"]
+    images, image = now.get("images", 1), now.get("image", 0)
+    told = f"Step {step} of {steps}"
+    if images > 1:
+        told = f"Picture {image + 1} of {images} · {told.lower()}"
+    share = now.get("done", (image * steps + step) / (max(images, 1) * steps))
+    return Line(told, share, time_left(now.get("left_s")))
+
+
+def time_left(left_s: float | None) -> str:
+    """An estimate in words; "" where there is none."""
+    return "" if left_s is None else f"{seconds(left_s)} left"
+
+
+def progress(told: str, done: float, of: float, left: str, job: str = "", drawn: int = 0, moves: bool = False) -> str:
+    """A bar with what is being done under it.
+
+    told: in words.
+    done, of: how much.
+    left: the time left in words, "" while unknown.
+    job: which is followed from here on (studio.ui.watch); "" for none.
+    drawn: how many finished pictures of it are shown where this stands.
+    moves: whether the words are those of `line`, which follow the job too.
+    """
     bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
+    words = tag("span", text(told), class_="step", data_told=moves) + tag("span", text(left), class_="left")
+    watched = {"data_watch": job, "data_drawn": str(drawn)} if job else {}
     return tag(
         "div",
         tag("div", bar, class_="bar", role="progressbar", aria_label=told, aria_valuemin=0, aria_valuemax=of,
             aria_valuenow=done)
-        + tag("p", tag("span", text(told), class_="step") + tag("span", text(left), class_="left")),
+        + tag("p", words),
         class_="progress",
+        **watched,
     )  # fmt: skip
 
 

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.storage.jobs import JobRecord
 
-# "refresh" is asked for by page.js: when this window is looked at again, and when another one has changed something.
 CLICK = (
     """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]');
   if (button) trigger('act', {act: button.dataset.act, job: button.dataset.job});
 });
-window.addEventListener('palimpsest-refresh', () => trigger('refresh'));
 """
     + job.SCRIPT
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.services.grids.axes import SEARCH_REPLACE, Axis
 from studio.ui.components.caption import prompt_of
-from studio.ui.components.progress import progress, seconds
+from studio.ui.components.progress import progress, time_left
 from studio.ui.markup import image, tag, text
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def address(grid: int) -> str:
 
 
 def grid_html(grid: Grid, now: Mapping[str, float] | None = None) -> str:
-    """The head with what can be done, the progress, and the table. now: data of its job's newest progress event."""
+    """The head with what can be done, the progress, and the table. now: data of its job's newest progress event, and as
+    "drawn" how many pictures that job has finished.
+    """
     _, _, z = grid.shape
     tables = "".join(_table(grid, k) for k in range(z))
     return tag("section", _head(grid) + _progress(grid, now or {}) + tables, class_="grid")
@@ -59,9 +61,8 @@ def _name(axis: Axis) -> str:
 def _progress(grid: Grid, now: Mapping[str, float]) -> str:
     if not grid.job_id:
         return ""
-    done = len(grid.cells) - grid.missing
-    left = now.get("left_s")
-    return progress("Drawing in the background", done, len(grid.cells), "" if left is None else f"{seconds(left)} left")
+    left = time_left(now.get("left_s"))
+    return progress("Drawing in the background", now.get("done", 0), 1, left, grid.job_id, int(now.get("drawn", 0)))
 
 
 def _table(grid: Grid, k: int) -> str:

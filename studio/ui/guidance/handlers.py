@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput
 from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec
 from studio.services.presets import GuidancePresets
@@ -88,8 +87,8 @@ class Handlers:
             session.raise_above(newest)
             return view.everything(self._studio, session, call.model)
 
-    def tick(self, call: Call) -> Answer:
-        """Something is being drawn."""
+    def drawn(self, call: Call) -> Answer:
+        """A picture is finished, or all of them are."""
         with self._sessions.of(call.session, call.kept) as session:
             return view.drawn(self._studio, session)
 
@@ -171,13 +170,10 @@ class Handlers:
     # -- beside the board -------------------------------------------------------------------------------------------
 
     def stop(self, call: Call) -> Answer:
-        """Stop what is drawn for this page."""
+        """Stop all that is drawn for this page."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            sweep = session.value["sweep"]
-            jobs = {cell["job"] for cell in session.value["cells"]} | ({sweep["job"]} if sweep else set())
-        for job in jobs:
-            with contextlib.suppress(NotFound):  # the browser remembers a job of another workspace
-                self._studio.jobs.stop(job)
+            jobs = run.jobs_of(session.value)
+        run.stop(self._studio, jobs)
         return {}
 
     def save(self, call: Call, name: Any) -> Answer:
@@ -208,6 +204,8 @@ class Handlers:
             if redraw and not said and now != before and boards.seeds(now):
                 now, said = self._redrawn(now, call)
             session.put(now)
+            # What no picture waits for any more would go on for nobody, and the next would wait behind it.
+            run.stop(self._studio, run.jobs_of(before) - run.jobs_of(now))
             return view.everything(self._studio, session, call.model, said, before=before)
 
     def _redrawn(self, board: Board, call: Call) -> tuple[Board, str]:

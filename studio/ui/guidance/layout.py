@@ -7,13 +7,12 @@ from typing import Any
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
-from studio.ui import order
+from studio.ui import order, watch
 from studio.ui.components.form import samplers
-from studio.ui.guidance import glance, results, rows, run
+from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.values import TURN_OR_REVISION, holds
 
-POLL_S = 0.4
 KEEP = "Save the open row"
 
 Parts = dict[str, Any]
@@ -26,19 +25,19 @@ def build(presets: GuidancePresets) -> Parts:
             parts = _controls(presets)
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
-                "message": _html("", "guidance-message", glance.AGAIN),
-                "results": _html(results.EMPTY, "guidance-results", results.CLICK),
+                "message": _html("", "guidance-message"),
+                "results": _html(results.EMPTY, "guidance-results", results.CLICK + watch.PART),
                 "why": _html("", "guidance-why"),
                 "strip": _html("", "guidance-strip"),
             }
             with gr.Accordion("Sweep one parameter", open=False, elem_id="guidance-sweep"):
                 parts |= _sweep()
-                parts["film"] = _html("", "guidance-film", results.CLICK)
-    parts["timer"] = gr.Timer(POLL_S, active=False)
-    parts["revision"] = gr.HTML(
-        order.droppable(0), visible="hidden", js_on_load=order.WATCH_AND_DROP, elem_id="guidance-revision"
-    )
-    holds(parts["revision"], TURN_OR_REVISION)
+                parts["film"] = _html("", "guidance-film", results.CLICK + watch.PART)
+    parts["board_revision"] = gr.HTML(
+        order.revision("board", 0), visible="hidden", js_on_load=order.watcher("board", drops=True),
+        elem_id="guidance-revision",
+    )  # fmt: skip
+    holds(parts["board_revision"], TURN_OR_REVISION)
     return parts
 
 

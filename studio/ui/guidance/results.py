@@ -11,7 +11,7 @@ from studio.services import account
 from studio.ui.components import canvas
 from studio.ui.components.canvas import Drawn, JobView
 from studio.ui.components.curves.marks import class_of, marks, swatch
-from studio.ui.components.progress import progress, seconds
+from studio.ui.components.progress import progress, time_left
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board
 from studio.ui.markup import alert, facts, image, png_uri, tag, text
@@ -63,7 +63,7 @@ def show(studio: Studio, board: Board) -> Shown:
             found[key] = picture
         cells[key] = _cell(studio, board, cell, job, picture, share)
     unfinished = [job for job in jobs.values() if not job.over]
-    above = "".join(_progress(job) for job in unfinished[:1]) + _errors(jobs)
+    above = "".join(_progress(job, id) for id, job in jobs.items() if not job.over) + _errors(jobs)
     if not unfinished and found:
         above += _total(studio, found)
     known = marks(row["id"] for row in rows)
@@ -140,9 +140,12 @@ def _cell(
     if picture is None:
         live = job is not None and not job.over and job.preview and job.image == cell["place"]
         if live and job is not None:
-            frame = tag("div", image(png_uri(job.preview), "being drawn"), class_="frame live")
+            shown = image(png_uri(job.preview), "being drawn")
+            frame = tag("div", shown, class_="frame live", **canvas.place(cell["job"], cell["place"]))
             return tag("figure", frame + _yet(wanted))
-        return _blank(wanted, "" if job and not job.over else "not drawn")
+        if job is None or job.over:
+            return _blank(wanted, "not drawn")
+        return _blank(wanted, place=canvas.place(cell["job"], cell["place"]))
     recipe = picture.recipe
     row = boards.row_of(board, cell["row"])
     said = f"{boards.label(row['guidance'])}, seed {cell['seed']}"
@@ -177,9 +180,10 @@ def measures(
     return {name: known.get(name, "–") for name in wanted}
 
 
-def _blank(wanted: Sequence[str], said: str = "") -> str:
-    """A place for a picture, as high as one with its numbers."""
-    frame = tag("div", text(said), class_="frame blank ruled", role="img", aria_label=said or "To be drawn")
+def _blank(wanted: Sequence[str], said: str = "", place: Mapping[str, str] | None = None) -> str:
+    """A place for a picture, as high as one with its numbers. place: of a job that draws it."""
+    label = said or "To be drawn"
+    frame = tag("div", text(said), class_="frame blank ruled", role="img", aria_label=label, **(place or {}))
     return tag("figure", frame + _yet(wanted))
 
 
@@ -188,13 +192,12 @@ def _yet(wanted: Sequence[str]) -> str:
     return tag("div", facts([(name, "–") for name in wanted], "facts measures"), aria_hidden="true", class_="yet")
 
 
-def _progress(job: JobView) -> str:
+def _progress(job: JobView, id: str) -> str:
     if not job.steps:
-        return progress("Starting", 0, 1, "")
+        return progress("Starting", 0, 1, "", id, len(job.drawn))
     done = len(job.drawn)
-    left = "" if job.left_s is None else f"{seconds(job.left_s)} left"
     return progress(f"{done} of {job.images} pictures · one batch", done * job.steps + job.step,
-                    max(1, job.images) * job.steps, left)  # fmt: skip
+                    max(1, job.images) * job.steps, time_left(job.left_s), id, done)  # fmt: skip
 
 
 def _errors(jobs: Mapping[str, JobView]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import BadInput, StudioError
+from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services.budget import network_rows, within
@@ -107,6 +108,19 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
     made = recipe_of(studio, row, base, equal=False)
     job = studio.pictures.submit(sweeps.recipes(made, name, chosen), account=True, what=f"Guidance: {name} swept")
     return {**board, "sweep": {"job": job, "name": name, "values": chosen}}
+
+
+def jobs_of(board: Board) -> set[str]:
+    """The jobs whose pictures a board shows, or waits for."""
+    sweep = board["sweep"]
+    return {cell["job"] for cell in board["cells"]} | ({sweep["job"]} if sweep else set())
+
+
+def stop(studio: Studio, jobs: Iterable[str]) -> None:
+    """Stop jobs, of which those that are over stay as they are. Finished pictures stay in the history."""
+    for job in jobs:
+        with contextlib.suppress(NotFound):  # the browser remembers a job of another workspace
+            studio.jobs.stop(job)
 
 
 def recipe_of(studio: Studio, row: Mapping[str, Any], base: Recipe, equal: bool) -> Recipe:

@@ -15,7 +15,7 @@ from studio.services import account
 from studio.ui.components import canvas
 from studio.ui.components.curves.panel import Panel, Series, number
 from studio.ui.components.curves.svg import plot
-from studio.ui.components.progress import progress, seconds
+from studio.ui.components.progress import progress, time_left
 from studio.ui.markup import image, tag, text
 from studio.ui.methods import declarations
 
@@ -136,10 +136,8 @@ def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bo
         tag("h3", text(f"{name.replace('_', ' ').capitalize()} from {sweep['values'][0]:g} to {sweep['values'][-1]:g}"))
     ]
     if not view.over:
-        left = "" if view.left_s is None else f"{seconds(view.left_s)} left"
-        parts.append(
-            progress(f"{len(found)} of {len(sweep['values'])} pictures", len(found), len(sweep["values"]), left)
-        )
+        wanted, left = len(sweep["values"]), time_left(view.left_s)
+        parts.append(progress(f"{len(found)} of {wanted} pictures", len(found), wanted, left, job, len(found)))
     film = tag("div", cells, class_="film")
     if view.over and len(found) > 1:
         film += "".join(_curve(panel, title) for panel, title in zip(

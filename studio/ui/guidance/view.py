@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -13,11 +13,10 @@ from studio.ui.guidance import results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board, BoardSession
 from studio.ui.markup import alert
+from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
-
-Answer = dict[str, Any]
 
 
 def everything(
@@ -57,7 +56,7 @@ def drawn(studio: Studio, session: BoardSession) -> Answer:
     return {
         "results": now.html,
         "film": film,
-        "revision": order.droppable(session.revision),
+        "board_revision": order.revision("board", session.revision),
         **activity(now.busy or filming),
     }
 
@@ -71,12 +70,12 @@ def looked_into(studio: Studio, session: BoardSession) -> Answer:
 
 def copied(session: BoardSession) -> Answer:
     """What the browser keeps, and its number."""
-    return {"board": session.kept, "revision": order.droppable(session.revision)}
+    return {"board": session.kept, "board_revision": order.revision("board", session.revision)}
 
 
 def activity(busy: bool) -> Answer:
-    """The page looks again as long as something is drawn, and can stop it."""
-    return {"timer": gr.Timer(active=busy), "stop": gr.Button(interactive=busy)}
+    """What is drawn can be stopped."""
+    return {"stop": gr.Button(interactive=busy)}
 
 
 def sweepable(board: Board) -> Answer:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.core.errors import StudioError
 from studio.core.recipe import Recipe
 from studio.services.dropped import Dropped, read_dropped
-from studio.ui.errors import sentence, told
+from studio.ui.components.form import Form
+from studio.ui.errors import sentence
 from studio.ui.markup import alert, tag, text
-from studio.ui.prompt.bench import Bench
-from studio.ui.stack_panel import EVERY, TURN
+from studio.ui.prompt.restoring import gives, restored
+from studio.ui.stack_panel import NAME as STACK
+from studio.ui.tabs.base import Page
+from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -56,28 +59,28 @@ def told_html(found: Dropped) -> str:
 # -- layout and wiring ----------------------------------------------------------------------------------------------
 
 
-def build() -> dict[str, gr.components.Component]:
+def build() -> dict[str, Any]:
     """The place to drop a file, and what is told of it."""
     return {
-        "file": gr.File(
+        "dropped": gr.File(
             label="Restore settings from a picture file (ours, A1111's, ComfyUI's or another program's)",
             file_types=[".png", ".jpg", ".jpeg", ".webp"],
             type="filepath", height=76, elem_id="dropped",
             elem_classes="drop",
         ),
-        "said": gr.HTML("", apply_default_css=False, js_on_load=FORGET, elem_id="dropped-said"),
+        "dropped_said": gr.HTML("", apply_default_css=False, js_on_load=FORGET, elem_id="dropped-said"),
     }  # fmt: skip
 
 
-def wire(bench: Bench, parts: dict[str, gr.components.Component]) -> None:
+def wire(page: Page, form: Form, wiring: Wiring) -> None:
     """A file fills the form, and is forgotten."""
-    studio, panel = bench.page.studio, bench.page.sidebar.edits
+    panel = page.sidebar.edits
 
-    @told
-    def on_upload(request: gr.Request, turn: object, kept: object, path: str | None, model: str) -> list[object]:
-        with panel.of(request, turn, kept) as session:
-            recipe, said = restore(studio, path or "", model)
-            return [None, said, *bench.restoring(recipe, session)]
+    def on_upload(event: Event) -> Answer:
+        with panel.of(event) as session:
+            recipe, message = restore(page.studio, event["dropped"] or "", event["model"])
+            return {"dropped": None, "dropped_said": message, **restored(form, panel, recipe, session)}
 
-    given = [*panel.given, parts["file"], bench.form.controls["model"]]
-    parts["file"].upload(on_upload, given, [parts["file"], parts["said"], *bench.restored], js=TURN, **EVERY)  # type: ignore[attr-defined]
+    upload: Any = wiring.parts["dropped"].upload
+    filled = ("dropped", "dropped_said", *gives(form))
+    wiring.on(upload, on_upload, ("dropped", "model"), filled, turns=(STACK,), mode="multiple")

@@ -14,23 +14,25 @@ from studio.services.estimate import seconds_for
 from studio.services.grids.axes import SEARCH_REPLACE, Axis, parse_axis
 from studio.services.grids.grid import Grid
 from studio.services.wording import words
+from studio.ui import watch
 from studio.ui.components import history, menu, sheet
-from studio.ui.components.form import recipes
-from studio.ui.components.history import Query
+from studio.ui.components.form import Form, recipes
 from studio.ui.components.progress import seconds
-from studio.ui.errors import sentence, told
+from studio.ui.errors import sentence
 from studio.ui.markup import alert, tag, text
 from studio.ui.methods import methods
 from studio.ui.prompt import past
-from studio.ui.prompt.bench import QUICK, Bench
-from studio.ui.stack_panel import TURN
-from studio.ui.values import TEXT, WHOLE, holds, read_event, remembered
+from studio.ui.stack_panel import NAME as STACK
+from studio.ui.stack_panel import SESSION
+from studio.ui.tabs.base import Page
+from studio.ui.values import TEXT, WHOLE, holds, remembered
+from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
-POLL_S = 1.0
 NONE = ("None", "")
+AXIS_PARTS = tuple(f"{part}_{letter}" for letter in "XYZ" for part in ("axis", "values"))
 # What one varies, by the names of the form; a recipe's other parameters follow.
 AXES = [
     ("Seed", "seed"), ("Steps", "steps"), ("Prompt: search and replace", SEARCH_REPLACE), ("Prompt", "prompt"),
@@ -138,7 +140,8 @@ def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
     if not found.job_id:
         return {}
     events = studio.jobs.events(found.job_id)
-    return next((event.data for event in reversed(events) if event.kind == "progress"), {})
+    newest = next((event.data for event in reversed(events) if event.kind == "progress"), {})
+    return {**newest, "drawn": sum(event.kind == "image" for event in events)}
 
 
 # -- layout and wiring ----------------------------------------------------------------------------------------------
@@ -146,93 +149,78 @@ def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
 
 def build() -> dict[str, Any]:
     """The axes, the button, and the place for the sheet."""
-    parts: dict[str, Any] = {"axes": []}
+    parts: dict[str, Any] = {}
     with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid") as parts["panel"]:
         for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
             with gr.Row(elem_classes="axis"):
-                parts["axes"] += [
-                    gr.Dropdown(choices(), value="", label=f"{letter} axis", info=info, min_width=180, scale=2,
-                                elem_id=f"axis-{letter.lower()}"),
-                    gr.Textbox(label=f"{letter} values", info="As in 1-5 or a, b.", max_lines=3, min_width=180, scale=3,
-                               max_length=100_000, elem_id=f"values-{letter.lower()}"),
-                ]  # fmt: skip
+                parts[f"axis_{letter}"] = gr.Dropdown(
+                    choices(), value="", label=f"{letter} axis", info=info, min_width=180, scale=2,
+                    elem_id=f"axis-{letter.lower()}",
+                )  # fmt: skip
+                parts[f"values_{letter}"] = gr.Textbox(
+                    label=f"{letter} values", info="As in 1-5 or a, b.", max_lines=3, min_width=180, scale=3,
+                    max_length=100_000, elem_id=f"values-{letter.lower()}",
+                )  # fmt: skip
         parts["forecast"] = gr.HTML(tag("p", text(HELP), class_="hint"), apply_default_css=False, elem_id="forecast")
         with gr.Row(elem_classes="grid-go"):
             parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)
             parts["earlier"] = gr.Dropdown([], value=None, label="Earlier grids", info="To look at, or to go on with.",
                                            elem_id="earlier-grids", min_width=160, visible=False)  # fmt: skip
-        parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=sheet.CLICK, elem_id="grid-sheet")
+        script = sheet.CLICK + watch.PART
+        parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=script, elem_id="grid-sheet")
+    parts["grid"] = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
+    holds(parts["grid"], remembered(WHOLE))
     return parts
 
 
-def wire(bench: Bench, parts: dict[str, Any]) -> None:
-    """The forecast follows the axes; the sheet follows its job, whatever else is drawn."""
-    studio, form, panel = bench.page.studio, bench.form, bench.page.sidebar.edits
-    axes, page = parts["axes"], parts["sheet"]
-    number = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
-    holds(number, remembered(WHOLE))
-    timer = gr.Timer(POLL_S, active=False)
+def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
+    """The forecast follows the axes; the sheet follows its job, whatever else is drawn. around: the tab's wiring."""
+    studio, edits = page.studio, page.sidebar.edits
+    wiring = Wiring({**around.parts, **parts})
 
-    def split(given: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
-        return form.plain(given[: -len(axes)]), given[-len(axes) :]
+    def of(event: Event) -> tuple[dict[str, Any], Sequence[EditRef], list[Any]]:
+        with edits.of(event) as session:
+            refs = session.value.refs
+        return form.plain(event.values), refs, [event[name] for name in AXIS_PARTS]
 
-    @told
-    def on_axes(request: gr.Request, turn: Any, kept: Any, *given: Any) -> str:
-        values, chosen = split(given)
-        with panel.of(request, turn, kept) as session:
-            edits = session.value.refs
-        return forecast(studio, values, edits, chosen)
+    def on_axes(event: Event) -> Answer:
+        return {"forecast": forecast(studio, *of(event))}
 
-    @told
-    def on_start(request: gr.Request, turn: Any, kept: Any, before: int | None, *given: Any) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
-            edits = session.value.refs
-        values, chosen = split(given)
-        made, html = start(studio, values, edits, chosen)
-        if made is None:
-            return [before, html, gr.skip(), gr.skip(), gr.skip()]
-        return [made, gr.skip(), html, gr.Timer(active=True), gr.Dropdown(earlier(studio), value=made, visible=True)]
+    def on_start(event: Event) -> Answer:
+        number, html = start(studio, *of(event))
+        if number is None:
+            return {"forecast": html}
+        return {"grid": number, "sheet": html, "earlier": gr.Dropdown(earlier(studio), value=number, visible=True)}
 
-    @told
-    def on_show(wanted: int | None) -> list[Any]:
-        html, drawing = show(studio, wanted)
-        return [html, gr.Timer(active=drawing)]
+    def on_choice(event: Event) -> Answer:
+        return {"grid": event["earlier"], "sheet": show(studio, event["earlier"])[0]}
 
-    @told
-    def on_tick(wanted: int | None, asked: Query) -> list[Any]:
-        html, drawing = show(studio, wanted)
+    def on_look(event: Event) -> Answer:
+        html, drawing = show(studio, event["grid"])
         # The last time, its pictures come into the history too.
-        return [html, gr.Timer(active=drawing), gr.skip() if drawing else history.past(studio, asked)]
+        return {"sheet": html} if drawing else {"sheet": html, "past": history.past(studio, event["asked"])}
 
-    @told
-    def on_open(wanted: int | None) -> list[Any]:
+    def on_open(event: Event) -> Answer:
         known = earlier(studio)
-        chosen = wanted if wanted in [one for _, one in known] else None
+        chosen = event["grid"] if event["grid"] in [number for _, number in known] else None
         html, drawing = show(studio, chosen)
+        answer = {"earlier": gr.Dropdown(known, value=chosen, visible=bool(known)), "sheet": html}
         # One that is still drawn is in sight at once.
-        panel = gr.Accordion(open=True) if drawing else gr.skip()
-        return [panel, gr.Dropdown(known, value=chosen, visible=bool(known)), html, gr.Timer(active=drawing)]
+        return {**answer, "panel": gr.Accordion(open=True)} if drawing else answer
 
-    @told
-    def on_act(event: gr.EventData) -> list[Any]:
-        html, drawing = act(studio, read_event(event, "act", TEXT), read_event(event, "grid", WHOLE))
-        return [html, gr.Timer(active=drawing), gr.Timer(active=True)]
+    def on_act(event: Event) -> Answer:
+        return {"sheet": act(studio, event.read("act", TEXT), event.read("grid", WHOLE))[0]}
 
-    @told
-    def on_pick(event: gr.EventData) -> list[Any]:
-        return [True, *past.picture(studio, read_event(event, "id", WHOLE))]
+    def on_pick(event: Event) -> Answer:
+        return past.picked(studio, event.read("id", WHOLE))
 
-    given, following = [*panel.given, *form.components, *axes], [page, timer]
-    gr.on([one.change for one in axes], on_axes, given, parts["forecast"], trigger_mode="always_last", **QUICK)
-    parts["start"].click(
-        on_start, [*panel.given, number, *form.components, *axes],
-        [number, parts["forecast"], page, timer, parts["earlier"]], js=TURN, **QUICK,
-    ).then(lambda: gr.Timer(active=True), None, bench.timer, **QUICK)  # fmt: skip
-    menu.chosen(parts["earlier"])(lambda chosen: chosen, parts["earlier"], number, **QUICK).then(
-        on_show, number, following, **QUICK
-    )
-    timer.tick(on_tick, [number, bench.asked], [*following, bench.html["past"]], **QUICK)
-    page.act(on_act, None, [*following, bench.timer], **QUICK)
-    html = bench.html
-    page.pick(on_pick, None, [bench.pinned, html["canvas"], html["caption"], bench.shown], **QUICK)
-    bench.page.demo.load(on_open, number, [parts["panel"], parts["earlier"], *following], **QUICK)
+    given = (*form.names, *AXIS_PARTS)
+    changes = [parts[name].change for name in AXIS_PARTS]
+    wiring.on(changes, on_axes, (*SESSION, *given), ("forecast",), mode="always_last")
+    begun = ("grid", "forecast", "sheet", "earlier")
+    wiring.on(parts["start"].click, on_start, given, begun, turns=(STACK,), announces=True)
+    wiring.on(menu.chosen(parts["earlier"]), on_choice, ("earlier",), ("grid", "sheet"))
+    wiring.on(parts["sheet"].look, on_look, ("grid", "asked"), ("sheet", "past"))
+    wiring.on(parts["sheet"].act, on_act, (), ("sheet",), announces=True)
+    wiring.on(parts["sheet"].pick, on_pick, (), past.PICKED)
+    wiring.on(page.demo.load, on_open, ("grid",), ("panel", "earlier", "sheet"))

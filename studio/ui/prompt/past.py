@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,22 @@ import gradio as gr
 from studio.core.errors import NotFound
 from studio.ui import handover
 from studio.ui.components import canvas, caption, days, gallery, history
-from studio.ui.components.form import samplers
+from studio.ui.components.form import Form, samplers
 from studio.ui.components.history import Query
-from studio.ui.errors import told
 from studio.ui.markup import alert
 from studio.ui.models import listed
-from studio.ui.prompt.bench import QUICK, Bench
-from studio.ui.stack_panel import EVERY, TURN
-from studio.ui.values import SWITCH, TEXT, WHOLE, read_event
+from studio.ui.prompt.restoring import gives, restored
+from studio.ui.stack_panel import NAME as STACK
+from studio.ui.tabs.base import Page
+from studio.ui.values import SWITCH, TEXT, WHOLE
+from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
+SHEET = ("canvas", "caption", "shown")  # what `picture` gives
+PICKED = ("pinned", *SHEET)
+HISTORY = ("canvas", "caption", "past")  # what changes with a picture that goes into the bin, or comes out of it
 DELETED = canvas.empty_html("Deleted", "The picture is in the bin until the bin is emptied.")
 
 
@@ -89,9 +94,9 @@ def build(studio: Studio) -> dict[str, Any]:
                                           elem_id="only-favourites")  # fmt: skip
         parts["in_bin"] = gr.Checkbox(False, label="Deleted", info="The bin instead.", min_width=120, elem_id="in-bin")
         models = [("Any", ""), *((one.label, one.name) for one in listed(studio))]
-        parts["model"] = gr.Dropdown(models, value="", label="Of model", info="Which drew it.", min_width=130)
+        parts["of_model"] = gr.Dropdown(models, value="", label="Of model", info="Which drew it.", min_width=130)
         names = [("Any", ""), *((one.label, name) for name, one in samplers().items())]
-        parts["sampler"] = gr.Dropdown(names, value="", label="With sampler", info="Which was used.", min_width=130)
+        parts["of_sampler"] = gr.Dropdown(names, value="", label="With sampler", info="Which was used.", min_width=130)
         parts["days"] = days.control()
     return parts
 
@@ -99,83 +104,76 @@ def build(studio: Studio) -> dict[str, Any]:
 # -- wiring ---------------------------------------------------------------------------------------------------------
 
 
-def wire(bench: Bench, filters: dict[str, Any], again: gr.Button) -> None:
-    """Looking, finding, and the buttons of the label. again: the button that takes the picture's seed."""
-    _wire_finding(bench, filters)
-    _wire_label(bench)
-    studio, html = bench.page.studio, bench.html
+def wire(page: Page, form: Form, wiring: Wiring, filters: Sequence[str]) -> None:
+    """Looking, finding, and the buttons of the label. filters: names of the controls that `build` gave."""
+    studio, parts = page.studio, wiring.parts
+    _wire_finding(studio, wiring, filters)
+    _wire_label(page, form, wiring)
 
-    @told
-    def on_pick(event: gr.EventData) -> list[Any]:
-        return [True, *picture(studio, read_event(event, "id", WHOLE))]
+    def on_pick(event: Event) -> Answer:
+        return picked(studio, event.read("id", WHOLE))
 
-    @told
-    def on_again(id: int) -> str:
-        return seed_of(studio, id)
+    def on_again(event: Event) -> Answer:
+        return {"seed": seed_of(studio, event["shown"])}
 
-    for picker in (html["canvas"], html["past"]):
-        picker.pick(on_pick, None, [bench.pinned, html["canvas"], html["caption"], bench.shown], **QUICK)
-    again.click(on_again, bench.shown, bench.form.controls["seed"], **QUICK)
+    for picker in (parts["canvas"], parts["past"]):
+        wiring.on(picker.pick, on_pick, (), PICKED)
+    wiring.on(parts["again"].click, on_again, ("shown",), ("seed",))
 
 
-def _wire_finding(bench: Bench, filters: dict[str, Any]) -> None:
-    studio, past = bench.page.studio, bench.html["past"]
-
-    @told
-    def on_search(*given: Any) -> list[Any]:
-        asked = history.query(*given)
-        return [asked, history.past(studio, asked)]
-
-    @told
-    def on_more(asked: Query, event: gr.EventData) -> list[Any]:
-        asked = history.more(asked, read_event(event, "last", WHOLE))
-        return [asked, history.past(studio, asked)]
-
-    @told
-    def on_newest(asked: Query) -> list[Any]:
-        asked = replace(asked, before=None, limit=gallery.PAGE)
-        return [asked, history.past(studio, asked)]
-
-    @told
-    def on_purge(asked: Query, event: gr.EventData) -> list[Any]:
-        return list(purge(studio, read_event(event, "sure", SWITCH), asked))
-
-    controls, shown = list(filters.values()), [bench.asked, past]
-    gr.on([one.change for one in controls], on_search, controls, shown, **QUICK)
-    past.more(on_more, bench.asked, shown, **QUICK)
-    past.newest(on_newest, bench.asked, shown, **QUICK)
-    past.purge(on_purge, bench.asked, [past, bench.html["message"]], **QUICK)
+def picked(studio: Studio, id: int) -> Answer:
+    """A picture that is chosen to be looked at, and stays while others are drawn."""
+    return {"pinned": True, **dict(zip(SHEET, picture(studio, id), strict=True))}
 
 
-def _wire_label(bench: Bench) -> None:
-    studio, html, desk = bench.page.studio, bench.html, bench.page.handover
-    panel = bench.page.sidebar.edits
+def _wire_finding(studio: Studio, wiring: Wiring, filters: Sequence[str]) -> None:
+    parts, shown = wiring.parts, ("asked", "past")
 
-    @told
-    def on_restore(request: gr.Request, event: gr.EventData, turn: Any, kept: Any) -> list[Any]:
-        with panel.of(request, turn, kept) as session:
-            return bench.restoring(studio.history.get(read_event(event, "id", WHOLE)).recipe, session)
+    def found(asked: Query) -> Answer:
+        return {"asked": asked, "past": history.past(studio, asked)}
 
-    @told
-    def on_star(asked: Query, event: gr.EventData) -> list[Any]:
-        return list(star(studio, read_event(event, "id", WHOLE), read_event(event, "on", SWITCH), asked))
+    def on_search(event: Event) -> Answer:
+        return found(history.query(*(event[name] for name in filters)))
 
-    @told
-    def on_delete(asked: Query, event: gr.EventData) -> list[Any]:
-        return [0, *delete(studio, read_event(event, "id", WHOLE), asked)]
+    def on_more(event: Event) -> Answer:
+        return found(history.more(event["asked"], event.read("last", WHOLE)))
 
-    @told
-    def on_undelete(asked: Query, event: gr.EventData) -> list[Any]:
-        return [read_event(event, "id", WHOLE), *undelete(studio, read_event(event, "id", WHOLE), asked)]
+    def on_newest(event: Event) -> Answer:
+        return found(replace(event["asked"], before=None, limit=gallery.PAGE))
 
-    @told
-    def on_send(before: handover.Handover | None, event: gr.EventData) -> list[Any]:
-        sent = handover.send(studio, read_event(event, "to", TEXT), read_event(event, "id", WHOLE), before)
-        return [*desk.put(sent), gr.Tabs(selected=sent.to)]
+    def on_purge(event: Event) -> Answer:
+        return dict(zip(("past", "message"), purge(studio, event.read("sure", SWITCH), event["asked"]), strict=True))
 
-    label, sheet = html["caption"], [bench.shown, html["canvas"], html["caption"], html["past"]]
-    label.restore(on_restore, panel.given, bench.restored, js=TURN, **EVERY)
-    label.star(on_star, bench.asked, [label, html["past"]], **QUICK)
-    label.delete(on_delete, bench.asked, sheet, **QUICK)
-    label.undelete(on_undelete, bench.asked, sheet, **QUICK)
-    label.send(on_send, desk.state, [*desk.outputs, bench.page.tabs], **QUICK)
+    wiring.on([parts[name].change for name in filters], on_search, filters, shown)
+    wiring.on(parts["past"].more, on_more, ("asked",), shown)
+    wiring.on(parts["past"].newest, on_newest, ("asked",), shown)
+    wiring.on(parts["past"].purge, on_purge, ("asked",), ("past", "message"))
+
+
+def _wire_label(page: Page, form: Form, wiring: Wiring) -> None:
+    studio, panel, label = page.studio, page.sidebar.edits, wiring.parts["caption"]
+
+    def on_restore(event: Event) -> Answer:
+        with panel.of(event) as session:
+            return restored(form, panel, studio.history.get(event.read("id", WHOLE)).recipe, session)
+
+    def on_star(event: Event) -> Answer:
+        starred = star(studio, event.read("id", WHOLE), event.read("on", SWITCH), event["asked"])
+        return dict(zip(("caption", "past"), starred, strict=True))
+
+    def on_delete(event: Event) -> Answer:
+        deleted = delete(studio, event.read("id", WHOLE), event["asked"])
+        return {"shown": 0, **dict(zip(HISTORY, deleted, strict=True))}
+
+    def on_undelete(event: Event) -> Answer:
+        id = event.read("id", WHOLE)
+        return {"shown": id, **dict(zip(HISTORY, undelete(studio, id, event["asked"]), strict=True))}
+
+    def on_send(event: Event) -> Answer:
+        return handover.put(handover.send(studio, event.read("to", TEXT), event.read("id", WHOLE), event["sent"]))
+
+    wiring.on(label.restore, on_restore, (), gives(form), turns=(STACK,), mode="multiple")
+    wiring.on(label.star, on_star, ("asked",), ("caption", "past"))
+    wiring.on(label.delete, on_delete, ("asked",), ("shown", *HISTORY))
+    wiring.on(label.undelete, on_undelete, ("asked",), ("shown", *HISTORY))
+    wiring.on(label.send, on_send, ("sent",), ("sent", "bell", "tabs"))

@@ -10,10 +10,9 @@ from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
 from studio.ui.components import around, choice, menu, method_menu
 from studio.ui.components.form import GUIDANCE, Form, Values
-from studio.ui.errors import told
 from studio.ui.markup import alert, tag, text
 from studio.ui.methods import declarations
-from studio.ui.prompt.bench import QUICK
+from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.presets import GuidancePresets
@@ -66,77 +65,80 @@ def save(presets: GuidancePresets, name: str, values: Values) -> str:
 
 def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     """Lay out presets, method and parameters, and wire them among themselves."""
-    preset = gr.Dropdown(entries(presets), value="", label="Guidance", elem_id="preset",
-                         info="How the picture is pulled to the prompt: a named setting, or your own.")  # fmt: skip
-    said = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
+    parts: dict[str, Any] = {"model": page.sidebar.model}
+    parts["preset"] = gr.Dropdown(
+        entries(presets), value="", label="Guidance", elem_id="preset",
+        info="How the picture is pulled to the prompt: a named setting, or your own.",
+    )  # fmt: skip
+    parts["preset_said"] = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
+    before = set(form.names)
     methods = choice.Choice(form, "method", GUIDANCE, declarations().guidance, "cfg")
     methods.controls("first")  # what one reaches for; the rest would bury it
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")
         methods.controls("rest")
-        wrappers = form.add("wrappers", around.control(methods.default))
+        form.add("wrappers", around.control(methods.default))
         with gr.Row(elem_classes="save-row"):
-            name = gr.Textbox(label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
-                              elem_id="preset-name")  # fmt: skip
-            keep = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
-        drop = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
+            parts["name"] = gr.Textbox(
+                label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
+                elem_id="preset-name",
+            )  # fmt: skip
+            parts["save"] = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
+        parts["drop"] = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
+    own = [name for name in form.names if name not in before]
+    wiring = Wiring({**form.controls, **parts})
     # What was saved since the page was laid out is in the menu of a page that is opened again, and what was saved on
     # another tab in that of this one when it is come back to.
-    gr.on([page.demo.load, page.tabs.select], lambda: gr.Dropdown(entries(presets)), None, preset, **QUICK)
-    _wire(form, presets, preset, said, name, keep, [form.controls["method"], *methods.parameters, wrappers])
-    _wire_removing(presets, preset, said, drop)
-    _wire_model(page, form.controls["method"])
+    menu_again = [page.demo.load, page.tabs.select]
+    wiring.on(menu_again, lambda event: {"preset": gr.Dropdown(entries(presets))}, (), ("preset",))
+    _wire(wiring, presets, own)
+    _wire_removing(wiring, presets)
+    _wire_model(wiring, page)
 
 
-def _wire(
-    form: Form, presets: GuidancePresets, preset: gr.Dropdown, said: gr.HTML, name: gr.Textbox, keep: gr.Button,
-    own: list[Any],
-) -> None:  # fmt: skip
-    names = [field for field, component in form.controls.items() if any(component is one for one in own)]
+def _wire(wiring: Wiring, presets: GuidancePresets, own: list[str]) -> None:
+    parts = wiring.parts
 
-    @told
-    def on_preset(chosen: str) -> list[Any]:
-        values, note = take(presets, chosen)
-        return [note, *(gr.update(value=values[field]) if field in values else gr.skip() for field in names)]
+    def on_preset(event: Event) -> Answer:
+        values, note = take(presets, event["preset"])
+        return {"preset_said": note, **{name: gr.update(value=values[name]) for name in own if name in values}}
 
-    @told
-    def on_save(wanted: str, *given: Any) -> list[Any]:
-        saved = save(presets, wanted, dict(zip(names, given, strict=True)))
-        return [gr.Dropdown(entries(presets), value=saved), "", alert(f"Saved as {saved}.", kind="note")]
+    def on_save(event: Event) -> Answer:
+        saved = save(presets, event["name"], {name: event[name] for name in own})
+        note = alert(f"Saved as {saved}.", kind="note")
+        return {"preset": gr.Dropdown(entries(presets), value=saved), "name": "", "preset_said": note}
 
-    controls = [form.controls[field] for field in names]
-    menu.chosen(preset)(on_preset, preset, [said, *controls], **QUICK)
-    keep.click(on_save, [name, *controls], [preset, name, said], **QUICK)
-    # Moved by hand, the settings are no preset's any more. In the browser alone.
-    moved: dict[str, Any] = {"inputs": None, "outputs": [preset, said], "js": "() => ['', '']", **QUICK}
-    gr.on([one.input for one in controls if not isinstance(one, gr.Dropdown)], None, **moved)  # type: ignore[attr-defined]
-    for one in controls:
-        if isinstance(one, gr.Dropdown):  # looked into and left as it was, it is not moved
-            menu.chosen(one)(None, **moved)
+    wiring.on(menu.chosen(parts["preset"]), on_preset, ("preset",), ("preset_said", *own))
+    wiring.on(parts["save"].click, on_save, ("name", *own), ("preset", "name", "preset_said"))
+    # Moved by hand, the settings are no preset's any more. In the browser alone. A menu that was looked into and left
+    # as it was is not moved.
+    menus = [parts[name] for name in own if isinstance(parts[name], gr.Dropdown)]
+    moved = [parts[name].input for name in own if parts[name] not in menus]
+    for happens in (moved, *map(menu.chosen, menus)):
+        wiring.browser(happens, "() => ['', '']", (), ("preset", "preset_said"))
 
 
-def _wire_model(page: Page, method: Any) -> None:
+def _wire_model(wiring: Wiring, page: Page) -> None:
     """What the chosen model cannot do says so in the menu."""
 
-    @told
-    def on_model(model: str) -> Any:
-        return gr.Dropdown(method_menu.choices(page.studio, model))
+    def on_model(event: Event) -> Answer:
+        return {"method": gr.Dropdown(method_menu.choices(page.studio, event["model"]))}
 
-    page.demo.load(on_model, page.sidebar.model, method, **QUICK)
-    page.sidebar.model.change(on_model, page.sidebar.model, method, **QUICK)
+    wiring.on(page.demo.load, on_model, ("model",), ("method",))
+    wiring.on(page.sidebar.model.change, on_model, ("model",), ("method",))
 
 
-def _wire_removing(presets: GuidancePresets, preset: gr.Dropdown, said: gr.HTML, drop: gr.Button) -> None:
+def _wire_removing(wiring: Wiring, presets: GuidancePresets) -> None:
     """The button is there for a preset of one's own."""
+    parts = wiring.parts
 
-    @told
-    def on_change(chosen: str) -> Any:
-        return gr.Button(visible=is_own(presets, chosen))
+    def on_change(event: Event) -> Answer:
+        return {"drop": gr.Button(visible=is_own(presets, event["preset"]))}
 
-    @told
-    def on_drop(chosen: str) -> list[Any]:
-        presets.remove(chosen)
-        return [gr.Dropdown(entries(presets), value=""), alert(f"Removed {chosen}.", kind="note")]
+    def on_drop(event: Event) -> Answer:
+        presets.remove(event["preset"])
+        note = alert(f"Removed {event['preset']}.", kind="note")
+        return {"preset": gr.Dropdown(entries(presets), value=""), "preset_said": note}
 
-    preset.change(on_change, preset, drop, **QUICK)
-    drop.click(on_drop, preset, [preset, said], **QUICK)
+    wiring.on(parts["preset"].change, on_change, ("preset",), ("drop",))
+    wiring.on(parts["drop"].click, on_drop, ("preset",), ("preset", "preset_said"))

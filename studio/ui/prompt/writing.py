@@ -15,9 +15,9 @@ from studio.ui.components import menu, negatives
 from studio.ui.components import words as shown_words
 from studio.ui.components.form import Form
 from studio.ui.components.seeds import parse_seed
-from studio.ui.errors import told
-from studio.ui.prompt.bench import QUICK, Bench
-from studio.ui.values import TEXT, read_event
+from studio.ui.tabs.base import Page
+from studio.ui.values import TEXT
+from studio.ui.wiring import Answer, Event, Wiring
 from studio.world.caption import canonical
 from studio.world.examples import FIRST
 from studio.world.scene import random_scene
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_REPORTED_CHARS = 2 * MAX_PROMPT_CHARS  # a longer prompt is refused, but first counted
 MODELS_OWN = ("width", "height", "sampler", "spacing")
+READ = ("prompt", "negative_prompt", "styles", "syntax", "model", "seed")  # what `reports` reads, in its order
+REPORTS = ("prompt_report", "negative_report")
 SYNTAXES = [("A1111: (word:1.3), [old:new:0.5]", "a1111"), ("compel: word++, (words)1.3", "compel"),
             ("Plain: brackets are text", "plain")]  # fmt: skip
 
@@ -115,25 +117,20 @@ def models_own(studio: Studio, model: str) -> dict[str, Any]:
     return dict(zip(MODELS_OWN, (card.default_size_px, card.default_size_px, card.sampler, "auto"), strict=True))
 
 
-def wire(bench: Bench, parts: dict[str, Any]) -> None:
+def wire(page: Page, wiring: Wiring) -> None:
     """Reports follow the words and the model; examples go into the box."""
-    studio, controls = bench.page.studio, bench.form.controls
+    studio, parts = page.studio, wiring.parts
 
-    @told
-    def on_fill(event: gr.EventData) -> str:
-        return read_event(event, "prompt", TEXT) or surprise()
+    def on_fill(event: Event) -> Answer:
+        return {"prompt": event.read("prompt", TEXT) or surprise()}
 
-    @told
-    def on_words(*given: Any) -> list[Any]:
-        return list(reports(studio, words(studio.settings.workspace), *given))
+    def on_words(event: Event) -> Answer:
+        known = words(studio.settings.workspace)
+        return dict(zip(REPORTS, reports(studio, known, *(event[name] for name in READ)), strict=True))
 
-    @told
-    def on_model(model: str) -> list[Any]:
-        return list(models_own(studio, model).values())
+    def on_model(event: Event) -> Answer:
+        return models_own(studio, event["model"])
 
-    named = [controls[name] for name in ("prompt", "negative_prompt", "styles", "syntax", "model", "seed")]
-    shown = [parts["prompt_report"], parts["negative_report"]]
-    gr.on([one.change for one in named], on_words, named, shown, trigger_mode="always_last", **QUICK)  # type: ignore[attr-defined]
-    own = [controls[name] for name in MODELS_OWN]
-    menu.chosen(controls["model"])(on_model, controls["model"], own, **QUICK)  # type: ignore[arg-type]
-    parts["chips"].fill(on_fill, None, controls["prompt"], **QUICK)
+    wiring.on([parts[name].change for name in READ], on_words, READ, REPORTS, mode="always_last")
+    wiring.on(menu.chosen(parts["model"]), on_model, ("model",), MODELS_OWN)
+    wiring.on(parts["chips"].fill, on_fill, (), ("prompt",))

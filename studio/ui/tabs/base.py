@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from studio.services.studio import Studio
     from studio.ui.handover import Desk
     from studio.ui.sidebar import Sidebar
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
 class Page:
     """The page around a tab.
 
-    studio: the services. demo: for what happens on load. sidebar: its parts. tabs: to choose another. handover: what
-    one tab sent to another. opened: to be called when a browser has painted the page. memories: by tab,
-    what the browser keeps for those that ask for it. drafts: likewise, of what is typed there.
+    studio: the services.
+    demo: for what happens on load.
+    sidebar: its parts that others touch.
+    tabs: to choose another.
+    handover: what one tab sent to another.
+    opened: to be called when a browser has painted the page.
+    memories: by tab, what the browser keeps for those that ask for it.
+    drafts: likewise, of what is typed there.
     """
 
     studio: Studio
@@ -34,13 +41,32 @@ class Page:
     memories: Mapping[str, gr.BrowserState]
     drafts: Mapping[str, gr.BrowserState]
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The components around the tabs, by the names that a tab's wiring knows them by."""
+        return {**self.sidebar.edits.parts, **self.handover.parts, "tabs": self.tabs}
+
+    def kept(self, tab: str, memory: str, draft: str) -> dict[str, Any]:
+        """What the browser keeps for a tab, under these names. tab: the id of one that `remembers`."""
+        return {memory: self.memories[tab], draft: self.drafts[tab]}
+
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab. title: on its button. order: from left to right. build: lays out and wires, inside the tab.
+    """One tab: all that the page around it needs to know.
 
-    accepts: whether pictures can be sent to it; its `build` then calls `handover.receive`. remembers: whether
-    the browser keeps something for it.
+    title: on its button.
+    order: from left to right.
+    build: lays out and wires, inside the tab.
+    accepts: whether pictures can be sent to it; its `build` then calls `handover.receive`.
+    remembers: whether the browser keeps something for it.
+    routes: addresses of its own, over a studio.
+    style: its style sheet, as CSS.
+    primary, stop: selectors of the buttons that Ctrl+Enter and Ctrl+. press while it is shown, "" for none.
+    keys: further keys while it is shown (as KeyboardEvent.key has them) -> selector of what is pressed or, of a field,
+        entered.
+    drop: id of the gr.File that takes a file which is dropped anywhere on the tab, "" for none.
+    wide: whether it has the page's whole width: the sidebar is folded while it is shown.
     """
 
     title: str
@@ -48,10 +74,23 @@ class Tab:
     build: Callable[[Page], None]
     accepts: bool = False
     remembers: bool = False
+    routes: Callable[[Studio], Sequence[Route]] = lambda studio: ()
+    style: str = ""
+    primary: str = ""
+    stop: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    drop: str = ""
+    wide: bool = False
 
     @property
     def id(self) -> str:
         return self.title.lower()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the browser's script is told of it."""
+        return {"id": self.id, "primary": self.primary, "stop": self.stop, "keys": dict(self.keys),
+                "drop": self.drop, "wide": self.wide}  # fmt: skip
 
 
 def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwhile: str) -> gr.HTML:

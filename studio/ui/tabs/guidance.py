@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from studio.ui.guidance.tab import TITLE, build
+from pathlib import Path
+
+from studio.ui.guidance import files, tab
 from studio.ui.tabs.base import Tab
 
-TAB = Tab(TITLE, order=40, build=build, accepts=True, remembers=True)
+TAB = Tab(
+    tab.TITLE, order=40, build=tab.build, accepts=True, remembers=True, routes=files.routes,
+    style=(Path(tab.__file__).parent / "style.css").read_text(encoding="utf-8"),
+    primary="#compare", stop="#guidance-stop",
+)  # fmt: skip

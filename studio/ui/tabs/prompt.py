@@ -11,45 +11,55 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.history import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import dropped, glance, grid, jobs, past, presets, redraw, settings, writing
-from studio.ui.prompt.bench import QUICK, Bench
+from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, stage, writing
 from studio.ui.tabs.base import Page, Tab
-from studio.ui.values import TEXT, holds, remembered
-
-POLL_S = 0.25
+from studio.ui.values import FIELDS, TEXT, holds, remembered
+from studio.ui.wiring import Wiring
 
 
 def build(page: Page) -> None:
-    form, side = Form(), page.sidebar
-    form.add("model", side.model)
-    html: dict[str, gr.HTML] = {"status": side.status, "queue": side.queue, "ended": side.ended}
+    form = Form()
+    form.add("model", page.sidebar.model)
     with gr.Row(elem_classes="workbench"):
         with gr.Column(elem_classes="controls", min_width=0):
             parts = _controls(page, form)
-            html["message"] = parts["message"]
         with gr.Column(elem_classes="stage", min_width=0):
-            html["canvas"] = _live(canvas.unseen_html(), canvas.CLICK, "canvas")
-            html["progress"] = _live("", glance.AGAIN, "progress")
-            html["caption"] = _live("", caption.CLICK, "caption")
+            parts["canvas"] = _live(canvas.unseen_html(), canvas.CLICK, "canvas")
+            parts["progress"] = _live("", stage.FOLLOW, "progress")
+            parts["caption"] = _live("", caption.CLICK, "caption")
             axes = grid.build()
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
-            html["past"] = _live("", gallery.CLICK, "gallery")
-            drop = dropped.build()
-    bench = Bench(
-        page, form, html, parts["stop"], parts["cancel"],
-        # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
-        job=holds(gr.BrowserState(None, storage_key="palimpsest-job", secret="palimpsest-page"), remembered(TEXT)),
-        pinned=gr.State(False), shown=gr.State(0), asked=gr.State(Query()), seen=gr.State(0),
-        timer=gr.Timer(POLL_S, active=False),
-    )  # fmt: skip
-    jobs.wire(bench, parts["generate"])
-    writing.wire(bench, parts)
-    past.wire(bench, filters, parts["again"])
-    redraw.wire(bench)
-    grid.wire(bench, axes)
-    dropped.wire(bench, drop)
-    parts["dice"].click(lambda: str(random_seed()), None, form.controls["seed"], **QUICK)
+            parts["past"] = _live("", gallery.CLICK, "gallery")
+            parts |= dropped.build()
+    wiring = Wiring({**page.parts, **parts, **filters, **form.controls, **_memory()})
+    jobs.wire(page, form, wiring)
+    writing.wire(page, wiring)
+    past.wire(page, form, wiring, tuple(filters))
+    redraw.wire(page, wiring)
+    grid.wire(page, form, wiring, axes)
+    dropped.wire(page, form, wiring)
+    wiring.on(parts["dice"].click, lambda event: {"seed": str(random_seed())}, (), ("seed",))
+
+
+def _memory() -> dict[str, Any]:
+    """What is known of a page besides what it shows.
+
+    job: id of the job that is watched.
+    draft: what the form holds.
+    pinned: whether a picture was chosen from the history while a job runs, which leaves it in place.
+    shown: number of the picture one looks at, 0 for none.
+    asked: what the history shows.
+    seen: number of the newest picture that was told.
+    """
+    # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
+    job, draft = (
+        gr.BrowserState(None, storage_key=f"palimpsest-{name}", secret="palimpsest-page") for name in ("job", "draft")
+    )
+    return {
+        "job": holds(job, remembered(TEXT)), "draft": holds(draft, remembered(FIELDS)), "pinned": gr.State(False),
+        "shown": gr.State(0), "asked": gr.State(Query()), "seen": gr.State(0),
+    }  # fmt: skip
 
 
 def _controls(page: Page, form: Form) -> dict[str, Any]:
@@ -75,4 +85,7 @@ def _live(html: str, script: str | None, id: str) -> gr.HTML:
     return gr.HTML(html, apply_default_css=False, js_on_load=script, elem_id=id)
 
 
-TAB = Tab("Prompt", order=10, build=build)
+TAB = Tab(
+    "Prompt", order=10, build=build, routes=files.routes, primary="#generate", stop="#stop", drop="dropped",
+    keys={"f": "#star-shown", "Delete": "#delete-shown", "/": "#search :is(input, textarea)"},
+)  # fmt: skip

@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.services.presets import GuidancePresets
+from studio.ui import order
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import results
+from studio.ui.guidance import results, run
 from studio.ui.guidance.handlers import Call, Handlers
-from studio.ui.guidance.tab import SEEN, SHARED, call_of, listed
+from studio.ui.guidance.tab import LOOKING, SEEN, call_of
 from studio.ui.handover import Handover
 from studio.ui.sessions import WAIT_S, Sessions
+from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.guidance.test_board import plain
 
@@ -63,7 +65,7 @@ def test_both_changes_of_two_threads_are_kept(do: Handlers) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    board = do.tick(PAGE) and do.visited(PAGE)["board"]
+    board = do.drawn(PAGE) and do.visited(PAGE)["board"]
     assert params(board)["guidance_scale"] == 9 and params(board)["rescale"] == 0.5
     assert params(board, 1)["guidance_scale"] == 4 and params(board, 3)["eta"] == 1
 
@@ -71,15 +73,15 @@ def test_both_changes_of_two_threads_are_kept(do: Handlers) -> None:
 def test_every_change_has_a_revision_above_the_one_before(do: Handlers) -> None:
     found = [
         do.row_op(PAGE, move("rescale", 0.5)), do.take_preset(PAGE, "cfg"), do.look_into(PAGE, 3),
-        do.row_op(PAGE, move("rescale", 99)), do.behind(PAGE, 40), do.tick(PAGE),
+        do.row_op(PAGE, move("rescale", 99)), do.behind(PAGE, 40), do.drawn(PAGE),
     ]  # fmt: skip
-    told = [int(answer["revision"].removeprefix("palimpsest-revision:")) for answer in found]
+    told = [int(answer["board_revision"].removeprefix(order.revision("board", 0)[:-1])) for answer in found]
     assert told[:4] == sorted(set(told[:4])) and told[4] == 41 and told[5] == 41
     assert set(SEEN) <= set(found[4])  # whoever is behind is told everything
 
 
 def test_the_page_is_painted_before_formulas_and_told_them_on_the_first_visit(do: Handlers) -> None:
-    assert set(do.opened(PAGE)) == {"board", "revision", "rows"}
+    assert set(do.opened(PAGE)) == {"board", "board_revision", "rows"}
     shown = do.visited(PAGE)
     assert set(shown) == {*SEEN, "preset"} and "g = " in shown["rows"]
     early = Call("a tab shown before what the browser kept was read", model="stencil")
@@ -196,16 +198,58 @@ def test_a_strip_that_comes_late_is_not_shown_under_another_picture(
     assert do.strip(PAGE) == {}
 
 
-def test_values_come_in_the_order_of_components() -> None:
-    values = [1, 2, {"rows": []}, None, "stencil", *FIELDS.values(), "further"]
-    call, more = call_of("page", values)
-    assert len(SHARED) == len(values) - 1 and list(more) == ["further"]
-    assert call == Call("page", 1, {"rows": []}, "stencil", (), FIELDS)
-    assert call_of("page", ["7", "2", *values[2:]])[0].turn is None  # a revision, where no turn was taken
-    found = listed({"b": 2}, ("a", "b"))
-    assert found[1] == 2 and found[0] != 2 and listed({}, ()) is None
-    with pytest.raises(AssertionError):
-        listed({"c": 1}, ("a", "b"))
+def test_a_call_is_what_an_event_of_the_tab_brings_along() -> None:
+    values = {
+        "board_revision": 1,
+        "stack_revision": 2,
+        "board": {"rows": []},
+        "stack": None,
+        "model": "stencil",
+        **FIELDS,
+    }
+    assert set(values) == set(LOOKING)
+    assert call_of(Event("page", values)) == Call("page", 1, {"rows": []}, "stencil", (), FIELDS)
+    revision = order.revision("board", 7)  # where no turn was taken
+    assert call_of(Event("page", {**values, "board_revision": revision})).turn is None
+
+
+def test_a_redraw_takes_the_place_of_the_one_before_it_and_stop_stops_all_there_is(
+    do: Handlers, fake: FakeStudio
+) -> None:
+    """Only the newest is drawn, whatever was asked for before: nothing waits behind what nobody waits for."""
+    do.row_op(PAGE, {"op": "choose", "row": 2})
+    first = do.compare(PAGE)["board"]
+    fake.ended(run.jobs_of(first).pop())
+    fake.sketcher.hold = True
+    for scale in (2, 3, 4, 5):
+        board = do.row_op(PAGE, move("guidance_scale", scale))["board"]
+    wanted = {cell["job"] for cell in board["cells"] if cell["row"] == 2}
+    assert {entry.job_id for entry in fake.jobs.queue() if entry.state != "stopping"} == wanted and len(wanted) == 1
+    do.compare(PAGE)
+    again = do.compare(PAGE)["board"]  # nor does the one before wait to be drawn
+    swept = do.sweep(PAGE, "guidance_scale", 1, 5, 3)["board"]
+    other = do.sweep(PAGE, "guidance_scale", 1, 6, 3)["board"]
+    removed = do.row_op(PAGE, {"op": "remove", "row": 4})["board"]
+    alive = {entry.job_id for entry in fake.jobs.queue() if entry.state != "stopping"}
+    assert alive == run.jobs_of(removed) == run.jobs_of(again) | {other["sweep"]["job"]}
+    assert swept["sweep"]["job"] not in alive
+    assert do.stop(PAGE) == {}
+    for job in fake.jobs.unfinished():
+        fake.ended(job.id)
+    assert fake.jobs.queue() == [] and fake.history.count() == len(first["cells"])
+    assert [job.status for job in fake.jobs.newest()] == ["cancelled"] * (len(fake.jobs.newest()) - 1) + ["done"]
+
+
+def test_a_redraw_that_is_refused_leaves_the_one_before_it_alone(do: Handlers, fake: FakeStudio) -> None:
+    do.row_op(PAGE, {"op": "choose", "row": 2})
+    fake.ended(run.jobs_of(do.compare(PAGE)["board"]).pop())
+    fake.sketcher.hold = True
+    do.row_op(PAGE, move("guidance_scale", 4))
+    (drawing,) = [entry.job_id for entry in fake.jobs.queue()]
+    assert 'class="message error"' in do.row_op(PAGE, move("guidance_scale", 99))["message"]
+    assert [entry.job_id for entry in fake.jobs.queue() if entry.state == "running"] == [drawing]
+    do.stop(PAGE)
+    fake.ended(drawing)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -214,6 +258,6 @@ def test_whatever_a_stranger_sends_leaves_a_board(do: Handlers, one: Any, two: A
     call = Call(one, two, three, "stencil", fields=FIELDS)
     for work in (lambda: do.row_op(call, {"op": one, "row": two, "at": three, "name": one, "value": three}),
                  lambda: do.sweep(call, one, two, three, one), lambda: do.behind(call, two),
-                 lambda: do.tick(call), lambda: do.limits(call, one)):  # fmt: skip
+                 lambda: do.drawn(call), lambda: do.limits(call, one)):  # fmt: skip
         work()
     assert do.visited(PAGE)["board"]["rows"]

@@ -14,10 +14,9 @@ from studio.core.errors import BadInput
 from studio.core.settings import Settings
 from studio.guidance import diagnostics
 from studio.services.studio import Studio
-from studio.ui import exports
 from studio.ui.components.canvas import Drawn
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import measures, results, run, why
+from studio.ui.guidance import files, measures, results, run, why
 from studio.ui.guidance.why import Line
 from tests.tiny_model import build_once
 
@@ -106,7 +105,7 @@ def test_the_file_of_the_curves_has_the_same_rows(compared: Compared) -> None:
 def test_the_files_can_be_fetched_and_bad_addresses_are_refused_in_words(compared: Compared) -> None:
     studio, _, drawn = compared
     id = drawn[2, "7"].id
-    client = TestClient(Starlette(routes=exports.routes(studio)))
+    client = TestClient(Starlette(routes=files.routes(studio)))
     alone = client.get(f"/accounts/{id}.png")
     among = client.get(f"/accounts/{id}.png", params={"beside": f"{id}.1,{drawn[3, '7'].id}.2"})
     assert alone.status_code == among.status_code == 200 and among.headers["content-type"] == "image/png"

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.services.estimate import seconds_for
-from studio.ui import exports
-from studio.ui.prompt import grid
+from studio.ui.prompt import files, grid
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
 
@@ -33,7 +32,7 @@ def test_a_grid_of_nine_fills_and_is_written_as_a_sheet(fake: FakeStudio) -> Non
     drawn(fake, number)
     shown, drawing = grid.show(fake, number)
     assert shown.count("data-pick") == 9 and not drawing and "9 of 9 pictures" in shown and "seed: 2" in shown
-    client = TestClient(Starlette(routes=exports.routes(fake)))
+    client = TestClient(Starlette(routes=files.routes(fake)))
     answer = client.get("/grids/1.png")
     assert answer.status_code == 200 and Image.open(io.BytesIO(answer.content)).width > 3 * 128
     assert client.get("/grids/2.png").status_code == client.get(f"/grids/{10**30}.png").status_code == 404

@@ -4,10 +4,12 @@ import time
 
 import pytest
 
-from studio.core.errors import BadInput
+from studio.core.errors import StudioError
 from studio.core.recipe import EditRef, Recipe
-from studio.ui.components import queue, stage
-from studio.ui.prompt import jobs
+from studio.ui import sidebar
+from studio.ui.components import queue
+from studio.ui.prompt import jobs, stage
+from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
 
@@ -15,11 +17,11 @@ from tests.ui.test_form import FILLED
 def test_generating_answers_at_once_and_the_job_is_seen_to_its_end(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.02
     job, now = jobs.submit(fake, FILLED)
-    assert now.busy and now.drawing and now.message == ""
-    assert "1 picture: a star" in (now.queue or "")
+    assert now.drawing and now.message == ""
+    assert [entry.what for entry in fake.jobs.queue()] == ["1 picture: a star"]
     fake.ended(job)
     watched, now = stage.watching(fake, job)
-    assert watched is None and not now.busy and not now.drawing and now.progress == ""
+    assert watched is None and not now.drawing and now.progress == ""
     assert "/pictures/1.png" in (now.canvas or "") and now.shown == 1
     assert "Restore settings" in (now.caption or "") and "data-pick" in (now.past or "")
 
@@ -43,7 +45,7 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
     ]
     fake.ended(first)
     watched, now = stage.watching(fake, first)
-    assert watched not in (None, first) and now.busy  # told to its end, and the next one is watched from then on
+    assert watched not in (None, first)  # told to its end, and the next one is watched from then on
     assert stage.watching(fake, watched)[1].drawing
     for job in fake.jobs.unfinished():
         fake.jobs.stop(job.id)
@@ -77,20 +79,12 @@ def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudi
     assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
 
 
-def test_a_look_at_the_queue_does_not_keep_the_end_of_the_watched_job_from_being_told(fake: FakeStudio) -> None:
-    """A window that is come back to looks at the queue; its job may have ended since it was last looked at."""
-    job = fake.ended(jobs.submit(fake, FILLED)[0])
-    assert jobs.look(fake, job).busy
-    watched, _ = stage.watching(fake, job)
-    assert not jobs.look(fake, watched).busy
-
-
-def test_another_page_sees_the_same_queue(fake: FakeStudio) -> None:
+def test_another_page_follows_the_same_job(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     first, _ = jobs.submit(fake, FILLED)
     jobs.submit(fake, FILLED, watched=first)
     watched, now = stage.on_opening(fake, None)
-    assert watched == first and now.drawing and (now.queue or "").count("<li") == 2
+    assert watched == first and now.drawing and f'data-watch="{first}"' in (now.progress or "")
     for job in fake.jobs.unfinished():
         fake.jobs.stop(job.id)
 
@@ -101,7 +95,7 @@ def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, k
     job, _ = jobs.submit(fake, FILLED | {"count": 16})
     while not fake.history.count():
         time.sleep(0.005)
-    jobs.stop(fake, job, keep)
+    jobs.stop(fake, (job, None), keep)
     _, now = stage.watching(fake, fake.ended(job))
     assert ("kept." if keep else "moved into the bin.") in (now.message or "")
     assert (fake.history.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
@@ -111,13 +105,14 @@ def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStud
     fake.sketcher.fail_at = 3
     job = fake.ended(jobs.submit(fake, FILLED)[0])
     _, now = stage.watching(fake, job)
-    assert "A NaN appeared at a &lt;b&gt;step" in (now.message or "") and not now.busy
-    assert 'data-act="retry"' in (now.ended or "")
+    assert "A NaN appeared at a &lt;b&gt;step" in (now.message or "") and not now.drawing
+    assert 'data-act="retry"' in queue.ended_html(queue.ended_early(fake))
     fake.sketcher.fail_at = None
-    again, now = jobs.act(fake, "retry", job, None)
-    assert again not in (None, job) and now.drawing and now.ended == ""
-    fake.ended(again)
-    assert fake.history.count() == 1
+    sidebar.act(fake, Event(data={"act": "retry", "job": job}))
+    (again, _) = fake.jobs.newest()
+    assert again.retry_of == job and queue.ended_early(fake) == []
+    fake.ended(again.id)
+    assert stage.watching(fake, None, seen=0)[1].shown == 1  # the tab finds it by itself
 
 
 def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
@@ -127,9 +122,8 @@ def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
         ("up", c, [a, c, b, d]), ("down", c, [a, b, c, d]), ("down", c, [a, b, d, c]), ("down", c, [a, b, d, c]),
         ("up", b, [a, b, d, c]), ("cancel", d, [a, b, c]),
     ):  # fmt: skip
-        watched, now = jobs.act(fake, what, job, a)
-        assert watched == a and [entry.job_id for entry in fake.jobs.queue()] == order, (what, job)
-        assert not now.message
+        sidebar.act(fake, Event(data={"act": what, "job": job}))
+        assert [entry.job_id for entry in fake.jobs.queue()] == order, (what, job)
     shown = queue.queue_html(fake.jobs.queue())
     assert shown.count('data-act="up"') == 2 and shown.count("disabled") == 2 and "Waiting, number 2" in shown
     for job in (a, b, c):
@@ -138,11 +132,10 @@ def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
 
 def test_what_can_no_longer_be_done_is_said(fake: FakeStudio) -> None:
     job = fake.ended(fake.pictures.submit([Recipe(steps=1)]))
-    for what, said in (("up", "not waiting"), ("explode", "called"), ("stop", None)):
-        _, now = jobs.act(fake, what, job, None)
-        assert (said in (now.message or "")) if said else not now.message
-    with pytest.raises(BadInput):
-        queue.act(fake, "retry", "no such job")
+    queue.act(fake, "stop", job)
+    for what, of, said in (("up", job, "not waiting"), ("explode", job, "called"), ("retry", "nothing", "no job")):
+        with pytest.raises(StudioError, match=said):
+            queue.act(fake, what, of)
 
 
 def test_the_edit_stack_goes_with_every_job(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +152,7 @@ def test_a_reloaded_page_watches_its_job_again(fake: FakeStudio) -> None:
     for remembered in (job, None, "of another workspace"):
         assert stage.attached(fake, remembered) == job
     watched, now = stage.on_opening(fake, job)
-    assert watched == job and now.busy and now.past is not None
+    assert watched == job and now.drawing and now.past is not None
     fake.jobs.stop(job or "")
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from studio.core.recipe import EditRef, Recipe
-from studio.ui.components import stage
 from studio.ui.edit_stack import Row, Stack, change
-from studio.ui.prompt import jobs, redraw
+from studio.ui.prompt import jobs, redraw, stage
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.stencil_edits import edit_file
 from tests.ui.test_form import FILLED

@@ -1,4 +1,4 @@
-// A button [data-curves] opens the curves of its job, which are drawn anew as long as the job runs.
+// A button [data-curves] opens the curves of its job, which are drawn anew as the watcher tells of new measures.
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-curves]');
   if (!button) return;
@@ -10,20 +10,30 @@ element.addEventListener('click', (event) => {
   });
   dialog.append(close, place);
   (document.querySelector('.gradio-container') || document.body).append(dialog);
-  let timer = 0;
+  const job = button.dataset.curves;
+  let drawing = false;
   const draw = async () => {
-    const answer = await fetch(`/curves/${encodeURIComponent(button.dataset.curves)}.html`).catch(() => null);
+    if (drawing) return;
+    drawing = true;
+    const answer = await fetch(`/curves/${encodeURIComponent(job)}.html`).catch(() => null);
+    drawing = false;
     if (!dialog.open) return;
     if (answer) {
       const html = await answer.text();
       if (answer.ok) place.innerHTML = html;
       else place.textContent = html;
-      if (place.querySelector('[data-over]')) return;
+      if (place.querySelector('[data-over]')) delete place.dataset.watch;
     }
-    timer = setTimeout(draw, 1000);
+  };
+  const heard = ({detail}) => {
+    const facts = detail.jobs[job];
+    if (facts && (facts.over || facts.measures.length)) draw();
   };
   dialog.addEventListener('click', (press) => { if (press.target === dialog) dialog.close(); });
-  dialog.addEventListener('close', () => { clearTimeout(timer); dialog.remove(); });
+  dialog.addEventListener('close', () => { window.removeEventListener('palimpsest-watch', heard); dialog.remove(); });
+  place.dataset.watch = job;
+  window.addEventListener('palimpsest-watch', heard);
   dialog.showModal();
   draw();
+  window.palimpsestWatch.look();
 });

@@ -1,52 +1,72 @@
-"""What the page shows of jobs and pictures, worked out as plain values: of a job, of a picture, of nothing."""
+"""What the Prompt tab shows of jobs and pictures, worked out as plain values: of a job, of a picture, of nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import gradio as gr
+
 from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
-from studio.ui import sidebar
-from studio.ui.components import canvas, caption, history, queue
+from studio.ui.components import canvas, caption, history
 from studio.ui.components.history import Query
 from studio.ui.markup import alert
+from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
     from studio.services.history import Generation
     from studio.services.studio import Studio
 
-PARTS = ("canvas", "progress", "caption", "past", "message", "status", "queue", "ended")
+GIVES = (
+    "canvas",
+    "progress",
+    "caption",
+    "past",
+    "message",
+    "shown",
+    "seen",
+    "stop",
+    "cancel",
+)  # what `answer` may name
+# Of the line of progress, which tells of "look": the job that is followed has a picture more or is over; or none is
+# followed, and one has come, or came and went between two looks.
+FOLLOW = """
+window.addEventListener('palimpsest-watch', ({detail}) => {
+  const isFollowing = element.querySelector('[data-watch]') !== null;
+  const isNew = !isFollowing && (detail.drawing || detail.came_to_rest);
+  if (isNew || window.palimpsestWatch.isDue(element, detail)) trigger('look');
+});
+watch('value', () => setTimeout(() => {
+  if (element.querySelector('[data-watch]') && window.palimpsestWatch) window.palimpsestWatch.look();
+}));
+"""
 BLANK = canvas.welcome_html()
 
 
 @dataclass(frozen=True)
 class Stage:
-    """HTML of each part; None leaves the part as it is.
+    """What is to be shown. None leaves a part as it is.
 
-    busy: whether any job is unfinished or the engine still loading, so that there will be something new to show.
-    drawing: whether the job one watches is unfinished. shown: number of the picture one looks at, 0 if there is none.
+    drawing: whether the job one watches is unfinished.
+    canvas, progress, caption, past, message: HTML of each part.
+    shown: number of the picture one looks at, 0 if there is none.
     seen: number of the newest picture that was told.
     """
 
-    busy: bool
     drawing: bool = False
     canvas: str | None = None
     progress: str | None = None
     caption: str | None = None
     past: str | None = None
     message: str | None = None
-    status: str | None = None
-    queue: str | None = None
-    ended: str | None = None
     shown: int | None = None
     seen: int | None = None
 
 
-def of_engine(studio: Studio) -> Stage:
-    """What is told while no job is watched: the engine's state, and the queue."""
-    status, entries = studio.status(), studio.jobs.queue()
-    busy = bool(entries) or status.state == "starting"
-    return Stage(busy, status=sidebar.status_html(status), queue=queue.queue_html(entries))
+def answer(now: Stage) -> Answer:
+    """A stage as values for the components, by name."""
+    named = {name: value for name, value in vars(now).items() if value is not None and name != "drawing"}
+    return {**named, "stop": gr.Button(interactive=now.drawing), "cancel": gr.Button(interactive=now.drawing)}
 
 
 def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | None = None) -> Stage:
@@ -57,19 +77,19 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
     job = canvas.view(studio.jobs.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
     last = max((picture.id for _, picture in job.drawn), default=None)
-    now = replace(of_engine(studio), drawing=not job.over, canvas=canvas.job_html(job, job_id), shown=first, seen=last)
+    now = Stage(not job.over, canvas=canvas.job_html(job, job_id), shown=first, seen=last)
     if job.over:
-        now = replace(now, progress="", caption=_made(studio, job), message=outcome(job))
-        now = replace(now, **_after(studio, asked or Query()))
+        past = _past(studio, asked)
+        now = replace(now, progress="", caption=_made(studio, job), message=outcome(job), past=past)
     else:
-        now = replace(now, progress=canvas.progress_html(job), caption="", busy=True)
+        now = replace(now, progress=canvas.progress_html(job, job_id), caption="")
     return replace(now, canvas=None, caption=None, shown=None) if pinned else now
 
 
 def watching(
     studio: Studio, job_id: str | None, pinned: bool = False, asked: Query | None = None, seen: int = 0
 ) -> tuple[str | None, Stage]:
-    """The job to watch next, and how things stand now: what the page asks for again and again while there is work.
+    """The job to watch next, and how things stand now: what the page asks for when that has changed.
 
     A job that is over is told once, and then another one is watched. seen: number of the newest picture there was when
     that was asked last: jobs that began and ended since then are told by their newest picture.
@@ -81,13 +101,10 @@ def watching(
             return job_id, now
         if (following := attached(studio, None)) is not None:
             return following, now
-        # Jobs behind this one may have ended between two looks: nobody will ask again once nothing is busy.
+        # Jobs behind this one may have ended between two looks.
         return None, now if pinned else _newest_shown(studio, now, max(seen, now.seen or 0))
-    now = replace(of_engine(studio), progress="")
-    if not now.busy:
-        now = replace(now, **_after(studio, asked or Query()))
-        now = now if pinned else _newest_shown(studio, replace(now, message=""), seen)
-    return None, now
+    now = Stage(progress="", past=_past(studio, asked))
+    return None, now if pinned else _newest_shown(studio, now, seen)
 
 
 def _newest_shown(studio: Studio, now: Stage, seen: int) -> Stage:
@@ -109,16 +126,32 @@ def _unseen(studio: Studio, seen: int) -> Generation | None:
         return None
 
 
+def as_it_is(studio: Studio, job_id: str | None) -> Stage:
+    """Nothing new to be shown. job_id: of the job that is followed."""
+    return Stage(attached(studio, job_id) is not None)
+
+
+def begun(studio: Studio, job_id: str) -> Stage:
+    """A job that was just queued, which is what one looks at from here on."""
+    now = of_job(studio, job_id)
+    return now if now.message else replace(now, message="")
+
+
+def beside(studio: Studio, job_id: str, message: str) -> Stage:
+    """A job that goes on being followed, whatever one looks at. message: what to say."""
+    return replace(of_job(studio, job_id), message=message, canvas=None, caption=None, shown=None)
+
+
 def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
     """What a page shows when it is opened: the job to watch, if any.
 
     job_id: the job the browser remembers. Running, it is watched again; so is any other that is. Otherwise the newest
     picture is shown.
     """
-    after = _after(studio, Query())
+    past = _past(studio, None)
     if job := attached(studio, job_id):
-        return job, replace(of_job(studio, job), message="", **after)
-    now = replace(of_engine(studio), canvas=BLANK, progress="", caption="", message="", shown=0, seen=0, **after)
+        return job, replace(of_job(studio, job), message="", past=past)
+    now = Stage(canvas=BLANK, progress="", caption="", message="", past=past, shown=0, seen=0)
     if newest := studio.history.newest(1):
         sheet, label = canvas.picture_html(newest[0]), caption.caption_html(newest[0])
         now = replace(now, canvas=sheet, caption=label, shown=newest[0].id, seen=newest[0].id)
@@ -155,13 +188,12 @@ def _is_known(studio: Studio, job_id: str) -> bool:
     return True
 
 
-def _after(studio: Studio, asked: Query) -> dict[str, str]:
-    """What changes when jobs end: the history, and the list of those that ended early."""
+def _past(studio: Studio, asked: Query | None) -> str:
+    """The history, which changes when jobs end."""
     try:
-        past = history.past(studio, asked)
+        return history.past(studio, asked or Query())
     except BadInput:  # of the controls, which say it themselves
-        past = history.past(studio, Query())
-    return {"past": past, "ended": queue.ended_html(queue.ended_early(studio))}
+        return history.past(studio, Query())
 
 
 def _made(studio: Studio, job: canvas.JobView) -> str:

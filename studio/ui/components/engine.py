@@ -1,0 +1,95 @@
+"""The engine's state, as the sidebar shows it, and in one line where that is folded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.ui.components.progress import time_left
+from studio.ui.markup import alert, tag, text
+
+if TYPE_CHECKING:
+    from studio.engine.backend import EngineStatus
+    from studio.services.queue import QueueEntry
+
+STATES = {
+    "starting": "Loading the model",
+    "ready": "Ready",
+    "busy": "Drawing",
+    "stalled": "No progress",
+    "broken": "Could not start; tries again with the next job",
+    "closed": "Closed",
+}
+SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
+
+
+def status_html(status: EngineStatus) -> str:
+    """The engine's state."""
+    return tag("section", _model(status), class_="side engine")
+
+
+def slim_html(status: EngineStatus, entries: Sequence[QueueEntry]) -> str:
+    """The engine's state, the job in hand with its progress, and how many wait, in one line."""
+    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
+    parts = [tag("span", state, class_="state", role="status")]
+    running = next((entry for entry in entries if entry.state in ("running", "stopping")), None)
+    if running is not None:
+        percent = round(100 * (running.progress or 0))
+        bar = tag("span", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
+                  aria_label=running.what, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
+        parts += [tag("span", text(running.what), class_="what"), bar, tag("span", time_left(running.left_s))]
+    if waiting := sum(entry.state in ("waiting", "paused") for entry in entries):
+        parts.append(tag("span", f"{waiting} waiting"))
+    return tag("div", "".join(parts), class_="slim")
+
+
+def _model(status: EngineStatus) -> str:
+    made_by = status.made_by
+    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
+    known = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
+    if memory := resident_bytes(status.pid):
+        known.append(f"{memory / 2**20:,.0f} MB")
+    told = (
+        tag("p", text(status.message), class_="hint")
+        if status.message and status.state not in ("ready", "busy")
+        else ""
+    )
+    return (
+        tag("p", state, class_="state", role="status")
+        + told
+        + alert(status.trouble)
+        + tag("p", text(" · ".join(known)), class_="engine-facts")
+        + _weights(made_by)
+    )
+
+
+def _weights(made_by: dict[str, Any]) -> str:
+    """What the engine holds, and whether it is what the files say."""
+    lines = ""
+    if parts := made_by.get("resident"):
+        each = [f"{part['part']} of {' and '.join(part['models'])}: {megabytes(part['bytes'])}" for part in parts]
+        total = megabytes(sum(part["bytes"] for part in parts))
+        lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(each))
+    if (proof := made_by.get("equals_base")) is not None:
+        why = "Measured bit for bit after the latest picture with edits."
+        said = f"Weights equal the base: {'yes' if proof else 'no'}"
+        lines += tag("p", text(said), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
+    return lines
+
+
+def megabytes(count: int) -> str:
+    """Bytes as people say them."""
+    return f"{count / 2**20:,.0f} MB" if count < 10 * 2**30 else f"{count / 2**30:,.1f} GB"
+
+
+def resident_bytes(pid: int | None) -> int | None:
+    """Memory of a process, where the system tells it (Linux); None elsewhere, and for a process that is gone."""
+    if pid is None:
+        return None
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from studio.core.recipe import Recipe
+from studio.engine.events import Event
+from studio.ui import watch
+from studio.ui.components import canvas
+from studio.ui.components.progress import progress
+from studio.ui.prompt import grid, stage
+from studio.ui.watch import Watcher
+from tests.ui.fake_studio import FakeStudio
+from tests.ui.prompt.test_grid import NINE, VALUES
+
+TRAINING = {"kind": "train", "what": "a slider", "steps": 40}
+
+
+def told(*events: tuple[str, dict[str, Any]]) -> list[Event]:
+    return [Event(seq, "j", kind, data) for seq, (kind, data) in enumerate(events, 1)]  # type: ignore[arg-type]
+
+
+DRAWN = told(
+    ("queued", {"ahead": 0}), ("started", {"images": 3}),
+    ("image", {"image": 0, "generation": 41, "sha256": "ab" * 32}),
+    ("progress", {"image": 1, "images": 3, "step": 5, "steps": 20, "left_s": 12.4, "done": 0.4}),
+    ("preview", {"image": 1, "png": b"one"}),
+)  # fmt: skip
+
+
+def test_a_job_is_told_by_what_moves_and_by_what_is_finished() -> None:
+    facts = watch.facts(DRAWN)
+    assert (facts.seq, facts.over, facts.share, facts.drawn, facts.place) == (5, False, 0.4, 1, 1)
+    assert (facts.told, facts.left) == ("Picture 2 of 3 · step 5 of 20", "about 12 s left")
+    assert facts.preview == "data:image/png;base64,b25l" and facts.pictures == (
+        (0, 41, "/pictures/41.png?v=abababababab"),
+    )
+    later = watch.facts(DRAWN, since=5)  # nothing is sent twice, and nothing is forgotten
+    assert (later.preview, later.pictures, later.drawn, later.place) == ("", (), 1, 1)
+    over = watch.facts([*DRAWN, Event(6, "j", "done", {})], since=5)
+    assert over.over and over.told == over.left == over.preview == ""
+
+
+def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.01
+    job, watcher = fake.jobs.submit(TRAINING), Watcher(fake)
+    seen, measured = 0, list[dict[str, Any]]()
+    while True:
+        facts = watcher.look({job: seen}).jobs[job]
+        assert facts.seq >= seen and facts.drawn == 0
+        measured += facts.measures
+        seen = facts.seq
+        if facts.over:
+            break
+        assert facts.told == "Starting" or re.fullmatch(r"Step \d+ of 40", facts.told)
+        assert 0 <= facts.share <= 1
+    assert [point["step"] for point in measured] == list(range(1, 41))
+    assert measured[0]["values"] == {"loss": 1.0}
+    burst = told(*(("measure", {"step": step, "values": {}}) for step in range(1, 500)))
+    assert [point["step"] for point in watch.facts(burst).measures] == list(range(300, 500))  # the newest
+
+
+def test_the_sidebar_is_told_with_it_and_whether_to_look_again(fake: FakeStudio) -> None:
+    watcher = Watcher(fake)
+    assert watcher.look({}).busy  # the engine loads
+    fake.ended(fake.pictures.submit([Recipe(steps=1)]))
+    rest = watcher.look({})
+    assert not rest.busy and rest.drawing is None and "Nothing is being drawn" in rest.queue and "Ready" in rest.slim
+    fake.sketcher.step_s = 0.02
+    behind = fake.pictures.submit([Recipe(prompt="a ring", steps=50)], priority="background")
+    background = watcher.look({})
+    assert background.busy and background.drawing is None and "a ring" in background.queue  # a grid has its own place
+    job = fake.pictures.submit([Recipe(prompt="<b>", steps=50)])
+    while 'role="progressbar"' not in (now := watcher.look({})).slim or now.drawing != job:
+        pass
+    assert "Drawing" in now.status and "&lt;b&gt;" in now.queue and "1 waiting" in now.slim and "<b>" not in now.slim
+    for one in (job, behind):
+        fake.jobs.stop(one)
+        fake.ended(one)
+    assert "Ended early (2)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
+
+
+def test_the_address_takes_what_it_can_read_and_an_unknown_job_for_over(fake: FakeStudio) -> None:
+    job = fake.ended(fake.pictures.submit([Recipe(steps=1)]))
+    client = TestClient(Starlette(routes=[watch.route(fake)]))
+    answer = client.get("/watch", params={"since": f"{job}:0,gone:3"})
+    assert answer.headers["cache-control"] == "no-store"
+    jobs = answer.json()["jobs"]
+    assert set(jobs) == {job, "gone"} and jobs[job]["over"] and jobs[job]["drawn"] == 1
+    assert jobs["gone"]["over"] and jobs["gone"]["seq"] == 0
+    for asked in (
+        "",
+        ",",
+        ":",
+        f"{job}:-1",
+        f"{job}:{'9' * 40}",
+        f"{job}:²",
+        "x" * 10_000,
+        "<b>:1",
+        ",".join("abcdefgh" * 99),
+    ):
+        answer = client.get("/watch", params={"since": asked})
+        assert answer.status_code == 200 and len(answer.json()["jobs"]) <= watch.MAX_JOBS, asked
+    assert watch.read_since(f"{job}:7") == {job: 7} and watch.read_since(f"{job}:x") == {job: 0}
+
+
+def followed(html: str) -> set[str]:
+    return set(re.findall(r'data-watch="([^"]*)"', html))
+
+
+def test_what_is_drawn_is_followed_by_its_markup_and_what_is_over_is_not(fake: FakeStudio) -> None:
+    view = canvas.view([Event(e.seq, e.job_id, e.kind, {**e.data, "recipe": {}}) for e in DRAWN])
+    sheet, line = canvas.job_html(view, "j"), canvas.progress_html(view, "j")
+    assert sheet.count('data-watch="j"') == 2 and 'data-place="1"' in sheet and 'data-place="2"' in sheet
+    assert 'data-drawn="1"' in line and "data-told" in line
+    assert followed(progress("Drawing", 1, 2, "")) == set()
+    fake.sketcher.step_s = 0.02
+    number, _ = grid.start(fake, VALUES, (), NINE)
+    html, _ = grid.show(fake, number)
+    (job,) = followed(html)
+    assert followed(grid.show(fake, number)[0]) == {job} and stage.attached(fake, None) is None
+    fake.jobs.stop(job)
+    fake.ended(job)
+    assert followed(grid.show(fake, number)[0]) == set()
