@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.cli.answer import Answer, give
+from studio.cli.grammar import add_actions, add_verb, settings_of
 from studio.core.errors import BadInput
-from studio.core.settings import Settings
 
 if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry, EditLibrary
 
-Answer = dict[str, Any]
 Run = Callable[["EditLibrary", argparse.Namespace], "tuple[Answer, str]"]
 
 
 def add(verbs: Any) -> None:
     """Add the verb `edits` to argparse's subparsers. Each action answers in JSON with --json, else in lines."""
-    top = verbs.add_parser("edits", help="the workspace's edits", description="The workspace's edits.")
-    actions = top.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=type(top))
+    actions = add_actions(verbs, "edits", "the workspace's edits")
 
     def action(name: str, run: Run, help: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=help, description=help, allow_abbrev=False)
-        made.set_defaults(run=lambda args: _answer(run, args))
-        made.add_argument("--json", action="store_true", help="print one JSON object")
-        made.add_argument("--workspace", help="folder of the edits (./workspace)")
-        return made
+        parser = add_verb(actions, name, lambda args: _answer(run, args), help)
+        parser.add_argument("--workspace", help="folder of the edits (./workspace)")
+        return parser
 
     action("list", _list, "list all edits")
     show = action("show", _show, "say everything about one edit")
@@ -44,8 +38,8 @@ def add(verbs: Any) -> None:
     export = action("export", _export, "write an edit for other programs")
     rename = action("rename", _rename, "give an edit another name; recipes still find it")
     remove = action("remove", _remove, "delete an edit")
-    for made in (show, export, rename, remove):
-        made.add_argument("edit", help="its id, its hash, or its name where only one has it")
+    for parser in (show, export, rename, remove):
+        parser.add_argument("edit", help="its id, its hash, or its name where only one has it")
     export.add_argument("--style", default="diffusers", help="diffusers, kohya, peft or palimpsest")
     export.add_argument("--out", type=Path, required=True, metavar="PATH", help="a new .safetensors file; peft: folder")
     export.add_argument("--max-rank", metavar="N", help="of the low-rank form of a dense edit (128)")
@@ -105,9 +99,7 @@ def _remove(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str
 def _answer(run: Run, args: argparse.Namespace) -> int:
     with _library(args) as library:
         answer, text = run(library, args)
-    # ASCII only in JSON: stdout may be of any encoding.
-    sys.stdout.write((json.dumps(answer) if args.json else text) + "\n")
-    sys.stdout.flush()
+    give(args, answer, text)
     return 0
 
 
@@ -119,7 +111,7 @@ def _library(args: argparse.Namespace) -> Iterator[EditLibrary]:
     from studio.storage.edits import EditStore
     from studio.storage.workspace import Workspace
 
-    settings = Settings.resolve({name: getattr(args, name, None) for name in Settings.model_fields}, os.environ)
+    settings = settings_of(args)
     workspace = Workspace.open(settings.workspace)
     try:
         yield EditLibrary(EditStore(workspace.root / "edits"), Sources(settings))

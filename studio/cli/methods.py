@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from studio.cli.answer import Answer, give
+from studio.cli.grammar import add_verb, settings_of
 from studio.core.errors import NotFound
 from studio.core.params import ParamSpec, shown
 from studio.core.settings import Settings
@@ -16,31 +15,24 @@ from studio.core.settings import Settings
 if TYPE_CHECKING:
     from studio.core.params import Params
 
-Answer = dict[str, Any]
-
 
 def add(verbs: Any) -> None:
     """Add the verb to argparse's subparsers."""
     help = "list guidance methods, what goes around them, samplers and presets; or say everything about one"
-    made = verbs.add_parser("methods", help=help, description=help, allow_abbrev=False)
-    made.set_defaults(run=run)
-    made.add_argument("name", nargs="?", help="one method, wrapper, sampler or preset")
-    made.add_argument("--json", action="store_true", help="print one JSON object")
-    made.add_argument("--workspace", help="folder of your own presets (./workspace)")
+    parser = add_verb(verbs, "methods", run, help)
+    parser.add_argument("name", nargs="?", help="one method, wrapper, sampler or preset")
+    parser.add_argument("--workspace", help="folder of your own presets (./workspace)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print all of them, or one. Raises NotFound for a name that none has."""
-    found = _all(Settings.resolve({"workspace": args.workspace}, os.environ))
+    found = _all(settings_of(args))
     if args.name is not None:
         found = {kind: {args.name: entries[args.name]} for kind, entries in found.items() if args.name in entries}
         if not found:
             raise NotFound(f"There is no method, wrapper, sampler or preset named {shown(args.name)}.", "See: methods")
-    if args.json:
-        text = json.dumps(found)
-    else:
-        text = "\n\n".join(_told(kind, entries, whole=args.name is not None) for kind, entries in found.items())
-    sys.stdout.write(text + "\n")
+    texts = (_told(kind, entries, whole=args.name is not None) for kind, entries in found.items())
+    give(args, found, "\n\n".join(texts))
     return 0
 
 

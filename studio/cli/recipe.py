@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.cli.grammar import number
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
@@ -90,16 +91,6 @@ def from_file(path: Path) -> Answer:
         raise BadInput(f"The recipe file {path} cannot be read: {error.strerror}.", field="recipe") from None
     Recipe.from_json(text)
     return json.loads(text)
-
-
-def number(text: str) -> Any:
-    """A number where the text is one, else the text itself, for whoever checks it to name it in a sentence."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _guidance(args: argparse.Namespace, stated: Any, settings: Settings) -> Answer:

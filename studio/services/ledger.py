@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from studio.core.settings import Settings
+from studio.services import trainings
 from studio.storage.database import Database
 from studio.storage.generations import Generations
 from studio.storage.jobs import JobRecord, Jobs
@@ -24,7 +25,7 @@ class Ledger:
         self._database = Database.reader(settings.workspace.absolute() / DATABASE_NAME)
         self._jobs = Jobs(self._database)
         self._generations = Generations(self._database)
-        self._images = settings.workspace.absolute() / "images"
+        self._root = settings.workspace.absolute()
 
     def __enter__(self) -> Ledger:
         return self
@@ -41,7 +42,8 @@ class Ledger:
     def show(self, name: str) -> dict[str, Any]:
         """One job, by number or id, with its pictures and what it was asked for. Raises NotFound."""
         job = self._jobs.find(name)
-        return {**plain(job), "pictures": self._pictures(job), "payload": job.payload}
+        payload = job.payload
+        return {**self._seen(job, payload), "payload": payload}
 
     def watch(self, name: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Wait until a job is over and give it as `show` does.
@@ -50,19 +52,24 @@ class Ledger:
 
         Raises NotFound. A job whose owner was killed is over only once a studio has opened the workspace again.
         """
+        payload = self._jobs.find(name).payload
         last: dict[str, Any] | None = None
         while True:
             job = self._jobs.find(name)
-            now = {**plain(job), "pictures": self._pictures(job)}
-            if now != last:
-                on_change(now)
+            state = self._seen(job, payload)
+            if state != last:
+                on_change(state)
             if job.over:
                 return self.show(name)
-            last = now
+            last = state
             time.sleep(POLL_S)
 
-    def _pictures(self, job: JobRecord) -> list[str]:
-        return [str(self._images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
+    def _seen(self, job: JobRecord, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """A job with its pictures; of a training also how far it has come, as its newest measures have it."""
+        images = self._root / "images"
+        paths = [str(images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
+        training = {"training": trainings.progress(self._root, payload)} if job.kind == trainings.KIND else {}
+        return {**plain(job), "pictures": paths, **training}
 
 
 def plain(job: JobRecord) -> dict[str, Any]:

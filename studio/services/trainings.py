@@ -80,10 +80,25 @@ class TrainingService:
         return self._jobs.submit(work, "background", retry_of=retry_of, places=places)
 
     def _folder(self, payload: Mapping[str, Any]) -> Path:
-        run = str(payload.get("run"))
-        if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
-            raise BadInput("The ledger does not say which training this was.")
-        return self._archive.workspace.root / "trainings" / run
+        return folder_of(self._archive.workspace.root, payload)
+
+
+def folder_of(workspace: Path, payload: Mapping[str, Any]) -> Path:
+    """Where the checkpoint and the curves of a job's training are. Raises BadInput."""
+    run = str(payload.get("run"))
+    if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
+        raise BadInput("The ledger does not say which training this was.")
+    return workspace / "trainings" / run
+
+
+def progress(workspace: Path, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a training has come, by its newest measures: {"step", "steps", "values": name -> number}.
+
+    Raises BadInput for a job that is none.
+    """
+    points = measures.read(folder_of(workspace, payload))
+    newest = points[-1] if points else {"step": 0, "values": {}}
+    return {"step": newest["step"], "steps": Plan.load(dict(payload["plan"])).steps, "values": newest["values"]}
 
 
 def steps_done(folder: Path) -> int:

@@ -329,3 +329,19 @@ def test_a_bug_is_told_in_json_too_and_its_trace_goes_to_stderr(run: Any, monkey
 def test_a_light_verb_does_not_wait_for_torch() -> None:
     code = "import sys; from studio import cli; cli.main(['recipe-schema']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_verb_is_one_file(run: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "greet.py").write_text(
+        "from studio.cli.answer import give\n"
+        "from studio.cli.grammar import add_verb\n"
+        "def add(verbs):\n"
+        "    add_verb(verbs, 'greet', run, 'say hello').add_argument('name')\n"
+        "def run(args):\n"
+        "    give(args, {'hello': args.name}, f'Hello, {args.name}.')\n"
+        "    return 0\n"
+    )
+    monkeypatch.setattr(cli, "__path__", [*cli.__path__, str(place)])
+    monkeypatch.delitem(sys.modules, "studio.cli.greet", raising=False)
+    assert run("greet", "star").out == "Hello, star.\n" and run("greet", "star", "--json").json == {"hello": "star"}
+    del sys.modules["studio.cli.greet"]

@@ -30,7 +30,7 @@ def points(studio: Studio, job_id: str) -> list[Point]:
     Those of a training that was gone on with begin in its file; what was measured again since counts.
     """
     job = studio.jobs.get(job_id)
-    kept = trainings.curves(studio, job) if job.kind == trainings.KIND else []
+    kept = studio.trainings.curves(job) if job.kind == trainings.KIND else []
     return merged(kept, studio.jobs.events(job_id))
 
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from studio.cli.answer import give
+from studio.cli.grammar import add_settings, add_verb, settings_of
 from studio.core.errors import BadInput
-from studio.core.settings import Settings
 
 
-def add(verbs: Any) -> argparse.ArgumentParser:
-    """Add the verb to argparse's subparsers; give its parser, for the flags of settings."""
-    help = "try what the papers claim of their methods on the embedded model"
-    made = verbs.add_parser("reproduce", help=help, description=help, allow_abbrev=False)
-    made.set_defaults(run=run)
-    made.add_argument("method", nargs="*", help="methods whose claims to try; without one all")
-    made.add_argument("--quick", action="store_true", help="fewer prompts; its verdicts are not recorded")
-    made.add_argument("--out", type=Path, metavar="PAGE", help="record the results: docs/results.md")
-    made.add_argument("--json", action="store_true", help="print one JSON object")
-    return made
+def add(verbs: Any) -> None:
+    """Add the verb to argparse's subparsers."""
+    parser = add_verb(verbs, "reproduce", run, "try what the papers claim of their methods on the embedded model")
+    parser.add_argument("method", nargs="*", help="methods whose claims to try; without one all")
+    parser.add_argument("--quick", action="store_true", help="fewer prompts; its verdicts are not recorded")
+    parser.add_argument("--out", type=Path, metavar="PAGE", help="record the results: docs/results.md")
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from studio.services.sources import EMBEDDED, Sources
     from studio.world.oracle import Oracle
 
-    flags = {name: getattr(args, name, None) for name in Settings.model_fields}
-    sources = Sources(Settings.resolve(flags, os.environ))
+    sources = Sources(settings_of(args))
     card, engine = sources.card(EMBEDDED), Engine(sources.engine_config(previews=False))
     results: list[dict[str, Any]] = []
     for result in reproduce(
@@ -53,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             record.write(kept, args.out)
         sys.stderr.write(f"{_CLEAR if sys.stderr.isatty() else ''}{line(result)}\n")
     answer = {"quick": args.quick, "claims": results}
-    sys.stdout.write((json.dumps(answer) if args.json else "\n".join(map(line, results))) + "\n")
+    give(args, answer, "\n".join(map(line, results)))
     return 0
 
 
