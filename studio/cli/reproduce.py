@@ -32,15 +32,15 @@ def run(args: argparse.Namespace) -> int:
     kept = record.read(record.record_path(args.out)) if args.out else None
 
     from studio.engine.runner import Engine
-    from studio.evidence.drawing import engine_draw
     from studio.services.sources import EMBEDDED, Sources
+    from studio.training.evaluate.drawing import by_engine
     from studio.world.oracle import Oracle
 
     sources = Sources(settings_of(args))
     card, engine = sources.card(EMBEDDED), Engine(sources.engine_config(previews=False))
     results: list[dict[str, Any]] = []
     for result in reproduce(
-        claims, engine_draw(engine), Oracle.load(), card, quick=args.quick, progress=_Line(sys.stderr.isatty())
+        claims, by_engine(engine), Oracle.load(), card, quick=args.quick, progress=_Line(sys.stderr.isatty())
     ):
         results.append(result)
         if kept is not None and args.out:

@@ -40,7 +40,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Condition:
-    """What has to be true of arm minus against in a measure (studio.evidence.measuring), in the measure's unit.
+    """What has to be true of arm minus against in a measure (studio.training.evaluate.measures), in the measure's unit.
 
     want: a gain, "higher" or "lower", or no loss, "no lower" or "no higher". margin: the smallest difference that would
     matter, above 0; a gain that is certainly less does not hold, a loss that is certainly less is none. None: that
@@ -65,7 +65,8 @@ class Claim:
 
     method: name of the guidance method or wrapper. sentence: the claim in our words. source: of the claim. chosen: how
     scales and settings were chosen, before any picture was looked at. arms: label -> Arm. conditions: all must hold.
-    suite: which prompts (studio.evidence.prompts). remarks: verdict -> what we make of it, shown beside that verdict.
+    suite: which prompts (studio.training.evaluate.suites.claims). remarks: verdict -> what we make of it, shown beside
+    that verdict.
     """
 
     method: str

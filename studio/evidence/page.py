@@ -8,10 +8,10 @@ from typing import Any
 
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS
-from studio.evidence.measuring import TOLD
 from studio.guidance import GUIDANCE, Guidance
 from studio.guidance.wrapper import WRAPPERS
 from studio.services.reference import link
+from studio.training.evaluate.measures import TOLD
 
 Record = Mapping[str, Any]
 UNTRIED = "not tried yet"

@@ -12,10 +12,13 @@ from torch import Tensor
 from studio.core.errors import NotFound
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS, Claim
-from studio.evidence.drawing import Draw, Gallery
-from studio.evidence.measuring import TOLD, Reader
-from studio.evidence.verdict import judge, overall, paired
+from studio.evidence.drawing import Gallery
+from studio.evidence.verdict import judge, overall
+from studio.metrics.intervals import paired
 from studio.models.card import ModelCard
+from studio.training.evaluate.drawing import Draw
+from studio.training.evaluate.measures import TOLD
+from studio.training.evaluate.meter import FeatureReader
 
 PICTURES, QUICK_PICTURES = 224, 28  # per arm
 
@@ -42,7 +45,7 @@ def chosen(names: Sequence[str]) -> list[tuple[str, Claim]]:
 def reproduce(
     claims: Sequence[tuple[str, Claim]],
     draw: Draw,
-    oracle: Reader,
+    oracle: FeatureReader,
     card: ModelCard,
     *,
     quick: bool = False,
@@ -93,7 +96,7 @@ def _tried(name: str, claim: Claim, gallery: Gallery, quick: bool) -> dict[str, 
                 "verdict": verdicts[-1],
             }
         )
-    suite = gallery.suite(claim.suite)
+    pictures = len(gallery.suite(claim.suite))
     return {
         "name": name,
         "method": claim.method,
@@ -115,9 +118,9 @@ def _tried(name: str, claim: Claim, gallery: Gallery, quick: bool) -> dict[str, 
             for label, arm in claim.arms.items()
         ],
         "renders": None if (renders := gallery.renders(claim.suite)) is None else _means(renders),
-        "prompts": len(suite.prompts),
-        "pictures": suite.pictures,
-        "rows": sum(gallery.rows(claim.suite, arm) for arm in arms) * suite.pictures,
+        "prompts": gallery.prompts(claim.suite),
+        "pictures": pictures,
+        "rows": sum(gallery.rows(claim.suite, arm) for arm in arms) * pictures,
         "drawn_rows": drawn_rows,
         "seconds": round(time.monotonic() - began, 1),
         "date": date.today().isoformat(),

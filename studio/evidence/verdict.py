@@ -7,37 +7,9 @@ before, and the bootstrap draws prompts, which are what is independent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-from torch import Tensor
 
 from studio.evidence.claim import Condition, Verdict
-from studio.metrics.intervals import bootstrap
-
-
-class Difference(NamedTuple):
-    """Mean of arm minus against over prompts, and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def paired(arm: Tensor, against: Tensor) -> Difference:
-    """Compare two arms. arm, against: [P], one value per prompt, in the same order.
-
-    Where no prompt differs at all, resampling would find certainty; but what happens to fewer than three prompts in n
-    is missed by n of them one time in twenty, and a prompt differs by 1 at most: the interval is -3/n to 3/n.
-
-    Raises ValueError for unequal or empty lists. Source: Efron, Tibshirani (1993), chapter 13 (percentile bootstrap);
-    Hanley, Lippman-Hand (1983) (the rule of three).
-    """
-    if arm.shape != against.shape or arm.dim() != 1:
-        raise ValueError(f"arms must be one value per prompt each, not {tuple(arm.shape)} and {tuple(against.shape)}")
-    differences = arm.double() - against.double()
-    if len(differences) and not differences.any():
-        return Difference(0.0, -3 / len(differences), 3 / len(differences))
-    return Difference(float(differences.mean()), *bootstrap(differences))
+from studio.metrics.intervals import Difference
 
 
 def judge(condition: Condition, difference: Difference) -> Verdict:

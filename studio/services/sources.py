@@ -17,7 +17,11 @@ from studio.prompts import Dialect, Overflow
 EMBEDDED = "stencil"
 
 # Of jobs besides pictures, losses of trainings and gates of edits -> where the engine finds them.
-KINDS = {"frames": "studio.engine.frames:run", "train": "studio.training.lora.trainer:run"}
+KINDS = {
+    "evaluate": "studio.training.evaluate.job:run",
+    "frames": "studio.engine.frames:run",
+    "train": "studio.training.lora.trainer:run",
+}
 LOSSES: dict[str, str] = {}
 GATES: dict[str, str] = {}
 

@@ -10,9 +10,10 @@ from typing import Literal
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
-from studio.services import pictures, trainings
+from studio.services import evaluations, pictures, trainings
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
+from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
@@ -37,6 +38,7 @@ class _Services:
     pictures: PictureService
     grids: GridService
     trainings: TrainingService
+    evaluations: EvaluationService
 
 
 class Studio:
@@ -130,6 +132,11 @@ class Studio:
         return self._opened.trainings
 
     @property
+    def evaluations(self) -> EvaluationService:
+        """What models draw, measured."""
+        return self._opened.evaluations
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -143,13 +150,14 @@ class Studio:
         drawing = PictureService(jobs, history, sources, edits)
         grids = GridService(archive, jobs, sources, edits)
         training = TrainingService(archive, jobs, sources)
+        evaluating = EvaluationService(archive, jobs, sources, edits)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)
             return drawing.retry(job) if number is None else grids.resume(number, retry_of=job.id)
 
-        jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry}
-        return _Services(archive, engine, jobs, history, edits, drawing, grids, training)
+        jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry, evaluations.KIND: evaluating.retry}
+        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating)
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
         config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")

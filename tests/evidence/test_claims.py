@@ -5,16 +5,17 @@ from typing import get_args
 
 import pytest
 
+from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
 from studio.evidence.claim import CLAIMS, Arm, Claim, Verdict, cfg
-from studio.evidence.drawing import recipe_of
-from studio.evidence.measuring import TOLD
-from studio.evidence.prompts import suite
+from studio.evidence.drawing import protocol_of, suite
 from studio.guidance import GUIDANCE, build
 from studio.guidance.wrapper import WRAPPERS
 from studio.models.card import ModelCard, read_card
 from studio.services.budget import network_rows
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.measures import TOLD
 
 UNEQUAL = {"interval"}  # its claim is that it is cheaper
 
@@ -22,6 +23,10 @@ UNEQUAL = {"interval"}  # its claim is that it is cheaper
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
     return read_card(Settings().model_dir)
+
+
+def recipe_of(arm: Arm, case: Case, card: ModelCard) -> Recipe:
+    return protocol_of(arm, case, card).recipe(case, "stencil", card.default_size_px)
 
 
 @pytest.mark.parametrize(("name", "claim"), CLAIMS.items())
@@ -33,8 +38,8 @@ def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
     for condition in claim.conditions:
         assert {condition.arm, condition.against} <= set(claim.arms) and condition.arm != condition.against
         assert condition.measure in TOLD and condition.matters > 0
-    first = suite(claim.suite, 1).prompts[0]
-    recipes = {label: recipe_of(arm, first, 0, card) for label, arm in claim.arms.items()}
+    first = suite(claim.suite, 1)[0]
+    recipes = {label: recipe_of(arm, first, card) for label, arm in claim.arms.items()}
     work = {label: network_rows(recipes[label], card) for label, arm in claim.arms.items()}
     tried = work[claim.conditions[0].arm]
     for condition in claim.conditions:
@@ -55,12 +60,12 @@ def test_every_guidance_method_has_a_claim() -> None:
 
 
 def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:
-    prompt = suite("full", 1).prompts[0]
+    prompt = suite("full", 1)[0]
     plain = cfg(3.0)
     composed = Arm(plain.guidance, negative="composed")
     perp = CLAIMS.get("perp_neg").arms["Perp-Neg"]
-    steps = {arm: recipe_of(arm, prompt, 0, card).steps for arm in (plain, composed, perp)}
+    steps = {arm: recipe_of(arm, prompt, card).steps for arm in (plain, composed, perp)}
     assert (steps[plain], steps[composed], steps[perp]) == (12, 8, 8)
-    assert network_rows(recipe_of(composed, prompt, 0, card), card) == 24
-    field = recipe_of(Arm(plain.guidance, negative="field"), prompt, 0, card)
+    assert network_rows(recipe_of(composed, prompt, card), card) == 24
+    field = recipe_of(Arm(plain.guidance, negative="field"), prompt, card)
     assert field.steps == 12  # it stands in for the empty prompt

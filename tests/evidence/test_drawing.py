@@ -1,6 +1,6 @@
 """Arms as recipes: paired, each drawn once, and of the work they are said to be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import Trajectory
 from studio.evidence import claims as _claims  # noqa: F401  # registers them
+from studio.evidence import drawing
 from studio.evidence.claim import CLAIMS, Arm, cfg
-from studio.evidence.drawing import Gallery, Picture, recipe_of
-from studio.evidence.prompts import full
+from studio.evidence.drawing import Gallery, protocol_of, suite
 from studio.models.card import ModelCard, read_card
 from studio.models.loading import load_model
 from studio.services.budget import network_rows
+from studio.training.evaluate.meter import Picture
+from studio.training.evaluate.suites.claims import full
 from studio.world.oracle import Oracle
 from tests.tiny_model import SIZE_PX, build_once
 
@@ -32,11 +34,10 @@ class Painter:
     def __init__(self) -> None:
         self.asked: list[Recipe] = []
 
-    def __call__(self, recipes: Sequence[Recipe], on_picture: Callable[[int], None]) -> list[Picture]:
+    def __call__(self, recipes: Sequence[Recipe]) -> Iterator[tuple[int, Picture]]:
         self.asked += recipes
-        for index in range(len(recipes)):
-            on_picture(index)
-        return [np.full((32, 32, 3), recipe.seed % 251, np.uint8) for recipe in recipes]
+        for index, recipe in enumerate(recipes):
+            yield index, np.full((32, 32, 3), recipe.seed % 251, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +84,40 @@ def test_the_scenes_themselves_are_what_the_oracle_reads_right() -> None:
     assert renders["saturation"].shape == (24,) and gallery.renders("full") is not None
 
 
+def test_how_many_steps_fit_is_asked_once_for_each_arm(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    within = drawing.within
+    monkeypatch.setattr(drawing, "within", lambda recipe, card, rows: asked.append(rows) or within(recipe, card, rows))
+    gallery = Gallery(Painter(), Oracle.load(), card, 4, lambda rows: None)
+    arms = [cfg(1.5, rows=8), cfg(1.0, rows=6)]
+    gallery.measured("full", arms)
+    assert [gallery.steps("full", arm) for arm in arms] == [4, 6] and gallery.cost("full", arms) == 0
+    assert asked == [8, 6]
+
+
+def test_a_suite_has_about_so_many_pictures_and_all_seeds_of_each_prompt() -> None:
+    for name, seeds in (("full", 1), ("open", 4)):
+        cases = suite(name, 27)
+        assert len(cases) == 27 // seeds * seeds and len({case.prompt for case in cases}) == 27 // seeds
+        assert len(suite(name, 1)) == seeds
+
+
 def test_negatives_go_where_the_arm_says(card: ModelCard) -> None:
-    prompt, spec = full(1).prompts[0], cfg(3.0).guidance
-    field = recipe_of(Arm(spec, negative="field"), prompt, 1, card)
-    composed = recipe_of(Arm(spec, negative="composed"), prompt, 1, card)
-    assert (field.prompt, field.negative_prompt) == (prompt.text, prompt.negative)
-    assert (composed.prompt, composed.negative_prompt) == (f"{prompt.text} AND {prompt.negative} :-1", "")
+    (case,), spec = full(1), cfg(3.0).guidance
+    field, composed = (
+        protocol_of(Arm(spec, negative=negative), case, card).recipe(case, "stencil", 32)
+        for negative in ("field", "composed")
+    )
+    assert (field.prompt, field.negative_prompt) == (case.prompt, case.negative)
+    assert (composed.prompt, composed.negative_prompt) == (f"{case.prompt} AND {case.negative} :-1", "")
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: f"{arm.guidance.method}-{arm.sampler}-{arm.negative}")
 def test_the_network_does_the_work_that_is_told(arm: Arm, tiny: Path, card: ModelCard) -> None:
     bundle = load_model(tiny, "cpu", torch.float32, name="stencil", require_checksums=True)
     short = Arm(arm.guidance, min(arm.rows, 12), arm.steps and 4, arm.sampler, arm.negative)
-    recipe = recipe_of(short, full(1).prompts[0], 3, card)
+    (case,) = full(1)
+    recipe = protocol_of(short, case, card).recipe(case, "stencil", card.default_size_px)
     conditions = Conditions.of(recipe, encoder_of(bundle))
     batcher = Batcher(bundle, room_of(bundle), weak=bundle)  # as good a weak model as any for counting
     with torch.inference_mode():

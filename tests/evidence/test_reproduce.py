@@ -1,6 +1,6 @@
 """A run of claims, with pictures made by hand and an oracle that knows them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,19 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.evidence import reproduce as running
 from studio.evidence.claim import CLAIMS, Claim, Condition, cfg
-from studio.evidence.drawing import Picture
 from studio.evidence.reproduce import chosen, reproduce
 from studio.models.card import read_card
+from studio.training.evaluate.meter import Picture
 from studio.world.reading import Reading
 
 CARD = read_card(Settings().model_dir)
 
 
-def drawn_by_scale(recipes: Sequence[Recipe], on_picture: Callable[[int], None]) -> list[Picture]:
+def drawn_by_scale(recipes: Sequence[Recipe]) -> Iterator[tuple[int, Picture]]:
     """The greyer the higher the guidance scale, one more for every other seed."""
-    pictures: list[Picture] = []
     for index, recipe in enumerate(recipes):
         level = 20 * float(recipe.guidance.params["guidance_scale"]) + recipe.seed % 2
-        pictures.append(np.full((8, 8, 3), round(level), np.uint8))
-        on_picture(index)
-    return pictures
+        yield index, np.full((8, 8, 3), round(level), np.uint8)
 
 
 class ByGrey:

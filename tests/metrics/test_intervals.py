@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.metrics.intervals import Interval, bootstrap, wilson
+from studio.metrics.intervals import Interval, bootstrap, paired, wilson
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,36 @@ def test_bootstrap_of_equal_values_is_a_point() -> None:
 def test_bootstrap_refuses(values: torch.Tensor) -> None:
     with pytest.raises(ValueError):
         bootstrap(values)
+
+
+# -- paired ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_difference_is_of_each_prompt_with_itself() -> None:
+    arm = torch.tensor([0.9, 0.1, 0.5, 0.7])
+    against = arm - 0.25  # constant on every prompt, whatever the prompts' own spread
+    assert paired(arm, against) == pytest.approx((0.25, 0.25, 0.25), abs=1e-6)
+    unpaired = bootstrap(arm)  # the spread that pairing takes out
+    assert unpaired.high - unpaired.low > 0.3
+
+
+def test_where_no_prompt_differs_the_rule_of_three_says_how_sure_that_is() -> None:
+    arm = torch.rand(60, generator=torch.Generator().manual_seed(1))
+    assert paired(arm, arm) == pytest.approx((0.0, -0.05, 0.05))
+    # A prompt in twenty differs: sixty of them all miss it with probability 0.95^60, which is one time in twenty.
+    assert 0.95**60 == pytest.approx(0.05, abs=0.005)
+
+
+def test_the_interval_is_that_of_the_bootstrap_over_prompts() -> None:
+    arm, against = torch.tensor([1.0, 1.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 0.0, 1.0])
+    found = paired(arm, against)
+    assert found.mean == 0.25 and (found.low, found.high) == bootstrap(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    # Of four draws, none hits the one prompt that differs in (3/4)^4 = 32 %; three or four hits are 5 %.
+    assert found.low == 0.0 and found.high == 0.75
+    assert paired(arm, against) == found  # seeded
+
+
+@pytest.mark.parametrize("against", [torch.zeros(3), torch.zeros(4, 1)])
+def test_arms_of_other_prompts_are_refused(against: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="one value per prompt"):
+        paired(torch.zeros(4), against)

@@ -8,7 +8,6 @@ import torch
 
 from studio.training.embedded import autoencoder, judge
 from studio.training.embedded.data import render_all
-from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage, morph_pairs
 from studio.training.embedded.judge_data import (
     COLUMN,
@@ -21,6 +20,7 @@ from studio.training.embedded.judge_data import (
     wide_scene,
 )
 from studio.training.embedded.stage import Stage
+from studio.training.evaluate.rows import Row, share_row
 from studio.world.oracle import CLASSES, REGIONS, Oracle, OracleNet
 from studio.world.scene import Scene, one_object, two_objects
 

@@ -2,14 +2,20 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from studio.training.embedded import typed
+from studio.core.recipe import Recipe
+from studio.training.embedded import gates, typed
 from studio.training.embedded.data import scene_at
-from studio.training.embedded.phrasings import PHRASINGS
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.results import Facts, Result
+from studio.training.evaluate.suites.typed import each_object, open_prompts
+from studio.training.evaluate.suites.wordings import PHRASINGS
 from studio.world.caption import caption
 from studio.world.phrasing import STYLE_ADJECTIVES, phrase
 from studio.world.reading import Reading, SeenThing, Wanted
@@ -17,6 +23,7 @@ from studio.world.scene import BACKGROUND_NAMES, OBJECTS, STYLE_NAMES
 from studio.world.words import BACKGROUND_WORDS, COLOUR_WORDS, OBJECT_WORDS, SIZE_WORDS, Words
 
 RIGHT = Reading((SeenThing("star", "red"),), "one", "neon", "night", "medium", "center", False, 0.0)
+BROKEN = Reading((SeenThing("star", "red"),), "one", "neon", "night", "medium", "center", True, 1.0)
 
 
 def build_of(text: str) -> str:
@@ -48,44 +55,52 @@ def test_wordings_state_what_their_words_say() -> None:
 
 @pytest.mark.parametrize(("kind", "values"), [("with background", BACKGROUND_NAMES), ("with style", STYLE_NAMES)])
 def test_open_prompts_meet_everything_evenly(kind: str, values: tuple[str, ...]) -> None:
-    cells = typed.open_prompts(300)[kind]
-    objects = Counter(wanted.things[0][0] for _, wanted in cells)
-    other = Counter(wanted.background or wanted.style for _, wanted in cells)
+    cases = open_prompts(300)[kind]
+    stated = [case.wanted for case in cases if case.wanted is not None]
+    objects = Counter(wanted.things[0][0] for wanted in stated)
+    other = Counter(wanted.background or wanted.style for wanted in stated)
     assert set(objects) == set(OBJECTS) and max(objects.values()) - min(objects.values()) <= 1
     assert set(other) == set(values) and max(other.values()) - min(other.values()) <= 4
-    assert len({prompt for prompt, _ in cells}) == len(OBJECTS) * len(values)
+    assert len({case.prompt for case in cases}) == len(OBJECTS) * len(values)
 
 
 def test_full_prompts_are_of_each_object_alone() -> None:
-    prompts = typed.full_prompts(5)
-    assert set(prompts) == set(OBJECTS)
-    for name, each in prompts.items():
-        assert len(each) == len(set(each)) == 5 and all(name in prompt.split() for prompt in each)
+    cases = each_object(5)
+    assert set(cases) == set(OBJECTS)
+    for name, each in cases.items():
+        assert len(each) == len({case.prompt for case in each}) == 5
+        assert all(name in case.prompt.split() for case in each)
 
 
 def test_right_means_valid_and_all_that_was_stated() -> None:
-    assert typed.is_right(RIGHT, Wanted((("star", None),), count=1))
-    assert typed.is_right(RIGHT, Wanted((("star", "red"),), style="neon", background="night"))
-    assert not typed.is_right(RIGHT, Wanted((("star", "blue"),)))
-    assert not typed.is_right(RIGHT, Wanted((("star", "red"),), count=2))
-    broken = Reading((SeenThing("star", "red"),), "one", "neon", "night", "medium", "center", True, 1.0)
-    assert not typed.is_right(broken, Wanted((("star", "red"),)))
+    def is_right(reading: Reading, wanted: Wanted | None) -> bool | None:
+        return Result(Case("a star", 1, wanted), Facts("", {}, reading)).is_right
+
+    assert is_right(RIGHT, Wanted((("star", None),), count=1))
+    assert is_right(RIGHT, Wanted((("star", "red"),), style="neon", background="night"))
+    assert is_right(RIGHT, Wanted((("star", "blue"),))) is False
+    assert is_right(RIGHT, Wanted((("star", "red"),), count=2)) is False
+    assert is_right(BROKEN, Wanted((("star", None),))) is False
+    assert is_right(RIGHT, None) is None
 
 
 def test_rows_count_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
-    def draw(bundle: Any, prompts: list[str], seeds: range, **_: Any) -> np.ndarray:
-        drawn.extend(seeds)
-        return np.zeros((len(prompts), 1, 1, 3), dtype=np.uint8)
+    def by_bundle(bundle: Any) -> Any:
+        def draw(recipes: list[Recipe]) -> Iterator[tuple[int, np.ndarray]]:
+            drawn.extend(recipe.seed for recipe in recipes)
+            yield from ((i, np.zeros((1, 1, 3), np.uint8)) for i in range(len(recipes)))
+
+        return draw
 
     class OneInFour:
         def read(self, images: Any, /) -> list[Reading]:
-            broken = Reading((), "empty", "flat", "white", "small", "center", True, 1.0)
-            return [broken if i % 4 == 0 else RIGHT for i in range(len(images))]
+            return [BROKEN if i % 4 == 0 else RIGHT for i in range(len(images))]
 
-    monkeypatch.setattr(typed, "draw", draw)
-    rows = typed.rows(None, OneInFour(), open_n=24, each_n=8, seeds=1)  # type: ignore[arg-type]
+    monkeypatch.setattr(gates, "by_bundle", by_bundle)
+    bundle: Any = SimpleNamespace(default_size_px=32)
+    rows = typed.rows(bundle, OneInFour(), open_n=24, each_n=8, seeds=1)
     by_name = {f"{row.group}: {row.name}": row for row in rows}
     assert by_name["open prompts: object alone: invalid"].value == 0.25
     assert by_name["open prompts: object alone: invalid"].passed is False

@@ -3,7 +3,7 @@
 import numpy as np
 
 from studio.training.embedded import world_docs
-from studio.training.embedded.evaluate import Row
+from studio.training.evaluate.rows import Row
 from studio.world.oracle import CLASSES
 
 

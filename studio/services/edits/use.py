@@ -29,7 +29,9 @@ def remove(studio: Studio, ref: str) -> EditEntry:
 def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
     """The first unfinished job with the edit, in a few words."""
     for job in studio.jobs.unfinished():
-        refs = {str(ref["edit"]) for recipe in job.payload.get("recipes", ()) for ref in recipe.get("edits", ())}
+        stacks = [recipe.get("edits", ()) for recipe in job.payload.get("recipes", ())]
+        stacks += job.payload.get("request", {}).get("stacks", ())  # of an evaluation
+        refs = {str(ref["edit"]) for stack in stacks for ref in stack}
         if any(one.id == entry.id for one in studio.edits.known(refs).values()):
             return job.what
     return None

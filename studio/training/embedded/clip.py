@@ -27,10 +27,10 @@ from studio.metrics.intervals import bootstrap
 from studio.training.embedded.assemble import write_sums
 from studio.training.embedded.autoencoder import PICTURES, to_tensor
 from studio.training.embedded.data import HELD_OUT_SEED, Pictures, picture_set, render_all, scene_at
-from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.stage import Average, Stage, mixed_precision, warm_cosine
 from studio.training.embedded.text import WIDTH, Codec, Ids, SceneHeads, labels
 from studio.training.embedded.text import build as build_text
+from studio.training.evaluate.rows import Row, share_row
 from studio.world.caption import canonical, caption, swapped
 from studio.world.render import SIZE_PX, mask
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, Scene
@@ -378,7 +378,7 @@ def gate_rows(model: CLIPModel, codec: Codec, scenes: Sequence[Scene], pictures:
 
 
 def gate(folder: Path, tokenizer_folder: Path | None = None, n: int = 1024) -> dict[str, Any]:
-    """The gate of a saved model, as plain values: `rows` and `passed`; evaluate.table prints it."""
+    """The gate of a saved model, as plain values: `rows` and `passed`; gates.table prints it."""
     codec = Codec(CLIPTokenizer.from_pretrained(tokenizer_folder or folder))
     rows = gate_rows(load(folder), codec, **held_out(n))
     return {"passed": all(row.passed is not False for row in rows), "rows": [row.as_json() for row in rows]}

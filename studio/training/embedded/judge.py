@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from studio.training.embedded.data import Pictures, picture_set
-from studio.training.embedded.evaluate import Row, share_row
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS
 from studio.training.embedded.judge_data import (
     COLUMN,
@@ -44,6 +43,7 @@ from studio.training.embedded.judge_data import (
     wide_scene,
 )
 from studio.training.embedded.stage import Stage, mixed_precision, warm_cosine
+from studio.training.evaluate.rows import Row, share_row
 from studio.world.oracle import CLASSES, CONFIG, PER_REGION, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 

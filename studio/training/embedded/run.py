@@ -24,7 +24,7 @@ from studio.training.embedded import (
     autoencoder,
     clip,
     denoiser,
-    evaluate,
+    gates,
     judge,
     latents,
     record,
@@ -196,7 +196,7 @@ def _evaluate(args: argparse.Namespace) -> Answer:
     oracle = Oracle.load()
     if "stencil" in args.parts:
         bundle = load_stencil(args.model_dir, args.device)
-        drawn = evaluate.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
+        drawn = gates.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
         rows = typed.rows(bundle, oracle, open_n=args.open, each_n=args.each, seeds=args.phrasings,
                           progress=_count_to_stderr)  # fmt: skip
         drawn["rows"] += [row.as_json() for row in rows]
@@ -212,7 +212,7 @@ def _evaluate(args: argparse.Namespace) -> Answer:
         record.write(ASSETS.parents[1], answer)
     if not args.json:
         for part, result in answer.items():
-            print(f"\n{part}\n{evaluate.table(result)}")
+            print(f"\n{part}\n{gates.table(result)}")
     answer["passed"] = all(part["passed"] for part in answer.values())
     return answer
 

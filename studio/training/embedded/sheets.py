@@ -14,7 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from studio.models.bundle import ModelBundle
 from studio.training.embedded.data import Pictures
-from studio.training.embedded.evaluate import DEFAULT_SCALE, draw, prompt_scenes
+from studio.training.embedded.gates import DEFAULT_SCALE, protocol_of
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.drawing import by_bundle
+from studio.training.evaluate.suites.held_out import prompt_scenes
 from studio.world.caption import canonical
 from studio.world.scene import COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
 
@@ -89,6 +92,18 @@ def card(pictures: Pictures, columns: int, title: str, note: str, *, top: Sequen
             at = (x + CELL_PX // 2, y + CELL_PX + GAP_PX // 2 + number * LINE_PX + LINE_PX - 4)
             pen.text(at, line, fill=QUIET, font=_font(LABEL_PX), anchor="ms")
     return image
+
+
+def draw(
+    bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, guidance_scale: float = DEFAULT_SCALE
+) -> Pictures:
+    """A picture per prompt and its seed, [N, H, W, 3] uint8 at the model's own size; classifier-free guidance."""
+    protocol, side = protocol_of(guidance_scale), bundle.default_size_px
+    recipes = [
+        protocol.recipe(Case(prompt, seed), bundle.name, side) for prompt, seed in zip(prompts, seeds, strict=True)
+    ]
+    made = dict(turn for turn in by_bundle(bundle)(recipes) if turn is not None)
+    return np.stack([made[i] for i in range(len(recipes))])
 
 
 def objects_and_styles(bundle: ModelBundle) -> Image.Image:

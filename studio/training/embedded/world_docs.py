@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from studio.training.embedded import judge
-from studio.training.embedded.evaluate import Row, prompt_scenes
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage
 from studio.training.embedded.judge_data import SEEDS, HeldOut
 from studio.training.embedded.sheets import GROUNDS, card
+from studio.training.evaluate.rows import Row
+from studio.training.evaluate.suites.held_out import prompt_scenes
 from studio.world.caption import canonical
 from studio.world.oracle import CLASSES, Oracle
 from studio.world.render import render_uint8

@@ -8,134 +8,68 @@ picture the oracle calls invalid may still have the right background, but never 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from studio.core.recipe import GuidanceSpec, Recipe
-from studio.engine.sampler import sample
+from studio.core.recipe import GuidanceSpec
 from studio.guidance.cfg import ClassifierFreeGuidance
-from studio.metrics.intervals import bootstrap, wilson
-from studio.metrics.saturation import clipped, measure_all
+from studio.metrics.intervals import bootstrap
 from studio.models.bundle import ModelBundle
-from studio.training.embedded.data import Pictures
-from studio.world.caption import canonical
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.drawing import by_bundle
+from studio.training.evaluate.evaluator import results_of
+from studio.training.evaluate.meter import Meter, Reader
+from studio.training.evaluate.protocol import Protocol
+from studio.training.evaluate.results import Result
+from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.suites.held_out import headroom, one_object, two_objects
 from studio.world.reading import Reading
 from studio.world.render import render_uint8
-from studio.world.scene import Scene, random_scene
+from studio.world.scene import Scene
 
 ONE_OBJECT = {"object": 0.96, "style": 0.92, "colour": 0.94, "background": 0.98, "all": 0.85}
 TWO_OBJECTS = {"both present": 0.88, "relation": 0.75, "colours bound": 0.60}
 MOST_INVALID = 0.04
 TONE_SCALES, LEAST_RATIO, TONE_PROMPTS = (1.0, 4.0, 15.0), 3.0, 64
-HEADROOM = 20 / 255  # how far renders of the oversaturation prompts keep from either end, in all but MOST_NEAR
-MOST_NEAR = 0.01
 SHOWN_MEASURES = ("saturation", "brightness", "contrast", "clipped")
-ROWS = 32  # of one network evaluation
 NOTHING = "nothing"
 DEFAULT_SCALE: float = ClassifierFreeGuidance().guidance_scale
 
 Progress = Callable[[int, int], None]
 
 
-class Reader(Protocol):
-    """What the gates need of an oracle (studio.world.oracle)."""
-
-    def read(self, images: Any, /) -> list[Reading]:
-        """Read pictures, uint8 [N, H, W, 3]."""
-        ...
+def protocol_of(guidance_scale: float = DEFAULT_SCALE, steps: int = 20) -> Protocol:
+    """Classifier-free guidance at a scale, in shared batches of the model's own size."""
+    return Protocol(guidance=GuidanceSpec(params={"guidance_scale": guidance_scale}), steps=steps)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured number. value: a share, or where hits is None a ratio. low, high: its 95 % interval.
-
-    gate: what it must reach (`at_most`: stay under); None for a number without a gate, which has not failed.
-    """
-
-    group: str
-    name: str
-    n: int
-    value: float
-    low: float
-    high: float
-    hits: int | None = None
-    gate: float | None = None
-    at_most: bool = False
-
-    @property
-    def passed(self) -> bool | None:
-        """Whether the gate is reached; None without one, and False where nothing could be measured."""
-        if self.gate is None:
-            return None
-        return self.n > 0 and (self.value <= self.gate if self.at_most else self.value >= self.gate)
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields and `passed`, as plain values."""
-        return {**asdict(self), "passed": self.passed}
+def measure(
+    bundle: ModelBundle,
+    cases: Sequence[Case],
+    meter: Meter,
+    protocol: Protocol,
+    on_picture: Callable[[], None] = lambda: None,
+) -> list[Result]:
+    """Draw cases with a loaded model and measure them."""
+    recipes = [protocol.recipe(case, "stencil", bundle.default_size_px) for case in cases]
+    return results_of(cases, recipes, by_bundle(bundle), meter, on_picture)
 
 
-def share_row(group: str, name: str, outcomes: Sequence[bool] | npt.NDArray[Any], gate: float | None = None,
-              at_most: bool = False) -> Row:  # fmt: skip
-    """A share of independent outcomes, with Wilson's interval."""
-    hits, n = int(np.count_nonzero(outcomes)), len(outcomes)
-    low, high = wilson(hits, n)
-    return Row(group, name, n, hits / n if n else 0.0, low, high, hits, gate, at_most)
-
-
-def prompt_scenes(n: int, objects: int, seed: int = 0) -> list[Scene]:
-    """n held-out scenes of one or two objects, unbiased, no canonical caption twice."""
-    rng = np.random.default_rng((61, seed, objects))
-    found: dict[str, Scene] = {}
-    while len(found) < n:
-        scene = random_scene(rng, two=float(objects == 2), empty=0.0, biased=False, held_out=True)
-        found.setdefault(canonical(scene), scene)
-    return list(found.values())
-
-
-def scenes_with_headroom(n: int, seed: int = 0) -> list[Scene]:
-    """One-object held-out scenes whose own render is clipped nowhere, nor nearly.
-
-    White backgrounds, pale skies and pure colours lie at the end of the range as they are: what pictures of those clip
-    says nothing of guidance.
-    """
-    rng = np.random.default_rng((62, seed))
-    found: dict[str, Scene] = {}
-    while len(found) < n:
-        scene = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=True)
-        brightest = render_uint8(scene, 64).max(-1) / 255
-        if float(np.mean((brightest <= HEADROOM) | (brightest >= 1 - HEADROOM))) <= MOST_NEAR:
-            found.setdefault(canonical(scene), scene)
-    return list(found.values())
-
-
-def _tensor(pictures: npt.NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-
-
-def draw(bundle: ModelBundle, prompts: Sequence[str], seeds: Sequence[int], *, guidance_scale: float = DEFAULT_SCALE,
-         steps: int = 20, on_picture: Callable[[], None] = lambda: None) -> Pictures:  # fmt: skip
-    """A picture per prompt and its seed, [N, H, W, 3] uint8 at the model's own size; classifier-free guidance."""
-    side = bundle.default_size_px
-    guidance = GuidanceSpec(params={"guidance_scale": guidance_scale})
-    recipes = [
-        Recipe(prompt=p, seed=s, width=side, height=side, steps=steps, guidance=guidance, batching="shared")
-        for p, s in zip(prompts, seeds, strict=True)
-    ]
-    pictures = np.zeros((len(recipes), side, side, 3), dtype=np.uint8)
-    for index, picture in sample(bundle, recipes, max_rows=ROWS):
-        pictures[index] = picture
-        on_picture()
-    return pictures
-
-
-def evaluate(bundle: ModelBundle, oracle: Reader, *, one: int = 600, two: int = 300,
-             guidance_scale: float = DEFAULT_SCALE, steps: int = 20, seed: int = 0, tone: int = TONE_PROMPTS,
-             progress: Progress = lambda done, total: None) -> dict[str, Any]:  # fmt: skip
+def evaluate(
+    bundle: ModelBundle,
+    oracle: Reader,
+    *,
+    one: int = 600,
+    two: int = 300,
+    guidance_scale: float = DEFAULT_SCALE,
+    steps: int = 20,
+    seed: int = 0,
+    tone: int = TONE_PROMPTS,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Any]:
     """Draw and read the held-out prompts; give every gate's row, tables by attribute and the commonest confusions.
 
     one, two, tone: prompts with one object, with two, and for oversaturation. The result is plain values: `rows` (see
@@ -150,33 +84,39 @@ def evaluate(bundle: ModelBundle, oracle: Reader, *, one: int = 600, two: int = 
         done += 1
         progress(done, total)
 
-    def pictures_of(scenes: Sequence[Scene], scale: float, first_seed: int) -> Pictures:
-        seeds = range(first_seed, first_seed + len(scenes))
-        prompts = [canonical(scene) for scene in scenes]
-        return draw(bundle, prompts, seeds, guidance_scale=scale, steps=steps, on_picture=count)
+    def results(cases: Sequence[Case], meter: Meter, scale: float = guidance_scale) -> list[Result]:
+        return measure(bundle, cases, meter, protocol_of(scale, steps), count)
 
-    first_seed = seed * 100_000
-    ones, twos = prompt_scenes(one, 1, seed), prompt_scenes(two, 2, seed)
-    read_ones = oracle.read(pictures_of(ones, guidance_scale, first_seed)) if ones else []
-    read_twos = oracle.read(pictures_of(twos, guidance_scale, first_seed + 50_000)) if twos else []
-    rows = [*one_object_rows(ones, read_ones), *two_object_rows(twos, read_twos)]
-    rows.append(share_row("all", "invalid", [r.invalid for r in (*read_ones, *read_twos)], MOST_INVALID, at_most=True))
+    ones = results(one_object(one, seed), Meter(oracle.read))
+    twos = results(two_objects(two, seed), Meter(oracle.read))
+    rows = [*one_object_rows(*_read(ones)), *two_object_rows(*_read(twos))]
+    broken = [reading.invalid for reading in (*_read(ones)[1], *_read(twos)[1])]
+    rows.append(share_row("all", "invalid", broken, MOST_INVALID, at_most=True))
     tones: dict[str, Any] = {}
     if tone:
-        calm = scenes_with_headroom(tone, seed)
-        by_scale = {scale: pictures_of(calm, scale, first_seed + 90_000) for scale in TONE_SCALES}
-        rows.append(oversaturation_row(by_scale))
-        tones = {f"{scale:g}": _tones(pictures) for scale, pictures in by_scale.items()}
-        tones["renders"] = _tones(np.stack([render_uint8(s, bundle.default_size_px) for s in calm]))
+        calm, side = headroom(tone, seed), bundle.default_size_px
+        by_scale = {scale: results(calm, Meter(), scale) for scale in TONE_SCALES}
+        rows.append(oversaturation_row(by_scale, side * side))
+        renders = [render_uint8(case.scene, side) for case in calm if case.scene is not None]
+        tones = {f"{scale:g}": _tones(drawn) for scale, drawn in by_scale.items()}
+        tones["renders"] = _tones([Result(*each) for each in zip(calm, Meter()(renders), strict=True)])
+    scenes, readings = _read(ones)
     return {
         "model_hash": bundle.model_hash,
         "settings": {"guidance_scale": guidance_scale, "steps": steps, "seed": seed},
         "passed": all(row.passed is not False for row in rows),
         "rows": [row.as_json() for row in rows],
-        "accuracy": accuracy_tables(ones, read_ones),
-        "confusions": confusions(ones, read_ones),
+        "accuracy": accuracy_tables(scenes, readings),
+        "confusions": confusions(scenes, readings),
         "tone": tones,
     }
+
+
+def _read(results: Sequence[Result]) -> tuple[list[Scene], list[Reading]]:
+    """The scenes of the prompts, and what was read in their pictures."""
+    pairs = [(result.case.scene, result.facts.reading) for result in results]
+    known = [(scene, reading) for scene, reading in pairs if scene is not None and reading is not None]
+    return [scene for scene, _ in known], [reading for _, reading in known]
 
 
 def _all_right(scene: Scene, reading: Reading) -> bool:
@@ -207,14 +147,18 @@ def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> lis
     return [share_row("two objects", name, hits, TWO_OBJECTS.get(name)) for name, hits in outcomes.items()]
 
 
-def oversaturation_row(pictures: dict[float, Pictures]) -> Row:
-    """Clipped share at the highest scale over that at the middle one, paired by prompt; bootstrap over prompts."""
+def oversaturation_row(results: Mapping[float, Sequence[Result]], pixels: int) -> Row:
+    """Clipped share at the highest scale over that at the middle one, paired by prompt; bootstrap over prompts.
+
+    results: by guidance scale. pixels: of a picture.
+    """
     low, high = TONE_SCALES[1], TONE_SCALES[2]
-    pairs = torch.stack([clipped(_tensor(pictures[scale])) for scale in (high, low)], 1)  # [n, 2]
+    clipped = {scale: [result.facts.tones["clipped"] for result in results[scale]] for scale in (high, low)}
+    pairs = torch.tensor([clipped[high], clipped[low]], dtype=torch.float32).T.contiguous()  # [n, 2]
 
     def ratio(means: torch.Tensor) -> torch.Tensor:
         # Half a pixel of the whole set stands in for "none clipped", so that the ratio stays a number.
-        floor = 0.5 / pictures[low][..., 0].size
+        floor = 0.5 / (len(pairs) * pixels)
         return means[:, 0] / means[:, 1].clamp_min(floor)
 
     interval = bootstrap(pairs, ratio)
@@ -223,9 +167,11 @@ def oversaturation_row(pictures: dict[float, Pictures]) -> Row:
     return Row("oversaturation", name, len(pairs), value, *interval, gate=LEAST_RATIO)
 
 
-def _tones(pictures: npt.NDArray[np.uint8]) -> dict[str, float]:
-    measured = measure_all(_tensor(pictures))
-    return {name: float(measured[name].mean()) for name in SHOWN_MEASURES}
+def _tones(results: Sequence[Result]) -> dict[str, float]:
+    return {
+        name: float(torch.tensor([result.facts.tones[name] for result in results], dtype=torch.float32).mean())
+        for name in SHOWN_MEASURES
+    }
 
 
 def _wanted_and_read(scene: Scene, reading: Reading) -> dict[str, tuple[str, str]]:

@@ -16,22 +16,23 @@ from studio.metrics.intervals import wilson
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.models.preview import PreviewMap
 from studio.models.tokens import TokenReport
-from studio.training.embedded.evaluate import (
+from studio.training.embedded.gates import (
     DEFAULT_SCALE,
     NOTHING,
-    Row,
     accuracy_tables,
     confusions,
-    draw,
     evaluate,
+    measure,
     one_object_rows,
     oversaturation_row,
-    prompt_scenes,
-    scenes_with_headroom,
-    share_row,
+    protocol_of,
     table,
     two_object_rows,
 )
+from studio.training.evaluate.meter import Meter
+from studio.training.evaluate.results import Facts, Result
+from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.suites.held_out import cases_of, prompt_scenes, scenes_with_headroom
 from studio.world.caption import canonical
 from studio.world.reading import Reading, SeenThing
 from studio.world.render import render_uint8
@@ -200,10 +201,14 @@ def test_oversaturation_is_a_ratio_of_means() -> None:
     calm, loud = np.full((4, 10, 10, 3), 128, np.uint8), np.full((4, 10, 10, 3), 128, np.uint8)
     calm[:, 0, :2] = 255  # 2 % of the pixels
     loud[:, 0] = 255  # 10 %
-    found = oversaturation_row({1.0: calm, 4.0: calm, 15.0: loud})
-    assert (found.value, found.low, found.high) == pytest.approx((5, 5, 5))
-    assert found.passed is True and found.hits is None and found.n == 4
-    assert oversaturation_row({1.0: calm, 4.0: loud, 15.0: calm}).passed is False
+    cases = cases_of(prompt_scenes(4, 1), 0)
+    quiet, shrill = ([Result(*each) for each in zip(cases, Meter()(list(one)), strict=True)] for one in (calm, loud))
+    row = oversaturation_row({1.0: quiet, 4.0: quiet, 15.0: shrill}, 100)
+    assert (row.value, row.low, row.high) == pytest.approx((5, 5, 5))
+    assert row.passed is True and row.hits is None and row.n == 4
+    assert oversaturation_row({1.0: quiet, 4.0: shrill, 15.0: quiet}, 100).passed is False
+    still = [Result(each.case, Facts("", {"clipped": 0.0})) for each in quiet]
+    assert oversaturation_row({4.0: still, 15.0: quiet}, 100).value == pytest.approx(0.02 * 4 * 100 / 0.5)
 
 
 # -- prompts --------------------------------------------------------------------------------------------------------
@@ -236,8 +241,15 @@ def test_prompts_for_clipping_keep_from_both_ends() -> None:
 
 def test_pictures_come_in_the_order_of_their_prompts() -> None:
     scenes = prompt_scenes(20, 1)  # more than one batch of 16
-    pictures = draw(Painter(scenes), [canonical(s) for s in scenes], range(20), steps=2)
-    for picture, scene in zip(pictures, scenes, strict=True):
+    seen: list[np.ndarray] = []
+
+    def look(pictures: np.ndarray) -> list[Reading]:
+        seen.extend(pictures)
+        return [reading_of(scenes[0])] * len(pictures)
+
+    results = measure(Painter(scenes), cases_of(scenes, 0), Meter(look), protocol_of(steps=2))
+    assert [result.case.scene for result in results] == scenes
+    for picture, scene in zip(seen, scenes, strict=True):
         assert torch.allclose(small(picture), small(render_uint8(scene)), atol=0.004)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from studio.evidence.measuring import TOLD, diversity, measure, read_picture
-from studio.evidence.prompts import Prompt, Suite
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.measures import TOLD, diversity, measured, prompt_means, read_picture
+from studio.training.evaluate.meter import Meter
+from studio.training.evaluate.results import Facts, Result
 from studio.world.reading import Reading, SeenThing, Wanted
 
 RED_STAR = Wanted((("star", "red"),), "flat", "white")
@@ -59,13 +61,27 @@ class Marked:
 
 
 def test_measures_are_means_over_the_seeds_of_each_prompt() -> None:
-    suite = Suite((Prompt("a red star", RED_STAR), Prompt("a red star too", RED_STAR)), 2)
+    cases = [Case(prompt, seed, RED_STAR) for prompt in ("a red star", "a red star too") for seed in (1, 2)]
     pictures = np.zeros((4, 8, 8, 3), np.uint8)
     pictures[0, 0, 0, 0] = 1  # the first seed of the first prompt alone shows a star
     pictures[2:] = 255
     pictures[3, 0, 0] = (255, 0, 0)
-    measured = measure(pictures, suite, Marked())
-    assert measured["object"].tolist() == [0.5, 1.0]
-    assert measured["saturation"].tolist() == pytest.approx([0.5 / 64, 0.5 / 64])
-    assert measured["diversity"][0] == 0 and measured["diversity"][1] > 0.9
-    assert set(measured) <= set(TOLD) and all(value.shape == (2,) for value in measured.values())
+    meter = Meter(Marked().read, Marked().features)
+    results = [Result(*each) for each in zip(cases, meter(list(pictures)), strict=True)]
+    means = measured(results)
+    assert means["object"].tolist() == [0.5, 1.0]
+    assert means["saturation"].tolist() == pytest.approx([0.5 / 64, 0.5 / 64])
+    assert means["diversity"][0] == 0 and means["diversity"][1] > 0.9
+    assert set(means) <= set(TOLD) and all(value.shape == (2,) for value in means.values())
+    turned = measured([results[i] for i in (2, 0, 3, 1)])  # whatever the order, a prompt's seeds belong together
+    assert turned["object"].tolist() == [1.0, 0.5] and turned["diversity"][1] == 0
+
+
+def test_prompts_with_other_numbers_of_seeds_count_alike() -> None:
+    values = torch.tensor([0.0, 1.0, 1.0, 0.5], dtype=torch.float64)
+    assert prompt_means(values, {"a": [0, 1, 2], "b": [3]}).tolist() == pytest.approx([2 / 3, 0.5])
+
+
+def test_what_was_not_read_is_no_number() -> None:
+    with pytest.raises(ValueError, match="was not read"):
+        measured([Result(Case("a red star", 1, RED_STAR), Facts("", {"saturation": 0.0}))])

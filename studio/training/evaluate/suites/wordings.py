@@ -6,7 +6,10 @@ how they are built. A picture is right when all that its sentence states is read
 
 from __future__ import annotations
 
+from studio.training.evaluate.cases import SUITES, Case, Suite
 from studio.world.reading import Wanted
+
+FIRST_SEED = 78_000
 
 
 def _one(object: str, colour: str, *, style: str | None = None, background: str | None = None) -> Wanted:
@@ -64,4 +67,19 @@ PHRASINGS: tuple[tuple[str, Wanted], ...] = (
     ("a red heart with a blue star under it", _two(("heart", "red"), "above", ("star", "blue"))),
     ("hello! a red house please :)", _one("house", "red")),
     ("a very nice big orange circle on a grey background", _one("circle", "orange", background="grey")),
+)
+
+
+def wordings(seeds: int) -> list[Case]:
+    """Every wording with so many seeds, those of one side by side."""
+    texts = [wording for wording in PHRASINGS for _ in range(seeds)]
+    return [Case(text, FIRST_SEED + i, wanted) for i, (text, wanted) in enumerate(texts)]
+
+
+def _cases(pictures: int) -> list[Case]:
+    return wordings(-(-pictures // len(PHRASINGS)))[:pictures]
+
+
+SUITES.register("wordings")(
+    Suite("Forty ways to ask for a scene that no caption of training is built like.", 160, 40, 2000, _cases)
 )

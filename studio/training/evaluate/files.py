@@ -1,0 +1,55 @@
+"""What an evaluation writes, by name: known to those too that must not load torch.
+
+evaluations/<digest>.jsonl holds the results of one way of drawing (see store.py), evaluations/runs/<run>.json which of
+them an evaluation is made of.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from studio.storage.images import write_durably
+from studio.storage.workspace import workspace_error
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def results_path(folder: Path, digest: str) -> Path:
+    """Where the results of one way of drawing are."""
+    return folder / f"{digest}.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one evaluation is made of.
+
+    digests: under what the results of each stack are kept, in the order of the stacks.
+    threads: of the arithmetic; others give pictures that are equal to rounding only. None where that is not known.
+    """
+
+    digests: tuple[str, ...] = ()
+    threads: int | None = None
+
+
+def write_run(folder: Path, name: str, run: Run) -> None:
+    """Note what an evaluation is made of. Raises WorkspaceError."""
+    path = folder / "runs" / f"{name}.json"
+    try:
+        for each in (folder, path.parent):
+            each.mkdir(mode=0o700, exist_ok=True)
+        write_durably(path, json.dumps(asdict(run)).encode())
+    except OSError as error:
+        raise workspace_error(error, "The evaluation") from None
+
+
+def read_run(folder: Path, name: str) -> Run:
+    """What `write_run` noted; nothing before it did, or where it cannot be read."""
+    try:
+        values = json.loads((folder / "runs" / f"{name}.json").read_bytes())
+        run = Run(tuple(map(str, values["digests"])), int(values["threads"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return Run()
+    return run if all(map(_DIGEST.fullmatch, run.digests)) else Run()

@@ -1,0 +1,78 @@
+"""The prompts claims are tried on: drawn by a seeded generator that nothing else uses, never picked by hand.
+
+Combinations of object, colour, style and background that no training set has held, without the world's stereotypes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio.training.evaluate.cases import SUITES, Case, Suite
+from studio.training.evaluate.suites.typed import with_article
+from studio.world.caption import canonical, swapped
+from studio.world.reading import Wanted
+from studio.world.scene import STYLE_NAMES, Scene, random_scene
+
+SEED, FIRST_SEED = 64, 640_000
+# Pictures per prompt. Prompts are what is independent, so one picture of each tells most; variety needs several.
+FULL_SEEDS, OPEN_SEEDS = 1, 4
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    text: str
+    wanted: Wanted
+    negative: str = ""
+    scene: Scene | None = None
+
+
+def full(n: int) -> list[Case]:
+    """n captions of one object that say everything: object, colour, style, background, size and place.
+
+    Each with the same scene in another style as its negative prompt.
+    """
+    rng = np.random.default_rng((SEED, 1))
+    prompts: dict[str, _Prompt] = {}
+    while len(prompts) < n:
+        scene = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=True)
+        other = str(rng.choice([style for style in STYLE_NAMES if style != scene.style]))
+        thing, text = scene.things[0], canonical(scene)
+        wanted = Wanted(((thing.object, thing.colour),), scene.style, scene.background)
+        prompts.setdefault(text, _Prompt(text, wanted, canonical(swapped(scene, "style", other)), scene))
+    return _cases(prompts, FULL_SEEDS)
+
+
+def open_ended(n: int) -> list[Case]:
+    """n prompts that say object and colour and leave the rest to the model, so that there is variety to lose."""
+    rng = np.random.default_rng((SEED, 2))
+    prompts: dict[str, _Prompt] = {}
+    while len(prompts) < n:
+        thing = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=None).things[0]
+        text = with_article(f"{thing.colour} {thing.object}")
+        prompts.setdefault(text, _Prompt(text, Wanted(((thing.object, thing.colour),))))
+    return _cases(prompts, OPEN_SEEDS)
+
+
+def _cases(prompts: dict[str, _Prompt], seeds: int) -> list[Case]:
+    """The seeds of a prompt side by side: the k-th picture of prompt p has seed p * seeds + k, in every arm."""
+    return [
+        Case(each.text, FIRST_SEED + p * seeds + k, each.wanted, negative=each.negative, scene=each.scene)
+        for p, each in enumerate(prompts.values())
+        for k in range(seeds)
+    ]
+
+
+SUITES.register("claims-full")(
+    Suite("Captions of one object that say everything, each with a negative prompt.", 224, 28, 2000, full)
+)
+SUITES.register("claims-open")(
+    Suite(
+        "Object and colour said and the rest left open, four seeds each.",
+        224,
+        28,
+        OPEN_SEEDS * 96,  # there are twelve objects in eight colours
+        lambda pictures: open_ended(-(-pictures // OPEN_SEEDS))[:pictures],
+    )
+)
