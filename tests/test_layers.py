@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -110,3 +111,51 @@ def test_the_package_alone_brings_nothing_from_outside() -> None:
     (bare,) = imported_by("import json")
     (names,) = imported_by("import studio")
     assert names - bare - set(sys.stdlib_module_names) == {"studio"}
+
+
+# -- circles --------------------------------------------------------------------------------------------------------
+
+
+def imports_of(root: Path) -> dict[str, set[str]]:
+    """Module of the package at a root -> those of its modules that it imports anywhere, also inside functions."""
+    files = {module_name(path.relative_to(root.parent)): path for path in root.rglob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= inner & files.keys() or {node.module}
+        graph[module] = (names & files.keys()) - {module}
+    return graph
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Modules from which a way leads back to themselves: what is left when all that import nothing left are gone."""
+    left = {module: set(imports) for module, imports in graph.items()}
+    while ends := [module for module, imports in left.items() if not imports & left.keys()]:
+        for module in ends:
+            del left[module]
+    # From the other side too, so that those which only lead to a circle do not count.
+    while starts := [module for module in left if not any(module in imports for imports in left.values())]:
+        for module in starts:
+            del left[module]
+    return sorted(left)
+
+
+def test_no_files_import_each_other_in_a_circle(tmp_path: Path) -> None:
+    assert circles(imports_of(ROOT / "studio")) == []
+    for name, line in (
+        ("a", "from toy.b import x"),
+        ("b", "def late():\n    from toy import c"),
+        ("c", "import toy.a"),
+    ):
+        (tmp_path / "toy").mkdir(exist_ok=True)
+        (tmp_path / "toy" / f"{name}.py").write_text(line + "\n")
+    assert circles(imports_of(tmp_path / "toy")) == ["toy.a", "toy.b", "toy.c"]

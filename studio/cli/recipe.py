@@ -29,6 +29,12 @@ def add_flags(made: argparse.ArgumentParser) -> None:
         "--sampler", help="how to go from noise to picture, the model's own if left out; `methods` lists them"
     )
     made.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
+    add_guidance_flags(made)
+    made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
+
+
+def add_guidance_flags(made: argparse.ArgumentParser) -> None:
+    """The flags that `guidance` reads."""
     made.add_argument(
         "--preset", metavar="NAME", help="named guidance, of the studio or your own; `methods` lists them"
     )
@@ -45,7 +51,6 @@ def add_flags(made: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help='the edit stack: \'[{"edit": NAME, "strength": 1, "start": 0, "stop": 1}]\', shares of the steps',
     )
-    made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
 
 
 def recipes(args: argparse.Namespace, values: Answer, card: ModelCard, settings: Settings) -> list[Recipe]:
@@ -70,8 +75,8 @@ def recipes(args: argparse.Namespace, values: Answer, card: ModelCard, settings:
         values["width"], values["height"] = number(width), number(height or width)
     if args.edits is not None:
         values["edits"] = _json(args.edits, "edits", list)
-    if guidance := _guidance(args, values.get("guidance"), settings):
-        values["guidance"] = guidance
+    if stated := guidance(args, values.get("guidance"), settings):
+        values["guidance"] = stated
     count = number(args.count)
     if not isinstance(count, int) or not 1 <= count <= 256:
         raise BadInput(f"The count must be a whole number from 1 to 256, not {args.count[:60]!r}.", field="count")
@@ -93,21 +98,21 @@ def from_file(path: Path) -> Answer:
     return json.loads(text)
 
 
-def _guidance(args: argparse.Namespace, stated: Any, settings: Settings) -> Answer:
+def guidance(args: argparse.Namespace, stated: Any, settings: Settings) -> Answer:
     """Guidance as values: what is stated, then the preset, then the flags, each over the one before."""
-    guidance: Answer = dict(stated) if isinstance(stated, dict) else {}
+    values: Answer = dict(stated) if isinstance(stated, dict) else {}
     if args.preset is not None:
         from studio.services.presets import GuidancePresets
 
-        guidance = GuidancePresets(settings.workspace).load(args.preset).spec.model_dump(mode="json")
+        values = GuidancePresets(settings.workspace).load(args.preset).spec.model_dump(mode="json")
     if args.method is not None:
-        guidance = {"method": args.method}
-    params = {**(guidance.get("params") or {}), **_json(args.params, "params", dict)}
+        values = {"method": args.method}
+    params = {**(values.get("params") or {}), **_json(args.params, "params", dict)}
     if args.guidance_scale is not None:
         params["guidance_scale"] = _guidance_scale(args.guidance_scale)
     if args.wrappers is not None:
-        guidance["wrappers"] = _json(args.wrappers, "wrappers", list)
-    return {**guidance, "params": params} if guidance or params else {}
+        values["wrappers"] = _json(args.wrappers, "wrappers", list)
+    return {**values, "params": params} if values or params else {}
 
 
 def _guidance_scale(text: str) -> float:

@@ -46,11 +46,6 @@ def read_style(path: Path) -> Style:
         raise BadInput(f"The style {path.name} cannot be read: {place}: {first['msg']}.") from None
 
 
-def read_styles(folder: Path) -> dict[str, Style]:
-    """Read every `*.json` of a folder: file name without its ending -> style, sorted."""
-    return {path.stem: read_style(path) for path in sorted(folder.glob("*.json"))}
-
-
 def _around(words: str, prompt: str) -> str:
     """A1111's rule: in place of {prompt}; without one, behind the prompt and a comma."""
     if PLACE in words:

@@ -72,30 +72,6 @@ class Wildcards:
 
         return of_text(text, ())
 
-    def expand_all(self, text: str, limit: int = 256) -> tuple[str, ...]:
-        """Every prompt a text stands for, in the lists' order, the last wildcard changing first.
-
-        Entries that occur twice give a prompt twice. Raises as `count` does, and BadInput for more than `limit` prompts
-        or one that is longer than a recipe holds.
-        """
-        total = self.count(text)
-        if total > limit:
-            raise BadInput(f"The wildcards stand for {total} prompts; at most {limit} are made.", "Use fewer.")
-        known: dict[tuple[str, int], list[str]] = {}
-
-        def of_text(text: str, path: tuple[str, ...]) -> list[str]:
-            pieces = _USE.split(text)  # text, name, text, name, ..., text
-            options = [of_list(piece, path) if number % 2 else [piece] for number, piece in enumerate(pieces)]
-            return [_within_limit("".join(chosen)) for chosen in itertools.product(*options)]
-
-        def of_list(name: str, path: tuple[str, ...]) -> list[str]:
-            entries, key = self._entries(name, path), (name, len(path))
-            if key not in known:
-                known[key] = [one for entry in entries for one in of_text(entry, (*path, name))]
-            return known[key]
-
-        return tuple(of_text(text, ()))
-
     def _replaced(self, text: str, draw: Callable[[tuple[str, ...]], str], path: tuple[str, ...]) -> str:
         def entry(use: re.Match[str]) -> str:
             drawn = draw(self._entries(use[1], path))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from studio.core.errors import NotFound
 from studio.core.params import shown
 from studio.core.recipe import Recipe
+from studio.ui.desk import Desk
 from studio.ui.markup import facts, image, tag, text
 from studio.ui.pictures import address
 from studio.ui.wiring import Answer, Event, Wiring
@@ -33,22 +34,6 @@ class Handover:
     sha256: str
     recipe: Recipe
     count: int
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where it lies. state: a `Handover`, or None. bell: changes with every sending, and so tells the tabs.
-
-    gr.State has a change event of its own, but not for listeners that wait in no queue.
-    """
-
-    state: gr.State
-    bell: gr.HTML
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """Its components, by the names that a tab's wiring knows them by."""
-        return {"sent": self.state, "bell": self.bell}
 
 
 def put(sent: Handover) -> Answer:

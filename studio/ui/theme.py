@@ -10,12 +10,9 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import gradio as gr
-
-if TYPE_CHECKING:
-    from studio.ui.tabs.base import Tab
 
 HERE = Path(__file__).resolve().parent
 SANS = ("Inter", "Segoe UI", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial", "sans-serif")
@@ -113,7 +110,20 @@ def theme() -> gr.themes.Base:
     return base.set(**VARIABLES, **dark, **first)
 
 
-def head(tabs: Sequence[Tab]) -> str:
+class TabHead(Protocol):
+    """What of a tab goes into <head>.
+
+    style: its style sheet, as CSS.
+    facts: what the page's script knows of it.
+    """
+
+    @property
+    def style(self) -> str: ...
+    @property
+    def facts(self) -> dict[str, Any]: ...
+
+
+def head(tabs: Sequence[TabHead]) -> str:
     """What goes into <head>: the script with what it needs to know of the tabs, and the stylesheets of the page, of
     its components and of the tabs, whose selectors Gradio's `css` would rewrite.
     """

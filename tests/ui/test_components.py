@@ -16,7 +16,7 @@ from studio.storage.unreadable import Unreadable
 from studio.ui import models, sidebar
 from studio.ui.api import Api
 from studio.ui.components import canvas, caption, engine, gallery, history, queue, words
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.prompt import stage
 from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio

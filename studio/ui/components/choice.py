@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gradio as gr
+from gradio.components import Component
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import shown
@@ -19,9 +20,6 @@ from studio.ui import controls
 from studio.ui.components import fields
 from studio.ui.markup import tag
 from studio.ui.methods import Method
-
-if TYPE_CHECKING:
-    from studio.ui.components.form import Form
 
 # Of each method's parameters, those of one control. What one depends on must be in the same part.
 PARTS = {"first": slice(0, 1), "rest": slice(1, None)}
@@ -98,13 +96,19 @@ _FOLLOW = """(name) => {
 }"""
 
 
+class Controls(Protocol):
+    """What a menu's controls are added to, such as a form."""
+
+    def add(self, name: str, component: Component) -> Any: ...
+
+
 class Choice:
     """One menu and its controls, laid out in parts. what: of one entry, in messages. key: what names its values.
 
     In a form the value of the menu is named `<key>`, and those of the controls `<key>.<part>`.
     """
 
-    def __init__(self, form: Form, key: str, what: str, methods: Mapping[str, Method], default: str) -> None:
+    def __init__(self, form: Controls, key: str, what: str, methods: Mapping[str, Method], default: str) -> None:
         self.form, self.key, self.what, self.methods, self.default = form, key, what, methods, default
         self.parameters: list[gr.HTML] = []  # the controls made so far, the menu not among them
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from studio.ui.components.caption import prompt_of, summary
+from studio.ui.components.query import PAGE as PAGE
+from studio.ui.components.query import Query
 from studio.ui.markup import image, tag, text
 from studio.ui.pictures import address
 
 if TYPE_CHECKING:
     from studio.services.history import Generation
-    from studio.ui.components.history import Query
 
-PAGE = 24
 CLICK = """
 element.addEventListener('click', (event) => {
   const picture = event.target.closest('[data-pick]');

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from studio.core.errors import BadInput
-from studio.core.params import shown
-from studio.storage.search import HistoryFilter
 from studio.ui.components import days, gallery
-from studio.ui.components.gallery import PAGE
+from studio.ui.components.query import PAGE, Query
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
@@ -21,42 +17,6 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 480  # pictures on the page; from there on, it turns to older ones
 MAX_SEARCH_CHARS = 200
 NAMED = 5  # pictures that cannot be read
-
-
-@dataclass(frozen=True)
-class Query:
-    """What of the history is shown. search: words. in_bin: the deleted ones instead of the others.
-
-    model, sampler: "" for any. since, until: days as YYYY-MM-DD, both included, "" for any. limit: how many at once.
-    before: only pictures with a lower number, None for all.
-    """
-
-    search: str = ""
-    favourites: bool = False
-    in_bin: bool = False
-    model: str = ""
-    sampler: str = ""
-    since: str = ""
-    until: str = ""
-    limit: int = PAGE
-    before: int | None = None
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it leaves any picture out, the deleted ones aside."""
-        return replace(self, limit=PAGE, before=None) != Query(in_bin=self.in_bin)
-
-    def conditions(self) -> HistoryFilter:
-        """Raises BadInput for a day that is none."""
-        until = _day(self.until)
-        return HistoryFilter(
-            favourites=self.favourites,
-            deleted=self.in_bin,
-            model=self.model or None,
-            sampler=self.sampler or None,
-            made_from=_day(self.since),
-            made_until=until and until + timedelta(days=1),
-        )
 
 
 def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, chosen: Any) -> Query:
@@ -102,13 +62,3 @@ def left_out_html(unreadable: Sequence[Unreadable]) -> str:
         return alert(f"Picture {numbers} cannot be read and is left out: {unreadable[0].problem}.", kind="note")
     first = f"of the first, {unreadable[0].problem}"
     return alert(f"{len(unreadable)} pictures cannot be read and are left out, {numbers}{more}: {first}.", kind="note")
-
-
-def _day(typed: str) -> datetime | None:
-    """Midnight at the beginning of a day, here."""
-    if not typed:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(typed[:10]), time()).astimezone()
-    except (ValueError, OverflowError, OSError):
-        raise BadInput(f"A day is written as 2026-01-31, not {shown(typed)}.", field="date") from None

@@ -9,7 +9,7 @@ from studio.core.errors import StudioError
 from studio.core.recipe import EditRef
 from studio.services.wording import words
 from studio.ui.components.form import Form, recipes
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.prompt import stage

@@ -12,7 +12,7 @@ from studio.core.errors import NotFound
 from studio.ui import handover
 from studio.ui.components import canvas, caption, days, gallery, history
 from studio.ui.components.form import Form, samplers
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.markup import alert
 from studio.ui.models import listed
 from studio.ui.prompt.restoring import gives, restored

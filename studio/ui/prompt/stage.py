@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
 from studio.ui.components import canvas, caption, history
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.markup import alert
 from studio.ui.wiring import Answer
 

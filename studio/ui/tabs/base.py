@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from studio.services.studio import Studio
-    from studio.ui.handover import Desk
+    from studio.ui.desk import Desk
     from studio.ui.sidebar import Sidebar
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 from studio.services.presets import GuidancePresets
 from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.components.seeds import random_seed
 from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, stage, writing
 from studio.ui.tabs.base import Page, Tab

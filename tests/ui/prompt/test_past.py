@@ -8,7 +8,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.ui import handover
 from studio.ui.components import gallery, history
-from studio.ui.components.history import Query
+from studio.ui.components.query import Query
 from studio.ui.prompt import past, writing
 from tests.ui.fake_studio import FakeStudio
 

@@ -78,7 +78,9 @@ def test_the_curves_of_a_job_can_be_fetched(fake: FakeStudio, monkeypatch: pytes
     assert refused.status_code == 404 and "measured nothing yet" in refused.text
     assert client.get("/curves/nothing.csv").status_code == 404
     fake.ended(id)
-    monkeypatch.setattr(fake, "events", lambda job, since=0, wait_s=0.0: told(point(1, loss=2.0), point(2, loss=1.0)))
+    monkeypatch.setattr(
+        fake.jobs, "events", lambda job, since=0, wait_s=0.0: told(point(1, loss=2.0), point(2, loss=1.0))
+    )
     assert client.get(f"/curves/{id}.csv").text == "step,loss\n1,2\n2,1\n"
     png = client.get(f"/curves/{id}.png")
     assert Image.open(io.BytesIO(png.content)).width > 1500
