@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from studio.core.recipe import GuidanceSpec
+from studio.diffusion.parameterisation import Kind
 from studio.models.card import ModelCard
 from studio.storage.workspace import workspace_error
 
@@ -19,7 +20,8 @@ def export(spec: GuidanceSpec, card: ModelCard, folder: Path) -> dict[str, Any]:
     from studio.engine.exported_guider import ExportedGuidance  # seconds of imports
 
     values = spec.model_dump(mode="json")
-    guider = ExportedGuidance(**values, kind=card.parameterisation)
+    kind = cast("Kind", card.parameterisation)  # as loading the model takes it
+    guider = ExportedGuidance(**values, kind=kind)
     try:
         guider.save_pretrained(folder)
     except OSError as error:
