@@ -126,7 +126,7 @@ class Watcher:
         busy = bool(entries) or status.state == "starting"
         waited_for = (one for one in entries if (one.kind, one.priority) == ("generate", "interactive"))
         return Watch(
-            status=engine.status_html(status),
+            status=engine.status_html(status, entries),
             queue=queue.queue_html(entries),
             ended=self._ended_html(busy),
             slim=engine.slim_html(status, entries),

@@ -67,6 +67,8 @@ class Sketcher:
         tell("started", {"images": 0})
         for step in range(1, steps + 1):
             time.sleep(self.step_s)
+            while self.hold and not should_stop():
+                time.sleep(0.005)
             if should_stop():
                 raise Cancelled("The job was stopped.")
             tell("measure", {"step": step, "values": {"loss": 1 / step}})

@@ -45,8 +45,12 @@ def test_a_job_is_told_by_what_moves_and_by_what_is_finished() -> None:
 
 
 def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: FakeStudio) -> None:
-    fake.sketcher.step_s = 0.01
+    fake.sketcher.hold = True
     job, watcher = fake.jobs.submit(TRAINING), Watcher(fake)
+    while "Training" not in (now := watcher.look({})).status:
+        pass
+    assert "Training" in now.queue and "Training" in now.slim and now.busy and now.drawing is None
+    fake.sketcher.hold = False
     seen, measured = 0, list[dict[str, Any]]()
     while True:
         facts = watcher.look({job: seen}).jobs[job]

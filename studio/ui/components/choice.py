@@ -20,6 +20,7 @@ from studio.ui import controls
 from studio.ui.components import fields
 from studio.ui.markup import tag
 from studio.ui.methods import Method
+from studio.ui.wiring import BROWSER
 
 # Of each method's parameters, those of one control. What one depends on must be in the same part.
 PARTS = {"first": slice(0, 1), "rest": slice(1, None)}
@@ -116,10 +117,7 @@ class Choice:
         """Lay out the menu."""
         choices = [(method.label, name) for name, method in self.methods.items()]
         made = gr.Dropdown(choices, value=self.default, label=label, info=info, elem_id=self.key.replace("_", "-"))
-        made.change(
-            None, made, None, js=_FOLLOW.replace("KEY", repr(self.key)),
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+        made.change(None, made, None, js=_FOLLOW.replace("KEY", repr(self.key)), **BROWSER)
         return self.form.add(self.key, made)
 
     def controls(self, part: str) -> gr.HTML:

@@ -22,19 +22,26 @@ STATES = {
     "broken": "Could not start; tries again with the next job",
     "closed": "Closed",
 }
+WORKING = {"train": "Training", "evaluate": "Measuring"}  # at what it is busy, by the kind of the job in hand
 SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 
 
-def status_html(status: EngineStatus) -> str:
-    """The engine's state."""
-    return tag("section", _model(status), class_="side engine")
+def status_html(status: EngineStatus, entries: Sequence[QueueEntry] = ()) -> str:
+    """The engine's state. entries: of the queue, which say at what it is busy."""
+    return tag("section", _model(status, state_html(status, entries)), class_="side engine")
+
+
+def state_html(status: EngineStatus, entries: Sequence[QueueEntry]) -> str:
+    """Its state in a word, with a dot in its colour."""
+    running = _running(entries)
+    word = WORKING.get(running.kind) if running and status.state == "busy" else None
+    return tag("span", "", class_=f"dot {status.state}") + text(word or STATES[status.state])
 
 
 def slim_html(status: EngineStatus, entries: Sequence[QueueEntry]) -> str:
     """The engine's state, the job in hand with its progress, and how many wait, in one line."""
-    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
-    parts = [tag("span", state, class_="state", role="status")]
-    running = next((entry for entry in entries if entry.state in ("running", "stopping")), None)
+    parts = [tag("span", state_html(status, entries), class_="state", role="status")]
+    running = _running(entries)
     if running is not None:
         percent = round(100 * (running.progress or 0))
         bar = tag("span", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
@@ -45,9 +52,12 @@ def slim_html(status: EngineStatus, entries: Sequence[QueueEntry]) -> str:
     return tag("div", "".join(parts), class_="slim")
 
 
-def _model(status: EngineStatus) -> str:
+def _running(entries: Sequence[QueueEntry]) -> QueueEntry | None:
+    return next((entry for entry in entries if entry.state in ("running", "stopping")), None)
+
+
+def _model(status: EngineStatus, state: str) -> str:
     made_by = status.made_by
-    state = tag("span", "", class_=f"dot {status.state}") + text(STATES[status.state])
     known = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
     if memory := resident_bytes(status.pid):
         known.append(f"{memory / 2**20:,.0f} MB")

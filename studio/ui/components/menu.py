@@ -13,18 +13,19 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.wiring import BROWSER
+
 _ENTERED = "(value) => {{ (window.palimpsestMenus ||= {{}})[{key}] = value; }}"
 _CHOSEN = """(value) => {{
   const seen = window.palimpsestMenus ||= {{}};
   if (seen[{key}] === value) throw new Error('nothing else was chosen');  // an event that failed has no successor
   seen[{key}] = value;
 }}"""
-_BROWSER: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _keys = itertools.count()
 
 
 def chosen(menu: gr.Dropdown) -> Callable[..., Any]:
     """What stands in for `menu.input`: called as that is, with a handler and what goes with it."""
     key = next(_keys)
-    menu.focus(None, menu, None, js=_ENTERED.format(key=key), **_BROWSER)
-    return menu.input(None, menu, None, js=_CHOSEN.format(key=key), **_BROWSER).success
+    menu.focus(None, menu, None, js=_ENTERED.format(key=key), **BROWSER)
+    return menu.input(None, menu, None, js=_CHOSEN.format(key=key), **BROWSER).success

@@ -10,6 +10,7 @@ from studio.core.params import shown
 from studio.services import trainings
 from studio.services.queue import QueueEntry
 from studio.ui.components.curves import job
+from studio.ui.components.engine import WORKING
 from studio.ui.components.progress import seconds
 from studio.ui.markup import tag, text
 
@@ -110,7 +111,7 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
 
 def _row(entry: QueueEntry, place: int, last: int) -> str:
     """place: among those that wait, from 1. last: of the last of them."""
-    how = STATES[entry.state]
+    how = WORKING.get(entry.kind, STATES["running"]) if entry.state == "running" else STATES[entry.state]
     if entry.state == "running" and entry.left_s is not None:
         how += f", {seconds(entry.left_s)} left"
     elif entry.state == "waiting":
