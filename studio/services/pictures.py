@@ -14,8 +14,17 @@ from studio.services.history import Generation, History
 from studio.services.jobs import JobService, OnEvent
 from studio.services.sources import Sources
 from studio.storage.jobs import JobRecord
+from studio.storage.search import check_origin
 
 KIND = "generate"
+PROMPT = "prompt"  # the origin of what is drawn where nobody says otherwise
+
+
+def is_for_prompt(job: JobRecord) -> bool:
+    """Whether a job draws for somebody who waits in front of a prompt: what is drawn for other ends has a place of its
+    own. Raises WorkspaceError if the ledger cannot say.
+    """
+    return (job.kind, job.priority) == (KIND, "interactive") and job.payload.get("origin", PROMPT) == PROMPT
 
 
 class PictureService:
@@ -35,6 +44,7 @@ class PictureService:
         account: bool = False,
         what: str = "",
         threads: int | None = None,
+        origin: str = PROMPT,
     ) -> str:
         """Queue a job that makes one picture per recipe, in order; give its id at once. It is in the ledger first.
 
@@ -42,6 +52,7 @@ class PictureService:
         account: keep with each picture how its guidance went (services/account.py).
         what: how the queue calls it, in place of its prompt.
         threads: of the arithmetic, where neither settings nor environment say how many: to draw a picture as it was.
+        origin: what they are drawn for (studio.storage.search.ORIGINS).
         Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
         have, an unknown guidance method or a parameter out of its range, no recipe at all.
         """
@@ -56,6 +67,8 @@ class PictureService:
             payload["what"] = what
         if threads:
             payload["threads"] = threads
+        if check_origin(origin) != PROMPT:
+            payload["origin"] = origin
         return self._jobs.submit(payload, priority, edits=files)
 
     def retry(self, job: JobRecord) -> str:

@@ -28,7 +28,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, StudioError
+from studio.services.pictures import is_for_prompt
 from studio.ui.components import engine, queue
 from studio.ui.components.progress import line
 from studio.ui.markup import png_uri
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from studio.services.studio import Studio
 
 MAX_JOBS = 64  # followed by one page
+MAX_REMEMBERED = 1000  # jobs, of which the ledger need not be asked again
 MAX_MEASURES = 200  # newest ones, in one answer
 ENDED_EVERY_S = 1.0  # while there is work, the ledger is read no more often
 SCRIPT = f"(() => {{\n{(Path(__file__).parent / 'watch.js').read_text(encoding='utf-8')}}})();"  # the sidebar's
@@ -99,7 +101,7 @@ class Watch:
     ended: HTML of those that ended early.
     slim: HTML of the line that stands for all three where the sidebar is folded.
     busy: whether there is work in hand, or the engine loads its model: whether to look again.
-    drawing: id of the oldest job somebody waits for whose pictures are not all there, None without one.
+    drawing: id of the oldest job in hand or waiting that draws for a prompt, None without one.
     jobs: of each job asked for, by its id.
     """
 
@@ -119,19 +121,19 @@ class Watcher:
         self._studio = studio
         self._lock = threading.Lock()
         self._ended, self._ended_at = "", float("-inf")
+        self._for_prompt: dict[str, bool] = {}  # of jobs lately in the queue
 
     def look(self, since: Mapping[str, int]) -> Watch:
         """How things stand. since: job -> number of its newest event that the page knows."""
         status, entries = self._studio.status(), self._studio.jobs.queue()
         busy = bool(entries) or status.state == "starting"
-        waited_for = (one for one in entries if (one.kind, one.priority) == ("generate", "interactive"))
         return Watch(
             status=engine.status_html(status, entries),
             queue=queue.queue_html(entries),
             ended=self._ended_html(busy),
             slim=engine.slim_html(status, entries),
             busy=busy,
-            drawing=next((one.job_id for one in waited_for), None),
+            drawing=next((entry.job_id for entry in entries if self._is_for_prompt(entry.job_id)), None),
             jobs={job: self._facts(job, known) for job, known in since.items()},
         )
 
@@ -140,6 +142,17 @@ class Watcher:
             return facts(self._studio.jobs.events(job), since)
         except NotFound:  # of another workspace: whoever shows it looks again, and finds that too
             return JobFacts()
+
+    def _is_for_prompt(self, job: str) -> bool:
+        with self._lock:
+            if len(self._for_prompt) > MAX_REMEMBERED:
+                self._for_prompt.clear()
+            if job not in self._for_prompt:
+                try:
+                    self._for_prompt[job] = is_for_prompt(self._studio.jobs.get(job))
+                except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being told
+                    self._for_prompt[job] = False
+            return self._for_prompt[job]
 
     def _ended_html(self, busy: bool) -> str:
         with self._lock:

@@ -308,7 +308,7 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
     page.click("#theme-toggle")
     assert ground(page) == dark
     page.reload()
-    page.wait_for_selector("#generate")
+    expect(page.locator(".promise:visible .stamp")).to_be_visible(timeout=LONG_MS)  # on the tab that was shown
     page.wait_for_function("document.body.classList.contains('dark')")
     assert ground(page) == dark
     page.click("#theme-toggle")

@@ -141,7 +141,7 @@ def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(o
     slider = page.locator("#edit-stack input[type=range]")
     slider.focus()
     slider.press("Home")  # as far down as it goes
-    expect(page.locator("#edit-stack input[type=number]")).to_have_value("-1")
+    expect(page.locator("#edit-stack input[type=number][data-op=strength]")).to_have_value("-1")
     expect(page.locator(PICTURE).first).not_to_have_attribute("src", shown, timeout=LONG_MS)
     wait_until_done(page)
     less = pixels(page)

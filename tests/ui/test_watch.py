@@ -73,18 +73,19 @@ def test_the_sidebar_is_told_with_it_and_whether_to_look_again(fake: FakeStudio)
     fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     rest = watcher.look({})
     assert not rest.busy and rest.drawing is None and "Nothing is being drawn" in rest.queue and "Ready" in rest.slim
-    fake.sketcher.step_s = 0.02
+    fake.sketcher.hold = True
     behind = fake.pictures.submit([Recipe(prompt="a ring", steps=50)], priority="background")
     background = watcher.look({})
     assert background.busy and background.drawing is None and "a ring" in background.queue  # a grid has its own place
+    beside = fake.pictures.submit([Recipe(steps=50)], origin="guidance")  # and so have the rows of a comparison
     job = fake.pictures.submit([Recipe(prompt="<b>", steps=50)])
     while 'role="progressbar"' not in (now := watcher.look({})).slim or now.drawing != job:
         pass
-    assert "Drawing" in now.status and "&lt;b&gt;" in now.queue and "1 waiting" in now.slim and "<b>" not in now.slim
-    for one in (job, behind):
+    assert "Drawing" in now.status and "&lt;b&gt;" in now.queue and "2 waiting" in now.slim and "<b>" not in now.slim
+    for one in (beside, job, behind):
         fake.jobs.stop(one)
         fake.ended(one)
-    assert "Ended early (2)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
+    assert "Ended early (3)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
 
 
 def test_the_address_takes_what_it_can_read_and_an_unknown_job_for_over(fake: FakeStudio) -> None:

@@ -83,7 +83,7 @@ def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool)
     recipes = [made.model_copy(update={"seed": seed}) for seed in chosen for _, made in rows]
     places = [(row["id"], str(seed)) for seed in chosen for row, _ in rows]
     what = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
-    job = studio.pictures.submit(recipes, account=True, what=what)
+    job = _submit(studio, recipes, what)
     return boards.drawn(board, job, places, all_anew=True)
 
 
@@ -95,7 +95,7 @@ def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> B
     row = boards.row_of(board, id)
     made = recipe_of(studio, row, base, equal)
     recipes = [made.model_copy(update={"seed": int(seed)}) for seed in seeds]
-    job = studio.pictures.submit(recipes, account=True, what=f"Guidance: {boards.label(row['guidance'])}")
+    job = _submit(studio, recipes, f"Guidance: {boards.label(row['guidance'])}")
     return boards.drawn(board, job, [(id, seed) for seed in seeds], all_anew=False)
 
 
@@ -106,8 +106,12 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
         raise BadInput("Choose what to sweep.", field="sweep")
     chosen = sweeps.values(row["guidance"], name, low, high, count)
     made = recipe_of(studio, row, base, equal=False)
-    job = studio.pictures.submit(sweeps.recipes(made, name, chosen), account=True, what=f"Guidance: {name} swept")
+    job = _submit(studio, sweeps.recipes(made, name, chosen), f"Guidance: {name} swept")
     return {**board, "sweep": {"job": job, "name": name, "values": chosen}}
+
+
+def _submit(studio: Studio, recipes: Sequence[Recipe], what: str) -> str:
+    return studio.pictures.submit(recipes, account=True, origin="guidance", what=what)
 
 
 def jobs_of(board: Board) -> set[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
+from studio.services.pictures import is_for_prompt
 from studio.ui.components import canvas, caption, history
 from studio.ui.components.query import Query
 from studio.ui.markup import alert
@@ -121,7 +122,7 @@ def _unseen(studio: Studio, seen: int) -> Generation | None:
     if newest is None or newest.id <= seen or newest.job_id is None:
         return None
     try:
-        return newest if studio.jobs.get(newest.job_id).priority == "interactive" else None
+        return newest if is_for_prompt(studio.jobs.get(newest.job_id)) else None
     except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being shown
         return None
 
@@ -161,12 +162,14 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
 def attached(studio: Studio, job_id: str | None) -> str | None:
     """The job a page should watch: the one it remembers, if that is not over, else the oldest that is not.
 
-    A grid has a panel of its own, and what makes no pictures has a tab of its own.
+    A grid has a panel of its own, and what is drawn for other ends, or makes no pictures, has a tab of its own.
     """
     if job_id and _is_known(studio, job_id) and not canvas.view(studio.jobs.events(job_id)).over:
         return job_id
-    drawing = studio.jobs.oldest_unfinished("generate", "interactive")
-    return drawing.id if drawing else None
+    oldest = studio.jobs.oldest_unfinished("generate", "interactive")
+    if oldest is None or is_for_prompt(oldest):
+        return oldest.id if oldest else None
+    return next((job.id for job in studio.jobs.unfinished() if is_for_prompt(job)), None)
 
 
 def outcome(job: canvas.JobView) -> str:

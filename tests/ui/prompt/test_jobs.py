@@ -59,6 +59,12 @@ def test_a_job_that_came_and_went_between_two_looks_is_told_too(fake: FakeStudio
     assert stage.watching(fake, None, pinned=True, seen=0)[1].canvas is None
     fake.ended(fake.pictures.submit([Recipe(steps=1)], priority="background"))
     assert stage.watching(fake, None, seen=1)[1].canvas is None  # a grid's pictures are in the grid
+    fake.ended(fake.pictures.submit([Recipe(steps=1)], origin="guidance"))
+    assert stage.watching(fake, None, seen=1)[1].canvas is None  # and those of a comparison beside its rows
+    fake.sketcher.hold = True
+    beside = fake.pictures.submit([Recipe(steps=1)], origin="guidance")
+    assert stage.attached(fake, None) is None
+    fake.jobs.stop(beside)
 
 
 def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudio) -> None:
