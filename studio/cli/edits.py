@@ -51,8 +51,8 @@ def add(verbs: Any) -> None:
 
 def _list(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
     entries = library.list()
-    lines = [f"{one.id}  {one.kind or 'broken'}  {one.name}  {one.problem}".rstrip() for one in entries]
-    return {"edits": [_plain(one) for one in entries]}, "\n".join(lines) or "There are no edits yet."
+    lines = [f"{entry.id}  {entry.kind or 'broken'}  {entry.name}  {entry.problem}".rstrip() for entry in entries]
+    return {"edits": [_plain(entry) for entry in entries]}, "\n".join(lines) or "There are no edits yet."
 
 
 def _show(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
@@ -62,13 +62,13 @@ def _show(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
 
 def _import(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
     if args.check:
-        found = library.inspect(args.file)
+        fit = library.inspect(args.file)
         answer = {
-            "style": found.style, "matched": found.matched, "total": found.total,
-            "ranks": list(found.ranks), "left": list(found.left),
+            "style": fit.style, "matched": fit.matched, "total": fit.total,
+            "ranks": list(fit.ranks), "left": list(fit.left),
         }  # fmt: skip
-        left = f" Left over: {', '.join(found.left[:5])}." if found.left else ""
-        return answer, f"{found.matched} of {found.total} layers fit ({found.style}).{left}"
+        left = f" Left over: {', '.join(fit.left[:5])}." if fit.left else ""
+        return answer, f"{fit.matched} of {fit.total} layers fit ({fit.style}).{left}"
     entry = library.import_file(args.file, args.name, partial=args.partial)
     return _plain(entry), entry.id
 

@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     outs = png_paths(args.out, len(recipes))
     report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
     _remark_on(report)
-    images, drawn = (_unrecorded if args.no_history else _recorded)(settings, recipes, outs)
+    images, first = (_unrecorded if args.no_history else _recorded)(settings, recipes, outs)
     tokens = {"tokens": report.tokens, "limit": report.limit, "cut": report.cut, "unknown": list(report.unknown_words)}
-    answer = {"images": images, "recipe": drawn.model_dump(mode="json"), "prompt": tokens}
+    answer = {"images": images, "recipe": first.model_dump(mode="json"), "prompt": tokens}
     give(args, answer, "\n".join(image["path"] for image in images))
     return 0
 

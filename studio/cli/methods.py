@@ -26,13 +26,13 @@ def add(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print all of them, or one. Raises NotFound for a name that none has."""
-    found = _all(settings_of(args))
+    kinds = _all(settings_of(args))
     if args.name is not None:
-        found = {kind: {args.name: entries[args.name]} for kind, entries in found.items() if args.name in entries}
-        if not found:
+        kinds = {kind: {args.name: entries[args.name]} for kind, entries in kinds.items() if args.name in entries}
+        if not kinds:
             raise NotFound(f"There is no method, wrapper, sampler or preset named {shown(args.name)}.", "See: methods")
-    texts = (_told(kind, entries, whole=args.name is not None) for kind, entries in found.items())
-    give(args, found, "\n\n".join(texts))
+    texts = (_told(kind, entries, whole=args.name is not None) for kind, entries in kinds.items())
+    give(args, kinds, "\n\n".join(texts))
     return 0
 
 
@@ -43,19 +43,19 @@ def _all(settings: Settings) -> dict[str, dict[str, Answer]]:
     from studio.guidance.wrapper import WRAPPERS
     from studio.services.presets import GuidancePresets
 
-    found = {
+    kinds = {
         "guidance methods": {name: _entry(cls) for name, cls in GUIDANCE.items()},
         "wrappers": {name: _entry(cls) for name, cls in WRAPPERS.items()},
         "samplers": {name: _entry(cls) for name, cls in SOLVERS.items()},
         "presets": {},
     }
-    for one in GuidancePresets(settings.workspace).listing():
-        found["presets"][one.name] = {
-            "what": one.problem or one.note,
-            "source": "yours" if one.own else "",
+    for preset in GuidancePresets(settings.workspace).listing():
+        kinds["presets"][preset.name] = {
+            "what": preset.problem or preset.note,
+            "source": "yours" if preset.own else "",
             "params": [],
         }
-    return found
+    return kinds
 
 
 def _entry(cls: type[Params]) -> Answer:
@@ -65,7 +65,7 @@ def _entry(cls: type[Params]) -> Answer:
     return {
         "what": " ".join(what.split()),
         "source": str(getattr(cls, "source", "")),
-        "params": [asdict(one) for one in specs(cls)],
+        "params": [asdict(spec) for spec in specs(cls)],
     }
 
 
@@ -75,15 +75,17 @@ def _told(kind: str, entries: dict[str, Answer], whole: bool) -> str:
         source = f"  [{entry['source']}]" if entry["source"] else ""
         lines.append(f"  {name:<22} {entry['what']}{source}".rstrip())
         if whole:
-            lines += [f"    {_param(ParamSpec(**one))}" for one in entry["params"]]
+            lines += [f"    {_param(ParamSpec(**spec))}" for spec in entry["params"]]
     return "\n".join(lines)
 
 
-def _param(one: ParamSpec) -> str:
-    if one.choices:
-        values = " | ".join(map(str, one.choices))
-    elif one.low is not None or one.high is not None:
-        values = f"{'' if one.low is None else f'{one.low:g}'} .. {'' if one.high is None else f'{one.high:g}'}".strip()
+def _param(spec: ParamSpec) -> str:
+    if spec.choices:
+        values = " | ".join(map(str, spec.choices))
+    elif spec.low is not None or spec.high is not None:
+        values = (
+            f"{'' if spec.low is None else f'{spec.low:g}'} .. {'' if spec.high is None else f'{spec.high:g}'}".strip()
+        )
     else:
-        values = "a number of the method" if one.names else one.kind
-    return f"{one.name} = {one.default}  ({values}{f' {one.unit}' if one.unit else ''})  {one.help}".rstrip()
+        values = "a number of the method" if spec.names else spec.kind
+    return f"{spec.name} = {spec.default}  ({values}{f' {spec.unit}' if spec.unit else ''})  {spec.help}".rstrip()

@@ -20,33 +20,33 @@ Answer = dict[str, Any]
 _PLAIN = ("negative", "seed", "steps", "sampler", "batching")
 
 
-def add_flags(made: argparse.ArgumentParser) -> None:
+def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that `recipes` reads. Numbers arrive as text: the recipe says what is wrong with them."""
-    made.add_argument("--negative", metavar="TEXT", help="what to move away from")
-    made.add_argument("--seed", help="0 .. 2**64-1; without it a random one")
-    made.add_argument("--steps", help="sampling steps (20)")
-    made.add_argument(
+    parser.add_argument("--negative", metavar="TEXT", help="what to move away from")
+    parser.add_argument("--seed", help="0 .. 2**64-1; without it a random one")
+    parser.add_argument("--steps", help="sampling steps (20)")
+    parser.add_argument(
         "--sampler", help="how to go from noise to picture, the model's own if left out; `methods` lists them"
     )
-    made.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
-    add_guidance_flags(made)
-    made.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
+    parser.add_argument("--batching", help="isolated (exact) or shared (faster for several)")
+    add_guidance_flags(parser)
+    parser.add_argument("--size", metavar="WxH", help="in pixels: 128 or 128x96")
 
 
-def add_guidance_flags(made: argparse.ArgumentParser) -> None:
+def add_guidance_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that `guidance` reads."""
-    made.add_argument(
+    parser.add_argument(
         "--preset", metavar="NAME", help="named guidance, of the studio or your own; `methods` lists them"
     )
-    made.add_argument("--method", help="guidance method; `methods` lists them")
-    made.add_argument("--guidance-scale", metavar="W", help="how much guidance insists; 1 is none")
-    made.add_argument("--params", metavar="JSON", help="further parameters of the method, as a JSON object")
-    made.add_argument(
+    parser.add_argument("--method", help="guidance method; `methods` lists them")
+    parser.add_argument("--guidance-scale", metavar="W", help="how much guidance insists; 1 is none")
+    parser.add_argument("--params", metavar="JSON", help="further parameters of the method, as a JSON object")
+    parser.add_argument(
         "--wrappers",
         metavar="JSON",
         help='what is put around the method: \'[{"wrapper": "interval", "params": {...}}]\'',
     )
-    made.add_argument(
+    parser.add_argument(
         "--edits",
         metavar="JSON",
         help='the edit stack: \'[{"edit": NAME, "strength": 1, "start": 0, "stop": 1}]\', shares of the steps',
@@ -59,8 +59,8 @@ def recipes(args: argparse.Namespace, values: Answer, card: ModelCard, settings:
     Raises BadInput for what is no recipe, NotFound for a preset that is not there.
     """
     # A file that states parameters of the sampler and not the sampler means those of a recipe's own default.
-    own = {} if "sampler_params" in values else {"sampler": card.sampler}
-    values = {"width": card.default_size_px, "height": card.default_size_px, **own, **values}
+    sampler = {} if "sampler_params" in values else {"sampler": card.sampler}
+    values = {"width": card.default_size_px, "height": card.default_size_px, **sampler, **values}
     if args.prompt is not None:
         values["prompt"] = args.prompt
     for flag in _PLAIN:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     claims = chosen(args.method)
     if args.quick and args.out:
         raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
-    kept = record.read(record.record_path(args.out)) if args.out else None
+    results_so_far = record.read(record.record_path(args.out)) if args.out else None
 
     from studio.engine.runner import Engine
     from studio.services.sources import EMBEDDED, Sources
@@ -43,18 +43,18 @@ def run(args: argparse.Namespace) -> int:
         claims, by_engine(engine), Oracle.load(), card, quick=args.quick, progress=_Line(sys.stderr.isatty())
     ):
         results.append(result)
-        if kept is not None and args.out:
-            kept = record.with_result(kept, result, _made_by(engine.made_by()))
-            record.write(kept, args.out)
+        if results_so_far is not None and args.out:
+            results_so_far = record.with_result(results_so_far, result, _made_by(engine.made_by()))
+            record.write(results_so_far, args.out)
         sys.stderr.write(f"{_CLEAR if sys.stderr.isatty() else ''}{line(result)}\n")
     answer = {"quick": args.quick, "claims": results}
     give(args, answer, "\n".join(map(line, results)))
     return 0
 
 
-def _made_by(told: dict[str, Any]) -> dict[str, Any]:
+def _made_by(made_by: dict[str, Any]) -> dict[str, Any]:
     """What drew the pictures, without what the engine tells of its memory."""
-    return {key: value for key, value in told.items() if isinstance(value, str | int)}
+    return {key: value for key, value in made_by.items() if isinstance(value, str | int)}
 
 
 _CLEAR = "\r\x1b[K"
@@ -63,8 +63,10 @@ _CLEAR = "\r\x1b[K"
 def line(result: dict[str, Any]) -> str:
     """One result in a line."""
     quick = " (quick)" if result["quick"] else ""
-    told = [f"{c['measure']} {c['difference']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]" for c in result["conditions"]]
-    return f"{result['name']}: {result['verdict']}{quick}; {'; '.join(told)}; {result['seconds']:.0f} s"
+    differences = [
+        f"{c['measure']} {c['difference']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]" for c in result["conditions"]
+    ]
+    return f"{result['name']}: {result['verdict']}{quick}; {'; '.join(differences)}; {result['seconds']:.0f} s"
 
 
 class _Line:

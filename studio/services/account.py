@@ -72,8 +72,8 @@ def to_csv(account: Account) -> str:
     writer.writerow(["step", "sigma", "t", "rows", *(curve.name for curve in account.curves)])
     for i in range(account.steps):
         numbers = [curve.values[i] for curve in account.curves]
-        told = ["" if number != number else f"{number:.6g}" for number in numbers]
-        writer.writerow([i + 1, f"{account.sigma[i]:.6g}", f"{account.t[i]:.6g}", account.rows[i], *told])
+        cells = ["" if number != number else f"{number:.6g}" for number in numbers]
+        writer.writerow([i + 1, f"{account.sigma[i]:.6g}", f"{account.t[i]:.6g}", account.rows[i], *cells])
     return text.getvalue()
 
 
@@ -129,8 +129,8 @@ def _colours(path: str) -> tuple[tuple[str, float], ...]:
 
 
 def _path(studio: Studio, generation: int) -> Path:
-    found = studio.history.get(generation)
-    path = studio.archive.images.account_path(found.sha256)
+    picture = studio.history.get(generation)
+    path = studio.archive.images.account_path(picture.sha256)
     if not path.is_file():
         raise NotFound(f"Picture {generation} has no account of its steps.", "Draw it on the Guidance tab.")
     return path

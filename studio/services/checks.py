@@ -87,20 +87,20 @@ def check_guidance(spec: GuidanceSpec, sources: Sources, model: str, recipe: Rec
     else:
         most = int(card.schedule["num_train_timesteps"])
         steps = list(steps_of(recipe or Recipe(model=model, steps=max(1, min(20, most - 1))), card))
-    for one in _methods(spec):
-        asks = asks_of(build(one), steps)
+    for method in _methods(spec):
+        asks = asks_of(build(method), steps)
         if "weak" in asks.networks and sources.places.early(model) is None:
-            raise no_weak(model, one)
+            raise no_weak(model, method)
         if card is None:
             continue
         # Layers that the recipe names are looked at by their names.
         words = {*asks.words()} if () in asks.layers else {*asks.words()} - {"layers"}
         if reason := why_not(sources, model, words):
-            message = f"The guidance method {one.method} {reason}, and {model} has none."
+            message = f"The guidance method {method.method} {reason}, and {model} has none."
             raise BadInput(message, _instead(reason, card), field="guidance")
         if card.attention is not None:
-            for named in asks.layers - {()}:
-                blocks_at(card.attention, named, model)
+            for layers in asks.layers - {()}:
+                blocks_at(card.attention, layers, model)
 
 
 def _has(blocks: Sequence[str], layers: Sequence[str]) -> bool:
@@ -121,8 +121,8 @@ def _instead(reason: str, card: ModelCard) -> str:
 
 def _methods(spec: GuidanceSpec) -> list[GuidanceSpec]:
     """The method and those it adds, each in its own wrappers."""
-    plain = tuple(each for each in spec.wrappers if each.added is None)
-    added = [one for each in spec.wrappers if each.added is not None for one in _methods(each.added)]
+    plain = tuple(wrapper for wrapper in spec.wrappers if wrapper.added is None)
+    added = [method for wrapper in spec.wrappers if wrapper.added is not None for method in _methods(wrapper.added)]
     return [spec.model_copy(update={"wrappers": plain}), *added]
 
 
@@ -175,7 +175,9 @@ def _check_edits(recipe: Recipe) -> None:
 
 
 def _check_chars(recipes: Sequence[Recipe]) -> None:
-    prompts = {text for recipe in recipes for text in (recipe.prompt, *(one.prompt for one in negatives_of(recipe)))}
+    prompts = {
+        text for recipe in recipes for text in (recipe.prompt, *(negative.prompt for negative in negatives_of(recipe)))
+    }
     chars = sum(map(len, prompts))
     if chars > MAX_JOB_CHARS:
         message = f"The prompts of this job have {chars:,} characters in all; a job takes at most {MAX_JOB_CHARS:,}."
@@ -202,7 +204,7 @@ class _Texts:
         if self._texts > MAX_JOB_TEXTS:
             message = f"The prompts of this job come to more than {MAX_JOB_TEXTS:,} different texts over their steps."
             raise BadInput(message, "Make it in several jobs, or let less of the prompts change.", field="prompt")
-        self._check_lengths([wording for each in said for wording in _wordings(each)], recipe.model)
+        self._check_lengths([wording for text in said for wording in _wordings(text)], recipe.model)
 
     def _check_lengths(self, wordings: list[Wording], model: str) -> None:
         tokenizer, overflow = self._sources.tokenizer(model), self._sources.overflow(model)

@@ -56,9 +56,9 @@ def examine(settings: Settings) -> list[Check]:
 
 
 def _python(settings: Settings) -> Check:
-    wanted = ".".join(map(str, MINIMUM_PYTHON))
+    least = ".".join(map(str, MINIMUM_PYTHON))
     ok = sys.version_info >= MINIMUM_PYTHON
-    hint = "" if ok else f"Install Python {wanted} or newer."
+    hint = "" if ok else f"Install Python {least} or newer."
     return Check("python", ok, f"{platform.python_version()} on {platform.system()} {platform.machine()}", hint)
 
 
@@ -91,14 +91,14 @@ def _models(settings: Settings) -> list[Check]:
     if not settings.models_dir.is_dir():
         detail = f"the folder {settings.models_dir} is missing"
         return [Check("models", False, detail, "Name another with --models-dir.")]
-    found: list[Check] = []
+    checks: list[Check] = []
     for model in Sources(settings).listing()[1:]:
         side = model.default_size_px
         sizes = f"{side} px, {model.bytes_on_disk / 1e6:.0f} MB of {model.dtype}: {_parts(model)}"
         detail = f"{model.family}, {sizes}" if model.problem is None else model.problem
         hint = "" if model.problem is None else "The other models are not affected."
-        found.append(Check(f"model {model.name}", model.problem is None, detail, hint))
-    return found
+        checks.append(Check(f"model {model.name}", model.problem is None, detail, hint))
+    return checks
 
 
 def _parts(model: Listed) -> str:

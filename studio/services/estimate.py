@@ -23,13 +23,13 @@ def seconds_for(studio: Studio, recipes: Sequence[Recipe]) -> float | None:
         if job.kind != "generate" or job.status != "done":
             continue
         try:
-            drawn = [Recipe.load(values) for values in job.payload["recipes"]]
-            if {recipe.model for recipe in drawn} != {recipe.model for recipe in recipes}:
+            earlier = [Recipe.load(values) for values in job.payload["recipes"]]
+            if {recipe.model for recipe in earlier} != {recipe.model for recipe in recipes}:
                 continue
             seconds = studio.jobs.events(job.id)[-1].data.get("seconds")
         except (WorkspaceError, BadInput):  # NotFound, of an earlier run; or a row that cannot be read
             continue
-        if seconds and (work := sum(map(_work, drawn))):
+        if seconds and (work := sum(map(_work, earlier))):
             return float(seconds) / work * sum(map(_work, recipes))
     return None
 

@@ -125,10 +125,10 @@ class History:
         for index, row in enumerate(self._archive.generations.of_job(job.id)):
             if row.deleted_at is not None and job.status == "cancelled":
                 continue  # discarded with the job
-            one = self.shown(row)
+            picture = self.shown(row)
             place = index if row.place is None else row.place
-            data = {"image": place, "generation": one.id, "path": str(one.image_path), "sha256": one.sha256,
-                    "recipe": one.recipe.model_dump(mode="json"), "made_by": one.made_by}  # fmt: skip
+            data = {"image": place, "generation": picture.id, "path": str(picture.image_path), "sha256": picture.sha256,
+                    "recipe": picture.recipe.model_dump(mode="json"), "made_by": picture.made_by}  # fmt: skip
             events.append(Event(index + 2 if row.seq is None else row.seq, job.id, "image", data))
         if job.status in FINAL:
             data = {"error": job.error} if job.error else {"images": len(events) - 1}

@@ -96,6 +96,6 @@ def listed(jobs: Sequence[JobRecord], unreadable: Sequence[Unreadable]) -> list[
 
 
 def _unreadable(row: Unreadable) -> dict[str, Any]:
-    told = {"number": row.number, "status": "unreadable", "over": True, "error": f"It cannot be read: {row.problem}."}
+    facts = {"number": row.number, "status": "unreadable", "over": True, "error": f"It cannot be read: {row.problem}."}
     missing = ("id", "kind", "what", "priority", "retry_of", "created_at", "finished_at")
-    return {**dict.fromkeys(missing), "what": "A job that cannot be read", **told}
+    return {**dict.fromkeys(missing), "what": "A job that cannot be read", **facts}

@@ -174,7 +174,7 @@ class Recorder:
         recipe = Recipe.load(data["recipe"])
         image = Image.frombytes("RGB", (data["width"], data["height"]), data["rgb"])
         png = encode_png(image, recipe, data["made_by"])
-        made = self._patiently(
+        record = self._patiently(
             lambda: self._archive.keep_picture(
                 png,
                 job=event.job_id,
@@ -186,9 +186,9 @@ class Recorder:
                 origin=data.get("origin", "prompt"),
             )
         )
-        told = {key: value for key, value in data.items() if key not in ("rgb", "account")}
-        path = str(self._archive.images.path(made.image))
-        return {**told, "path": path, "sha256": made.image, "generation": made.id}
+        facts = {key: value for key, value in data.items() if key not in ("rgb", "account")}
+        path = str(self._archive.images.path(record.image))
+        return {**facts, "path": path, "sha256": record.image, "generation": record.id}
 
     def _take_over(self, job_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a trained edit among those of the workspace. Raises WorkspaceError: the training still has it then."""

@@ -37,8 +37,8 @@ def _parameters(rows: tuple[ParamSpec, ...]) -> str:
 
 def _when(spec: ParamSpec) -> str:
     """Say under which values of others it matters: "; only where `blur` is `gaussian`"."""
-    told = [f"`{name}` is {' or '.join(f'`{value}`' for value in values)}" for name, values in spec.when]
-    return f"; only where {' and '.join(told)}" if told else ""
+    conditions = [f"`{name}` is {' or '.join(f'`{value}`' for value in values)}" for name, values in spec.when]
+    return f"; only where {' and '.join(conditions)}" if conditions else ""
 
 
 def link(source: str) -> str:
@@ -63,8 +63,8 @@ def recipe_page() -> str:
     lines = ["| field | default | meaning |", "|---|---|---|"]
     for name, field in Recipe.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        shown = default.model_dump() if hasattr(default, "model_dump") else default
-        lines.append(f"| `{name}` | `{json.dumps(shown)}` | {field.description} |")
+        plain_value = default.model_dump() if hasattr(default, "model_dump") else default
+        lines.append(f"| `{name}` | `{json.dumps(plain_value)}` | {field.description} |")
     about = inspect.cleandoc(inspect.getmodule(Recipe).__doc__ or "")  # type: ignore[union-attr]
     table = "\n".join(lines)
     return f"# The recipe\n\n{_NOTE}{about}\n\n{table}\n\nJSON schema: [recipe.schema.json](recipe.schema.json).\n"
@@ -73,15 +73,15 @@ def recipe_page() -> str:
 def pages(preset_folder: Path) -> dict[str, str]:
     """Every generated page: path below docs/ -> text."""
     presets = read_presets(preset_folder)
-    found = {
+    pages = {
         f"methods/{name}.md": method_page(
             name, cls, {title: preset.note for title, preset in presets.items() if preset.method == name}
         )
         for name, cls in GUIDANCE.items()
     }
-    found["reference/recipe.md"] = recipe_page()
-    found["reference/recipe.schema.json"] = json.dumps(Recipe.model_json_schema(), indent=2) + "\n"
-    return found
+    pages["reference/recipe.md"] = recipe_page()
+    pages["reference/recipe.schema.json"] = json.dumps(Recipe.model_json_schema(), indent=2) + "\n"
+    return pages
 
 
 def stale(docs: Path, preset_folder: Path) -> list[str]:

@@ -93,8 +93,8 @@ class Archive:
         """
         with self._pictures:
             rows = self.generations.empty_bin()
-            shown = self.generations.images()
-            gone = [image for image in self.images.stored() if image not in shown]
+            in_use = self.generations.images()
+            gone = [image for image in self.images.stored() if image not in in_use]
             for image in gone:
                 self.images.remove(image)
             return rows, len(gone)

@@ -65,7 +65,7 @@ class EditStore:
 
     def list(self) -> list[StoredEdit]:
         """Give all edits, by slug. Other files of the folder, and links that lead out of it, are passed over."""
-        found: list[StoredEdit] = []
+        edits: list[StoredEdit] = []
         inside = self.root.resolve()
         try:
             files = sorted(self.root.iterdir()) if self.root.is_dir() else []
@@ -75,20 +75,20 @@ class EditStore:
             match = _NAME.fullmatch(path.name)
             with contextlib.suppress(OSError):  # deleted meanwhile, or on a disk that does not answer for it
                 if match and path.is_file() and path.resolve().is_relative_to(inside):
-                    found.append(_stored(path, match["slug"], match["hash"]))
-        return found
+                    edits.append(_stored(path, match["slug"], match["hash"]))
+        return edits
 
     def get(self, ref: str) -> StoredEdit:
         """Find an edit as `named` does. Raises NotFound, BadInput if several edits have that slug."""
         stored = self.list()
-        wanted = named(stored, ref)
-        if not wanted:
-            close = difflib.get_close_matches(ref, [one.id for one in stored], n=1, cutoff=0.4)
+        matches = named(stored, ref)
+        if not matches:
+            close = difflib.get_close_matches(ref, [edit.id for edit in stored], n=1, cutoff=0.4)
             hint = f"Did you mean {close[0]!r}?" if close else "`edits list` shows those there are."
             raise NotFound(f"There is no edit named {ref[:60]!r}.", hint, field="edits")
-        if len(wanted) > 1:
-            raise BadInput(f"Several edits are named {ref!r}: {', '.join(one.id for one in wanted)}.", field="edits")
-        return wanted[0]
+        if len(matches) > 1:
+            raise BadInput(f"Several edits are named {ref!r}: {', '.join(edit.id for edit in matches)}.", field="edits")
+        return matches[0]
 
     def remove(self, ref: str) -> StoredEdit:
         """Delete an edit's file; give what it was. Raises NotFound, BadInput as `get` does, WorkspaceError."""
@@ -127,8 +127,8 @@ class EditStore:
 def named(stored: Sequence[StoredEdit], ref: str) -> Sequence[StoredEdit]:
     """The edits that a ref may mean: by id, else by hash, with or without a former slug, else by slug."""
     start = ref.rpartition("-")[2]
-    found = [one for one in stored if one.id == ref] or [one for one in stored if one.sha256_start == start]
-    return found or [one for one in stored if one.slug == ref]
+    matches = [edit for edit in stored if edit.id == ref] or [edit for edit in stored if edit.sha256_start == start]
+    return matches or [edit for edit in stored if edit.slug == ref]
 
 
 def slug(name: str) -> str:

@@ -66,23 +66,23 @@ def conditions(search: str, only: HistoryFilter) -> list[Any]:
     if len(search) > MAX_SEARCH_CHARS:
         raise BadInput(f"A search has at most {MAX_SEARCH_CHARS} characters, not {len(search)}.", field="search")
     columns = generations.c
-    found: list[Any] = [columns.deleted_at.is_not(None) if only.deleted else columns.deleted_at.is_(None)]
+    clauses: list[Any] = [columns.deleted_at.is_not(None) if only.deleted else columns.deleted_at.is_(None)]
     if only.favourites:
-        found.append(columns.favourite)
+        clauses.append(columns.favourite)
     origins = only.origins or (ORIGINS if only.deleted else DRAWN)
     if len(origins) == 1:
-        found.append(columns.origin == origins[0])
+        clauses.append(columns.origin == origins[0])
     elif set(origins) != set(ORIGINS):
         # With a plus no index serves it: most rows are of people, and a page is read in the order of the numbers.
-        found.append(column("+generations.origin", is_literal=True).in_(origins))
+        clauses.append(column("+generations.origin", is_literal=True).in_(origins))
     for name in ("model", "sampler", "method", "seed"):
         if (value := getattr(only, name)) is not None:
-            found.append(columns[name] == str(value))
+            clauses.append(columns[name] == str(value))
     # Both written in UTC by isoformat, so that their order is that of the text.
     if only.made_from is not None:
-        found.append(columns.created_at >= only.made_from.astimezone(UTC).isoformat())
+        clauses.append(columns.created_at >= only.made_from.astimezone(UTC).isoformat())
     if only.made_until is not None:
-        found.append(columns.created_at < only.made_until.astimezone(UTC).isoformat())
+        clauses.append(columns.created_at < only.made_until.astimezone(UTC).isoformat())
     # With autoescape: a % in the search is a per cent sign.
-    found += [columns.words.contains(word, autoescape=True) for word in search.casefold().split()]
-    return found
+    clauses += [columns.words.contains(word, autoescape=True) for word in search.casefold().split()]
+    return clauses

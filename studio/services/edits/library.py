@@ -78,8 +78,8 @@ class EditLibrary:
     def known(self, refs: Iterable[str]) -> dict[str, EditEntry]:
         """Those of the refs that name one edit, each with the edit: its id is another where it was renamed since."""
         stored = self._store.list()
-        found = {ref: named(stored, ref) for ref in refs}
-        return {ref: _entry(those[0]) for ref, those in found.items() if len(those) == 1}
+        matches = {ref: named(stored, ref) for ref in refs}
+        return {ref: _entry(those[0]) for ref, those in matches.items() if len(those) == 1}
 
     def paths(self, refs: Iterable[EditRef]) -> dict[str, str]:
         """`EditRef.edit` -> file, for a job's payload. Raises NotFound, BadInput as `show` does.
@@ -109,9 +109,9 @@ class EditLibrary:
             places = [(name, layer) for name, layers in layers_in(header).items() for layer in layers]
             absent = tuple(".".join(place) for place in places if layout.shape(*place) is None)
             return ImportCheck(OWN_STYLE, len(places) - len(absent), len(places), (), absent)
-        found = inspect(path, layout)
-        left = (*found.missing, *found.unknown)
-        return ImportCheck(found.style, len(found.matched), found.total, found.ranks, left)
+        fit = inspect(path, layout)
+        left = (*fit.missing, *fit.unknown)
+        return ImportCheck(fit.style, len(fit.matched), fit.total, fit.ranks, left)
 
     def import_file(
         self, path: Path, name: str | None = None, model: str = "stencil", *, partial: bool = False
@@ -132,7 +132,7 @@ class EditLibrary:
         if is_ours(header):
             _check_places(header, layout, file)
             edit = files.read_edit(file)
-            wrong = layout.misfit((component, layer, one.shape) for component, layer, one in edit.each())
+            wrong = layout.misfit((component, layer, delta.shape) for component, layer, delta in edit.each())
             if wrong is not None:
                 raise AssetError(f"The edit {file} does not fit: {wrong}.")
             edit = edit if name is None else replace(edit, name=name)
@@ -161,10 +161,10 @@ class EditLibrary:
         if style == OWN_STYLE:
             return _write({out: files.to_bytes(edit)})
         rank = exporting.MAX_EXPORT_RANK if max_rank is None else max_rank
-        made = exporting.export(edit, style, rank)
+        exported = exporting.export(edit, style, rank)
         if style == "peft":
-            return _write({out / name: data for name, data in made.items()})
-        (data,) = made.values()
+            return _write({out / name: data for name, data in exported.items()})
+        (data,) = exported.values()
         return _write({out: data})
 
     def rename(self, ref: str, name: str) -> EditEntry:

@@ -32,6 +32,6 @@ def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
         stacks = [recipe.get("edits", ()) for recipe in job.payload.get("recipes", ())]
         stacks += job.payload.get("request", {}).get("stacks", ())  # of an evaluation
         refs = {str(ref["edit"]) for stack in stacks for ref in stack}
-        if any(one.id == entry.id for one in studio.edits.known(refs).values()):
+        if any(known_edit.id == entry.id for known_edit in studio.edits.known(refs).values()):
             return job.what
     return None

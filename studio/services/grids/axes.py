@@ -55,14 +55,14 @@ def parse_axis(base: Recipe, path: str, text: str) -> Axis:
     if len(text) > MAX_TEXT_CHARS:
         message = f"The values of an axis have at most {MAX_TEXT_CHARS} characters, not {len(text)}."
         raise BadInput(message, field=path)
-    found: dict[Plain, None] = {}
+    distinct: dict[Plain, None] = {}
     for value in _values(path, kind, text):
-        if value in found:
+        if value in distinct:
             raise BadInput(f"The axis {path} has the value {shown(value)} twice.", field=path)
-        if len(found) == MAX_VALUES:
+        if len(distinct) == MAX_VALUES:
             raise BadInput(f"The axis {path} has more than {MAX_VALUES} values.", field=path)
-        found[value] = None
-    return Axis(path, tuple(found))
+        distinct[value] = None
+    return Axis(path, tuple(distinct))
 
 
 def _values(path: str, kind: type, text: str) -> Iterator[Plain]:
@@ -125,16 +125,16 @@ def _kind_of_method(base: Recipe, path: str) -> type:
     from studio.guidance import GUIDANCE
 
     if path.startswith("guidance"):
-        method, what = cast("type[BaseModel]", GUIDANCE.get(base.guidance.method)), "guidance method"
+        method, called_kind = cast("type[BaseModel]", GUIDANCE.get(base.guidance.method)), "guidance method"
         name, called = path.removeprefix("guidance.params."), base.guidance.method
     else:
-        method, what = cast("type[BaseModel]", SOLVERS.get(base.sampler)), "sampler"
+        method, called_kind = cast("type[BaseModel]", SOLVERS.get(base.sampler)), "sampler"
         name, called = path.removeprefix("sampler_params."), base.sampler
-    known = {spec.name: spec.kind for spec in specs(method)}
-    if name in known:
-        return _TYPES.get(known[name], str)
-    has = f"it has {', '.join(known)}." if known else "it has none."
-    raise BadInput(f"The {what} {called} has no parameter {shown(name)}; {has}", field="axis")
+    kinds = {spec.name: spec.kind for spec in specs(method)}
+    if name in kinds:
+        return _TYPES.get(kinds[name], str)
+    has = f"it has {', '.join(kinds)}." if kinds else "it has none."
+    raise BadInput(f"The {called_kind} {called} has no parameter {shown(name)}; {has}", field="axis")
 
 
 def _examples(base: Recipe) -> str:
@@ -146,16 +146,16 @@ def _numbers(path: str, term: str) -> list[Decimal]:
     """Read one term between commas. In decimal arithmetic, so that 0.1-0.5 (+0.1) holds 0.3 and not almost 0.3."""
     if re.fullmatch(_NUMBER, term):
         return [Decimal(term)]
-    found = _RANGE.fullmatch(term)
-    if found is None:
+    match = _RANGE.fullmatch(term)
+    if match is None:
         message = f"On the axis {path}, {shown(term)} is neither a number nor a range."
         raise BadInput(message, "Write 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4].", field=path)
-    start, end = Decimal(found[1]), Decimal(found[2])
-    if found[4]:
-        count, gaps = int(found[4]), max(1, int(found[4]) - 1)
+    start, end = Decimal(match[1]), Decimal(match[2])
+    if match[4]:
+        count, gaps = int(match[4]), max(1, int(match[4]) - 1)
         step = (end - start) / gaps
     else:
-        step = Decimal(found[3]) if found[3] else Decimal(1 if end >= start else -1)
+        step = Decimal(match[3]) if match[3] else Decimal(1 if end >= start else -1)
         if step == 0 or (end - start) / step < 0:
             raise BadInput(f"On the axis {path}, {shown(term)} never gets to its end.", field=path)
         count = int((end - start) / step) + 1
