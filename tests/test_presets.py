@@ -16,7 +16,7 @@ def test_shipped_preset(path: Path) -> None:
     preset = read_preset(path)
     assert build_method(preset.spec).model_dump().items() >= preset.params.items()
     assert len(preset.spec.wrappers) == len(preset.wrappers) and build(preset.spec).describe()
-    assert preset.source and preset.note
+    assert preset.title and preset.source and preset.note
 
 
 def test_shipped_presets_are_found_by_name() -> None:

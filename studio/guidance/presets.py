@@ -1,6 +1,6 @@
 """Guidance presets: named, sourced settings, one JSON file each.
 
-{"method": "apg", "params": {...}, "source": "arXiv:2410.02416", "note": "when to take it"}
+{"title": "APG", "method": "apg", "params": {...}, "source": "arXiv:2410.02416", "note": "when to take it"}
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from studio.guidance.building import build
 class Preset(Params):
     """Settings of a guidance method, where they come from, and when to take them."""
 
+    title: str = Field(default="", max_length=60, description="what a menu calls it; without, its file's name")
     method: str = Field(description="name in the guidance registry")
     params: dict[str, float | int | bool | str] = Field(default_factory=dict, description="parameters of the method")
     wrappers: tuple[WrapperSpec, ...] = Field(default=(), description="what is put around it, the innermost first")

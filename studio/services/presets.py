@@ -27,12 +27,29 @@ _BEFORE = ".before"  # the version of a preset before the last saving
 
 @dataclass(frozen=True)
 class PresetEntry:
-    """One preset of the list. own: of the workspace. note: when to take it. problem: why it cannot be, "" if it can."""
+    """One preset of the list.
+
+    name: by which it is taken.
+    own: whether it is of the workspace.
+    note: when to take it.
+    problem: why it cannot be, "" if it can.
+    title: what a menu calls it.
+    """
 
     name: str
     own: bool
     note: str = ""
     problem: str = ""
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its title, and in one line what it does."""
+        title = self.title or self.name
+        if self.own:
+            return f"{title} (yours)"
+        line, _, _ = self.note.partition(". ")
+        return f"{title}: {line[:1].lower()}{line[1:].rstrip('.')}" if line else title
 
 
 @dataclass(frozen=True)
@@ -137,11 +154,15 @@ class GuidancePresets:
 def _entry(path: Path, own: bool) -> PresetEntry:
     try:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
-        note = values["note"] if isinstance(values, dict) and isinstance(values.get("note"), str) else ""
+        note, title = (_text(values, key) for key in ("note", "title"))
         problem = "" if isinstance(values, dict) and isinstance(values.get("method"), str) else "it names no method"
     except (OSError, ValueError, RecursionError) as error:
-        note, problem = "", f"it cannot be read: {str(error).rstrip('.')}"
-    return PresetEntry(path.stem, own, note, problem)
+        note, title, problem = "", "", f"it cannot be read: {str(error).rstrip('.')}"
+    return PresetEntry(path.stem, own, note, problem, title)
+
+
+def _text(values: Any, key: str) -> str:
+    return values[key] if isinstance(values, dict) and isinstance(values.get(key), str) else ""
 
 
 def _keep(path: Path) -> None:

@@ -17,12 +17,14 @@ from starlette.routing import Route
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.ui.components.curves import job as job_curves
 from studio.ui.errors import sentence, status
+from studio.ui.pictures import MAX_ID, file_name
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
 MEDIA = {"csv": "text/csv; charset=utf-8", "png": "image/png", "html": "text/html; charset=utf-8"}
 TAKEN_AWAY = ("csv", "png")
+MOST_PACKED = 480  # pictures in one file
 FRESH = {"Cache-Control": "no-store"}  # of an answer that is made anew each time
 
 
@@ -41,28 +43,38 @@ def export(studio: Studio, edit: str, style: str, folder: Path) -> Path:
 
 
 def routes(studio: Studio) -> list[Route]:
-    """The addresses of exported edits, and of the curves of jobs."""
-    return [_edits(studio), _measures(studio)]
+    """The addresses of several pictures, of exported edits, and of the curves of jobs."""
+    return [_pictures(studio), _edits(studio), _measures(studio)]
+
+
+def pack(studio: Studio, ids: Sequence[int], folder: Path) -> Path:
+    """Put the files of pictures, as they are, into one. Raises NotFound for a picture or a file that is not there."""
+    packed = folder / "palimpsest-pictures.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # a PNG does not get smaller
+        for id in dict.fromkeys(ids):
+            picture = studio.history.get(id)
+            try:
+                archive.write(picture.image_path, file_name(id, picture.recipe.seed))
+            except OSError:
+                raise NotFound(f"The file of picture {id} is gone from the workspace.") from None
+    return packed
+
+
+def _pictures(studio: Studio) -> Route:
+    async def packed(request: Request) -> Response:
+        ids = request.query_params.get("ids", "").split(",")
+        if len(ids) > MOST_PACKED or not all(id.isascii() and id.isdecimal() and int(id) <= MAX_ID for id in ids):
+            return PlainTextResponse(f"Name 1 to {MOST_PACKED} pictures, as in ?ids=3,4,5.", status_code=404)
+        return await _temporary(studio, lambda folder: pack(studio, [int(id) for id in ids], folder))
+
+    return Route("/pictures.zip", packed)
 
 
 def _edits(studio: Studio) -> Route:
 
     async def exported(request: Request) -> Response:
-        try:
-            folder = studio.archive.workspace.scratch()
-        except StudioError as error:
-            return refused(error)
-        try:
-            given = request.path_params
-            file = await run_in_threadpool(export, studio, given["edit"], given["style"], folder)
-        except StudioError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            return refused(error)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        gone = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-        return FileResponse(file, filename=file.name, background=gone, headers=FRESH)
+        edit, style = request.path_params["edit"], request.path_params["style"]
+        return await _temporary(studio, lambda folder: export(studio, edit, style, folder))
 
     return Route("/edits/{edit}/{style}", exported)
 
@@ -83,6 +95,24 @@ def _measures(studio: Studio) -> Route:
         return await answered(lambda: made(job, kind), kind, (*TAKEN_AWAY, "html"))
 
     return Route("/curves/{job}.{kind}", answer)
+
+
+async def _temporary(studio: Studio, made: Callable[[Path], Path]) -> Response:
+    """A file that is made in a folder which goes when it was sent."""
+    try:
+        folder = studio.archive.workspace.scratch()
+    except StudioError as error:
+        return refused(error)
+    try:
+        file = await run_in_threadpool(made, folder)
+    except StudioError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        return refused(error)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    gone = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(file, filename=file.name, background=gone, headers=FRESH)
 
 
 async def answered(made: Callable[[], bytes], kind: str, kinds: Sequence[str] = TAKEN_AWAY) -> Response:

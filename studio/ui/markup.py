@@ -48,5 +48,12 @@ def alert(message: str, kind: str = "error") -> str:
     return tag("p", text(message), class_=f"message {kind}", role="alert" if kind == "error" else "status")
 
 
+def png_size(png: bytes) -> tuple[int, int]:
+    """(width, height) of a PNG in pixels, as its head has them; (0, 0) for what is none."""
+    if not png.startswith(b"\x89PNG\r\n\x1a\n") or len(png) < 24:
+        return 0, 0
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
 def png_uri(png: bytes) -> str:
     return "data:image/png;base64," + b64encode(png).decode("ascii")

@@ -52,6 +52,7 @@ def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
         model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="What draws. It stays loaded.",
                             elem_id="model")  # fmt: skip
         gr.HTML(broken_html(found), apply_default_css=False, elem_id="broken-models")
+        gr.HTML(adding_html(studio.settings.models_dir is not None), apply_default_css=False, elem_id="adding-models")
         _watched(engine.status_html(studio.status()), "status", watch.SCRIPT)
         gr.HTML(QUEUE, apply_default_css=False)
         waiting = _watched(queue.queue_html([]), "queue", queue.CLICK)
@@ -91,6 +92,16 @@ def broken_html(found: list[Listed]) -> str:
         return ""
     count = f"{len(broken)} model{'s' * (len(broken) > 1)} cannot be used"
     return tag("details", tag("summary", count) + facts([(one.label, one.problem) for one in broken]), class_="broken")
+
+
+def adding_html(has_folder: bool) -> str:
+    """How another model gets here. has_folder: whether the studio was started with one for models."""
+    where = "the folder that was named with" if has_folder else "a folder, and name that with"
+    told = (
+        f"Put its .safetensors file, or its diffusers folder, into {where} <code>--models-dir</code> when the studio "
+        "is started. Stable Diffusion 1.x, 2.x and SDXL can be drawn with. It is in the list after the next start."
+    )
+    return tag("details", tag("summary", "Add a checkpoint") + tag("p", told, class_="hint"), class_="broken")
 
 
 def _section(title: str, inner: str) -> str:

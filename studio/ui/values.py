@@ -92,6 +92,12 @@ def texts(what: str) -> Kind:
     return Kind(what, lambda value: isinstance(value, list) and all(isinstance(text, str) for text in value))
 
 
+def wholes(most: int) -> Kind:
+    """A list of whole numbers, at least one."""
+    what = f"a list of 1 to {most} whole numbers"
+    return Kind(what, lambda value: isinstance(value, list) and 0 < len(value) <= most and all(map(is_whole, value)))
+
+
 def remembered(kind: Kind) -> Kind:
     """The same, as the browser remembers it: what does not fit is forgotten."""
     return Kind(kind.what, kind.fits, forgotten=True)

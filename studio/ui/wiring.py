@@ -112,7 +112,9 @@ class Wiring:
             event = Event(request.session_hash, dict(zip(takes, values, strict=True)), data)
             return listed(handler(event) or {}, gives)
 
-        listener.__name__ = handler.__name__  # by which it is told from others where it goes wrong
+        # By which it is told from others where it goes wrong. Not the handler's own name, for Gradio names addresses by
+        # it, and a call of the public ones would lose its own.
+        listener.__name__ = f"on_{handler.__name__}"
         return listener
 
 

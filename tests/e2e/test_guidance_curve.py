@@ -134,7 +134,7 @@ def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_wit
     page.click("#compare")
     expect(page.locator("#guidance-results figcaption")).to_have_count(1, timeout=LONG_MS)
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)
-    picture = page.locator("#guidance-results [data-why] img")
+    picture = page.locator("#guidance-results [data-pick] img")
     first = str(picture.get_attribute("src"))
     told = asked(page)
 

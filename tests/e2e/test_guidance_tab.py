@@ -8,11 +8,12 @@ import statistics
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import WIDE
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, unfold, wait_until_done
 
 pytestmark = pytest.mark.browser
 WORK_10 = re.compile(r"NFE\s*10")
-CARDS, WHY = "#guidance-results .guidance-cards figcaption", "#guidance-results [data-why]"
+CARDS, WHY = "#guidance-results .cards figcaption", "#guidance-results [data-pick]"
 
 
 def to_guidance(page: Page) -> None:
@@ -38,7 +39,7 @@ def sweep(page: Page, pictures: int) -> None:
     count.press("Tab")
     expect(count).to_have_value(str(pictures))
     page.click("#sweep-go")
-    expect(page.locator("#guidance-film [data-why]")).to_have_count(pictures, timeout=LONG_MS)
+    expect(page.locator("#guidance-film [data-pick]")).to_have_count(pictures, timeout=LONG_MS)
 
 
 def compare(page: Page, pictures: int) -> None:
@@ -60,6 +61,35 @@ def sources(page: Page) -> list[str]:
     return [str(one.get_attribute("src")) for one in page.locator(f"{WHY} img").all()]
 
 
+def looked_at_closely(page: Page) -> None:
+    """Pinned, flipped, subtracted, zoomed as one, and over the whole window; by keys where there are keys."""
+    results = page.locator("#guidance-results")
+    page.locator(WHY).first.focus()
+    page.keyboard.press("p")
+    expect(results.locator(".frame.pinned")).to_have_count(1)
+    page.keyboard.down("r")
+    expect(results).to_have_attribute("data-flipped", "")
+    page.keyboard.up("r")
+    expect(results).not_to_have_attribute("data-flipped", "")
+    page.keyboard.press("d")
+    expect(results).to_have_attribute("data-difference", "")
+    page.keyboard.press("d")
+    page.keyboard.press("+")
+    expect(results).to_have_attribute("data-zoomed", "")
+    page.keyboard.press("0")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(WHY).nth(1)).to_be_focused()
+    page.keyboard.press("v")
+    expect(page.locator("dialog.viewer .viewer-place")).to_have_text("1 of 4")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("dialog.viewer .viewer-place")).to_have_text("2 of 4")
+    expect(page.locator("dialog.viewer .viewer-facts")).to_contain_text("NFE")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.viewer")).to_have_count(0)
+    results.locator("[data-tool=pin]").click()
+    expect(results.locator(".frame.pinned")).to_have_count(0)
+
+
 def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) -> None:
     page = opened()
     to_guidance(page)
@@ -75,7 +105,12 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     assert len(set(first)) == 4
     expect(page.locator(CARDS).first).to_contain_text(WORK_10, timeout=LONG_MS)
 
-    # Why.
+    # Why: it opens by itself, and all of it is seen on a projector.
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for shown in (page.locator(CARDS).last, page.locator("#guidance-why .why-curves .plot").nth(2)):
+        expect(shown).to_be_in_viewport(ratio=0.99, timeout=LONG_MS)
+    page.set_viewport_size(WIDE)
+    looked_at_closely(page)
     page.locator(WHY).nth(2).click()
     expect(page.locator("#guidance-why .why-picture .formula")).to_contain_text("g = ", timeout=LONG_MS)
     assert page.locator("#guidance-why .why-curves .plot").count() == 3
@@ -191,7 +226,7 @@ MEASURED = """() => {
     numbers: size('#guidance-results dd'), axes: size('#guidance-why .plot span'),
     told: size('.why-curves figcaption p'),
     // cards beside each other: where they take two lines, a name may be longer in the second
-    heights: Object.values(Object.groupBy(box('.guidance-cards .card'), (card) => Math.round(card.top))).map(
+    heights: Object.values(Object.groupBy(box('.cards .card'), (card) => Math.round(card.top))).map(
       (cards) => new Set(cards.map((card) => Math.round(card.height))).size),
     picture: box('.why-picture .frame')[0], curve: box('.why-curves .plot')[0],
     lines: ['.card.mark-c .swatch .line', '#guidance-rows li:nth-child(3) .swatch .line', '.legend .main .line',

@@ -221,7 +221,7 @@ def test_a_method_and_a_preset_bring_their_controls_and_moving_one_makes_it_no_p
     page.click("#guidance-method > button")
     choose(page, "#method", "APG")
     page.wait_for_selector(".method-controls:visible >> text=Norm limit")
-    choose(page, "#preset", "apg-tight")
+    choose(page, "#preset", "APG, tight")
     scale = page.locator("#method-first .method-controls:visible input[type=number]")
     expect(scale).to_have_value("10", timeout=LONG_MS)  # the first one brings torch into the page
     expect(page.locator("#preset-said .preset-note")).to_contain_text("arXiv:2410.02416")

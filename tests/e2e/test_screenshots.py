@@ -85,7 +85,7 @@ def test_screenshots_of_guidance(opened: Open, folder: Path) -> None:
             page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
             page.click("#compare")
             expect(page.locator("#guidance-results figcaption")).to_have_count(4, timeout=LONG_MS)
-            page.locator("#guidance-results [data-why]").nth(1).click()
+            page.locator("#guidance-results [data-pick]").nth(1).click()
             page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
             page.locator("#guidance-sweep > button").click()
             page.click("#sweep-go")

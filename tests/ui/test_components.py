@@ -17,6 +17,7 @@ from studio.ui import models, sidebar
 from studio.ui.api import Api
 from studio.ui.components import canvas, caption, engine, gallery, history, queue, words
 from studio.ui.components.query import Query
+from studio.ui.components.tiles import batches
 from studio.ui.prompt import stage
 from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio
@@ -48,9 +49,9 @@ def test_an_empty_prompt_is_told_as_such(fake: FakeStudio) -> None:
 
 def test_the_gallery_escapes_and_offers_what_it_does_not_show(fake: FakeStudio) -> None:
     pictures = kept(fake, Recipe(prompt=EVIL, steps=1), 3)
-    shown = gallery.gallery_html(pictures, 10, Query(), has_more=True)
-    assert "<script" not in shown and shown.count("data-pick") == 3 and "Show more" in shown
-    assert "Show more" not in gallery.gallery_html(pictures, 3, Query())
+    shown = gallery.gallery_html(batches(pictures), 10, Query(), has_more=True)
+    assert "<script" not in shown and shown.count('data-ids="1,2,3"') == 1 and "Show more" in shown
+    assert "Show more" not in gallery.gallery_html(batches(pictures), 3, Query())
 
 
 def test_an_empty_gallery_says_so_and_so_does_a_search_without_result() -> None:
@@ -105,6 +106,23 @@ def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) ->
     assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
 
 
+def test_the_queue_is_cleared_of_all_that_wait(fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.05
+    first = fake.pictures.submit([Recipe(steps=40)])
+    assert "Clear the queue" not in queue.queue_html(fake.jobs.queue())
+    waiting = [fake.pictures.submit([Recipe(seed=seed)]) for seed in range(3)]
+    assert 'data-act="clear"' in queue.queue_html(fake.jobs.queue())
+    queue.act(fake, "clear", "")
+    assert {fake.jobs.get(job).status for job in map(fake.ended, waiting)} == {"cancelled"}
+    fake.jobs.stop(first)
+    assert fake.jobs.get(fake.ended(first)).status == "cancelled"
+
+
+def test_how_a_checkpoint_gets_here_is_said(fake: FakeStudio) -> None:
+    assert "a folder, and name that with <code>--models-dir" in sidebar.adding_html(False)
+    assert "the folder that was named with" in sidebar.adding_html(True)
+
+
 def test_a_long_queue_is_shown_by_its_beginning() -> None:
     many = [
         QueueEntry(f"job{place}", place, "generate", f"star {place}", "waiting" if place else "running", "interactive",
@@ -133,7 +151,7 @@ def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
         database.execute("UPDATE jobs SET created_at = 'once' WHERE number = 1")
     database.close()
     html, api = history.past(fake, Query()), Api(fake)
-    assert f"Picture {pictures[0]} cannot be read and is left out: " in html and f'data-pick="{pictures[1]}"' in html
+    assert f"Picture {pictures[0]} cannot be read and is left out: " in html and 'data-ids="3,4"' in html
     answer = api.history()
     assert [one["id"] for one in answer["pictures"]] == [one.id for one in fake.history.newest()]
     assert [one["id"] for one in answer["unreadable"]] == [pictures[0]] and answer["unreadable"][0]["problem"]

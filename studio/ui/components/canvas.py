@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.recipe import Recipe
-from studio.ui.components.caption import prompt_of
+from studio.ui.components import results
 from studio.ui.components.progress import line, progress
-from studio.ui.markup import image, png_uri, tag, text
+from studio.ui.components.results import Cell, Results
+from studio.ui.markup import image, png_size, png_uri, tag, text
 from studio.ui.pictures import address
 from studio.world.examples import EXAMPLES, Example
 
@@ -24,14 +25,17 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parents[3] / "assets" / "samples"
 # A sample is an example with its picture: its click is that of the example's chip beside the prompt.
-CLICK = """
+SCRIPT = (
+    results.script("pick")
+    + """
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-pick]');
-  if (button) trigger('pick', {id: Number(button.dataset.pick)});
+  const all = event.target.closest('[data-all]');
+  if (all) trigger('all', {ids: all.dataset.all.split(',').map(Number)});
   const sample = event.target.closest('[data-sample]');
   if (sample) document.querySelector(`#chips [data-fill="${CSS.escape(sample.dataset.sample)}"]`)?.click();
 });
 """
+)
 
 
 @dataclass(frozen=True)
@@ -99,30 +103,62 @@ def view(events: Sequence[Event]) -> JobView:
     return JobView(drawn=tuple(sorted(drawn.items())), **shown)
 
 
-def job_html(job: JobView, job_id: str = "") -> str:
+def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> str:
     """The pictures of a job: finished ones, the one being drawn, and empty sheets for those to come.
 
-    job_id: of which the places that are empty yet are filled while it is drawn (studio.ui.watch).
+    job_id: of which the places that are empty yet are filled while it is drawn (studio.ui.watch). size: (width, height)
+    of its pictures in pixels, (0, 0) where that is not known: then the preview says.
     """
     finished = dict(job.drawn)
     if job.over:
-        cells = [_finished(picture, alone=len(finished) == 1) for picture in finished.values()]
+        cells = [_cell(picture) for picture in finished.values()]
     else:
-        cells = [_cell(job, finished, index, job_id) for index in range(max(job.images, 1))]
+        cells = [
+            _cell(finished[place]) if place in finished else _place(job, job_id, place, size)
+            for place in range(max(job.images, 1))
+        ]
     if not cells:
         told = job.error or "It was stopped before the first one was done."
         return empty_html("This job made no picture.", told)
-    return _sheet(cells)
+    sheet = results.sheet_html(Results((tuple(cells),)), alone=job.over and len(cells) == 1)
+    return sheet + results.tools_html() if finished else sheet
 
 
-def picture_html(picture: Generation) -> str:
-    """One picture of the history."""
-    return _sheet([_finished(Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe), alone=True)])
+def picture_html(picture: Generation, siblings: Sequence[int] = ()) -> str:
+    """One picture of the history. siblings: numbers of all that its job made, itself among them, in their order."""
+    drawn = Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe)
+    sheet = results.sheet_html(Results(((_cell(drawn),),)), alone=True)
+    return sheet + results.tools_html(_walk(picture, siblings))
+
+
+def pictures_html(pictures: Sequence[Generation]) -> str:
+    """Several pictures of the history, each to be picked."""
+    cells = tuple(_cell(Drawn(each.id, address(each.id, each.sha256), each.recipe)) for each in pictures)
+    return results.sheet_html(Results((cells,)), alone=len(cells) == 1) + results.tools_html()
+
+
+def _walk(picture: Generation, siblings: Sequence[int]) -> str:
+    """From one picture of a batch to the next, and back to all of them."""
+    if len(siblings) < 2 or picture.id not in siblings:
+        return ""
+    at, count = siblings.index(picture.id), len(siblings)
+    before, after = siblings[at - 1], siblings[(at + 1) % count]
+    inner = (
+        _step("‹", "Previous picture of its batch", data_pick=str(before), data_walk="-1")
+        + tag("span", f"{at + 1} of {count}")
+        + _step("›", "Next picture of its batch", data_pick=str(after), data_walk="1")
+        + _step("All", "All pictures of its batch", data_all=",".join(map(str, siblings)))
+    )
+    return tag("div", inner, class_="walk")
+
+
+def _step(label: str, title: str, **data: str) -> str:
+    return tag("button", label, type="button", class_="small", title=title, aria_label=title, **data)
 
 
 def unseen_html() -> str:
     """The sheet until the page knows what to show: without words, which would flash by."""
-    return _sheet([tag("div", "", class_="frame blank ruled")])
+    return _sheet(tag("div", "", class_="frame blank ruled"))
 
 
 def welcome_html() -> str:
@@ -144,7 +180,7 @@ def _sample(example: Example) -> str:
 def empty_html(title: str, told: str) -> str:
     """The sheet before there is anything on it."""
     inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
-    return _sheet([tag("div", tag("div", inner), class_="blank ruled")])
+    return _sheet(tag("div", tag("div", inner), class_="blank ruled"))
 
 
 def progress_html(job: JobView, job_id: str = "") -> str:
@@ -160,30 +196,17 @@ def progress_html(job: JobView, job_id: str = "") -> str:
     return progress(now.told, done if of else 0, of or 1, now.left, job_id, len(job.drawn), moves=True)
 
 
-def _sheet(cells: list[str]) -> str:
-    columns = 1 if len(cells) == 1 else 2 if len(cells) <= 4 else 3 if len(cells) <= 9 else 4
-    return tag("div", "".join(cells), class_="sheet", style=f"--columns:{columns}")
+def _sheet(inner: str) -> str:
+    """A sheet with something else on it than pictures."""
+    return tag("div", inner, class_="sheet", style="--columns:1")
 
 
-def place(job_id: str, index: int) -> dict[str, str]:
-    """The attributes of the place of a picture that is not there yet, whose preview is put there."""
-    return {"data_watch": job_id, "data_place": str(index)} if job_id else {}
+def _cell(picture: Drawn) -> Cell:
+    return Cell(picture, f"seed {picture.recipe.seed}", hint=f"Show alone (seed {picture.recipe.seed})")
 
 
-def _cell(job: JobView, finished: dict[int, Drawn], index: int, job_id: str) -> str:
-    if index in finished:
-        return _finished(finished[index], alone=False)
-    if index == job.image and job.preview and job.state == "running":
-        shown = image(png_uri(job.preview), "Preview of the picture being drawn")
-        return tag("div", shown, class_="frame live", **place(job_id, index))
-    busy = job.state == "running" and index == job.image
-    return tag("div", "", class_="frame blank ruled" + (" busy" if busy else ""), **place(job_id, index))
-
-
-def _finished(picture: Drawn, alone: bool) -> str:
-    """A finished picture; among others, it is a button that shows it alone."""
-    shown = image(picture.src, prompt_of(picture.recipe), width=picture.recipe.width, height=picture.recipe.height)
-    if alone:
-        return tag("div", shown, class_="frame done")
-    return tag("button", shown, type="button", class_="frame done", data_pick=str(picture.id),
-               title=f"Show alone (seed {picture.recipe.seed})")  # fmt: skip
+def _place(job: JobView, job_id: str, place: int, size: tuple[int, int]) -> Cell:
+    """Where the picture at a place of a job will be."""
+    at = job.state == "running" and place == job.image
+    preview = job.preview if at else b""
+    return Cell(job=job_id, place=place, preview=preview, busy=at, size=size if all(size) else png_size(preview))

@@ -22,7 +22,7 @@ element.addEventListener('click', (event) => {
   if (what === 'restore') trigger('restore', {id});
   if (what === 'star') trigger('star', {id, on: button.getAttribute('aria-pressed') !== 'true'});
   if (what === 'delete') trigger('delete', {id});
-  if (what === 'undelete') trigger('undelete', {id});
+  if (what === 'undelete') trigger('undelete', {ids: button.dataset.id.split(',').map(Number)});
   if (what === 'send') trigger('send', {id, to: button.dataset.to});
   const menu = button.closest('details.menu');
   if (menu) menu.open = false;
@@ -53,16 +53,63 @@ def caption_html(picture: Generation) -> str:
 def deleted_html(ids: Sequence[int]) -> str:
     """The label of pictures that were just deleted, with the way back."""
     told = f"Picture {ids[0]} is in the bin." if len(ids) == 1 else f"{len(ids)} pictures are in the bin."
-    undo = "".join(_button("undelete", id, "Undo", "Take it out of the bin again") for id in ids[:1])
+    undo = _button("undelete", ",".join(map(str, ids)), "Undo", "Take out of the bin again")
     return tag("div", tag("p", text(told), class_="made", role="status") + tag("div", undo, class_="actions"),
                class_="caption")  # fmt: skip
 
 
-def many_html(count: int, recipe: Recipe) -> str:
-    """The label of several pictures of one job."""
-    told = f"{count} pictures from seed {recipe.seed} on. Choose one to see its recipe."
-    inner = tag("p", text(prompt_of(recipe)), class_="said") + tag("p", text(told), class_="made")
+def many_html(recipes: Sequence[Recipe]) -> str:
+    """The label of several pictures of one job, in their order."""
+    prompts = list(dict.fromkeys(map(prompt_of, recipes)))
+    said = prompts[0] if len(prompts) == 1 else f"{prompts[0]}, and {len(prompts) - 1} more"
+    told = f"{together(recipes)}. Choose one to see its recipe."
+    inner = tag("p", text(said), class_="said") + tag("p", text(told), class_="made")
     return tag("div", tag("div", inner), class_="caption")
+
+
+def together(recipes: Sequence[Recipe]) -> str:
+    """Several pictures in a few words: how many, and what tells them apart: "6 pictures of seed 7, guidance scale 0 to
+    30", "4 pictures, seeds 7 to 10".
+    """
+    count = f"{len(recipes)} pictures"
+    seeds = [recipe.seed for recipe in recipes]
+    if len(set(seeds)) == 1:
+        count += f" of seed {seeds[0]}"
+    elif seeds == list(range(seeds[0], seeds[0] + len(seeds))):
+        count += f", seeds {seeds[0]} to {seeds[-1]}"
+    else:
+        count += f", {len(set(seeds))} seeds"
+    values = [_flat(recipe) for recipe in recipes]
+    names = [name for name in dict.fromkeys(name for each in values for name in each) if name != "seed"]
+    differing = [name for name in names if len({repr(each.get(name)) for each in values}) > 1]
+    rules = len({recipe.guidance.method for recipe in recipes}) > 1
+    if rules or len(differing) > 3:
+        rules = rules or any(name.startswith("guidance.") for name in differing)
+        return f"{count}, several {'rules of guidance' if rules else 'settings'}"
+    return ", ".join([count, *(_range(name, [each.get(name) for each in values]) for name in differing)])
+
+
+def _flat(recipe: Recipe) -> dict[str, object]:
+    """The values of a recipe by name, those of its guidance and its sampler among them."""
+    flat: dict[str, object] = {}
+    for name, value in recipe.model_dump(mode="json").items():
+        if name == "guidance":
+            flat |= {f"guidance.{key}": each for key, each in value["params"].items()}
+            flat["guidance.wrappers"] = value.get("wrappers")
+        elif name == "sampler_params":
+            flat |= value
+        else:
+            flat[name] = value
+    return flat
+
+
+def _range(name: str, values: Sequence[object]) -> str:
+    """What one thing that differs is, and its values where they are numbers."""
+    words = name.removeprefix("guidance.").replace("_", " ")
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return f"several {words}{'' if words.endswith('s') else 's'}"
+    return f"{words} {min(numbers):g} to {max(numbers):g}"
 
 
 def summary(recipe: Recipe) -> str:
@@ -129,7 +176,7 @@ def _send(id: int) -> str:
                class_="menu")  # fmt: skip
 
 
-def _button(what: str, id: int, label: str, title: str) -> str:
+def _button(what: str, id: int | str, label: str, title: str) -> str:
     return tag("button", label, type="button", class_="action", data_do=what, data_id=str(id), title=title)
 
 

@@ -1,64 +1,97 @@
-"""Past pictures, from the database, so a reload finds them again."""
+"""Past pictures, from the database, so a reload finds them again; of which several can be marked and dealt with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from studio.ui.components.caption import prompt_of, summary
-from studio.ui.components.query import PAGE as PAGE
 from studio.ui.components.query import Query
-from studio.ui.markup import image, tag, text
-from studio.ui.pictures import address
+from studio.ui.components.tiles import Batch, tiles_html
+from studio.ui.markup import tag, text
 
-if TYPE_CHECKING:
-    from studio.services.history import Generation
-
-CLICK = """
+SCRIPT = (
+    Path(__file__).with_name("picker.js").read_text(encoding="utf-8")
+    + """
+const bar = () => element.querySelector('.marked-bar');
+function chosen(ids) {
+  if (!bar()) return;
+  const on = element.dataset.selecting !== undefined;
+  element.querySelector('[data-select]').hidden = on;
+  bar().hidden = !on;
+  bar().querySelector('.count').textContent = ids.length ? `${ids.length} marked` : 'Click pictures to mark them';
+  for (const part of bar().querySelectorAll('[data-marked]')) part.disabled = !ids.length;
+  const file = bar().querySelector('a');
+  file.href = `/pictures.zip?ids=${ids.join()}`;
+  file.toggleAttribute('hidden', !ids.length);
+}
+// Written anew, the history may have lost some of them.
+watch('value', () => setTimeout(() => {
+  const there = new Set(tiles().flatMap(idsOf));
+  for (const id of selection) if (!there.has(id)) selection.delete(id);
+  mark();
+  chosen([...selection]);
+}));
 element.addEventListener('click', (event) => {
-  const picture = event.target.closest('[data-pick]');
-  if (picture) trigger('pick', {id: Number(picture.dataset.pick)});
-  const more = event.target.closest('[data-more]');
-  if (more) trigger('more', {last: Number(more.dataset.more)});
-  if (event.target.closest('[data-newest]')) trigger('newest', {});
-  const purge = event.target.closest('[data-purge]');
-  if (purge) trigger('purge', {sure: purge.dataset.purge === 'sure'});
+  const at = (name) => event.target.closest(`[data-${name}]`);
+  if (at('select')) selecting(true);
+  else if (at('unselect')) selecting(false);
+  else if (at('marked')) {
+    const ids = [...selection];
+    if (at('marked').dataset.marked === 'bin') trigger('bin', {ids});
+    else trigger('unbin', {ids});
+    selecting(false);
+  } else if (at('pick')) trigger('pick', {id: Number(at('pick').dataset.pick)});
+  else if (at('all')) trigger('all', {ids: at('all').dataset.all.split(',').map(Number)});
+  else if (at('more')) trigger('more', {last: Number(at('more').dataset.more)});
+  else if (at('newest')) trigger('newest', {});
+  else if (at('purge')) trigger('purge', {sure: at('purge').dataset.purge === 'sure'});
+});
+element.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && element.dataset.selecting !== undefined) selecting(false);
 });
 """
+)
 
 
-def gallery_html(
-    pictures: Sequence[Generation], total: int, asked: Query, has_more: bool = False, sure: bool = False
-) -> str:
-    """Thumbnails, newest first. total: how many there are in all. sure: whether to ask before the bin is emptied."""
+def gallery_html(shown: Sequence[Batch], total: int, asked: Query, has_more: bool = False, sure: bool = False) -> str:
+    """Tiles, newest first. total: how many pictures there are. sure: whether to ask before the bin is emptied."""
     parts: list[str] = []
     if asked.in_bin:
         parts.append(_bin(total, sure))
-    if not pictures:
+    if not shown:
         parts.append(tag("p", text(_nothing(asked)), class_="empty-line"))
         return "".join(parts)
     if asked.is_narrow or asked.in_bin:
         parts.append(tag("p", f"{total} picture{'s' * (total != 1)}", class_="empty-line found", role="status"))
     if asked.before is not None:
         parts.append(_button("Back to the newest", data_newest=True))
-    parts.append(tag("div", "".join(map(_thumb, pictures)), class_="thumbs"))
+    parts += [_marking(asked.in_bin), tiles_html(shown)]
     if has_more:
-        parts.append(_button("Show more", data_more=str(pictures[-1].id)))
+        parts.append(_button("Show more", data_more=str(shown[-1].pictures[-1].id)))
     return "".join(parts)
 
 
-def _thumb(picture: Generation) -> str:
-    said = prompt_of(picture.recipe)
-    star = tag("span", "★", class_="star", role="img", aria_label="favourite") if picture.favourite else ""
-    shown = image(address(picture.id, picture.sha256), said, loading="lazy", width=96, height=96)
-    return tag("button", shown + star, type="button", class_="thumb", data_pick=str(picture.id),
-               title=f"{said}\n{summary(picture.recipe)}")  # fmt: skip
+def _marking(in_bin: bool) -> str:
+    """What can be done to several pictures at once."""
+    undo = ("unbin", "Take out of the bin", "Put them back into the history")
+    into = ("bin", "Delete", "Move them into the bin; this can be undone there")
+    name, label, title = undo if in_bin else into
+    inner = (
+        tag("span", "", class_="count", role="status")
+        + tag("a", "Download (ZIP)", href="#", download="palimpsest-pictures.zip", class_="action", hidden=True,
+              title="The original PNG files, with their recipes inside")
+        + tag("button", label, type="button", class_="action", data_marked=name, title=title, disabled=True)
+        + tag("button", "Done", type="button", class_="action", data_unselect=True)
+    )  # fmt: skip
+    start = tag("button", "Mark several", type="button", class_="small", data_select=True,
+                title="To download or delete several at once; or click with Ctrl")  # fmt: skip
+    return tag("div", start + tag("div", inner, class_="marked-bar", hidden=True), class_="marking")
 
 
 def _nothing(asked: Query) -> str:
     if asked.in_bin and not asked.is_narrow:
         return "The bin is empty."
-    if asked.search and asked.search and not (asked.favourites or asked.model or asked.sampler):
+    if asked.search and not (asked.favourites or asked.model or asked.sampler):
         return f"No picture's prompt has “{asked.search}” in it."
     return "No picture is like that." if asked.is_narrow else "Pictures you make are kept here."
 

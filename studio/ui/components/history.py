@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from studio.ui.components import days, gallery
 from studio.ui.components.query import PAGE, Query
+from studio.ui.components.tiles import Batch, batches
 from studio.ui.markup import alert
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.storage.unreadable import Unreadable
 
-MOST_AT_ONCE = 480  # pictures on the page; from there on, it turns to older ones
+MOST_AT_ONCE = 480  # tiles on the page, and pictures read for them; from there on, it turns to older ones
 MAX_SEARCH_CHARS = 200
 NAMED = 5  # pictures that cannot be read
 
@@ -45,11 +46,26 @@ def more(asked: Query, last: int) -> Query:
 def past(studio: Studio, asked: Query) -> str:
     """The gallery as HTML."""
     only = asked.conditions()
-    page, unreadable = studio.history.page(asked.limit + 1, search=asked.search, only=only, before=asked.before)
-    pictures, has_more = page[: asked.limit], len(page) > asked.limit
-    return left_out_html(unreadable) + gallery.gallery_html(
-        pictures, studio.history.count(asked.search, only), asked, has_more
-    )
+    shown, has_more, unreadable = tiles_of(studio, asked)
+    total = studio.history.count(asked.search, only)
+    return left_out_html(unreadable) + gallery.gallery_html(shown, total, asked, has_more)
+
+
+def tiles_of(studio: Studio, asked: Query) -> tuple[list[Batch], bool, list[Unreadable]]:
+    """As many tiles as are asked for, whether there are more, and what cannot be read among them.
+
+    Pictures of one job are one tile, so that a comparison or a sweep does not push all others out of sight; in the bin
+    each is its own, for there one looks for single ones. Raises BadInput for a day that is none.
+    """
+    only, limit = asked.conditions(), asked.limit
+    while True:
+        page, unreadable = studio.history.page(limit + 1, search=asked.search, only=only, before=asked.before)
+        pictures, has_more = page[:limit], len(page) > limit
+        shown = [Batch((picture,)) for picture in pictures] if asked.in_bin else batches(pictures)
+        # With one tile more than wanted, the last of those wanted is whole.
+        if len(shown) > asked.limit or not has_more or limit >= MOST_AT_ONCE:
+            return shown[: asked.limit], has_more or len(shown) > asked.limit, unreadable
+        limit = min(2 * limit, MOST_AT_ONCE)
 
 
 def left_out_html(unreadable: Sequence[Unreadable]) -> str:

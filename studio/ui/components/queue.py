@@ -38,7 +38,7 @@ LOOKED_AT = 20  # newest jobs of the ledger among which those are sought
 
 
 def act(studio: Studio, what: str, job_id: str) -> str | None:
-    """Do what a button of the queue says. Gives the id of a job that it has begun.
+    """Do what a button of the queue says; clear: of all that wait. Gives the id of a job that it has begun.
 
     Raises NotFound for the job, BadInput where it can no longer be done.
     """
@@ -51,6 +51,10 @@ def act(studio: Studio, what: str, job_id: str) -> str | None:
             _move(studio, job_id, up=what == "up")
         case "retry":
             return studio.jobs.retry(job_id)
+        case "clear":
+            for entry in studio.jobs.queue():
+                if entry.state == "waiting":
+                    studio.jobs.stop(entry.job_id, keep=False)
         case _:
             raise BadInput(f"There is nothing in the queue called {shown(what)}.")
     return None
@@ -89,7 +93,12 @@ def queue_html(entries: Sequence[QueueEntry]) -> str:
     first = next((place for place, entry in enumerate(entries) if entry.state == "waiting"), 0)
     rows = "".join(_row(entry, place - first + 1, last) for place, entry in enumerate(shown))
     more = len(entries) - len(shown)
-    return tag("ol", rows, class_="jobs") + (tag("p", f"And {more} more behind them.", class_="hint") if more else "")
+    clear = _button("clear", "", "Clear the queue", "all that wait", "Take all jobs that wait out of the queue")
+    return (
+        tag("ol", rows, class_="jobs")
+        + (tag("p", f"And {more} more behind them.", class_="hint") if more else "")
+        + (tag("p", clear, class_="clear") if last > 1 else "")
+    )
 
 
 def ended_html(jobs: Sequence[JobRecord]) -> str:

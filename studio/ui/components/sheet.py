@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from studio.services.grids.axes import SEARCH_REPLACE, Axis
-from studio.ui.components.caption import prompt_of
+from studio.ui.components import results
+from studio.ui.components.canvas import Drawn
 from studio.ui.components.progress import progress, time_left
-from studio.ui.markup import image, tag, text
+from studio.ui.components.results import Cell, Head, Results
+from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
     from studio.services.grids.grid import Grid, GridCell
 
-CLICK = """
+SCRIPT = (
+    results.script("pick")
+    + """
 element.addEventListener('click', (event) => {
-  const cell = event.target.closest('[data-pick]');
-  if (cell) trigger('pick', {id: Number(cell.dataset.pick)});
   const button = event.target.closest('[data-grid]');
   if (button) trigger('act', {act: button.dataset.act, grid: Number(button.dataset.grid)});
 });
 """
+)
 
 
 def address(grid: int) -> str:
@@ -34,7 +37,8 @@ def grid_html(grid: Grid, now: Mapping[str, float] | None = None) -> str:
     """
     _, _, z = grid.shape
     tables = "".join(_table(grid, k) for k in range(z))
-    return tag("section", _head(grid) + _progress(grid, now or {}) + tables, class_="grid")
+    tools = results.tools_html() if grid.missing < len(grid.cells) else ""
+    return tag("section", _head(grid) + _progress(grid, now or {}) + tools + tables, class_="grid")
 
 
 def _head(grid: Grid) -> str:
@@ -69,28 +73,25 @@ def _table(grid: Grid, k: int) -> str:
     x, y, _ = grid.shape
     labels = [axis.labels() for axis in grid.axes]
     cells = {cell.place: cell for cell in grid.cells}
-    corner = tag("td", "") if len(labels) > 1 else ""
-    head = tag("tr", corner + "".join(tag("th", text(labels[0][i]), scope="col") for i in range(x)))
-    rows = "".join(
-        tag(
-            "tr",
-            (tag("th", text(labels[1][j]), scope="row") if len(labels) > 1 else "")
-            + "".join(tag("td", _cell(cells[i, j, k])) for i in range(x)),
+    rows = tuple(Head(label) for label in labels[1]) if len(labels) > 1 else ()
+    table = results.grid_html(
+        Results(
+            tuple(tuple(_cell(cells[i, j, k], labels, (i, j, k), grid.job_id) for i in range(x)) for j in range(y)),
+            rows, results.names(labels[0]), label="Grid of pictures",
         )
-        for j in range(y)
-    )
-    title = tag("caption", text(labels[2][k])) if len(labels) > 2 else ""
-    table = tag("table", title + tag("thead", head) + tag("tbody", rows))
-    return tag("div", table, class_="table", tabindex="0", role="group", aria_label="Grid of pictures")
+    )  # fmt: skip
+    return tag("figure", tag("figcaption", text(labels[2][k])) + table) if len(labels) > 2 else table
 
 
-def _cell(cell: GridCell) -> str:
-    if cell.generation is None or cell.image_path is None:
-        return tag("div", "", class_="frame blank ruled", role="img", aria_label="Not drawn yet")
+def _cell(cell: GridCell, labels: Sequence[Sequence[str]], place: Sequence[int], job: str | None) -> Cell:
+    """A cell of the grid, called by its values along the axes: its recipe is made of them. job: that fills it."""
+    name = " · ".join(str(names[at]) for names, at in zip(labels, place, strict=False))
     recipe = cell.recipe
+    size = (recipe.width, recipe.height)
+    if cell.generation is None or cell.image_path is None:
+        return Cell(name=name, size=size, job=job or "", place=-1)
     source = f"/pictures/{cell.generation}.png?v={cell.image_path.stem[:12]}"
-    shown = image(source, prompt_of(recipe), width=recipe.width, height=recipe.height, loading="lazy")
-    return tag("button", shown, type="button", class_="frame done", data_pick=str(cell.generation), title="Show alone")
+    return Cell(Drawn(cell.generation, source, recipe), name, size=size)
 
 
 def _button(grid: Grid, act: str, label: str, title: str) -> str:

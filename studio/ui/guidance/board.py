@@ -1,4 +1,4 @@
-"""What the Guidance tab holds, as plain values that the browser can keep: rows of guidance, and where each was drawn.
+"""What the Guidance tab holds: rows of guidance, and where each was drawn. The browser keeps a copy, as plain values:
 
     {"rows": [{"id": 1, "guidance": {...}}, ...], "chosen": 1, "next": 2,
      "cells": [{"row": 1, "seed": "7", "job": "...", "place": 0}, ...], "shown": 0, "sweep": null}
@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.core.params import load, shown
+from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
 from studio.ui.components import around
+from studio.ui.components.rows import Row, Rows
 from studio.ui.methods import declarations, defaults
 from studio.ui.sessions import Session
 
 MAX_ROWS = 8
-Board = dict[str, Any]
-Row = dict[str, Any]
+MAX_SEEDS = 16  # that a copy is believed to have
 
 FIRST = (
     {"method": "cfg", "params": {"guidance_scale": 1.5}},
@@ -35,80 +36,119 @@ FIRST = (
 )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the picture of a row and a seed is drawn.
+
+    row: its id.
+    seed: as text.
+    job: that draws it.
+    place: in that job, from 0.
+    """
+
+    row: int
+    seed: str
+    job: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One parameter over a range.
+
+    job: that draws it.
+    name: of the parameter.
+    values: it goes through.
+    """
+
+    job: str
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything on the tab.
+
+    rows: what is compared.
+    cells: where their pictures are.
+    shown: number of the picture that is looked into, 0 for none.
+    sweep: the last one, None without.
+    """
+
+    rows: Rows[GuidanceSpec]
+    cells: tuple[Place, ...] = ()
+    shown: int = 0
+    sweep: Sweep | None = None
+
+    @property
+    def seeds(self) -> list[str]:
+        """The seeds that were drawn, in the order of the first of each."""
+        return list(dict.fromkeys(cell.seed for cell in self.cells))
+
+    @property
+    def chosen(self) -> GuidanceSpec:
+        """The rule of the open row."""
+        return self.rows[self.rows.chosen]
+
+
 def new() -> Board:
     """What a first visitor finds: one question, four answers."""
-    board: Board = {"rows": [], "chosen": 0, "next": 1, "cells": [], "shown": 0, "sweep": None}
-    for spec in FIRST:
-        board = add(board, spec)
-    return {**board, "chosen": board["rows"][0]["id"]}
+    return Board(Rows.of([_spec(values) for values in FIRST], MAX_ROWS))
 
 
 def read(value: Any) -> Board:
     """What the browser kept; what is no board is a new one."""
     try:
-        rows = [{"id": int(row["id"]), "guidance": _spec(row["guidance"])} for row in value["rows"]]
-        cells = [
-            {"row": int(one["row"]), "seed": str(one["seed"]), "job": str(one["job"]), "place": int(one["place"])}
-            for one in value["cells"]
-        ]
-        if not 0 < len(rows) <= MAX_ROWS or len(cells) > MAX_ROWS * 16 or len({row["id"] for row in rows}) < len(rows):
+        items = tuple(Row(int(row["id"]), _spec(row["guidance"])) for row in value["rows"])
+        ids = [row.id for row in items]
+        cells = tuple(
+            Place(int(cell["row"]), str(cell["seed"]), str(cell["job"]), int(cell["place"])) for cell in value["cells"]
+        )
+        if not 0 < len(items) <= MAX_ROWS or len(cells) > MAX_ROWS * MAX_SEEDS or len(set(ids)) < len(ids):
             return new()
-        chosen, sweep = int(value["chosen"]), value.get("sweep")
-        kept = None
-        if isinstance(sweep, dict):
-            kept = {"job": str(sweep["job"]), "name": str(sweep["name"]), "values": [float(v) for v in sweep["values"]]}
-        return {
-            "rows": rows,
-            "chosen": chosen if any(row["id"] == chosen for row in rows) else rows[0]["id"],
-            "next": max(row["id"] for row in rows) + 1,
-            "cells": cells,
-            "shown": int(value["shown"]),
-            "sweep": kept,
-        }
+        chosen, swept = int(value["chosen"]), value.get("sweep")
+        rows = Rows(items, chosen if chosen in ids else ids[0], max(ids) + 1, MAX_ROWS)
+        sweep = None
+        if isinstance(swept, dict):
+            sweep = Sweep(str(swept["job"]), str(swept["name"]), tuple(float(value) for value in swept["values"]))
+        return Board(rows, cells, int(value["shown"]), sweep)
     except (KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
+
+
+def plain(board: Board) -> dict[str, Any]:
+    """The reverse of `read`."""
+    return {
+        "rows": [{"id": row.id, "guidance": row.value.model_dump(mode="json")} for row in board.rows],
+        "chosen": board.rows.chosen,
+        "next": board.rows.next_id,
+        "cells": [asdict(cell) for cell in board.cells],
+        "shown": board.shown,
+        "sweep": {**asdict(board.sweep), "values": list(board.sweep.values)} if board.sweep else None,
+    }
 
 
 class BoardSession(Session[Board]):
     """The board of one page. visited: whether its tab has been shown."""
 
     def __init__(self) -> None:
-        super().__init__(new(), read, dict)
+        super().__init__(new(), read, plain)
         self.visited = False
 
 
-def row_of(board: Board, id: int) -> Row:
-    """One row. Raises BadInput if it is not there."""
-    for row in board["rows"]:
-        if row["id"] == id:
-            return row
-    raise BadInput("This row is not there any more.")
-
-
-def add(board: Board, guidance: Mapping[str, Any]) -> Board:
-    """A further row, last and chosen. Raises BadInput for more than eight."""
-    if len(board["rows"]) >= MAX_ROWS:
-        raise BadInput(f"Up to {MAX_ROWS} rows can be compared.", "Remove one first.")
-    row = {"id": board["next"], "guidance": _spec(guidance)}
-    return {**board, "rows": [*board["rows"], row], "chosen": row["id"], "next": row["id"] + 1}
+def add(board: Board, guidance: GuidanceSpec | Mapping[str, Any]) -> Board:
+    """A further row, last and open. Raises BadInput for more than eight."""
+    return replace(board, rows=board.rows.add(_spec(guidance)))
 
 
 def change(board: Board, what: str, id: int, at: str = "", name: str = "", value: Any = None) -> Board:
     """Do one thing to a row. Raises BadInput for what cannot be done.
 
-    choose, copy, remove, up, down; method (value: its name); param (name, value); and the changes of what is around
-    the method: see `around.change`.
+    what: one of `Rows.OPS`; method (value: its name); param (name, value); and the changes of what is around the
+    method: see `around.change`.
     """
-    row = row_of(board, id)
-    if what == "choose":
-        return {**board, "chosen": id}
-    if what == "copy":
-        return add(board, row["guidance"])
-    if what == "remove":
-        return _removed(board, id)
-    if what in ("up", "down"):
-        return _moved(board, id, -1 if what == "up" else 1)
-    spec = copy.deepcopy(row["guidance"])
+    spec = board.rows[id].model_dump(mode="json")
     if what == "method":
         _change_method(spec, str(value))
     elif what == "param":
@@ -116,78 +156,59 @@ def change(board: Board, what: str, id: int, at: str = "", name: str = "", value
     elif what in around.CHANGES:
         spec["wrappers"] = around.change(spec.get("wrappers", []), what, at, name, value, str(spec["method"]))
     else:
-        raise BadInput(f"There is nothing to do with a row called {shown(what)}.")
+        rows = board.rows.do(what, id)
+        return replace(board, rows=rows, cells=tuple(cell for cell in board.cells if cell.row in rows))
     return with_guidance(board, id, spec)
 
 
-def with_guidance(board: Board, id: int, guidance: Mapping[str, Any]) -> Board:
-    """The same board with other guidance in a row, which becomes the chosen one."""
-    row_of(board, id)
-    rows = [{**row, "guidance": _spec(guidance)} if row["id"] == id else row for row in board["rows"]]
-    return {**board, "rows": rows, "chosen": id}
+def with_guidance(board: Board, id: int, guidance: GuidanceSpec | Mapping[str, Any]) -> Board:
+    """The same board with other guidance in a row, which is open then."""
+    return replace(board, rows=board.rows.put(id, _spec(guidance)))
 
 
 def drawn(board: Board, job: str, places: list[tuple[int, str]], *, all_anew: bool) -> Board:
     """Note that a job draws these (row, seed), in its order. all_anew: nothing else is shown any more."""
-    made = [{"row": row, "seed": seed, "job": job, "place": place} for place, (row, seed) in enumerate(places)]
-    replaced = {(cell["row"], cell["seed"]) for cell in made}
-    kept = [] if all_anew else [cell for cell in board["cells"] if (cell["row"], cell["seed"]) not in replaced]
-    return {**board, "cells": [*kept, *made]}
+    made = [Place(row, seed, job, place) for place, (row, seed) in enumerate(places)]
+    replaced = {(cell.row, cell.seed) for cell in made}
+    kept = [] if all_anew else [cell for cell in board.cells if (cell.row, cell.seed) not in replaced]
+    return replace(board, cells=(*kept, *made))
 
 
-def seeds(board: Board) -> list[str]:
-    """The seeds that were drawn, in the order of the first of each."""
-    return list(dict.fromkeys(cell["seed"] for cell in board["cells"]))
-
-
-def label(guidance: Mapping[str, Any]) -> str:
-    """A row in a few words: "APG 6, interval"; "PAG 3 + CFG 4" of a method that has a scale of its own besides."""
-    found = declarations().guidance.get(str(guidance["method"]))
-    named = found.label if found else str(guidance["method"])
-    short = named[named.index("(") + 1 : -1] if named.endswith(")") and "(" in named else named
+def label(guidance: GuidanceSpec) -> str:
+    """A rule in a few words: "APG 6, interval"; "PAG 3 + CFG 4" of a method that has a scale of its own besides."""
+    method = declarations().guidance.get(guidance.method)
+    title = method.label if method else guidance.method
+    short = title[title.index("(") + 1 : -1] if title.endswith(")") and "(" in title else title
     numbers = {
         name: f"{value:g}"
-        for name, value in guidance["params"].items()
+        for name, value in guidance.params.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     scales = [value for name, value in numbers.items() if name.endswith("scale")]
-    plain, own = numbers.get("guidance_scale", next(iter(scales), "")), numbers.get(f"{guidance['method']}_scale")
-    told = f"{short} {own or plain}".rstrip()
-    if own and plain not in ("", "1"):
-        told += f" + CFG {plain}"
-    return ", ".join([told, *(str(each["wrapper"]).replace("_", " ") for each in guidance.get("wrappers", ()))])
+    scale = numbers.get("guidance_scale", next(iter(scales), ""))
+    own = numbers.get(f"{guidance.method}_scale")
+    words = f"{short} {own or scale}".rstrip()
+    if own and scale not in ("", "1"):
+        words += f" + CFG {scale}"
+    return ", ".join([words, *(each.wrapper.replace("_", " ") for each in guidance.wrappers)])
 
 
 # -- inside ---------------------------------------------------------------------------------------------------------
 
 
-def _spec(value: Mapping[str, Any]) -> dict[str, Any]:
-    return load(GuidanceSpec, dict(value), "guidance").model_dump(mode="json")
+def _spec(value: GuidanceSpec | Mapping[str, Any]) -> GuidanceSpec:
+    return value if isinstance(value, GuidanceSpec) else load(GuidanceSpec, dict(value), "guidance")
 
 
 def _change_method(spec: dict[str, Any], name: str) -> None:
     """What both methods have is kept: the scale above all."""
-    fresh = defaults(name)
-    known = {one.name: one for one in declarations().guidance[name].params}
-    for param, value in spec["params"].items():
-        one = known.get(param)
-        inside = one is not None and (one.low is None or isinstance(value, str | bool) or one.low <= value)
-        if inside and one is not None and (one.high is None or isinstance(value, str | bool) or value <= one.high):
-            fresh["params"][param] = value
+    fresh = copy.deepcopy(defaults(name))
+    params = {param.name: param for param in declarations().guidance[name].params}
+    for key, value in spec["params"].items():
+        param = params.get(key)
+        if param is None:
+            continue
+        free = isinstance(value, str | bool)
+        if (param.low is None or free or param.low <= value) and (param.high is None or free or value <= param.high):
+            fresh["params"][key] = value
     spec["method"], spec["params"] = name, fresh["params"]
-
-
-def _removed(board: Board, id: int) -> Board:
-    if len(board["rows"]) == 1:
-        raise BadInput("One row has to stay.")
-    rows = [row for row in board["rows"] if row["id"] != id]
-    chosen = board["chosen"] if board["chosen"] != id else rows[0]["id"]
-    return {**board, "rows": rows, "chosen": chosen, "cells": [cell for cell in board["cells"] if cell["row"] != id]}
-
-
-def _moved(board: Board, id: int, by: int) -> Board:
-    rows = list(board["rows"])
-    at = next(place for place, row in enumerate(rows) if row["id"] == id)
-    if 0 <= at + by < len(rows):
-        rows[at], rows[at + by] = rows[at + by], rows[at]
-    return {**board, "rows": rows}

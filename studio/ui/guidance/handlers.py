@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.core.errors import BadInput
-from studio.core.params import load, shown
-from studio.core.recipe import EditRef, GuidanceSpec
+from studio.core.params import shown
+from studio.core.recipe import EditRef
 from studio.services.presets import GuidancePresets
+from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import run, view, why
+from studio.ui.guidance import results, run, view, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board, BoardSession
 from studio.ui.guidance.layout import entries
 from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover
 from studio.ui.markup import alert
+from studio.ui.methods import defaults
 from studio.ui.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -95,16 +97,16 @@ class Handlers:
     def look_into(self, call: Call, picture: Any) -> Answer:
         """A picture was clicked."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            session.put({**session.value, "shown": _whole(picture)})
-            return view.looked_into(self._studio, session)
+            session.put(replace(session.value, shown=_whole(picture)))
+            return view.looked_into(self._studio, session) | {"strip": ""}
 
     def strip(self, call: Call) -> Answer:
         """What the model had in mind for the picture that is looked into."""
         with self._sessions.of(call.session, call.kept) as session:
-            wanted = session.value["shown"]
+            wanted = session.value.shown
         html = why.strip_html(self._studio, wanted)  # seconds: nobody waits for it
         with self._sessions.of(call.session, call.kept) as session:
-            return {"strip": html} if session.value["shown"] == wanted else {}
+            return {"strip": html} if session.value.shown == wanted else {}
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class Handlers:
 
         def work(session: BoardSession) -> Board:
             base = run.base_of(self._studio, call.model, call.fields, call.edits)
-            board = {**session.value, "shown": 0}
+            board = replace(session.value, shown=0)
             return run.compare(self._studio, board, base, call.fields["seeds"], bool(call.fields["equal"]))
 
         return self._changed(call, work) | {"strip": ""}
@@ -133,7 +135,7 @@ class Handlers:
 
         def work(session: BoardSession) -> Board:
             if what == "add":
-                return boards.add(session.value, boards.defaults(str(op.get("value"))))
+                return boards.add(session.value, defaults(str(op.get("value"))))
             at, name = str(op.get("at", "")), str(op.get("name", ""))
             return boards.change(session.value, what, _whole(row), at, name, op.get("value"))
 
@@ -149,18 +151,28 @@ class Handlers:
                 return {}
 
         def work(session: BoardSession) -> Board:
-            spec = self._presets.load(str(name)).spec.model_dump(mode="json")
-            return boards.with_guidance(session.value, session.value["chosen"], spec)
+            spec = self._presets.load(str(name)).spec
+            return boards.with_guidance(session.value, session.value.rows.chosen, spec)
 
         return self._changed(call, work, redraw=True) | {"preset": ""}
 
     def receive(self, call: Call, sent: Handover) -> Answer:
-        """A picture from another tab: its guidance for the open row, and what all rows share."""
+        """A picture from another tab: its guidance as a further row, and what all rows share.
+
+        A row that has it already is opened; the pictures that are there keep their names.
+        """
         recipe = sent.recipe
         with self._sessions.of(call.session, call.kept) as session:
-            spec = recipe.guidance.model_dump(mode="json")
-            session.put(boards.with_guidance(session.value, session.value["chosen"], spec))
-            said = f"Picture {sent.picture} gave the prompt, the seed, the steps and the open row."
+            board = session.value
+            same = next((row.id for row in board.rows if results.is_of(recipe.guidance, row.value)), None)
+            try:
+                rows = board.rows.add(recipe.guidance) if same is None else board.rows.choose(same)
+            except BadInput as error:
+                said = f"Picture {sent.picture} gave nothing. {sentence(error)}"
+                return view.everything(self._studio, session, call.model, said)
+            session.put(replace(board, rows=rows))
+            row = "a row of its own" if same is None else "the row that has its rule already, which is open"
+            said = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
             answer = view.everything(self._studio, session, call.model, said, kind="note")
         return answer | {
             "prompt": recipe.prompt, "negative": recipe.negative_prompt, "seed": str(recipe.seed),
@@ -179,15 +191,15 @@ class Handlers:
     def save(self, call: Call, name: Any) -> Answer:
         """Keep the open row as a preset."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            guidance = boards.row_of(session.value, session.value["chosen"])["guidance"]
-        saved = self._presets.save(str(name or "").strip(), load(GuidanceSpec, guidance, "guidance")).name
+            guidance = session.value.chosen
+        saved = self._presets.save(str(name or "").strip(), guidance).name
         menu = gr.Dropdown(entries(self._presets), value="")
         return {"preset": menu, "preset_name": "", "message": alert(f"Saved as {saved}.", kind="note")}
 
     def limits(self, call: Call, name: Any) -> Answer:
         """The range of what is to be swept."""
         with self._sessions.of(call.session, call.kept, call.turn) as session:
-            guidance = boards.row_of(session.value, session.value["chosen"])["guidance"]
+            guidance = session.value.chosen
         try:
             low, high = sweeps.bounds(guidance, str(name))
         except BadInput:
@@ -201,7 +213,7 @@ class Handlers:
         with self._sessions.of(call.session, call.kept, call.turn) as session:
             before = session.value
             now, said = run.tried(lambda: work(session), before)
-            if redraw and not said and now != before and boards.seeds(now):
+            if redraw and not said and now != before and now.seeds:
                 now, said = self._redrawn(now, call)
             session.put(now)
             # What no picture waits for any more would go on for nobody, and the next would wait behind it.
@@ -212,9 +224,9 @@ class Handlers:
         """The open row drawn on the seeds that are shown, whatever stands in the field by now."""
 
         def work() -> Board:
-            fields = {**call.fields, "seed": boards.seeds(board)[0]}
+            fields = {**call.fields, "seed": board.seeds[0]}
             base = run.base_of(self._studio, call.model, fields, call.edits)
-            return run.again(self._studio, board, board["chosen"], base, bool(fields["equal"]))
+            return run.again(self._studio, board, board.rows.chosen, base, bool(fields["equal"]))
 
         return run.tried(work, board)
 

@@ -26,13 +26,13 @@ def build(presets: GuidancePresets) -> Parts:
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
                 "message": _html("", "guidance-message"),
-                "results": _html(results.EMPTY, "guidance-results", results.CLICK + watch.PART),
+                "results": _html(results.EMPTY, "guidance-results", results.SCRIPT + watch.PART),
                 "why": _html("", "guidance-why"),
                 "strip": _html("", "guidance-strip"),
             }
             with gr.Accordion("Sweep one parameter", open=False, elem_id="guidance-sweep"):
                 parts |= _sweep()
-                parts["film"] = _html("", "guidance-film", results.CLICK + watch.PART)
+                parts["film"] = _html("", "guidance-film", results.SCRIPT + watch.PART)
     parts["board_revision"] = gr.HTML(
         order.revision("board", 0), visible="hidden", js_on_load=order.watcher("board", drops=True),
         elem_id="guidance-revision",
@@ -100,4 +100,4 @@ def _sweep() -> Parts:
 
 def entries(presets: GuidancePresets) -> list[tuple[str, str]]:
     """(label, name) for the menu."""
-    return [("", ""), *((f"{one.name} (yours)" if one.own else one.name, one.name) for one in presets.listing())]
+    return [("", ""), *((entry.label, entry.name) for entry in presets.listing())]

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, StudioError
+from studio.core.recipe import GuidanceSpec
 from studio.services import account
-from studio.ui.components import canvas
+from studio.ui.components import canvas, results
 from studio.ui.components.canvas import Drawn, JobView
-from studio.ui.components.curves.marks import class_of, marks, swatch
+from studio.ui.components.curves.marks import marks
 from studio.ui.components.progress import progress, time_left
+from studio.ui.components.results import Cell, Head, Results
+from studio.ui.components.rows import Row
 from studio.ui.guidance import board as boards
-from studio.ui.guidance.board import Board
-from studio.ui.markup import alert, facts, image, png_uri, tag, text
+from studio.ui.guidance.board import Board, Place
+from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
-CLICK = """
-element.addEventListener('click', (event) => {
-  const cell = event.target.closest('[data-why]');
-  if (cell) trigger('why', {id: Number(cell.dataset.why)});
-});
-"""
+SCRIPT = results.script("why")
 EMPTY = (
     '<div class="guidance-empty"><p class="empty-title">One prompt, one seed, several rules</p>'
     '<p class="empty-told">Choose what to compare at the left and press Compare. All rows are drawn in one batch; '
     "click a picture to see what its rule did at every step.</p></div>"
 )
-
+HINT = "Why: what guidance did at each step"
 
 # Beneath a picture: what it cost, and what became of its colours. With several seeds, the cost is told once a row.
 COST, PICTURE = ("NFE", "steps", "time"), ("saturation", "clipped")
@@ -39,7 +37,12 @@ SINGLE = (*COST, *PICTURE)
 
 @dataclass(frozen=True)
 class Shown:
-    """html: of the results. busy: whether a job of theirs is unfinished. drawn: (row, seed) -> picture."""
+    """The results as they are.
+
+    html: of all of them.
+    busy: whether a job of theirs is unfinished.
+    drawn: (row, seed) -> picture.
+    """
 
     html: str
     busy: bool
@@ -48,127 +51,102 @@ class Shown:
 
 def show(studio: Studio, board: Board) -> Shown:
     """The results as they are now."""
-    if not board["cells"]:
+    if not board.cells:
         return Shown(EMPTY, False, {})
-    jobs = _jobs(studio, [cell["job"] for cell in board["cells"]])
-    seeds, rows = boards.seeds(board), board["rows"]
-    found: dict[tuple[int, str], Drawn] = {}
-    cells: dict[tuple[int, str], str] = {}
-    per_row = {id: _seconds_per_row(studio, job) for id, job in jobs.items()}
-    for cell in board["cells"]:
-        job, key = jobs.get(cell["job"]), (cell["row"], cell["seed"])
-        share = per_row.get(cell["job"])
-        picture = dict(job.drawn).get(cell["place"]) if job else None
-        if picture is not None:
-            found[key] = picture
-        cells[key] = _cell(studio, board, cell, job, picture, share)
+    jobs = _jobs(studio, (cell.job for cell in board.cells))
+    places = {(cell.row, cell.seed): cell for cell in board.cells}
+    drawn = {
+        key: picture
+        for key, place in places.items()
+        if place.job in jobs and (picture := dict(jobs[place.job].drawn).get(place.place)) is not None
+    }
+    speeds = {id: _seconds_per_evaluation(studio, job) for id, job in jobs.items()}
+    table = _Table(studio, board, jobs, places, drawn, speeds)
     unfinished = [job for job in jobs.values() if not job.over]
-    above = "".join(_progress(job, id) for id, job in jobs.items() if not job.over) + _errors(jobs)
-    if not unfinished and found:
-        above += _total(studio, found)
-    known = marks(row["id"] for row in rows)
-    if len(seeds) == 1:
-        cards = "".join(_card(row, known[row["id"]], cells.get((row["id"], seeds[0]), _blank(SINGLE))) for row in rows)
-        return Shown(above + tag("div", cards, class_="guidance-cards"), bool(unfinished), found)
-    head = tag("tr", "".join(tag("th", text(f"seed {seed}"), scope="col") for seed in seeds))
-    body = ""
-    for row in rows:
-        name = tag("th", _head(studio, row, known[row["id"]], seeds, found, per_row, board), colspan=len(seeds),
-                   scope="rowgroup")  # fmt: skip
-        pictures = "".join(tag("td", cells.get((row["id"], seed), _blank(PICTURE))) for seed in seeds)
-        body += tag("tbody", tag("tr", name) + tag("tr", pictures), class_=class_of(known[row["id"]]))
-    table = tag("table", tag("thead", head) + body, style=f"--seeds:{len(seeds)}")
-    html = tag("div", table, class_="guidance-results", tabindex="0", role="group", aria_label="Pictures of each row")
-    return Shown(above + html, bool(unfinished), found)
+    above = "".join(_progress(job, id) for id, job in jobs.items() if not job.over) + _errors(jobs.values())
+    if not unfinished and drawn:
+        above += results.tools_html(_total(studio, drawn))
+    return Shown(above + table.html(), bool(unfinished), drawn)
 
 
-def _card(row: Mapping[str, Any], mark: int, cell: str) -> str:
-    name = swatch(mark) + tag("span", text(boards.label(row["guidance"])))
-    return tag("div", tag("p", name, class_="card-name") + cell, class_=f"card {class_of(mark)}")
+@dataclass(frozen=True)
+class _Table:
+    """The board's rows as rows of cells.
+
+    places: (row, seed) -> where it is drawn; drawn: -> its picture.
+    speeds: job -> seconds of one evaluation of the network, None while it is unfinished.
+    """
+
+    studio: Studio
+    board: Board
+    jobs: Mapping[str, JobView]
+    places: Mapping[tuple[int, str], Place]
+    drawn: Mapping[tuple[int, str], Drawn]
+    speeds: Mapping[str, float | None]
+
+    def html(self) -> str:
+        seeds, known = self.board.seeds, marks(row.id for row in self.board.rows)
+        label = "Pictures of each row"
+        if len(seeds) == 1:
+            cards = tuple((self.cell(row, seeds[0], known[row.id], SINGLE),) for row in self.board.rows)
+            return results.cards_html(Results(cards, picked=self.board.shown, label=label))
+        cells = tuple(tuple(self.cell(row, seed, known[row.id], PICTURE) for seed in seeds) for row in self.board.rows)
+        heads = tuple(Head(self.name(row, seeds), known[row.id], self.cost(row, seeds)) for row in self.board.rows)
+        columns = tuple(f"seed {seed}" for seed in seeds)
+        return results.table_html(Results(cells, heads, columns, self.board.shown, label))
+
+    def name(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
+        """Of what was drawn in a row: its settings may have moved on since."""
+        pictures = [self.drawn[row.id, seed] for seed in seeds if (row.id, seed) in self.drawn]
+        return boards.label(pictures[0].recipe.guidance if pictures else row.value)
+
+    def cost(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
+        """What each picture of a row cost: the same for all."""
+        keys = [(row.id, seed) for seed in seeds if (row.id, seed) in self.drawn]
+        if not keys:
+            return ""
+        cost = measures(self.studio, self.drawn[keys[0]], COST, self.speeds.get(self.places[keys[0]].job))
+        return f"{cost['NFE']} NFE · {cost['steps']} steps · {cost['time']} each"
+
+    def cell(self, row: Row[GuidanceSpec], seed: str, mark: int, wanted: Sequence[str]) -> Cell:
+        key = (row.id, seed)
+        picture, place = self.drawn.get(key), self.places.get(key)
+        if picture is not None:
+            guidance = picture.recipe.guidance
+            facts = measures(self.studio, picture, wanted, self.speeds.get(place.job) if place else None)
+            note = (
+                "" if is_of(guidance, row.value) else f"The row reads {boards.label(row.value)} now, and was not drawn."
+            )
+            return Cell(picture, self.name(row, [seed]), tuple(facts.items()), mark=mark, hint=HINT, note=note)
+        cell = Cell(None, boards.label(row.value), tuple((name, "–") for name in wanted), mark=mark)
+        job = self.jobs.get(place.job) if place else None
+        if place is None or job is None or job.over:
+            return cell
+        preview = job.preview if job.image == place.place else b""
+        return Cell(None, cell.name, cell.facts, place.job, place.place, preview or b"", mark=mark)
 
 
-def _head(
-    studio: Studio,
-    row: Mapping[str, Any],
-    mark: int,
-    seeds: list[str],
-    found: Mapping[tuple[int, str], Drawn],
-    per_row: Mapping[str, float | None],
-    board: Board,
-) -> str:
-    """The name of a row of several pictures, and what each of them cost: the same for all."""
-    name = tag("span", swatch(mark) + tag("span", text(boards.label(row["guidance"]))), class_="card-name")
-    drawn = [found[row["id"], seed] for seed in seeds if (row["id"], seed) in found]
-    if not drawn:
-        return name
-    job = next(cell["job"] for cell in board["cells"] if cell["row"] == row["id"])
-    cost = measures(studio, drawn[0], COST, per_row.get(job))
-    told = " · ".join([f"{cost['NFE']} NFE", f"{cost['steps']} steps", f"{cost['time']} each"])
-    return name + tag("span", text(told), class_="cost")
+def is_of(drawn: GuidanceSpec, wanted: GuidanceSpec) -> bool:
+    """Whether a rule that a picture was drawn with, all of its parameters said, is the one of a row."""
+    from studio.guidance import spoken  # torch: not while the page is painted
 
-
-def _jobs(studio: Studio, ids: list[str]) -> dict[str, JobView]:
-    found: dict[str, JobView] = {}
-    for id in dict.fromkeys(ids):
-        try:
-            found[id] = canvas.view(studio.jobs.events(id))
-        except NotFound:  # the browser remembers a job of another workspace
-            continue
-    return found
-
-
-def _seconds_per_row(studio: Studio, job: JobView | None) -> float | None:
-    """How long a row of network work took in a job; None while it is unfinished."""
-    if job is None or not job.over or not job.drawn:
-        return None
     try:
-        told = [account.of(studio, picture.id) for _, picture in job.drawn]
-    except NotFound:
-        return None
-    return max(one.seconds for one in told) / max(1, sum(one.nfe for one in told))
+        return drawn == spoken(wanted)
+    except StudioError:  # out of range, or a method that is not here: it drew nothing
+        return False
 
 
-def _cell(
-    studio: Studio,
-    board: Board,
-    cell: Mapping[str, Any],
-    job: JobView | None,
-    picture: Drawn | None,
-    seconds_per_row: float | None,
-) -> str:
-    wanted = SINGLE if len(boards.seeds(board)) == 1 else PICTURE
-    if picture is None:
-        live = job is not None and not job.over and job.preview and job.image == cell["place"]
-        if live and job is not None:
-            shown = image(png_uri(job.preview), "being drawn")
-            frame = tag("div", shown, class_="frame live", **canvas.place(cell["job"], cell["place"]))
-            return tag("figure", frame + _yet(wanted))
-        if job is None or job.over:
-            return _blank(wanted, "not drawn")
-        return _blank(wanted, place=canvas.place(cell["job"], cell["place"]))
-    recipe = picture.recipe
-    row = boards.row_of(board, cell["row"])
-    said = f"{boards.label(row['guidance'])}, seed {cell['seed']}"
-    shown = image(
-        picture.src, f"{recipe.prompt or 'without a prompt'}: {said}", width=recipe.width, height=recipe.height
-    )
-    pressed = str(picture.id == board["shown"]).lower()
-    button = tag("button", shown, type="button", class_="frame done", data_why=str(picture.id), aria_pressed=pressed,
-                 title="Why: what guidance did at each step")  # fmt: skip
-    told = measures(studio, picture, wanted, seconds_per_row)
-    return tag("figure", button + tag("figcaption", facts(told.items(), "facts measures")))
+def measures(studio: Studio, picture: Drawn, wanted: Sequence[str], speed_s: float | None = None) -> dict[str, str]:
+    """What a picture cost and what became of its colours, in the order wanted; a dash for what is not known.
 
-
-def measures(
-    studio: Studio, picture: Drawn, wanted: Sequence[str], seconds_per_row: float | None = None
-) -> dict[str, str]:
-    """What a picture cost and what became of its colours, in the order wanted; a dash for what is not known."""
+    speed_s: of one evaluation of the network, in its batch.
+    """
     known = {"steps": str(picture.recipe.steps)}
     try:
-        told = account.of(studio, picture.id)
-        known["NFE"] = str(told.nfe)
-        if seconds_per_row is not None:  # its share of the batch, by network work
-            known["time"] = f"{told.nfe * seconds_per_row:.2f} s"
+        read = account.of(studio, picture.id)
+        known["NFE"] = str(read.nfe)
+        if speed_s is not None:  # its share of the batch, by evaluations
+            known["time"] = f"{read.nfe * speed_s:.2f} s"
     except NotFound:
         pass
     try:
@@ -180,16 +158,24 @@ def measures(
     return {name: known.get(name, "–") for name in wanted}
 
 
-def _blank(wanted: Sequence[str], said: str = "", place: Mapping[str, str] | None = None) -> str:
-    """A place for a picture, as high as one with its numbers. place: of a job that draws it."""
-    label = said or "To be drawn"
-    frame = tag("div", text(said), class_="frame blank ruled", role="img", aria_label=label, **(place or {}))
-    return tag("figure", frame + _yet(wanted))
+def _jobs(studio: Studio, ids: Iterable[str]) -> dict[str, JobView]:
+    views: dict[str, JobView] = {}
+    for id in dict.fromkeys(ids):
+        try:
+            views[id] = canvas.view(studio.jobs.events(id))
+        except NotFound:  # the browser remembers a job of another workspace
+            continue
+    return views
 
 
-def _yet(wanted: Sequence[str]) -> str:
-    """Keeps the room of the numbers that are to come."""
-    return tag("div", facts([(name, "–") for name in wanted], "facts measures"), aria_hidden="true", class_="yet")
+def _seconds_per_evaluation(studio: Studio, job: JobView) -> float | None:
+    if not job.over or not job.drawn:
+        return None
+    try:
+        accounts = [account.of(studio, picture.id) for _, picture in job.drawn]
+    except NotFound:
+        return None
+    return max(each.seconds for each in accounts) / max(1, sum(each.nfe for each in accounts))
 
 
 def _progress(job: JobView, id: str) -> str:
@@ -200,18 +186,18 @@ def _progress(job: JobView, id: str) -> str:
                     max(1, job.images) * job.steps, time_left(job.left_s), id, done)  # fmt: skip
 
 
-def _errors(jobs: Mapping[str, JobView]) -> str:
-    failed = [job for job in jobs.values() if job.state in ("failed", "interrupted")]
+def _errors(jobs: Iterable[JobView]) -> str:
+    failed = [job for job in jobs if job.state in ("failed", "interrupted")]
     return alert(failed[-1].error or "The job ended before it was done.") if failed else ""
 
 
-def _total(studio: Studio, found: Mapping[tuple[int, str], Drawn]) -> str:
-    rows = 0
-    for picture in found.values():
-        try:
-            rows += account.of(studio, picture.id).nfe
-        except NotFound:
-            return ""
-    count = f"{len(found)} picture{'s' * (len(found) != 1)}"
-    told = f"{count}, {rows:,} rows of network work. Choose one to see what its rule did at every step."
-    return tag("p", text(told), class_="guidance-total", role="status")
+def _total(studio: Studio, drawn: Mapping[tuple[int, str], Drawn]) -> str:
+    try:
+        evaluations = sum(account.of(studio, picture.id).nfe for picture in drawn.values())
+    except NotFound:
+        return ""
+    count = f"{len(drawn)} picture{'s' * (len(drawn) != 1)}"
+    hint = tag("span", " Choose one to see what its rule did at every step.", class_="hint")
+    return tag(
+        "p", text(f"{count}, {evaluations:,} network evaluations.") + hint, class_="guidance-total", role="status"
+    )

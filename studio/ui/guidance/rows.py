@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from studio.core.recipe import GuidanceSpec
 from studio.ui.components import around, fields, method_menu
+from studio.ui.components import rows as lists
 from studio.ui.components.curves.marks import marks, swatch
 from studio.ui.components.fields import Entry
+from studio.ui.components.rows import Row
 from studio.ui.guidance import board as boards
-from studio.ui.guidance.board import MAX_ROWS, Board, Row
+from studio.ui.guidance.board import Board
 from studio.ui.markup import tag, text
 from studio.ui.methods import declarations
 
@@ -30,59 +32,28 @@ def rows_html(
     methods, all of them where it is left out.
     """
     offered = offered or method_menu.entries()
-    rows = "".join(_row(row, board, formulas, problems, offered) for row in board["rows"])
-    full = len(board["rows"]) >= MAX_ROWS
-    more = _menu("add", 0, "Add a row", offered, "A further method to compare", disabled=full)
-    return tag("ol", rows, class_="guides") + tag("div", more, class_="guide-add")
+    known = marks(row.id for row in board.rows)
+
+    def name(row: Row[GuidanceSpec]) -> str:
+        return swatch(known[row.id]) + tag("span", text(boards.label(row.value)), class_="name")
+
+    def line(row: Row[GuidanceSpec]) -> str:
+        formula = problems.get(row.id) or formulas.get(row.id, "")
+        return tag("p", text(formula), class_="formula wrong" if row.id in problems else "formula") if formula else ""
+
+    more = lists.adder_html("Add a row", offered, "A further method to compare", disabled=board.rows.is_full)
+    return lists.rows_html(board.rows, name, line, lambda row: _settings(row.id, row.value, offered), more)
 
 
-def _row(
-    row: Row, board: Board, formulas: Mapping[int, str], problems: Mapping[int, str], offered: Sequence[Entry]
-) -> str:
-    id, spec = row["id"], row["guidance"]
-    chosen = id == board["chosen"]
-    head = tag(
-        "button",
-        swatch(marks(row["id"] for row in board["rows"])[id]) + tag("span", text(boards.label(spec)), class_="name"),
-        type="button", class_="guide-name", data_op="choose", data_row=str(id), aria_expanded=str(chosen).lower(),
-        title="Open this row's settings",
-    )  # fmt: skip
-    formula = problems.get(id) or formulas.get(id, "")
-    line = tag("p", text(formula), class_="formula wrong" if id in problems else "formula") if formula else ""
-    inner = tag("div", head + _tools(id, board), class_="head") + line
-    if chosen:
-        inner += _settings(id, spec, offered)
-    return tag("li", inner, class_="guide chosen" if chosen else "guide")
-
-
-def _tools(id: int, board: Board) -> str:
-    first, last = board["rows"][0]["id"] == id, board["rows"][-1]["id"] == id
-    return tag(
-        "span",
-        fields.button("up", id, "↑", "Move up", disabled=first)
-        + fields.button("down", id, "↓", "Move down", disabled=last)
-        + fields.button("copy", id, "+", "Add a copy of this row", disabled=len(board["rows"]) >= MAX_ROWS)
-        + fields.button("remove", id, "×", "Remove this row", disabled=len(board["rows"]) == 1),
-        class_="tools",
-    )
-
-
-def _settings(id: int, spec: Mapping[str, Any], offered: Sequence[Entry]) -> str:
-    method = declarations().guidance.get(str(spec["method"]))
-    parts = [fields.select("method", id, "Method", offered, str(spec["method"]))]
+def _settings(id: int, spec: GuidanceSpec, offered: Sequence[Entry]) -> str:
+    method = declarations().guidance.get(spec.method)
+    parts = [fields.select("method", id, "Method", offered, spec.method)]
     if method is None:
         parts.append(tag("p", "This method is not here any more; choose another.", class_="hint wrong"))
     else:
         if method.source:
             parts.append(tag("p", text(method.source), class_="source"))
-        parts += fields.parameters(method.params, spec["params"], "param", id)
-    parts.append(around.around_html(spec.get("wrappers", ()), str(spec["method"]), id, offered=offered))
-    return tag("div", "".join(parts), class_="settings")
-
-
-def _menu(op: str, row: int, label: str, entries: Sequence[Entry], title: str, disabled: bool = False) -> str:
-    """A list that does something with what is chosen, and forgets it."""
-    options = tag("option", text(label), value="", selected=True)
-    options += fields.options_html(entries)
-    return tag("select", options, data_op=op, data_row=str(row), data_once="1", title=title, aria_label=label,
-               class_="menu-like", disabled=disabled)  # fmt: skip
+        parts += fields.parameters(method.params, spec.params, "param", id)
+    wrappers = [each.model_dump(mode="json") for each in spec.wrappers]
+    parts.append(around.around_html(wrappers, spec.method, id, offered=offered))
+    return "".join(parts)

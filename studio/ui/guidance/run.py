@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, NotFound, StudioError
@@ -16,7 +17,7 @@ from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import sweep as sweeps
-from studio.ui.guidance.board import Board
+from studio.ui.guidance.board import Board, Sweep
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -79,9 +80,9 @@ def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool)
     if isinstance(seeds, bool) or not isinstance(seeds, int | float) or not 1 <= seeds <= MAX_SEEDS:
         raise BadInput(f"One to {MAX_SEEDS} seeds can be compared, not {shown(seeds)}.", field="seeds")
     chosen = [(base.seed + k) % (MAX_SEED + 1) for k in range(int(seeds))]
-    rows = [(row, recipe_of(studio, row, base, equal)) for row in board["rows"]]
+    rows = [(row.id, recipe_of(studio, row.value, base, equal)) for row in board.rows]
     recipes = [made.model_copy(update={"seed": seed}) for seed in chosen for _, made in rows]
-    places = [(row["id"], str(seed)) for seed in chosen for row, _ in rows]
+    places = [(id, str(seed)) for seed in chosen for id, _ in rows]
     what = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
     job = _submit(studio, recipes, what)
     return boards.drawn(board, job, places, all_anew=True)
@@ -89,25 +90,25 @@ def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool)
 
 def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> Board:
     """Draw one row again, on the seeds that are shown. Raises as `compare`."""
-    seeds = boards.seeds(board)
-    if not seeds:
+    if not board.seeds:
         return board
-    row = boards.row_of(board, id)
-    made = recipe_of(studio, row, base, equal)
-    recipes = [made.model_copy(update={"seed": int(seed)}) for seed in seeds]
-    job = _submit(studio, recipes, f"Guidance: {boards.label(row['guidance'])}")
-    return boards.drawn(board, job, [(id, seed) for seed in seeds], all_anew=False)
+    guidance = board.rows[id]
+    made = recipe_of(studio, guidance, base, equal)
+    recipes = [made.model_copy(update={"seed": int(seed)}) for seed in board.seeds]
+    job = _submit(studio, recipes, f"Guidance: {boards.label(guidance)}")
+    return boards.drawn(board, job, [(id, seed) for seed in board.seeds], all_anew=False)
 
 
 def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high: Any, count: Any) -> Board:
     """Draw the chosen row over a range of one parameter. Raises as `compare`."""
-    row = boards.row_of(board, board["chosen"])
+    guidance = board.chosen
     if not name:
         raise BadInput("Choose what to sweep.", field="sweep")
-    chosen = sweeps.values(row["guidance"], name, low, high, count)
-    made = recipe_of(studio, row, base, equal=False)
-    job = _submit(studio, sweeps.recipes(made, name, chosen), f"Guidance: {name} swept")
-    return {**board, "sweep": {"job": job, "name": name, "values": chosen}}
+    chosen = sweeps.values(guidance, name, low, high, count)
+    made = recipe_of(studio, guidance, base, equal=False)
+    what = f"Sweep: {sweeps.words(name)} of {boards.label(guidance)}"
+    job = _submit(studio, sweeps.recipes(made, name, chosen), what)
+    return replace(board, sweep=Sweep(job, name, tuple(chosen)))
 
 
 def _submit(studio: Studio, recipes: Sequence[Recipe], what: str) -> str:
@@ -116,8 +117,7 @@ def _submit(studio: Studio, recipes: Sequence[Recipe], what: str) -> str:
 
 def jobs_of(board: Board) -> set[str]:
     """The jobs whose pictures a board shows, or waits for."""
-    sweep = board["sweep"]
-    return {cell["job"] for cell in board["cells"]} | ({sweep["job"]} if sweep else set())
+    return {cell.job for cell in board.cells} | ({board.sweep.job} if board.sweep else set())
 
 
 def stop(studio: Studio, jobs: Iterable[str]) -> None:
@@ -127,10 +127,9 @@ def stop(studio: Studio, jobs: Iterable[str]) -> None:
             studio.jobs.stop(job)
 
 
-def recipe_of(studio: Studio, row: Mapping[str, Any], base: Recipe, equal: bool) -> Recipe:
-    """A row on the first seed. Raises BadInput or NotFound, naming the row."""
-    spec = load(GuidanceSpec, dict(row["guidance"]), "guidance")
-    made = base.model_copy(update={"guidance": spec})
+def recipe_of(studio: Studio, guidance: GuidanceSpec, base: Recipe, equal: bool) -> Recipe:
+    """A row on the first seed. Raises BadInput or NotFound."""
+    made = base.model_copy(update={"guidance": guidance})
     if not equal:
         return made
     card = studio.sources.card(base.model)
@@ -144,14 +143,13 @@ def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], 
 
     told: dict[int, str] = {}
     wrong: dict[int, str] = {}
-    for row in board["rows"]:
+    for row in board.rows:
         try:
-            spec = load(GuidanceSpec, dict(row["guidance"]), "guidance")
-            described = build(spec).describe()
-            check_guidance(spec, studio.sources, model)
-            told[row["id"]] = described
+            described = build(row.value).describe()
+            check_guidance(row.value, studio.sources, model)
+            told[row.id] = described
         except StudioError as error:
-            wrong[row["id"]] = sentence(error)
+            wrong[row.id] = sentence(error)
     return told, wrong
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import ParamSpec, shown
-from studio.core.recipe import Recipe
+from studio.core.recipe import GuidanceSpec, Recipe
 from studio.services import account
-from studio.ui.components import canvas
+from studio.ui.components import canvas, results
+from studio.ui.components.canvas import Drawn
 from studio.ui.components.curves.panel import Panel, Series, number
 from studio.ui.components.curves.svg import plot
 from studio.ui.components.progress import progress, time_left
-from studio.ui.markup import image, tag, text
+from studio.ui.components.results import Cell, Results
+from studio.ui.guidance.board import Sweep
+from studio.ui.guidance.results import HINT
+from studio.ui.markup import tag, text
 from studio.ui.methods import declarations
 
 if TYPE_CHECKING:
@@ -30,19 +34,19 @@ MEASURES = {
 }
 
 
-def parameters(guidance: Mapping[str, Any]) -> list[tuple[str, str]]:
+def parameters(guidance: GuidanceSpec) -> list[tuple[str, str]]:
     """(label, name) of what can be swept in a row: its numbers."""
-    method = declarations().guidance.get(str(guidance["method"]))
+    method = declarations().guidance.get(guidance.method)
     return [(spec.label, spec.name) for spec in (method.params if method else ()) if spec.kind in ("float", "int")]
 
 
-def bounds(guidance: Mapping[str, Any], name: str) -> tuple[float, float]:
+def bounds(guidance: GuidanceSpec, name: str) -> tuple[float, float]:
     """A range to begin with."""
     spec = _spec(guidance, name)
     return float(spec.low if spec.low is not None else 0), float(spec.high if spec.high is not None else 10)
 
 
-def values(guidance: Mapping[str, Any], name: str, low: Any, high: Any, count: Any) -> list[float]:
+def values(guidance: GuidanceSpec, name: str, low: Any, high: Any, count: Any) -> list[float]:
     """The values of a sweep, evenly. Raises BadInput for what cannot be swept so."""
     spec = _spec(guidance, name)
     for field, value in (("from", low), ("to", high)):
@@ -63,7 +67,7 @@ def values(guidance: Mapping[str, Any], name: str, low: Any, high: Any, count: A
 
 def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
     """One recipe per value."""
-    spec = _spec(base.guidance.model_dump(mode="json"), name)
+    spec = _spec(base.guidance, name)
     kind = int if spec.kind == "int" else float
     return [
         base.model_copy(
@@ -97,8 +101,7 @@ def panels(
         times = 100 if one == "clipped" else 1  # a share, told as under the pictures
         return Series(tuple(drawn[value][one] * times if value in drawn else math.nan for value in places))
 
-    words = name.replace("_", " ")
-    return [Panel(f"{title} over {words}", (series(one),), names=names) for one, title in MEASURES.items()]
+    return [Panel(f"{title} over {words(name)}", (series(one),), names=names) for one, title in MEASURES.items()]
 
 
 def to_csv(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> str:
@@ -112,41 +115,55 @@ def to_csv(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> s
     return written.getvalue()
 
 
-def sweep_html(studio: Studio, sweep: Mapping[str, Any] | None) -> tuple[str, bool]:
+def sweep_html(studio: Studio, sweep: Sweep | None, picked: int = 0) -> tuple[str, bool]:
     """The filmstrip and the curves; whether it is still drawn."""
-    if not sweep:
+    if sweep is None:
         return "", False
-    job, name = str(sweep["job"]), str(sweep["name"])
     try:
-        view = canvas.view(studio.jobs.events(job))
-        found = measured(studio, job, name)
+        view = canvas.view(studio.jobs.events(sweep.job))
+        drawn = measured(studio, sweep.job, sweep.name)
     except NotFound:  # of another workspace, or its pictures are gone
         return "", False
-    by_value = {round(value, 6): (id, colours) for value, id, colours in found}
-    src = {picture.id: picture.src for _, picture in view.drawn}
-    cells = ""
-    for value in sweep["values"]:
-        made = by_value.get(round(value, 6))
-        inner = tag("div", "", class_="frame blank ruled")
-        if made:
-            shown = image(src[made[0]], f"{name} {value:g}")
-            inner = tag("button", shown, type="button", class_="frame done", data_why=str(made[0]), title="Why")
-        cells += tag("figure", inner + tag("figcaption", text(number(value))))
-    parts = [
-        tag("h3", text(f"{name.replace('_', ' ').capitalize()} from {sweep['values'][0]:g} to {sweep['values'][-1]:g}"))
-    ]
+    numbers = {round(value, 6): id for value, id, _ in drawn}
+    pictures = {picture.id: picture for _, picture in view.drawn}
+    cells = tuple(
+        Cell(pictures.get(numbers.get(round(value, 6), 0)), f"{words(sweep.name)} {number(value)}", hint=HINT,
+             job="" if view.over else sweep.job, place=place)
+        for place, value in enumerate(sweep.values)
+    )  # fmt: skip
+    first, last = number(sweep.values[0]), number(sweep.values[-1])
+    parts = [tag("h3", text(f"{words(sweep.name).capitalize()} from {first} to {last}"))]
     if not view.over:
-        wanted, left = len(sweep["values"]), time_left(view.left_s)
-        parts.append(progress(f"{len(found)} of {wanted} pictures", len(found), wanted, left, job, len(found)))
-    film = tag("div", cells, class_="film")
-    if view.over and len(found) > 1:
-        film += "".join(_curve(panel, title) for panel, title in zip(
-            panels(found, name, sweep["values"]), MEASURES.values(), strict=True))  # fmt: skip
-    parts.append(tag("div", film, class_="film-scroll", style=f"--count:{len(sweep['values'])}", tabindex="0",
-                     role="group", aria_label="Pictures of the sweep"))  # fmt: skip
-    if view.over and len(found) > 1:
-        parts.append(_files(job, name))
+        count, left = len(drawn), time_left(view.left_s)
+        parts.append(progress(f"{count} of {len(cells)} pictures", count, len(cells), left, sweep.job, count))
+    whole = view.over and len(drawn) > 1
+    if view.over and drawn:
+        parts.append(results.tools_html())
+    curves = ""
+    if whole:
+        both = zip(panels(drawn, sweep.name, sweep.values), MEASURES.values(), strict=True)
+        curves = "".join(_curve(panel, title) for panel, title in both)
+    film = Results((cells,), columns=results.names(map(number, sweep.values)), picked=picked,
+                   label="Pictures of the sweep")  # fmt: skip
+    parts.append(results.film_html(film, curves))
+    if whole:
+        parts.append(_files(sweep.job, sweep.name))
     return tag("section", "".join(parts), class_="sweep"), not view.over
+
+
+def pictures(studio: Studio, sweep: Sweep | None) -> list[Drawn]:
+    """What is drawn of a sweep."""
+    if sweep is None:
+        return []
+    try:
+        return [picture for _, picture in canvas.view(studio.jobs.events(sweep.job)).drawn]
+    except NotFound:
+        return []
+
+
+def words(name: str) -> str:
+    """A parameter's name as words."""
+    return name.replace("_", " ")
 
 
 def _curve(panel: Panel, title: str) -> str:
@@ -161,9 +178,9 @@ def _files(job: str, name: str) -> str:
     ), class_="actions")  # fmt: skip
 
 
-def _spec(guidance: Mapping[str, Any], name: str) -> ParamSpec:
-    method = declarations().guidance.get(str(guidance["method"]))
+def _spec(guidance: GuidanceSpec, name: str) -> ParamSpec:
+    method = declarations().guidance.get(guidance.method)
     for spec in method.params if method else ():
         if spec.name == name and spec.kind in ("float", "int"):
             return spec
-    raise BadInput(f"The method {shown(guidance['method'])} has no number {shown(name)} to sweep.", field=name)
+    raise BadInput(f"The method {shown(guidance.method)} has no number {shown(name)} to sweep.", field=name)

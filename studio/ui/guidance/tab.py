@@ -106,7 +106,7 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
     events.change(parts["model"].change, do.model_changed, SEEN)
     events.look(parts["board_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     for place in (parts["results"], parts["film"]):
-        events.look(place.look, do.drawn, ("results", "film", "stop", "board_revision"))
+        events.look(place.look, do.drawn, ("board", "results", "why", "strip", "film", "stop", "board_revision"))
         seen = ("board", "results", "why", "strip", "board_revision")
         click = events.change(place.why, do.look_into, seen, told=("id",))
         events.look(click.then, do.strip, ("strip",), mode="multiple")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from studio.ui import order
 from studio.ui.components import method_menu
-from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board, BoardSession
+from studio.ui.guidance.results import Shown
 from studio.ui.markup import alert
 from studio.ui.wiring import Answer
 
@@ -27,7 +28,7 @@ def everything(
     """
     board = session.value
     now = results.show(studio, board)
-    film, filming = sweeps.sweep_html(studio, board["sweep"])
+    film, filming = sweeps.sweep_html(studio, board.sweep, board.shown)
     formulas, wrong = run.formulas(board, studio, model)
     answer: Answer = {
         **copied(session),
@@ -37,7 +38,7 @@ def everything(
         "message": alert(said, kind=kind),
         **activity(now.busy or filming),
     }
-    if before is None or before["shown"] != board["shown"]:
+    if before is None or before.shown != board.shown:
         answer["why"] = why.why_html(studio, board, now.drawn)
     if before is None or _method_of(before) != _method_of(board):
         answer |= sweepable(board)
@@ -50,22 +51,28 @@ def unvisited(studio: Studio, session: BoardSession) -> Answer:
 
 
 def drawn(studio: Studio, session: BoardSession) -> Answer:
-    """The pictures, while they are made."""
-    now = results.show(studio, session.value)
-    film, filming = sweeps.sweep_html(studio, session.value["sweep"])
-    return {
-        "results": now.html,
-        "film": film,
-        "board_revision": order.revision("board", session.revision),
-        **activity(now.busy or filming),
-    }
+    """The pictures, while they are made. When they are, one of them is looked into: of the open row, if it has any."""
+    board = session.value
+    now, (film, filming) = results.show(studio, board), sweeps.sweep_html(studio, board.sweep, board.shown)
+    busy = activity(now.busy or filming)
+    if now.busy or not now.drawn or board.shown in _pictures(studio, board, now):
+        return {"results": now.html, "film": film, "board_revision": order.revision("board", session.revision), **busy}
+    own = [picture.id for (row, _), picture in now.drawn.items() if row == board.rows.chosen]
+    session.put(replace(board, shown=next(iter(own or [picture.id for picture in now.drawn.values()]))))
+    return {**looked_into(studio, session), "film": film, "strip": "", **busy}
+
+
+def _pictures(studio: Studio, board: Board, now: Shown) -> set[int]:
+    """All that can be looked into."""
+    swept = sweeps.pictures(studio, board.sweep)
+    return {picture.id for picture in now.drawn.values()} | {picture.id for picture in swept}
 
 
 def looked_into(studio: Studio, session: BoardSession) -> Answer:
     """Another picture's why."""
     now = results.show(studio, session.value)
     reason = why.why_html(studio, session.value, now.drawn)
-    return {**copied(session), "results": now.html, "why": reason, "strip": ""}
+    return {**copied(session), "results": now.html, "why": reason}
 
 
 def copied(session: BoardSession) -> Answer:
@@ -80,7 +87,7 @@ def activity(busy: bool) -> Answer:
 
 def sweepable(board: Board) -> Answer:
     """What of the open row can be swept, a scale first."""
-    spec = boards.row_of(board, board["chosen"])["guidance"]
+    spec = board.chosen
     swept = sweeps.parameters(spec)
     name = next((name for _, name in swept if name.endswith("scale")), swept[0][1] if swept else None)
     low, high = sweeps.bounds(spec, name) if name else (0.0, 1.0)
@@ -88,4 +95,4 @@ def sweepable(board: Board) -> Answer:
 
 
 def _method_of(board: Board) -> tuple[int, str]:
-    return board["chosen"], str(boards.row_of(board, board["chosen"])["guidance"]["method"])
+    return board.rows.chosen, board.chosen.method

@@ -76,15 +76,15 @@ def beside(told: str) -> list[Line]:
 
 def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn]) -> str:
     """The panel of the picture that is shown, without its thumbnails. "" for none."""
-    id = int(board["shown"])
+    id = board.shown
     if not id:
         return ""
     try:
         made = studio.history.get(id)
         told = account.of(studio, id)
-        known, seed = marks(row["id"] for row in board["rows"]), str(made.recipe.seed)
-        lines = [Line(drawn[row["id"], seed].id, known[row["id"]])
-                 for row in board["rows"] if (row["id"], seed) in drawn]  # fmt: skip
+        known, seed = marks(row.id for row in board.rows), str(made.recipe.seed)
+        lines = [Line(drawn[row.id, seed].id, known[row.id])
+                 for row in board.rows if (row.id, seed) in drawn]  # fmt: skip
         main, rest = curves(studio, id, lines)
         picture = Drawn(id, address(id, made.sha256), made.recipe)
         mark = next((line.mark for line in lines if line.id == id), None)
@@ -159,7 +159,7 @@ def _cut(png: bytes, count: int) -> list[bytes]:
 
 
 def _label(studio: Studio, id: int) -> str:
-    return boards.label(studio.history.get(id).recipe.guidance.model_dump(mode="json"))
+    return boards.label(studio.history.get(id).recipe.guidance)
 
 
 def _values(told: Account, name: str) -> tuple[float, ...]:

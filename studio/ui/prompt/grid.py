@@ -166,7 +166,7 @@ def build() -> dict[str, Any]:
             parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)
             parts["earlier"] = gr.Dropdown([], value=None, label="Earlier grids", info="To look at, or to go on with.",
                                            elem_id="earlier-grids", min_width=160, visible=False)  # fmt: skip
-        script = sheet.CLICK + watch.PART
+        script = sheet.SCRIPT + watch.PART
         parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=script, elem_id="grid-sheet")
     parts["grid"] = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
     holds(parts["grid"], remembered(WHOLE))
@@ -212,7 +212,7 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
         return {"sheet": act(studio, event.read("act", TEXT), event.read("grid", WHOLE))[0]}
 
     def on_pick(event: Event) -> Answer:
-        return past.picked(studio, event.read("id", WHOLE))
+        return past.picked(studio, [event.read("id", WHOLE)])
 
     given = (*form.names, *AXIS_PARTS)
     changes = [parts[name].change for name in AXIS_PARTS]
@@ -222,5 +222,5 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
     wiring.on(menu.chosen(parts["earlier"]), on_choice, ("earlier",), ("grid", "sheet"))
     wiring.on(parts["sheet"].look, on_look, ("grid", "asked"), ("sheet", "past"))
     wiring.on(parts["sheet"].act, on_act, (), ("sheet",), announces=True)
-    wiring.on(parts["sheet"].pick, on_pick, (), past.PICKED)
+    wiring.then(wiring.on(parts["sheet"].pick, on_pick, (), past.PICKED), past.REVEAL)
     wiring.on(page.demo.load, on_open, ("grid",), ("panel", "earlier", "sheet"))

@@ -12,13 +12,14 @@ from studio.core.errors import NotFound
 from studio.ui import handover
 from studio.ui.components import canvas, caption, days, gallery, history
 from studio.ui.components.form import Form, samplers
-from studio.ui.components.query import Query
+from studio.ui.components.query import PAGE, Query
 from studio.ui.markup import alert
 from studio.ui.models import listed
+from studio.ui.prompt import stage
 from studio.ui.prompt.restoring import gives, restored
 from studio.ui.stack_panel import NAME as STACK
 from studio.ui.tabs.base import Page
-from studio.ui.values import SWITCH, TEXT, WHOLE
+from studio.ui.values import SWITCH, TEXT, WHOLE, wholes
 from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 SHEET = ("canvas", "caption", "shown")  # what `picture` gives
 PICKED = ("pinned", *SHEET)
 HISTORY = ("canvas", "caption", "past")  # what changes with a picture that goes into the bin, or comes out of it
+IDS = wholes(history.MOST_AT_ONCE)
+# What is picked far down comes into sight.
+REVEAL = """() => {
+  const canvas = document.getElementById('canvas'), {top} = canvas.getBoundingClientRect();
+  const calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+  if (top < 0 || top > 0.6 * window.innerHeight) canvas.scrollIntoView({behavior: calm ? 'auto' : 'smooth'});
+}"""
 DELETED = canvas.empty_html("Deleted", "The picture is in the bin until the bin is emptied.")
 
 
@@ -36,7 +44,15 @@ DELETED = canvas.empty_html("Deleted", "The picture is in the bin until the bin 
 def picture(studio: Studio, id: int) -> tuple[str, str, int]:
     """One picture of the history: the sheet, its label, its number."""
     found = studio.history.get(id)
-    return canvas.picture_html(found), caption.caption_html(found), found.id
+    return stage.picture_html(studio, found), caption.caption_html(found), found.id
+
+
+def several(studio: Studio, ids: Sequence[int]) -> tuple[str, str, int]:
+    """Several pictures of the history beside each other, or one: as `picture`, with the number of the first."""
+    if len(ids) == 1:
+        return picture(studio, ids[0])
+    pictures = [studio.history.get(id) for id in dict.fromkeys(ids)]
+    return canvas.pictures_html(pictures), caption.many_html([each.recipe for each in pictures]), pictures[0].id
 
 
 def seed_of(studio: Studio, id: int) -> str:
@@ -52,26 +68,25 @@ def star(studio: Studio, id: int, on: bool, asked: Query) -> tuple[str, str]:
     return caption.caption_html(studio.history.get(id)), history.past(studio, asked)
 
 
-def delete(studio: Studio, id: int, asked: Query) -> tuple[str, str, str]:
-    """Put a picture into the bin; the sheet, the label with the way back, and the gallery."""
-    studio.history.delete([id])
-    return DELETED, caption.deleted_html([id]), history.past(studio, asked)
+def delete(studio: Studio, ids: Sequence[int], asked: Query) -> Answer:
+    """Put pictures into the bin; the label then has the way back."""
+    studio.history.delete(ids)
+    past = history.past(studio, asked)
+    return {"shown": 0, "canvas": DELETED, "caption": caption.deleted_html(ids), "past": past}
 
 
-def undelete(studio: Studio, id: int, asked: Query) -> tuple[str, str, str]:
-    """Take a picture out of the bin; the picture, its label, and the gallery."""
-    studio.history.undelete([id])
-    found = studio.history.get(id)
-    return canvas.picture_html(found), caption.caption_html(found), history.past(studio, asked)
+def undelete(studio: Studio, ids: Sequence[int], asked: Query) -> Answer:
+    """Take pictures out of the bin, and show them."""
+    studio.history.undelete(ids)
+    return {**dict(zip(SHEET, several(studio, ids), strict=True)), "past": history.past(studio, asked)}
 
 
 def purge(studio: Studio, sure: bool, asked: Query) -> tuple[str, str]:
     """Empty the bin, or ask first; the gallery, and a message."""
     if not sure:
-        only = asked.conditions()
-        found = studio.history.newest(asked.limit, search=asked.search, only=only)
+        shown, _, _ = history.tiles_of(studio, asked)
         total = studio.history.count(only=Query(in_bin=True).conditions())
-        return gallery.gallery_html(found, total, asked, sure=True), ""
+        return gallery.gallery_html(shown, total, asked, sure=True), ""
     gone = studio.history.purge()
     said = f"{gone.pictures} picture{'s' * (gone.pictures != 1)} gone for good, {gone.files} files removed."
     return history.past(studio, asked), alert(said, kind="note")
@@ -111,19 +126,31 @@ def wire(page: Page, form: Form, wiring: Wiring, filters: Sequence[str]) -> None
     _wire_label(page, form, wiring)
 
     def on_pick(event: Event) -> Answer:
-        return picked(studio, event.read("id", WHOLE))
+        return picked(studio, [event.read("id", WHOLE)])
+
+    def on_all(event: Event) -> Answer:
+        return picked(studio, event.read("ids", IDS))
+
+    def on_bin(event: Event) -> Answer:
+        return delete(studio, event.read("ids", IDS), event["asked"])
+
+    def on_unbin(event: Event) -> Answer:
+        return undelete(studio, event.read("ids", IDS), event["asked"])
 
     def on_again(event: Event) -> Answer:
         return {"seed": seed_of(studio, event["shown"])}
 
     for picker in (parts["canvas"], parts["past"]):
-        wiring.on(picker.pick, on_pick, (), PICKED)
+        for done in (wiring.on(picker.pick, on_pick, (), PICKED), wiring.on(picker.all, on_all, (), PICKED)):
+            wiring.then(done, REVEAL)
+    wiring.on(parts["past"].bin, on_bin, ("asked",), ("shown", *HISTORY))
+    wiring.on(parts["past"].unbin, on_unbin, ("asked",), ("shown", *HISTORY))
     wiring.on(parts["again"].click, on_again, ("shown",), ("seed",))
 
 
-def picked(studio: Studio, id: int) -> Answer:
-    """A picture that is chosen to be looked at, and stays while others are drawn."""
-    return {"pinned": True, **dict(zip(SHEET, picture(studio, id), strict=True))}
+def picked(studio: Studio, ids: Sequence[int]) -> Answer:
+    """Pictures that are chosen to be looked at, and stay while others are drawn."""
+    return {"pinned": True, **dict(zip(SHEET, several(studio, ids), strict=True))}
 
 
 def _wire_finding(studio: Studio, wiring: Wiring, filters: Sequence[str]) -> None:
@@ -139,7 +166,7 @@ def _wire_finding(studio: Studio, wiring: Wiring, filters: Sequence[str]) -> Non
         return found(history.more(event["asked"], event.read("last", WHOLE)))
 
     def on_newest(event: Event) -> Answer:
-        return found(replace(event["asked"], before=None, limit=gallery.PAGE))
+        return found(replace(event["asked"], before=None, limit=PAGE))
 
     def on_purge(event: Event) -> Answer:
         return dict(zip(("past", "message"), purge(studio, event.read("sure", SWITCH), event["asked"]), strict=True))
@@ -162,12 +189,10 @@ def _wire_label(page: Page, form: Form, wiring: Wiring) -> None:
         return dict(zip(("caption", "past"), starred, strict=True))
 
     def on_delete(event: Event) -> Answer:
-        deleted = delete(studio, event.read("id", WHOLE), event["asked"])
-        return {"shown": 0, **dict(zip(HISTORY, deleted, strict=True))}
+        return delete(studio, [event.read("id", WHOLE)], event["asked"])
 
     def on_undelete(event: Event) -> Answer:
-        id = event.read("id", WHOLE)
-        return {"shown": id, **dict(zip(HISTORY, undelete(studio, id, event["asked"]), strict=True))}
+        return undelete(studio, event.read("ids", IDS), event["asked"])
 
     def on_send(event: Event) -> Answer:
         return handover.put(handover.send(studio, event.read("to", TEXT), event.read("id", WHOLE), event["sent"]))

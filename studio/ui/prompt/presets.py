@@ -26,8 +26,7 @@ AS_SET = "As set below"
 
 def entries(presets: GuidancePresets) -> list[tuple[str, str]]:
     """(label, name) for the menu; "" is the form's own settings."""
-    found = [(f"{entry.name} (yours)" if entry.own else entry.name, entry.name) for entry in presets.listing()]
-    return [(AS_SET, ""), *found]
+    return [(AS_SET, ""), *((entry.label, entry.name) for entry in presets.listing())]
 
 
 def notes(presets: GuidancePresets) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import NotFound, StudioError
 from studio.core.recipe import Recipe
-from studio.ui.components import canvas, caption
+from studio.ui.components import caption
 from studio.ui.edit_stack import Stack
 from studio.ui.prompt import jobs, stage
 from studio.ui.prompt.stage import GIVES, Stage
@@ -40,7 +40,11 @@ def redraw(
             studio.jobs.stop(before, keep=False)
             watched = None if watched == before else watched
         if is_there:  # a switch there and back: the picture that was being replaced is the right one after all
-            back = {"canvas": canvas.picture_html(picture), "caption": caption.caption_html(picture), "progress": ""}
+            back = {
+                "canvas": stage.picture_html(studio, picture),
+                "caption": caption.caption_html(picture),
+                "progress": "",
+            }
             return watched, None, replace(stage.as_it_is(studio, watched), **back)
         job = studio.pictures.submit([wanted])
     except StudioError as error:

@@ -6,10 +6,21 @@ from typing import Any
 
 import gradio as gr
 
+from studio.core.errors import BadInput
+from studio.core.params import shown
 from studio.models.card import ModelCard
 from studio.ui.components.choice import PARTS, Choice
 from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
+from studio.ui.markup import tag
 from studio.world.examples import FIRST_COUNT
+
+SHAPES = {"square": (2, 2), "portrait": (2, 3), "landscape": (3, 2)}  # in halves of the model's own side
+_SHAPED = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-shape]');
+  if (button) trigger('shape', {shape: button.dataset.shape});
+});
+"""
 
 
 def seed_and_count(form: Form) -> dict[str, Any]:
@@ -30,8 +41,8 @@ def seed_and_count(form: Form) -> dict[str, Any]:
     return parts
 
 
-def sampling_and_size(form: Form, card: ModelCard) -> None:
-    """Steps, sampler, spacing, width and height, as the model has them."""
+def sampling_and_size(form: Form, card: ModelCard) -> dict[str, Any]:
+    """Steps, sampler, spacing, width and height, as the model has them. Gives the buttons of sizes."""
     with gr.Accordion("Sampling and size", open=False, elem_id="sampling"):
         form.add("steps", gr.Slider(
             1, 100, 20, step=1, label="Steps", info="More follow the model more closely and take longer.",
@@ -44,6 +55,7 @@ def sampling_and_size(form: Form, card: ModelCard) -> None:
         form.add("spacing", gr.Dropdown(
             spacings(), value="auto", label="Spacing", info="Which noise levels the steps visit.", elem_id="spacing",
         ))  # fmt: skip
+        shapes = gr.HTML(_shapes(), apply_default_css=False, js_on_load=_SHAPED, elem_id="shapes")
         with gr.Row():
             for name in ("width", "height"):
                 # Without limits: the form's own check of them names the field.
@@ -51,6 +63,26 @@ def sampling_and_size(form: Form, card: ModelCard) -> None:
                     card.default_size_px, step=8, label=name.capitalize(), info="In pixels, a multiple of 8.",
                     elem_id=name, min_width=100,
                 ))  # fmt: skip
+    return {"shapes": shapes}
+
+
+def size_of(shape: str, side_px: int) -> tuple[int, int]:
+    """Width and height in pixels. shape: one of SHAPES. side_px: of the model's own square. Raises BadInput."""
+    if shape not in SHAPES:
+        raise BadInput(f"A picture can be {', '.join(SHAPES)}, not {shown(shape)}.")
+    across, down = SHAPES[shape]
+    return side_px * across // 2, side_px * down // 2
+
+
+def _shapes() -> str:
+    buttons = "".join(
+        tag("button", shape.capitalize(), type="button", class_="chip", data_shape=shape, title=title)
+        for shape, title in (
+            ("square", "As the model was trained"), ("portrait", "Half as high again"),
+            ("landscape", "Half as wide again"),
+        )
+    )  # fmt: skip
+    return tag("div", buttons, class_="chips", role="group", aria_label="Size of the picture")
 
 
 def variations(form: Form) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
+from studio.core.recipe import Recipe
 from studio.services.pictures import is_for_prompt
 from studio.ui.components import canvas, caption, history
 from studio.ui.components.query import Query
@@ -78,7 +79,7 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | Non
     job = canvas.view(studio.jobs.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
     last = max((picture.id for _, picture in job.drawn), default=None)
-    now = Stage(not job.over, canvas=canvas.job_html(job, job_id), shown=first, seen=last)
+    now = Stage(not job.over, canvas=canvas.job_html(job, job_id, _size(studio, job_id)), shown=first, seen=last)
     if job.over:
         past = _past(studio, asked)
         now = replace(now, progress="", caption=_made(studio, job), message=outcome(job), past=past)
@@ -112,7 +113,7 @@ def _newest_shown(studio: Studio, now: Stage, seen: int) -> Stage:
     """The same, with the newest picture on the canvas where it is newer than that."""
     if (newest := _unseen(studio, seen)) is None:
         return now
-    sheet, label = canvas.picture_html(newest), caption.caption_html(newest)
+    sheet, label = picture_html(studio, newest), caption.caption_html(newest)
     return replace(now, canvas=sheet, caption=label, shown=newest.id, seen=newest.id)
 
 
@@ -154,7 +155,7 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
         return job, replace(of_job(studio, job), message="", past=past)
     now = Stage(canvas=BLANK, progress="", caption="", message="", past=past, shown=0, seen=0)
     if newest := studio.history.newest(1):
-        sheet, label = canvas.picture_html(newest[0]), caption.caption_html(newest[0])
+        sheet, label = picture_html(studio, newest[0]), caption.caption_html(newest[0])
         now = replace(now, canvas=sheet, caption=label, shown=newest[0].id, seen=newest[0].id)
     return None, now
 
@@ -191,6 +192,21 @@ def _is_known(studio: Studio, job_id: str) -> bool:
     return True
 
 
+def picture_html(studio: Studio, picture: Generation) -> str:
+    """One picture of the history, from which one gets to those its job made beside it."""
+    made = studio.archive.generations.of_job(picture.job_id) if picture.job_id else []
+    return canvas.picture_html(picture, [each.id for each in made if each.deleted_at == picture.deleted_at])
+
+
+def _size(studio: Studio, job_id: str) -> tuple[int, int]:
+    """(width, height) of a job's pictures, by its first recipe; (0, 0) where the ledger does not say."""
+    try:
+        recipe = Recipe.load(studio.jobs.get(job_id).payload["recipes"][0])
+    except (StudioError, KeyError, IndexError, TypeError):
+        return 0, 0
+    return recipe.width, recipe.height
+
+
 def _past(studio: Studio, asked: Query | None) -> str:
     """The history, which changes when jobs end."""
     try:
@@ -209,4 +225,4 @@ def _made(studio: Studio, job: canvas.JobView) -> str:
             return caption.caption_html(studio.history.get(first.id))
         except (NotFound, WorkspaceError):  # emptied out of the bin meanwhile, or a row that cannot be read
             return ""
-    return caption.many_html(len(job.drawn), first.recipe)
+    return caption.many_html([picture.recipe for _, picture in job.drawn])

@@ -15,6 +15,7 @@ from studio.ui.components import menu, negatives
 from studio.ui.components import words as shown_words
 from studio.ui.components.form import Form
 from studio.ui.components.seeds import parse_seed
+from studio.ui.prompt import settings
 from studio.ui.tabs.base import Page
 from studio.ui.values import TEXT
 from studio.ui.wiring import Answer, Event, Wiring
@@ -131,6 +132,11 @@ def wire(page: Page, wiring: Wiring) -> None:
     def on_model(event: Event) -> Answer:
         return models_own(studio, event["model"])
 
+    def on_shape(event: Event) -> Answer:
+        side = studio.sources.card(event["model"]).default_size_px
+        return dict(zip(("width", "height"), settings.size_of(event.read("shape", TEXT), side), strict=True))
+
+    wiring.on(parts["shapes"].shape, on_shape, ("model",), ("width", "height"))
     wiring.on([parts[name].change for name in READ], on_words, READ, REPORTS, mode="always_last")
     wiring.on(menu.chosen(parts["model"]), on_model, ("model",), MODELS_OWN)
     wiring.on(parts["chips"].fill, on_fill, (), ("prompt",))

@@ -14,7 +14,7 @@ from studio.ui.components.seeds import random_seed
 from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, stage, writing
 from studio.ui.tabs.base import Page, Tab
 from studio.ui.values import FIELDS, TEXT, holds, remembered
-from studio.ui.wiring import Wiring
+from studio.ui.wiring import Answer, Event, Wiring
 
 
 def build(page: Page) -> None:
@@ -24,13 +24,13 @@ def build(page: Page) -> None:
         with gr.Column(elem_classes="controls", min_width=0):
             parts = _controls(page, form)
         with gr.Column(elem_classes="stage", min_width=0):
-            parts["canvas"] = _live(canvas.unseen_html(), canvas.CLICK, "canvas")
+            parts["canvas"] = _live(canvas.unseen_html(), canvas.SCRIPT, "canvas")
             parts["progress"] = _live("", stage.FOLLOW, "progress")
             parts["caption"] = _live("", caption.CLICK, "caption")
             axes = grid.build()
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
-            parts["past"] = _live("", gallery.CLICK, "gallery")
+            parts["past"] = _live("", gallery.SCRIPT, "gallery")
             parts |= dropped.build()
     wiring = Wiring({**page.parts, **parts, **filters, **form.controls, **_memory()})
     jobs.wire(page, form, wiring)
@@ -39,7 +39,18 @@ def build(page: Page) -> None:
     redraw.wire(page, wiring)
     grid.wire(page, form, wiring, axes)
     dropped.wire(page, form, wiring)
+    _wire_reset(page, form, wiring)
     wiring.on(parts["dice"].click, lambda event: {"seed": str(random_seed())}, (), ("seed",))
+
+
+def _wire_reset(page: Page, form: Form, wiring: Wiring) -> None:
+    """Everything but the prompt and the model as a first visitor finds it, with what the model has its own of."""
+    first = {name: control.value for name, control in form.controls.items() if name not in ("model", "prompt")}
+
+    def on_reset(event: Event) -> Answer:
+        return {**first, **writing.models_own(page.studio, event["model"])}
+
+    wiring.on(wiring.parts["reset"].click, on_reset, ("model",), tuple(first))
 
 
 def _memory() -> dict[str, Any]:
@@ -76,8 +87,9 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
     presets.build(form, GuidancePresets(page.studio.settings.workspace), page)
     parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
-    settings.sampling_and_size(form, page.studio.sources.card())
+    parts |= settings.sampling_and_size(form, page.studio.sources.card())
     settings.variations(form)
+    parts["reset"] = gr.Button("Reset all settings", size="sm", elem_id="reset")
     return parts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,15 +19,18 @@ from studio.ui.methods import declarations
 
 
 def spec(board: boards.Board, id: int) -> dict[str, Any]:
-    return boards.row_of(board, id)["guidance"]
+    return board.rows[id].model_dump(mode="json")
 
 
 def test_a_first_visitor_finds_rows_that_can_be_drawn() -> None:
     board = boards.new()
-    assert len(board["rows"]) >= 4 and board["chosen"] == board["rows"][0]["id"]
-    for row in board["rows"]:
-        build(GuidanceSpec.model_validate(row["guidance"]))
-    assert boards.read(board) == board
+    assert len(board.rows) >= 4 and board.rows.chosen == board.rows.items[0].id
+    for row in board.rows:
+        build(row.value)
+    assert boards.read(boards.plain(board)) == board
+    swept = replace(board, shown=5, sweep=boards.Sweep("j", "eta", (0.0, 1.0)))
+    full = boards.drawn(swept, "j", [(2, "7")], all_anew=True)
+    assert boards.read(boards.plain(full)) == full and json.loads(json.dumps(boards.plain(full))) == boards.plain(full)
 
 
 def test_every_method_can_be_chosen_and_keeps_the_scale() -> None:
@@ -52,25 +57,11 @@ def test_a_sum_has_a_method_of_its_own() -> None:
     assert "1.5" in build(GuidanceSpec.model_validate(spec(board, 1))).describe()
 
 
-def test_rows_come_go_and_move() -> None:
-    board = boards.new()
-    ids = [row["id"] for row in board["rows"]]
-    copied = boards.change(board, "copy", ids[1])
-    assert spec(copied, copied["chosen"]) == spec(board, ids[1]) and copied["chosen"] not in ids
-    assert [row["id"] for row in boards.change(board, "down", ids[0])["rows"]][:2] == [ids[1], ids[0]]
-    assert boards.change(board, "up", ids[0]) == board
-    gone = boards.change(boards.change(board, "choose", ids[1]), "remove", ids[1])
-    assert ids[1] not in [row["id"] for row in gone["rows"]] and gone["chosen"] == ids[0]
-    full = board
-    while len(full["rows"]) < boards.MAX_ROWS:
-        full = boards.add(full, boards.defaults("apg"))
-    with pytest.raises(BadInput, match="Up to 8 rows"):
-        boards.add(full, boards.defaults("cfg"))
-    one = board
-    for id in ids[1:]:
-        one = boards.change(one, "remove", id)
-    with pytest.raises(BadInput, match="One row has to stay"):
-        boards.change(one, "remove", ids[0])
+def test_a_row_that_goes_takes_its_pictures_along() -> None:
+    board = boards.drawn(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
+    assert [cell.row for cell in boards.change(board, "remove", 1).cells] == [2]
+    for what in ("choose", "copy", "up", "down"):
+        assert boards.change(board, what, 1).cells == board.cells
 
 
 @pytest.mark.parametrize(
@@ -96,11 +87,9 @@ def test_what_cannot_be_done_is_told(what: str, values: dict[str, Any], told: st
 def test_pictures_replace_those_of_their_row_and_seed() -> None:
     board = boards.drawn(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
     board = boards.drawn(board, "two", [(2, "7")], all_anew=False)
-    assert [(cell["row"], cell["job"]) for cell in board["cells"]] == [(1, "one"), (2, "two")]
-    assert boards.seeds(board) == ["7"]
-    assert boards.drawn(board, "three", [(1, "8")], all_anew=True)["cells"] == [
-        {"row": 1, "seed": "8", "job": "three", "place": 0}
-    ]
+    assert [(cell.row, cell.job) for cell in board.cells] == [(1, "one"), (2, "two")]
+    assert board.seeds == ["7"]
+    assert boards.drawn(board, "three", [(1, "8")], all_anew=True).cells == (boards.Place(1, "8", "three", 0),)
 
 
 plain = st.recursive(
@@ -115,7 +104,7 @@ KEYS = ("rows", "chosen", "next", "cells", "shown", "sweep")
 @given(plain | st.fixed_dictionaries({key: plain for key in KEYS}))
 def test_whatever_the_browser_kept_is_a_board(kept: Any) -> None:
     board = boards.read(kept)
-    assert set(board) == set(KEYS) and board["rows"]
+    assert set(boards.plain(board)) == set(KEYS) and len(board.rows)
     rows.rows_html(board, {}, {})
 
 
@@ -145,4 +134,4 @@ def test_each_parameter_has_a_control_with_its_range() -> None:
     ],
 )  # fmt: skip
 def test_a_row_is_called_by_the_scale_that_is_its_own(method: str, params: dict[str, Any], told: str) -> None:
-    assert boards.label({"method": method, "params": params}) == told
+    assert boards.label(GuidanceSpec(method=method, params=params)) == told

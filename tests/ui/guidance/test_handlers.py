@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
+from studio.guidance import spoken
 from studio.services.presets import GuidancePresets
 from studio.ui import order
 from studio.ui.guidance import board as boards
@@ -33,7 +35,7 @@ PAGE = Call("page", model="stencil", fields=FIELDS)
 @pytest.fixture
 def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
     made = Handlers(fake, GuidancePresets(tmp_path / "workspace"), Sessions(boards.BoardSession))
-    made.opened(replace(PAGE, kept=boards.new()))
+    made.opened(replace(PAGE, kept=boards.plain(boards.new())))
     return made
 
 
@@ -41,12 +43,16 @@ def move(name: str, value: Any, row: int = 2) -> dict[str, Any]:
     return {"op": "param", "row": row, "at": "", "name": name, "value": value}
 
 
-def params(board: boards.Board, row: int = 2) -> dict[str, Any]:
-    return boards.row_of(board, row)["guidance"]["params"]
+def jobs_of(board: dict[str, Any]) -> set[str]:
+    return run.jobs_of(boards.read(board))
+
+
+def params(board: dict[str, Any], row: int = 2) -> dict[str, Any]:
+    return next(each["guidance"]["params"] for each in board["rows"] if each["id"] == row)
 
 
 def test_two_sliders_and_compare_with_the_same_copy_of_the_board(do: Handlers, fake: FakeStudio) -> None:
-    call = replace(PAGE, kept=boards.new())  # as if no answer had come in between
+    call = replace(PAGE, kept=boards.plain(boards.new()))  # as if no answer had come in between
     do.row_op(replace(call, turn=1), move("guidance_scale", 9))
     do.row_op(replace(call, turn=2), move("rescale", 0.5))
     answer = do.compare(replace(call, turn=3))
@@ -86,7 +92,7 @@ def test_the_page_is_painted_before_formulas_and_told_them_on_the_first_visit(do
     assert set(shown) == {*SEEN, "preset"} and "g = " in shown["rows"]
     early = Call("a tab shown before what the browser kept was read", model="stencil")
     assert set(do.visited(early)) == {"preset"}
-    kept = {**boards.change(boards.new(), "choose", 3), "revision": 7}
+    kept = {**boards.plain(boards.change(boards.new(), "choose", 3)), "revision": 7}
     assert do.opened(replace(early, kept=kept))["board"] == kept and "g = " in do.opened(early)["rows"]
 
 
@@ -108,7 +114,7 @@ def test_a_value_that_moved_is_drawn_where_its_row_was(do: Handlers, fake: FakeS
     moved = do.row_op(replace(PAGE, fields={**FIELDS, "seed": "99"}), move("rescale", 0.2))["board"]["cells"]
     assert moved[:-1] == [cell for cell in first if cell["row"] != 2] and moved[-1]["seed"] == "7"
     fake.ended(moved[-1]["job"])
-    drawn = results.show(fake, do.visited(PAGE)["board"]).drawn
+    drawn = results.show(fake, boards.read(do.visited(PAGE)["board"])).drawn
     assert drawn[2, "7"].recipe.guidance.params["rescale"] == 0.2
 
 
@@ -179,11 +185,39 @@ def test_stop_ends_what_the_page_draws_and_knows_no_other_jobs(do: Handlers, fak
     assert fake.jobs.get(job).status == "cancelled"
 
 
-def test_a_picture_sent_here_fills_the_open_row_and_the_fields(do: Handlers) -> None:
-    recipe = Recipe(prompt="a ring", seed=3, steps=120, guidance=GuidanceSpec(method="apg", params={"eta": 1.0}))
-    answer = do.receive(PAGE, Handover("guidance", 5, "0" * 64, recipe, 1))
+def sent(**guidance: Any) -> Handover:
+    recipe = Recipe(prompt="a ring", seed=3, steps=120, guidance=GuidanceSpec(method="apg", params=guidance))
+    return Handover("guidance", 5, "0" * 64, recipe, 1)
+
+
+def test_a_picture_sent_here_is_a_row_of_its_own_and_fills_the_fields(do: Handlers) -> None:
+    before = do.visited(PAGE)["board"]
+    answer = do.receive(PAGE, sent(eta=1.0))
     assert answer["prompt"] == "a ring" and answer["seed"] == "3" and answer["steps"] == 100
-    assert params(answer["board"], 1) == {"eta": 1.0} and "Picture 5" in answer["message"]
+    rows = answer["board"]["rows"]
+    assert rows[:-1] == before["rows"] and rows[-1]["guidance"]["params"] == {"eta": 1.0}
+    assert answer["board"]["chosen"] == rows[-1]["id"] and "Picture 5" in answer["message"]
+    whole = spoken(GuidanceSpec(method="apg", params={"eta": 1.0})).params  # as a picture's recipe has it
+    again = do.receive(PAGE, sent(**whole))
+    assert again["board"]["rows"] == rows and "has its rule already" in again["message"]
+
+
+def test_where_there_is_no_room_for_a_picture_nothing_moves_and_it_says_so(do: Handlers) -> None:
+    before = [do.row_op(PAGE, {"op": "copy", "row": 1})["board"] for _ in range(4)][-1]
+    answer = do.receive(PAGE, sent(eta=1.0))
+    assert answer["board"] == before and "prompt" not in answer
+    assert "Up to 8 rows" in answer["message"] and 'class="message error"' in answer["message"]
+
+
+def test_a_picture_keeps_its_own_name_whatever_its_row_says_by_now(do: Handlers, fake: FakeStudio) -> None:
+    fake.ended(do.compare(PAGE)["board"]["cells"][0]["job"])
+    names = re.findall(r'class="card-name">.*?<span>([^<]*)', do.drawn(PAGE)["results"])
+    assert names[1] == "CFG 6"
+    refused = do.row_op(PAGE, move("guidance_scale", 99))
+    assert "from 0 to 30" in refused["message"]
+    assert re.findall(r'class="card-name">.*?<span>([^<]*)', refused["results"]) == names
+    assert refused["results"].count("The row reads CFG 99 now, and was not drawn.") == 1
+    assert "The row reads" not in do.row_op(PAGE, move("guidance_scale", 6))["results"]
 
 
 def test_a_strip_that_comes_late_is_not_shown_under_another_picture(
@@ -219,7 +253,7 @@ def test_a_redraw_takes_the_place_of_the_one_before_it_and_stop_stops_all_there_
     """Only the newest is drawn, whatever was asked for before: nothing waits behind what nobody waits for."""
     do.row_op(PAGE, {"op": "choose", "row": 2})
     first = do.compare(PAGE)["board"]
-    fake.ended(run.jobs_of(first).pop())
+    fake.ended(jobs_of(first).pop())
     fake.sketcher.hold = True
     for scale in (2, 3, 4, 5):
         board = do.row_op(PAGE, move("guidance_scale", scale))["board"]
@@ -231,7 +265,7 @@ def test_a_redraw_takes_the_place_of_the_one_before_it_and_stop_stops_all_there_
     other = do.sweep(PAGE, "guidance_scale", 1, 6, 3)["board"]
     removed = do.row_op(PAGE, {"op": "remove", "row": 4})["board"]
     alive = {entry.job_id for entry in fake.jobs.queue() if entry.state != "stopping"}
-    assert alive == run.jobs_of(removed) == run.jobs_of(again) | {other["sweep"]["job"]}
+    assert alive == jobs_of(removed) == jobs_of(again) | {other["sweep"]["job"]}
     assert swept["sweep"]["job"] not in alive
     assert do.stop(PAGE) == {}
     for job in fake.jobs.unfinished():
@@ -242,7 +276,7 @@ def test_a_redraw_takes_the_place_of_the_one_before_it_and_stop_stops_all_there_
 
 def test_a_redraw_that_is_refused_leaves_the_one_before_it_alone(do: Handlers, fake: FakeStudio) -> None:
     do.row_op(PAGE, {"op": "choose", "row": 2})
-    fake.ended(run.jobs_of(do.compare(PAGE)["board"]).pop())
+    fake.ended(jobs_of(do.compare(PAGE)["board"]).pop())
     fake.sketcher.hold = True
     do.row_op(PAGE, move("guidance_scale", 4))
     (drawing,) = [entry.job_id for entry in fake.jobs.queue()]

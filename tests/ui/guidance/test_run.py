@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from studio.core.errors import BadInput
+from studio.core.recipe import GuidanceSpec
 from studio.core.settings import Settings
 from studio.services import account
 from studio.services.studio import Studio
+from studio.ui.components.rows import Rows
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run, sweep
+from studio.ui.methods import defaults
 from tests.tiny_model import SIZE_PX, build_once
 
 GIVEN = {"prompt": "a red star", "negative": "", "seed": "7", "seeds": 1, "steps": 3, "sampler": "dpmpp_2m"}
@@ -41,14 +44,13 @@ def base(studio: Studio, **given: Any) -> Any:
 
 def test_all_rows_on_all_seeds_are_one_job(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
-    jobs = {cell["job"] for cell in board["cells"]}
-    assert len(jobs) == 1 and len(board["cells"]) == 8 and boards.seeds(board) == ["7", "8"]
+    jobs = {cell.job for cell in board.cells}
+    assert len(jobs) == 1 and len(board.cells) == 8 and board.seeds == ["7", "8"]
     studio.pictures.finish(jobs.pop())
     now = results.show(studio, board)
     assert not now.busy and len(now.drawn) == 8
     for (row, seed), picture in now.drawn.items():
-        asked = boards.row_of(board, row)["guidance"]
-        assert picture.recipe.guidance.method == asked["method"] and str(picture.recipe.seed) == seed
+        assert picture.recipe.guidance.method == board.rows[row].method and str(picture.recipe.seed) == seed
     assert now.html.count("<figcaption") == 8 and "NFE" in now.html and "saturation" in now.html
 
 
@@ -62,17 +64,17 @@ def test_beneath_every_picture_stand_the_same_numbers_in_the_same_order(studio: 
         ]
 
     assert shown() == [names] * 4  # places are kept for them, so that nothing moves when they come
-    made = studio.pictures.finish(board["cells"][0]["job"])
+    made = studio.pictures.finish(board.cells[0].job)
     made[0].image_path.unlink()
     assert shown() == [names] * 4
     drawn = results.show(studio, board).drawn
-    clipped = [results.measures(studio, drawn[row["id"], "7"], names)["clipped"] for row in board["rows"]]
+    clipped = [results.measures(studio, drawn[row.id, "7"], names)["clipped"] for row in board.rows]
     assert clipped[0] == "–" and all(re.fullmatch(r"\d+\.\d%", told) for told in clipped[1:])
 
 
 def test_of_several_seeds_the_cost_is_told_once_a_row(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
-    studio.pictures.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board.cells[0].job)
     html = results.show(studio, board).html
     assert html.count(" NFE · 3 steps · ") == 4 and html.count("<dt>NFE</dt>") == 0
     assert html.count("<dt>clipped</dt>") == 8
@@ -80,7 +82,7 @@ def test_of_several_seeds_the_cost_is_told_once_a_row(studio: Studio) -> None:
 
 def test_a_job_is_timed_once_however_many_pictures_it_has(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     board = run.compare(studio, boards.new(), base(studio), 2, equal=False)
-    studio.pictures.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board.cells[0].job)
     asked: list[int] = []
     monkeypatch.setattr(results.account, "of", lambda studio, id, of=account.of: asked.append(id) or of(studio, id))
     results.show(studio, board)
@@ -89,23 +91,23 @@ def test_a_job_is_timed_once_however_many_pictures_it_has(studio: Studio, monkey
 
 
 def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
-    board = {**boards.new(), "rows": boards.new()["rows"][:1]}
+    board = boards.Board(Rows.of([boards.new().chosen]))
     board = boards.add(board, {"method": "pag", "params": {"guidance_scale": 4.0, "pag_scale": 2.0}})
     board = run.compare(studio, board, base(studio, steps=6), 1, equal=True)
-    studio.pictures.finish(board["cells"][0]["job"])
+    studio.pictures.finish(board.cells[0].job)
     drawn = results.show(studio, board).drawn
-    assert [drawn[row["id"], "7"].recipe.steps for row in board["rows"]] == [6, 4]
+    assert [drawn[row.id, "7"].recipe.steps for row in board.rows] == [6, 4]
 
 
 def test_one_row_is_drawn_again_on_the_seeds_that_are_shown(studio: Studio) -> None:
     board = run.compare(studio, boards.new(), base(studio), 1, equal=False)
-    first = board["cells"][0]["job"]
+    first = board.cells[0].job
     studio.pictures.finish(first)
     board = boards.change(board, "param", 2, name="guidance_scale", value=9.0)
     board = run.again(studio, board, 2, base(studio, seed="12345"), equal=False)
-    (made,) = studio.pictures.finish(next(cell["job"] for cell in board["cells"] if cell["row"] == 2))
+    (made,) = studio.pictures.finish(next(cell.job for cell in board.cells if cell.row == 2))
     assert made.recipe.seed == 7 and made.recipe.guidance.params["guidance_scale"] == 9.0
-    assert {cell["job"] for cell in board["cells"] if cell["row"] != 2} == {first}
+    assert {cell.job for cell in board.cells if cell.row != 2} == {first}
 
 
 def test_a_row_that_cannot_be_drawn_is_named_and_nothing_is_queued(studio: Studio) -> None:
@@ -134,13 +136,14 @@ def test_seeds_out_of_range(studio: Studio, seeds: Any) -> None:
 
 def test_a_sweep_is_a_filmstrip_with_curves(studio: Studio) -> None:
     board = run.sweep(studio, boards.new(), base(studio), "guidance_scale", 0, 10, 3)
-    kept = boards.read(board)
-    assert kept["sweep"] == {"job": board["sweep"]["job"], "name": "guidance_scale", "values": [0.0, 5.0, 10.0]}
-    studio.pictures.finish(board["sweep"]["job"])
-    html, busy = sweep.sweep_html(studio, board["sweep"])
-    assert not busy and html.count("data-why") == 3 and html.count("<svg") == 3
+    assert board.sweep and (board.sweep.name, board.sweep.values) == ("guidance_scale", (0.0, 5.0, 10.0))
+    html, busy = sweep.sweep_html(studio, board.sweep)
+    assert busy and html.count("To be drawn") == 3
+    studio.pictures.finish(board.sweep.job)
+    html, busy = sweep.sweep_html(studio, board.sweep)
+    assert not busy and html.count("data-pick") == 3 and html.count("<svg") == 3
     assert [re.findall(r"<figcaption>([^<]*)", html)] == [["0", "5", "10"]]
-    found = sweep.measured(studio, board["sweep"]["job"], "guidance_scale")
+    found = sweep.measured(studio, board.sweep.job, "guidance_scale")
     table = list(csv.DictReader(io.StringIO(sweep.to_csv(found, "guidance_scale"))))
     assert [float(line["guidance_scale"]) for line in table] == [0, 5, 10]
     assert all(0 <= float(line["saturation"]) <= 1 for line in table)
@@ -171,7 +174,7 @@ def test_a_value_that_was_not_drawn_leaves_its_place_empty() -> None:
 
 
 def test_whole_numbers_are_swept_as_such() -> None:
-    guidance = boards.defaults("cfg_mp")
+    guidance = GuidanceSpec.model_validate(defaults("cfg_mp"))
     assert sweep.values(guidance, "iterations", 0, 3, 7) == [0.0, 1.0, 2.0, 3.0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from studio.guidance import diagnostics
 from studio.services.studio import Studio
 from studio.ui.components.canvas import Drawn
 from studio.ui.guidance import board as boards
-from studio.ui.guidance import files, measures, results, run, why
+from studio.ui.guidance import files, measures, results, run, view, why
 from studio.ui.guidance.why import Line
 from tests.tiny_model import build_once
 
@@ -32,13 +33,13 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
     with Studio(settings, backend="inline") as studio:
         board = boards.add(boards.new(), {"method": "pag", "params": {"guidance_scale": 1.0, "pag_scale": 2.0}})
         board = run.compare(studio, board, run.base_of(studio, "stencil", GIVEN, []), 2, equal=False)
-        studio.pictures.finish(board["cells"][0]["job"])
+        studio.pictures.finish(board.cells[0].job)
         yield studio, board, results.show(studio, board).drawn
 
 
 def shown(compared: Compared, row: int, seed: str = "7", **changed: Any) -> str:
     studio, board, drawn = compared
-    return why.why_html(studio, {**board, "shown": drawn[row, seed].id, **changed}, drawn)
+    return why.why_html(studio, replace(board, shown=drawn[row, seed].id, **changed), drawn)
 
 
 def titles(html: str) -> list[str]:
@@ -61,7 +62,22 @@ def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared)
 def _elsewhere(compared: Compared) -> tuple[Studio, boards.Board, Mapping[tuple[int, str], Drawn]]:
     studio, board, drawn = compared
     (made,) = studio.pictures.draw([run.base_of(studio, "stencil", {**GIVEN, "prompt": "drawn elsewhere"}, [])])
-    return studio, {**board, "shown": made.id}, drawn
+    return studio, replace(board, shown=made.id), drawn
+
+
+def test_the_panel_opens_by_itself_when_the_pictures_are_there_and_stays_with_the_one_that_is_chosen(
+    compared: Compared,
+) -> None:
+    studio, board, drawn = compared
+    session = boards.BoardSession()
+    session.put(replace(board, rows=board.rows.choose(3)))
+    answer = view.drawn(studio, session)
+    assert session.value.shown == drawn[3, "7"].id and "Why this picture" in answer["why"]
+    assert answer["results"].count('aria-pressed="true"') == 1 and answer["board"]["shown"] == drawn[3, "7"].id
+    session.put(replace(session.value, shown=drawn[2, "8"].id))
+    assert "why" not in view.drawn(studio, session) and session.value.shown == drawn[2, "8"].id
+    session.put(replace(session.value, shown=10**6))  # a picture that was drawn anew since
+    assert "why" in view.drawn(studio, session)
 
 
 def test_all_rows_of_the_seed_are_in_the_legend_and_the_chosen_one_is_strong(compared: Compared) -> None:
@@ -83,7 +99,7 @@ def test_a_method_without_an_unprompted_prediction_has_curves_of_its_own(compare
 
 
 def test_a_picture_of_no_row_is_in_ink_before_the_rows(compared: Compared) -> None:
-    html = shown(compared, 2, cells=[], rows=[row for row in compared[1]["rows"] if row["id"] != 2])
+    html = shown(compared, 2, cells=(), rows=compared[1].rows.remove(2))
     assert 'class="why-picture mark-ink"' in html
     legend = html[html.index('class="legend"') : html.index("</ul>")]
     assert re.findall(r'<li class="([^"]*)"', legend)[0] == "main mark-ink"

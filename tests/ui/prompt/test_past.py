@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.ui import handover
-from studio.ui.components import gallery, history
+from studio.ui.components import history
 from studio.ui.components.query import Query
 from studio.ui.prompt import past, writing
 from tests.ui.fake_studio import FakeStudio
@@ -31,20 +32,26 @@ def test_a_star_is_kept_shown_and_taken_away(fake: FakeStudio) -> None:
     drawn(fake, "a ring", "a star")
     label, shown = past.star(fake, 1, True, Query())
     assert 'aria-pressed="true"' in label and shown.count('class="star"') == 1
-    assert history.past(fake, history.query("", True, *EVERYTHING[2:])).count("data-pick") == 1
+    assert ids(history.past(fake, history.query("", True, *EVERYTHING[2:]))) == [1]
     label, shown = past.star(fake, 1, False, Query())
     assert 'aria-pressed="false"' in label and 'class="star"' not in shown
 
 
+def ids(html: str) -> list[int]:
+    """Numbers of the pictures on its tiles."""
+    return [int(id) for tile in re.findall(r'data-ids="([0-9,]*)"', html) for id in tile.split(",")]
+
+
 def test_deleting_can_be_undone_and_the_bin_emptied(fake: FakeStudio) -> None:
     drawn(fake, "a ring", "a star")
-    sheet, label, shown = past.delete(fake, 1, Query())
-    assert "bin" in sheet and 'data-do="undelete"' in label and shown.count("data-pick") == 1
-    sheet, label, shown = past.undelete(fake, 1, Query())
-    assert "/pictures/1.png" in sheet and "Restore settings" in label and shown.count("data-pick") == 2
-    past.delete(fake, 1, Query())
+    gone = past.delete(fake, [1], Query())
+    assert "bin" in gone["canvas"] and 'data-do="undelete"' in gone["caption"] and ids(gone["past"]) == [2]
+    assert gone["shown"] == 0
+    back = past.undelete(fake, [1], Query())
+    assert "/pictures/1.png" in back["canvas"] and "Restore settings" in back["caption"] and ids(back["past"]) == [2, 1]
+    past.delete(fake, [1], Query())
     bin = Query(in_bin=True)
-    assert history.past(fake, bin).count("data-pick") == 1
+    assert ids(history.past(fake, bin)) == [1]
     asked, said = past.purge(fake, False, bin)
     assert 'data-purge="sure"' in asked and not said and fake.history.count(only=bin.conditions()) == 1
     emptied, said = past.purge(fake, True, bin)
@@ -52,9 +59,25 @@ def test_deleting_can_be_undone_and_the_bin_emptied(fake: FakeStudio) -> None:
     assert fake.history.count() == 1
 
 
+def test_several_are_deleted_taken_back_and_shown_together(fake: FakeStudio) -> None:
+    fake.ended(fake.pictures.submit([Recipe(seed=seed, steps=1) for seed in (7, 8)]))
+    drawn(fake, "a fish")
+    gone = past.delete(fake, [1, 3], Query())
+    assert "2 pictures are in the bin" in gone["caption"] and 'data-id="1,3"' in gone["caption"]
+    assert ids(gone["past"]) == [2]
+    back = past.undelete(fake, [1, 3], Query())
+    assert back["canvas"].count("data-pick") == 2 and "2 pictures" in back["caption"] and back["shown"] == 1
+    shown = past.picked(fake, [1, 2])
+    assert (
+        shown["pinned"] and shown["canvas"].count("data-pick") == 2 and "2 pictures, seeds 7 to 8" in shown["caption"]
+    )
+    alone = past.picked(fake, [2])
+    assert "2 of 2" in alone["canvas"] and 'data-all="1,2"' in alone["canvas"] and alone["shown"] == 2
+
+
 def test_a_deleted_picture_offers_to_be_taken_out(fake: FakeStudio) -> None:
     drawn(fake, "a ring")
-    past.delete(fake, 1, Query())
+    past.delete(fake, [1], Query())
     _, label, id = past.picture(fake, 1)
     assert id == 1 and "Take out of the bin" in label and 'data-do="delete"' not in label
 
@@ -70,7 +93,7 @@ def test_filters_narrow_what_is_shown(fake: FakeStudio) -> None:
     ):  # fmt: skip
         given = dict(zip(("search", "favourites", "in_bin", "model", "sampler", "chosen"), EVERYTHING, strict=True))
         shown = history.past(fake, history.query(**(given | change)))
-        assert shown.count("data-pick") == count, change
+        assert len(ids(shown)) == count, change
     assert "No picture is like that" in history.past(fake, Query(model="sd"))
     assert "“&lt;b&gt;”" in history.past(fake, Query(search="<b>"))
 
@@ -87,7 +110,6 @@ def test_searches_of_any_length_are_cut_and_not_passed_on(fake: FakeStudio) -> N
 
 
 def test_more_are_shown_on_request_and_then_older_ones(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "PAGE", 2)
     monkeypatch.setattr(history, "PAGE", 1)
     monkeypatch.setattr(history, "MOST_AT_ONCE", 3)
     drawn(fake, *"abcde")

@@ -18,7 +18,8 @@ def own(tmp_path: Path) -> GuidancePresets:
 
 def test_the_menu_begins_with_the_forms_own_settings(own: GuidancePresets) -> None:
     assert presets.entries(own)[0] == (presets.AS_SET, "")
-    assert ("apg", "apg") in presets.entries(own)
+    assert ("APG: high scale without burnt colours", "apg") in presets.entries(own)
+    assert all(": " in label for label, name in presets.entries(own) if name)  # by title, with what it does
 
 
 def test_taking_a_preset_sets_its_method_and_all_parameters(own: GuidancePresets) -> None:

@@ -30,7 +30,7 @@ def legend(series: Sequence[Series]) -> str:
 
 def figure(panel: Panel) -> str:
     """A plot with its title and what to look for above, its formula beneath."""
-    head = tag("h3", text(panel.title)) + (tag("p", text(panel.hint)) if panel.hint else "")
+    head = tag("h3", text(panel.title)) + (tag("p", text(panel.hint), title=panel.hint) if panel.hint else "")
     drawn = [line.label for line in panel.series if any(math.isfinite(y) for y in line.y)]
     lacking = [line.label for line in panel.series if line.label and not any(math.isfinite(y) for y in line.y)]
     foot = text(panel.formula)
