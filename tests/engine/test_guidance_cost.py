@@ -39,6 +39,7 @@ OTHERS = [
     GuidanceSpec(method="time_shift", params={"guidance_scale": 1.0, "window": 200, "cutoff": 0}),
     GuidanceSpec(method="autoguidance", params={"autoguidance_scale": 1.0}),
 ]
+FEW = 6  # steps, of which each of the settings above has some within its window and some outside
 SPECS = [*(GuidanceSpec(method=name) for name in GUIDANCE.names()), *OTHERS]
 every = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.method} {spec.params or ''}")
 
@@ -93,10 +94,21 @@ def test_declared_rows_are_what_is_run(spec: GuidanceSpec, bundle: EmbeddedModel
     assert max(run) <= method.nfe() and trajectory.rows == batcher.rows
 
 
-def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
-    """All methods at once, several with different layers and widths; to rounding, after eight steps."""
-    mixed = [recipe(spec, batching="shared") for spec in SPECS]
-    each = [latents(bundle, weak, recipe(spec, batching="isolated"))[0] for spec in SPECS]
+@pytest.fixture(scope="module")
+def plain(bundle: EmbeddedModel) -> Tensor:
+    """A run without any of it, before all others."""
+    return latents(bundle, None, recipe(GuidanceSpec()))[0]
+
+
+@pytest.fixture(scope="module")
+def each(bundle: EmbeddedModel, weak: EmbeddedModel, plain: Tensor) -> list[Tensor]:
+    """Every method alone, in few steps."""
+    return [latents(bundle, weak, recipe(spec, batching="isolated", steps=FEW))[0] for spec in SPECS]
+
+
+def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, weak: EmbeddedModel, each: list[Tensor]) -> None:
+    """All methods at once, several with different layers and widths; to rounding."""
+    mixed = [recipe(spec, batching="shared", steps=FEW) for spec in SPECS]
     for max_rows in (1, 4, 32):
         for one, alone, made in zip(mixed, each, latents(bundle, weak, *mixed, max_rows=max_rows), strict=True):
             # Anderson mixing divides by the difference of two residuals that on a random network are nearly one.
@@ -141,10 +153,10 @@ def test_perturbs_the_larger_family_too(tmp_path: Path) -> None:
         assert index == 0 or (alone - together[0]).abs().max() > 1e-4, specs[index]
 
 
-def test_every_method_makes_a_picture_of_its_own(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
+def test_every_method_makes_a_picture_of_its_own(bundle: EmbeddedModel, each: list[Tensor]) -> None:
     """So that equality above is not that of methods which do nothing."""
     specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *SPECS[:-1]]
-    made = latents(bundle, weak, *(recipe(spec, batching="shared") for spec in specs))
+    made = [*latents(bundle, None, recipe(specs[0], batching="isolated", steps=FEW)), *each[:-1]]
     for k, one in enumerate(made):
         for j, other in enumerate(made[:k]):
             assert (one - other).abs().max() > 1e-3, (specs[k], specs[j])
@@ -176,11 +188,10 @@ def test_the_network_alone_is_told_a_shifted_time(bundle: EmbeddedModel, monkeyp
     assert not any(shift for shift, may in zip(shifts, allowed, strict=True) if not may)
 
 
-def test_the_plain_run_after_it_is_bit_equal(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
-    plain = recipe(GuidanceSpec())
-    (before,) = latents(bundle, weak, plain)
-    latents(bundle, weak, *(recipe(spec) for spec in SPECS))
-    assert torch.equal(latents(bundle, weak, plain)[0], before)
+def test_the_plain_run_after_it_is_bit_equal(
+    bundle: EmbeddedModel, weak: EmbeddedModel, plain: Tensor, each: list[Tensor]
+) -> None:
+    assert torch.equal(latents(bundle, weak, recipe(GuidanceSpec()))[0], plain)
 
 
 def test_the_weak_model_reads_the_prompt_itself(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
