@@ -23,14 +23,17 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.e2e.held_worker import HOLD, Brake
 from tests.ui.serving import Served, serving
 
 SERVE = """
 import os
 from studio.core.settings import Settings
 from studio.ui.app import serve
+%s
 serve(Settings.resolve({"workspace": %r, "port": 0}, os.environ))
 """
+HELD = "from studio.engine import worker; from tests.e2e import held_worker; worker.main = held_worker.main"
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                  "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -63,9 +66,9 @@ def browser(chromium: str) -> Iterator[Browser]:
         found.close()
 
 
-def serve_on(folder: Path) -> list[str]:
-    """Arguments of Python that open the page on a workspace."""
-    return ["-c", SERVE % str(folder)]
+def serve_on(folder: Path, also: str = "") -> list[str]:
+    """Arguments of Python that open the page on a workspace. also: a line of Python to run before."""
+    return ["-c", SERVE % (also, str(folder))]
 
 
 @pytest.fixture(scope="package")
@@ -73,8 +76,17 @@ def served(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     """The studio. Beside its own model it has "mine": the same weights, of which it knows no early checkpoint."""
     folder, models = tmp_path_factory.mktemp("workspace"), tmp_path_factory.mktemp("models")
     shutil.copytree(model, models / "mine")
-    with serving(serve_on(folder), folder, {"PALIMPSEST_MODELS_DIR": str(models)}) as page:
+    environ = {"PALIMPSEST_MODELS_DIR": str(models), HOLD: str(folder.with_name("hold"))}
+    with serving(serve_on(folder, HELD), folder, environ) as page:
         yield page
+
+
+@pytest.fixture
+def brake(served: Served) -> Iterator[Brake]:
+    """Holds the studio's engine in the middle of a job, until the end of the test at most."""
+    brake = Brake(served.folder.with_name("hold"))
+    yield brake
+    brake.release()
 
 
 def stop_all(url: str) -> None:

@@ -206,7 +206,7 @@ def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_wit
     assert curve.line()[-1] == pytest.approx((1, 4.5), abs=0.01)
 
 
-def test_every_curve_is_shown_as_it_is_computed_with_what_it_needs_alone(opened: Open) -> None:
+def test_every_curve_is_shown_as_it_is_computed_and_no_control_loses_or_keeps_what_it_should_not(opened: Open) -> None:
     page = opened()
     ready(page)
     curve = with_schedule(page, ROWS)
@@ -237,13 +237,9 @@ def test_every_curve_is_shown_as_it_is_computed_with_what_it_needs_alone(opened:
     slider.evaluate("one => { one.value = 2; one.dispatchEvent(new Event('input', {bubbles: true})); }")
     assert curve.line()[-1] == pytest.approx((1, 2), abs=0.02)
 
-
-def test_what_is_moved_while_the_rows_are_written_anew_is_not_lost_and_no_control_keeps_anothers_value(
-    opened: Open,
-) -> None:
-    page = opened()
-    ready(page)
-    curve = points(page, ROWS)
+    # What is moved while the rows are written anew is not lost.
+    curve.choose("points")
+    expect(curve.handles).to_have_count(3, timeout=LONG_MS)
     page.mouse.move(*curve.place(0.5, 1))
     page.mouse.down()
     page.mouse.move(*curve.place(0.6, 1.2), steps=3)
@@ -340,10 +336,35 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     assert [(one.wrapper, one.params["stop"]) for one in wrapper.added.wrappers] == [("interval", 0.5)]
 
 
-def test_the_prompt_tab_offers_what_the_method_that_is_chosen_has_and_tells_bad_values(opened: Open) -> None:
+def test_the_prompt_tab_offers_what_the_method_has_tells_bad_values_and_a_finger_can_draw(opened: Open) -> None:
     page = opened()
     around = open_method(page)
-    around.locator("select[data-op=wrap]").select_option("schedule")
+    curve = points(page, AROUND)
+    for width in (1440, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(TWO_FRAMES)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        box: Any = curve.handles.first.locator(".reach").bounding_box()
+        assert box["width"] >= 44 and box["height"] >= 44
+        outer: Any = curve.svg.bounding_box()
+        for k in range(3):
+            dot: Any = curve.handles.nth(k).locator(".dot").bounding_box()
+            assert outer["x"] <= dot["x"] and dot["x"] + dot["width"] <= outer["x"] + outer["width"]
+    # A finger 20 px beside the point takes hold of it where a mouse would not.
+    (x, y), (to_x, to_y) = curve.place(0.5, 1), curve.place(0.7, 1)
+    page.evaluate(
+        """([x, y, toX, toY]) => {
+          const at = document.elementFromPoint(x, y + 20);
+          const send = (name, x, y) => at.dispatchEvent(new PointerEvent(name,
+            {bubbles: true, pointerId: 1, pointerType: 'touch', button: 0, clientX: x, clientY: y, isPrimary: true}));
+          Element.prototype.setPointerCapture = () => {};
+          send('pointerdown', x, y + 20); send('pointermove', toX, toY + 20); send('pointerup', toX, toY + 20);
+        }""",
+        [x, y, to_x, to_y],
+    )
+    curve.said("0:0, 0.7:1, 1:0")
+
+    page.set_viewport_size({"width": 1440, "height": 900})
     parameter = around.locator("select[data-name=parameter]")
     offered = parameter.locator("option")
     expect(offered).to_have_text(["Guidance scale", "Rescale"], timeout=LONG_MS)
@@ -378,32 +399,3 @@ def test_the_prompt_tab_offers_what_the_method_that_is_chosen_has_and_tells_bad_
     expect(width).to_be_visible(timeout=LONG_MS)
     page.locator("#method-rest .method-controls:visible").get_by_label("Blur", exact=True).select_option("mean")
     expect(width).to_be_hidden()
-
-
-def test_nothing_is_cut_off_and_a_finger_can_draw(opened: Open) -> None:
-    page = opened()
-    open_method(page)
-    curve = points(page, AROUND)
-    for width in (1440, 800):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate(TWO_FRAMES)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        box: Any = curve.handles.first.locator(".reach").bounding_box()
-        assert box["width"] >= 44 and box["height"] >= 44
-        outer: Any = curve.svg.bounding_box()
-        for k in range(3):
-            dot: Any = curve.handles.nth(k).locator(".dot").bounding_box()
-            assert outer["x"] <= dot["x"] and dot["x"] + dot["width"] <= outer["x"] + outer["width"]
-    # A finger 20 px beside the point takes hold of it where a mouse would not.
-    (x, y), (to_x, to_y) = curve.place(0.5, 1), curve.place(0.7, 1)
-    page.evaluate(
-        """([x, y, toX, toY]) => {
-          const at = document.elementFromPoint(x, y + 20);
-          const send = (name, x, y) => at.dispatchEvent(new PointerEvent(name,
-            {bubbles: true, pointerId: 1, pointerType: 'touch', button: 0, clientX: x, clientY: y, isPrimary: true}));
-          Element.prototype.setPointerCapture = () => {};
-          send('pointerdown', x, y + 20); send('pointermove', toX, toY + 20); send('pointerup', toX, toY + 20);
-        }""",
-        [x, y, to_x, to_y],
-    )
-    curve.said("0:0, 0.7:1, 1:0")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import WIDE
-from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, slowdown, unfold, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, Open, slowdown, unfold
 
 pytestmark = pytest.mark.browser
 WORK_10 = re.compile(r"NFE\s*10")
@@ -170,7 +170,7 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) 
     expect(page.locator("#guidance-equal input")).to_be_checked()
 
 
-def test_what_is_refused_is_said_where_one_looks(opened: Open) -> None:
+def test_what_is_refused_or_cannot_be_drawn_is_said_where_one_looks(opened: Open) -> None:
     page = opened(refused=True)
     to_guidance(page)
     page.fill("#guidance-preset-name input, #guidance-preset-name textarea", "../evil")
@@ -190,10 +190,7 @@ def test_what_is_refused_is_said_where_one_looks(opened: Open) -> None:
     expect(page.locator("#guidance-message")).to_contain_text("A sweep has 2 to 12 pictures, not 99.")
     expect(page.locator("#guidance-message .message")).to_be_in_viewport()
 
-
-def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Open) -> None:
-    page = opened()
-    to_guidance(page)
+    # A row that cannot be drawn says so, and keeps what was typed.
     choose(page, 0)
     number = page.locator("#guidance-rows .guide.chosen input[type=number][data-name=guidance_scale]")
     number.fill("99")
@@ -204,17 +201,25 @@ def test_a_row_that_cannot_be_drawn_says_so_and_keeps_what_was_typed(opened: Ope
     expect(page.locator("#guidance-message .message.error")).to_contain_text("from 0 to 30", timeout=LONG_MS)
     expect(number).to_have_value("99")
 
-
-def test_a_picture_sent_here_brings_its_prompt_and_its_rule(opened: Open) -> None:
-    page = opened()
-    fill(page, "a blue ring", steps=3)
-    generate(page)
-    wait_until_done(page)
-    page.wait_for_selector("#caption .made", timeout=LONG_MS)
-    page.click("#caption .menu summary")
-    page.click("#caption .menu [data-to=guidance]")
-    page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
-    expect(page.locator("#guidance-prompt textarea")).to_have_value("a blue ring", timeout=LONG_MS)
+    # Methods that a model cannot do are greyed, and say why.
+    chosen = page.locator("#guidance-rows .guide.chosen select[data-op=method]")
+    chosen.select_option("autoguidance", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .guide-name")).to_contain_text("Autoguidance", timeout=LONG_MS)
+    option = chosen.locator("option[value=autoguidance]")
+    expect(option).to_have_text("Autoguidance")
+    pag = chosen.locator("option[value=diffusers_pag]")
+    assert pag.is_disabled() and "pushes from the unconditional" in str(pag.get_attribute("title"))
+    page.click("#model input")
+    page.click("[role=option]:has-text('mine')")
+    expect(option).to_have_text("Autoguidance (needs an early checkpoint)", timeout=LONG_MS)
+    assert option.is_disabled() and "mine" in str(option.get_attribute("title"))
+    wrong = page.locator("#guidance-rows .chosen .formula.wrong")
+    expect(wrong).to_contain_text("needs an early checkpoint of the model, and mine has none", timeout=LONG_MS)
+    page.get_by_role("tab", name="Prompt").click()
+    page.click("#guidance-method > button")
+    page.click("#method input")
+    entry = page.get_by_role("option", name="Autoguidance (needs an early checkpoint)")
+    expect(entry).to_be_visible(timeout=LONG_MS)
 
 
 MEASURED = """() => {
@@ -252,29 +257,6 @@ def too_small(page: Page) -> list[str]:
         and measured["picture"]["right"] >= measured["curve"]["left"],
     }
     return [f"{what}: {measured}" for what, bad in wrong.items() if bad]
-
-
-def test_methods_that_a_model_cannot_do_are_greyed_and_say_why(opened: Open) -> None:
-    page = opened()
-    to_guidance(page)
-    chosen = page.locator("#guidance-rows .guide.chosen select[data-op=method]")
-    chosen.select_option("autoguidance", timeout=LONG_MS)
-    expect(page.locator("#guidance-rows .chosen .guide-name")).to_contain_text("Autoguidance", timeout=LONG_MS)
-    option = chosen.locator("option[value=autoguidance]")
-    expect(option).to_have_text("Autoguidance")
-    pag = chosen.locator("option[value=diffusers_pag]")
-    assert pag.is_disabled() and "pushes from the unconditional" in str(pag.get_attribute("title"))
-    page.click("#model input")
-    page.click("[role=option]:has-text('mine')")
-    expect(option).to_have_text("Autoguidance (needs an early checkpoint)", timeout=LONG_MS)
-    assert option.is_disabled() and "mine" in str(option.get_attribute("title"))
-    wrong = page.locator("#guidance-rows .chosen .formula.wrong")
-    expect(wrong).to_contain_text("needs an early checkpoint of the model, and mine has none", timeout=LONG_MS)
-    page.get_by_role("tab", name="Prompt").click()
-    page.click("#guidance-method > button")
-    page.click("#method input")
-    entry = page.get_by_role("option", name="Autoguidance (needs an early checkpoint)")
-    expect(entry).to_be_visible(timeout=LONG_MS)
 
 
 def test_nothing_is_cut_off_and_what_is_drawn_comes_into_sight(opened: Open) -> None:

@@ -30,7 +30,7 @@ def told(page: Page, inputs: int, name: str) -> list[Any]:
     return found
 
 
-def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opened: Open) -> None:
+def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opened: Open) -> None:
     page = opened()
     calls = told(page, 1, "cfg-interval")
     page.click("#preset input")
@@ -58,9 +58,7 @@ def test_a_preset_that_is_chosen_is_told_once_and_stays_while_menus_are_looked_i
     expect(page.locator("#method input")).to_have_value("Classifier-free (CFG)", timeout=LONG_MS)
     expect(page.locator("#preset input")).to_have_value(INTERVAL)
 
-
-def test_size_and_sweep_stay_while_their_menus_are_looked_into_and_a_rows_preset_is_told_once(opened: Open) -> None:
-    page = opened()
+    # So do the size and the sweep.
     unfold(page, "#sampling", "#steps")
     width = page.get_by_label("Width").first
     width.fill("192")

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from studio.models.card import read_card
 from studio.storage.png import read_png
 from tests.e2e.conftest import serve_on
+from tests.e2e.held_worker import Brake
 from tests.ui.serving import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -82,21 +83,23 @@ def test_the_page_is_painted_within_six_seconds_of_the_start(browser: Browser, m
     )
 
 
-def test_generate_shows_a_moving_preview_and_then_the_picture(opened: Open, served: Served, model: Path) -> None:
+def test_generate_shows_a_moving_preview_and_then_the_picture(
+    opened: Open, served: Served, model: Path, brake: Brake
+) -> None:
     page, side = opened(), read_card(model).default_size_px
-    fill(page, "a red star on a white background", steps=100)  # a preview costs a hundredth of the time at most
-    page.evaluate(
-        """() => { window.seen = new Set(); new MutationObserver(() => {
-        const live = document.querySelector('#canvas .frame.live img'); if (live) window.seen.add(live.src); })
-        .observe(document.getElementById('canvas'), {subtree: true, childList: true, attributes: true}); }"""
-    )
+    fill(page, "a red star on a white background", steps=40)  # a preview costs a hundredth of the time at most
     asked: list[str] = []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    brake.at("preview")
     page.focus(PROMPT)
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("#progress .progress", timeout=LONG_MS)
+    live = page.locator("#canvas .frame.live img")
+    first = str(live.get_attribute("src", timeout=LONG_MS))
+    page.wait_for_timeout(1000)  # the longest that the engine waits between two of them
+    brake.at("preview", 2)
+    expect(live).not_to_have_attribute("src", first, timeout=LONG_MS)
+    brake.release()
     wait_until_done(page)
-    assert page.evaluate("window.seen.size") >= 2
     # Steps are looked at in passing. What costs the page a tenth of a second of a core, and so the engine, is the whole
     # look: when a picture is asked for and when it is there, whatever the number of steps.
     assert asked.count("/watch") >= 2 and asked.count("/gradio_api/run/predict") <= 6
@@ -110,9 +113,16 @@ def test_generate_shows_a_moving_preview_and_then_the_picture(opened: Open, serv
     assert file.read_bytes() in kept
 
 
-def test_the_gallery_and_what_was_typed_survive_a_reload(opened: Open) -> None:
+def test_what_was_typed_and_made_survives_a_reload_and_is_restored_from_a_past_picture(opened: Open) -> None:
     page = opened()
     fill(page, "a blue ring on a black background", seed=str(2**64 - 1), steps=3)
+    page.click("#negatives > button")
+    page.click("#more-negatives .add")
+    page.keyboard.type("blue ${alert(1)} {{value}} <b>")
+    page.click("#more-negatives .add")
+    page.keyboard.type("green")
+    page.fill("#more-negatives .weight >> nth=0", "0.5")
+    page.get_by_label("Stop of negative prompt 2").fill("0.75")
     generate(page)
     wait_until_done(page)
     page.wait_for_selector("#gallery .thumb")
@@ -123,24 +133,31 @@ def test_the_gallery_and_what_was_typed_survive_a_reload(opened: Open) -> None:
     expect(page.locator(PROMPT)).to_have_value("a blue ring on a black background")
     expect(page.locator("#seed :is(input, textarea)")).to_have_value("18446744073709551615")
     assert "seed 18446744073709551615 ·" in page.inner_text("#caption .made")
-
-
-def test_settings_are_restored_from_a_past_picture(opened: Open) -> None:
-    page = opened()
-    fill(page, "a green fish", seed=str(2**53 + 1), steps=4)
+    if not page.is_visible("#more-negatives .add"):
+        page.click("#negatives > button")
+    expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
+    expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
+    expect(page.locator("#more-negatives .start").first).to_have_value("0")
+    expect(page.locator("#more-negatives .stop").first).to_have_value("0.75")
+    page.click("#more-negatives .remove >> nth=1")
+    expect(page.locator("#more-negatives .text")).to_have_count(1)
+    fill(page, "a green fish", seed=str(2**53 + 1), steps=2)
     generate(page)
     wait_until_done(page)
+    page.click("#caption summary")
+    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
     fill(page, "something else", seed="1", steps=9)
     page.locator("#gallery .thumb").first.click()
     page.click("#caption button[data-do=restore]")
     expect(page.locator(PROMPT)).to_have_value("a green fish")
     expect(page.locator("#seed :is(input, textarea)")).to_have_value("9007199254740993")
-    expect(page.locator("#steps input[type=number]")).to_have_value("4")
+    expect(page.locator("#steps input[type=number]")).to_have_value("2")
 
 
-def test_stop_stops_and_keeps(opened: Open) -> None:
+def test_stop_stops_and_keeps_and_a_reload_in_the_middle_finds_the_job_again(opened: Open, brake: Brake) -> None:
     page = opened()
-    fill(page, "a star", count=16, steps=20)
+    fill(page, "a star", count=16, steps=3)
+    brake.at("image")
     generate(page)
     page.wait_for_selector(PICTURE, timeout=LONG_MS)
     page.click("#stop")
@@ -150,15 +167,15 @@ def test_stop_stops_and_keeps(opened: Open) -> None:
     expect(page.locator("#generate")).to_be_enabled()
     expect(page.locator("#stop")).to_be_disabled()
 
-
-def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Open) -> None:
-    page = opened()
-    fill(page, "a heart", count=4, steps=80)  # longer than a page takes to open
+    # A reload in the middle finds the job again, and sees its end.
+    fill(page, "a heart", count=4, steps=3)
+    brake.at("preview")
     generate(page)
     page.wait_for_selector("#canvas .frame.live", timeout=LONG_MS)
     page.reload()
     page.wait_for_selector("#progress .progress")
     expect(page.locator("#stop")).to_be_enabled()
+    brake.release()
     wait_until_done(page)
     assert page.locator(PICTURE).count() == 4
     page.locator("#canvas button.frame").first.click()
@@ -166,7 +183,12 @@ def test_a_reload_in_the_middle_finds_the_job_again_and_sees_its_end(opened: Ope
     assert page.locator(PICTURE).count() == 1
 
 
-def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -> None:
+def choose(page: Page, menu: str, entry: str) -> None:
+    page.click(f"{menu} input")
+    page.click(f"[role=option]:has-text('{entry}')")
+
+
+def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(opened: Open) -> None:
     page = opened()
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
@@ -182,14 +204,8 @@ def test_bad_input_is_told_beside_the_button_and_text_stays_text(opened: Open) -
     assert page.locator("#message p").count() == 0
     assert not dialogs
 
-
-def choose(page: Page, menu: str, entry: str) -> None:
-    page.click(f"{menu} input")
-    page.click(f"[role=option]:has-text('{entry}')")
-
-
-def test_what_is_typed_is_read_at_once_and_examples_wildcards_styles_and_the_die_fill_in(opened: Open) -> None:
-    page = opened()
+    # What is typed is read at once, and what fills in does.
+    fill(page, "", seed="-1")
     page.locator(PROMPT).press_sequentially("a red xylophone")
     page.wait_for_selector("#prompt-report .unknown")
     assert "xylophone" in page.inner_text("#prompt-report .unknown")
@@ -214,9 +230,7 @@ def test_what_is_typed_is_read_at_once_and_examples_wildcards_styles_and_the_die
     expect(page.locator("#prompt-report .read")).to_contain_text("neon style")
     expect(page.locator("#negative-report .read")).to_contain_text("watercolor")
 
-
-def test_a_method_and_a_preset_bring_their_controls_and_moving_one_makes_it_no_preset(opened: Open) -> None:
-    page = opened()
+    # A method and a preset bring their controls, and moving one makes it no preset.
     assert page.locator(".method-controls:visible").count() == 1
     page.click("#guidance-method > button")
     choose(page, "#method", "APG")
@@ -228,33 +242,6 @@ def test_a_method_and_a_preset_bring_their_controls_and_moving_one_makes_it_no_p
     scale.fill("7")
     scale.blur()
     expect(page.locator("#preset input")).to_have_value("As set below")
-
-
-def test_further_negatives_are_rows_of_text_that_come_back(opened: Open) -> None:
-    page = opened()
-    fill(page, "a red ring", steps=2)
-    page.click("#negatives > button")
-    page.click("#more-negatives .add")
-    page.keyboard.type("blue ${alert(1)} {{value}} <b>")
-    page.click("#more-negatives .add")
-    page.keyboard.type("green")
-    page.fill("#more-negatives .weight >> nth=0", "0.5")
-    page.get_by_label("Stop of negative prompt 2").fill("0.75")
-    page.wait_for_timeout(500)
-    page.reload()
-    page.wait_for_selector("#negatives > button")
-    if not page.is_visible("#more-negatives .add"):
-        page.click("#negatives > button")
-    expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
-    expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
-    expect(page.locator("#more-negatives .start").first).to_have_value("0")
-    expect(page.locator("#more-negatives .stop").first).to_have_value("0.75")
-    page.click("#more-negatives .remove >> nth=1")
-    expect(page.locator("#more-negatives .text")).to_have_count(1)
-    generate(page)
-    wait_until_done(page)
-    page.click("#caption summary")
-    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
 
 
 def ground(page: Page) -> str:

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as Late
 
 from studio.storage.png import read_png
+from tests.e2e.held_worker import Brake
 from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, PROMPT, Open, choose, fill, generate, unfold, wait_until_done
 from tests.services.test_dropped import A1111, png
 from tests.ui.serving import Served
@@ -26,9 +27,10 @@ def pixels(page: Page) -> str:
     )
 
 
-def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing(opened: Open) -> None:
+def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing(opened: Open, brake: Brake) -> None:
     page = opened()
-    fill(page, "a red star", count=12, steps=40)
+    fill(page, "a red star", count=2, steps=3)
+    brake.at("progress")
     generate(page)
     fill(page, "a blue ring", count=1, steps=2)
     page.click("#generate")
@@ -47,6 +49,8 @@ def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing
     other.locator("#queue .job.waiting").nth(1).locator("[data-act=cancel]").click()
     expect(page.locator("#queue .job")).to_have_count(2, timeout=15_000)
     page.click("#cancel")
+    expect(page.locator("#queue .job")).to_have_count(1, timeout=LONG_MS)
+    brake.release()
     wait_until_done(page)
     page.wait_for_selector("#queue .empty-line", timeout=LONG_MS)
     expect(page.locator("#caption .said")).to_have_text("a green fish", timeout=LONG_MS)
@@ -56,7 +60,7 @@ def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing
     assert page.locator("#ended [data-act=retry]").count() >= 2
 
 
-def test_a_star_and_a_deletion_that_is_taken_back(opened: Open) -> None:
+def test_a_star_a_deletion_that_is_taken_back_and_pictures_sent_to_other_tabs(opened: Open) -> None:
     page = opened()
     fill(page, "a pink flower", seed="11", steps=2)
     generate(page)
@@ -80,9 +84,17 @@ def test_a_star_and_a_deletion_that_is_taken_back(opened: Open) -> None:
     page.click("#caption .menu [data-to=compare]")
     expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Compare")
     expect(page.locator("#compare-received")).to_contain_text("a pink flower")
+    page.get_by_role("tab", name="Prompt").click()
+    if not page.is_visible("#caption .menu [data-to=guidance]"):
+        page.click("#caption .menu summary")
+    page.click("#caption .menu [data-to=guidance]")
+    page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
+    expect(page.locator("#guidance-prompt textarea")).to_have_value("a pink flower", timeout=LONG_MS)
 
 
-def test_a_picture_dropped_on_the_page_restores_its_recipe(opened: Open, tmp_path: Path) -> None:
+def test_a_picture_dropped_on_the_page_restores_its_recipe_and_evil_uploads_are_refused(
+    opened: Open, served: Served, tmp_path: Path
+) -> None:
     page = opened()
     fill(page, "a dotted orange house", seed="18446744073709551615", steps=3)
     generate(page)
@@ -103,10 +115,8 @@ def test_a_picture_dropped_on_the_page_restores_its_recipe(opened: Open, tmp_pat
     expect(page.locator("#dropped-said")).to_contain_text("dreamshaper")
     assert read_png(ours).recipe.prompt == "a dotted orange house"
 
-
-def test_evil_uploads_are_refused_in_a_sentence(opened: Open, served: Served, tmp_path: Path) -> None:
-    page = opened()
-    fill(page, "still here", steps=2)
+    # What is no picture, or half of one, is refused in a sentence.
+    page.fill(PROMPT, "still here")
     evil = tmp_path / "evil.png"
     page_text, half = b"<html><script>alert(1)</script></html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 50
     for data, said in ((page_text, "is not a PNG"), (half, "damaged")):

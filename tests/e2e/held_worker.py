@@ -1,0 +1,64 @@
+"""The engine's worker, which a test can hold between two evaluations of its network: what is shown in the middle of a
+job is looked at for as long as it takes, and nothing has to be drawn to pass the time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from studio.engine import worker
+from studio.engine.config import EngineConfig
+
+HOLD = "PALIMPSEST_TEST_HOLD"  # names the file that says where to wait: "image 1"
+
+
+def main(config: EngineConfig, pipe: Connection) -> None:
+    """In the place of `worker.main`, in the worker's process."""
+    worker._Worker = HeldWorker  # type: ignore[misc]
+    worker.main(config, pipe)
+
+
+class HeldWorker(worker._Worker):
+    """Waits while the file says that a job has told enough; a stop, the end and other jobs are heard meanwhile."""
+
+    def __init__(self, config: EngineConfig, pipe: Connection) -> None:
+        self._hold, self._counts = Path(os.environ[HOLD]), Counter[str]()
+        super().__init__(config, pipe)
+
+    def _send(self, *message: Any) -> None:
+        super()._send(*message)
+        if message[0] == "begun":
+            self._counts.clear()
+        elif message[0] == "tell":
+            self._counts[message[2]] += 1
+
+    def _give_way(self) -> None:
+        while self._is_held() and not (self._cancelled or self._closing.is_set()) and self._orders.empty():
+            self._pulse.beat()
+            time.sleep(0.01)
+        super()._give_way()
+
+    def _is_held(self) -> bool:
+        try:
+            kind, count = self._hold.read_text(encoding="utf-8").split()
+        except (FileNotFoundError, ValueError):  # ValueError: it is being written
+            return False
+        return self._counts[kind] >= int(count)
+
+
+class Brake:
+    """Holds the worker to whose process `file` is named."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def at(self, kind: str, count: int = 1) -> None:
+        """From now on, any job waits once it has told so many events of a kind: "progress", "preview" or "image"."""
+        self.file.write_text(f"{kind} {count}", encoding="utf-8")
+
+    def release(self) -> None:
+        self.file.unlink(missing_ok=True)
