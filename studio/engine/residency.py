@@ -182,6 +182,14 @@ class ModelStore:
             digests = "".join(loading.digest_of(open_part(folder, part)) for part in names)
             yield bundle.with_parts(parts, hashlib.sha256(digests.encode()).hexdigest())
 
+    def files(self, name: str) -> ModelFiles:
+        """What a model is loaded from, without loading it. Raises NotFound, AssetError."""
+        return self._files(name)
+
+    def dtype_of(self, name: str) -> str:
+        """The number format a model's network is loaded in: "fp32", "bf16" or "fp16"."""
+        return self._dtype_for(name)
+
     def card(self, name: str) -> ModelCard:
         """Give what a model says of itself, without loading it. Raises NotFound, AssetError."""
         return self._files(name).card

@@ -98,6 +98,20 @@ def assemble(
     return (family or family_of(card))(name, card, model_hash, parts, tokenizers)
 
 
+def hollow(name: str, files: ModelFiles, dtype: str) -> ModelBundle:
+    """A model whose denoiser has shapes and no numbers, on the meta device; of its other parts there is nothing.
+
+    For counting what it would take. dtype: "fp32", "bf16" or "fp16". Raises AssetError.
+    """
+    part = files.part("unet")
+    config = read_config(part.folder, "unet/config.json")
+    with torch.device("meta"):  # of this thread alone, unlike the libraries' own way
+        denoiser: nn.Module = _class_of(part).from_config(config)
+    denoiser = denoiser.to(DTYPES[dtype]).eval().requires_grad_(False)
+    parts = {other: nn.Module() for other in files.card.layout.parts}
+    return assemble(name, files, "", {**parts, "unet": denoiser})
+
+
 def name_of(dtype: torch.dtype) -> str:
     """Give "fp32", "bf16" or "fp16"."""
     return next(name for name, value in DTYPES.items() if value == dtype)

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from studio.models import latent_diffusion  # noqa: F401  # before what follows: it quietens the libraries
 from studio.models.card import read_card
 from studio.models.estimate import activation_bytes, smaller_size
 from studio.models.single_file import SHIPPED
+from studio.training.lora.memory import Living
 
 import diffusers  # isort: skip
-
-
-class Living(TorchDispatchMode):
-    """Counts the bytes of storages that live at once while it is on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._sizes: dict[int, int] = {}
-        self.now = self.peak = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor) and (key := tensor.untyped_storage()._cdata) not in self._sizes:
-                self._sizes[key] = tensor.untyped_storage().nbytes()
-                self.now += self._sizes[key]
-                self.peak = max(self.peak, self.now)
-                weakref.finalize(tensor.untyped_storage(), self._end, key)
-        return out
-
-    def _end(self, key: int) -> None:
-        self.now -= self._sizes.pop(key)
 
 
 def peak_of(call: Callable[[], object]) -> int:

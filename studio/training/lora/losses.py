@@ -26,15 +26,16 @@ from studio.core.params import load
 from studio.diffusion.parameterisation import Kind, to_eps, to_x0
 
 STATE = "x"  # of a plan with one sort of noisy latents
-By = Literal["frozen", "student"]
+By = Literal["frozen", "student", "truth"]
 
 
 @dataclass(frozen=True)
 class Need:
     """A prediction by name.
 
-    by: the resident network as it is, or with the factors that learn. condition: which column of the plan's prompts it
-    is asked with. state: which noisy latents it is asked at; all states of a row have one time.
+    by: the resident network as it is, or with the factors that learn; or truth, the noise that was put on a stored
+    picture, which no network is asked for. condition: which column of the plan's prompts it is asked with. state: which
+    noisy latents it is asked at; all states of a row have one time.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,7 @@ from studio.core.params import load
 from studio.engine.edits.manifest import MAX_RANK
 
 MAX_STEPS = 1_000_000
+_IMAGE = re.compile(r"[0-9a-f]{64}")
 Group = Literal["xattn_kv", "xattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
 
 
@@ -20,16 +22,40 @@ class _Values(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class BankPlan(_Values):
-    """Where noisy latents come from: the base's own way from noise to picture under a column of the prompts.
+class Ways(_Values):
+    """How the base is walked from noise to picture, for states of the network (x_t, t): every place of every way.
 
-    Every place of every way serves as a state of the network (x_t, t), arXiv:2303.07345 without drawing anew each time.
+    As arXiv:2303.07345 without drawing anew each time.
     """
 
-    condition: str = Field(description="column of the prompts the pictures are drawn with")
     ways: int = Field(default=4, ge=1, le=1024, description="seeds for each row of the prompts")
     steps: int = Field(default=20, ge=1, le=1000, description="steps of each way")
     guidance_scale: float = Field(default=1.5, ge=0, le=30, description="classifier-free guidance on the way")
+
+
+class BankPlan(Ways):
+    """Where noisy latents come from: the base's own ways under a column of the prompts."""
+
+    condition: str = Field(description="column of the prompts the pictures are drawn with")
+
+
+class PicturesPlan(_Values):
+    """Where noisy latents come from: stored pictures with noise on them, x_t = a_t x0 + s_t e, t drawn evenly."""
+
+    images: tuple[tuple[str, ...], ...] = Field(min_length=1, description="for each row of the prompts its pictures")
+    first: float = Field(default=0.0, ge=0, le=1, description="earliest time, as a share of the schedule's; 0 is data")
+    last: float = Field(default=1.0, ge=0, le=1, description="latest time; 1 is noise")
+
+
+class Retention(_Values):
+    """What the edit is to leave as it is: the base's predictions for other prompts, at states of its own ways."""
+
+    prompts: tuple[str, ...] = Field(min_length=1, max_length=10_000, description="that must stay; empty is no prompt")
+    how: Literal["distil", "pcgrad", "dual"] = Field(default="distil", description="see training/lora/retention.py")
+    weight: float = Field(default=1.0, gt=0, le=1e6, description="of the term, for distil and pcgrad")
+    budget: float = Field(default=0.02, gt=0, le=1e6, description="drift allowed in nats for each picture, for dual")
+    batch: int = Field(default=4, ge=1, le=1024, description="rows of a step")
+    bank: Ways = Field(default_factory=Ways, description="how the base's ways are walked")
 
 
 class Plan(_Values):
@@ -40,7 +66,9 @@ class Plan(_Values):
     loss: str = Field(description="name of the loss")
     loss_params: dict[str, Any] = Field(default_factory=dict, description="parameters of the loss")
     prompts: tuple[dict[str, str], ...] = Field(min_length=1, max_length=10_000, description="rows of column -> prompt")
-    bank: BankPlan = Field(description="where noisy latents come from")
+    bank: BankPlan | None = Field(default=None, description="noisy latents from the base's ways; this or pictures")
+    pictures: PicturesPlan | None = Field(default=None, description="noisy latents from stored pictures")
+    retention: Retention | None = Field(default=None, description="what must stay as it is")
     layers: Group = Field(default="xattn", description="which layers learn")
     rank: int = Field(default=8, ge=1, le=MAX_RANK, description="of the factors")
     alpha: float = Field(default=8.0, gt=0, le=10_000, description="the change is scaled by alpha / rank")
@@ -56,8 +84,22 @@ class Plan(_Values):
     def load(cls, values: dict[str, Any]) -> Plan:
         """Check plain values. Raises BadInput naming the first field that is wrong."""
         plan = load(cls, values, "training")
-        plan.check_columns({plan.bank.condition})
+        if (plan.bank is None) == (plan.pictures is None):
+            raise BadInput("A training takes its states either from a bank or from pictures.", field="bank")
+        if plan.bank is not None:
+            plan.check_columns({plan.bank.condition})
+        if plan.pictures is not None:
+            plan.check_pictures(plan.pictures)
         return plan
+
+    def check_pictures(self, pictures: PicturesPlan) -> None:
+        """Raise BadInput where not every row of the prompts has pictures, or no time is left for them."""
+        if len(pictures.images) != len(self.prompts) or not all(pictures.images):
+            raise BadInput("Every row of the prompts needs a picture of its own.", field="pictures")
+        if wrong := next((one for row in pictures.images for one in row if not _IMAGE.fullmatch(one)), None):
+            raise BadInput(f"A picture is named by the sha256 of its file, not {wrong[:60]!r}.", field="pictures")
+        if pictures.first > pictures.last:
+            raise BadInput("The earliest time of the pictures' noise must not be after the latest.", field="pictures")
 
     def check_columns(self, wanted: set[str]) -> None:
         """Raise BadInput for a row of the prompts that has nothing in one of these columns."""

@@ -8,7 +8,8 @@ of one that was not (same machine, same number of threads).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.core.errors import BadInput, Cancelled, NonFinite, WorkspaceError
+from studio.core.errors import BadInput, Cancelled, NonFinite, OutOfMemory, WorkspaceError
 from studio.core.recipe import LIVE
 from studio.engine.edits.files import to_bytes
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EMPTY
 from studio.engine.edits.trainable import TrainableEdit
 from studio.engine.kinds import JobContext, Steps
+from studio.engine.memory import give_back
 from studio.engine.resident import room_of
+from studio.engine.trouble import is_out_of_memory
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
@@ -32,21 +35,34 @@ from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
 from studio.training.lora.files import BANK, EDIT
 from studio.training.lora.losses import STATE, Loss, Need, Prediction, build_loss
 from studio.training.lora.measures import Measures
+from studio.training.lora.memory import check_memory
+from studio.training.lora.pace import MEASURED_STEPS, check_time
 from studio.training.lora.plan import Plan
-from studio.training.lora.states import Bank, walk
+from studio.training.lora.retention import Retainer, log_snr_widths
+from studio.training.lora.states import Bank, Drawn, Renoised, States, encode, walk
 
 CHECKPOINT_EVERY_S = 30.0
 
 
+RETAINED = "retained"  # the one column of the prompts that must stay
+_BASE, _NOW = Need("base", "frozen", RETAINED), Need("now", "student", RETAINED)
+_OTHER_SEEDS = 2**40  # from here on: no way under a retained prompt begins as one under the plan's own
+
+
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """rows: [B], of the plan's prompts. x: [B, C, h, w]. t: [B]. a, s: [B, 1, 1, 1], with x = a x0 + s eps."""
+    """prompts: column -> one for each row. x: [B, C, h, w]. t: [B]. a, s: [B, 1, 1, 1], with x = a x0 + s eps.
 
-    rows: Tensor
+    noise: eps, where it is known. widths: [B], share of the log-SNR that a row's time stands for.
+    """
+
+    prompts: Mapping[str, Sequence[str]]
     x: Tensor
     t: Tensor
     a: Tensor
     s: Tensor
+    noise: Tensor | None = None
+    widths: Tensor | None = None
 
 
 class Training:
@@ -54,7 +70,9 @@ class Training:
 
     def __init__(self, plan: Plan, loss: Loss, bundle: ModelBundle) -> None:
         """Raises BadInput for a plan that does not fit the loss or the model."""
-        plan.check_columns({need.condition for need in loss.needs})
+        plan.check_columns({need.condition for need in loss.needs if need.by != "truth"})
+        if plan.pictures is None and any(need.by == "truth" for need in loss.needs):
+            raise BadInput(f"The loss {plan.loss!r} learns from pictures, and this plan has none.", field="pictures")
         if wrong := next((need.state for need in loss.needs if need.state != STATE), None):
             raise BadInput(f"The loss {plan.loss!r} asks for the state {wrong!r}, which this plan has not.")
         chosen = set(bundle.edit_targets().get(plan.layers, ()))
@@ -72,7 +90,10 @@ class Training:
         self.generator = torch.Generator().manual_seed(plan.seed)
         self._settled = self.generator.get_state()  # as it was between two steps: one that was begun is drawn again
         self.step, self.seconds = 0, 0.0
-        self.bank: Bank | None = None
+        self.retainer = Retainer(plan.retention) if plan.retention is not None else None
+        self._states: States | None = None
+        self._retained: Bank | None = None
+        self._widths: dict[float, float] = {}
         self.measures: dict[str, float] = {}
 
     @property
@@ -80,14 +101,43 @@ class Training:
         """Hash of the model it learns on, with its configuration: what its bits depend on."""
         return self.bundle.model_hash
 
-    def prepare(self, checkpoints: Checkpoints) -> Steps:
-        """Walk the base's ways, where that has not been done. Raises WorkspaceError, AssetError, BadInput."""
-        kept = checkpoints.read(self.plan.digest, self.base, BANK)
-        if kept is not None:
-            self.bank = Bank(kept.tensors["x"], kept.tensors["t"])
+    def prepare(self, checkpoints: Checkpoints, pictures: Mapping[str, str]) -> Steps:
+        """Make the states it learns at, where that has not been done.
+
+        pictures: sha256 -> file, of those the plan names. Raises WorkspaceError, AssetError, BadInput.
+        """
+        stored = checkpoints.read(self.plan.digest, self.base, BANK)
+        if stored is None:
+            tensors = yield from self._make_states(pictures)
+            checkpoints.write(Checkpoint(self.standing, tensors), BANK)
         else:
-            self.bank = yield from walk(self.plan, self.bundle)
-            checkpoints.write(Checkpoint(self.standing, {"x": self.bank.x, "t": self.bank.t}), BANK)
+            tensors = stored.tensors
+        if self.plan.pictures is not None:
+            self._states = Renoised(tensors["x0"], self.plan.pictures, self.bundle.schedule)
+        else:
+            self._states = Bank(tensors["x"], tensors["t"])
+        if self.plan.retention is not None:
+            self._retained = Bank(tensors["retained/x"], tensors["retained/t"])
+            once = self._retained.t[0, :: self.plan.retention.bank.ways]  # the times of one way
+            widths = log_snr_widths(once, *self.bundle.schedule.at(once.double())) * len(once)  # one place of so many
+            self._widths = dict(zip(once.tolist(), widths.tolist(), strict=True))
+
+    def _make_states(self, pictures: Mapping[str, str]) -> Generator[None, None, dict[str, Tensor]]:
+        plan, tensors = self.plan, dict[str, Tensor]()
+        if plan.pictures is not None:
+            tensors["x0"] = yield from encode(plan.pictures, pictures, self.bundle)
+        elif plan.bank is not None:
+            prompts = [row[plan.bank.condition] for row in plan.prompts]
+            bank = yield from walk(plan.bank, prompts, self.bundle, plan.model, plan.seed)
+            tensors |= {"x": bank.x, "t": bank.t}
+        if plan.retention is not None:
+            size = (
+                tuple(side * self.bundle.latent_scale_px for side in tensors["x0"].shape[2:]) if "x0" in tensors else ()
+            )
+            ways, prompts, seed = plan.retention.bank, plan.retention.prompts, plan.seed + _OTHER_SEEDS
+            bank = yield from walk(ways, prompts, self.bundle, plan.model, seed, size)
+            tensors |= {"retained/x": bank.x, "retained/t": bank.t}
+        return tensors
 
     def advance(self) -> Steps:
         """One step of the optimiser. Yields after every evaluation of the network but the last.
@@ -96,27 +146,36 @@ class Training:
         """
         began = time.monotonic()
         self._settled = self.generator.get_state()
-        batch = self._batch()
+        batch, retained = self._batch(), self._retained_batch()
         room_of(self.bundle).use(EMPTY)
-        frozen, student = ([need for need in self.loss.needs if need.by == by] for by in ("frozen", "student"))
-        predictions: dict[str, Prediction] = {}
+        frozen, student = ([(batch, need) for need in self.loss.needs if need.by == by] for by in ("frozen", "student"))
+        if retained is not None:
+            frozen.append((retained, _BASE))
+            student.append((retained, _NOW))
+        predictions = {need.name: _truth(batch) for need in self.loss.needs if need.by == "truth"}
+        answers: dict[tuple[int, str], Prediction] = {}
         if frozen:
             with torch.no_grad():
-                predictions |= self._predict(frozen, batch)
+                answers |= self._predict(frozen)
             yield
             room_of(self.bundle).use(EMPTY)
-        self.optimiser.zero_grad(set_to_none=True)
+        parameters = self.edit.parameters()
         with torch.enable_grad():
             with self.edit.applied():
-                predictions |= self._predict(student, batch)
+                answers |= self._predict(student)
+            predictions |= {need.name: answers[id(batch), need.name] for need in self.loss.needs if need.by != "truth"}
             terms = dict(self.loss.terms(predictions))
             for name, term in terms.items():
                 self._check(name, term)
             total = torch.stack([term.float() for term in terms.values()]).sum()
-            total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.edit.parameters(), self.plan.clip)
+            gradients = self._gradients(total, answers, retained)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.plan.clip)
         self._check("its gradient", norm)
         self.optimiser.step()
+        if self.retainer is not None:
+            self.retainer.settle(parameters)
         self.step += 1
         self._settled = self.generator.get_state()
         decay = min(self.plan.ema, self.step / (self.step + 10))
@@ -125,6 +184,19 @@ class Training:
         self.seconds += time.monotonic() - began
         self.measures = {name: float(term.detach()) for name, term in terms.items()}
         self.measures |= {"loss": float(total.detach()), "gradient norm": float(norm)}
+        self.measures |= self.retainer.measures() if self.retainer is not None else {}
+
+    def _gradients(
+        self, total: Tensor, answers: Mapping[tuple[int, str], Prediction], retained: _Batch | None
+    ) -> Sequence[Tensor]:
+        """What to descend along, in the order of the parameters."""
+        parameters = self.edit.parameters()
+        if self.retainer is None or retained is None or retained.widths is None:
+            return torch.autograd.grad(total, parameters, materialize_grads=True)
+        now, base = (answers[id(retained), need.name] for need in (_NOW, _BASE))
+        term = self.retainer.term(now, base, retained.widths)
+        self._check("retention", term)
+        return self.retainer.gradients(total, term, parameters)
 
     def snapshot(self, provenance: Mapping[str, Any] | None = None) -> Edit:
         """The present state as an edit, averaged where the plan says so."""
@@ -138,6 +210,8 @@ class Training:
         tensors |= {f"average/{name}": value.clone() for name, value in self.averages.items()}
         for number, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{name}": value.detach().cpu().clone() for name, value in moments.items()}
+        if self.retainer is not None:
+            tensors["multiplier/"] = torch.tensor(self.retainer.multiplier, dtype=torch.float64)
         return Checkpoint(self.standing, tensors | {"generator": self._settled})
 
     @property
@@ -161,26 +235,46 @@ class Training:
         self.optimiser.load_state_dict({**kept, "state": moments})
         self.generator.set_state(parts["generator"][""])
         self._settled = self.generator.get_state()
+        if self.retainer is not None:
+            self.retainer.multiplier = float(parts["multiplier"][""])
         self.step, self.seconds = checkpoint.standing.step, checkpoint.standing.seconds
 
     def _batch(self) -> _Batch:
-        assert self.bank is not None
-        device = self.bundle.device
+        assert self._states is not None, "who advances it has prepared it"
         rows = torch.randint(len(self.plan.prompts), (self.plan.batch,), generator=self.generator)
-        x, t = self.bank.draw(rows, self.generator)
-        a, s = (part.float().view(-1, 1, 1, 1).to(device) for part in self.bundle.schedule.at(t.double()))
-        return _Batch(rows, x.to(device), t.to(device), a, s)
+        drawn = self._states.draw(rows, self.generator)
+        own = [self.plan.prompts[row] for row in rows.tolist()]
+        columns = {column for row in own for column in row}
+        return self._placed({column: [row.get(column, "") for row in own] for column in columns}, drawn)
 
-    def _predict(self, needs: Sequence[Need], batch: _Batch) -> dict[str, Prediction]:
-        """All of them in one evaluation."""
-        size = len(batch.x)
-        told = [self.plan.prompts[row][need.condition] for need in needs for row in batch.rows.tolist()]
+    def _retained_batch(self) -> _Batch | None:
+        retention = self.plan.retention
+        if retention is None or self._retained is None:
+            return None
+        rows = torch.randint(len(retention.prompts), (retention.batch,), generator=self.generator)
+        drawn = self._retained.draw(rows, self.generator)
+        widths = torch.tensor([self._widths[t] for t in drawn.t.tolist()])
+        return self._placed({RETAINED: [retention.prompts[row] for row in rows.tolist()]}, drawn, widths)
+
+    def _placed(self, prompts: Mapping[str, Sequence[str]], drawn: Drawn, widths: Tensor | None = None) -> _Batch:
+        device = self.bundle.device
+        a, s = (part.float().view(-1, 1, 1, 1).to(device) for part in self.bundle.schedule.at(drawn.t.double()))
+        noise = None if drawn.noise is None else drawn.noise.to(device)
+        widths = None if widths is None else widths.to(device)
+        return _Batch(prompts, drawn.x.to(device), drawn.t.to(device), a, s, noise, widths)
+
+    def _predict(self, questions: Sequence[tuple[_Batch, Need]]) -> dict[tuple[int, str], Prediction]:
+        """All of them in one evaluation, by batch and name."""
+        prompts = tuple(prompt for batch, need in questions for prompt in batch.prompts[need.condition])
         raw = self.bundle.predict(
-            batch.x.repeat(len(needs), 1, 1, 1), batch.t.repeat(len(needs)), self._encoded(tuple(told))
+            torch.cat([batch.x for batch, _ in questions]),
+            torch.cat([batch.t for batch, _ in questions]),
+            self._encoded(prompts),
         )
+        parts = raw.split([len(batch.x) for batch, _ in questions])
         return {
-            need.name: Prediction(self.bundle.parameterisation, part, batch.x, batch.a, batch.s)
-            for need, part in zip(needs, raw.split(size), strict=True)
+            (id(batch), need.name): Prediction(self.bundle.parameterisation, part, batch.x, batch.a, batch.s)
+            for (batch, need), part in zip(questions, parts, strict=True)
         }
 
     def _encoded(self, prompts: tuple[str, ...]) -> Conditioning:
@@ -197,25 +291,46 @@ class Training:
             )
 
 
+def _truth(batch: _Batch) -> Prediction:
+    """As a network would give that knew the noise."""
+    assert batch.noise is not None, "a plan without pictures is refused where a loss asks for this"
+    return Prediction("epsilon", batch.noise, batch.x, batch.a, batch.s)
+
+
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Train, or go on training.
 
-    job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training), and
-    "checkpoint_every_s" where it is not 30. Tells
-    "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound, BadInput,
-    AssetError, NonFinite.
+    job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training),
+    "pictures" (sha256 -> file) where the plan names some, "checkpoint_every_s" where it is not 30, and "limit_s" where
+    it may not take as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit"
+    it has. Raises NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
     """
-    engine, tell = context.engine, context.tell
-    plan, folder = Plan.load(job["plan"]), Path(str(job["folder"]))
+    engine, plan = context.engine, Plan.load(job["plan"])
     loss = build_loss(plan.loss, plan.loss_params, engine.config.losses)
+    check_memory(engine.store, plan, loss)
+    try:
+        yield from _train(job, plan, loss, context)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        traceback.clear_frames(error.__traceback__)  # which hold all that there was no room for
+        give_back(engine.device)
+        smaller = f"Start it anew with a batch of {plan.batch // 2}." if plan.batch > 1 else "Take a smaller model."
+        raise OutOfMemory(
+            f"There was not enough memory on {engine.device.type} for a training in batches of {plan.batch}.", smaller
+        ) from None
+
+
+def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) -> Steps:
+    engine, tell, folder = context.engine, context.tell, Path(str(job["folder"]))
     tell("started", {"images": 0})
     began = time.monotonic()
     with ExitStack() as held:
         bundle = held.enter_context(engine.store.lease(plan.model, context.should_stop))
         training, checkpoints = Training(plan, loss, bundle), Checkpoints(folder)
-        if (kept := checkpoints.read(plan.digest, training.base)) is not None:
-            training.resume(kept)
-        yield from training.prepare(checkpoints)
+        if (stored := checkpoints.read(plan.digest, training.base)) is not None:
+            training.resume(stored)
+        yield from training.prepare(checkpoints, job.get("pictures") or {})
         live = f"{LIVE}{job['id']}"
         engine.shelf.hold(live, training.snapshot)
         held.callback(engine.shelf.release, live)
@@ -227,8 +342,12 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
                 measures.add(training.step, training.measures, last=training.step == plan.steps)
                 keep.now_and_then()
                 tell("progress", _progress(training, keep.trouble))
+                if training.step == MEASURED_STEPS:
+                    check_time(plan.steps, training.seconds / training.step, job.get("limit_s"))
                 yield
-        except (Cancelled, NonFinite):
+        except Exception as error:
+            if not isinstance(error, Cancelled | NonFinite) and not is_out_of_memory(error):
+                raise
             keep.all()
             if training.step:
                 with suppress(WorkspaceError):  # why it ends is what is to be told

@@ -29,7 +29,8 @@ from tests.tiny_model import build, build_once
 from tests.training.lora.toy_losses import Breaks
 
 KIND = "studio.training.lora.trainer:run"
-LOSSES = {name.lower(): f"tests.training.lora.toy_losses:{name}" for name in ("Pull", "Breaks", "Idle")}
+_NAMES = ("Pull", "Breaks", "Idle", "Denoise", "Greedy")
+LOSSES = {name.lower(): f"tests.training.lora.toy_losses:{name}" for name in _NAMES}
 PLAN: dict[str, Any] = {
     "name": "towards blue",
     "model": "stencil",

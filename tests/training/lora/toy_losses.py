@@ -48,3 +48,30 @@ class Idle(Params):
 
     def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
         return {"nothing": predictions["target"].eps.square().mean()}
+
+
+class Denoise(Params):
+    """Learns pictures: the ordinary loss of diffusion, on the noise that was put on them."""
+
+    @property
+    def needs(self) -> Sequence[Need]:
+        return Need("learning", "student", "concept"), Need("noise", "truth", "concept")
+
+    def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
+        noise = predictions["noise"]
+        x0 = (noise.x - noise.s * noise.eps) / noise.a.clamp(min=1e-3)
+        assert torch.allclose(noise.x0, x0, atol=1e-3)
+        return {"gap": (predictions["learning"].eps - noise.eps).square().mean()}
+
+
+class Greedy(Pull):
+    """Has no room from one step on."""
+
+    at: int = param(3, low=1, high=100, help="the step, counted from 1")
+    steps: ClassVar[list[int]] = []
+
+    def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
+        self.steps.append(1)
+        if len(self.steps) >= self.at:
+            raise MemoryError
+        return super().terms(predictions)
