@@ -14,19 +14,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from studio.core.errors import AssetError, BadInput, Cancelled, NonFinite, NotFound, StudioError
+from studio.core.errors import AssetError, BadInput, Cancelled, NonFinite, NotFound, OutOfMemory, StudioError
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.fingerprint import full_hash
+from studio.engine.memory import Memory
 from studio.engine.runner import Engine
-from studio.training.lora import checkpoints, files, measures, trainer
-from studio.training.lora.plan import Plan
+from studio.training.lora import checkpoints, files, measures, memory, pace, trainer
+from studio.training.lora.losses import build_loss
+from studio.training.lora.memory import TrainingDemand, training_demand
+from studio.training.lora.plan import PicturesPlan, Plan
+from studio.training.lora.states import Renoised
 from tests.tiny_model import build, build_once
-from tests.training.lora.toy_losses import Breaks
+from tests.training.lora.toy_losses import Breaks, Greedy
 
 KIND = "studio.training.lora.trainer:run"
 _NAMES = ("Pull", "Breaks", "Idle", "Denoise", "Greedy")
@@ -69,7 +75,8 @@ class Job:
     def __init__(self, engine: Engine, folder: Path, **changes: Any) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.is_stopped = False
-        job = {"kind": "train", "id": "abc", "plan": {**PLAN, **changes}, "folder": str(folder)}
+        beside = {"limit_s": changes.pop("limit_s", None), "pictures": changes.pop("paths", None)}
+        job = {"kind": "train", "id": "abc", "plan": {**PLAN, **changes}, "folder": str(folder), **beside}
         self.steps = engine.steps(job, lambda kind, data: self.told.append((kind, data)), lambda: self.is_stopped)
 
     def finish(self) -> Job:
@@ -275,6 +282,175 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
     assert "disk is full" in job.of("progress")[0]["trouble"] and job.of("edit")[0]["steps"] == 6
 
 
+# -- what must stay, and states from pictures --------------------------------------------------------------------------
+
+
+def retained(how: str, **values: Any) -> dict[str, Any]:
+    return {"prompts": ["a blue box", ""], "how": how, "batch": 2, "bank": {"ways": 2, "steps": 4}, **values}
+
+
+@pytest.mark.parametrize("how", ["distil", "pcgrad", "dual"])
+def test_with_retention_it_goes_on_to_the_same_bits(engine: Engine, tmp_path: Path, how: str) -> None:
+    changes = {"steps": 4, "retention": retained(how)}
+    unbroken = Job(engine, tmp_path / "unbroken", **changes).finish()
+    assert {"retention", "pull"} <= unbroken.of("measure")[-1]["values"].keys()
+    assert ("multiplier" in unbroken.of("measure")[-1]["values"]) == (how == "dual")
+    broken = Job(engine, tmp_path / "broken", **changes)
+    with pytest.raises(Cancelled):
+        for _ in broken.steps:
+            if broken.of("progress") and broken.of("progress")[-1]["step"] == 2:
+                broken.steps.throw(Cancelled("stopped"))
+    again = Job(engine, tmp_path / "broken", **changes).finish()
+    assert again.of("edit")[0]["sha256"] == unbroken.of("edit")[0]["sha256"]
+    plain = Job(engine, tmp_path / "plain", steps=4).finish()
+    assert plain.of("edit")[0]["sha256"] != unbroken.of("edit")[0]["sha256"]
+
+
+def test_what_must_stay_moves_less(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same training, held loosely and firmly: the gap on the retained prompts."""
+    monkeypatch.setattr(measures, "EVERY_S", 0.0)
+    gaps = [
+        Job(engine, tmp_path / str(weight), steps=30, retention=retained("distil", weight=weight)).finish()
+        for weight in (1e-6, 30.0)
+    ]
+    loose, firm = (sum(point["values"]["retention"] for point in job.of("measure")[-10:]) for job in gaps)
+    assert firm < 0.5 * loose
+
+
+def stored_pictures(folder: Path, count: int) -> dict[str, str]:
+    paths: dict[str, str] = {}
+    for number in range(count):
+        array = np.full((32, 32, 3), 40 * number, dtype=np.uint8)
+        Image.fromarray(array).save(path := folder / f"{number}.png")
+        paths[f"{number:064x}"] = str(path)
+    return paths
+
+
+def test_it_learns_stored_pictures_and_goes_on_to_the_same_bits(engine: Engine, tmp_path: Path) -> None:
+    paths = stored_pictures(tmp_path, 3)
+    first, second, third = paths
+    changes: dict[str, Any] = {"loss": "denoise", "bank": None, "steps": 4}
+    changes["pictures"] = {"images": [[first, second], [third]], "last": 0.9}
+    changes["retention"] = retained("distil")
+
+    def job(folder: str) -> Job:
+        return Job(engine, tmp_path / folder, paths=paths, **changes)
+
+    unbroken, broken = job("unbroken").finish(), job("broken")
+    assert len(list((tmp_path / "unbroken").iterdir())) == 4  # checkpoint, states, curves, edit
+    with pytest.raises(Cancelled):
+        for _ in broken.steps:
+            if broken.of("progress") and broken.of("progress")[-1]["step"] == 2:
+                broken.steps.throw(Cancelled("stopped"))
+    for path in paths.values():
+        Path(path).unlink()  # what was encoded is kept
+    assert job("broken").finish().of("edit")[0]["sha256"] == unbroken.of("edit")[0]["sha256"]
+    with pytest.raises(AssetError, match=f"The picture {first[:12]} of this training is gone or damaged"):
+        job("anew").finish()
+
+
+def test_pictures_of_two_sizes_are_refused(engine: Engine, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "0.png")
+    Image.new("RGB", (64, 32)).save(tmp_path / "9.png")
+    paths = {f"{0:064x}": str(tmp_path / "0.png"), f"{9:064x}": str(tmp_path / "9.png")}
+    plan = {"loss": "denoise", "bank": None, "pictures": {"images": [[name] for name in paths]}}
+    with pytest.raises(BadInput, match="is 64 x 32 pixels, and the first of this training another size"):
+        Job(engine, tmp_path / "run", paths=paths, **plan).finish()
+
+
+def test_noise_on_pictures_is_what_the_schedule_says(engine: Engine) -> None:
+    schedule = engine.bundle("stencil").schedule
+    names = [f"{number:064x}" for number in range(3)]
+    plan = PicturesPlan(images=((names[0],), (names[1], names[2])), first=0.25, last=0.5)
+    x0 = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 8, 8)
+    rows = torch.tensor([0, 1] * 50)
+    drawn = Renoised(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
+    last = schedule.num_train_timesteps - 1
+    assert round(0.25 * last) <= int(drawn.t.min()) and int(drawn.t.max()) <= round(0.5 * last)
+    a, s = (part.float().view(-1, 1, 1, 1) for part in schedule.at(drawn.t.double()))
+    assert drawn.noise is not None
+    data = ((drawn.x - s * drawn.noise) / a).mean((1, 2, 3))
+    assert sorted({round(float(one)) for one in data[rows == 0]}) == [0]
+    assert sorted({round(float(one)) for one in data[rows == 1]}) == [1, 2]
+    again = Renoised(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
+    assert torch.equal(again.x, drawn.x) and torch.equal(again.t, drawn.t)
+
+
+# -- memory and time --------------------------------------------------------------------------------------------------
+
+
+def test_what_a_step_takes_is_counted_before_anything_is_loaded(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = engine.store.files("stencil")
+
+    def counted(**changes: Any) -> TrainingDemand:
+        plan = Plan.load({**PLAN, **changes})
+        return training_demand(files, plan, build_loss(plan.loss, {}, LOSSES), "fp32")
+
+    small, large = counted(batch=2), counted(batch=8)
+    assert 3.5 < large.activations / small.activations < 4.5
+    assert large.factors == small.factors == counted(rank=4).factors // 2
+    assert counted(ema=0.9).factors == small.factors * 5 // 4
+    assert counted(batch=2, retention=retained("distil")).activations == pytest.approx(2 * small.activations, rel=0.1)
+    assert small.weights == files.bytes_in("fp32")
+
+    fits = small.weights + small.factors + 2 * small.activations  # of a batch of four
+    monkeypatch.setattr(memory, "memory_of", lambda device: Memory(None, fits))
+    with pytest.raises(
+        OutOfMemory, match=r"Training stencil in batches of 400 needs .* GB; cpu has .*batch of [345]\."
+    ) as told:
+        Job(engine, tmp_path, batch=400).finish()
+    assert len(str(told.value)) < 160 and list(tmp_path.iterdir()) == [] and engine.store.table() == ()
+    monkeypatch.setattr(memory, "memory_of", lambda device: Memory(None, small.weights))
+    with pytest.raises(OutOfMemory, match="Take fp16, or a smaller model"):
+        Job(engine, tmp_path).finish()
+
+
+def test_the_count_is_what_a_real_step_takes(engine: Engine) -> None:
+    """The student's forward once more, with numbers: the same tensors are alive."""
+    plan = Plan.load({**PLAN, "batch": 4})
+    loss = build_loss(plan.loss, {}, LOSSES)
+    bundle = engine.bundle("stencil")
+    training = trainer.Training(plan, loss, bundle)
+    side = bundle.default_size_px // bundle.latent_scale_px
+    x, t, cond = torch.randn(4, bundle.latent_channels, side, side), torch.full((4,), 500.0), bundle.encode(["a"] * 4)
+    with torch.enable_grad(), training.edit.applied(), memory.Living() as step:
+        kept = bundle.predict(x, t, cond)
+    estimated = training_demand(engine.store.files("stencil"), plan, loss, "fp32").activations
+    assert 0.7 * step.peak <= estimated <= 1.1 * step.peak
+    del kept
+
+
+def test_running_out_of_memory_keeps_what_was_learned(engine: Engine, tmp_path: Path) -> None:
+    Greedy.steps.clear()
+    job = Job(engine, tmp_path, loss="greedy")
+    with pytest.raises(
+        OutOfMemory, match="not enough memory on cpu for a training in batches of 3. Start it anew with"
+    ):
+        job.finish()
+    assert job.of("edit")[0]["steps"] == 2 and hooks(network(engine)) == 0
+    drawn(engine)  # the engine can be used on
+
+
+def test_a_training_that_may_not_take_so_long_is_refused_once_its_steps_are_measured(
+    engine: Engine, tmp_path: Path
+) -> None:
+    job = Job(engine, tmp_path, steps=1000, limit_s=1e-6)
+    with pytest.raises(BadInput, match=r"1,000 steps of this training take about .* on this machine; it may take 0 s"):
+        job.finish()
+    assert job.of("progress")[-1]["step"] == 3 and job.of("edit") == []
+    assert Job(engine, tmp_path / "enough", limit_s=1e9).finish().of("edit")[0]["steps"] == 6
+
+
+def test_long_times_are_told_in_large_units() -> None:
+    words = [pace.in_words(seconds) for seconds in (0.2, 1, 90, 600, 32_400, 200_000, 1e12)]
+    assert words == ["0 seconds", "1 second", "90 seconds", "10 minutes", "9 hours", "2 days", "31,688 years"]
+    with pytest.raises(BadInput, match="take about 9 hours on this machine; it may take 10 minutes. Take at most 18 "):
+        pace.check_time(1000, 32.4, 600)
+    pace.check_time(1000, 32.4, None)
+
+
 # -- what cannot be ---------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +469,16 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
         ({"bank": {"condition": "concepts"}}, BadInput, "Row 1 of the prompts has no 'concepts'"),
         ({"prompts": [{"concept": "a star"}]}, BadInput, "Row 1 of the prompts has no 'anchor'"),
         ({"model": "gone"}, StudioError, "gone"),
+        ({"bank": None}, BadInput, "either from a bank or from pictures"),
+        ({"pictures": {"images": [["a" * 64]] * 2}}, BadInput, "either from a bank or from pictures"),
+        ({"bank": None, "pictures": {"images": [["a" * 64], []]}}, BadInput, "needs a picture of its own"),
+        ({"bank": None, "pictures": {"images": [["a" * 64]]}}, BadInput, "needs a picture of its own"),
+        ({"bank": None, "pictures": {"images": [["../a"]] * 2}}, BadInput, "named by the sha256 of its file"),
+        ({"bank": None, "pictures": {"images": [["a" * 64]] * 2, "first": 0.5, "last": 0.1}}, BadInput, "earliest"),
+        ({"loss": "denoise"}, BadInput, "learns from pictures, and this plan has none"),
+        ({"retention": {"prompts": []}}, BadInput, "retention.prompts"),
+        ({"retention": {"prompts": [""], "budget": 0}}, BadInput, "retention.budget"),
+        ({"retention": {"prompts": [""], "how": "hope"}}, BadInput, "retention.how"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence(
