@@ -9,6 +9,7 @@ from studio.core.errors import BadInput, WorkspaceError
 from studio.core.recipe import Recipe
 
 if TYPE_CHECKING:
+    from studio.services.jobs import JobService
     from studio.services.studio import Studio
 
 LOOKED_AT = 10  # newest jobs of the ledger
@@ -19,14 +20,19 @@ def seconds_for(studio: Studio, recipes: Sequence[Recipe]) -> float | None:
 
     By steps and pixels alone: another guidance method or sampler may take another time.
     """
-    for job in studio.jobs.newest(LOOKED_AT):
+    return seconds_by(studio.jobs, recipes)
+
+
+def seconds_by(jobs: JobService, recipes: Sequence[Recipe]) -> float | None:
+    """The same, for services that have the jobs alone."""
+    for job in jobs.newest(LOOKED_AT):
         if job.kind != "generate" or job.status != "done":
             continue
         try:
             earlier = [Recipe.load(values) for values in job.payload["recipes"]]
             if {recipe.model for recipe in earlier} != {recipe.model for recipe in recipes}:
                 continue
-            seconds = studio.jobs.events(job.id)[-1].data.get("seconds")
+            seconds = jobs.events(job.id)[-1].data.get("seconds")
         except (WorkspaceError, BadInput):  # NotFound, of an earlier run; or a row that cannot be read
             continue
         if seconds and (work := sum(map(_work, earlier))):

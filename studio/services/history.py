@@ -13,13 +13,14 @@ from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.engine.events import FINAL, Event
 from studio.storage.archive import Archive
-from studio.storage.generations import EVERYTHING, GenerationRecord
+from studio.storage.generations import GenerationRecord
 from studio.storage.jobs import JobRecord
 from studio.storage.search import HistoryFilter
 from studio.storage.unreadable import Unreadable
 
 MAX_PAGE = 1000
 MAX_ID = 2**63 - 1  # what a column of the database holds
+DRAWN = HistoryFilter()  # by people, and not in the bin
 # Number of the last event of a job that a dead program left: above whatever was told of it before.
 LATE = 2**31
 
@@ -40,6 +41,7 @@ class Generation:
     job_id: str | None
     favourite: bool = False
     deleted_at: datetime | None = None
+    origin: str = "prompt"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class History:
         offset: int = 0,
         search: str = "",
         *,
-        only: HistoryFilter = EVERYTHING,
+        only: HistoryFilter = DRAWN,
         before: int | None = None,
     ) -> list[Generation]:
         """Give pictures, newest first.
@@ -80,7 +82,7 @@ class History:
         offset: int = 0,
         search: str = "",
         *,
-        only: HistoryFilter = EVERYTHING,
+        only: HistoryFilter = DRAWN,
         before: int | None = None,
     ) -> tuple[list[Generation], list[Unreadable]]:
         """The same, and the rows among and right behind them that cannot be read: those do not count in `limit`."""
@@ -92,7 +94,7 @@ class History:
         rows, unreadable = self._archive.generations.readable_page(limit, offset, search, only, before)
         return [self.shown(row) for row in rows], unreadable
 
-    def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
+    def count(self, search: str = "", only: HistoryFilter = DRAWN) -> int:
         """How many pictures `newest` can give in all."""
         return self._archive.generations.count(search, only)
 
@@ -147,6 +149,7 @@ class History:
             job_id=row.job,
             favourite=row.favourite,
             deleted_at=row.deleted_at,
+            origin=row.origin,
         )
 
 

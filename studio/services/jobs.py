@@ -30,11 +30,12 @@ class JobService:
     """The queue and the ledger of an open studio. Every method may be called from any thread.
 
     retries: kind -> how the work of a finished job of it is queued once more: given the job, gives the new one's id.
-    A kind that is not in it is queued again as it was.
+    otherwise: the same for every kind that is not in it.
     """
 
     def __init__(self, ledger: Jobs, engine: StudioEngine, recorder: Recorder, history: History) -> None:
         self.retries: dict[str, Retry] = {}
+        self.otherwise: Retry = self._submit_again
         self._ledger = ledger
         self._engine = engine
         self._recorder = recorder
@@ -93,7 +94,7 @@ class JobService:
         job = self.get(job_id)
         if not job.over:
             raise BadInput("This job is not over yet: stop it before running it again.")
-        return self.retries.get(job.kind, self._submit_again)(job)
+        return self.retries.get(job.kind, self.otherwise)(job)
 
     def _submit_again(self, job: JobRecord) -> str:
         return self.submit(job.payload, job.priority, retry_of=job.id)  # type: ignore[arg-type]

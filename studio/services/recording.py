@@ -168,6 +168,7 @@ class Recorder:
         folder = self._trained.pop(event.job_id, None)
         if folder is not None and event.kind == "done":  # and written down as such: else it may have to go on
             tidy(folder)
+            self._archive.generations.release(f"training:{folder.name}")
 
     def _store(self, event: Event) -> dict[str, Any]:
         data = event.data

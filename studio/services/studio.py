@@ -10,7 +10,7 @@ from typing import Literal
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
-from studio.services import evaluations, pictures, trainings
+from studio.services import evaluations, pictures, runs, trainings
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
 from studio.services.evaluations import EvaluationService
@@ -156,6 +156,12 @@ class Studio:
             number = archive.grids.of_job(job.id)
             return drawing.retry(job) if number is None else grids.resume(number, retry_of=job.id)
 
+        def submit_again(job: JobRecord) -> str:
+            work, places = runs.work_of(archive.workspace.root, job.payload)
+            files = edits.files_in(job.payload)
+            return jobs.submit(work, job.priority, retry_of=job.id, edits=files, places=places)  # type: ignore[arg-type]
+
+        jobs.otherwise = submit_again
         jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry, evaluations.KIND: evaluating.retry}
         return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating)
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from studio.core.errors import BadInput, NotFound
+from studio.core.recipe import Recipe
+from studio.services import runs
+from studio.services.estimate import seconds_by
 from studio.services.jobs import JobService
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.training.lora import measures
-from studio.training.lora.files import BANK, CHECKPOINT
-from studio.training.lora.plan import Plan
+from studio.training.lora.pace import in_words
+from studio.training.lora.plan import MAX_STEPS, PicturesPlan, Plan
 
 KIND = "train"
 CHECKPOINT_EVERY_S = 30.0
@@ -33,13 +31,20 @@ class TrainingService:
         self._jobs = jobs
         self._sources = sources
 
-    def start(self, plan: Mapping[str, Any], checkpoint_every_s: float = CHECKPOINT_EVERY_S) -> str:
+    def start(
+        self,
+        plan: Mapping[str, Any],
+        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+        limit_s: float | None = None,
+    ) -> str:
         """Queue a training in the background; give the job's id. A second one waits until the first is over.
 
         plan: plain values (studio.training.lora.plan.Plan).
         checkpoint_every_s: how much work a death may cost.
+        limit_s: how long its steps may take in all; where they would take longer it is refused after three of them.
         Raises BadInput, NotFound.
         """
+        self._check_steps(plan)
         checked = Plan.load(dict(plan))
         self._sources.card(checked.model)  # a model that is not there is told now
         if checked.loss not in (losses := self._sources.engine_config().losses):
@@ -48,9 +53,10 @@ class TrainingService:
         payload = {
             "kind": KIND,
             "plan": checked.model_dump(mode="json"),
-            "run": secrets.token_hex(16),
+            "run": runs.new_run(),
             "what": checked.name,
             "checkpoint_every_s": checkpoint_every_s,
+            **({} if limit_s is None else {"limit_s": limit_s}),
         }
         return self._submit(payload)
 
@@ -60,35 +66,45 @@ class TrainingService:
 
     def folder(self, job: JobRecord) -> Path:
         """Where a training's checkpoint and curves are: the same for every try at it. Raises BadInput."""
-        return self._folder(job.payload)
+        return runs.folder_of(self._archive.workspace.root, job.payload)
 
     def steps_done(self, job: JobRecord) -> int:
         """As its checkpoint has it; 0 without one that can be read."""
-        return steps_done(self.folder(job))
+        return runs.steps_done(self.folder(job))
 
     def curves(self, job: JobRecord) -> list[dict[str, Any]]:
         """The measures of a training so far: [{"step", "values": name -> number}], by step."""
         return measures.read(self.folder(job))
 
     def _submit(self, payload: Mapping[str, Any], retry_of: str | None = None) -> str:
-        """Where it has got to is part of the work: what made progress since it last ended a worker is another work."""
         plan = Plan.load(dict(payload["plan"]))  # of a ledger, which may be somebody else's
         self._sources.card(plan.model)
-        folder = self._folder(payload)
-        work = {**payload, "from_step": steps_done(folder)}
-        places = {"folder": str(folder), "threads": _standing(folder).get("threads")}
+        work, places = runs.work_of(self._archive.workspace.root, payload)
+        if plan.pictures is not None:
+            places["pictures"] = self._pictures(plan.pictures, payload["run"])
         return self._jobs.submit(work, "background", retry_of=retry_of, places=places)
 
-    def _folder(self, payload: Mapping[str, Any]) -> Path:
-        return folder_of(self._archive.workspace.root, payload)
+    def _pictures(self, pictures: PicturesPlan, run: str) -> dict[str, str]:
+        """Where the pictures are that a training learns from; no purge takes them until it is over. Raises NotFound."""
+        images = {image for row in pictures.images for image in row}
+        ids = self._archive.generations.of_images(images)
+        if missing := sorted(images - ids.keys()):
+            raise NotFound(f"There is no picture {missing[0][:12]} in the history.", field="pictures")
+        self._archive.generations.hold(ids.values(), f"training:{run}")
+        return {image: str(self._archive.images.path(image)) for image in images}
 
-
-def folder_of(workspace: Path, payload: Mapping[str, Any]) -> Path:
-    """Where the checkpoint and the curves of a job's training are. Raises BadInput."""
-    run = str(payload.get("run"))
-    if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
-        raise BadInput("The ledger does not say which training this was.")
-    return workspace / "trainings" / run
+    def _check_steps(self, plan: Mapping[str, Any]) -> None:
+        """Raise BadInput for more steps than a training can have, with what they would take here."""
+        steps, model = plan.get("steps"), plan.get("model")
+        if not isinstance(steps, int) or steps <= MAX_STEPS or not isinstance(model, str):
+            return
+        side = self._sources.card(model).default_size_px
+        step_s = seconds_by(self._jobs, [Recipe(model=model, steps=1, width=side, height=side)])
+        # At the very least what a step of a picture takes, which has two rows and no gradient.
+        time = f" would take at least {in_words(steps * step_s)} on this machine, and" if step_s else ""
+        raise BadInput(
+            f"{steps:,} steps{time} are more than a training has, {MAX_STEPS:,}.", "Take fewer steps.", field="steps"
+        )
 
 
 def progress(workspace: Path, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,23 +112,6 @@ def progress(workspace: Path, payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises BadInput for a job that is none.
     """
-    points = measures.read(folder_of(workspace, payload))
+    points = measures.read(runs.folder_of(workspace, payload))
     newest = points[-1] if points else {"step": 0, "values": {}}
     return {"step": newest["step"], "steps": Plan.load(dict(payload["plan"])).steps, "values": newest["values"]}
-
-
-def steps_done(folder: Path) -> int:
-    """As the checkpoint in a training's folder has it; 0 without one that can be read."""
-    return _standing(folder).get("step", 0)
-
-
-def _standing(folder: Path) -> dict[str, int]:
-    """Step and threads, as the header of the checkpoint has them, else that of the bank; {} without either."""
-    for name in (CHECKPOINT, BANK):
-        try:
-            with safe_open(folder / name, "np") as file:
-                standing = json.loads(file.metadata()["standing"])
-            return {"step": int(standing["step"]), "threads": int(standing["threads"])}
-        except (OSError, SafetensorError, ValueError, TypeError, KeyError):
-            continue
-    return {}

@@ -141,6 +141,12 @@ class Generations:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def of_images(self, images: Collection[str]) -> dict[str, int]:
+        """Hash of an image -> number of its newest picture, of those that are in the history; in the bin or not."""
+        query = select(generations.c.image, func.max(generations.c.id)).where(generations.c.image.in_(set(images)))
+        with self._database.read() as connection:
+            return {image: id for image, id in connection.execute(query.group_by(generations.c.image))}
+
     def favourite(self, id: int, on: bool) -> None:
         """Mark a picture, or take the mark away. Raises NotFound."""
         with self._database.write() as connection:

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import EditRef, Recipe
 from studio.core.settings import Settings
+from studio.engine.edits.files import read_edit
+from studio.engine.edits.format import LowRank
+from studio.engine.edits.importing import read_lora
+from studio.engine.edits.layout import layout_of_folder
 from studio.engine.events import Event
-from studio.services import sources, trainings
+from studio.services import runs, sources
 from studio.services.replay import replay
 from studio.services.studio import Studio
 from studio.training.lora.files import CHECKPOINT, MEASURES
@@ -59,7 +64,7 @@ def trained(events: list[Event]) -> dict[str, Any]:
     return next(event.data for event in events if event.kind == "edit")
 
 
-def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe]) -> None:
+def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe], tmp_path: Path) -> None:
     job = studio.trainings.start(plan())
     events = ended(studio, job)
     assert events[-1].kind == "done", events[-1]
@@ -73,6 +78,15 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe]) -> None:
     assert studio.jobs.get(job).what == "towards blue" and studio.jobs.get(job).kind == "train"
     folder = studio.trainings.folder(studio.jobs.get(job))
     assert [path.name for path in folder.iterdir()] == [MEASURES]  # what it went on from is of no more use
+    trained_edit = read_edit(entry.path)
+    for style in ("diffusers", "kohya", "peft"):
+        out = tmp_path / (style if style == "peft" else f"{style}.safetensors")
+        studio.edits.export(entry.id, style, out)
+        back = read_lora(out, layout_of_folder(studio.settings.model_dir), style)
+        assert back.layers["unet"].keys() == trained_edit.layers["unet"].keys()
+        for path, layer in trained_edit.layers["unet"].items():
+            assert isinstance(layer, LowRank) and isinstance(other := back.layers["unet"][path], LowRank)
+            torch.testing.assert_close(other.scale * other.B @ other.A, layer.scale * layer.B @ layer.A)
 
 
 def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, draw: Callable[..., Recipe]) -> None:
@@ -119,6 +133,48 @@ def test_a_worker_killed_again_and_again_goes_on_where_it_was(studio: Studio) ->
     assert trained(events)["sha256"] == unbroken["sha256"]
 
 
+def test_stopped_while_it_waits_it_never_begins(studio: Studio) -> None:
+    first = studio.trainings.start(plan(steps=100_000))
+    until(studio, first, is_step(1))
+    second = studio.trainings.start(plan(seed=6))
+    studio.jobs.stop(second)
+    events = ended(studio, second)
+    assert [event.kind for event in events if event.kind != "queued"] == ["cancelled"]
+    assert not studio.trainings.folder(studio.jobs.get(second)).exists()
+    studio.jobs.stop(first)
+    assert ended(studio, first)[-1].kind == "cancelled"
+    studio.jobs.stop(first)  # over already: nothing happens
+    assert studio.jobs.get(first).status == "cancelled"
+
+
+def test_the_pictures_of_a_training_are_not_purged_before_it_is_over(
+    studio: Studio, draw: Callable[..., Recipe]
+) -> None:
+    picture = studio.pictures.draw([draw()])[0]
+    studio.history.delete([picture.id])
+    of_pictures = {"loss": "denoise", "bank": None, "pictures": {"images": [[picture.sha256]] * 2}}
+    job = studio.trainings.start(plan(steps=100_000, **of_pictures))
+    until(studio, job, is_step(1))
+    assert studio.history.purge().pictures == 0
+    studio.jobs.stop(job)
+    ended(studio, job)
+    assert studio.history.purge().pictures == 0  # it may be gone on with
+    short = studio.trainings.start(plan(steps=1, **of_pictures))
+    assert ended(studio, short)[-1].kind == "done"
+    assert studio.archive.generations.release(f"training:{studio.jobs.get(short).payload['run']}") == 0
+    with pytest.raises(NotFound, match="no picture aaaaaaaaaaaa in the history"):
+        studio.trainings.start(plan(**{**of_pictures, "pictures": {"images": [["a" * 64]] * 2}}))
+
+
+def test_far_too_many_steps_are_refused_with_what_they_would_take(studio: Studio, draw: Callable[..., Recipe]) -> None:
+    with pytest.raises(BadInput, match="1,000,000,000 steps are more than a training has, 1,000,000. Take fewer"):
+        studio.trainings.start(plan(steps=10**9))
+    studio.pictures.draw([draw()])
+    with pytest.raises(BadInput, match=r"steps would take at least [\d,]+ (hours|days|years) on this machine, and are"):
+        studio.trainings.start(plan(steps=10**9))
+    assert [job.kind for job in studio.jobs.newest(10)] == ["generate"]
+
+
 def test_what_is_discarded_leaves_no_edit(studio: Studio) -> None:
     job = studio.trainings.start(plan(steps=100_000))
     until(studio, job, is_step(2))
@@ -157,7 +213,7 @@ def test_what_no_engine_could_train_is_told_at_once(studio: Studio) -> None:
 
 
 def test_how_far_a_training_is_without_a_readable_checkpoint(tmp_path: Path) -> None:
-    assert trainings.steps_done(tmp_path) == 0
+    assert runs.steps_done(tmp_path) == 0
     for content in (b"", b"cut short"):
         (tmp_path / CHECKPOINT).write_bytes(content)
-        assert trainings.steps_done(tmp_path) == 0
+        assert runs.steps_done(tmp_path) == 0

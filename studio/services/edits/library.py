@@ -6,7 +6,7 @@ are read, for the page, which imports this file, is painted before that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,11 @@ class EditLibrary:
         What a training under way has not finished has no file: the engine knows whether it is there.
         """
         return {ref.edit: str(self._store.get(ref.edit).path) for ref in refs if not ref.edit.startswith(LIVE)}
+
+    def files_in(self, payload: Mapping[str, Any]) -> dict[str, str]:
+        """Name -> file of every edit that a job's payload speaks of. Raises NotFound, BadInput as `show` does."""
+        refs = edits_named(payload)
+        return {ref: str(self._store.get(ref).path) for ref in refs if not ref.startswith(LIVE)}
 
     def check_gate(self, ref: str) -> None:
         """Raise BadInput for an edit whose strength cannot follow the prompt. Raises NotFound as `show` does."""
@@ -184,6 +189,15 @@ class EditLibrary:
 
     def _layout(self, model: str) -> Layout:
         return layout_at(self._sources.folder(model))
+
+
+def edits_named(payload: Any) -> set[str]:
+    """What a job's payload calls the edits it needs, wherever in it their refs are: {"edit": name, ...}."""
+    if isinstance(payload, Mapping):
+        own = payload.get("edit")
+        inner = set[str]().union(*map(edits_named, payload.values()))
+        return inner | {own} if isinstance(own, str) else inner
+    return set[str]().union(*map(edits_named, payload)) if isinstance(payload, list | tuple) else set()
 
 
 def _check_places(header: Header, layout: Layout, file: Path) -> None:

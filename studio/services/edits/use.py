@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.core.errors import BadInput
+from studio.services.edits.library import edits_named
 
 if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry
@@ -29,9 +30,7 @@ def remove(studio: Studio, ref: str) -> EditEntry:
 def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
     """The first unfinished job with the edit, in a few words."""
     for job in studio.jobs.unfinished():
-        stacks = [recipe.get("edits", ()) for recipe in job.payload.get("recipes", ())]
-        stacks += job.payload.get("request", {}).get("stacks", ())  # of an evaluation
-        refs = {str(ref["edit"]) for stack in stacks for ref in stack}
-        if any(known_edit.id == entry.id for known_edit in studio.edits.known(refs).values()):
+        refs = edits_named(job.payload)
+        if any(known_entry.id == entry.id for known_entry in studio.edits.known(refs).values()):
             return job.what
     return None
