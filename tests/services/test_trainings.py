@@ -82,7 +82,7 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe], tmp_path
     for style in ("diffusers", "kohya", "peft"):
         out = tmp_path / (style if style == "peft" else f"{style}.safetensors")
         studio.edits.export(entry.id, style, out)
-        back = read_lora(out, layout_of_folder(studio.settings.model_dir), style)
+        back = read_lora(out / "unet" if style == "peft" else out, layout_of_folder(studio.settings.model_dir), style)
         assert back.layers["unet"].keys() == trained_edit.layers["unet"].keys()
         for path, layer in trained_edit.layers["unet"].items():
             assert isinstance(layer, LowRank) and isinstance(other := back.layers["unet"][path], LowRank)

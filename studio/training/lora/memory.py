@@ -7,11 +7,14 @@ floor: kernels may want room of their own.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -48,9 +51,10 @@ class TrainingDemand:
 class Living(TorchDispatchMode):
     """Counts the bytes of storages that live at once while it is on. peak: the most there were."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Iterable[torch.Tensor] = ()) -> None:
+        """weights: are not counted, nor are views of them."""
         super().__init__()
-        self._sizes: dict[int, int] = {}
+        self._sizes = {weight.untyped_storage()._cdata: 0 for weight in weights}
         self.bytes = self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,6 +71,29 @@ class Living(TorchDispatchMode):
         self.bytes -= self._sizes.pop(key)
 
 
+class _FusedAttention(TorchFunctionMode):
+    """Attention as devices have it, which never hold its whole matrix; the meta device alone would write it out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        return _fused(*args, **(kwargs or {}))
+
+
+def _fused(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **others: Any,
+) -> torch.Tensor:
+    kernel: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    return kernel(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]
+
+
 def training_demand(files: ModelFiles, plan: Plan, loss: Loss, dtype: str) -> TrainingDemand:
     """Count what a plan takes. dtype: "fp32", "bf16" or "fp16", of the network. Raises AssetError, BadInput."""
     bundle = hollow(plan.model, files, dtype)
@@ -78,9 +105,10 @@ def training_demand(files: ModelFiles, plan: Plan, loss: Loss, dtype: str) -> Tr
         alpha=plan.alpha,
     )
     frozen, student = rows_of(plan, loss)
-    with torch.no_grad(), Living() as evaluation:
+    weights = [*bundle.components()["unet"].parameters(), *edit.parameters()]
+    with torch.no_grad(), _FusedAttention(), Living(weights) as evaluation:
         _predict(bundle, max(1, frozen))
-    with torch.enable_grad(), edit.applied(), Living() as step:
+    with torch.enable_grad(), edit.applied(), _FusedAttention(), Living(weights) as step:
         kept = _predict(bundle, student)  # alive with all that its gradient needs
         peak = step.peak
         del kept
