@@ -49,11 +49,11 @@ class Accounts:
         """Give the file of one finished picture, and forget it."""
         recipe, steps, x0 = self._recipes[index], self._steps.pop(index), self._x0.pop(index)
         guidance, grid = build(recipe.guidance), grid_of(recipe, self._bundle)
-        told = quantities(guidance)
-        names = [name for name in told if any(name in step.diag for step in steps)]
-        others = [name for step in steps for name in step.diag if name not in told]
+        known_quantities = quantities(guidance)
+        names = [name for name in known_quantities if any(name in step.diag for step in steps)]
+        further_names = [name for step in steps for name in step.diag if name not in known_quantities]
         about: dict[str, Any] = {
-            "quantities": {name: asdict(told[name]) for name in names},
+            "quantities": {name: asdict(known_quantities[name]) for name in names},
             "steps": recipe.steps,
             "describe": guidance.describe(),
             "model": recipe.model,
@@ -66,7 +66,7 @@ class Accounts:
             "rows": np.array([step.rows for step in steps]),
             "x0": torch.stack(x0).numpy(),
         }
-        for name in dict.fromkeys([*names, *others]):
+        for name in dict.fromkeys([*names, *further_names]):
             arrays[f"diag/{name}"] = np.array([step.diag.get(name, np.nan) for step in steps], dtype=np.float32)
         file = io.BytesIO()
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs take a flag for an array

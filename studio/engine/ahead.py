@@ -32,7 +32,7 @@ class StepRows:
 
 
 def rows_of(
-    guidance: Guidance, conditions: ConditionPlan, grid: Grid, schedule: Schedule, chunks: Chunks = lambda said: 1
+    guidance: Guidance, conditions: ConditionPlan, grid: Grid, schedule: Schedule, chunks: Chunks = lambda text: 1
 ) -> Iterator[StepRows]:
     """Count the rows of each step. chunks: how long something said is encoded; only equal ones share an evaluation.
 
@@ -40,11 +40,11 @@ def rows_of(
     """
     for step in _steps(conditions, grid, schedule):
         rows = most = 0
-        for asked in guidance.rounds(step):
+        for requests in guidance.rounds(step):
             once = {
-                (said, *one.place(step)): (one.model, chunks(said))
-                for one in asked
-                for _, said in conditions.parts(one.cond, step.i)
+                (text, *request.place(step)): (request.model, chunks(text))
+                for request in requests
+                for _, text in conditions.parts(request.cond, step.i)
             }
             rows += len(once)
             most = max([most, *Counter(once.values()).values()])
@@ -58,7 +58,7 @@ def grid_ahead(recipe: Recipe, card: ModelCard, schedule: NoiseSchedule, steps: 
     return make_grid(recipe.spacing, schedule, steps)
 
 
-def counting(recipe: Recipe, card: ModelCard, chunks: Chunks = lambda said: 1) -> Callable[[int], Iterator[StepRows]]:
+def counting(recipe: Recipe, card: ModelCard, chunks: Chunks = lambda text: 1) -> Callable[[int], Iterator[StepRows]]:
     """Counts the rows of each step of a recipe, for as many steps as it is called with. card: of the recipe's model.
 
     Both raise NotFound, BadInput for what cannot be in the recipe.
@@ -85,13 +85,13 @@ def steps_of(recipe: Recipe, card: ModelCard) -> Iterator[StepCtx]:
 
 def chunks_by(tokeniser: Tokeniser, overflow: Overflow) -> Chunks:
     """How many chunks something said takes with this tokeniser; the shorter parts of a mix are lengthened."""
-    known: dict[Said, int] = {}
+    counts: dict[Said, int] = {}
 
-    def chunks(said: Said) -> int:
-        if said not in known:
-            parts = said.item.parts if isinstance(said.item, Mix) else ((1.0, said.item),)
-            known[said] = max(chunk_count(wording, tokeniser, overflow) for _, wording in parts)
-        return known[said]
+    def chunks(text: Said) -> int:
+        if text not in counts:
+            parts = text.item.parts if isinstance(text.item, Mix) else ((1.0, text.item),)
+            counts[text] = max(chunk_count(wording, tokeniser, overflow) for _, wording in parts)
+        return counts[text]
 
     return chunks
 
@@ -102,9 +102,9 @@ def why_wide(recipe: Recipe) -> str:
     prompts = (recipe.prompt, *(negative.prompt for negative in negatives))
     branches = [len(compile(parse(prompt, recipe.syntax), recipe.steps).branches) for prompt in prompts]
     joined = sum(count for count in branches if count > 1)
-    told = [f"{joined} prompts joined by AND"] if joined else []
-    told += [f"{len(negatives)} negative prompts"] if len(negatives) > 1 else []
-    return ", ".join([*told, f"guidance by {' and '.join(_methods(recipe.guidance))}"])
+    reasons = [f"{joined} prompts joined by AND"] if joined else []
+    reasons += [f"{len(negatives)} negative prompts"] if len(negatives) > 1 else []
+    return ", ".join([*reasons, f"guidance by {' and '.join(_methods(recipe.guidance))}"])
 
 
 def _steps(conditions: ConditionPlan, grid: Grid, schedule: Schedule) -> Iterator[StepCtx]:
@@ -115,5 +115,5 @@ def _steps(conditions: ConditionPlan, grid: Grid, schedule: Schedule) -> Iterato
 
 def _methods(spec: GuidanceSpec) -> list[str]:
     """Its own name and those of the methods it adds, once each."""
-    added = (name for each in spec.wrappers if each.added is not None for name in _methods(each.added))
+    added = (name for wrapper in spec.wrappers if wrapper.added is not None for name in _methods(wrapper.added))
     return list(dict.fromkeys((spec.method, *added)))

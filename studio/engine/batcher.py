@@ -75,15 +75,15 @@ class Batcher:
             if not live:
                 break
             heed(should_stop)
-            answers = self._evaluate([row for each in live for row in each.asked])
+            answers = self._evaluate([row for member in live for row in member.asked])
             going: list[_Live] = []
-            for each in live:
-                own = [answers[row.key] for row in each.asked]
+            for member in live:
+                raws = [answers[row.key] for row in member.asked]
                 try:
-                    each.asked = each.run.send(own)
-                    going.append(each)
+                    member.asked = member.run.send(raws)
+                    going.append(member)
                 except StopIteration as end:
-                    yield each.trajectory.index, end.value
+                    yield member.trajectory.index, end.value
             live = going
             yield None
 
@@ -137,7 +137,7 @@ class Batcher:
 
 def _width(live: Sequence[_Live]) -> int:
     """Rows of their largest evaluation together, at most."""
-    return sum(each.trajectory.width for each in live)
+    return sum(member.trajectory.width for member in live)
 
 
 def perturber_of(bundle: ModelBundle) -> Perturber:

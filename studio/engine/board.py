@@ -53,7 +53,9 @@ class Board:
                 raise ValueError(f"there is a job {ticket.id} already")
             self._forget_old()
             self._tickets[ticket.id] = ticket
-            in_hand = [one for one in self._in_hand if not one.gives_way_to(ticket)]  # else it does not wait for it
+            in_hand = [
+                running for running in self._in_hand if not running.gives_way_to(ticket)
+            ]  # else it does not wait for it
             self._note(ticket, "queued", {"ahead": self._line_up(ticket) + len(in_hand)})
             self._changed.notify_all()
         return ticket.id
@@ -91,21 +93,21 @@ class Board:
         Raises NotFound for unknown ids, BadInput if either does not wait or they are of different classes.
         """
         with self._changed:
-            ticket, other = self._find(job_id), None if before is None else self._find(before)
-            for one in (ticket, other):
-                if one is not None and one not in self._queue:
+            ticket, successor = self._find(job_id), None if before is None else self._find(before)
+            for either in (ticket, successor):
+                if either is not None and either not in self._queue:
                     raise BadInput(NOT_WAITING)
-            if other is ticket:
+            if successor is ticket:
                 return
-            if other is not None and other.priority != ticket.priority:
+            if successor is not None and successor.priority != ticket.priority:
                 raise BadInput(
                     "Pictures that somebody waits for always go before others, and those before work in the background."
                 )
             self._queue.remove(ticket)
-            if other is None:
+            if successor is None:
                 self._line_up(ticket)
             else:
-                self._queue.insert(self._queue.index(other), ticket)
+                self._queue.insert(self._queue.index(successor), ticket)
 
     def queue(self) -> list[Entry]:
         """What is in hand and what waits, in the order it will run."""
@@ -227,8 +229,8 @@ class Board:
 
     def _line_up(self, ticket: Ticket, first: bool = False) -> int:
         """Put a ticket into the queue, last of its class or first. Gives how many are before it."""
-        before = {ticket.priority} if not first else set[Priority]()
-        place = sum(ticket.gives_way_to(waiting) or waiting.priority in before for waiting in self._queue)
+        passed_classes = {ticket.priority} if not first else set[Priority]()
+        place = sum(ticket.gives_way_to(waiting) or waiting.priority in passed_classes for waiting in self._queue)
         self._queue.insert(place, ticket)
         return place
 

@@ -29,11 +29,11 @@ class Conditions:
     def parts(self, name: str, step: int) -> tuple[Part, ...]:
         """The parts of a condition at a step, 0-based. Raises KeyError for a condition the recipe has not."""
         encoded = next(encoded for stretch, encoded in self.encoded if step in stretch)
-        return tuple((weight, encoded[said]) for weight, said in self.plan.parts(name, step))
+        return tuple((weight, encoded[text]) for weight, text in self.plan.parts(name, step))
 
-    def length(self, said: Said) -> int:
+    def length(self, text: Said) -> int:
         """How many tokens something said is encoded to: only equal ones share an evaluation of the network."""
-        return self.encoded[0][1][said].tokens.shape[1]
+        return self.encoded[0][1][text].tokens.shape[1]
 
     @classmethod
     def of(
@@ -55,7 +55,7 @@ class Conditions:
         return cls(
             plan,
             tuple(
-                (stretch, {said: encoder.encode(*said, texts.at(stretch.start), should_stop) for said in plan.said})
+                (stretch, {text: encoder.encode(*text, texts.at(stretch.start), should_stop) for text in plan.said})
                 for stretch in stretches
             ),
         )

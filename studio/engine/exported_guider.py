@@ -112,8 +112,8 @@ class ExportedGuidance(BaseGuidance):
         cond = Pred(self.kind, pred_cond, x, at)
 
         def answer(requests: list[Request]) -> Mapping[str, Pred]:
-            given = {"pos": pred_cond, "empty": pred_uncond}
-            return {r.name: Pred(self.kind, cast("Tensor", given[r.cond]), x, at) for r in requests}
+            predictions = {"pos": pred_cond, "empty": pred_uncond}
+            return {r.name: Pred(self.kind, cast("Tensor", predictions[r.cond]), x, at) for r in requests}
 
         guided = run_plan(self.guidance.plan(ctx), answer)
         self._memory = guided.state
@@ -122,8 +122,8 @@ class ExportedGuidance(BaseGuidance):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _listen(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        found = next((kwargs[name] for name in _INPUTS if name in kwargs), args[0] if args else None)
-        self._fed = found if isinstance(found, Tensor) else None
+        latents = next((kwargs[name] for name in _INPUTS if name in kwargs), args[0] if args else None)
+        self._fed = latents if isinstance(latents, Tensor) else None
 
     def _slots(self) -> list[tuple[int, str]]:
         return list(enumerate(self._input_predictions))[: self.num_conditions]
@@ -140,8 +140,8 @@ class ExportedGuidance(BaseGuidance):
             return NoisePoint(1 - t / _TRAINED_STEPS, t / _TRAINED_STEPS, t)
         if self._alphas_cumprod is None:
             raise BadInput("The guider does not know the schedule: call bind with the scheduler's alphas_cumprod.")
-        kept = float(self._alphas_cumprod[round(t)])
-        return NoisePoint(kept**0.5, (1 - kept) ** 0.5, t)
+        alpha = float(self._alphas_cumprod[round(t)])
+        return NoisePoint(alpha**0.5, (1 - alpha) ** 0.5, t)
 
     @staticmethod
     def _told(pred: Tensor, pred_cond: Tensor, pred_uncond: Tensor | None) -> GuiderOutput:

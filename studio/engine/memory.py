@@ -46,8 +46,8 @@ def budget_for(device: torch.device) -> int:
 
 def host_memory() -> Memory:
     """Ask for the machine's memory."""
-    told = _meminfo()
-    free, total = told.get("MemAvailable"), told.get("MemTotal")
+    account = _meminfo()
+    free, total = account.get("MemAvailable"), account.get("MemTotal")
     if total is None and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         page = os.sysconf("SC_PAGE_SIZE")
         total = os.sysconf("SC_PHYS_PAGES") * page

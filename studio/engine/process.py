@@ -192,8 +192,8 @@ class ProcessBackend:
 
     def _look(self) -> None:
         """End a child that hangs, or that will not stop. Its last words are handled before its death is."""
-        now = time.monotonic()
-        seconds, self._looked_s = now - self._looked_s, now
+        now_s = time.monotonic()
+        seconds, self._looked_s = now_s - self._looked_s, now_s
         child, at = self._child, self._flying[-1] if self._flying else None
         if child is None:
             return

@@ -38,10 +38,10 @@ class Progress:
             self._timed_from = time.monotonic()
 
     def __call__(self, report: StepReport) -> None:
-        now = time.monotonic()
+        now_s = time.monotonic()
         self._done += 1
-        if now - self._told > _TOLD_EVERY_S or report.step == report.steps:  # always the last
-            self._told = now
+        if now_s - self._told > _TOLD_EVERY_S or report.step == report.steps:  # always the last
+            self._told = now_s
             self._tell(
                 "progress",
                 {
@@ -49,16 +49,16 @@ class Progress:
                     "images": len(self._recipes),
                     "step": report.step,
                     "steps": report.steps,
-                    "left_s": round((now - self._timed_from) / self._done * (self._total - self._done), 2),
+                    "left_s": round((now_s - self._timed_from) / self._done * (self._total - self._done), 2),
                     "done": round(self._done / self._total, 6),
                 },
             )
-        if self._previews and now >= self._next_preview and report.step < report.steps:
-            self._preview(report, now)
+        if self._previews and now_s >= self._next_preview and report.step < report.steps:
+            self._preview(report, now_s)
 
-    def _preview(self, report: StepReport, now: float) -> None:
+    def _preview(self, report: StepReport, now_s: float) -> None:
         if self._bundle is None:
             return
         self._tell("preview", {"image": self._mine[report.index], "png": self._bundle.preview_map.png(report.x0[0])})
-        took = time.monotonic() - now
-        self._next_preview = now + min(max(1 / PREVIEWS_PER_S, took / PREVIEW_SHARE), _LONGEST_PAUSE_S)
+        took = time.monotonic() - now_s
+        self._next_preview = now_s + min(max(1 / PREVIEWS_PER_S, took / PREVIEW_SHARE), _LONGEST_PAUSE_S)

@@ -34,9 +34,9 @@ class Pulse:
 
     def beat(self) -> None:
         """The work has got somewhere. Called on the working thread, thousands of times a second if need be."""
-        now = time.monotonic()
-        self._longest_s = max(self._longest_s, now - self._last_s)
-        self._last_s = now
+        now_s = time.monotonic()
+        self._longest_s = max(self._longest_s, now_s - self._last_s)
+        self._last_s = now_s
         self._beats += 1
 
     def _run(self) -> None:

@@ -216,13 +216,13 @@ class ModelStore:
             return needs
         room, plain = total - needs.weights, demand(files, _PLAIN_ROWS, width, height, dtype)
         size = smaller_size(files.card, rows, width, height, dtype, room)
-        asked = f"{width} x {height} pixels with {name} need {_gb(needs.total)}"
+        demand_text = f"{width} x {height} pixels with {name} need {_gb(needs.total)}"
         smaller = [f"{size[0]} x {size[1]}"] if size else []
         if room > 0 and why and plain.total < needs.total:
-            asked += f" for {rows} rows of the network at a time ({why})"
+            demand_text += f" for {rows} rows of the network at a time ({why})"
             smaller += ["plain guidance of one prompt"] if plain.total <= total else []
         hint = " or ".join(smaller) or "fp16, or a smaller model"
-        raise OutOfMemory(f"{asked}; {self.device.type} has {_gb(total)}.", f"Take {hint}.")
+        raise OutOfMemory(f"{demand_text}; {self.device.type} has {_gb(total)}.", f"Take {hint}.")
 
     def most_rows(self, name: str, width: int, height: int) -> int | None:
         """Estimate how many rows one evaluation can have at this size; at least 1, None where the device does not say.
@@ -306,9 +306,9 @@ class ModelStore:
     def _load(self, name: str, should_stop: Callable[[], bool]) -> _Model:
         place = self._places.find(name)
         is_embedded = name in self._places.named
-        known = self._verified(name, place)
+        checksums_by_name = self._verified(name, place)
         files = open_model(place)
-        model_hash = loading.hash_of(files, known)
+        model_hash = loading.hash_of(files, checksums_by_name)
         dtype = self._dtype_for(name)
         parts = [files.part(part) for part in files.card.layout.parts]
         keys: dict[str, Key] = {}
@@ -316,21 +316,21 @@ class ModelStore:
             heed(should_stop)  # its files are hashed: seconds for a large one
             keys[part.name] = _key(part, dtype)
         # What is there already is held while the rest is loaded, and so is each part that comes.
-        held = [self._parts[key] for key in keys.values() if key in self._parts]
-        for record in held:
+        leased = [self._parts[key] for key in keys.values() if key in self._parts]
+        for record in leased:
             record.leases += 1
         try:
             for part in parts:
                 if keys[part.name] not in self._parts:
                     heed(should_stop)
                     self._fetch(part, name, dtype)
-                    held.append(self._parts[keys[part.name]])
-                    held[-1].leases += 1
+                    leased.append(self._parts[keys[part.name]])
+                    leased[-1].leases += 1
                 self._parts[keys[part.name]].models.add(name)
             modules = {part: self._parts[key].module for part, key in keys.items()}
             bundle = loading.assemble(name, files, model_hash, modules, EmbeddedModel if is_embedded else None)
         finally:
-            for record in held:
+            for record in leased:
                 record.leases -= 1
         model = _Model(bundle, keys)
         if model.preview_key in self._previews:
@@ -365,8 +365,8 @@ class ModelStore:
     def _check_room(self, part: str, model: str, needed: int) -> None:
         """Raise OutOfMemory for a part that the whole device is too small for."""
         total = memory_of(self.device).total_bytes
-        held = sum(record.bytes for record in self._parts.values() if record.leases)
-        if total is not None and held + needed > total:
+        leased_bytes = sum(record.bytes for record in self._parts.values() if record.leases)
+        if total is not None and leased_bytes + needed > total:
             message = f"The {part} of {model} takes {_gb(needed)}; {self.device.type} has {_gb(total)} in all."
             raise OutOfMemory(message, "Take fp16, or a smaller model.")
 

@@ -176,16 +176,16 @@ class Engine:
         tell("started", {"images": len(recipes)})
         began = time.monotonic()
         progress = Progress(recipes, tell, self.config.previews)
-        made = 0
+        pictures = 0
         for name in dict.fromkeys(recipe.model for recipe in recipes):
             mine = [index for index, recipe in enumerate(recipes) if recipe.model == name]
             max_rows = self._check_memory(name, [recipes[index] for index in mine], should_stop)
-            with ExitStack() as held:
-                bundle = held.enter_context(self.store.lease(name, should_stop))
+            with ExitStack() as leases:
+                bundle = leases.enter_context(self.store.lease(name, should_stop))
                 self._in_use.append(bundle)
-                held.callback(self._in_use.remove, bundle)
-                held.enter_context(self._proved(bundle, any(stacks[i].whole.entries for i in mine)))
-                weak = self._weak(held, name, [recipes[index] for index in mine], should_stop)
+                leases.callback(self._in_use.remove, bundle)
+                leases.enter_context(self._proved(bundle, any(stacks[i].whole.entries for i in mine)))
+                weak = self._weak(leases, name, [recipes[index] for index in mine], should_stop)
                 progress.begin(self._noted(bundle), mine)
                 accounts = Accounts(bundle, [recipes[i] for i in mine]) if account else None
                 turns = sample_in_turns(
@@ -204,7 +204,7 @@ class Engine:
                         continue
                     local, picture = turn
                     index = mine[local]
-                    made += 1
+                    pictures += 1
                     tell(
                         "image",
                         {
@@ -218,7 +218,7 @@ class Engine:
                             **({} if accounts is None else {"account": accounts.take(local)}),
                         },
                     )
-        tell("done", {"images": made, "seconds": round(time.monotonic() - began, 3)})
+        tell("done", {"images": pictures, "seconds": round(time.monotonic() - began, 3)})
 
     def _gated(self, bundle: ModelBundle, recipe: Recipe, stack: Stack) -> Stack:
         """The stack with the strengths that its gates give this prompt. Raises BadInput for an edit without one."""
@@ -232,13 +232,13 @@ class Engine:
         return stack.gated(share)
 
     def _weak(
-        self, held: ExitStack, name: str, recipes: list[Recipe], should_stop: Callable[[], bool]
+        self, leases: ExitStack, name: str, recipes: list[Recipe], should_stop: Callable[[], bool]
     ) -> ModelBundle | None:
         """The early checkpoint of the model, held, if one of the recipes asks it. Raises BadInput if there is none."""
         asking = next((recipe for recipe in recipes if asks_weak(recipe)), None)
         if asking is None:
             return None
-        weak = held.enter_context(self.store.lease_early(name, should_stop))
+        weak = leases.enter_context(self.store.lease_early(name, should_stop))
         if weak is None:
             raise no_weak(name, asking.guidance)
         return weak
@@ -259,16 +259,16 @@ class Engine:
         """
         card, count = self.store.card(name), self.store.chunks(name)
 
-        def chunks(said: Said) -> int:  # tokenised to be counted, which takes long texts milliseconds each
+        def chunks(text: Said) -> int:  # tokenised to be counted, which takes long texts milliseconds each
             heed(should_stop)
-            return count(said)
+            return count(text)
 
         alike = dict.fromkeys(recipe.model_copy(update={"seed": 0, "variation_seed": None}) for recipe in recipes)
         rows = {recipe: min(widest(recipe, card, chunks), self.config.max_rows) for recipe in alike}
         hardest = max(rows, key=lambda recipe: rows[recipe] * recipe.width * recipe.height)
         largest = max(rows, key=lambda recipe: recipe.width * recipe.height)  # one picture is decoded at a time
-        for one in (hardest, largest):
-            self.store.check_fits(name, rows[one], one.width, one.height, why_wide(one))
+        for extreme in (hardest, largest):
+            self.store.check_fits(name, rows[extreme], extreme.width, extreme.height, why_wide(extreme))
         room = self.store.most_rows(name, largest.width, largest.height)
         # Never fewer than one picture asks for at once: alone it has been found to fit, and where its evaluations are
         # split must not depend on its company.
@@ -307,11 +307,11 @@ def _both(first: OnStep, second: OnStep) -> OnStep:
     return on_step
 
 
-def pick_device(wanted: str) -> torch.device:
+def pick_device(choice: str) -> torch.device:
     """Give the device: "auto" is cuda, then mps, then cpu. Raises EnvironmentProblem if it is absent."""
     have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
+    if choice == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if have[name]))
-    if not have[wanted]:
-        raise EnvironmentProblem(f"There is no {wanted} device on this machine.", "Take --device cpu.")
-    return torch.device(wanted)
+    if not have[choice]:
+        raise EnvironmentProblem(f"There is no {choice} device on this machine.", "Take --device cpu.")
+    return torch.device(choice)

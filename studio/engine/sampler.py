@@ -49,7 +49,7 @@ def sample(
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
     turns = sample_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
-    yield from (made for made in turns if made is not None)
+    yield from (finished for finished in turns if finished is not None)
 
 
 def sample_in_turns(
@@ -63,11 +63,11 @@ def sample_in_turns(
     diagnose: bool = False,
 ) -> Iterator[tuple[int, Picture] | None]:
     """As `sample`; and None after every evaluation of the network, where something more urgent may be done."""
-    for made in _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
-        if made is None:
+    for finished in _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
+        if finished is None:
             yield None
         else:
-            index, latents = made
+            index, latents = finished
             heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
             # One at a time: the decoder's batch shape is fixed too.
             yield index, decode(bundle, latents, recipes[index].steps)
@@ -85,7 +85,7 @@ def sample_latents(
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
     turns = _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
-    yield from (made for made in turns if made is not None)
+    yield from (finished for finished in turns if finished is not None)
 
 
 def _latents_in_turns(
@@ -105,8 +105,8 @@ def _latents_in_turns(
             for index in indices
         ]
         runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
-        while (made := _next(runs)) != ():
-            yield made or None
+        while (finished := _next(runs)) != ():
+            yield finished or None
 
 
 def _trajectory(

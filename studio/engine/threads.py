@@ -46,9 +46,9 @@ def processor_times() -> ProcessorTimes:
     """As they are now."""
     import psutil  # not above: what comes before torch is to be quick
 
-    each = psutil.cpu_times(percpu=True)
-    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(each))
-    busy = sum(sum(each[i][:8]) - each[i].idle - getattr(each[i], "iowait", 0.0) for i in mine if i < len(each))
+    times = psutil.cpu_times(percpu=True)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(times))
+    busy = sum(sum(times[i][:8]) - times[i].idle - getattr(times[i], "iowait", 0.0) for i in mine if i < len(times))
     ours = os.times()
     return ProcessorTimes(time.monotonic(), busy, ours.user + ours.system)
 
@@ -78,10 +78,10 @@ class Crowd:
 
     def others(self) -> float | None:
         """What other programs had of late, in processors: 0 to their number. None where too little was seen."""
-        seen = list(self._seen)  # another thread looks meanwhile
-        if not seen:
+        looks = list(self._seen)  # another thread looks meanwhile
+        if not looks:
             return None
-        first, last = seen[0], seen[-1]
+        first, last = looks[0], looks[-1]
         passed_s = last.at_s - first.at_s
         if passed_s < _TOO_SHORT_S:
             return None
@@ -90,8 +90,8 @@ class Crowd:
 
     def threads(self, most: int) -> int:
         """How many threads there is room for, 1 to `most`."""
-        others = self.others()
-        return most if others is None else max(1, min(most, math.ceil(self._processors - others - _UNHEARD)))
+        busy = self.others()
+        return most if busy is None else max(1, min(most, math.ceil(self._processors - busy - _UNHEARD)))
 
 
 def are_settled(environ: Mapping[str, str] = os.environ) -> bool:

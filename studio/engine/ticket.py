@@ -54,9 +54,9 @@ class Ticket:
         self.stop = threading.Event()
         self.over = False
 
-    def gives_way_to(self, other: Ticket) -> bool:
+    def gives_way_to(self, rival: Ticket) -> bool:
         """Whether another runs between two steps of this one."""
-        return RANK[other.priority] < RANK[self.priority]
+        return RANK[rival.priority] < RANK[self.priority]
 
     def stop_asked(self) -> bool:
         """Whether the work should end at its next step."""

@@ -178,17 +178,19 @@ class Trajectory:
                 request.perturb,
                 request.model,
             )
-            for request, (x, at), each in zip(requests, places, parts, strict=True)
-            for _, cond in each
+            for request, (x, at), condition_parts in zip(requests, places, parts, strict=True)
+            for _, cond in condition_parts
         ]
         # A row asked at a time of its own counts even where that time comes to be the step's.
-        shifted = [id(request.t) for request, each in zip(requests, parts, strict=True) for _ in each]
-        self.rows += len({(row.key, own) for row, own in zip(rows, shifted, strict=True)})
+        shifted = [
+            id(request.t) for request, condition_parts in zip(requests, parts, strict=True) for _ in condition_parts
+        ]
+        self.rows += len({(row.key, is_shifted) for row, is_shifted in zip(rows, shifted, strict=True)})
         self._latest = yield rows
         raws = iter(self._latest)
         answers: dict[str, Pred] = {}
-        for request, (x, at), each in zip(requests, places, parts, strict=True):
-            weighted = [(weight, next(raws)) for weight, _ in each]
+        for request, (x, at), condition_parts in zip(requests, places, parts, strict=True):
+            weighted = [(weight, next(raws)) for weight, _ in condition_parts]
             answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
         return answers
 
@@ -202,8 +204,8 @@ class Trajectory:
             culprit, hint = f"the guidance method {self.recipe.guidance.method}", "Take a lower guidance scale."
         else:
             culprit, hint = f"the sampler {self.recipe.sampler}", "Take another sampler, or other parameters of it."
-        told = f"The latents stopped being numbers at step {step} of {self.recipe.steps}; it began with {culprit}."
-        return NonFinite(told, hint)
+        message = f"The latents stopped being numbers at step {step} of {self.recipe.steps}; it began with {culprit}."
+        return NonFinite(message, hint)
 
     def _conditions_of(self, request: Request) -> Conditions:
         if request.model == "main":

@@ -14,8 +14,10 @@ def asks_weak(recipe: Recipe) -> bool:
 
 def no_weak(model: str, spec: GuidanceSpec) -> BadInput:
     """The error for guidance that asks the weak model, itself or a method it adds, of a model that has none."""
-    added = (each.added for each in spec.wrappers if each.added is not None)
-    asking = next((one for one in (spec, *added) if "weak" in build_method(one).networks()), spec)
+    added = (wrapper.added for wrapper in spec.wrappers if wrapper.added is not None)
+    asking = next(
+        (spec_with_weak for spec_with_weak in (spec, *added) if "weak" in build_method(spec_with_weak).networks()), spec
+    )
     return BadInput(
         f"The guidance method {asking.method} needs an early checkpoint of the model, and {model} has none.",
         "Take the embedded model, which comes with one, or another method.",

@@ -24,19 +24,19 @@ def drift(bench: Bench) -> Fact:
     pipeline = their_pipeline(bench)
     edits = add_adapters(pipeline, 3, "attention")
     rng, room = random.Random(1), room_of(bench.bundle)
-    before = _weights(bench.bundle.unet)
+    weights = _weights(bench.bundle.unet)
     for _ in range(_CHANGES):
         chosen = rng.sample(edits, rng.randint(0, len(edits)))
         room.use(EditStack.of([(edit, rng.uniform(-2, 2)) for edit in chosen]), swap=rng.random() < 0.3)
     room.use(EMPTY)
-    ours = _changed(before, _weights(bench.bundle.unet))
+    ours = _changed(weights, _weights(bench.bundle.unet))
 
-    before = _weights(pipeline.unet)
+    weights = _weights(pipeline.unet)
     for _ in range(_THEIR_CHANGES):
         pipeline.unet.set_adapters([rng.choice(edits).name], [rng.uniform(-2, 2)])
         pipeline.unet.fuse_lora()
         pipeline.unet.unfuse_lora()
-    theirs = _changed(before, _weights(pipeline.unet))
+    theirs = _changed(weights, _weights(pipeline.unet))
     return Fact(
         case="drift",
         what=f"after {_CHANGES:,} changes of the stack, against {_THEIR_CHANGES} times fuse and unfuse",
@@ -53,10 +53,10 @@ def _weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.named_parameters() if "lora_" not in name}
 
 
-def _changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> int:
+def _changed(first: dict[str, Tensor], second: dict[str, Tensor]) -> int:
     """How many numbers differ in any bit."""
     whole = {2: torch.int16, 4: torch.int32}
     return sum(
-        int((before[name].view(whole[tensor.element_size()]) != tensor.view(whole[tensor.element_size()])).sum())
-        for name, tensor in after.items()
+        int((first[name].view(whole[tensor.element_size()]) != tensor.view(whole[tensor.element_size()])).sum())
+        for name, tensor in second.items()
     )

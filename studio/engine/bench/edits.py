@@ -33,8 +33,8 @@ def grid(bench: Bench) -> BenchResult:
 
     def ours() -> list[Picture]:
         bench.bundle.forget_prompts()
-        found = dict(sample(bench.bundle, recipes, stacks=stacks))
-        return [found[index] for index in range(len(recipes))]
+        pictures_by_index = dict(sample(bench.bundle, recipes, stacks=stacks))
+        return [pictures_by_index[index] for index in range(len(recipes))]
 
     def theirs() -> list[Picture]:
         pictures = []
@@ -96,7 +96,7 @@ def strength_all(bench: Bench) -> BenchResult:
     return _strength(bench, "all", 1.3)
 
 
-def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> BenchResult:
+def _apply(bench: Bench, case: str, label: str, goal: float, fuse: bool) -> BenchResult:
     pipeline = their_pipeline(bench)
     (edit,) = add_adapters(pipeline, 1, "attention")
     our_turn, their_turn = itertools.cycle(_STRENGTHS), itertools.cycle(_STRENGTHS)
@@ -117,7 +117,7 @@ def _apply(bench: Bench, case: str, what: str, goal: float, fuse: bool) -> Bench
     limit = (
         "memory: the touched weights are written once" if not fuse else "as above; theirs writes twice, layer by layer"
     )
-    return BenchResult(case=case, what=what, **timed, goal=goal, limit=limit, made_by=bench.bundle.made_by())
+    return BenchResult(case=case, what=label, **timed, goal=goal, limit=limit, made_by=bench.bundle.made_by())
 
 
 @CASES.register("apply")

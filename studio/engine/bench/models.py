@@ -21,10 +21,10 @@ def switch(bench: Bench) -> BenchResult:
     """Going from one resident model to another, against loading that one."""
     folder = bench.bundle.card.folder
     with tempfile.TemporaryDirectory() as place:
-        other = Path(place) / folder.name  # the same weights from another place: the engine takes it for another model
-        shutil.copytree(folder, other)
+        twin = Path(place) / folder.name  # the same weights from another place: the engine takes it for another model
+        shutil.copytree(folder, twin)
         config = bench.engine.config
-        engine = Engine(replace(config, models={**config.models, "other": other}))
+        engine = Engine(replace(config, models={**config.models, "other": twin}))
         names = itertools.cycle([*config.models][:1] + ["other"])
 
         def ours() -> None:

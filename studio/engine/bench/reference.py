@@ -28,7 +28,7 @@ _SIZE = 0.02  # of the random factors: a change that is seen and does not ruin t
 
 def picture_of(pipeline: Any, recipe: Recipe) -> Picture:
     """One picture by their pipeline, from the prompt to pixels in memory."""
-    made = pipeline(
+    result = pipeline(
         recipe.prompt,
         negative_prompt=recipe.negative_prompt or None,
         num_inference_steps=recipe.steps,
@@ -38,7 +38,7 @@ def picture_of(pipeline: Any, recipe: Recipe) -> Picture:
         height=recipe.height,
         output_type="np",
     )
-    return (made.images[0] * 255).round().astype(np.uint8)
+    return (result.images[0] * 255).round().astype(np.uint8)
 
 
 def add_adapters(pipeline: Any, count: int, layers: str) -> list[Edit]:
@@ -54,15 +54,15 @@ def add_adapters(pipeline: Any, count: int, layers: str) -> list[Edit]:
             warnings.simplefilter("ignore", UserWarning)
             config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=LAYERS[layers])
             pipeline.unet.add_adapter(config, adapter_name=name)
-        found: dict[str, LowRank] = {}
+        factors: dict[str, LowRank] = {}
         for path, module in pipeline.unet.named_modules():
             if name in getattr(module, "lora_A", {}):
                 a, b = module.lora_A[name].weight, module.lora_B[name].weight
                 with torch.no_grad():
                     for factor in (a, b):
                         factor.copy_(_SIZE * torch.randn(factor.shape, generator=generator))
-                found[path] = LowRank(a.detach().clone(), b.detach().clone(), alpha=RANK)
-        edits.append(Edit(name=name, kind="lora", layers={"unet": found}))
+                factors[path] = LowRank(a.detach().clone(), b.detach().clone(), alpha=RANK)
+        edits.append(Edit(name=name, kind="lora", layers={"unet": factors}))
     pipeline.unet.requires_grad_(False).eval()
     return edits
 

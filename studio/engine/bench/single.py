@@ -99,5 +99,5 @@ def account(bench: Bench) -> BenchResult:
 
 def in_order(bench: Bench, recipes: list[Recipe]) -> list[Picture]:
     """Our pictures of some recipes, in their order."""
-    found = dict(sample(bench.bundle, recipes))
-    return [found[index] for index in range(len(recipes))]
+    pictures = dict(sample(bench.bundle, recipes))
+    return [pictures[index] for index in range(len(recipes))]

@@ -44,10 +44,10 @@ class EditedComponent:
     @cached_property
     def fingerprint(self) -> str:
         """Of the base, whatever is applied at the moment."""
-        kept: dict[int, Tensor] = {
+        originals: dict[int, Tensor] = {
             id(self._pristine.parameter(key)): self._pristine[key] for key in self._pristine.touched()
         }
-        return fingerprint(self.module, kept)
+        return fingerprint(self.module, originals)
 
     def base_weight(self, path: str) -> Tensor:
         """W0 of a layer, whatever is applied at the moment."""
@@ -59,36 +59,36 @@ class EditedComponent:
 
         If it fails the base is in place.
         """
-        wanted = stack.part((self.name,))
-        swap = swap and len(wanted) > 0 and not _is_compiled(self.module)
+        own_stack = stack.part((self.name,))
+        swap = swap and len(own_stack) > 0 and not _is_compiled(self.module)
         if self._pristine.moved(self._pointers.pointed):
             self._start_anew()
-        if wanted == self.stack and swap == self._swapped:
+        if own_stack == self.stack and swap == self._swapped:
             return
         with plain_tensors():
             self.stack, self._swapped = EMPTY, False  # so it is if one of the next lines fails
             try:
                 if swap:
                     self._merged.use(EMPTY)
-                    self._pointers.point(wanted)
+                    self._pointers.point(own_stack)
                 else:
                     self._pointers.leave()
-                    self._merged.use(wanted)
+                    self._merged.use(own_stack)
             except BaseException:
                 self._pointers.leave()
                 raise
-        self.stack, self._swapped = wanted, swap
+        self.stack, self._swapped = own_stack, swap
 
     @contextmanager
     def rows(self, stacks: Sequence[EditStack]) -> Iterator[None]:
         """Within it, each row of a batch has its own stack. Where all are equal, the weights take the stack on."""
-        wanted = [stack.part((self.name,)) for stack in stacks]
-        if all(stack == wanted[0] for stack in wanted):
-            self.use(wanted[0])
+        own_stacks = [stack.part((self.name,)) for stack in stacks]
+        if all(stack == own_stacks[0] for stack in own_stacks):
+            self.use(own_stacks[0])
             yield
         else:
             self.use(EMPTY)
-            with self._rows.applied(wanted):
+            with self._rows.applied(own_stacks):
                 yield
 
     def equals_base(self) -> bool:

@@ -26,12 +26,12 @@ _CHUNK_NUMBERS = 16 * 1024**2  # worked on at a time: bounds float32 accumulator
 
 def shares_of(stack: EditStack, component: str) -> dict[Key, list[Share]]:
     """Tensor -> what the stack does to it, in the order of the edits' hashes."""
-    found: dict[Key, list[Share]] = {}
+    shares_by_key: dict[Key, list[Share]] = {}
     for path, shares in stack.on(component).items():
-        found[path, "weight"] = shares
+        shares_by_key[path, "weight"] = shares
         if biased := [share for share in shares if share[1].bias is not None]:
-            found[path, "bias"] = biased
-    return found
+            shares_by_key[path, "bias"] = biased
+    return shares_by_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ class Composition:
         """Compute and write into tensors of W0's shapes and dtypes. strengths: by the edits' hashes."""
         if self._chunks is None or self._worked_out != self._deltas.evicted:
             self._chunks, self._worked_out = None, self._deltas.evicted
-            done: list[list[_Sum]] = []
+            chunks: list[list[_Sum]] = []
             for keys in _in_chunks(list(self._shares), self._pristine):
                 chunk = [_sum(key, self._shares[key], self._pristine, self._deltas, self._component) for key in keys]
                 _write(chunk, into, strengths)
                 if self._worked_out == self._deltas.evicted:
-                    done.append(chunk)
+                    chunks.append(chunk)
                 else:  # what the cache lets go of is not to be held here
-                    done.clear()
-            self._chunks = done if self._worked_out == self._deltas.evicted else None
+                    chunks.clear()
+            self._chunks = chunks if self._worked_out == self._deltas.evicted else None
         else:
             for chunk in self._chunks:
                 _write(chunk, into, strengths)
@@ -90,13 +90,13 @@ class Composition:
 
 def _write(chunk: Sequence[_Sum], into: Mapping[Key, Tensor], strengths: Mapping[str, float]) -> None:
     if chunk[0].kept.dtype == torch.float32:  # then the place itself holds the sum
-        for one in chunk:
-            one.write(one.kept, into[one.key], strengths)
+        for part in chunk:
+            part.write(part.kept, into[part.key], strengths)
         return
-    totals = [one.kept.float() for one in chunk]
-    for one, total in zip(chunk, totals, strict=True):
-        one.write(total, total, strengths)
-    torch._foreach_copy_([into[one.key] for one in chunk], totals)
+    totals = [part.kept.float() for part in chunk]
+    for part, total in zip(chunk, totals, strict=True):
+        part.write(total, total, strengths)
+    torch._foreach_copy_([into[part.key] for part in chunk], totals)
 
 
 def _sum(key: Key, shares: Sequence[Share], pristine: Pristine, deltas: DeltaCache, component: str) -> _Sum:

@@ -50,13 +50,13 @@ def low_rank_layers(edit: Edit, max_rank: int = MAX_EXPORT_RANK) -> _Layers:
         raise BadInput(f"The mask {edit.name!r} has no form as a LoRA: it depends on the weights it cuts.", _OWN)
     if edit.has_biases:
         raise BadInput(f"The edit {edit.name!r} changes biases, which LoRA files of other programs do not carry.", _OWN)
-    found: _Layers = {}
+    layers: _Layers = {}
     for component, path, layer in edit.each():
         if isinstance(layer, Dense):
             layer = _factored(edit, f"{component}.{path}", layer, max_rank)
         assert isinstance(layer, LowRank)
-        found.setdefault(component, {})[path] = layer
-    return found
+        layers.setdefault(component, {})[path] = layer
+    return layers
 
 
 def _factored(edit: Edit, where: str, layer: Dense, max_rank: int) -> LowRank:
@@ -84,12 +84,14 @@ def _factored(edit: Edit, where: str, layer: Dense, max_rank: int) -> LowRank:
 
 def _peft(edit: Edit, layers: _Layers) -> Files:
     files: Files = {"manifest.json": _manifest(edit).encode()}
-    for component, found in layers.items():
+    for component, own_layers in layers.items():
         tensors: dict[str, Tensor] = {}
-        for path, layer in found.items():
+        for path, layer in own_layers.items():
             tensors[f"base_model.model.{path}.lora_A.weight"] = layer.A
             tensors[f"base_model.model.{path}.lora_B.weight"] = layer.B
-        files[f"{component}/adapter_config.json"] = json.dumps(_peft_config(found), indent=2, sort_keys=True).encode()
+        files[f"{component}/adapter_config.json"] = json.dumps(
+            _peft_config(own_layers), indent=2, sort_keys=True
+        ).encode()
         files[f"{component}/adapter_model.safetensors"] = _packed(edit, tensors)
     return files
 
@@ -112,8 +114,10 @@ def _peft_config(layers: Mapping[str, LowRank]) -> dict[str, Any]:
         "r": rank,
         "lora_alpha": alpha,
         "target_modules": sorted(layers),
-        "rank_pattern": {f"^{path}": one.rank for path, one in layers.items() if one.rank != rank},
-        "alpha_pattern": {f"^{path}": float(one.alpha) for path, one in layers.items() if one.alpha != alpha},
+        "rank_pattern": {f"^{path}": own_layer.rank for path, own_layer in layers.items() if own_layer.rank != rank},
+        "alpha_pattern": {
+            f"^{path}": float(own_layer.alpha) for path, own_layer in layers.items() if own_layer.alpha != alpha
+        },
     }
 
 
@@ -122,8 +126,8 @@ def _peft_config(layers: Mapping[str, LowRank]) -> dict[str, Any]:
 
 def _diffusers(edit: Edit, layers: _Layers) -> Files:
     tensors: dict[str, Tensor] = {}
-    for component, found in layers.items():
-        for path, layer in found.items():
+    for component, own_layers in layers.items():
+        for path, layer in own_layers.items():
             down, up = "lora_A.weight", "lora_B.weight"
             name = f"{component}.{path}"
             if component in TEXT_ENCODERS:
@@ -136,11 +140,11 @@ def _diffusers(edit: Edit, layers: _Layers) -> Files:
 
 
 def _kohya(edit: Edit, layers: _Layers) -> Files:
-    alphas = {float(layer.alpha) for found in layers.values() for layer in found.values()}
+    alphas = {float(layer.alpha) for own_layers in layers.values() for layer in own_layers.values()}
     alpha = alphas.pop() if len(alphas) == 1 else max(alphas, key=abs)
     tensors: dict[str, Tensor] = {}
-    for component, found in layers.items():
-        for path, layer in found.items():
+    for component, own_layers in layers.items():
+        for path, layer in own_layers.items():
             name = kohya_name(component, path)
             tensors[f"{name}.lora_down.weight"] = layer.A
             tensors[f"{name}.lora_up.weight"] = _scaled(layer.B, layer.alpha / alpha)

@@ -86,8 +86,13 @@ def build_plan(stacks: Sequence[EditStack], component: str, layers: Mapping[str,
 
 def _layer_rows(ids: list[str], shares: Mapping[str, list[Share]], layer: Target, buffers: Buffers) -> LayerRows:
     weight = layer.weight
-    ranks = {key: sum(one.rank for _, one, _ in share if isinstance(one, LowRank)) for key, share in shares.items()}
-    biased = {key for key, share in shares.items() if any(one.bias is not None for _, one, _ in share)}
+    ranks = {
+        key: sum(layer_change.rank for _, layer_change, _ in share if isinstance(layer_change, LowRank))
+        for key, share in shares.items()
+    }
+    biased = {
+        key for key, share in shares.items() if any(layer_change.bias is not None for _, layer_change, _ in share)
+    }
     active = [row for row, key in enumerate(ids) if ranks[key] or key in biased]
     a = b = bias = None
     if rank := max(ranks.values()):
@@ -98,11 +103,11 @@ def _layer_rows(ids: list[str], shares: Mapping[str, list[Share]], layer: Target
     if biased:
         bias = buffers.take(weight, len(active), weight.shape[0]).zero_()
         for at, row in enumerate(active):
-            for _, one, strength in shares[ids[row]]:
-                if one.bias is not None:
-                    bias[at] += strength * one.bias.to(bias)
+            for _, layer_change, strength in shares[ids[row]]:
+                if layer_change.bias is not None:
+                    bias[at] += strength * layer_change.bias.to(bias)
     dense = tuple(
-        (delta, _together([row for row, other in enumerate(ids) if other == key]))
+        (delta, _together([row for row, stack_id in enumerate(ids) if stack_id == key]))
         for key, share in shares.items()
         if (delta := _dense(share, weight, buffers)) is not None
     )

@@ -75,13 +75,13 @@ def read_tensors(path: Path, header: Header, names: Iterable[str] | None = None)
     what is not wanted stays unread. Raises AssetError if the file changed meanwhile, or holds integers where weights
     are due.
     """
-    wanted = {name: header.tensors[name] for name in (header.tensors if names is None else names)}
-    for name, info in wanted.items():
+    infos = {name: header.tensors[name] for name in (header.tensors if names is None else names)}
+    for name, info in infos.items():
         if info.dtype not in FLOATS and info.shape not in ((), (1,)) or info.dtype not in _DTYPES:
             raise AssetError(f"The file {path} holds the tensor {name[:100]} as {info.dtype}, which weights are not.")
     try:
         with path.open("rb") as file:
-            return {name: _tensor(file, header.numbers_at, info) for name, info in wanted.items()}
+            return {name: _tensor(file, header.numbers_at, info) for name, info in infos.items()}
     except (OSError, ValueError) as error:  # ValueError: fewer bytes than announced
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise AssetError(f"The file {path} cannot be read: {reason}.") from None
@@ -103,9 +103,9 @@ def _assemble(manifest: Manifest, tensors: Mapping[str, Tensor]) -> Edit:
         layer, _, part = name.rpartition("/")
         parts.setdefault(layer, {})[part] = tensor
     layers: dict[str, dict[str, Layer]] = {}
-    for name, found in parts.items():
+    for name, parts_of_layer in parts.items():
         component, _, path = name.partition("/")
-        layers.setdefault(component, {})[path] = _layer(manifest, name, found)
+        layers.setdefault(component, {})[path] = _layer(manifest, name, parts_of_layer)
     return Edit(
         name=manifest.name,
         kind=manifest.kind,

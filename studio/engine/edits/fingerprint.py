@@ -29,8 +29,8 @@ def fingerprint(module: nn.Module, pristine: Mapping[int, Tensor] | None = None)
     as bfloat16, so that one file loaded as float32 and as bfloat16 is one base; and without what peft added.
     """
     config = _config(module)
-    told = {key: config[key] for key in _DEFINING if config.get(key) is not None}
-    digest = hashlib.sha256(f"{type(module).__name__} {json.dumps(told, sort_keys=True, default=str)}\n".encode())
+    defining = {key: config[key] for key in _DEFINING if config.get(key) is not None}
+    digest = hashlib.sha256(f"{type(module).__name__} {json.dumps(defining, sort_keys=True, default=str)}\n".encode())
     for name, tensor in _named(module, pristine or {}):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
         digest.update(raw_bytes(tensor.to(torch.bfloat16)))
@@ -48,13 +48,13 @@ def full_hash(module: nn.Module) -> str:
 
 def _named(module: nn.Module, pristine: Mapping[int, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Parameters by the names that edits use, in the order of those names."""
-    found: dict[str, Tensor] = {}
+    parameters: dict[str, Tensor] = {}
     for name, parameter in module.named_parameters():
         parts = name.split(".")
         if not any(part in _PEFT for part in parts):
             plain = plain_path(".".join(part for part in parts if part != "base_layer"))
-            found[plain] = pristine.get(id(parameter), parameter)
-    yield from sorted(found.items())
+            parameters[plain] = pristine.get(id(parameter), parameter)
+    yield from sorted(parameters.items())
 
 
 def _config(module: nn.Module) -> dict[str, Any]:

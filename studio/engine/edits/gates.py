@@ -32,20 +32,20 @@ def gate_address(name: str, provenance: Mapping[str, Any], addresses: Mapping[st
     Raises BadInput for an edit without a gate, or with one that nobody here knows.
     """
     gate: Any = provenance.get("gate")
-    named = gate.get("name") if isinstance(gate, dict) else None
-    if not named:
+    gate_name = gate.get("name") if isinstance(gate, dict) else None
+    if not gate_name:
         raise BadInput(
             f"The edit {name[:80]!r} carries no gate, so its strength cannot follow the prompt.",
             "Take a strength without auto, or an edit that was made with a gate.",
             field="edits",
         )
-    if not isinstance(named, str) or named not in addresses:
+    if not isinstance(gate_name, str) or gate_name not in addresses:
         raise BadInput(
-            f"The gate of the edit {name[:80]!r}, {str(named)[:60]!r}, is not known here.",
+            f"The gate of the edit {name[:80]!r}, {str(gate_name)[:60]!r}, is not known here.",
             "Take a strength without auto, or update Palimpsest.",
             field="edits",
         )
-    return addresses[named]
+    return addresses[gate_name]
 
 
 def build_gate(name: str, provenance: Mapping[str, Any], addresses: Mapping[str, str]) -> Gate:

@@ -92,13 +92,13 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
     """
     file = lora_file(path)
     header = read_header(file)
-    found = _inspected(file, header, layout)
-    _check_match(found, layout, partial)
-    tensors = read_tensors(file, header, [name for names in found.matched.values() for name in names.values()])
-    alphas = _stated_alphas(found, header, Finder(layout))
+    inspection = _inspected(file, header, layout)
+    _check_match(inspection, layout, partial)
+    tensors = read_tensors(file, header, [name for names in inspection.matched.values() for name in names.values()])
+    alphas = _stated_alphas(inspection, header, Finder(layout))
     layers: dict[str, dict[str, Layer]] = {}
     try:
-        for (component, module_path), names in found.matched.items():
+        for (component, module_path), names in inspection.matched.items():
             parts: dict[Role, Tensor] = {role: tensors.pop(tensor) for role, tensor in names.items()}
             shape = layout.components[component][module_path]
             alpha = alphas.get((component, module_path))
@@ -106,7 +106,7 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
                 layers.setdefault(component, {})[module_path] = _layer(parts, shape, alpha)
             except BadInput as error:
                 raise BadInput(f"{component}.{module_path}: {error}") from None
-        edit = Edit(name=name, kind="lora", layers=layers, provenance=_provenance(found, header))
+        edit = Edit(name=name, kind="lora", layers=layers, provenance=_provenance(inspection, header))
         check_finite(edit)
         _check_size(edit)
     except BadInput as error:
@@ -116,18 +116,20 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
     return edit
 
 
-def _stated_alphas(found: Inspection, header: Header, finder: Finder) -> dict[Place, float]:
+def _stated_alphas(inspection: Inspection, header: Header, finder: Finder) -> dict[Place, float]:
     """alpha of those layers whose tensors do not say it, from wherever the file or its folder does.
 
     Raises AssetError where it is stated for a rank that none of those layers has, as of another file.
     """
-    file = found.file
+    file = inspection.file
     silent = {
-        place: header.tensors[names["down"]].shape[0] for place, names in found.matched.items() if "alpha" not in names
+        place: header.tensors[names["down"]].shape[0]
+        for place, names in inspection.matched.items()
+        if "alpha" not in names
     }
     if not silent:
         return {}
-    within, beside = configs_within(header.metadata, file, kohya=found.style == "kohya"), config_beside(file)
+    within, beside = configs_within(header.metadata, file, kohya=inspection.style == "kohya"), config_beside(file)
     layerwise = {finder.find(layer): alpha for layer, alpha in layerwise_alphas(header.metadata, file).items()}
     alphas: dict[Place, float] = {}
     for (component, path), rank in silent.items():
@@ -223,17 +225,18 @@ def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Sha
     return (*whole, 1, 1) if len(ours) == 4 and len(whole) == 2 else whole
 
 
-def _check_match(found: Inspection, layout: Layout, partial: bool) -> None:
-    if not found.total:
-        raise AssetError(f"The file {found.file} holds no layer of a LoRA: {_contents(found.unknown)}.", _A_LORA)
-    if not found.matched:
-        example = shown(found.missing[0])
-        message = (
-            f"Nothing in {found.file} fits this model: none of its {found.total} layers is there, such as {example}."
+def _check_match(inspection: Inspection, layout: Layout, partial: bool) -> None:
+    if not inspection.total:
+        raise AssetError(
+            f"The file {inspection.file} holds no layer of a LoRA: {_contents(inspection.unknown)}.", _A_LORA
         )
-        raise AssetError(message, _what_for(found.missing, layout))
-    if not partial and not found.complete:
-        raise AssetError(_leftovers(found), "Ask for a partial import to take what fits.")
+    if not inspection.matched:
+        example = shown(inspection.missing[0])
+        absent = f"none of its {inspection.total} layers is there, such as {example}."
+        message = f"Nothing in {inspection.file} fits this model: {absent}"
+        raise AssetError(message, _what_for(inspection.missing, layout))
+    if not partial and not inspection.complete:
+        raise AssetError(_leftovers(inspection), "Ask for a partial import to take what fits.")
 
 
 _A_LORA = "Give the file of a LoRA."
@@ -253,30 +256,31 @@ def _contents(names: Sequence[str]) -> str:
 def _what_for(missing: Sequence[str], layout: Layout) -> str:
     """For which model a file is of which nothing fits, as far as its names tell."""
     components = {component_of(layer) for layer in missing}
-    named = next((name for name in components if name is not None and name not in layout.components), None)
-    return _OTHER_MODEL if named is None else f"It is for a model with a {named}, and this one has none."
+    component = next((name for name in components if name is not None and name not in layout.components), None)
+    return _OTHER_MODEL if component is None else f"It is for a model with a {component}, and this one has none."
 
 
-def _leftovers(found: Inspection) -> str:
+def _leftovers(inspection: Inspection) -> str:
     """Say what of a file would be left out: layers, and tensors that are no layer's, each by its own number."""
-    missing, unknown = found.missing, found.unknown
+    missing, unknown = inspection.missing, inspection.unknown
     if missing:
         left = f"{_counted(len(missing), 'layer')} {_is(missing)} left over, such as {shown(missing[0])}"
-        told = f"Only {len(found.matched)} of the {found.total} layers in {found.file} fit this model; {left}"
-    elif found.total > 1:
-        told = f"All {found.total} layers in {found.file} would fit this model"
+        fitting = f"Only {len(inspection.matched)} of the {inspection.total} layers in {inspection.file}"
+        summary = f"{fitting} fit this model; {left}"
+    elif inspection.total > 1:
+        summary = f"All {inspection.total} layers in {inspection.file} would fit this model"
     else:
-        told = f"The one layer in {found.file} would fit this model"
+        summary = f"The one layer in {inspection.file} would fit this model"
     if not unknown:
-        return f"{told}."
+        return f"{summary}."
     embeddings = [name for name in unknown if is_embedding(name)]
-    others = [name for name in unknown if not is_embedding(name)]
+    nameless = [name for name in unknown if not is_embedding(name)]
     besides = [
         f"{_counted(len(names), kind)}, such as {shown(names[0])},"
-        for names, kind in ((embeddings, "embedding"), (others, "other tensor"))
+        for names, kind in ((embeddings, "embedding"), (nameless, "other tensor"))
         if names
     ]
-    return f"{told}; besides there {_is(unknown)} {' and '.join(besides)} not part of a LoRA."
+    return f"{summary}; besides there {_is(unknown)} {' and '.join(besides)} not part of a LoRA."
 
 
 def _counted(number: int, noun: str) -> str:
@@ -323,14 +327,14 @@ def _norm(layer: LowRank) -> float:
     return float((b @ a).norm()) * abs(layer.scale)
 
 
-def _provenance(found: Inspection, header: Header) -> dict[str, Any]:
+def _provenance(inspection: Inspection, header: Header) -> dict[str, Any]:
     """Where it came from, with what its author wrote into the file, cut to a sane length."""
-    told = {key[:100]: value[:1000] for key, value in list(header.metadata.items())[:100] if key != "format"}
+    metadata = {key[:100]: value[:1000] for key, value in list(header.metadata.items())[:100] if key != "format"}
     return {
         "made_by": "import",
-        "file": found.file.name,
-        "style": found.style,
-        "layers": len(found.matched),
-        "layers_in_file": found.total,
-        "metadata": told,
+        "file": inspection.file.name,
+        "style": inspection.style,
+        "layers": len(inspection.matched),
+        "layers_in_file": inspection.total,
+        "metadata": metadata,
     }

@@ -49,27 +49,27 @@ def gram_matrix(stack: EditStack, base: BaseWeight | None = None) -> Tensor:
     """<Delta_i, Delta_j> for all pairs: [n, n], float64."""
     n = len(stack)
     gram = torch.zeros(n, n, dtype=torch.float64)
-    for i, (one, s) in enumerate(stack):
-        for j, (other, t) in enumerate(stack):
+    for i, (first, s) in enumerate(stack):
+        for j, (second, t) in enumerate(stack):
             if j < i:
                 gram[i, j] = gram[j, i]
                 continue
-            for component, path, layer in one.each():
-                partner = other.layers.get(component, {}).get(path)
+            for component, path, layer in first.each():
+                partner = second.layers.get(component, {}).get(path)
                 if partner is not None:
                     gram[i, j] += s * t * _inner(layer, partner, component, path, base)
     return gram
 
 
-def _inner(one: Layer, other: Layer, component: str, path: str, base: BaseWeight | None) -> float:
-    if one.shape != other.shape:
-        raise BadInput(f"Two edits of the stack change {component}.{path} in shapes {one.shape} and {other.shape}.")
-    if isinstance(one, LowRank) and isinstance(other, LowRank):
+def _inner(first: Layer, second: Layer, component: str, path: str, base: BaseWeight | None) -> float:
+    if first.shape != second.shape:
+        raise BadInput(f"Two edits of the stack change {component}.{path} in shapes {first.shape} and {second.shape}.")
+    if isinstance(first, LowRank) and isinstance(second, LowRank):
         # <B A, B' A'> = sum of (B^T B') * (A A'^T): r x r' numbers instead of out x in
-        left = one.B.flatten(1).double().T @ other.B.flatten(1).double()
-        right = one.A.flatten(1).double() @ other.A.flatten(1).double().T
-        return one.scale * other.scale * float((left * right).sum())
-    return float((_delta(one, component, path, base) * _delta(other, component, path, base)).sum())
+        left = first.B.flatten(1).double().T @ second.B.flatten(1).double()
+        right = first.A.flatten(1).double() @ second.A.flatten(1).double().T
+        return first.scale * second.scale * float((left * right).sum())
+    return float((_delta(first, component, path, base) * _delta(second, component, path, base)).sum())
 
 
 def _delta(layer: Layer, component: str, path: str, base: BaseWeight | None) -> Tensor:

@@ -92,19 +92,19 @@ def split_keys(names: Iterable[str], path: object) -> tuple[list[Key], list[str]
 
     Raises AssetError for a kind of adapter that is none, by its name. path: of the file, for the sentence.
     """
-    known: list[Key] = []
+    keys: list[Key] = []
     unknown: list[str] = []
     for name in names:
-        other = _ANY_OTHER.search(name)
-        if other is not None and other.lastindex is not None:
-            kind = _OTHERS[other.lastindex - 1][1]
+        foreign = _ANY_OTHER.search(name)
+        if foreign is not None and foreign.lastindex is not None:
+            kind = _OTHERS[foreign.lastindex - 1][1]
             raise AssetError(f"The file {path} holds {kind}; this version reads LoRA alone.", _AS_LORA)
         key = _key(name)
         if key is None:
             unknown.append(name)
         else:
-            known.append(key)
-    return known, unknown
+            keys.append(key)
+    return keys, unknown
 
 
 _AS_LORA = "Export it as a plain LoRA from the program that made it."
@@ -116,9 +116,9 @@ def _key(name: str) -> Key | None:
         if (factor["part"] or "").lower() != "bias":
             return Key(name, factor["layer"], "down" if is_down else "up")
         return None if is_down else Key(name, factor["layer"], "bias")
-    if way := _WAY.fullmatch(name):
+    if spelling := _WAY.fullmatch(name):
         roles: dict[str, Role] = {"down": "down", "up": "up", "mid": "mid"}
-        return Key(name, way["layer"], roles[way["way"].lower()])
+        return Key(name, spelling["layer"], roles[spelling["way"].lower()])
     alpha = _ALPHA.fullmatch(name)
     return None if alpha is None else Key(name, alpha["layer"], "alpha")
 

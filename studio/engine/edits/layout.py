@@ -80,8 +80,8 @@ def _clip_layers(tensors: Mapping[str, Shape], count: int | None) -> dict[str, S
     for name, shape in tensors.items():
         if name.endswith(".attn.in_proj_weight"):  # [3 D, D]
             number = name.split(".")[-3]
-            own = (shape[0] // 3, shape[1])
-            layers |= {f"encoder.layers.{number}.self_attn.{projection}": own for projection in CLIP_PROJECTIONS}
+            side = (shape[0] // 3, shape[1])
+            layers |= {f"encoder.layers.{number}.self_attn.{projection}": side for projection in CLIP_PROJECTIONS}
     if "text_projection" in tensors:  # a bare matrix, which transformers turns into a layer
         layers["text_projection"] = tensors["text_projection"][::-1]
     return {path: shape for path, shape in layers.items() if count is None or _number_of(path) < count}
@@ -98,11 +98,11 @@ def layout_of_folder(folder: Path) -> Layout:
 
     Raises AssetError if a file is broken, or the folder has no component that an edit could change.
     """
-    found = {name: _shapes(folder / name) for name in COMPONENTS if (folder / name).is_dir()}
-    found = {name: shapes for name, shapes in found.items() if shapes}
-    if not found:
+    components = {name: _shapes(folder / name) for name in COMPONENTS if (folder / name).is_dir()}
+    components = {name: shapes for name, shapes in components.items() if shapes}
+    if not components:
         raise AssetError(f"The model folder {folder} has no safetensors weights that an edit could change.")
-    return Layout(found)
+    return Layout(components)
 
 
 def _shapes(folder: Path) -> dict[str, Shape]:

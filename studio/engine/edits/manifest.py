@@ -103,8 +103,8 @@ def tensor_name(component: str, path: str, part: str) -> str:
 
 def layers_in(header: Header) -> Mapping[str, list[str]]:
     """Component -> module paths of the layers a file of ours has, in the file's order."""
-    found: dict[str, dict[str, None]] = {}
+    layers: dict[str, dict[str, None]] = {}
     for name in header.tensors:
         component, _, rest = name.partition("/")
-        found.setdefault(component, {})[rest.rpartition("/")[0]] = None
-    return {component: list(paths) for component, paths in found.items()}
+        layers.setdefault(component, {})[rest.rpartition("/")[0]] = None
+    return {component: list(paths) for component, paths in layers.items()}

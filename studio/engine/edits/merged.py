@@ -27,8 +27,8 @@ class Merged:
     def use(self, stack: EditStack) -> int:
         """Write a stack into the weights; give how many tensors that took. If it fails, the base is back."""
         strengths = {edit.sha256: strength for edit, strength in stack}
-        before = {edit.sha256: strength for edit, strength in self._applied}
-        moved = [sha for sha in {**before, **strengths} if before.get(sha) != strengths.get(sha)]
+        former = {edit.sha256: strength for edit, strength in self._applied}
+        moved = [sha for sha in {**former, **strengths} if former.get(sha) != strengths.get(sha)]
         try:
             composition = self._composition(stack, moved)
             composition.write(self._pristine.homes, strengths)
@@ -44,12 +44,17 @@ class Merged:
 
     def _composition(self, stack: EditStack, moved: list[str]) -> Composition:
         """Of the tensors that these edits touch, the same as last time where only strengths have moved."""
-        wanted = (frozenset(moved), frozenset(edit.sha256 for edit, _ in stack))
-        if self._latest is None or self._latest[0] != wanted:
+        edits_at_hand = (frozenset(moved), frozenset(edit.sha256 for edit, _ in stack))
+        if self._latest is None or self._latest[0] != edits_at_hand:
             shares = shares_of(stack, self._component)
-            either = (entry for one in (self._applied, stack) for entry in one if entry[0].sha256 in moved)
+            either = (
+                entry
+                for stack_before_or_now in (self._applied, stack)
+                for entry in stack_before_or_now
+                if entry[0].sha256 in moved
+            )
             touched = dict.fromkeys(shares_of(EditStack(tuple(either)), self._component))
             self._pristine.keep(touched)
             of_touched = {key: shares.get(key, ()) for key in touched}
-            self._latest = (wanted, Composition(of_touched, self._pristine, self._deltas, self._component))
+            self._latest = (edits_at_hand, Composition(of_touched, self._pristine, self._deltas, self._component))
         return self._latest[1]

@@ -39,7 +39,7 @@ CLIP_PROJECTIONS = ("q_proj", "k_proj", "v_proj")  # one matrix in open_clip, in
 def sgm_names(paths: Collection[str]) -> dict[str, str]:
     """Give diffusers path -> original name, for all layers of a UNet that have one."""
     prefixes = dict(_blocks(paths))
-    found = {path: name for path, name in _OUTSIDE.items() if path in paths}
+    names = {path: name for path, name in _OUTSIDE.items() if path in paths}
     for path in paths:
         parts = path.split(".")
         size = 3 if parts[0] == "mid_block" else 4
@@ -51,20 +51,20 @@ def sgm_names(paths: Collection[str]) -> dict[str, str]:
             inner = _RESNET.get(inner, inner)
         elif parts[size - 2] == "downsamplers":
             inner = "op"
-        found[path] = f"{prefix}.{inner}"
-    return found
+        names[path] = f"{prefix}.{inner}"
+    return names
 
 
 def clip_names(paths: Collection[str]) -> dict[str, str]:
     """Give transformers path -> name in open_clip's transformer, for those layers of CLIP's text model that have one of
     their own: the projections of queries, keys and values have not.
     """
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for path in paths:
         number, _, inner = path.removeprefix(_CLIP_LAYERS).partition(".")
         if path.startswith(_CLIP_LAYERS) and inner in _CLIP_LAYER:
-            found[path] = f"{_RESBLOCKS}{number}.{_CLIP_LAYER[inner]}"
-    return found
+            names[path] = f"{_RESBLOCKS}{number}.{_CLIP_LAYER[inner]}"
+    return names
 
 
 def unet_paths(names: Collection[str]) -> dict[str, str]:
@@ -72,29 +72,29 @@ def unet_paths(names: Collection[str]) -> dict[str, str]:
     prefixes = {theirs: ours for ours, theirs in _original_blocks(names)}
     resnet = {theirs: ours for ours, theirs in _RESNET.items()}
     outside = {theirs: ours for ours, theirs in _OUTSIDE.items()}
-    found = {name: outside[name] for name in names if name in outside}
+    paths = {name: outside[name] for name in names if name in outside}
     for name in names:
         parts = name.split(".")
         size = 2 if parts[0] == "middle_block" else 3
         prefix = prefixes.get(".".join(parts[:size]))
-        if prefix is None or name in found:
+        if prefix is None or name in paths:
             continue
         inner = ".".join(parts[size:])
         if ".resnets." in prefix:
             inner = resnet.get(inner, inner)
         elif inner == "op":
             inner = "conv"
-        found[name] = f"{prefix}.{inner}"
-    return found
+        paths[name] = f"{prefix}.{inner}"
+    return paths
 
 
 def clip_path(name: str) -> str | None:
     """Give the transformers path of a layer or parameter of open_clip's transformer, None if it has none of its own."""
-    own = {theirs: ours for ours, theirs in _CLIP_LAYER.items()}
+    inner_paths = {theirs: ours for ours, theirs in _CLIP_LAYER.items()}
     number, _, inner = name.removeprefix(_RESBLOCKS).partition(".")
-    if not name.startswith(_RESBLOCKS) or inner not in own:
+    if not name.startswith(_RESBLOCKS) or inner not in inner_paths:
         return None
-    return f"{_CLIP_LAYERS}{number}.{own[inner]}"
+    return f"{_CLIP_LAYERS}{number}.{inner_paths[inner]}"
 
 
 def _original_blocks(names: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -102,25 +102,25 @@ def _original_blocks(names: Collection[str]) -> Iterator[tuple[str, str]]:
     heads = {".".join(name.split(".")[:size]) for name in names for size in (2, 3, 4)}
     block = layer = 0
     for at in range(1, _count(names, "input_blocks.")):
-        own = f"input_blocks.{at}"
-        if f"{own}.0.op" in heads:
-            yield f"down_blocks.{block}.downsamplers.0", f"{own}.0"
+        block_name = f"input_blocks.{at}"
+        if f"{block_name}.0.op" in heads:
+            yield f"down_blocks.{block}.downsamplers.0", f"{block_name}.0"
             block, layer = block + 1, 0
             continue
-        yield f"down_blocks.{block}.resnets.{layer}", f"{own}.0"
-        yield f"down_blocks.{block}.attentions.{layer}", f"{own}.1"
+        yield f"down_blocks.{block}.resnets.{layer}", f"{block_name}.0"
+        yield f"down_blocks.{block}.attentions.{layer}", f"{block_name}.1"
         layer += 1
     yield from _MIDDLE
     block = layer = 0
     for at in range(_count(names, "output_blocks.")):
-        own = f"output_blocks.{at}"
-        yield f"up_blocks.{block}.resnets.{layer}", f"{own}.0"
-        sampler = next((place for place in (1, 2) if f"{own}.{place}.conv" in heads), None)
+        block_name = f"output_blocks.{at}"
+        yield f"up_blocks.{block}.resnets.{layer}", f"{block_name}.0"
+        sampler = next((place for place in (1, 2) if f"{block_name}.{place}.conv" in heads), None)
         if sampler != 1:
-            yield f"up_blocks.{block}.attentions.{layer}", f"{own}.1"
+            yield f"up_blocks.{block}.attentions.{layer}", f"{block_name}.1"
         layer += 1
         if sampler is not None:
-            yield f"up_blocks.{block}.upsamplers.0", f"{own}.{sampler}"
+            yield f"up_blocks.{block}.upsamplers.0", f"{block_name}.{sampler}"
             block, layer = block + 1, 0
 
 
@@ -128,24 +128,24 @@ def _blocks(paths: Collection[str]) -> Iterator[tuple[str, str]]:
     """Give (prefix in diffusers, prefix in the original) of every resnet, attention and sampler."""
     at = 1  # input_blocks.0 is conv_in
     for block in range(_count(paths, "down_blocks.")):
-        own = f"down_blocks.{block}"
+        block_name = f"down_blocks.{block}"
         for layer in range(_count(paths, f"down_blocks.{block}.resnets.")):
-            yield f"{own}.resnets.{layer}", f"input_blocks.{at}.0"
-            yield f"{own}.attentions.{layer}", f"input_blocks.{at}.1"
+            yield f"{block_name}.resnets.{layer}", f"input_blocks.{at}.0"
+            yield f"{block_name}.attentions.{layer}", f"input_blocks.{at}.1"
             at += 1
-        if f"{own}.downsamplers.0.conv" in paths:
-            yield f"{own}.downsamplers.0", f"input_blocks.{at}.0"
+        if f"{block_name}.downsamplers.0.conv" in paths:
+            yield f"{block_name}.downsamplers.0", f"input_blocks.{at}.0"
             at += 1
     yield from _MIDDLE
     at = 0
     for block in range(_count(paths, "up_blocks.")):
-        own = f"up_blocks.{block}"
+        block_name = f"up_blocks.{block}"
         attends = _count(paths, f"up_blocks.{block}.attentions.") > 0
         for layer in range(_count(paths, f"up_blocks.{block}.resnets.")):
-            yield f"{own}.resnets.{layer}", f"output_blocks.{at}.0"
-            yield f"{own}.attentions.{layer}", f"output_blocks.{at}.1"
+            yield f"{block_name}.resnets.{layer}", f"output_blocks.{at}.0"
+            yield f"{block_name}.attentions.{layer}", f"output_blocks.{at}.1"
             at += 1
-        yield f"{own}.upsamplers.0", f"output_blocks.{at - 1}.{2 if attends else 1}"
+        yield f"{block_name}.upsamplers.0", f"output_blocks.{at - 1}.{2 if attends else 1}"
 
 
 def _count(paths: Collection[str], start: str) -> int:

@@ -65,7 +65,7 @@ class Pointers:
     def _build(self, stack: EditStack) -> dict[Key, Tensor]:
         shares = shares_of(stack, self._component)
         self._pristine.keep(shares)  # home holds the base, so this is W0 even while another set is shown
-        made = {key: torch.empty_like(self._pristine[key]) for key in shares}
+        copies = {key: torch.empty_like(self._pristine[key]) for key in shares}
         strengths = {edit.sha256: strength for edit, strength in stack}
-        Composition(shares, self._pristine, self._deltas, self._component).write(made, strengths)
-        return made
+        Composition(shares, self._pristine, self._deltas, self._component).write(copies, strengths)
+        return copies

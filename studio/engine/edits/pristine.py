@@ -67,7 +67,7 @@ class Pristine:
 
     def equals(self) -> bool:
         """Whether every touched parameter holds W0, byte for byte: -0 is not 0 here, and a NaN equals itself."""
-        return all(_same_bytes(self.parameter(key), kept) for key, kept in self._kept.items())
+        return all(_same_bytes(self.parameter(key), original) for key, original in self._kept.items())
 
     def moved(self, elsewhere: Mapping[Key, Tensor]) -> bool:
         """Whether somebody gave a parameter other memory: another device, dtype or layout.
@@ -75,18 +75,18 @@ class Pristine:
         elsewhere: parameters whose pointers are swapped, and to what.
         """
         live = [self._layers[path]._parameters[which] for path, which in self._home]  # before every change: to be quick
-        return [one.data_ptr() for one in live if one is not None] != [
+        return [parameter.data_ptr() for parameter in live if parameter is not None] != [
             elsewhere.get(key, home).data_ptr() for key, home in self._home.items()
         ]
 
     def start_anew(self) -> None:
         """After a move: put the base into the parameters where they are now, and forget the old copies."""
-        for key, kept in self._kept.items():
-            self.parameter(key).data.copy_(kept)
+        for key, original in self._kept.items():
+            self.parameter(key).data.copy_(original)
         self._kept.clear()
         self._home.clear()
 
 
-def _same_bytes(one: Tensor, other: Tensor) -> bool:
-    words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
-    return one.dtype == other.dtype and torch.equal(one.detach().view(words), other.view(words))
+def _same_bytes(left: Tensor, right: Tensor) -> bool:
+    words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[left.element_size()]
+    return left.dtype == right.dtype and torch.equal(left.detach().view(words), right.view(words))

@@ -79,10 +79,10 @@ class WeightRoom:
         a mask that was made on other weights, of which it would cut out anything.
         """
         for edit, _ in stack:
-            told = (edit.sha256, *sorted(edit.base.items()))
-            if told not in self._fitting:
+            key = (edit.sha256, *sorted(edit.base.items()))
+            if key not in self._fitting:
                 self._check(edit)
-                self._fitting.add(told)
+                self._fitting.add(key)
 
     def origin(self, edit: Edit) -> dict[str, Origin]:
         """Component -> whether the edit was made on this very base, on another, or nobody knows."""
@@ -122,8 +122,8 @@ class WeightRoom:
         """Bytes held besides the model, by what for."""
         total = {"deltas": self._deltas.nbytes()}
         for component in self._components.values():
-            for name, held in component.table().items():
-                total[name] = total.get(name, 0) + held
+            for name, sizes in component.table().items():
+                total[name] = total.get(name, 0) + sizes
         return total
 
     def close(self) -> None:
@@ -147,10 +147,12 @@ class WeightRoom:
         wrong = self.layout().misfit((component, path, layer.shape) for component, path, layer in edit.each())
         if wrong is None:
             biased = [(name, path) for name, path, layer in edit.each() if layer.bias is not None]
-            bare = next((one for one in biased if self._components[one[0]].layers[one[1]].bias is None), None)
+            bare = next((place for place in biased if self._components[place[0]].layers[place[1]].bias is None), None)
             wrong = None if bare is None else f"this model's {'.'.join(bare)} has no bias"
         if wrong is None and edit.kind == "mask":
-            other = next((name for name in edit.layers if self._origin(edit, name) == "other"), None)
-            wrong = None if other is None else f"a mask is of the weights it was made on, not of this model's {other}"
+            foreign = next((name for name in edit.layers if self._origin(edit, name) == "other"), None)
+            wrong = (
+                None if foreign is None else f"a mask is of the weights it was made on, not of this model's {foreign}"
+            )
         if wrong is not None:
             raise BadInput(f"The edit {edit.name!r} does not fit: {wrong}.", field="edits")

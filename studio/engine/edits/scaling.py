@@ -89,11 +89,11 @@ def configs_within(metadata: Mapping[str, str], file: Path, *, kohya: bool) -> d
     kohya: whether the file's keys are in kohya's spelling, so that what his trainer wrote is of this file. Raises
     AssetError for a config that cannot be read, or is not of a LoRA, and for an alpha that is no number.
     """
-    found = _plain_configs(metadata, file, kohya)
+    configs = _plain_configs(metadata, file, kohya)
     for key in reversed(_JSON_KEYS):
         entries = _json_object(metadata.get(key), file, key == DIFFUSERS_KEY)
-        found |= _by_component(entries, file)
-    return found
+        configs |= _by_component(entries, file)
+    return configs
 
 
 def layerwise_alphas(metadata: Mapping[str, str], file: Path) -> dict[str, float]:
@@ -101,25 +101,25 @@ def layerwise_alphas(metadata: Mapping[str, str], file: Path) -> dict[str, float
 
     Raises AssetError for one that is no number.
     """
-    found: dict[str, float] = {}
+    alphas: dict[str, float] = {}
     for name, alpha in _json_object(metadata.get(_LAYERWISE), file, strict=True).items():
         if not _is_number(alpha):
             raise AssetError(f"The file {file} states the alpha {shown(alpha)} of {shown(name)}, which is no number.")
-        found[name.removesuffix(".alpha")] = float(alpha)
-    return found
+        alphas[name.removesuffix(".alpha")] = float(alpha)
+    return alphas
 
 
 def _by_component(entries: Mapping[str, Any], file: Path) -> dict[str, PeftConfig]:
     """Part a config, each of whose keys may have its component before it."""
-    found: dict[str, PeftConfig] = {}
+    configs: dict[str, PeftConfig] = {}
     for component in COMPONENTS:
         start = f"{component}."
-        own = {key.removeprefix(start): value for key, value in entries.items() if key.startswith(start)}
-        if own:
-            found[component] = _config(own, file)
+        component_entries = {key.removeprefix(start): value for key, value in entries.items() if key.startswith(start)}
+        if component_entries:
+            configs[component] = _config(component_entries, file)
     if "lora_alpha" in entries:
-        found[""] = _config(entries, file)
-    return {name: config for name, config in found.items() if config.alpha is not None or config.patterns}
+        configs[""] = _config(entries, file)
+    return {name: config for name, config in configs.items() if config.alpha is not None or config.patterns}
 
 
 def _json_object(text: str | None, file: Path, strict: bool) -> dict[str, Any]:
@@ -139,18 +139,21 @@ def _json_object(text: str | None, file: Path, strict: bool) -> dict[str, Any]:
 
 def _plain_configs(metadata: Mapping[str, str], file: Path, kohya: bool) -> dict[str, PeftConfig]:
     """What plain keys state, with or without a component before them."""
-    found: dict[str, PeftConfig] = {}
+    configs: dict[str, PeftConfig] = {}
     for component in ("", *COMPONENTS):
         start = f"{component}." if component else ""
-        own = {key.removeprefix(start): text for key, text in metadata.items() if key.startswith(start)}
-        alpha, rank = _stated(own, _ALPHAS), _stated(own, _RANKS)
+        component_texts = {key.removeprefix(start): text for key, text in metadata.items() if key.startswith(start)}
+        alpha, rank = _stated(component_texts, _ALPHAS), _stated(component_texts, _RANKS)
         if alpha is None and rank is not None:
-            alpha = _stated(own, (_BARE_ALPHA,))
+            alpha = _stated(component_texts, (_BARE_ALPHA,))
         if alpha is None and kohya:
-            alpha, rank = _stated(own, (f"{_KOHYA}network_alpha",)), _stated(own, (f"{_KOHYA}network_dim",))
+            alpha, rank = (
+                _stated(component_texts, (f"{_KOHYA}network_alpha",)),
+                _stated(component_texts, (f"{_KOHYA}network_dim",)),
+            )
         if alpha is not None:
-            found[component] = _config(_as_config(own, alpha, rank), file)
-    return found
+            configs[component] = _config(_as_config(component_texts, alpha, rank), file)
+    return configs
 
 
 def _as_config(texts: Mapping[str, str], alpha: str, rank: str | None) -> dict[str, Any]:
@@ -182,8 +185,8 @@ def _config(values: Any, path: Path) -> PeftConfig:
     config = cast("dict[str, Any]", values)
     kind = config.get("peft_type", "LORA")
     if kind != "LORA" or config.get("use_dora"):
-        what = "DoRA" if kind == "LORA" else shown(kind)
-        raise AssetError(f"The adapter config of {path} says {what}; this version reads LoRA alone.")
+        kind_name = "DoRA" if kind == "LORA" else shown(kind)
+        raise AssetError(f"The adapter config of {path} says {kind_name}; this version reads LoRA alone.")
     alpha, patterns = config.get("lora_alpha"), config.get("alpha_pattern") or {}
     if not isinstance(patterns, dict) or not all(_is_number(v) for v in patterns.values()):
         raise AssetError(f"The adapter config of {path} has an alpha_pattern that is no such thing.", _REMOVE)
@@ -192,12 +195,12 @@ def _config(values: Any, path: Path) -> PeftConfig:
     for key in patterns:
         if not _PLAIN.fullmatch(key):
             raise AssetError(f"The adapter config of {path} uses the pattern {shown(key)}; only plain paths are read.")
-    known = {key: float(value) for key, value in cast("dict[str, Any]", patterns).items()}
+    alphas = {key: float(value) for key, value in cast("dict[str, Any]", patterns).items()}
     # With a pattern of ranks no layer need have the one rank.
     rank = config.get("r") if not config.get("rank_pattern") else None
     return PeftConfig(
         alpha=None if alpha is None else float(alpha),
-        patterns=known,
+        patterns=alphas,
         rank_stabilised=bool(config.get("use_rslora")),
         rank=int(rank) if rank is not None and _is_number(rank) else None,
     )

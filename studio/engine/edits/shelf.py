@@ -77,5 +77,5 @@ def _present(path: Path) -> Path:
     """Where an edit's file is: one that was renamed since its job was queued kept the hash at the end of its name
     (storage/edits.py).
     """
-    named = None if path.exists() else _HASH.search(path.name)
-    return path if named is None else next(path.parent.glob(f"*{named[0]}"), path)
+    ending = None if path.exists() else _HASH.search(path.name)
+    return path if ending is None else next(path.parent.glob(f"*{ending[0]}"), path)

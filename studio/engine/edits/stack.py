@@ -39,18 +39,18 @@ class EditStack:
         Raises BadInput for a strength that is no number from -10 to 10 (of a mask: 0 to 1), an edit that is in it
         twice, more than 64 edits.
         """
-        kept: list[tuple[Edit, float]] = []
-        seen: set[str] = set()
+        entries_on: list[tuple[Edit, float]] = []
+        hashes: set[str] = set()
         for edit, strength in entries:
             _check(edit, strength)
-            if edit.sha256 in seen:
+            if edit.sha256 in hashes:
                 raise BadInput(f"The edit {edit.name!r} is in the stack twice; give it one strength.", field="edits")
-            seen.add(edit.sha256)
+            hashes.add(edit.sha256)
             if strength != 0:
-                kept.append((edit, float(strength)))
-        if len(kept) > MAX_EDITS:
-            raise BadInput(f"A stack holds at most {MAX_EDITS} edits, not {len(kept)}.", field="edits")
-        return cls(tuple(kept))
+                entries_on.append((edit, float(strength)))
+        if len(entries_on) > MAX_EDITS:
+            raise BadInput(f"A stack holds at most {MAX_EDITS} edits, not {len(entries_on)}.", field="edits")
+        return cls(tuple(entries_on))
 
     @property
     def whole(self) -> EditStack:
@@ -63,16 +63,16 @@ class EditStack:
 
     def part(self, components: Collection[str]) -> EditStack:
         """Those edits that change one of these components. Its id tells apart what those components look like."""
-        kept = tuple((edit, s) for edit, s in self.entries if any(name in edit.layers for name in components))
-        return self if len(kept) == len(self.entries) else EditStack(kept)
+        own_entries = tuple((edit, s) for edit, s in self.entries if any(name in edit.layers for name in components))
+        return self if len(own_entries) == len(self.entries) else EditStack(own_entries)
 
     def on(self, component: str) -> dict[str, list[tuple[Edit, Layer, float]]]:
         """Module path -> what happens to that layer: (edit, layer, strength) in the order of the edits' hashes."""
-        found: dict[str, list[tuple[Edit, Layer, float]]] = {}
+        changes: dict[str, list[tuple[Edit, Layer, float]]] = {}
         for edit, strength in sorted(self.entries, key=lambda entry: entry[0].sha256):
             for path, layer in edit.layers.get(component, {}).items():
-                found.setdefault(path, []).append((edit, layer, strength))
-        return found
+                changes.setdefault(path, []).append((edit, layer, strength))
+        return changes
 
     def __iter__(self) -> Iterator[tuple[Edit, float]]:
         return iter(self.entries)

@@ -18,7 +18,7 @@ def targets(module: nn.Module) -> dict[str, Target]:
 
     A layer that peft has wrapped for training counts under its own path, and what peft added does not count.
     """
-    found: dict[str, Target] = {}
+    layers: dict[str, Target] = {}
     for name, layer in module.named_modules():
         parts = name.split(".")
         if not isinstance(layer, nn.Linear | nn.Conv2d) or any(part in _ADDED for part in parts):
@@ -26,8 +26,8 @@ def targets(module: nn.Module) -> dict[str, Target]:
         if isinstance(layer, nn.Conv2d) and (layer.groups != 1 or layer.padding_mode != "zeros"):
             continue
         if layer.weight.is_floating_point():  # quantised weights are no place to add to
-            found[plain_path(".".join(part for part in parts if part != _WRAPPED))] = layer
-    return found
+            layers[plain_path(".".join(part for part in parts if part != _WRAPPED))] = layer
+    return layers
 
 
 def layout_of(components: Mapping[str, nn.Module]) -> Layout:

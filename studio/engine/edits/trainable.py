@@ -92,10 +92,10 @@ class TrainableEdit:
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
         """component/path/A or B -> parameter."""
-        named = {f"{component}/{path}": factors for (component, path), factors in self.factors.items()}
+        factors_by_name = {f"{component}/{path}": factors for (component, path), factors in self.factors.items()}
         return {
             f"{name}/{part}": parameter
-            for name, factors in named.items()
+            for name, factors in factors_by_name.items()
             for part, parameter in (("A", factors.A), ("B", factors.B))
         }
 
@@ -138,11 +138,13 @@ class TrainableEdit:
         base: component -> fingerprint of the weights it learns on. values: in place of the parameters' own, by their
         names, such as averages over the run.
         """
-        kept = values or {parameter_name: value.detach() for parameter_name, value in self.parameters_by_name().items()}
+        tensors = values or {
+            parameter_name: value.detach() for parameter_name, value in self.parameters_by_name().items()
+        }
         layers: dict[str, dict[str, LowRank]] = {}
         for (component, path), factors in self.factors.items():
             # An edit's alpha counts by the layer's own rank, which may be below the run's.
-            a, b = (kept[f"{component}/{path}/{part}"].detach().to("cpu", torch.float32).clone() for part in "AB")
+            a, b = (tensors[f"{component}/{path}/{part}"].detach().to("cpu", torch.float32).clone() for part in "AB")
             layers.setdefault(component, {})[path] = LowRank(a, b, self.scale * factors.A.shape[0])
         return Edit(name, "lora", layers, base=dict(base or {}), provenance=dict(provenance or {}))
 
@@ -179,8 +181,8 @@ def _fresh(layer: Target, rank: int, generator: torch.Generator) -> Factors:
 
 
 def _hook(factors: Factors, scale: float, chosen: Tensor | None, rows: int | None, place: tuple[str, str]) -> Any:
-    def add(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        x = given[0]
+    def add(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        x = inputs[0]
         if rows is not None and len(x) != rows:
             raise RuntimeError(f"{'.'.join(place)} sees {len(x)} rows, and the student's are told of {rows}")
         if chosen is None:

@@ -96,20 +96,20 @@ def _install(block: nn.Module, perturbation: Perturbation, chosen: _Chosen, size
 
 def _identity(block: nn.Module, chosen: _Chosen) -> list[Any]:
     attention: Any = block.attn1
-    seen: list[Tensor] = []
+    outputs: list[Tensor] = []
 
-    def keep(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        seen[:] = [out]
+    def keep(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
+        outputs[:] = [out]
 
-    def replace(layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def replace(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         # [B, T, heads * d] both: the values and what attention made of them, heads side by side.
-        return (chosen.put(given[0], chosen.of(seen.pop()).to(given[0].dtype)), *given[1:])
+        return (chosen.put(inputs[0], chosen.of(outputs.pop()).to(inputs[0].dtype)), *inputs[1:])
 
     return [attention.to_v.register_forward_hook(keep), attention.to_out[0].register_forward_pre_hook(replace)]
 
 
 def _blurred(block: nn.Module, chosen: _Chosen, size: tuple[int, int], sigma: float) -> list[Any]:
-    def change(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+    def change(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
         return chosen.put(out, blur(chosen.of(out), token_grid(size, out.shape[1]), sigma))
 
     attention: Any = block.attn1
@@ -117,9 +117,9 @@ def _blurred(block: nn.Module, chosen: _Chosen, size: tuple[int, int], sigma: fl
 
 
 def _skipped(block: nn.Module, chosen: _Chosen) -> list[Any]:
-    def change(layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any], out: Tensor) -> Tensor:
-        before = given[0] if given else named["hidden_states"]
-        return chosen.put(out, chosen.of(before).to(out.dtype))
+    def change(layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], out: Tensor) -> Tensor:
+        block_input = inputs[0] if inputs else keywords["hidden_states"]
+        return chosen.put(out, chosen.of(block_input).to(out.dtype))
 
     return [block.register_forward_hook(change, with_kwargs=True)]
 

@@ -33,11 +33,11 @@ class Measures:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        now = time.monotonic()
-        if now - self._told_at < EVERY_S and not last:
+        now_s = time.monotonic()
+        if now_s - self._told_at < EVERY_S and not last:
             return
         point = {"step": step, "values": {name: total / self._count for name, total in self._sums.items()}}
-        self._sums, self._count, self._told_at = {}, 0, now
+        self._sums, self._count, self._told_at = {}, 0, now_s
         self._points.append(point)
         if len(self._points) > MAX_POINTS:
             self._points = self._points[::2]

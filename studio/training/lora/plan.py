@@ -96,15 +96,15 @@ class Plan(_Values):
         """Raise BadInput where not every row of the prompts has pictures, or no time is left for them."""
         if len(pictures.images) != len(self.prompts) or not all(pictures.images):
             raise BadInput("Every row of the prompts needs a picture of its own.", field="pictures")
-        if wrong := next((one for row in pictures.images for one in row if not _IMAGE.fullmatch(one)), None):
+        if wrong := next((image for row in pictures.images for image in row if not _IMAGE.fullmatch(image)), None):
             raise BadInput(f"A picture is named by the sha256 of its file, not {wrong[:60]!r}.", field="pictures")
         if pictures.first > pictures.last:
             raise BadInput("The earliest time of the pictures' noise must not be after the latest.", field="pictures")
 
-    def check_columns(self, wanted: set[str]) -> None:
+    def check_columns(self, columns: set[str]) -> None:
         """Raise BadInput for a row of the prompts that has nothing in one of these columns."""
         for number, row in enumerate(self.prompts, 1):
-            if lacking := sorted(wanted - row.keys()):
+            if lacking := sorted(columns - row.keys()):
                 raise BadInput(f"Row {number} of the prompts has no {lacking[0]!r}.", field="prompts")
 
     @property

@@ -96,8 +96,8 @@ class Retainer:
         forget = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
         self._retain = list(torch.autograd.grad(term, parameters, materialize_grads=True))
         self._before = [parameter.detach().clone() for parameter in parameters]
-        kept = without_conflict(forget, self._retain)
-        return [f + self.plan.weight * r for f, r in zip(kept, self._retain, strict=True)]
+        harmless = without_conflict(forget, self._retain)
+        return [f + self.plan.weight * r for f, r in zip(harmless, self._retain, strict=True)]
 
     @torch.no_grad()
     def settle(self, parameters: Sequence[Tensor]) -> None:
@@ -110,10 +110,10 @@ class Retainer:
             self.multiplier = next_multiplier(self.multiplier, self.value, self.plan.budget)
         if not self._retain:
             return
-        step = [after - before for after, before in zip(parameters, self._before, strict=True)]
-        kept = without_conflict([-part for part in step], self._retain)  # downhill is against the gradient
-        for parameter, before, part in zip(parameters, self._before, kept, strict=True):
-            parameter.copy_(before - part)
+        step = [end - start for end, start in zip(parameters, self._before, strict=True)]
+        harmless = without_conflict([-part for part in step], self._retain)  # downhill is against the gradient
+        for parameter, start, part in zip(parameters, self._before, harmless, strict=True):
+            parameter.copy_(start - part)
         self._retain, self._before = [], []
 
     def measures(self) -> dict[str, float]:

@@ -76,8 +76,8 @@ class Renoised:
         t = torch.randint(low, max(low, high) + 1, rows.shape, generator=generator)
         choice = torch.rand(rows.shape, generator=generator)
         order = {image: number for number, image in enumerate(images_of(self.plan))}
-        own = [self.plan.images[row] for row in rows.tolist()]
-        at = [order[names[int(share * len(names))]] for names, share in zip(own, choice.tolist(), strict=True)]
+        row_images = [self.plan.images[row] for row in rows.tolist()]
+        at = [order[names[int(share * len(names))]] for names, share in zip(row_images, choice.tolist(), strict=True)]
         x0 = self.x0[at]
         noise = torch.randn(x0.shape, generator=generator)
         a, s = (part.float().view(-1, 1, 1, 1) for part in self.schedule.at(t.double()))

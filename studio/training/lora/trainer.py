@@ -193,8 +193,8 @@ class Training:
         parameters = self.edit.parameters()
         if self.retainer is None or retained is None or retained.widths is None:
             return torch.autograd.grad(total, parameters, materialize_grads=True)
-        now, base = (answers[id(retained), need.name] for need in (_NOW, _BASE))
-        term = self.retainer.term(now, base, retained.widths)
+        student, teacher = (answers[id(retained), need.name] for need in (_NOW, _BASE))
+        term = self.retainer.term(student, teacher, retained.widths)
         self._check("retention", term)
         return self.retainer.gradients(total, term, parameters)
 
@@ -231,8 +231,8 @@ class Training:
         for name, value in parts.get("optimiser", {}).items():
             number, _, moment = name.partition("/")
             moments.setdefault(int(number), {})[moment] = value.clone()
-        kept = self.optimiser.state_dict()
-        self.optimiser.load_state_dict({**kept, "state": moments})
+        groups = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({**groups, "state": moments})
         self.generator.set_state(parts["generator"][""])
         self._settled = self.generator.get_state()
         if self.retainer is not None:
@@ -242,26 +242,26 @@ class Training:
     def _batch(self) -> _Batch:
         assert self._states is not None, "who advances it has prepared it"
         rows = torch.randint(len(self.plan.prompts), (self.plan.batch,), generator=self.generator)
-        drawn = self._states.draw(rows, self.generator)
-        own = [self.plan.prompts[row] for row in rows.tolist()]
-        columns = {column for row in own for column in row}
-        return self._placed({column: [row.get(column, "") for row in own] for column in columns}, drawn)
+        states = self._states.draw(rows, self.generator)
+        row_prompts = [self.plan.prompts[row] for row in rows.tolist()]
+        columns = {column for row in row_prompts for column in row}
+        return self._placed({column: [row.get(column, "") for row in row_prompts] for column in columns}, states)
 
     def _retained_batch(self) -> _Batch | None:
         retention = self.plan.retention
         if retention is None or self._retained is None:
             return None
         rows = torch.randint(len(retention.prompts), (retention.batch,), generator=self.generator)
-        drawn = self._retained.draw(rows, self.generator)
-        widths = torch.tensor([self._widths[t] for t in drawn.t.tolist()])
-        return self._placed({RETAINED: [retention.prompts[row] for row in rows.tolist()]}, drawn, widths)
+        states = self._retained.draw(rows, self.generator)
+        widths = torch.tensor([self._widths[t] for t in states.t.tolist()])
+        return self._placed({RETAINED: [retention.prompts[row] for row in rows.tolist()]}, states, widths)
 
-    def _placed(self, prompts: Mapping[str, Sequence[str]], drawn: Drawn, widths: Tensor | None = None) -> _Batch:
+    def _placed(self, prompts: Mapping[str, Sequence[str]], states: Drawn, widths: Tensor | None = None) -> _Batch:
         device = self.bundle.device
-        a, s = (part.float().view(-1, 1, 1, 1).to(device) for part in self.bundle.schedule.at(drawn.t.double()))
-        noise = None if drawn.noise is None else drawn.noise.to(device)
+        a, s = (part.float().view(-1, 1, 1, 1).to(device) for part in self.bundle.schedule.at(states.t.double()))
+        noise = None if states.noise is None else states.noise.to(device)
         widths = None if widths is None else widths.to(device)
-        return _Batch(prompts, drawn.x.to(device), drawn.t.to(device), a, s, noise, widths)
+        return _Batch(prompts, states.x.to(device), states.t.to(device), a, s, noise, widths)
 
     def _predict(self, questions: Sequence[tuple[_Batch, Need]]) -> dict[tuple[int, str], Prediction]:
         """All of them in one evaluation, by batch and name."""
@@ -325,15 +325,15 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
     engine, tell, folder = context.engine, context.tell, Path(str(job["folder"]))
     tell("started", {"images": 0})
     began = time.monotonic()
-    with ExitStack() as held:
-        bundle = held.enter_context(engine.store.lease(plan.model, context.should_stop))
+    with ExitStack() as leases:
+        bundle = leases.enter_context(engine.store.lease(plan.model, context.should_stop))
         training, checkpoints = Training(plan, loss, bundle), Checkpoints(folder)
         if (stored := checkpoints.read(plan.digest, training.base)) is not None:
             training.resume(stored)
         yield from training.prepare(checkpoints, job.get("pictures") or {})
         live = f"{LIVE}{job['id']}"
         engine.shelf.hold(live, training.snapshot)
-        held.callback(engine.shelf.release, live)
+        leases.callback(engine.shelf.release, live)
         measures = Measures(folder, tell, training.step)
         keep = _Keeper(training, checkpoints, measures, float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S)))
         try:
@@ -384,8 +384,8 @@ class _Keeper:
 def _progress(training: Training, trouble: str) -> dict[str, Any]:
     step, steps = training.step, training.plan.steps
     left_s = training.seconds / step * (steps - step)
-    told = {"step": step, "steps": steps, "left_s": round(left_s, 1), "done": step / steps}
-    return {**told, "trouble": trouble} if trouble else told
+    progress = {"step": step, "steps": steps, "left_s": round(left_s, 1), "done": step / steps}
+    return {**progress, "trouble": trouble} if trouble else progress
 
 
 def _written(training: Training, folder: Path) -> dict[str, Any]:
