@@ -10,21 +10,15 @@ from studio.core.recipe import Recipe
 
 if TYPE_CHECKING:
     from studio.services.jobs import JobService
-    from studio.services.studio import Studio
 
 LOOKED_AT = 10  # newest jobs of the ledger
 
 
-def seconds_for(studio: Studio, recipes: Sequence[Recipe]) -> float | None:
+def seconds_for(jobs: JobService, recipes: Sequence[Recipe]) -> float | None:
     """An estimate for drawing these one after the other; None before the first picture of their model in this run.
 
     By steps and pixels alone: another guidance method or sampler may take another time.
     """
-    return seconds_by(studio.jobs, recipes)
-
-
-def seconds_by(jobs: JobService, recipes: Sequence[Recipe]) -> float | None:
-    """The same, for services that have the jobs alone."""
     for job in jobs.newest(LOOKED_AT):
         if job.kind != "generate" or job.status != "done":
             continue

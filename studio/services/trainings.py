@@ -9,7 +9,7 @@ from typing import Any
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.services import runs
-from studio.services.estimate import seconds_by
+from studio.services.estimate import seconds_for
 from studio.services.jobs import JobService
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
@@ -99,7 +99,7 @@ class TrainingService:
         if not isinstance(steps, int) or steps <= MAX_STEPS or not isinstance(model, str):
             return
         side = self._sources.card(model).default_size_px
-        step_s = seconds_by(self._jobs, [Recipe(model=model, steps=1, width=side, height=side)])
+        step_s = seconds_for(self._jobs, [Recipe(model=model, steps=1, width=side, height=side)])
         # At the very least what a step of a picture takes, which has two rows and no gradient.
         time = f" would take at least {in_words(steps * step_s)} on this machine, and" if step_s else ""
         raise BadInput(

@@ -86,7 +86,7 @@ def forecast(studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef]
         plan = studio.grids.plan(base, axes_of(base, given))
     except StudioError as error:
         return tag("p", text(sentence(error)), class_="hint wrong", role="status")
-    takes = seconds_for(studio, plan.recipes)
+    takes = seconds_for(studio.jobs, plan.recipes)
     shape = " × ".join(str(len(axis.values)) for axis in plan.axes)
     time = "time known after a first picture" if takes is None else seconds(takes)
     count = f"{shape} = {len(plan.recipes)} pictures" if len(plan.axes) > 1 else f"{len(plan.recipes)} pictures"

@@ -62,9 +62,9 @@ def test_the_forecast_counts_and_estimates(fake: FakeStudio) -> None:
     said = grid.forecast(fake, VALUES, (), NINE)
     assert "3 × 3 = 9 pictures" in said and "after a first picture" in said
     fake.ended(fake.pictures.submit([Recipe(steps=10)]))
-    assert seconds_for(fake, [Recipe(steps=20)]) == pytest.approx(2.0)  # the sketcher says that a job took 1 s
+    assert seconds_for(fake.jobs, [Recipe(steps=20)]) == pytest.approx(2.0)  # the sketcher says that a job took 1 s
     assert "about 9 s" in grid.forecast(fake, VALUES | {"steps": 10}, (), NINE)
-    assert seconds_for(fake, [Recipe(model="other")]) is None
+    assert seconds_for(fake.jobs, [Recipe(model="other")]) is None
 
 
 @pytest.mark.parametrize(
