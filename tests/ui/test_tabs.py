@@ -73,7 +73,7 @@ def served(studio: FakeStudio) -> tuple[dict[str, Any], TestClient]:
         # In a running event loop: without one, Gradio makes loops of its own, which it never closes.
         demo = app.build(studio)
         application = server.application(demo, studio, "127.0.0.1")
-        return demo.get_config_file(), TestClient(application, base_url="http://127.0.0.1")
+        return dict(demo.get_config_file()), TestClient(application, base_url="http://127.0.0.1")
 
     return asyncio.run(lay_out())
 
