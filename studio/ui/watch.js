@@ -56,10 +56,10 @@ function fillProgress(part, facts) {
   bar.firstElementChild.style.width = `${(100 * facts.share).toFixed(1)}%`;
   bar.setAttribute('aria-valuenow', (facts.share * Number(bar.getAttribute('aria-valuemax'))).toFixed(1));
   part.querySelector('.left').textContent = facts.left;
-  const words = part.querySelector('.step[data-told]');
+  const words = part.querySelector('.step[data-doing]');
   if (!words) return;
-  words.textContent = facts.told;
-  bar.setAttribute('aria-label', facts.told);
+  words.textContent = facts.doing;
+  bar.setAttribute('aria-label', facts.doing);
 }
 
 function fillPreview(part, preview) {
@@ -76,14 +76,14 @@ function fillPreview(part, preview) {
 
 // Whether what a part of the page shows of its jobs is older than an answer: a picture more is finished, or one of the
 // jobs is over. Asked again about the same state it says so only after a while: whoever looked may have been refused.
-const told = new WeakMap();
+const tellings = new WeakMap(); // part -> what it was last told to look for, and when
 function isDue(element, answer) {
   for (const part of element.querySelectorAll('[data-watch]')) {
     const facts = answer.jobs[part.dataset.watch];
     if (!facts || !(facts.over || facts.drawn > Number(part.dataset.drawn ?? Infinity))) continue;
-    const state = `${part.dataset.watch} ${facts.over} ${facts.drawn}`, before = told.get(element) || {};
+    const state = `${part.dataset.watch} ${facts.over} ${facts.drawn}`, before = tellings.get(element) || {};
     if (before.state === state && Date.now() - before.at < PATIENCE_MS) continue;
-    told.set(element, { state, at: Date.now() });
+    tellings.set(element, { state, at: Date.now() });
     return true;
   }
   return false;

@@ -71,7 +71,7 @@ class JobFacts:
     seq: number of its newest event, from 1; 0 for a job that is unknown here.
     over: whether it is, or unknown.
     share: of its work that is done, 0 to 1.
-    told: what it is at, in words.
+    doing: what it is at, in words.
     left: how long it takes yet, in words; "" while that is unknown.
     place: of the picture being drawn, from 0.
     preview: of that picture, as a data: address; "" where nothing newer than `since` is there.
@@ -83,7 +83,7 @@ class JobFacts:
     seq: int = 0
     over: bool = True
     share: float = 0.0
-    told: str = ""
+    doing: str = ""
     left: str = ""
     place: int = 0
     preview: str = ""
@@ -182,19 +182,19 @@ def facts(events: Sequence[Event], since: int = 0) -> JobFacts:
                 pictures.append((event.data["image"], number, address(number, sha256)))
         state = event.kind if event.kind == "started" or event.final else state
     over = bool(events) and events[-1].final
-    told = line(state, ahead, now)
-    measured = [event.data for event in events if event.kind == "measure" and event.seq > since]
+    standing = line(state, ahead, now)
+    measures = [event.data for event in events if event.kind == "measure" and event.seq > since]
     return JobFacts(
         seq=events[-1].seq if events else 0,
         over=over,
-        share=told.share,
-        told="" if over else told.told,
-        left="" if over else told.left,
+        share=standing.share,
+        doing="" if over else standing.doing,
+        left="" if over else standing.left,
         place=now.get("image", 0),
         preview="" if over else preview,
         drawn=drawn,
         pictures=tuple(pictures),
-        measures=tuple(measured[-MAX_MEASURES:]),
+        measures=tuple(measures[-MAX_MEASURES:]),
     )
 
 

@@ -34,14 +34,14 @@ DRAWN = told(
 def test_a_job_is_told_by_what_moves_and_by_what_is_finished() -> None:
     facts = watch.facts(DRAWN)
     assert (facts.seq, facts.over, facts.share, facts.drawn, facts.place) == (5, False, 0.4, 1, 1)
-    assert (facts.told, facts.left) == ("Picture 2 of 3 · step 5 of 20", "about 12 s left")
+    assert (facts.doing, facts.left) == ("Picture 2 of 3 · step 5 of 20", "about 12 s left")
     assert facts.preview == "data:image/png;base64,b25l" and facts.pictures == (
         (0, 41, "/pictures/41.png?v=abababababab"),
     )
     later = watch.facts(DRAWN, since=5)  # nothing is sent twice, and nothing is forgotten
     assert (later.preview, later.pictures, later.drawn, later.place) == ("", (), 1, 1)
     over = watch.facts([*DRAWN, Event(6, "j", "done", {})], since=5)
-    assert over.over and over.told == over.left == over.preview == ""
+    assert over.over and over.doing == over.left == over.preview == ""
 
 
 def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: FakeStudio) -> None:
@@ -59,7 +59,7 @@ def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: Fa
         seen = facts.seq
         if facts.over:
             break
-        assert facts.told == "Starting" or re.fullmatch(r"Step \d+ of 40", facts.told)
+        assert facts.doing == "Starting" or re.fullmatch(r"Step \d+ of 40", facts.doing)
         assert 0 <= facts.share <= 1
     assert [point["step"] for point in measured] == list(range(1, 41))
     assert measured[0]["values"] == {"loss": 1.0}
@@ -120,7 +120,7 @@ def test_what_is_drawn_is_followed_by_its_markup_and_what_is_over_is_not(fake: F
     view = canvas.view([Event(e.seq, e.job_id, e.kind, {**e.data, "recipe": {}}) for e in DRAWN])
     sheet, line = canvas.job_html(view, "j"), canvas.progress_html(view, "j")
     assert sheet.count('data-watch="j"') == 2 and 'data-place="1"' in sheet and 'data-place="2"' in sheet
-    assert 'data-drawn="1"' in line and "data-told" in line
+    assert 'data-drawn="1"' in line and "data-doing" in line
     assert followed(progress("Drawing", 1, 2, "")) == set()
     fake.sketcher.step_s = 0.02
     number, _ = grid.start(fake, VALUES, (), NINE)

@@ -193,7 +193,7 @@ def progress_html(job: JobView, job_id: str = "") -> str:
     known = {"image": job.image, "images": job.images, "step": job.step, "steps": job.steps, "left_s": job.left_s}
     now = line(job.state, job.ahead, known)
     done, of = job.image * job.steps + job.step, max(job.images, 1) * job.steps
-    return progress(now.told, done if of else 0, of or 1, now.left, job_id, len(job.drawn), moves=True)
+    return progress(now.doing, done if of else 0, of or 1, now.left, job_id, len(job.drawn), moves=True)
 
 
 def _sheet(inner: str) -> str:

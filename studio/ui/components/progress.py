@@ -13,12 +13,12 @@ from studio.ui.markup import tag, text
 class Line:
     """What is told of a job that is not over.
 
-    told: what it is at, in words.
+    doing: what it is at, in words.
     share: of its work that is done, 0 to 1.
     left: how long it takes yet, in words; "" while that is unknown.
     """
 
-    told: str
+    doing: str
     share: float = 0.0
     left: str = ""
 
@@ -33,11 +33,11 @@ def line(state: str, ahead: int, now: Mapping[str, Any]) -> Line:
         return Line("Starting")
     step, steps = now["step"], now["steps"]
     images, image = now.get("images", 1), now.get("image", 0)
-    told = f"Step {step} of {steps}"
+    doing = f"Step {step} of {steps}"
     if images > 1:
-        told = f"Picture {image + 1} of {images} · {told.lower()}"
+        doing = f"Picture {image + 1} of {images} · {doing.lower()}"
     share = now.get("done", (image * steps + step) / (max(images, 1) * steps))
-    return Line(told, share, time_left(now.get("left_s")))
+    return Line(doing, share, time_left(now.get("left_s")))
 
 
 def time_left(left_s: float | None) -> str:
@@ -56,7 +56,7 @@ def progress(told: str, done: float, of: float, left: str, job: str = "", drawn:
     moves: whether the words are those of `line`, which follow the job too.
     """
     bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
-    words = tag("span", text(told), class_="step", data_told=moves) + tag("span", text(left), class_="left")
+    words = tag("span", text(told), class_="step", data_doing=moves) + tag("span", text(left), class_="left")
     watched = {"data_watch": job, "data_drawn": str(drawn)} if job else {}
     return tag(
         "div",

@@ -60,24 +60,24 @@ class _Events:
         self.parts = wiring.parts
 
     def look(
-        self, happens: Any, handler: Callable[..., Answer], gives: Sequence[str], *told: str, mode: Mode | None = None
+        self, happens: Any, handler: Callable[..., Answer], gives: Sequence[str], *tells: str, mode: Mode | None = None
     ) -> Any:
-        """An event that changes nothing. told: what it tells of that the handler is given."""
-        return self.wiring.on(happens, self._handled(handler, (), told), LOOKING, gives, mode=mode)
+        """An event that changes nothing. tells: what it tells of that the handler is given."""
+        return self.wiring.on(happens, self._handled(handler, (), tells), LOOKING, gives, mode=mode)
 
     def change(
         self, happens: Any, handler: Callable[..., Answer], gives: Sequence[str], *takes: str,
-        told: Sequence[str] = (), mode: Mode = "multiple", announces: bool = False,
+        tells: Sequence[str] = (), mode: Mode = "multiple", announces: bool = False,
     ) -> Any:  # fmt: skip
-        """An event that takes its turn. takes: further parts whose values the handler is given; told: as `look`."""
-        handled = self._handled(handler, takes, told)
+        """An event that takes its turn. takes: further parts whose values the handler is given; tells: as `look`."""
+        handled = self._handled(handler, takes, tells)
         return self.wiring.on(happens, handled, (*SHARED, *takes), gives, turns=TURNS, mode=mode, announces=announces)
 
     def _handled(
-        self, handler: Callable[..., Answer], takes: Sequence[str], told: Sequence[str]
+        self, handler: Callable[..., Answer], takes: Sequence[str], tells: Sequence[str]
     ) -> Callable[[Event], Answer]:
         def handle(event: Event) -> Answer:
-            further = [event[name] for name in takes] + [event.read(name, ANYTHING) for name in told]
+            further = [event[name] for name in takes] + [event.read(name, ANYTHING) for name in tells]
             return handler(self._call(event), *further)
 
         handle.__name__ = handler.__name__
@@ -108,7 +108,7 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
     for place in (parts["results"], parts["film"]):
         events.look(place.look, do.drawn, ("board", "results", "why", "strip", "film", "stop", "board_revision"))
         seen = ("board", "results", "why", "strip", "board_revision")
-        click = events.change(place.why, do.look_into, seen, told=("id",))
+        click = events.change(place.why, do.look_into, seen, tells=("id",))
         events.look(click.then, do.strip, ("strip",), mode="multiple")
     handover.receive(page, events.wiring, "guidance", on_handover, LOOKING, (*SEEN, *run.FIELDS))
 
