@@ -31,3 +31,16 @@ def test_an_edit_is_deleted_when_no_job_needs_it_any_more(tmp_path: Path) -> Non
         assert use.remove(fake, one).id == renamed and not fake.edits.list()
         with pytest.raises(NotFound):
             use.remove(fake, one)
+
+
+def test_an_edit_that_waits_to_be_evaluated_is_not_deleted(tmp_path: Path) -> None:
+    with FakeStudio(tmp_path / "workspace", step_s=0.05) as fake:
+        one = fake.edits.import_file(edit_file(tmp_path / "one.safetensors", "one")).id
+        running = fake.pictures.submit([Recipe(prompt="a star", steps=100)])
+        parts = [{"suite": "one-object", "pictures": 1}]
+        waiting = fake.evaluations.start({"parts": parts, "stacks": [[], [{"edit": one}]]})
+        with pytest.raises(BadInput, match="The edit one is in use: one-object with base, one"):
+            use.remove(fake, one)
+        fake.jobs.stop(waiting)
+        assert use.remove(fake, one).name == "one"
+        fake.jobs.stop(running)
