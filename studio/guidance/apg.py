@@ -64,8 +64,8 @@ class AdaptiveProjectedGuidance(OneRound):
         limit = f", each step at most {self.norm_threshold_rms:g} per element" if self.norm_threshold_rms else ""
         sign = "-" if self.momentum < 0 else "+"
         return (
-            f"g = c + {self.guidance_scale - 1:g}*(O + {self.eta:g}*P), "
-            f"m = (c - u) {sign} {abs(self.momentum):g}*m split along c in {self.space}{limit}"
+            f"g = c + {self.guidance_scale - 1:g}*(D⊥ + {self.eta:g}*D∥), "
+            f"D = c - u {sign} {abs(self.momentum):g}*D of the step before, split along c in {self.space}{limit}"
         )
 
     def active_needs(self) -> tuple[str, ...]:

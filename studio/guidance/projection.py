@@ -54,8 +54,8 @@ class ProjectionGuidance(OneRound):
     def describe(self) -> str:
         per = f"{self.patch}x{self.patch} patch" if self.blocks == "patch" else self.blocks
         return (
-            f"g = c + {self.guidance_scale - 1:g}*({self.parallel:g}*P + {self.orthogonal:g}*O), "
-            f"c - u split along {self.reference} per {per}"
+            f"g = c + {self.guidance_scale - 1:g}*({self.parallel:g}*D∥ + {self.orthogonal:g}*D⊥), "
+            f"D = c - u split along {self.reference} per {per}"
         )
 
     def active_needs(self) -> tuple[str, ...]:

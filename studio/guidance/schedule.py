@@ -94,8 +94,10 @@ class Schedule(Wrapper):
         return self.at(inner, ctx.i, ctx.n).rounds(ctx)
 
     def describe(self) -> str:
-        ends = f" from {round(self.factor(0), 4):g} to {round(self.factor(1), 4):g} of itself"
-        return f"{self.parameter} follows {self.curve}{ends}"
+        first, last = (f"{round(self.factor(progress), 4):g}" for progress in (0, 1))
+        return (
+            f"{self.parameter.replace('_', ' ')} times {first} at the first step to {last} at the last ({self.curve})"
+        )
 
     def _at(self, inner: Guidance, p: float) -> Guidance:
         return inner.changed(self.parameter, self._value(inner, self.factor(p)))

@@ -48,6 +48,11 @@ def alert(message: str, kind: str = "error") -> str:
     return tag("p", text(message), class_=f"message {kind}", role="alert" if kind == "error" else "status")
 
 
+def typeset(formula: str) -> str:
+    """A formula of plain text as one prints it: "g = u + 5*(c - u)" becomes "g = u + 5·(c − u)"."""
+    return formula.replace("*", "·").replace(" - ", " − ").replace("<-", "←")
+
+
 def png_size(png: bytes) -> tuple[int, int]:
     """(width, height) of a PNG in pixels, as its head has them; (0, 0) for what is none."""
     if not png.startswith(b"\x89PNG\r\n\x1a\n") or len(png) < 24:

@@ -79,6 +79,12 @@ def declarations() -> Declarations:
     return declared()
 
 
+def sampler_label(name: str) -> str:
+    """What a sampler is called on the page; its name in the registry where it is not known here."""
+    method = declarations().samplers.get(name)
+    return method.label if method else name
+
+
 def methods() -> dict[str, tuple[ParamSpec, ...]]:
     """The parameters of every guidance method, by name."""
     return {name: method.params for name, method in declarations().guidance.items()}

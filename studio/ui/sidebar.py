@@ -49,7 +49,7 @@ def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
     usable = choices(found)
     with gr.Sidebar(width=264, elem_id="sidebar"):
         gr.HTML(WORDMARK, apply_default_css=False)
-        model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="What draws. It stays loaded.",
+        model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="Draws the pictures. It stays in memory.",
                             elem_id="model")  # fmt: skip
         gr.HTML(broken_html(found), apply_default_css=False, elem_id="broken-models")
         gr.HTML(adding_html(studio.settings.models_dir is not None), apply_default_css=False, elem_id="adding-models")

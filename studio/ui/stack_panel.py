@@ -198,7 +198,7 @@ def _import_parts() -> dict[str, Any]:
                       visible=False, elem_id="edit-name")  # fmt: skip
     partial = gr.Checkbox(False, label="Take what fits", info="And leave the rest of the file out.", visible=False,
                           elem_id="edit-partial")  # fmt: skip
-    accept = gr.Button("Take it in", variant="primary", visible=False, elem_id="edit-accept")
+    accept = gr.Button("Import this edit", variant="primary", visible=False, elem_id="edit-accept")
     return {"file": file, "file_said": said, "file_name": name, "file_partial": partial, "file_accept": accept}
 
 

@@ -190,7 +190,7 @@ def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_wit
     page.mouse.click(*curve.place(0.99, 0.52))
     expect(curve.handles).to_have_count(len(drawn))
     assert pairs(curve.text)[-1] == (1, 0.5)
-    expect(page.locator(f"{ROWS} .formula")).to_contain_text("to 0.5 of itself", timeout=LONG_MS)
+    expect(page.locator(f"{ROWS} .formula")).to_contain_text("to 0.5 at the last", timeout=LONG_MS)
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)
     assert kept_points(served) == curve.text
 
@@ -201,7 +201,7 @@ def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_wit
     expect(page.locator(f"{ROWS} .formula.wrong")).to_contain_text("pairs progress:share", timeout=LONG_MS)
     curve.field.fill("0:1, 0.33:4.5")
     curve.field.press("Tab")
-    expect(page.locator(f"{ROWS} .formula")).to_contain_text("to 4.5 of itself", timeout=LONG_MS)
+    expect(page.locator(f"{ROWS} .formula")).to_contain_text("to 4.5 at the last", timeout=LONG_MS)
     expect(curve.svg.locator(".grid text").nth(5)).to_have_text("×5")  # the scale fits
     assert curve.line()[-1] == pytest.approx((1, 4.5), abs=0.01)
 
@@ -278,7 +278,7 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     page = opened()
     fill(page, "a red star", steps=3)
     around = open_method(page)
-    expect(around).to_contain_text("Nothing around it")
+    expect(around).to_contain_text("No modifiers")
     curve = points(page, AROUND)
     curve.drag((0.5, 1), (0.3, 1.5))
     generate(page)  # at once: no answer of the server's is waited for
@@ -304,12 +304,12 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     open_method(page)
     curve.said("0:0, 1:0")
     around.locator("[data-op=unwrap]").click()
-    expect(around).to_contain_text("Nothing around it", timeout=LONG_MS)
+    expect(around).to_contain_text("No modifiers", timeout=LONG_MS)
     page.click("#preset input")
     page.click("[role=option]:has-text('drawn (yours)')")
     curve.said("0:0, 1:0")
     around.locator("select[data-name=parameter]").select_option("rescale")
-    expect(page.locator("#preset input")).to_have_value("As set below")
+    expect(page.locator("#preset input")).to_have_value("Custom")
     page.locator("#gallery .thumb").first.click()
     page.click("#caption button[data-do=restore]")
     curve.said("0:0, 0.3:1.5, 1:0")
@@ -317,7 +317,7 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
 
     # A sum has a method of its own, of which only what matters is shown.
     around.locator("[data-op=unwrap]").click()
-    expect(around).to_contain_text("Nothing around it", timeout=LONG_MS)
+    expect(around).to_contain_text("No modifiers", timeout=LONG_MS)
     around.locator("select[data-op=wrap]").select_option("sum")
     around.locator("select[data-op=added]").select_option("seg")
     width = around.locator(".param:has([data-name=blur_sigma])")
@@ -384,7 +384,7 @@ def test_the_prompt_tab_offers_what_the_method_has_tells_bad_values_and_a_finger
     # A bad value is told when a picture is asked for.
     fill(page, "a red star", steps=3)
     around.locator("[data-op=unwrap]").click()
-    expect(around).to_contain_text("Nothing around it", timeout=LONG_MS)
+    expect(around).to_contain_text("No modifiers", timeout=LONG_MS)
     around.locator("select[data-op=wrap]").select_option("interval")
     number = around.locator("input[type=number][data-name=start]")
     number.fill("7")

@@ -51,7 +51,7 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
     # Another method is chosen: the settings are no preset's any more; and the same preset may be chosen again.
     page.click("#method input")
     page.click("[role=option]:has-text('(SEG)')")
-    expect(page.locator("#preset input")).to_have_value("As set below", timeout=LONG_MS)
+    expect(page.locator("#preset input")).to_have_value("Custom", timeout=LONG_MS)
     page.focus("#preset input")
     page.locator("#preset input").fill(INTERVAL)
     page.keyboard.press("Enter")

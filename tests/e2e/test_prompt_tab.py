@@ -241,7 +241,7 @@ def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(o
     expect(page.locator("#preset-said .preset-note")).to_contain_text("arXiv:2410.02416")
     scale.fill("7")
     scale.blur()
-    expect(page.locator("#preset input")).to_have_value("As set below")
+    expect(page.locator("#preset input")).to_have_value("Custom")
 
 
 def ground(page: Page) -> str:

@@ -433,4 +433,6 @@ def test_what_does_not_matter_changes_nothing(name: str) -> None:
 def test_the_ends_of_a_curve_are_told_in_round_numbers() -> None:
     points = {"curve": "points", "points": "0:0.1, 0.75:0.35, 1:0"}
     told = wrapped({"wrapper": "schedule", "params": points}).describe()
-    assert told.endswith("guidance_scale follows points from 0.1 to 0 of itself")  # not 2e-16, which is what is left
+    assert told.endswith(
+        "guidance scale times 0.1 at the first step to 0 at the last (points)"
+    )  # not 2e-16, which is what is left

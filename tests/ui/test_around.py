@@ -81,7 +81,7 @@ def test_there_is_a_most() -> None:
 
 def test_without_wrappers_there_is_one_line() -> None:
     html = around.around_html([], "cfg")
-    assert "Nothing around it" in html and html.count("<select") == 1 and "<fieldset" not in html
+    assert "No modifiers" in html and html.count("<select") == 1 and "<fieldset" not in html
     assert not {"`", "${", "{{"} & set(re.findall(r"`|\$\{|\{\{", html))  # it is a template of Gradio's as well
 
 
@@ -186,7 +186,7 @@ def test_what_was_written_is_text_on_the_page() -> None:
 
 def test_a_wrapper_that_is_not_here_can_be_taken_away() -> None:
     html = around.around_html([{"wrapper": "of another version", "params": {}}], "cfg")
-    assert "not here any more" in html and 'data-op="unwrap"' in html
+    assert "not there any more" in html and 'data-op="unwrap"' in html
 
 
 def test_the_value_of_the_control_goes_both_ways() -> None:
@@ -207,7 +207,7 @@ def test_one_thing_done_in_a_form() -> None:
 
 def test_a_value_that_cannot_be_read_is_told_and_left_out() -> None:
     answer = around.around_drawn(["[1", "cfg"])
-    assert answer["said"] == "" and "could not be read" in answer["html"] and "Nothing around it" in answer["html"]
+    assert answer["said"] == "" and "could not be read" in answer["html"] and "No modifiers" in answer["html"]
 
 
 plain = st.recursive(
@@ -225,7 +225,7 @@ plain = st.recursive(
 )
 def test_whatever_a_browser_sends_is_answered(sent: Any) -> None:
     for answer in (around.around_drawn(sent), around.around_changed(sent)):
-        assert "Put around it" in answer["html"]
+        assert "Add a modifier" in answer["html"]
         around.read(answer["said"])
 
 

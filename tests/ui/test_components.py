@@ -84,11 +84,11 @@ def test_the_sidebar_tells_of_the_engine() -> None:
     assert "Weights" not in engine.status_html(status)
     resident = [{"part": "unet", "models": ["<Stencil>"], "bytes": 3 * 2**20}]
     told = dataclasses.replace(status, made_by={**status.made_by, "resident": resident, "equals_base": True})
-    assert "Weights equal the base: yes" in engine.status_html(told)
+    assert "Base weights restored after the last picture with edits: yes" in engine.status_html(told)
     assert "Weights in memory: 3 MB" in engine.status_html(told)
     assert "unet of &lt;Stencil&gt;" in engine.status_html(told)
     told.made_by["equals_base"] = False
-    assert "Weights equal the base: no" in engine.status_html(told)
+    assert "Base weights restored after the last picture with edits: no" in engine.status_html(told)
     broken = dataclasses.replace(status, state="broken", message="No <room>.", running=None, waiting=0)
     assert "No &lt;room&gt;." in engine.status_html(broken)
 
@@ -103,7 +103,7 @@ def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) ->
     for one in fake.jobs.unfinished():
         fake.jobs.stop(one.id, keep=False)
     fake.ended(job)
-    assert "Ended early" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
+    assert "Stopped or failed" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
 
 
 def test_the_queue_is_cleared_of_all_that_wait(fake: FakeStudio) -> None:

@@ -85,7 +85,7 @@ def test_the_sidebar_is_told_with_it_and_whether_to_look_again(fake: FakeStudio)
     for one in (beside, job, behind):
         fake.jobs.stop(one)
         fake.ended(one)
-    assert "Ended early (3)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
+    assert "Stopped or failed (3)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
 
 
 def test_the_address_takes_what_it_can_read_and_an_unknown_job_for_over(fake: FakeStudio) -> None:

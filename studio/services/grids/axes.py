@@ -37,12 +37,18 @@ class Axis:
     path: str
     values: tuple[Plain, ...]
 
+    @property
+    def name(self) -> str:
+        """What varies, in words."""
+        if self.path == SEARCH_REPLACE:
+            return "words of the prompt"
+        return self.path.removeprefix("guidance.params.").removeprefix("sampler_params.").replace("_", " ")
+
     def labels(self) -> tuple[str, ...]:
         """What is written beside each row or column."""
         if self.path == SEARCH_REPLACE:
             return tuple(str(value) or "(nothing)" for value in self.values)
-        name = self.path.removeprefix("guidance.params.").removeprefix("sampler_params.").replace("_", " ")
-        return tuple(f"{name}: {f'{value:g}' if isinstance(value, float) else value}" for value in self.values)
+        return tuple(f"{self.name}: {f'{value:g}' if isinstance(value, float) else value}" for value in self.values)
 
 
 def parse_axis(base: Recipe, path: str, text: str) -> Axis:

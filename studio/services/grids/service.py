@@ -66,7 +66,7 @@ class GridService:
                 raise BadInput(f"Every picture of grid {id} is made.")
             recipes = [grid.cells[number].recipe for number in missing]
             files = check_recipes(recipes, self._sources, self._edits)
-            along = " by ".join(axis.path for axis in grid.axes)
+            along = " by ".join(axis.name for axis in grid.axes)
             payload = {
                 "kind": "generate",
                 "recipes": [recipe.model_dump(mode="json") for recipe in recipes],

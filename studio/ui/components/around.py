@@ -96,16 +96,16 @@ def around_html(
     offered = offered or method_menu.entries()
     inner = "".join(_wrapper(row, f"{path}{k}", each, method, offered) for k, each in enumerate(wrappers))
     entries = [
-        ("Put around it", ""),
+        ("Add a modifier", ""),
         *((one.label.capitalize(), name) for name, one in declarations().wrappers.items() if not path or name != SUM),
     ]
-    title = "When guidance acts, how strongly, and what is done to its outcome"
+    title = "Limits guidance to some steps, changes its strength over the steps, or rescales and clips its result"
     menu = fields.options(
         entries, "", data_op="wrap", data_row=str(row), data_at=path, data_once="1", class_="menu-like",
-        aria_label="Put around what is added" if path else "Put around it",
+        aria_label="Add a modifier to the added method" if path else "Add a modifier",
         title=title, disabled=len(wrappers) >= MAX_WRAPPERS,
     )  # fmt: skip
-    told = "Around what is added" if path else "Around all of that" if wrappers else "Nothing around it"
+    told = "Of the added method" if path else "Further modifiers" if wrappers else "No modifiers"
     inner += tag("div", tag("span", told, class_="label") + menu, class_="param choice")
     if problem:
         inner += tag("p", text(problem), class_="hint wrong", role="alert")
@@ -117,7 +117,7 @@ def _wrapper(row: int, at: str, each: Mapping[str, Any], method: str, offered: S
     label = known.label if known else f"“{each['wrapper']}”"
     inner = tag("legend", text(label.capitalize()) + fields.button("unwrap", row, "×", f"Take the {label} away", at=at))
     if known is None:
-        inner += tag("p", "This wrapper is not here any more.", class_="hint wrong")
+        inner += tag("p", "This modifier is not there any more.", class_="hint wrong")
     else:
         inner += _controls(known, each, method, row, at)
     if added := each.get("added"):

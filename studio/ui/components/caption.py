@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from studio.core.recipe import EditRef, Negative, Recipe
 from studio.ui.handover import targets
 from studio.ui.markup import facts, tag, text
+from studio.ui.methods import sampler_label
 from studio.ui.pictures import address, file_name
 
 if TYPE_CHECKING:
@@ -133,7 +134,11 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
     rows += [("Seed", recipe.seed)]
     if recipe.variation_strength:
         rows.append(("Variation", f"seed {recipe.variation_seed} × {recipe.variation_strength:g}"))
-    rows += [("Size", f"{recipe.width} × {recipe.height}"), ("Steps", recipe.steps), ("Sampler", recipe.sampler)]
+    rows += [
+        ("Size", f"{recipe.width} × {recipe.height}"),
+        ("Steps", recipe.steps),
+        ("Sampler", sampler_label(recipe.sampler)),
+    ]
     rows += _params(recipe.sampler_params)
     rows += [("Spacing", recipe.spacing), ("Guidance", recipe.guidance.method), *_params(recipe.guidance.params)]
     rows += [("Edits", ", ".join(map(_edit, recipe.edits)) or "none")]

@@ -15,7 +15,7 @@ TEMPLATE = (
     '<div class="days">'
     '<label><span>From</span><input type="date" class="since"></label>'
     '<label><span>Until</span><input type="date" class="until"></label>'
-    '<p class="info">Both days count.</p></div>'
+    '<p class="info">Both days included.</p></div>'
 )
 SCRIPT = """
 const fields = ['.since', '.until'].map((name) => element.querySelector(name));

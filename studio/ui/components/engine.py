@@ -83,8 +83,8 @@ def _weights(made_by: dict[str, Any]) -> str:
         total = megabytes(sum(part["bytes"] for part in parts))
         lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(each))
     if (proof := made_by.get("equals_base")) is not None:
-        why = "Measured bit for bit after the latest picture with edits."
-        said = f"Weights equal the base: {'yes' if proof else 'no'}"
+        why = "Compared bit for bit with what the model's files say."
+        said = f"Base weights restored after the last picture with edits: {'yes' if proof else 'no'}"
         lines += tag("p", text(said), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
     return lines
 

@@ -115,7 +115,9 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
         )
         for job in jobs
     )
-    return tag("details", tag("summary", f"Ended early ({len(jobs)})") + tag("ol", rows, class_="jobs"), class_="ended")
+    return tag(
+        "details", tag("summary", f"Stopped or failed ({len(jobs)})") + tag("ol", rows, class_="jobs"), class_="ended"
+    )
 
 
 def _row(entry: QueueEntry, place: int, last: int) -> str:

@@ -96,7 +96,7 @@ def stack_html(stack: Stack, known: Mapping[str, Known]) -> str:
         parts = [EMPTY]
     if stack.undo:
         parts.append(tag("button", "Undo", type="button", class_="small", data_op="undo",
-                         title="Take the last change of the stack back"))  # fmt: skip
+                         title="Undo the last change of the stack"))  # fmt: skip
     return "".join(parts)
 
 

@@ -54,7 +54,7 @@ def _controls(presets: GuidancePresets) -> Parts:
     left["negative"] = gr.Textbox("", label="Negative prompt", info="What guidance moves away from.", max_lines=4,
                                   max_length=run.MAX_CHARS, elem_id="guidance-negative")  # fmt: skip
     with gr.Row(elem_classes="go"):
-        left["go"] = gr.Button("Compare", variant="primary", elem_id="compare")
+        left["go"] = gr.Button("Generate all", variant="primary", elem_id="compare")
         left["stop"] = gr.Button(
             "Stop", variant="stop", interactive=False, elem_id="guidance-stop", min_width=64, scale=0
         )
@@ -70,7 +70,7 @@ def _controls(presets: GuidancePresets) -> Parts:
         left["sampler"] = gr.Dropdown(known, value="dpmpp_2m", label="Sampler", info="Of every row.", min_width=90,
                                       elem_id="guidance-sampler")  # fmt: skip
     left["equal"] = gr.Checkbox(
-        False, label="Equal network work (NFE)", elem_id="guidance-equal",
+        False, label="Equal network evaluations (NFE)", elem_id="guidance-equal",
         info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
     )  # fmt: skip
     left["rows"] = _html("", "guidance-rows", rows.SCRIPT)

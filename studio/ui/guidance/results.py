@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCRIPT = results.script("why")
 EMPTY = (
     '<div class="guidance-empty"><p class="empty-title">One prompt, one seed, several rules</p>'
-    '<p class="empty-told">Choose what to compare at the left and press Compare. All rows are drawn in one batch; '
+    '<p class="empty-told">Choose what to compare at the left and press Generate all. All rows are drawn together; '
     "click a picture to see what its rule did at every step.</p></div>"
 )
 HINT = "Why: what guidance did at each step"
@@ -182,7 +182,7 @@ def _progress(job: JobView, id: str) -> str:
     if not job.steps:
         return progress("Starting", 0, 1, "", id, len(job.drawn))
     done = len(job.drawn)
-    return progress(f"{done} of {job.images} pictures · one batch", done * job.steps + job.step,
+    return progress(f"{done} of {job.images} pictures", done * job.steps + job.step,
                     max(1, job.images) * job.steps, time_left(job.left_s), id, done)  # fmt: skip
 
 

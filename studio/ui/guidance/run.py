@@ -18,6 +18,7 @@ from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board, Sweep
+from studio.ui.markup import typeset
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -147,7 +148,7 @@ def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], 
         try:
             described = build(row.value).describe()
             check_guidance(row.value, studio.sources, model)
-            told[row.id] = described
+            told[row.id] = typeset(described)
         except StudioError as error:
             wrong[row.id] = sentence(error)
     return told, wrong

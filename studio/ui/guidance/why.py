@@ -20,7 +20,7 @@ from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import measures, results
 from studio.ui.guidance.board import MAX_ROWS, Board
-from studio.ui.markup import alert, facts, image, png_uri, tag, text
+from studio.ui.markup import alert, facts, image, png_uri, tag, text, typeset
 from studio.ui.pictures import address
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def strip_html(studio: Studio, id: int) -> str:
             + tag("figcaption", text(f"step {step}")))
         for frame, step in zip(_cut(png, len(steps)), steps, strict=True)
     )  # fmt: skip
-    title = tag("h3", "What it had in mind along the way")
+    title = tag("h3", "Predicted picture along the way")
     told = tag("p", "The guided prediction of the finished picture, as it stood at these steps.")
     return tag("div", title + told + tag("div", frames, class_="frames", style=f"--count:{len(steps)}"), class_="strip")
 
@@ -125,7 +125,7 @@ def _picture(studio: Studio, picture: Drawn, told: Account, mark: int | None, li
     said = f"{recipe.prompt or 'without a prompt'}: {_label(studio, picture.id)}, seed {recipe.seed}"
     frame = tag("div", image(picture.src, said, width=recipe.width, height=recipe.height), class_="frame")
     name = tag("p", swatch(mark) + tag("span", text(_label(studio, picture.id))), class_="card-name")
-    rule = tag("p", text(told.describe), class_="formula")
+    rule = tag("p", text(typeset(told.describe)), class_="formula")
     numbers = facts([("seed", recipe.seed), *results.measures(studio, picture, FACTS).items()], "facts measures")
     beside = ",".join(f"{line.id}.{line.mark}" for line in lines)
     links = (("csv", "Numbers (CSV)", ""), ("png", "Curves (PNG)", f"?beside={beside}" if beside else ""))

@@ -107,11 +107,13 @@ def build(studio: Studio) -> dict[str, Any]:
     with gr.Accordion("Filters", open=False, elem_id="filters"), gr.Row(elem_classes="filters"):
         parts["favourites"] = gr.Checkbox(False, label="Favourites", info="Only those with a star.", min_width=120,
                                           elem_id="only-favourites")  # fmt: skip
-        parts["in_bin"] = gr.Checkbox(False, label="Deleted", info="The bin instead.", min_width=120, elem_id="in-bin")
+        parts["in_bin"] = gr.Checkbox(False, label="Deleted", info="Show the bin.", min_width=120, elem_id="in-bin")
         models = [("Any", ""), *((one.label, one.name) for one in listed(studio))]
-        parts["of_model"] = gr.Dropdown(models, value="", label="Of model", info="Which drew it.", min_width=130)
+        parts["of_model"] = gr.Dropdown(models, value="", label="By model", info="Only what it drew.", min_width=130)
         names = [("Any", ""), *((one.label, name) for name, one in samplers().items())]
-        parts["of_sampler"] = gr.Dropdown(names, value="", label="With sampler", info="Which was used.", min_width=130)
+        parts["of_sampler"] = gr.Dropdown(
+            names, value="", label="By sampler", info="Only what was drawn with it.", min_width=130
+        )
         parts["days"] = days.control()
     return parts
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.services.presets import GuidancePresets
     from studio.ui.tabs.base import Page
 
-AS_SET = "As set below"
+AS_SET = "Custom"
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def titles(html: str) -> list[str]:
 
 def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared) -> None:
     html = shown(compared, 2)
-    assert "6*(c - u)" in html and "/pictures/" in html and 'class="why-picture mark-b"' in html
+    assert "6·(c − u)" in html and "/pictures/" in html and 'class="why-picture mark-b"' in html
     assert titles(html) == [
         "How far prompt and no prompt disagree",
         "How hard the rule pushes",
