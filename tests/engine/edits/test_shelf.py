@@ -22,7 +22,8 @@ def test_an_edit_renamed_after_its_job_was_queued_is_found_and_a_deleted_one_is_
     refs, paths = [EditRef(edit=queued.id)], {queued.id: str(queued.path)}
     store.rename(queued.id, "two", edit.sha256, to_bytes(edit))
     assert not queued.path.exists()
-    assert EditShelf().stack(refs, paths).id == EditShelf().stack(refs, {queued.id: str(store.get("two").path)}).id
+    renamed = EditShelf().stack(refs, {queued.id: str(store.get("two").path)}, 1)
+    assert EditShelf().stack(refs, paths, 1).whole == renamed.whole
     store.remove("two")
     with pytest.raises(NotFound, match="no file any more"):
-        EditShelf().stack(refs, paths)
+        EditShelf().stack(refs, paths, 1)
