@@ -7,7 +7,7 @@ gigabytes costs nothing. It is refused all the same.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.core.errors import BadInput
@@ -46,14 +46,29 @@ _HINT = "Take a picture as this program, A1111's web UI, ComfyUI, InvokeAI or Sw
 
 @dataclass(frozen=True)
 class Dropped:
-    """What a file says. recipe: settings it does not name have our defaults. left_out: what could not be taken over.
+    """What a file says.
 
+    recipe: settings it does not name have our defaults.
+    left_out: what could not be taken over.
     ours: whether the recipe is the very one the picture was made with.
+    of_another: whether a model that is not at hand drew it, or one that it does not name.
     """
 
     recipe: Recipe
     left_out: tuple[str, ...] = ()
     ours: bool = False
+    of_another: bool = False
+
+    def sized(self, side_px: int) -> Dropped:
+        """The same in the size of the model that will draw, where another drew: at a foreign size a model scatters
+        shapes, and takes long. side_px: of the square that it was trained on.
+        """
+        size = (self.recipe.width, self.recipe.height)
+        if not self.of_another or size == (side_px, side_px):
+            return self
+        recipe = self.recipe.model_copy(update={"width": side_px, "height": side_px})
+        sentence = f"size: {size[0]} × {size[1]} (another model's; {recipe.model} draws {side_px} × {side_px})"
+        return replace(self, recipe=recipe, left_out=(*self.left_out, sentence))
 
 
 def read_dropped(path: Path, models: Collection[str], fallback: Recipe | None = None) -> Dropped:
@@ -87,7 +102,7 @@ def _ours(recipe: Recipe, models: Collection[str], fallback: Recipe, problems: l
     if recipe.model in models:
         return Dropped(recipe, left_out, ours=not left_out)
     left_out += (f"model: {recipe.model} (there is no such model here)",)
-    return Dropped(recipe.model_copy(update={"model": fallback.model}), left_out)
+    return Dropped(recipe.model_copy(update={"model": fallback.model}), left_out, of_another=True)
 
 
 def _settings(text: str, models: Collection[str], *, remark: bool) -> Infotext | None:
@@ -103,7 +118,8 @@ def _theirs(infotext: Infotext, fallback: Recipe, problems: list[str]) -> Droppe
     # What the file does not say stays as the fallback has it; its edits are no part of another program's picture, and
     # nor is the language of its prompts.
     base = fallback.model_dump(mode="json") | {"edits": [], "more_negatives": [], "syntax": "a1111"}
-    return Dropped(Recipe.load(base | infotext.values), (*problems, *map(str, infotext.left_out)))
+    left_out = (*problems, *map(str, infotext.left_out))
+    return Dropped(Recipe.load(base | infotext.values), left_out, of_another="model" not in infotext.values)
 
 
 def _of_file(error: BadInput, name: str) -> BadInput:

@@ -145,6 +145,7 @@ class Api:
         try:
             usable = [one.name for one in self._studio.sources.listing() if not one.problem]
             found = read_dropped(file, usable)
+            found = found.sized(self._studio.sources.card(found.recipe.model).default_size_px)
             return {
                 "recipe": found.recipe.model_dump(mode="json"), "ours": found.ours, "left_out": list(found.left_out)
             }  # fmt: skip

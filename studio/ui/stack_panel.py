@@ -108,7 +108,7 @@ def take(studio: Studio, path: str | None, name: str, model: str, partial: bool,
         entry = studio.edits.import_file(found, (name or "").strip() or None, model, partial=partial)
     with contextlib.suppress(OSError):
         Path(path).unlink()
-    return add(studio, stack, entry.id), alert(f"{entry.name} is in the workspace and on the stack.", kind="note")
+    return add(studio, stack, entry.id), alert(f"Imported: {entry.name}.", kind="note")
 
 
 def _held(studio: Studio, stack: Stack) -> set[str]:

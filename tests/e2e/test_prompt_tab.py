@@ -225,7 +225,7 @@ def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(o
     page.focus(PROMPT)
     page.keyboard.press("End")
     page.click("#wildcards .wild >> nth=0")
-    expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star__colours__")
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star __colours__")
     choose(page, "#styles", "neon")
     expect(page.locator("#prompt-report .read")).to_contain_text("neon style")
     expect(page.locator("#negative-report .read")).to_contain_text("watercolor")

@@ -61,6 +61,22 @@ def test_a_model_that_is_not_here_is_told(tmp_path: Path) -> None:
     assert found.recipe == Recipe(model="stencil", steps=7) and not found.ours and "gone" in found.left_out[0]
 
 
+def test_another_models_picture_comes_in_the_size_of_the_one_that_draws(tmp_path: Path) -> None:
+    """Whichever program wrote it; the size of a model at hand stays."""
+    ours = tmp_path / "ours.png"
+    ours.write_bytes(encode_png(Image.new("RGB", (8, 8)), Recipe(model="gone", width=512, height=768), {}))
+    theirs = png(tmp_path / "a.png", parameters=A1111)
+    nameless = png(tmp_path / "b.png", parameters="a star\nSteps: 9, Sampler: Euler, Seed: 5, Size: 512x768")
+    for file in (ours, theirs, nameless):
+        sized = read_dropped(file, MODELS).sized(128)
+        assert (sized.recipe.width, sized.recipe.height) == (128, 128), file.name
+        assert sized.left_out[-1] == "size: 512 × 768 (another model's; stencil draws 128 × 128)"
+        assert read_dropped(file, [*MODELS, "gone"]).sized(128).recipe.width == (512 if file == ours else 128)
+    here = tmp_path / "here.png"
+    here.write_bytes(encode_png(Image.new("RGB", (8, 8)), Recipe(model="stencil", width=64, height=256), {}))
+    assert read_dropped(here, MODELS).sized(128).left_out == ()
+
+
 def test_a1111_is_taken_over_as_far_as_it_goes(tmp_path: Path) -> None:
     found = read_dropped(png(tmp_path / "a.png", parameters=A1111), MODELS)
     recipe = found.recipe

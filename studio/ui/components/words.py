@@ -19,7 +19,10 @@ element.addEventListener('click', (event) => {
   const put = event.target.closest('[data-put]');
   const box = document.querySelector('#prompt textarea');
   if (put && box) {
-    box.setRangeText(put.dataset.put, box.selectionStart, box.selectionEnd, 'end');
+    const {value, selectionStart: start, selectionEnd: end} = box;
+    const before = start && !/[\\s([{|]/.test(value[start - 1]) ? ' ' : '';
+    const after = end < value.length && !/[\\s)\\]}|,.:;]/.test(value[end]) ? ' ' : '';
+    box.setRangeText(before + put.dataset.put + after, start, end, 'end');
     box.dispatchEvent(new Event('input', {bubbles: true}));
     box.focus();
   }

@@ -38,6 +38,7 @@ def restore(studio: Studio, path: str, model: str) -> tuple[Recipe | None, str]:
     try:
         usable = [one.name for one in studio.sources.listing() if not one.problem]
         found = read_dropped(file, usable, Recipe(model=model if model in usable else "stencil"))
+        found = found.sized(studio.sources.card(found.recipe.model).default_size_px)
     except StudioError as error:
         return None, alert(sentence(error))
     finally:

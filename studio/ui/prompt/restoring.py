@@ -27,7 +27,11 @@ def restored(form: Form, panel: StackPanel, recipe: Recipe | None, session: Stac
     if recipe.edits != session.value.refs:
         session.put(edit_stack.from_refs(recipe.edits, session.value))
     values = values_of(recipe)
-    if beyond := form.beyond(values):
+    beyond = form.beyond(values)
+    if "model" in beyond:  # another will draw, and in a size that is not its own it scatters shapes
+        values = {name: value for name, value in values.items() if name not in ("width", "height")}
+        beyond["size"] = f"{recipe.width} × {recipe.height}"
+    if beyond:
         named = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in beyond.items())
         gr.Warning(html.escape(f"Not restored, for it is not here: {named}."))
     return {**form.update(values), **panel.answer(session, recipe.model)}
