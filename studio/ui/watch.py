@@ -70,6 +70,7 @@ class JobFacts:
 
     seq: number of its newest event, from 1; 0 for a job that is unknown here.
     over: whether it is, or unknown.
+    begun: whether it is, and no longer waits.
     share: of its work that is done, 0 to 1.
     doing: what it is at, in words.
     left: how long it takes yet, in words; "" while that is unknown.
@@ -82,6 +83,7 @@ class JobFacts:
 
     seq: int = 0
     over: bool = True
+    begun: bool = True
     share: float = 0.0
     doing: str = ""
     left: str = ""
@@ -187,6 +189,7 @@ def facts(events: Sequence[Event], since: int = 0) -> JobFacts:
     return JobFacts(
         seq=events[-1].seq if events else 0,
         over=over,
+        begun=state != "queued",
         share=standing.share,
         doing="" if over else standing.doing,
         left="" if over else standing.left,

@@ -38,6 +38,7 @@ def test_a_job_is_told_by_what_moves_and_by_what_is_finished() -> None:
     assert facts.preview == "data:image/png;base64,b25l" and facts.pictures == (
         (0, 41, "/pictures/41.png?v=abababababab"),
     )
+    assert facts.begun and not watch.facts(DRAWN[:1]).begun
     later = watch.facts(DRAWN, since=5)  # nothing is sent twice, and nothing is forgotten
     assert (later.preview, later.pictures, later.drawn, later.place) == ("", (), 1, 1)
     over = watch.facts([*DRAWN, Event(6, "j", "done", {})], since=5)

@@ -45,7 +45,16 @@ def time_left(left_s: float | None) -> str:
     return "" if left_s is None else f"{seconds(left_s)} left"
 
 
-def progress(told: str, done: float, of: float, left: str, job: str = "", drawn: int = 0, moves: bool = False) -> str:
+def progress(
+    told: str,
+    done: float,
+    of: float,
+    left: str,
+    job: str = "",
+    drawn: int = 0,
+    moves: bool = False,
+    waits: bool = False,
+) -> str:
     """A bar with what is being done under it.
 
     told: in words.
@@ -54,10 +63,11 @@ def progress(told: str, done: float, of: float, left: str, job: str = "", drawn:
     job: which is followed from here on (studio.ui.watch); "" for none.
     drawn: how many finished pictures of it are shown where this stands.
     moves: whether the words are those of `line`, which follow the job too.
+    waits: whether there are other words once the job has begun, for which to look again.
     """
     bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
     words = tag("span", text(told), class_="step", data_doing=moves) + tag("span", text(left), class_="left")
-    watched = {"data_watch": job, "data_drawn": str(drawn)} if job else {}
+    watched = {"data_watch": job, "data_drawn": str(drawn), "data_waits": waits} if job else {}
     return tag(
         "div",
         tag("div", bar, class_="bar", role="progressbar", aria_label=told, aria_valuemin=0, aria_valuemax=of,

@@ -179,11 +179,11 @@ def _seconds_per_evaluation(studio: Studio, job: JobView) -> float | None:
 
 
 def _progress(job: JobView, id: str) -> str:
-    if not job.steps:
-        return progress("Starting", 0, 1, "", id, len(job.drawn))
-    done = len(job.drawn)
-    return progress(f"{done} of {job.images} pictures", done * job.steps + job.step,
-                    max(1, job.images) * job.steps, time_left(job.left_s), id, done)  # fmt: skip
+    if not job.images:
+        return progress("Starting", 0, 1, "", id, waits=True)
+    done, steps = len(job.drawn), max(1, job.steps)
+    return progress(f"{done} of {job.images} pictures", done * steps + job.step,
+                    job.images * steps, time_left(job.left_s), id, done)  # fmt: skip
 
 
 def _errors(jobs: Iterable[JobView]) -> str:
