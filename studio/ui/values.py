@@ -92,10 +92,13 @@ def texts(what: str) -> Kind:
     return Kind(what, lambda value: isinstance(value, list) and all(isinstance(text, str) for text in value))
 
 
-def wholes(most: int) -> Kind:
-    """A list of whole numbers, at least one."""
-    what = f"a list of 1 to {most} whole numbers"
-    return Kind(what, lambda value: isinstance(value, list) and 0 < len(value) <= most and all(map(is_whole, value)))
+def wholes(most: int, least: int = 1) -> Kind:
+    """A list of so many whole numbers."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, list) and least <= len(value) <= most and all(map(is_whole, value))
+
+    return Kind(f"a list of {least} to {most} whole numbers", fits)
 
 
 def remembered(kind: Kind) -> Kind:

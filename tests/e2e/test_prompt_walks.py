@@ -90,6 +90,17 @@ def test_a_star_a_deletion_that_is_taken_back_and_pictures_sent_to_other_tabs(op
     page.click("#caption .menu [data-to=guidance]")
     page.wait_for_selector("#guidance-rows .guide", timeout=LONG_MS)
     expect(page.locator("#guidance-prompt textarea")).to_have_value("a pink flower", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_have_text("CFG 1.5", timeout=LONG_MS)
+
+    # The other way round: its rule is found by its words, and is there already.
+    rows = page.locator("#guidance-rows .guide").count()
+    unfold(page, "#guidance-pictures", "#guidance-picker .thumb")
+    page.fill("#guidance-picker input", "pink flower")
+    page.locator("#guidance-picker .thumb").first.click()
+    expect(page.locator("#guidance-picker .picker-said")).to_have_text("1 chosen")
+    page.click("#guidance-take")
+    expect(page.locator("#guidance-picker .picker-said")).to_contain_text("Click pictures", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .guide")).to_have_count(rows)
 
 
 def test_a_picture_dropped_on_the_page_restores_its_recipe_and_evil_uploads_are_refused(

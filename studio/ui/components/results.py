@@ -166,7 +166,8 @@ def film_html(results: Results, beneath: str = "") -> str:
 def tools_html(more: str = "") -> str:
     """What can be done with all pictures at once. more: HTML before it."""
     buttons = "".join(
-        tag("button", label, type="button", class_="small", data_tool=tool, title=title, aria_label=title,
+        tag("button", label, type="button", class_="small", data_tool=tool, title=title,
+            aria_label=None if label.isalpha() or " " in label else title,
             hidden=pinned, aria_pressed="false" if tool in ("pin", "difference") else None)
         for tool, label, title, pinned in TOOLS
     )  # fmt: skip

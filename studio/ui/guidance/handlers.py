@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
-from studio.core.recipe import EditRef
+from studio.core.recipe import EditRef, GuidanceSpec
 from studio.services.presets import GuidancePresets
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
@@ -156,6 +156,20 @@ class Handlers:
 
         return self._changed(call, work, redraw=True) | {"preset": ""}
 
+    def take_pictures(self, call: Call, ids: Any) -> Answer:
+        """The rules of pictures of the history as further rows; those that are there already are not added again."""
+
+        def work(session: BoardSession) -> Board:
+            if not ids:
+                raise BadInput("No picture is chosen.", "Click some of them first.")
+            board = session.value
+            for id in ids:
+                board = _with_rule(board, self._studio.history.get(int(id)).recipe.guidance)
+            return board
+
+        answer = self._changed(call, work)
+        return answer if 'class="message error"' in answer["message"] else answer | {"pictures": []}
+
     def receive(self, call: Call, sent: Handover) -> Answer:
         """A picture from another tab: its guidance as a further row, and what all rows share.
 
@@ -164,14 +178,13 @@ class Handlers:
         recipe = sent.recipe
         with self._sessions.of(call.session, call.kept) as session:
             board = session.value
-            same = next((row.id for row in board.rows if results.is_of(recipe.guidance, row.value)), None)
             try:
-                rows = board.rows.add(recipe.guidance) if same is None else board.rows.choose(same)
+                session.put(_with_rule(board, recipe.guidance))
             except BadInput as error:
                 said = f"Picture {sent.picture} gave nothing. {sentence(error)}"
                 return view.everything(self._studio, session, call.model, said)
-            session.put(replace(board, rows=rows))
-            row = "a row of its own" if same is None else "the row that has its rule already, which is open"
+            is_new = len(session.value.rows) > len(board.rows)
+            row = "a row of its own" if is_new else "the row that has its rule already, which is open"
             said = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
             answer = view.everything(self._studio, session, call.model, said, kind="note")
         return answer | {
@@ -229,6 +242,12 @@ class Handlers:
             return run.again(self._studio, board, board.rows.chosen, base, bool(fields["equal"]))
 
         return run.tried(work, board)
+
+
+def _with_rule(board: Board, guidance: GuidanceSpec) -> Board:
+    """The board with the row of a picture's rule open: a further one, unless there is one. Raises BadInput if full."""
+    same = next((row.id for row in board.rows if results.is_of(guidance, row.value)), None)
+    return replace(board, rows=board.rows.add(guidance) if same is None else board.rows.choose(same))
 
 
 def _whole(value: Any) -> int:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
 from studio.ui import order, watch
+from studio.ui.components import picker
 from studio.ui.components.form import samplers
 from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.values import TURN_OR_REVISION, holds
 
+MAX_PICKED = 480
 KEEP = "Save the open row"
+
+if TYPE_CHECKING:
+    from studio.services.studio import Studio
 
 Parts = dict[str, Any]
 
 
-def build(presets: GuidancePresets) -> Parts:
+def build(studio: Studio, presets: GuidancePresets) -> Parts:
     """Lay them out. What all rows share has the names of `run.FIELDS`."""
     with gr.Row(elem_classes="workbench guidance"):
         with gr.Column(elem_classes="controls", min_width=0):
-            parts = _controls(presets)
+            parts = _controls(studio, presets)
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
                 "message": _html("", "guidance-message"),
@@ -45,7 +50,7 @@ def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
 
 
-def _controls(presets: GuidancePresets) -> Parts:
+def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
     left: Parts = {}
     left["prompt"] = gr.Textbox(
         "a striped purple star on a meadow background", label="Prompt", info="One for all rows.", lines=2, max_lines=6,
@@ -74,6 +79,9 @@ def _controls(presets: GuidancePresets) -> Parts:
         info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
     )  # fmt: skip
     left["rows"] = _html("", "guidance-rows", rows.SCRIPT)
+    with gr.Accordion("Rows from past pictures", open=False, elem_id="guidance-pictures"):
+        left["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
+        left["take"] = gr.Button("Add their rules as rows", size="sm", elem_id="guidance-take")
     left["preset"] = gr.Dropdown(entries(presets), value="", label="Preset", elem_id="guidance-preset",
                                  info="Puts a named setting into the open row.")  # fmt: skip
     with gr.Row(elem_classes="save-row"):

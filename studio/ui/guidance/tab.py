@@ -40,7 +40,7 @@ SEEN = ("board", "rows", "results", "why", "film", "message", "sweep_name", "swe
 def build(page: Page) -> None:
     """Lay out and wire the tab."""
     presets = GuidancePresets(page.studio.settings.workspace)
-    parts = {**page.parts, **layout.build(presets), **page.kept("guidance", "board", "draft")}
+    parts = {**page.parts, **layout.build(page.studio, presets), **page.kept("guidance", "board", "draft")}
     wiring = Wiring(parts)
     do = Handlers(page.studio, presets, Sessions(BoardSession))
     events = _Events(page, wiring)
@@ -120,6 +120,7 @@ def _wire_rows(events: _Events, do: Handlers) -> None:
         return do.row_op(events._call(event), event.data)
 
     events.wiring.on(parts["rows"].op, on_row, SHARED, SEEN, turns=TURNS, mode="multiple", announces=True)
+    events.change(parts["take"].click, do.take_pictures, (*SEEN, "pictures"), "pictures", mode="once")
     events.change(menu.chosen(parts["preset"]), do.take_preset, (*SEEN, "preset"), "preset", announces=True)
     events.change(parts["save"].click, do.save, ("preset", "preset_name", "message"), "preset_name", mode="once")
 

@@ -202,6 +202,19 @@ def test_a_picture_sent_here_is_a_row_of_its_own_and_fills_the_fields(do: Handle
     assert again["board"]["rows"] == rows and "has its rule already" in again["message"]
 
 
+def test_rules_of_past_pictures_become_rows_once(do: Handlers, fake: FakeStudio) -> None:
+    rules = [GuidanceSpec(params={"guidance_scale": scale}) for scale in (6.0, 11.0)]
+    fake.ended(fake.pictures.submit([Recipe(steps=1, guidance=rule) for rule in rules]))
+    answer = do.take_pictures(PAGE, [1, 2])
+    rows = answer["board"]["rows"]
+    assert len(rows) == 5 and rows[-1]["guidance"]["params"]["guidance_scale"] == 11 and answer["pictures"] == []
+    assert "Click some" in do.take_pictures(PAGE, [])["message"]
+    missing = do.take_pictures(PAGE, [2, 99])
+    assert (
+        "no picture number 99" in missing["message"] and missing["board"]["rows"] == rows and "pictures" not in missing
+    )
+
+
 def test_where_there_is_no_room_for_a_picture_nothing_moves_and_it_says_so(do: Handlers) -> None:
     before = [do.row_op(PAGE, {"op": "copy", "row": 1})["board"] for _ in range(4)][-1]
     answer = do.receive(PAGE, sent(eta=1.0))
