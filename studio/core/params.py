@@ -45,14 +45,14 @@ def param(
     does not matter is not shown, but keeps its value. names: the text is the name of a parameter of that kind, one of
     the guidance method that what declares it is put around; see `nameable`.
     """
-    shown: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "step": step,
         "unit": unit,
         "choices": list(choices) if choices else None,
         "when": {name: list(values) for name, values in when.items()} if when else None,
         "names": names,
     }
-    extra = {key: value for key, value in shown.items() if value is not None}
+    extra = {key: value for key, value in metadata.items() if value is not None}
     return Field(default, ge=low, le=high, title=label, description=help or None, json_schema_extra=extra)
 
 
@@ -85,10 +85,19 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """What a control needs to know of one parameter. `low`, `high`, `step`: None where there is no such limit.
+    """What a control needs to know of one parameter.
 
-    when: (name, values) of other parameters, all of which must hold for this one to matter; see `mattering`. names: the
-    kind of parameter whose name it is, None for one that is no name; see `nameable`.
+    name: of the field, and its key in presets and records.
+    kind: which control it takes.
+    default: its value where none is given.
+    low, high: inclusive bounds, None where there is none.
+    step: what one notch of a slider moves, None where there is none.
+    help: one sentence for the page, "" for none.
+    label: for the page.
+    unit: shown after the number, None for none.
+    choices: the texts it may be, None for one that is no choice.
+    when: (name, values) of other parameters, all of which must hold for this one to matter; see `mattering`.
+    names: the kind of parameter whose name it is, None for one that is no name; see `nameable`.
     """
 
     name: str
@@ -110,13 +119,13 @@ def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
 
     Nested models and containers have no single control and are left out.
     """
-    found: list[ParamSpec] = []
+    declared: list[ParamSpec] = []
     for name, field in cls.model_fields.items():
         kind = _kind(field)
         if kind is None:
             continue
         extra = _extra(field)
-        found.append(
+        declared.append(
             ParamSpec(
                 name=name,
                 kind=kind,
@@ -132,22 +141,24 @@ def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
                 names=extra.get("names"),
             )
         )
-    return tuple(found)
+    return tuple(declared)
 
 
-def mattering(found: Sequence[ParamSpec], values: Mapping[str, Any]) -> frozenset[str]:
+def mattering(params: Sequence[ParamSpec], values: Mapping[str, Any]) -> frozenset[str]:
     """Name the parameters that make a difference beside these values; those left out count as their defaults."""
-    given = {spec.name: values.get(spec.name, spec.default) for spec in found}
-    return frozenset(spec.name for spec in found if all(given.get(name) in wanted for name, wanted in spec.when))
+    all_values = {spec.name: values.get(spec.name, spec.default) for spec in params}
+    return frozenset(
+        spec.name for spec in params if all(all_values.get(name) in allowed for name, allowed in spec.when)
+    )
 
 
-def nameable(spec: ParamSpec, found: Sequence[ParamSpec]) -> tuple[ParamSpec, ...]:
-    """Those of `found`, the parameters of the method around which it is put, that the text of `spec` may name."""
-    return tuple(one for one in found if one.kind == spec.names)
+def nameable(spec: ParamSpec, params: Sequence[ParamSpec]) -> tuple[ParamSpec, ...]:
+    """Those of `params`, the parameters of the method around which it is put, that the text of `spec` may name."""
+    return tuple(candidate for candidate in params if candidate.kind == spec.names)
 
 
-def load(cls: type[M], values: Mapping[str, Any], what: str) -> M:
-    """Build `cls` from untrusted values. `what` names the thing in messages, e.g. "recipe" or "guidance method apg".
+def load(cls: type[M], values: Mapping[str, Any], noun: str) -> M:
+    """Build `cls` from untrusted values. `noun` names the thing in messages, e.g. "recipe" or "guidance method apg".
 
     Raises BadInput: one sentence on the first thing wrong, naming the field, what is allowed and the value given.
     """
@@ -155,13 +166,13 @@ def load(cls: type[M], values: Mapping[str, Any], what: str) -> M:
         return cls.model_validate(dict(values))
     except ValidationError as error:
         # Of the errors pydantic lists, an unknown field comes last; told first, a typo is not hidden behind its effect.
-        found = sorted(
+        problems = sorted(
             error.errors(include_url=False, include_context=False), key=lambda e: e["type"] != "extra_forbidden"
         )
-        raise _sentence(cls, found[0]["type"], found[0]["loc"], found[0]["input"], what) from None
+        raise _sentence(cls, problems[0]["type"], problems[0]["loc"], problems[0]["input"], noun) from None
 
 
-def _sentence(cls: type[BaseModel], problem: str, loc: tuple[int | str, ...], value: Any, what: str) -> BadInput:
+def _sentence(cls: type[BaseModel], problem: str, loc: tuple[int | str, ...], value: Any, noun: str) -> BadInput:
     """Turn one pydantic error into a BadInput sentence, by walking `loc` down to the field it speaks of."""
     owner: type[BaseModel] | None = cls  # the model the next part of `loc` names a field of
     field: FieldInfo | None = None
@@ -172,7 +183,7 @@ def _sentence(cls: type[BaseModel], problem: str, loc: tuple[int | str, ...], va
             if problem == "extra_forbidden" and part not in owner.model_fields:
                 close = difflib.get_close_matches(part, owner.model_fields, n=1)
                 ending = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(owner.model_fields)}."
-                return BadInput(f"The {what} has no field {shown(path)}; {ending}", field=path)
+                return BadInput(f"The {noun} has no field {shown(path)}; {ending}", field=path)
             field = owner.model_fields.get(part)
             allowed = "a set of named values" if field is None else _allowed(field)
             owner = None if field is None or _container(field) else _model_in(field)
@@ -186,9 +197,9 @@ def _sentence(cls: type[BaseModel], problem: str, loc: tuple[int | str, ...], va
     if len(path) > 120:  # values nested hundreds deep
         path = f"{path[:57]}...{path[-57:]}"
     if problem == "missing":
-        return BadInput(f"The {what} lacks the field {path!r}.", field=path)
-    given = f"{len(value)} characters" if problem == "string_too_long" else shown(value)
-    return BadInput(f"In the {what}, {path or 'the value'} must be {allowed}, not {given}.", field=path or None)
+        return BadInput(f"The {noun} lacks the field {path!r}.", field=path)
+    actual = f"{len(value)} characters" if problem == "string_too_long" else shown(value)
+    return BadInput(f"In the {noun}, {path or 'the value'} must be {allowed}, not {actual}.", field=path or None)
 
 
 def _allowed(field: FieldInfo) -> str:

@@ -45,9 +45,9 @@ class Registry(Generic[T]):
             return self._entries[name]
         close = difflib.get_close_matches(name[:100], self._entries, n=1)
         suggestion = f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(self.names())}."
-        shown = name if len(name) <= 60 else name[:57] + "..."
+        excerpt = name if len(name) <= 60 else name[:57] + "..."
         hint = f"Known names: {', '.join(self.names())}." if close else None
-        raise NotFound(f"There is no {self.kind} named {shown!r}{suggestion}", hint)
+        raise NotFound(f"There is no {self.kind} named {excerpt!r}{suggestion}", hint)
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""

@@ -22,11 +22,13 @@ def _shipped_model() -> Path:
 class Settings(BaseModel):
     """Where things are and what they run on; built once, then only read.
 
-    models_dir: each folder and each .safetensors file in it, sorted into folders or not, is a model; None for the
-    embedded model alone.
-    port: 0 asks the system for a free one. threads: of the arithmetic on CPU; None leaves torch's choice.
-    memory_budget: None is 60 % of what is free when the engine starts. patience: of the page; the command line waits
-    for as long as its user does.
+    What is not said here of a field its description says.
+
+    models_dir: each folder and each .safetensors file in it is a model; None for the embedded model alone.
+    port: 0 asks the system for a free one.
+    threads: of the arithmetic on CPU; None leaves torch's choice.
+    memory_budget: None is 60 % of what is free when the engine starts.
+    patience: of the page; the command line waits for as long as its user does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

@@ -31,7 +31,7 @@ def to_x0(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     raw, x = at_least_float32(raw), at_least_float32(x)
     match kind:
         case "epsilon":
-            return (x - s * raw) / _held(a)
+            return (x - s * raw) / _clamped(a)
         case "v_prediction":
             return (a * x - s * raw) / (a * a + s * s)
         case "flow":
@@ -59,7 +59,7 @@ def from_x0(kind: Kind, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     x0, x = at_least_float32(x0), at_least_float32(x)
     if kind == "sample":
         return x0.to(torch.promote_types(x0.dtype, x.dtype))
-    eps = (x - (_held(a) if kind == "epsilon" else a) * x0) / s
+    eps = (x - (_clamped(a) if kind == "epsilon" else a) * x0) / s
     match kind:
         case "epsilon":
             return eps
@@ -69,7 +69,7 @@ def from_x0(kind: Kind, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
             return eps - x0
 
 
-def _held(a: Scalar) -> Scalar:
+def _clamped(a: Scalar) -> Scalar:
     return a.clamp(min=MIN_A) if isinstance(a, Tensor) else max(a, MIN_A)
 
 

@@ -48,7 +48,7 @@ class NoiseSchedule:
                 betas = torch.linspace(beta_start**0.5, beta_end**0.5, steps, dtype=torch.float32) ** 2
             case "squaredcos_cap_v2":
                 bar = [math.cos((i / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(steps + 1)]
-                capped = [min(1 - after / before, 0.999) for before, after in zip(bar, bar[1:], strict=False)]
+                capped = [min(1 - later / level, 0.999) for level, later in zip(bar, bar[1:], strict=False)]
                 betas = torch.tensor(capped, dtype=torch.float32)
         if rescale_betas_zero_snr:
             betas = _to_zero_terminal_snr(betas)

@@ -86,10 +86,10 @@ def grid_for(config: Mapping[str, Any]) -> tuple[str, dict[str, Plain]]:
 def sampler_for(config: Mapping[str, Any]) -> str | None:
     """Give the name of the sampler that the scheduler of this config is; None for one that we do not have."""
     name, algorithm = str(config.get("_class_name")), str(config.get("algorithm_type", "dpmsolver++"))
-    known = _SAMPLERS.get(f"{name} {algorithm}")
-    if known is None and (name != "DPMSolverMultistepScheduler" or algorithm == "dpmsolver++"):
-        known = _SAMPLERS.get(name)
-    return known
+    sampler = _SAMPLERS.get(f"{name} {algorithm}")
+    if sampler is None and (name != "DPMSolverMultistepScheduler" or algorithm == "dpmsolver++"):
+        sampler = _SAMPLERS.get(name)
+    return sampler
 
 
 def _flow_grid_for(name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Plain]]:

@@ -30,7 +30,7 @@ _INPUTS = ("sample", "hidden_states")
 def exportable(guidance: Guidance) -> bool:
     """Whether a method asks no more than one conditional and one unconditional prediction, in one round."""
     if isinstance(guidance, Wrapped):
-        added = guidance.wrapper.other if isinstance(guidance.wrapper, Sum) else None
+        added = guidance.wrapper.addend if isinstance(guidance.wrapper, Sum) else None
         return exportable(guidance.inner) and (added is None or exportable(added))
     return isinstance(guidance, OneRound) and set(guidance.needs) <= {"cond", "uncond"}
 

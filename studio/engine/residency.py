@@ -201,7 +201,7 @@ class ModelStore:
             return chunks_by(bundle.tokenizer, bundle.overflow)
         card = self.card(name)
         tokenizer = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
-        return chunks_by(tokenizer, (EmbeddedModel if name in self._places.named else ModelBundle).overflow)
+        return chunks_by(tokenizer, (EmbeddedModel if name in self._places.by_name else ModelBundle).overflow)
 
     def check_fits(self, name: str, rows: int, width: int, height: int, why: str = "") -> Demand:
         """Estimate what a job needs. Raises OutOfMemory with something smaller if this device can never hold it, and
@@ -280,7 +280,7 @@ class ModelStore:
     def _dtype_for(self, name: str) -> str:
         if self.dtype != "auto":
             return self.dtype
-        return "fp16" if self.device.type == "cuda" and name not in self._places.named else "fp32"
+        return "fp16" if self.device.type == "cuda" and name not in self._places.by_name else "fp32"
 
     def _files(self, name: str) -> ModelFiles:
         place = self._places.find(name)
@@ -290,7 +290,7 @@ class ModelStore:
 
     def _verified(self, name: str, place: Path) -> dict[str, str]:
         """Check the embedded model's files against its list; give what was found, {} for other models."""
-        if name not in self._places.named:
+        if name not in self._places.by_name:
             return {}
         return checksums.verify(place, required=self._require_checksums)
 
@@ -305,7 +305,7 @@ class ModelStore:
 
     def _load(self, name: str, should_stop: Callable[[], bool]) -> _Model:
         place = self._places.find(name)
-        is_embedded = name in self._places.named
+        is_embedded = name in self._places.by_name
         checksums_by_name = self._verified(name, place)
         files = open_model(place)
         model_hash = loading.hash_of(files, checksums_by_name)

@@ -75,9 +75,9 @@ class AdaptiveProjectedGuidance(OneRound):
         if self.guidance_scale == 1 or not has(preds.cond, self.space):
             return preds.cond.x0, state
         c, m = self._step(preds, state)
-        kept = m if self.norm_threshold_rms == 0 else m * self._clip_factor(m)
-        parallel = project(kept, onto=c)
-        orthogonal = kept - parallel
+        clipped = m if self.norm_threshold_rms == 0 else m * self._clip_factor(m)
+        parallel = project(clipped, onto=c)
+        orthogonal = clipped - parallel
         g = c + (self.guidance_scale - 1) * (orthogonal + self.eta * parallel)
         return to_data(g, preds.cond, self.space), (m,)
 
@@ -85,8 +85,8 @@ class AdaptiveProjectedGuidance(OneRound):
         if self.guidance_scale == 1 or not has(preds.cond, self.space):
             return {}
         c, m = self._step(preds, state)
-        kept = self._clip_factor(m).flatten() if self.norm_threshold_rms else ratio(c, c)
-        return {"step": ratio(m, c), "kept": kept}
+        clip_factor = self._clip_factor(m).flatten() if self.norm_threshold_rms else ratio(c, c)
+        return {"step": ratio(m, c), "kept": clip_factor}
 
     def _step(self, preds: Preds, state: State) -> tuple[Tensor, Tensor]:
         """c and the step m with its momentum, [B, C, H, W], in the space chosen."""

@@ -13,10 +13,12 @@ _STEPS = 20  # of the run looked at where none is given
 
 @dataclass(frozen=True)
 class Asks:
-    """networks: those it asks. unconditional: whether it asks for the empty or a negative prompt.
+    """What a method, in its wrappers, asks of a model.
 
-    layers: the layers of each perturbation it asks for, () for the model's own choice. denoiser: the kind of network it
-    is for, "any", "unet" or "transformer".
+    networks: those it asks.
+    unconditional: whether it asks for the empty or a negative prompt.
+    layers: the layers of each perturbation it asks for, () for the model's own choice.
+    denoiser: the kind of network it is for, "any", "unet" or "transformer".
     """
 
     networks: frozenset[Network]
@@ -26,17 +28,17 @@ class Asks:
 
     def words(self) -> tuple[str, ...]:
         """The same in words for a menu: "main", "weak", "uncond", "layers", "unet", "transformer"."""
-        more = [word for word, asked in (("uncond", self.unconditional), ("layers", self.layers)) if asked]
-        return (*sorted(self.networks), *more, *([] if self.denoiser == "any" else [self.denoiser]))
+        features = [word for word, is_asked in (("uncond", self.unconditional), ("layers", self.layers)) if is_asked]
+        return (*sorted(self.networks), *features, *([] if self.denoiser == "any" else [self.denoiser]))
 
 
 def asks_of(guidance: Guidance, steps: Iterable[StepCtx] | None = None) -> Asks:
     """Look at what a method, in its wrappers, will ask at these steps; None looks at twenty, from noise to data."""
-    asked = [one for step in steps or _nominal() for round in guidance.rounds(step) for one in round]
+    requests = [request for step in steps or _nominal() for round in guidance.rounds(step) for request in round]
     return Asks(
         guidance.networks(),
-        any(one.cond != "pos" for one in asked),
-        frozenset(one.perturb.layers for one in asked if one.perturb is not None),
+        any(request.cond != "pos" for request in requests),
+        frozenset(request.perturb.layers for request in requests if request.perturb is not None),
         type(method_of(guidance)).denoiser,
     )
 

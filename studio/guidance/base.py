@@ -34,9 +34,12 @@ State = tuple[Tensor, ...]
 class Request:
     """One prediction asked for.
 
-    name: what the answer is called. cond: a condition's name. x, at: where, None for the step's own.
-    perturb: what is done to the network, None for nothing. model: which network, "main" or "weak", an early
-    checkpoint of it. t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
+    name: what the answer is called.
+    cond: a condition's name.
+    x, at: where, None for the step's own.
+    perturb: what is done to the network, None for nothing.
+    model: which network, "main" or "weak", an early checkpoint of it.
+    t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
     """
 
     name: str
@@ -61,11 +64,17 @@ class Request:
 class StepCtx:
     """All a method may know of a step.
 
-    i: 0 .. n-1. x: [B, C, H, W] as fed to the network. at, at_next: this level and the next (at_next.t of the last
-    step is 0). state: what the previous step returned, or `init`'s. negatives: how many "neg/k" there are.
+    i: 0 .. n-1.
+    n: how many steps there are.
+    at, at_next: this level and the next; at_next.t of the last step is 0.
+    x: [B, C, H, W] as fed to the network.
+    state: what the previous step returned, or `init`'s.
+    negatives: how many "neg/k" there are.
     negative_weights: a share of each, summing to 1 but for those that are outside their windows, which have 0 here.
-    prev: the previous step's outcome. peek: guided x0 -> the x the solver would go to. schedule: what the network was
-    trained with. diagnose: whether `diag` is wanted; what it costs is spent only then.
+    prev: the previous step's outcome.
+    peek: guided x0 -> the x the solver would go to.
+    diagnose: whether `diag` is wanted; what it costs is spent only then.
+    schedule: what the network was trained with.
     """
 
     i: int
@@ -115,10 +124,13 @@ class StepCtx:
 
 @dataclass(frozen=True, eq=False)
 class Guided:
-    """The outcome of one step: guided x0, of ctx.x's shape and dtype, and the state for the next step.
+    """The outcome of one step.
 
-    x: replaces the state of the sampler, for methods that move it; None leaves it. diag: numbers per sample, [B], where
-    they were asked for. push: guided minus conditional x0, kept beside them for the next step to compare with.
+    x0: guided, of ctx.x's shape and dtype.
+    state: for the next step.
+    x: replaces the state of the sampler, for methods that move it; None leaves it.
+    diag: numbers per sample, [B], where they were asked for.
+    push: guided minus conditional x0, kept beside them for the next step to compare with.
     """
 
     x0: Tensor
@@ -133,7 +145,12 @@ Plan = Generator[list[Request], Mapping[str, Pred], Guided]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number told per step and sample: for the plot's title, its unit ("" for none), and how it is drawn."""
+    """A number told per step and sample.
+
+    label: the title of its plot.
+    unit: "" for none.
+    plot: how it is drawn.
+    """
 
     label: str
     unit: str = ""
@@ -143,10 +160,13 @@ class Quantity:
 class Guidance(Params):
     """A guidance method: a frozen value whose fields are its parameters.
 
-    source: where it comes from. neutral: parameters under which it gives the conditional prediction.
-    native_space: the space its paper works in; "any" where the space makes no difference. label: for menus.
+    source: where it comes from.
+    neutral: parameters under which it gives the conditional prediction.
+    native_space: the space its paper works in; "any" where the space makes no difference.
+    label: for menus.
     denoiser: the kind of network it is for.
-    diagnostics: what its own `diag` holds beside the shared ones. excused: clauses of the contract it rightly breaks.
+    diagnostics: what its own `diag` holds beside the shared ones.
+    excused: clauses of the contract it rightly breaks.
     """
 
     source: ClassVar[str]
@@ -159,8 +179,10 @@ class Guidance(Params):
 
     def describe(self) -> str:
         """One line for the page: the formula with the numbers of these parameters."""
-        told = ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in self)
-        return f"g = {type(self).__name__}({told})"
+        values = ", ".join(
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in self
+        )
+        return f"g = {type(self).__name__}({values})"
 
     def rest(self, name: str) -> float:
         """The value of a parameter at which it does nothing; a schedule fades towards it."""
@@ -188,7 +210,7 @@ class Guidance(Params):
     def rows(self, i: int, n: int, at: NoisePoint) -> int:
         """Count the rows of step i of n, which is at that noise level, of a recipe of one prompt."""
         ctx = StepCtx.ahead(i, n, at)
-        return sum(len({request.key(ctx) for request in asked}) for asked in self.rounds(ctx))
+        return sum(len({request.key(ctx) for request in requests}) for requests in self.rounds(ctx))
 
     def networks(self) -> frozenset[Network]:
         """Name the networks it asks."""

@@ -32,11 +32,11 @@ def spoken(spec: GuidanceSpec) -> GuidanceSpec:
     """The same with every parameter said out loud, of one that `build` takes: it outlives a changed default."""
     wrappers = tuple(
         WrapperSpec(
-            wrapper=each.wrapper,
-            params=load(WRAPPERS.get(each.wrapper), each.params, "guidance wrapper").model_dump(exclude={"added"}),
-            added=None if each.added is None else spoken(each.added),
+            wrapper=layer.wrapper,
+            params=load(WRAPPERS.get(layer.wrapper), layer.params, "guidance wrapper").model_dump(exclude={"added"}),
+            added=None if layer.added is None else spoken(layer.added),
         )
-        for each in spec.wrappers
+        for layer in spec.wrappers
     )
     params = build_method(spec).model_dump(mode="json", exclude_none=True)
     return GuidanceSpec(method=spec.method, params=params, wrappers=wrappers)
@@ -44,8 +44,8 @@ def spoken(spec: GuidanceSpec) -> GuidanceSpec:
 
 def _wrapped(spec: GuidanceSpec, sums: bool) -> Guidance:
     guidance = build_method(spec)
-    for each in spec.wrappers:
-        wrapper = _wrapper(each, sums)
+    for layer in spec.wrappers:
+        wrapper = _wrapper(layer, sums)
         wrapper.check(guidance)
         guidance = Wrapped(inner=guidance, wrapper=wrapper)
     return guidance

@@ -50,19 +50,19 @@ class ManifoldProjection(Guidance):
         if not self._projects(ctx):
             return [guided_requests(self.guidance_scale, ctx.uncond)]
         moved = torch.empty(0)
-        each = [guided_requests(scale, ctx.uncond, moved) for scale in (0.0, 1.0)]
+        iteration = [guided_requests(scale, ctx.uncond, moved) for scale in (0.0, 1.0)]
         if ctx.at.s_flow >= self.switch:
-            each.reverse()
-        return [*each * self.iterations, guided_requests(self.guidance_scale, ctx.uncond, moved)]
+            iteration.reverse()
+        return [*iteration * self.iterations, guided_requests(self.guidance_scale, ctx.uncond, moved)]
 
     def plan(self, ctx: StepCtx) -> Plan:
         diag: dict[str, Tensor] = {}
         x = ctx.x
         if self._projects(ctx):
-            before = to_flow(x, ctx.at)
-            z = yield from self._project(before, ctx, diag)
+            start = to_flow(x, ctx.at)
+            z = yield from self._project(start, ctx, diag)
             if ctx.diagnose:
-                diag["projection"] = ratio(z - before, before)
+                diag["projection"] = ratio(z - start, start)
             x = from_flow(z, ctx.at, x.dtype)
         w = self.guidance_scale
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))

@@ -45,7 +45,7 @@ class CFGManifoldProjectionPlus(ManifoldProjection):
         if m == 0:
             return steps[-1]
         f, past, earlier = fs[-1], fs[-1 - m : -1], steps[-1 - m : -1]
-        columns = [f - other for other in past]
+        columns = [f - f_past for f_past in past]
         gram = torch.stack([torch.stack([_flat(dot(p, q)) for q in columns], 1) for p in columns], 1)  # [B, m, m]
         # Residuals that differ along one line alone would make it singular where the ridge is lost to rounding.
         size = gram.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]

@@ -36,21 +36,21 @@ SHARED: Mapping[str, Quantity] = {
 
 def quantities(guidance: Guidance) -> dict[str, Quantity]:
     """Everything that may stand in `diag` for this method and what is around it, in the order to show it."""
-    return {**SHARED, **_own(guidance)}
+    return {**SHARED, **_declared(guidance)}
 
 
 def observed(guidance: Guidance, ctx: StepCtx) -> Plan:
     """One step of a method, with the shared numbers added to its `diag` where ctx asks for them."""
     if not ctx.diagnose:
         return (yield from guidance.plan(ctx))
-    guided, seen = yield from followed(guidance.plan(ctx))
-    if "pos" not in seen:
+    guided, preds = yield from followed(guidance.plan(ctx))
+    if "pos" not in preds:
         return guided
-    uncond = seen.get(ctx.uncond, seen.get("empty"))
-    if uncond is not None and uncond.x is not seen["pos"].x:
+    uncond = preds.get(ctx.uncond, preds.get("empty"))
+    if uncond is not None and uncond.x is not preds["pos"].x:
         uncond = None  # asked elsewhere than where c was: their difference says nothing
-    push = guided.x0.to(seen["pos"].x0.dtype) - seen["pos"].x0
-    shared = measure(seen["pos"], uncond, push, ctx.prev)
+    push = guided.x0.to(preds["pos"].x0.dtype) - preds["pos"].x0
+    shared = measure(preds["pos"], uncond, push, ctx.prev)
     return replace(guided, diag={**shared, **guided.diag}, push=push)
 
 
@@ -84,10 +84,10 @@ def measure(cond: Pred, uncond: Pred | None, push: Tensor, prev: Guided | None =
     parts["norm_ratio"] = (cc + 2 * pc + pp).clamp(min=0).sqrt(), length
     if "before" in rows:
         parts["turn"] = dot("push", "before"), (pp * dot("before", "before")).sqrt()
-    found = _ratios(parts)
+    numbers = _ratios(parts)
     if uncond is not None:
-        found["w_eff"] = 1 + found["w_eff"]
-    return {**found, **_spread(c, push)}
+        numbers["w_eff"] = 1 + numbers["w_eff"]
+    return {**numbers, **_spread(c, push)}
 
 
 def first_sample(diag: Mapping[str, Tensor]) -> dict[str, float]:
@@ -101,14 +101,14 @@ def first_sample(diag: Mapping[str, Tensor]) -> dict[str, float]:
 
 def _spread(c: Tensor, push: Tensor) -> dict[str, Tensor]:
     g = c + push
-    flat, own = wide(g).flatten(1), wide(c).flatten(1)
-    low, high = torch.aminmax(own, dim=1, keepdim=True)
+    flat_g, flat_c = wide(g).flatten(1), wide(c).flatten(1)
+    low, high = torch.aminmax(flat_c, dim=1, keepdim=True)
     shift = wide(push).flatten(2).mean(2).square().mean(1).sqrt()  # over H*W, then over channels
     return {
-        "x0_std": flat.std(1),
-        "x0_absmax": flat.abs().amax(1),
-        "drift": _over(shift, own.std(1)),
-        "beyond": ((flat < low) | (flat > high)).to(flat.dtype).mean(1),
+        "x0_std": flat_g.std(1),
+        "x0_absmax": flat_g.abs().amax(1),
+        "drift": _over(shift, flat_c.std(1)),
+        "beyond": ((flat_g < low) | (flat_g > high)).to(flat_g.dtype).mean(1),
     }
 
 
@@ -122,10 +122,10 @@ def _ratios(parts: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
     return dict(zip(parts, over, strict=True))
 
 
-def _own(guidance: Guidance) -> dict[str, Quantity]:
+def _declared(guidance: Guidance) -> dict[str, Quantity]:
     if not isinstance(guidance, Wrapped):
         return dict(guidance.diagnostics)
-    found = _own(guidance.inner)
+    declared = _declared(guidance.inner)
     if isinstance(guidance.wrapper, Sum):
-        found |= {f"{name} (added)": quantity for name, quantity in _own(guidance.wrapper.other).items()}
-    return found
+        declared |= {f"{name} (added)": quantity for name, quantity in _declared(guidance.wrapper.addend).items()}
+    return declared

@@ -65,21 +65,21 @@ class PerpNeg(OneRound):
             return c, state
         u = preds.empty.x0
         away = torch.zeros_like(c)
-        taken: list[Tensor] = []
+        earlier: list[Tensor] = []
         for weight, negative in self._negatives(preds, step):
-            perp = _across(negative.x0 - u, [c - u, *taken])
+            perp = _across(negative.x0 - u, [c - u, *earlier])
             away = away + self.negative_scale * weight * perp
             if self.gram_schmidt:
-                taken.append(perp)
+                earlier.append(perp)
         return u + self.guidance_scale * (c - u - away), state
 
     def observe(self, preds: Preds, step: StepCtx, state: State) -> dict[str, Tensor]:
-        found = self._negatives(preds, step)
-        if not found:
+        negatives = self._negatives(preds, step)
+        if not negatives:
             return {}
-        u, total = preds.empty.x0, sum(weight for weight, _ in found)
+        u, total = preds.empty.x0, sum(weight for weight, _ in negatives)
         d = preds.cond.x0 - u
-        parts = [(weight / total, negative.x0 - u) for weight, negative in found]
+        parts = [(weight / total, negative.x0 - u) for weight, negative in negatives]
         return {
             "overlap": torch.stack([weight * cosine(e, d) for weight, e in parts]).sum(0),
             "perpendicular": torch.stack([weight * ratio(_across(e, [d]), e) for weight, e in parts]).sum(0),
@@ -88,12 +88,12 @@ class PerpNeg(OneRound):
     def _negatives(self, preds: Preds, step: StepCtx) -> list[tuple[float, Pred]]:
         """The negatives that act, each with its share times the number of all: 1 where all count alike."""
         shares = step.negative_weights or (1 / max(1, step.negatives),) * step.negatives
-        asked = [(shares[k], f"neg/{k}") for k in step.acting]
-        return [(share * step.negatives, preds[name]) for share, name in asked if name in preds]
+        weighted = [(shares[k], f"neg/{k}") for k in step.acting]
+        return [(share * step.negatives, preds[name]) for share, name in weighted if name in preds]
 
 
-def _across(e: Tensor, others: list[Tensor]) -> Tensor:
-    """The part of e orthogonal to all of `others`, which are orthogonal to each other."""
-    for other in others:
-        e = e - project(e, onto=other)
+def _across(e: Tensor, basis: list[Tensor]) -> Tensor:
+    """The part of e orthogonal to all of `basis`, which are orthogonal to each other."""
+    for direction in basis:
+        e = e - project(e, onto=direction)
     return e

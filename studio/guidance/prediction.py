@@ -36,7 +36,8 @@ class NoisePoint:
 class Pred:
     """One prediction, viewed in whichever space a method works; each view is computed when first read.
 
-    kind, raw: the network's output, [B, C, H, W], and what it means. x, at: what it was fed.
+    kind, raw: what the network's output means, and the output, [B, C, H, W].
+    x, at: what it was fed.
     Views have x's shape, in float32 or better. `eps` and `v` of a "sample" need at.s > 0.
     """
 

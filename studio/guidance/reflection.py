@@ -2,12 +2,12 @@
 
 In flow coordinates, x = (1-s)*x0 + s*eps with velocity u = eps - x0, of any model (x_flow = x/(a+s), s_flow = s/(a+s)):
 
-    forward first    y = x + d*fwd(x, here),   z = y - d*inv(y, there)
-    inverse first    y = x - d*inv(x, here),   z = y + d*fwd(y, there)
+    forward first    y = x + d*fwd(x, at),   z = y - d*inv(y, at_y)
+    inverse first    y = x - d*inv(x, at),   z = y + d*fwd(y, at_y)
     z - x = d*(fwd - inv) + O(d²)
 
 With fwd conditional, inv unconditional and d < 0, towards the data, it goes the way guidance does at a constant noise
-level. CFG-MP's two operators and Z-Sampling's zig-zag are this; `there` is `here` or the level that y lies on.
+level. CFG-MP's two operators and Z-Sampling's zig-zag are this; `at_y` is `at` or the level that y lies on.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def from_flow(x: Tensor, at: NoisePoint, dtype: torch.dtype) -> Tensor:
 
 def guided_requests(scale: float, uncond: str, x: Tensor | None = None, at: NoisePoint | None = None) -> list[Request]:
     """Ask for what classifier-free guidance of this scale needs, as "cond" and "uncond"; at 0 and 1 only one."""
-    found = [] if scale == 0 else [Request("cond", "pos", x, at)]
-    return found if scale == 1 else [*found, Request("uncond", uncond, x, at)]
+    requests = [] if scale == 0 else [Request("cond", "pos", x, at)]
+    return requests if scale == 1 else [*requests, Request("uncond", uncond, x, at)]
 
 
 def guided_x0(preds: Preds, scale: float) -> Tensor:
@@ -62,16 +62,16 @@ def guided_by(scale: float, uncond: str, dtype: torch.dtype) -> Field:
 
 
 def reflect(
-    x: Tensor, d: float, here: NoisePoint, there: NoisePoint, forward: Field, inverse: Field, forward_first: bool
+    x: Tensor, d: float, at: NoisePoint, at_y: NoisePoint, forward: Field, inverse: Field, forward_first: bool
 ) -> Asking:
     """Give the displacement z - x, of x's shape. x: [B, C, H, W] in flow coordinates.
 
-    d: difference of two s_flow, below 0 towards the data. here: the noise level of x. there: the level the second
+    d: difference of two s_flow, below 0 towards the data. at: the noise level of x. at_y: the level the second
     field is asked at. Two rounds.
     """
     # Both orders come to d*(fwd - inv). Written so: z is so near x that their difference would be mostly rounding.
     if forward_first:
-        out = yield from forward(x, here)
-        return d * (out - (yield from inverse(x + d * out, there)))
-    back = yield from inverse(x, here)
-    return d * ((yield from forward(x - d * back, there)) - back)
+        out = yield from forward(x, at)
+        return d * (out - (yield from inverse(x + d * out, at_y)))
+    back = yield from inverse(x, at)
+    return d * ((yield from forward(x - d * back, at_y)) - back)

@@ -36,19 +36,28 @@ class Schedule(Wrapper):
     parameter: str = param("guidance_scale", names="float", help="what changes over the run")
     curve: Literal["constant", "linear", "cosine", "beta", "points"] = param("linear", help="how it changes")
     first: float = param(
-        0.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the first step",
+        0.0,
+        low=0,
+        high=MAX_FACTOR,
+        step=0.05,
+        help="share of the value set, at the first step",
         when={"curve": ("constant", "linear", "cosine")},
-    )  # fmt: skip
+    )
     last: float = param(
-        1.0, low=0, high=MAX_FACTOR, step=0.05, help="share of the value set, at the last step",
+        1.0,
+        low=0,
+        high=MAX_FACTOR,
+        step=0.05,
+        help="share of the value set, at the last step",
         when={"curve": ("linear", "cosine")},
-    )  # fmt: skip
+    )
     rise: float = param(2.0, low=1, high=10, step=0.1, help="how late it rises", when={"curve": ("beta",)})
     fall: float = param(2.0, low=1, high=10, step=0.1, help="how early it falls", when={"curve": ("beta",)})
     points: str = param(
-        "0:0, 0.5:1, 1:0", help="progress:share pairs in order, progress from 0 to 1, share from 0 to 5",
+        "0:0, 0.5:1, 1:0",
+        help="progress:share pairs in order, progress from 0 to 1, share from 0 to 5",
         when={"curve": ("points",)},
-    )  # fmt: skip
+    )
 
     def check(self, inner: Guidance) -> None:
         extremes = [share for _, share in self._knots()] if self.curve == "points" else [self.first]
@@ -107,8 +116,8 @@ class Schedule(Wrapper):
         even = [k / (_PROBES - 1) for k in range(_PROBES)]
         if self.curve != "points":
             return even
-        drawn = [p for p, _ in self._knots()]
-        return [*even, *drawn, *((one + two) / 2 for one, two in zip(drawn, drawn[1:], strict=False))]
+        knots = [p for p, _ in self._knots()]
+        return [*even, *knots, *((left + right) / 2 for left, right in zip(knots, knots[1:], strict=False))]
 
     def _beta(self, p: float) -> float:
         a, b = self.rise - 1, self.fall - 1
@@ -120,17 +129,17 @@ class Schedule(Wrapper):
         return rest + (getattr(method_of(inner), self.parameter) - rest) * share
 
     def _spec(self, inner: Guidance) -> ParamSpec:
-        own = next(spec for spec in specs(type(self)) if spec.name == "parameter")
-        found = {spec.name: spec for spec in nameable(own, specs(type(method_of(inner))))}
-        if not found:
+        name_spec = next(spec for spec in specs(type(self)) if spec.name == "parameter")
+        choices = {spec.name: spec for spec in nameable(name_spec, specs(type(method_of(inner))))}
+        if not choices:
             raise BadInput("A schedule changes a number of the method, and this method has none.", field="parameter")
-        if self.parameter not in found:
+        if self.parameter not in choices:
             raise BadInput(
-                f"In the guidance wrapper schedule, parameter must be one of {', '.join(found)}, "
+                f"In the guidance wrapper schedule, parameter must be one of {', '.join(choices)}, "
                 f"not {shown(self.parameter)}.",
                 field="parameter",
             )
-        return found[self.parameter]
+        return choices[self.parameter]
 
     def _knots(self) -> list[tuple[float, float]]:
         try:
@@ -138,7 +147,7 @@ class Schedule(Wrapper):
             knots = [(p, share) for p, share in pairs]
         except ValueError:
             knots = []
-        rising = all(one[0] < two[0] for one, two in zip(knots, knots[1:], strict=False))
+        rising = all(left[0] < right[0] for left, right in zip(knots, knots[1:], strict=False))
         inside = all(0 <= p <= 1 and 0 <= share <= MAX_FACTOR for p, share in knots)
         if not knots or not rising or not inside or len(knots) > MAX_POINTS:
             raise BadInput(

@@ -36,9 +36,14 @@ class SmoothedEnergyGuidance(DegradedGuidance):
     seg_scale: float = param(3.0, low=0, high=10, step=0.1, label="SEG scale", help="0 is off")
     blur: Literal["gaussian", "mean"] = param("gaussian", help="mean is a Gaussian of infinite width")
     blur_sigma: float = param(
-        10.0, low=0, high=100, step=0.5, unit="tokens", help="width of the Gaussian blur; 0 is no blur",
+        10.0,
+        low=0,
+        high=100,
+        step=0.5,
+        unit="tokens",
+        help="width of the Gaussian blur; 0 is no blur",
         when={"blur": ("gaussian",)},
-    )  # fmt: skip
+    )
     layers: str = param("", help="paths of layers, with commas between; empty is the model's own choice")
 
     def degraded(self) -> Request:

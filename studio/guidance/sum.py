@@ -39,52 +39,54 @@ class Sum(Wrapper):
             raise BadInput("The guidance wrapper sum lacks the method it adds: give it as 'added'.", field="added")
 
     @property
-    def other(self) -> Guidance:
+    def addend(self) -> Guidance:
         """The method added."""
         assert self.added is not None
         return self.added
 
     def nfe(self, inner: Guidance) -> int:
-        return inner.nfe() + self.other.nfe()  # at most: what both ask for is one row
+        return inner.nfe() + self.addend.nfe()  # at most: what both ask for is one row
 
     def rounds(self, inner: Guidance, ctx: StepCtx) -> list[list[Request]]:
-        both = zip_longest(inner.rounds(ctx), self.other.rounds(ctx))  # side by side, as `plan` runs them
+        both = zip_longest(inner.rounds(ctx), self.addend.rounds(ctx))  # side by side, as `plan` runs them
         return [[*(first or ()), *(second or ())] for first, second in both]
 
     def networks(self, inner: Guidance) -> frozenset[Network]:
-        return inner.networks() | self.other.networks()
+        return inner.networks() | self.addend.networks()
 
     def init(self, inner: Guidance, shape: Sequence[int]) -> State:
-        one, two = inner.init(tuple(shape)), self.other.init(tuple(shape))
-        return (torch.full((shape[0],), float(len(one)), dtype=torch.float64), *one, *two)
+        first, second = inner.init(tuple(shape)), self.addend.init(tuple(shape))
+        return (torch.full((shape[0],), float(len(first)), dtype=torch.float64), *first, *second)
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
-        one, two = _split(ctx.state)
-        first = _Course(inner.plan(replace(ctx, state=one)), ctx)
-        second = _Course(self.other.plan(replace(ctx, state=two)), ctx)
+        first_state, second_state = _split(ctx.state)
+        first = _Course(inner.plan(replace(ctx, state=first_state)), ctx)
+        second = _Course(self.addend.plan(replace(ctx, state=second_state)), ctx)
         while first.asks or second.asks:
             # Equal requests of both are one row; any other of the second may share a name with one of the first.
-            known = {request.key(ctx): request.name for request in first.asks}
-            names = {request.name: known.get(request.key(ctx), f"{request.name} (added)") for request in second.asks}
-            fresh = [replace(r, name=names[r.name]) for r in second.asks if names[r.name] not in known.values()]
+            rows_of_first = {request.key(ctx): request.name for request in first.asks}
+            names = {
+                request.name: rows_of_first.get(request.key(ctx), f"{request.name} (added)") for request in second.asks
+            }
+            fresh = [replace(r, name=names[r.name]) for r in second.asks if names[r.name] not in rows_of_first.values()]
             answers = yield [*first.asks, *fresh]
-            second.send({name: answers[asked] for name, asked in names.items()})
+            second.send({name: answers[row] for name, row in names.items()})
             first.send({request.name: answers[request.name] for request in first.asks})
         return self._added(first.end(), second.end(), first.cond or second.cond, ctx)
 
-    def _added(self, one: Guided, two: Guided, cond: Pred | None, ctx: StepCtx) -> Guided:
-        if one.x is not None and two.x is not None:
+    def _added(self, first: Guided, second: Guided, cond: Pred | None, ctx: StepCtx) -> Guided:
+        if first.x is not None and second.x is not None:
             raise BadInput("Two guidance methods that both move the latents cannot be added; leave one out.")
-        x0 = at_least_float32(one.x0)
+        x0 = at_least_float32(first.x0)
         if cond is not None:
-            x0 = x0 + self.weight * (at_least_float32(two.x0) - cond.x0)
-        count = torch.full((len(x0),), float(len(one.state)), dtype=torch.float64)
-        diag = {**one.diag, **{f"{name} (added)": value for name, value in two.diag.items()}}
-        x = one.x if two.x is None else two.x
-        return Guided(x0.to(ctx.x.dtype), (count, *one.state, *two.state), x, diag)
+            x0 = x0 + self.weight * (at_least_float32(second.x0) - cond.x0)
+        count = torch.full((len(x0),), float(len(first.state)), dtype=torch.float64)
+        diag = {**first.diag, **{f"{name} (added)": value for name, value in second.diag.items()}}
+        x = first.x if second.x is None else second.x
+        return Guided(x0.to(ctx.x.dtype), (count, *first.state, *second.state), x, diag)
 
     def describe(self) -> str:
-        return f"plus {self.weight:g} times ({self.other.describe()})"
+        return f"plus {self.weight:g} times ({self.addend.describe()})"
 
 
 class _Course:

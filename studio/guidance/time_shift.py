@@ -66,8 +66,8 @@ class TimeShift(Guidance):
         return Guided(guided_x0(preds, self.guidance_scale).to(ctx.x.dtype), diag=diag)
 
     def _requests(self, ctx: StepCtx, t: Tensor | None) -> list[Request]:
-        asked = guided_requests(self.guidance_scale, ctx.uncond)
-        return [Request(request.name, request.cond, t=t) for request in asked]
+        requests = guided_requests(self.guidance_scale, ctx.uncond)
+        return [Request(request.name, request.cond, t=t) for request in requests]
 
     def _shifts(self, ctx: StepCtx) -> bool:
         """Whether the step is one of those that may be shifted, if any has gone before."""

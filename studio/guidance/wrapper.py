@@ -23,9 +23,10 @@ from studio.guidance.prediction import Pred
 
 
 class Wrapper(Params):
-    """A wrapper's parameters and what it does. label: for menus. source: where it comes from.
+    """A wrapper's parameters and what it does: how the method runs, in `plan`, or only what comes of it, in `finish`.
 
-    Most change how the method runs in `plan`, or only what comes of it in `finish`.
+    source: where it comes from.
+    label: for menus.
     """
 
     source: ClassVar[str]
@@ -52,10 +53,10 @@ class Wrapper(Params):
 
     def plan(self, inner: Guidance, ctx: StepCtx) -> Plan:
         """One step."""
-        guided, seen = yield from followed(inner.plan(ctx))
-        if "pos" not in seen:  # a step that asks the network nothing has nothing to be measured against
+        guided, preds = yield from followed(inner.plan(ctx))
+        if "pos" not in preds:  # a step that asks the network nothing has nothing to be measured against
             return guided
-        return replace(guided, x0=self.finish(guided.x0, seen["pos"], ctx).to(ctx.x.dtype))
+        return replace(guided, x0=self.finish(guided.x0, preds["pos"], ctx).to(ctx.x.dtype))
 
     def finish(self, x0: Tensor, cond: Pred, ctx: StepCtx) -> Tensor:
         """Change guided x0, [B, C, H, W]; cond: the conditional prediction of this step."""
@@ -118,8 +119,8 @@ def is_plain(request: Request) -> bool:
 
 def is_cond(request: Request, ctx: StepCtx) -> bool:
     """Whether a request is for the plain conditional prediction where the step begins."""
-    here = (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
-    return request.cond == "pos" and here and is_plain(request)
+    at_start = (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
+    return request.cond == "pos" and at_start and is_plain(request)
 
 
 def followed(plan: Plan) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
@@ -127,17 +128,17 @@ def followed(plan: Plan) -> Generator[list[Request], Mapping[str, Pred], tuple[G
 
     Of several rounds the last counts: methods that move the state ask at the end where they have moved it.
     """
-    seen: dict[str, Pred] = {}
+    preds: dict[str, Pred] = {}
     try:
         requests = next(plan)
         while True:
             answers = yield requests
             for request in requests:
                 if is_plain(request):
-                    seen[request.cond] = answers[request.name]
+                    preds[request.cond] = answers[request.name]
             requests = plan.send(answers)
     except StopIteration as end:
-        return end.value, seen
+        return end.value, preds
 
 
 CONDITIONAL = Request("cond", "pos")

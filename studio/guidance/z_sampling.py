@@ -54,8 +54,8 @@ class ZigzagSampling(Guidance):
         return f"{zigzag}; g = u + {self.guidance_scale:g}*(c - u)"
 
     def nfe(self) -> int:
-        own, back = (len(guided_requests(scale, "empty")) for scale in (self.guidance_scale, self.inversion_scale))
-        return 2 * own + back if self.strength > 0 and self.until > 0 else own
+        out, back = (len(guided_requests(scale, "empty")) for scale in (self.guidance_scale, self.inversion_scale))
+        return 2 * out + back if self.strength > 0 and self.until > 0 else out
 
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         w = self.guidance_scale
@@ -68,14 +68,14 @@ class ZigzagSampling(Guidance):
         w, x = self.guidance_scale, ctx.x
         diag: dict[str, Tensor] = {}
         if self._zigzags(ctx.i, ctx.n):
-            before = to_flow(x, ctx.at)
-            there = ctx.at_next if self.eval_at == "moved" else ctx.at
+            start = to_flow(x, ctx.at)
+            at_y = ctx.at_next if self.eval_at == "moved" else ctx.at
             d = ctx.at_next.s_flow - ctx.at.s_flow
             out, back = (guided_by(scale, ctx.uncond, x.dtype) for scale in (w, self.inversion_scale))
-            moved = yield from reflect(before, d, ctx.at, there, out, back, forward_first=True)
+            moved = yield from reflect(start, d, ctx.at, at_y, out, back, forward_first=True)
             if ctx.diagnose:
-                diag["zigzag"] = ratio(moved, before)
-            x = from_flow(before + self.strength * moved, ctx.at, x.dtype)
+                diag["zigzag"] = ratio(moved, start)
+            x = from_flow(start + self.strength * moved, ctx.at, x.dtype)
         preds = Preds((yield guided_requests(w, ctx.uncond, x)))
         return Guided(guided_x0(preds, w).to(x.dtype), x=None if x is ctx.x else x, diag=diag)
 

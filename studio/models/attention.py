@@ -21,10 +21,20 @@ _SHOWN = 12
 _MOST_LAYERS = 1000  # of a block; SDXL's deepest has 10
 _MIDDLE_BLOCK = "UNetMidBlock2DCrossAttn"
 # Whether their attention is in transformer blocks. Of other classes nothing is known before they are loaded.
-_DOWN = {"CrossAttnDownBlock2D": True, "DownBlock2D": False, "ResnetDownsampleBlock2D": False, "AttnDownBlock2D": False,
-         "SimpleCrossAttnDownBlock2D": False}  # fmt: skip
-_UP = {"CrossAttnUpBlock2D": True, "UpBlock2D": False, "ResnetUpsampleBlock2D": False, "AttnUpBlock2D": False,
-       "SimpleCrossAttnUpBlock2D": False}  # fmt: skip
+_DOWN = {
+    "CrossAttnDownBlock2D": True,
+    "DownBlock2D": False,
+    "ResnetDownsampleBlock2D": False,
+    "AttnDownBlock2D": False,
+    "SimpleCrossAttnDownBlock2D": False,
+}
+_UP = {
+    "CrossAttnUpBlock2D": True,
+    "UpBlock2D": False,
+    "ResnetUpsampleBlock2D": False,
+    "AttnUpBlock2D": False,
+    "SimpleCrossAttnUpBlock2D": False,
+}
 _MID = {_MIDDLE_BLOCK: True, "UNetMidBlock2D": False, "UNetMidBlock2DSimpleCrossAttn": False, None: False}
 
 
@@ -43,16 +53,16 @@ def blocks_of(config: Mapping[str, Any]) -> tuple[str, ...] | None:
     # With only_cross_attention a block's first attention sees the prompt; the middle's does not heed it.
     only = _each(config.get("only_cross_attention", False), count)
     up_depths = config.get("reverse_transformer_layers_per_block") or depths[::-1]
-    found: list[str] = []
+    paths: list[str] = []
     for i, kind in enumerate(downs):
         if _DOWN[kind] and not only[i]:
-            found += _paths(f"down_blocks.{i}", _each(depths[i], layers[i]))
+            paths += _paths(f"down_blocks.{i}", _each(depths[i], layers[i]))
     for i, kind in enumerate(ups):
         if _UP[kind] and not only[::-1][i]:
-            found += _paths(f"up_blocks.{i}", _each(up_depths[i], layers[::-1][i] + 1))
+            paths += _paths(f"up_blocks.{i}", _each(up_depths[i], layers[::-1][i] + 1))
     if _MID[middle]:
-        found += _paths("mid_block", _each(depths[-1], 1)[:1])
-    return tuple(found)
+        paths += _paths("mid_block", _each(depths[-1], 1)[:1])
+    return tuple(paths)
 
 
 def blocks_at(blocks: Sequence[str], layers: Sequence[str], model: str) -> tuple[str, ...]:
@@ -60,17 +70,17 @@ def blocks_at(blocks: Sequence[str], layers: Sequence[str], model: str) -> tuple
 
     model: its name, for messages. Raises BadInput naming the first path with none, and some that have.
     """
-    found: set[str] = set()
+    matching: set[str] = set()
     for layer in layers:
-        wanted = layer.removesuffix(".attn1")
-        below = {path for path in blocks if f"{path}.".startswith(f"{wanted}.")}
+        block = layer.removesuffix(".attn1")
+        below = {path for path in blocks if f"{path}.".startswith(f"{block}.")}
         if not below:
             raise BadInput(
                 f"The model {model} has no self-attention at layers {layer[:80]!r}; it has some at {places(blocks)}.",
                 field="layers",
             )
-        found |= below
-    return tuple(path for path in blocks if path in found)
+        matching |= below
+    return tuple(path for path in blocks if path in matching)
 
 
 def places(blocks: Sequence[str]) -> str:

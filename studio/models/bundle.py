@@ -28,13 +28,18 @@ KEPT_PROMPTS = 256  # an embedding of 32 tokens x 192 in float32 is 25 kB, one o
 class ModelBundle:
     """One loaded model. Families fill in what is below; nothing of a run is kept here but the cache of prompts.
 
-    name: as in a recipe. parameterisation: what the network's output means. schedule: the one it was trained with.
+    name: as in a recipe.
+    parameterisation: what the network's output means.
+    schedule: the one it was trained with.
     spacing, steps_offset: name of the grid its scheduler config asks for, and where the "leading" ones begin.
-    latent_channels: C of the latents [B, C, H, W]. latent_scale_px: pixels per latent element.
-    default_size_px: side of the square it was trained on. context: tokens the text encoder reads at once, start and
-    end included. overflow: what becomes of words beyond that: cut, as a model that learnt no more wants, or read in
-    further chunks. weighting: rule for weights on words, None for that of the prompt's dialect. model_hash: sha256 over
-    its files, in hex. tokenizer: prompts to token ids.
+    latent_channels: C of the latents [B, C, H, W].
+    latent_scale_px: pixels per latent element.
+    default_size_px: side of the square it was trained on.
+    context: tokens the text encoder reads at once, start and end included.
+    overflow: of words beyond that: "cut", as a model that learnt no more wants, or "chunk", read in further chunks.
+    weighting: rule for weights on words, None for that of the prompt's dialect.
+    model_hash: sha256 over its files, in hex.
+    tokenizer: prompts to token ids.
     perturbed_layers: paths in the denoiser that guidance by perturbation works on where nobody says which.
     device, dtype: where and in what the network computes; latents stay in float32 all the same.
     """

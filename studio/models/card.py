@@ -15,9 +15,11 @@ from studio.models.attention import blocks_of
 
 @dataclass(frozen=True)
 class Layout:
-    """What a pipeline class consists of. family: our name for it.
+    """What a pipeline class consists of.
 
-    parts: component -> its class, for the networks. tokenizers: one per text encoder, in the same order.
+    family: our name for it.
+    parts: component -> its class, for the networks.
+    tokenizers: one per text encoder, in the same order.
     """
 
     family: str
@@ -60,17 +62,23 @@ _SAMPLER = "dpmpp_2m"
 class ModelCard:
     """A pipeline in numbers.
 
-    folder: where its configs and tokenizers are. checkpoint: the one file that holds all weights, None where each
-    part has its own. pipeline, family: its class in diffusers, and ours: "sd", "sdxl".
-    parameterisation: "epsilon", "v_prediction" or "sample". spacing, sampler: names of the grid and the sampler that
-    its scheduler config asks for, or what comes nearest. steps_offset: where the "leading" spacings begin.
+    folder: where its configs and tokenizers are.
+    parameterisation: "epsilon", "v_prediction" or "sample".
+    spacing, sampler: names of the grid and the sampler its scheduler config asks for, or what comes nearest.
+    latent_channels: C of the latents [B, C, H, W].
     latent_scale_px: pixels per latent element.
-    default_size_px: side of the square the model was trained on. context: tokens the text encoder reads at once, start
-    and end included. scaling: of the autoencoder's latents. schedule: keys of NoiseSchedule.from_config.
-    zero_empty: whether no prompt is told to the network as zeros. unet_channels, vae_channels: of their levels, from
-    the finest on; finest_attends: whether the UNet has transformers there; what memory estimates rest on.
-    attention: paths of the denoiser's blocks with self-attention, None where its config does not tell. distilled:
-    whether guidance was built into it, so that it has no unconditional prediction to be guided away from.
+    default_size_px: side of the square the model was trained on.
+    context: tokens the text encoder reads at once, start and end included.
+    scaling: of the autoencoder's latents.
+    schedule: keys of NoiseSchedule.from_config.
+    pipeline, family: its class in diffusers, and ours: "sd", "sdxl".
+    checkpoint: the one file that holds all weights, None where each part has its own.
+    steps_offset: where the "leading" spacings begin.
+    zero_empty: whether no prompt is told to the network as zeros.
+    unet_channels, vae_channels: of their levels, from the finest on; memory estimates rest on them.
+    finest_attends: whether the UNet has transformers at the finest level; memory estimates rest on it.
+    attention: paths of the denoiser's blocks with self-attention, None where its config does not tell.
+    distilled: whether guidance was built into it, so that it has no unconditional prediction to be guided away from.
     """
 
     folder: Path
@@ -150,15 +158,15 @@ def _layout(folder: Path, index: Mapping[str, Any]) -> Layout:
     """Find the layout of a pipeline. Raises AssetError for one we do not know, or with a part of another class."""
     pipeline = index.get("_class_name")
     if not isinstance(pipeline, str) or pipeline not in LAYOUTS:
-        known = " or ".join(LAYOUTS)
-        found = pipeline if isinstance(pipeline, str) else "nothing known"
-        raise AssetError(f"The model in {folder} must be a {known} folder, not {found[:60]}.")
+        pipelines = " or ".join(LAYOUTS)
+        stated = pipeline if isinstance(pipeline, str) else "nothing known"
+        raise AssetError(f"The model in {folder} must be a {pipelines} folder, not {stated[:60]}.")
     layout = LAYOUTS[pipeline]
-    for part, wanted in layout.parts.items():
+    for part, part_class in layout.parts.items():
         entry = index.get(part)
-        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-        if found != wanted:
-            raise AssetError(f"The {part} of the model in {folder} must be a {wanted}, not {str(found)[:60]}.")
+        stated = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        if stated != part_class:
+            raise AssetError(f"The {part} of the model in {folder} must be a {part_class}, not {str(stated)[:60]}.")
     return layout
 
 
@@ -179,22 +187,24 @@ def _spacing(folder: Path, scheduler: Mapping[str, Any]) -> str:
 def _schedule(scheduler: Mapping[str, Any]) -> dict[str, Any]:
     if scheduler["beta_schedule"] not in BETA_SCHEDULES:
         raise ValueError("beta_schedule")
-    found: dict[str, Any] = {
+    schedule: dict[str, Any] = {
         "beta_schedule": scheduler["beta_schedule"],
         "beta_start": float(scheduler["beta_start"]),
         "beta_end": float(scheduler["beta_end"]),
         "num_train_timesteps": int(scheduler["num_train_timesteps"]),
     }
-    if found["num_train_timesteps"] < 2:
+    if schedule["num_train_timesteps"] < 2:
         raise ValueError("num_train_timesteps")
-    return {**found, "rescale_betas_zero_snr": True} if scheduler.get("rescale_betas_zero_snr") else found
+    return {**schedule, "rescale_betas_zero_snr": True} if scheduler.get("rescale_betas_zero_snr") else schedule
 
 
 def _check(card: ModelCard, scheduler: Mapping[str, Any], vae_channels: int) -> None:
     """Raise AssetError for what would load and then draw noise."""
     if card.parameterisation not in PARAMETERISATIONS:
-        known = ", ".join(PARAMETERISATIONS)
-        raise AssetError(f"The model in {card.folder} predicts {card.parameterisation!r}, not one of {known}.")
+        parameterisations = ", ".join(PARAMETERISATIONS)
+        raise AssetError(
+            f"The model in {card.folder} predicts {card.parameterisation!r}, not one of {parameterisations}."
+        )
     if scheduler.get("trained_betas") is not None:
         raise AssetError(f"The model in {card.folder} has a noise schedule listed value by value, which is not read.")
     if card.latent_channels != vae_channels:

@@ -25,20 +25,20 @@ def verify(folder: Path, *, required: bool) -> dict[str, str]:
         if required:
             raise AssetError(f"The model folder {folder} has no {SUMS_NAME}, so its files cannot be trusted.", RESTORE)
         return {}
-    wanted = read_sums(sums)
-    for name, expected in wanted.items():
+    digests = read_sums(sums)
+    for name, expected in digests.items():
         path = folder / name
         if not path.is_file():
             raise AssetError(f"The model file {path} is missing; its sha256 should be {expected}.", RESTORE)
         actual = file_sha256(path)
         if actual != expected:
             raise AssetError(f"The model file {path} is damaged: its sha256 is {actual}, not {expected}.", RESTORE)
-    return wanted
+    return digests
 
 
 def read_sums(path: Path) -> dict[str, str]:
     """Read a list of checksums. Raises AssetError for a line that is none, or a path that leaves the folder."""
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
@@ -51,22 +51,22 @@ def read_sums(path: Path) -> dict[str, str]:
         pure = PurePosixPath(name)
         if len(digest) != 64 or not name or pure.is_absolute() or ".." in pure.parts:
             raise AssetError(f"Line {number} of {path} is not a checksum and a file of that folder.", RESTORE)
-        found[name] = digest.lower()
-    if not found:
+        digests[name] = digest.lower()
+    if not digests:
         raise AssetError(f"The list of checksums {path} is empty.", RESTORE)
-    return found
+    return digests
 
 
-def fingerprint(folder: Path, files: tuple[str, ...], known: dict[str, str]) -> str:
+def fingerprint(folder: Path, files: tuple[str, ...], digests: dict[str, str]) -> str:
     """Give one sha256 for a model: over the paths and checksums of the files it is loaded from.
 
-    known: checksums already computed. Raises AssetError if a file is missing.
+    digests: checksums already computed, by path. Raises AssetError if a file is missing.
     """
     lines: list[str] = []
     for name in sorted(files):
-        if name not in known and not (folder / name).is_file():
+        if name not in digests and not (folder / name).is_file():
             raise AssetError(f"The model file {folder / name} is missing.", RESTORE)
-        lines.append(f"{known.get(name) or file_sha256(folder / name)}  {name}\n")
+        lines.append(f"{digests.get(name) or file_sha256(folder / name)}  {name}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

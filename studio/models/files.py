@@ -19,9 +19,13 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 
 @dataclass(frozen=True)
 class PartFiles:
-    """What one network is loaded from. folder: its config is <folder>/<name>/config.json.
+    """What one network is loaded from.
 
-    kind: name of its class. checkpoint: the file that holds its weights among others, None where it has its own.
+    name: of the part, as in a layout.
+    kind: name of its class.
+    folder: its config is <folder>/<name>/config.json.
+    weights: the files that hold them, and the shapes.
+    checkpoint: the file that holds its weights among others, None where it has its own.
     """
 
     name: str
@@ -58,16 +62,16 @@ class ModelFiles:
 
     def names(self) -> tuple[str, ...]:
         """The files that decide what is drawn, relative to the card's folder; the checkpoint is named apart."""
-        folder, found = self.card.folder, ["scheduler/scheduler_config.json"]
+        folder, names = self.card.folder, ["scheduler/scheduler_config.json"]
         for tokenizer in self.card.layout.tokenizers:
-            there = [name for name in _TOKENIZER_FILES if (folder / tokenizer / name).is_file()]
+            present = [name for name in _TOKENIZER_FILES if (folder / tokenizer / name).is_file()]
             # tokenizer.json says all; the other two are what it was made from.
-            found += [f"{tokenizer}/{name}" for name in (there[:1] if "tokenizer.json" in there else there)]
-        found += [f"{part}/config.json" for part in self.card.layout.parts]
+            names += [f"{tokenizer}/{name}" for name in (present[:1] if "tokenizer.json" in present else present)]
+        names += [f"{part}/config.json" for part in self.card.layout.parts]
         if self.card.checkpoint is None:
             files = (path for weights in self.weights.values() for path in weights.files)
-            found += [path.relative_to(folder).as_posix() for path in files]
-        return tuple(found)
+            names += [path.relative_to(folder).as_posix() for path in files]
+        return tuple(names)
 
 
 def open_model(place: Path) -> ModelFiles:
@@ -95,10 +99,10 @@ def open_part(folder: Path, name: str) -> PartFiles:
         raise AssetError(f"A model has no part named {name!r}.")
     config = read_config(folder, f"{name}/config.json")
     # diffusers names the class of the config, transformers those it was saved with.
-    named = config.get("_class_name") or next(iter(config.get("architectures") or ()), layout.parts[name])
-    if named != layout.parts[name]:
-        raise AssetError(f"The {name} in {folder} must be a {layout.parts[name]}, not {str(named)[:60]}.")
-    return PartFiles(name, named, folder, find_weights(folder / name, stem_of(name)))
+    kind = config.get("_class_name") or next(iter(config.get("architectures") or ()), layout.parts[name])
+    if kind != layout.parts[name]:
+        raise AssetError(f"The {name} in {folder} must be a {layout.parts[name]}, not {str(kind)[:60]}.")
+    return PartFiles(name, kind, folder, find_weights(folder / name, stem_of(name)))
 
 
 def stem_of(part: str) -> str:

@@ -83,7 +83,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    found = _ID.fullmatch(name)
-    if found is None or ".." in name:
+    match = _ID.fullmatch(name)
+    if match is None or ".." in name:
         raise BadInput(f"A hub model is named organisation/name, not {name[:60]!r}.")
-    return found[1], found[2], found[3] or "main"
+    return match[1], match[2], match[3] or "main"

@@ -78,11 +78,11 @@ class LatentDiffusion(ModelBundle):
         # Ordinary tensors without a graph, even where the caller is in inference mode: they are cached, and training
         # may not save a tensor of inference mode for its backward pass.
         with torch.inference_mode(False), torch.no_grad():
-            found = self.embed(torch.tensor([self.tokenizer.ids(prompt)], device=self.device))
+            encoding = self.embed(torch.tensor([self.tokenizer.ids(prompt)], device=self.device))
             if prompt or not self.card.zero_empty:
-                return found
-            zeros = {name: torch.zeros_like(extra) for name, extra in found.extras.items()}
-            return Conditioning(torch.zeros_like(found.tokens), zeros)
+                return encoding
+            zeros = {name: torch.zeros_like(extra) for name, extra in encoding.extras.items()}
+            return Conditioning(torch.zeros_like(encoding.tokens), zeros)
 
     def decode(self, latents: Tensor) -> Tensor:
         latents = latents.to(self.vae.dtype)
@@ -95,11 +95,11 @@ class LatentDiffusion(ModelBundle):
         return (decoded.float() / 2 + 0.5).clamp(0, 1)
 
     def encode_pictures(self, pictures: Tensor) -> Tensor:
-        found = self.vae.encode(pictures.to(self.device, self.vae.dtype) * 2 - 1).latent_dist.mode()
+        latents = self.vae.encode(pictures.to(self.device, self.vae.dtype) * 2 - 1).latent_dist.mode()
         statistics = self._latent_statistics()
         if statistics is not None:
-            found = (found - statistics[0]) / statistics[1]
-        return (found * self.card.scaling).float()
+            latents = (latents - statistics[0]) / statistics[1]
+        return (latents * self.card.scaling).float()
 
     @torch.inference_mode()
     def fit_preview(self) -> PreviewMap:

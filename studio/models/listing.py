@@ -22,10 +22,15 @@ MAX_DEPTH = 4  # of folders that models are sorted into: kind, base, maker, vers
 
 @dataclass(frozen=True)
 class Listed:
-    """One model. problem: why it cannot be used, None where it can; then what follows is known.
+    """One model.
 
-    family: "embedded", "sd", "sdxl". bytes_on_disk: of its weights. values: how many numbers they are.
-    dtype: the number format most of its denoiser is stored in. default_size_px: side of the pictures it was trained on.
+    name, place: what it is called, and where it is.
+    problem: why it cannot be used, None where it can; then what follows is known.
+    family: "embedded", "sd", "sdxl".
+    bytes_on_disk: of its weights.
+    values: how many numbers they are.
+    dtype: the number format most of its denoiser is stored in.
+    default_size_px: side of the pictures it was trained on.
     parts: component -> how many numbers.
     """
 
@@ -42,24 +47,24 @@ class Listed:
 
 @dataclass(frozen=True)
 class Places:
-    """Where models are by name. named: name -> place, for those given by name, which come first.
+    """Where models are by name. A name with a slash that the folder has not is a hub id, looked for in the hub's cache.
 
+    by_name: name -> place, for those that were given a name, which come first.
     folder: scanned for more, None for none: each of its folders is a model, and each .safetensors file, under its own
-    name; a folder that models are sorted into gives its own name to each, as in "SDXL/mine.safetensors". Another name
-    with a slash is a hub id and looked for in the hub's cache.
+        name; a folder that models are sorted into gives its own name to each, as in "SDXL/mine.safetensors".
     """
 
-    named: Mapping[str, Path]
+    by_name: Mapping[str, Path]
     folder: Path | None = None
 
     def names(self) -> tuple[str, ...]:
         """Names of all but the hub's, usable or not; scans the folder anew."""
-        return (*self.named, *self._scanned())
+        return (*self.by_name, *self._scanned())
 
     def find(self, name: str) -> Path:
         """Where a model is. Raises NotFound, and AssetError for one of the hub that is not on this machine."""
-        if name in self.named:
-            return self.named[name]
+        if name in self.by_name:
+            return self.by_name[name]
         scanned = self._scanned()
         if name in scanned:
             return scanned[name]
@@ -72,19 +77,19 @@ class Places:
 
         It lies beside the embedded model, which alone comes with one, under its name and "-early".
         """
-        place = self.named.get(name)
+        place = self.by_name.get(name)
         beside = None if place is None else place.with_name(f"{place.name}-early")
         return beside if beside is not None and (beside / "unet").is_dir() else None
 
     def listing(self) -> list[Listed]:
         """Look at every model, in order of name, those given by name first; never raises for what it finds."""
-        given = [look_at(name, place, EMBEDDED) for name, place in self.named.items()]
-        return given + [look_at(name, place) for name, place in self._scanned().items()]
+        listed = [look_at(name, place, EMBEDDED) for name, place in self.by_name.items()]
+        return listed + [look_at(name, place) for name, place in self._scanned().items()]
 
     def _scanned(self) -> dict[str, Path]:
         """Whatever in the folder should be a model, by name. A folder that cannot be read has none."""
-        found = {} if self.folder is None else _models_in(self.folder, MAX_DEPTH)
-        return {name: place for name, place in found.items() if name not in self.named}
+        models = {} if self.folder is None else _models_in(self.folder, MAX_DEPTH)
+        return {name: place for name, place in models.items() if name not in self.by_name}
 
 
 def _models_in(folder: Path, depth: int) -> dict[str, Path]:
@@ -92,17 +97,17 @@ def _models_in(folder: Path, depth: int) -> dict[str, Path]:
 
     depth: how many folders deep to look; links are followed, and a circle of them ends there.
     """
-    found: dict[str, Path] = {}
+    models: dict[str, Path] = {}
     for entry in _entries(folder):
         if entry.is_dir():
             if entry.with_name(entry.name + _SINGLE).is_file():
                 continue  # the configs of the checkpoint beside it
             below = {} if depth == 0 or _is_pipeline(entry) else _models_in(entry, depth - 1)
             # What holds no model at all is told as a broken one, for so a half-copied model looks.
-            found |= {f"{entry.name}/{name}": place for name, place in below.items()} or {entry.name: entry}
+            models |= {f"{entry.name}/{name}": place for name, place in below.items()} or {entry.name: entry}
         elif entry.suffix.lower() in (_SINGLE, *_PICKLES):
-            found[entry.name] = entry
-    return found
+            models[entry.name] = entry
+    return models
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -133,5 +138,5 @@ def look_at(name: str, place: Path, family: str | None = None) -> Listed:
         values=sum(part.values for part in weights.values()),
         dtype=weights["unet"].dtype,
         default_size_px=files.card.default_size_px,
-        parts={part: found.values for part, found in weights.items()},
+        parts={part: part_weights.values for part, part_weights in weights.items()},
     )

@@ -33,9 +33,13 @@ def load_part(files: PartFiles, device: str | torch.device, dtype: torch.dtype) 
     dtype: of the denoiser; the autoencoder has its own under fp16.
     Raises AssetError naming the part: broken, of another shape than its config says, or with weights missing.
     """
-    own = DTYPES[dtype_of(files.name, name_of(dtype))]
+    part_dtype = DTYPES[dtype_of(files.name, name_of(dtype))]
     try:
-        module = _load_from_folder(files, own) if files.checkpoint is None else _load_from_checkpoint(files, own)
+        module = (
+            _load_from_folder(files, part_dtype)
+            if files.checkpoint is None
+            else _load_from_checkpoint(files, part_dtype)
+        )
     except AssetError:
         raise
     except Exception as error:  # OSError, ValueError, RuntimeError, SafetensorError, KeyError: the libraries' choice
@@ -52,20 +56,20 @@ def digest_of(files: PartFiles) -> str:
     Two models whose files for a part are equal have one digest for it, wherever they lie. Raises AssetError.
     """
     config = read_config(files.folder, f"{files.name}/config.json")
-    told = {key: value for key, value in config.items() if key not in _REMARKS}
+    settings = {key: value for key, value in config.items() if key not in _REMARKS}
     # Of a checkpoint each part has a share, and a share is known by the part's name.
     share = "" if files.checkpoint is None else files.name
-    lines = [json.dumps(told, sort_keys=True), share, *map(checksums.known_sha256, files.weights.files)]
+    lines = [json.dumps(settings, sort_keys=True), share, *map(checksums.known_sha256, files.weights.files)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def hash_of(files: ModelFiles, known: dict[str, str]) -> str:
-    """Give the model's hash: one sha256 over all files that decide what is drawn. known: checksums at hand."""
+def hash_of(files: ModelFiles, digests: dict[str, str]) -> str:
+    """Give the model's hash: one sha256 over all files that decide what is drawn. digests: checksums at hand."""
     names = files.names()
-    found = {name: known.get(name) or checksums.known_sha256(files.card.folder / name) for name in names}
+    all_digests = {name: digests.get(name) or checksums.known_sha256(files.card.folder / name) for name in names}
     if files.card.checkpoint is not None:
-        found[files.card.checkpoint.name] = checksums.known_sha256(files.card.checkpoint)
-    return checksums.fingerprint(files.card.folder, tuple(found), found)
+        all_digests[files.card.checkpoint.name] = checksums.known_sha256(files.card.checkpoint)
+    return checksums.fingerprint(files.card.folder, tuple(all_digests), all_digests)
 
 
 def load_model(
@@ -82,9 +86,9 @@ def load_model(
     place: a diffusers folder or a .safetensors checkpoint. family: None takes the one its class names.
     require_checksums: refuse a folder without SHA256SUMS. Raises AssetError.
     """
-    known = {} if place.is_file() else checksums.verify(place, required=require_checksums)
+    digests = {} if place.is_file() else checksums.verify(place, required=require_checksums)
     files = open_model(place)
-    model_hash = hash_of(files, known)
+    model_hash = hash_of(files, digests)
     parts = {part: load_part(files.part(part), device, dtype) for part in files.card.layout.parts}
     return assemble(name, files, model_hash, parts, family)
 
@@ -108,7 +112,7 @@ def hollow(name: str, files: ModelFiles, dtype: str) -> ModelBundle:
     with torch.device("meta"):  # of this thread alone, unlike the libraries' own way
         denoiser: nn.Module = _class_of(part).from_config(config)
     denoiser = denoiser.to(DTYPES[dtype]).eval().requires_grad_(False)
-    parts = {other: nn.Module() for other in files.card.layout.parts}
+    parts = {part_name: nn.Module() for part_name in files.card.layout.parts}
     return assemble(name, files, "", {**parts, "unet": denoiser})
 
 
@@ -134,7 +138,7 @@ def _load_from_folder(files: PartFiles, dtype: torch.dtype) -> nn.Module:
         # what another thread builds meanwhile would be lost.
         options = {"torch_dtype": dtype, "low_cpu_mem_usage": False}
     load: Callable[..., Any] = _class_of(files).from_pretrained
-    module, told = load(
+    module, loading_info = load(
         files.folder,
         subfolder=files.name,
         variant=files.weights.variant or None,
@@ -143,7 +147,7 @@ def _load_from_folder(files: PartFiles, dtype: torch.dtype) -> nn.Module:
         output_loading_info=True,
         **options,
     )
-    missing = sorted(told["missing_keys"])
+    missing = sorted(loading_info["missing_keys"])
     if missing:
         # Both libraries go on with whatever the memory held.
         place = files.folder

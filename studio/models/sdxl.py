@@ -53,9 +53,9 @@ class StableDiffusionXL(LatentDiffusion):
         if sizes is None:
             height, width = (side * self.latent_scale_px for side in x.shape[-2:])
             sizes = time_ids((width, height)).expand(len(x), -1)
-        told = {"text_embeds": cond.extras["pooled"], "time_ids": sizes.to(self.device)}
+        size_conditions = {"text_embeds": cond.extras["pooled"], "time_ids": sizes.to(self.device)}
         return self.unet(
-            x.to(self.dtype), t, encoder_hidden_states=cond.tokens, added_cond_kwargs=told, return_dict=False
+            x.to(self.dtype), t, encoder_hidden_states=cond.tokens, added_cond_kwargs=size_conditions, return_dict=False
         )[0]
 
     def _padded_for_second(self, ids: Tensor) -> Tensor:

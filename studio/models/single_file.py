@@ -89,12 +89,14 @@ def _architecture(checkpoint: Path, weights: Weights) -> str:
         raise AssetError(f"The file {checkpoint} is no whole model: it has no denoiser under {UNET}*.")
     if has("conditioner.embedders.0.model."):
         raise AssetError(f"The checkpoint {checkpoint} is an SDXL refiner, which cannot draw from text alone.")
-    found = [name for name, prefixes in _TEXT.items() if all(has(prefix) for prefix in prefixes)]
-    missing = [what for what, there in (("text encoder", found), ("autoencoder", has(VAE))) if not there]
+    architectures = [name for name, prefixes in _TEXT.items() if all(has(prefix) for prefix in prefixes)]
+    missing = [part for part, present in (("text encoder", architectures), ("autoencoder", has(VAE))) if not present]
     if missing:
         raise AssetError(f"The checkpoint {checkpoint} is no whole model: it has no {missing[0]}.")
-    taken, latent = (weights.shapes.get(layer, (0, 4))[1] for layer in (_FIRST_LAYER, _FIRST_OF_DECODER))
-    if taken != latent:
-        message = f"The checkpoint {checkpoint} takes {taken} channels where its latents have {latent}"
+    unet_channels, latent_channels = (
+        weights.shapes.get(layer, (0, 4))[1] for layer in (_FIRST_LAYER, _FIRST_OF_DECODER)
+    )
+    if unet_channels != latent_channels:
+        message = f"The checkpoint {checkpoint} takes {unet_channels} channels where its latents have {latent_channels}"
         raise AssetError(f"{message}: it repaints or edits pictures, and cannot draw from text alone.")
-    return found[0]
+    return architectures[0]

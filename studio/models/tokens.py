@@ -24,12 +24,19 @@ _WORD_END = clip_vocabulary.WORD_END
 
 @dataclass(frozen=True)
 class TokenRow:
-    """One token of a prompt. start, end: the characters of the prompt as typed that it stands for."""
+    """One token of a prompt.
+
+    token: as the vocabulary spells it.
+    weight: from the prompt's brackets; 1 without.
+    chunk: number of the chunk it is in, from 0.
+    is_read: whether it fits, and the model reads it.
+    start, end: the characters of the prompt as typed that it stands for.
+    """
 
     token: str
     weight: float
     chunk: int
-    kept: bool
+    is_read: bool
     start: int
     end: int
 
@@ -38,9 +45,13 @@ class TokenRow:
 class TokenReport:
     """What becomes of a prompt.
 
-    tokens: how many it has. limit: how many the model can take. kept: how many it takes. cut: the text beyond.
+    tokens: how many it has.
+    limit: how many the model can read at once.
+    tokens_read: how many it reads.
+    cut: the text beyond.
     unknown_words: words the model has no token of its own for, once each, in order; it sees them spelled in pieces.
-    chunks: tokens taken in each chunk; `limit` is that of one. rows: token by token, those that are cut included.
+    chunks: tokens read in each chunk; `limit` is that of one.
+    rows: token by token, those that are cut included.
     unclosed: where in the prompt opening brackets stand that weigh everything behind them.
 
     Syntax of the prompt's dialect is no token. Of a prompt that changes, alternates or is several prompts, all but
@@ -49,7 +60,7 @@ class TokenReport:
 
     tokens: int
     limit: int
-    kept: int
+    tokens_read: int
     cut: str
     unknown_words: tuple[str, ...]
     chunks: tuple[int, ...] = ()
@@ -58,7 +69,7 @@ class TokenReport:
 
     @property
     def is_cut(self) -> bool:
-        return self.tokens > self.kept
+        return self.tokens > self.tokens_read
 
 
 class PromptTokenizer:
@@ -91,9 +102,9 @@ class PromptTokenizer:
         self.start_id, self.end_id = marks
         self.pad_id = pad_id
 
-    def shares_words(self, other: PromptTokenizer) -> bool:
+    def shares_words(self, tokenizer: PromptTokenizer) -> bool:
         """Whether both give every prompt the same ids, padding aside."""
-        return self._tokenizer.get_vocab() == other._tokenizer.get_vocab()
+        return self._tokenizer.get_vocab() == tokenizer._tokenizer.get_vocab()
 
     @property
     def limit(self) -> int:
@@ -141,15 +152,17 @@ class PromptTokenizer:
         texts = {part.text: None for wording in wordings for chunk in wording.chunks for part in chunk}
         unknown = {word: None for text in texts for word in self._unknown_words(text)}
         rows = tuple(
-            TokenRow(self._tokenizer.id_to_token(token.id) or "", chunk.weight(token), number, kept, *chunk.span(token))
+            TokenRow(
+                self._tokenizer.id_to_token(token.id) or "", chunk.weight(token), number, is_read, *chunk.span(token)
+            )
             for number, chunk in enumerate(layout.chunks)
-            for kept, tokens in ((True, chunk.tokens), (False, chunk.cut))
+            for is_read, tokens in ((True, chunk.tokens), (False, chunk.cut))
             for token in tokens
         )
         return TokenReport(
             tokens=layout.kept + layout.cut,
             limit=layout.limit,
-            kept=layout.kept,
+            tokens_read=layout.kept,
             cut=layout.cut_text,
             unknown_words=tuple(unknown),
             chunks=tuple(len(chunk.tokens) for chunk in layout.chunks),
@@ -167,7 +180,7 @@ class PromptTokenizer:
 
 def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: str) -> tuple[str, ...]:
     """Words made of more than one token: runs of tokens up to one that ends a word. Punctuation is no word."""
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     start, pieces = 0, 0
     for token, (low, high) in zip(tokens, offsets, strict=True):
         if pieces == 0:
@@ -176,9 +189,9 @@ def _unknown_words(tokens: list[str], offsets: list[tuple[int, int]], prompt: st
         if token.endswith(_WORD_END):
             word = prompt[start:high].strip()
             if pieces > 1 and word.strip(string.punctuation):
-                found[word] = None
+                words[word] = None
             pieces = 0
-    return tuple(found)
+    return tuple(words)
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

@@ -30,8 +30,11 @@ _DTYPE_OF_STORED = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "F64": "fp64"}
 class Weights:
     """The weight files of one component, or a whole checkpoint.
 
-    files: in order of name. variant: "" or "fp16", as diffusers' loaders take it. shapes: of every tensor.
-    dtype: the number format most values are stored in. stored_bytes: of all files.
+    files: in order of name.
+    variant: "" or "fp16", as diffusers' loaders take it.
+    shapes: of every tensor.
+    dtype: the number format most values are stored in.
+    stored_bytes: of all files.
     """
 
     files: tuple[Path, ...]

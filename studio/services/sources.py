@@ -83,7 +83,7 @@ class Sources:
         """What to start an engine with."""
         settings = self.settings
         return EngineConfig(
-            models=dict(self.places.named),
+            models=dict(self.places.by_name),
             models_dir=self.places.folder,
             memory_budget=None if settings.memory_budget is None else int(settings.memory_budget * 1e9),
             device=settings.device,

@@ -29,12 +29,9 @@ def _article(rest: str) -> str:
 
 def canonical(scene: Scene) -> str:
     """The plain sentence that states every attribute in its usual word."""
-    background = (
-        f"on a {scene.background} background" if scene.background in _PLAIN else _article(scene.background)
-        if not scene.things else f"on {_article(scene.background)} background"
-    )  # fmt: skip
     if not scene.things:
         return f"an empty {scene.background} background"
+    background = f"on {_article(scene.background)} background"
     first = scene.things[0]
     if len(scene.things) == 1:
         size = f"{scene.size} " if scene.size != "medium" and scene.place == "center" else ""
@@ -74,7 +71,7 @@ class _Speaker:
         return f"on {_article(word)} background" if self.chance(0.7) else f"with {_article(word)} background"
 
 
-def _one(scene: Scene, say: _Speaker, size: str, colour: str, style: str) -> str:
+def _lone(scene: Scene, say: _Speaker, size: str, colour: str, style: str) -> str:
     noun = say.word(OBJECT_WORDS, scene.things[0].object)
     place = ""
     if scene.place != "center":
@@ -86,17 +83,17 @@ def _one(scene: Scene, say: _Speaker, size: str, colour: str, style: str) -> str
     return _article(" ".join(w for w in (size, style, colour, noun) if w)) + place
 
 
-def _two(scene: Scene, say: _Speaker, style: str) -> str:
+def _pair(scene: Scene, say: _Speaker, style: str) -> str:
     things, relation = list(scene.things), scene.relation or "left of"
     if say.chance(0.3):  # the same scene told from the other object
         things, relation = things[::-1], INVERSE[relation]
     colours = [say.word(COLOUR_WORDS, t.colour) if not say.chance(0.03) else "" for t in things]
     nouns = [say.word(OBJECT_WORDS, t.object) for t in things]
     joint = "and" if say.chance(0.06) else str(say.rng.choice(RELATION_PHRASES[relation]))
-    way = say.rng.random()  # style said of both, of the picture, or of the first alone
-    adjectives = [style, style] if way < 0.4 else [style, ""] if way < 0.55 else ["", ""]
+    form = say.rng.random()  # style said of both, of the picture, or of the first alone
+    adjectives = [style, style] if form < 0.4 else [style, ""] if form < 0.55 else ["", ""]
     phrases = [_article(" ".join(w for w in trio if w)) for trio in zip(adjectives, colours, nouns, strict=True)]
-    ending = f" in {style} style" if style and way >= 0.55 else ""
+    ending = f" in {style} style" if style and form >= 0.55 else ""
     return f"{phrases[0]} {joint} {phrases[1]}{ending}"
 
 
@@ -114,14 +111,14 @@ def caption(scene: Scene, rng: np.random.Generator, *, rare: float = 0.0, full: 
     unsaid = 0.5 if scene.style == "flat" else 0.04
     style = "" if not full and say.chance(unsaid) else say.word(STYLE_WORDS, scene.style)
     if len(scene.things) == 2:
-        body = _two(scene, say, style)
+        body = _pair(scene, say, style)
     else:
         tell_size = full or say.chance({"small": 0.8, "medium": 0.1, "large": 0.8}[scene.size])
         if scene.place != "center":
             tell_size = say.chance(0.3)
         size = say.word(SIZE_WORDS, scene.size) if tell_size and (scene.size != "medium" or not full) else ""
         colour = "" if not full and say.chance(0.05) else say.word(COLOUR_WORDS, scene.things[0].colour)
-        body = _one(scene, say, size, colour, style)
+        body = _lone(scene, say, size, colour, style)
     if not full and say.chance(0.04):
         return body
     background = say.background(scene.background)

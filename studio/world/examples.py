@@ -14,7 +14,11 @@ FIRST_COUNT = 4  # pictures that the first click draws
 
 @dataclass(frozen=True)
 class Example:
-    """name: what its button says, and, with dashes, its file in assets/samples. prompt: the whole prompt."""
+    """A prompt to begin with.
+
+    name: what its button says, and, with dashes, its file in assets/samples.
+    prompt: the whole prompt.
+    """
 
     name: str
     prompt: str

@@ -158,9 +158,9 @@ def _checked(folder: Path) -> dict[str, Any]:
         lines = (folder / SUMS).read_text(encoding="utf-8").split("\n")
     except OSError:
         raise AssetError(f"The oracle's list of checksums {folder / SUMS} is missing.", RESTORE) from None
-    wanted = {name.strip(): digest for digest, _, name in (line.partition("  ") for line in lines if line.strip())}
+    digests = {name.strip(): digest for digest, _, name in (line.partition("  ") for line in lines if line.strip())}
     for name in (WEIGHTS, CONFIG):
-        path, expected = folder / name, wanted.get(name, "not listed")
+        path, expected = folder / name, digests.get(name, "not listed")
         if not path.is_file():
             raise AssetError(f"The oracle's file {path} is missing; its sha256 should be {expected}.", RESTORE)
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -237,11 +237,11 @@ def readings(logits: dict[str, Tensor], threshold: float) -> list[Reading]:
     """Logits of a batch (as `Oracle.logits` gives them) to readings."""
     best = {name: logits[name].softmax(-1).max(-1) for name in CLASSES}
     scores = logits["invalid"].sigmoid().tolist()
-    found = []
+    batch_readings = []
     for i, score in enumerate(scores):
-        said = {name: CLASSES[name][int(best[name].indices[i])] for name in PER_PICTURE}
-        layout = said["layout"]
-        slots = SLOTS.get(layout, (said["place"],))
+        answers = {name: CLASSES[name][int(best[name].indices[i])] for name in PER_PICTURE}
+        layout = answers["layout"]
+        slots = SLOTS.get(layout, (answers["place"],))
         things = tuple(
             SeenThing(
                 OBJECTS[int(best["object"].indices[i, r])],
@@ -253,7 +253,9 @@ def readings(logits: dict[str, Tensor], threshold: float) -> list[Reading]:
             for r, slot in zip(REGIONS_OF_LAYOUT[layout], slots, strict=False)
         )
         if len(things) != 1:
-            said |= {"size": "small", "place": "center"}
+            answers |= {"size": "small", "place": "center"}
         sure = {name: float(best[name].values[i]) for name in PER_PICTURE}
-        found.append(Reading(things, **said, invalid=score > threshold, invalid_score=score, confidence=sure))
-    return found
+        batch_readings.append(
+            Reading(things, **answers, invalid=score > threshold, invalid_score=score, confidence=sure)
+        )
+    return batch_readings

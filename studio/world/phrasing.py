@@ -42,12 +42,32 @@ SCENE_ENDINGS: dict[str, tuple[str, ...]] = {
     "sunset": ("at sunset", "at dusk", "on a sunset background", "in the sunset", "with a sunset sky"),
     "night": ("at night", "at midnight", "on a night background", "in the night", "under the night sky"),
 }
-OPENINGS = ("draw", "draw me", "show me", "there is", "i want", "please draw", "a picture of", "picture of",
-            "an image of", "a drawing of", "paint", "make", "can you draw", "here is", "i would like", "we see",
-            "photo of")  # fmt: skip
+OPENINGS = (
+    "draw",
+    "draw me",
+    "show me",
+    "there is",
+    "i want",
+    "please draw",
+    "a picture of",
+    "picture of",
+    "an image of",
+    "a drawing of",
+    "paint",
+    "make",
+    "can you draw",
+    "here is",
+    "i would like",
+    "we see",
+    "photo of",
+)
 CLOSINGS = ("please", "!", ".", "thanks", "high quality", "very detailed", "for me", "in the picture", "4k", "now")
-ADJECTIVES = ("beautiful", "lovely", "cute", "nice", "simple", "single", "pretty", "odd", "funny", "old", "new", "good",
-              "happy", "perfect", "clean", "fine", "great", "famous", "lonely", "quiet")  # fmt: skip
+ADJECTIVES = tuple(
+    (
+        "beautiful lovely cute nice simple single pretty odd funny old new good happy perfect clean fine "
+        "great famous lonely quiet"
+    ).split()
+)
 SIZES = {"small": ("small", "little"), "medium": ("medium",), "large": ("large", "big")}
 SIDES = {
     "left of": ("{} on the left and {} on the right", "{} on the left, {} on the right", "left {}, right {}"),
@@ -65,9 +85,14 @@ PLACES = {
 }
 USUAL_COLOURS = {
     **{name: colour for name, (colour, _) in STEREOTYPES.items()},
-    "circle": "red", "ring": "orange", "square": "blue", "house": "orange", "triangle": "green", "star": "yellow",
+    "circle": "red",
+    "ring": "orange",
+    "square": "blue",
+    "house": "orange",
+    "triangle": "green",
+    "star": "yellow",
     "cross": "red",
-}  # fmt: skip
+}
 _PLAIN = frozenset({"white", "grey", "black"})
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -105,51 +130,51 @@ def _background(name: str, voice: _Voice) -> str:
     return voice.pick(SCENE_ENDINGS[name])
 
 
-def _noun_phrase(scene: Scene, index: int, said: frozenset[str], voice: _Voice) -> str:
+def _noun_phrase(scene: Scene, index: int, attributes: frozenset[str], voice: _Voice) -> str:
     """One object with what is said of it, an article before it more often than not."""
     thing = scene.things[index]
     noun = voice.word(OBJECT_WORDS[thing.object])
-    before: list[str] = []
-    after: list[str] = []
-    if "style" in said:
+    adjectives: list[str] = []
+    endings: list[str] = []
+    if "style" in attributes:
         if voice.chance(0.65):
-            before.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
+            adjectives.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
         else:
-            after.append(voice.pick(STYLE_ENDINGS[scene.style]))
-    if "colour" in said:
+            endings.append(voice.pick(STYLE_ENDINGS[scene.style]))
+    if "colour" in attributes:
         colour = voice.word(COLOUR_WORDS[thing.colour])
         if voice.chance(0.7):
-            before.append(colour)
+            adjectives.append(colour)
         else:
-            after.append(voice.pick(COLOUR_ENDINGS).format(colour))
-    if "size" in said:
-        before.append(voice.pick(SIZES[scene.size]))
+            endings.append(voice.pick(COLOUR_ENDINGS).format(colour))
+    if "size" in attributes:
+        adjectives.append(voice.pick(SIZES[scene.size]))
     if voice.chance(0.15):
-        before.append(voice.filler())
-    voice.rng.shuffle(before)
-    voice.rng.shuffle(after)
-    words = " ".join([*before, noun])
+        adjectives.append(voice.filler())
+    voice.rng.shuffle(adjectives)
+    voice.rng.shuffle(endings)
+    words = " ".join([*adjectives, noun])
     with_article = _article(words) if voice.chance(0.8) else "the " + words if voice.chance(0.2) else words
-    return " ".join([with_article, *after])
+    return " ".join([with_article, *endings])
 
 
-def _tags(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+def _tags(scene: Scene, attributes: frozenset[str], voice: _Voice) -> str:
     """One object as a list of words between commas, in any order."""
     thing = scene.things[0]
     noun, tags = voice.word(OBJECT_WORDS[thing.object]), []
-    if "colour" in said:
+    if "colour" in attributes:
         colour = voice.word(COLOUR_WORDS[thing.colour])
         if voice.chance(0.5):
             noun = f"{colour} {noun}"
         else:
             tags.append(colour)
-    if "style" in said:
+    if "style" in attributes:
         tags.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
-    if "size" in said:
+    if "size" in attributes:
         tags.append(voice.pick(SIZES[scene.size]))
-    if "place" in said:
+    if "place" in attributes:
         tags.append(voice.pick(PLACES[scene.place]))
-    if "background" in said:
+    if "background" in attributes:
         word = voice.word(BACKGROUND_WORDS[scene.background])
         # a bare "white" between commas would be read as the object's colour
         tags.append(word if scene.background not in _PLAIN and voice.chance(0.5) else f"{word} background")
@@ -160,21 +185,21 @@ def _tags(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
     return ", ".join([*tags[:at], noun, *tags[at:]])
 
 
-def _statement(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+def _statement(scene: Scene, attributes: frozenset[str], voice: _Voice) -> str:
     """One object told in sentences: "the star is red and striped, the background is black"."""
     thing = scene.things[0]
-    told = []
-    if "colour" in said:
-        told.append(voice.word(COLOUR_WORDS[thing.colour]))
-    if "style" in said:
-        told.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
-    voice.rng.shuffle(told)
+    adjectives = []
+    if "colour" in attributes:
+        adjectives.append(voice.word(COLOUR_WORDS[thing.colour]))
+    if "style" in attributes:
+        adjectives.append(voice.pick(STYLE_ADJECTIVES[scene.style]))
+    voice.rng.shuffle(adjectives)
     noun = voice.word(OBJECT_WORDS[thing.object])
-    first = f"the {noun} is {' and '.join(told)}" if told else f"there is {_article(noun)}"
-    if voice.chance(0.4) and told:
-        first = f"{_article(noun)}, it is {' and '.join(told)}"
-    place = f" {voice.pick(PLACES[scene.place])}" if "place" in said else ""
-    if "background" not in said:
+    first = f"the {noun} is {' and '.join(adjectives)}" if adjectives else f"there is {_article(noun)}"
+    if voice.chance(0.4) and adjectives:
+        first = f"{_article(noun)}, it is {' and '.join(adjectives)}"
+    place = f" {voice.pick(PLACES[scene.place])}" if "place" in attributes else ""
+    if "background" not in attributes:
         return first + place
     word = voice.word(BACKGROUND_WORDS[scene.background])
     if voice.chance(0.6):
@@ -182,12 +207,12 @@ def _statement(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
     return f"{first}{place} {_background(scene.background, voice)}"
 
 
-def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
+def _pair(scene: Scene, attributes: frozenset[str], voice: _Voice) -> str:
     relation, order = scene.relation or "left of", [0, 1]
     if relation in ("right of", "below"):
         relation, order = INVERSE[relation], [1, 0]
-    style_of = said if voice.chance(0.5) else said - {"style"}
-    phrases = [_noun_phrase(scene, order[0], said, voice), _noun_phrase(scene, order[1], style_of, voice)]
+    style_of = attributes if voice.chance(0.5) else attributes - {"style"}
+    phrases = [_noun_phrase(scene, order[0], attributes, voice), _noun_phrase(scene, order[1], style_of, voice)]
     if voice.chance(0.35):
         joints = (*TOGETHER, *BESIDE) if relation == "left of" else TOGETHER
         voice.rng.shuffle(phrases)  # who is told first is no word of it either
@@ -201,7 +226,7 @@ def _pair(scene: Scene, said: frozenset[str], voice: _Voice) -> str:
     return f"two objects: {body}" if voice.chance(0.15) else body
 
 
-def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
+def stated_attributes(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
     """Which attributes a sentence states, drawn at random: style, colour, background, size, place.
 
     Few or many, each as likely. What goes without saying is said less: flat, an object's usual colour, a white
@@ -217,12 +242,12 @@ def said_of(scene: Scene, rng: np.random.Generator) -> frozenset[str]:
         "style": 0.5 * share if scene.style == "flat" else 0.6 + 0.4 * share,
         "colour": usual if is_usual else 0.75 + 0.25 * share,
     }
-    said = {name for name, chance in chances.items() if rng.random() < chance}
+    attributes = {name for name, chance in chances.items() if rng.random() < chance}
     if len(scene.things) != 1 or scene.place != "center":
-        said.discard("size")
+        attributes.discard("size")
     if len(scene.things) == 1 and (scene.place != "center" or rng.random() < 0.05):
-        said.add("place")
-    return frozenset(said)
+        attributes.add("place")
+    return frozenset(attributes)
 
 
 def phrase(scene: Scene, rng: np.random.Generator) -> str:
@@ -232,20 +257,20 @@ def phrase(scene: Scene, rng: np.random.Generator) -> str:
     """
     if not scene.things:
         raise ValueError("a scene without objects has no phrase")
-    voice, said = _Voice(rng), said_of(scene, rng)
-    way = rng.random()
-    if len(scene.things) == 1 and way < 0.15:
-        body = _tags(scene, said, voice)
-    elif len(scene.things) == 1 and way < 0.25:
-        body = _statement(scene, said, voice)
+    voice, attributes = _Voice(rng), stated_attributes(scene, rng)
+    form = rng.random()
+    if len(scene.things) == 1 and form < 0.15:
+        body = _tags(scene, attributes, voice)
+    elif len(scene.things) == 1 and form < 0.25:
+        body = _statement(scene, attributes, voice)
     else:
         if len(scene.things) == 2:
-            body = _pair(scene, said, voice)
+            body = _pair(scene, attributes, voice)
         else:
-            body = _noun_phrase(scene, 0, said, voice)
-            if "place" in said:
+            body = _noun_phrase(scene, 0, attributes, voice)
+            if "place" in attributes:
                 body += f" {voice.pick(PLACES[scene.place])}"
-        if "background" in said:
+        if "background" in attributes:
             background = _background(scene.background, voice)
             body = f"{background}, {body}" if voice.chance(0.12) else f"{body} {background}"
         if voice.chance(0.35):

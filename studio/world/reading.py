@@ -23,6 +23,7 @@ _RELATION_OF_FIRST = {"horizontal": "left of", "vertical": "above"}
 class SeenThing:
     """One object read: its kind and colour, and where it is.
 
+    object, colour: words of the world.
     slot: the place of a lone object (center, left, right, top, bottom), the half of the picture of one of two.
     object_confidence, colour_confidence: probabilities the oracle gives its answers, 0..1.
     """
@@ -68,10 +69,15 @@ class Wanted:
 class Reading:
     """A picture as the oracle reads it.
 
-    things: left or upper object first. layout: one of LAYOUTS. size: of a lone object, otherwise "small"; place: of a
-    lone object, otherwise "center"; style means nothing when there is no object. invalid: the picture is not one of
-    this world (the other fields are then a guess); invalid_score: its probability, 0..1. confidence: probability of
-    the answer by head (layout, style, background, size, place), 0..1.
+    things: left or upper object first.
+    layout: one of LAYOUTS.
+    style: of the objects; means nothing when there is none.
+    background: a word of the world.
+    size: of a lone object, otherwise "small".
+    place: of a lone object, otherwise "center".
+    invalid: the picture is not one of this world; the other fields are then a guess.
+    invalid_score: the probability of that, 0..1.
+    confidence: probability of the answer by head (layout, style, background, size, place), 0..1.
     """
 
     things: tuple[SeenThing, ...]
@@ -94,28 +100,28 @@ class Reading:
         """How things[0] stands to things[1], or None if there are not two."""
         return _RELATION_OF_FIRST.get(self.layout)
 
-    def matches(self, wanted: Scene | Wanted) -> dict[str, bool]:
+    def matches(self, scene: Scene | Wanted) -> dict[str, bool]:
         """Which of the stated attributes the picture has; attributes that are not stated are left out.
 
         object: all wanted objects are there. colour: all wanted colours are there. bound: each wanted object has its
         colour. relation: two things with the wanted objects stand so. count, style, background, size, place: equal.
         """
-        want = Wanted.of(wanted) if isinstance(wanted, Scene) else wanted
-        found: dict[str, bool] = {}
+        want = Wanted.of(scene) if isinstance(scene, Scene) else scene
+        matches: dict[str, bool] = {}
         objects, colours = [o for o, _ in want.things if o], [c for _, c in want.things if c]
         if objects:
-            found["object"] = not Counter(objects) - Counter(t.object for t in self.things)
+            matches["object"] = not Counter(objects) - Counter(t.object for t in self.things)
         if colours:
-            found["colour"] = not Counter(colours) - Counter(t.colour for t in self.things)
+            matches["colour"] = not Counter(colours) - Counter(t.colour for t in self.things)
         if objects and colours:
-            found["bound"] = any(self._fits(order, want) for order in permutations(self.things, len(want.things)))
+            matches["bound"] = any(self._fits(order, want) for order in permutations(self.things, len(want.things)))
         if want.relation is not None:
-            found["relation"] = self._related(want)
+            matches["relation"] = self._related(want)
         for name in ("style", "background", "count", "size", "place"):
             value = getattr(want, name)
             if value is not None:
-                found[name] = getattr(self, name) == value and (name != "style" or bool(self.things))
-        return found
+                matches[name] = getattr(self, name) == value and (name != "style" or bool(self.things))
+        return matches
 
     @staticmethod
     def _fits(things: tuple[SeenThing, ...], want: Wanted) -> bool:
@@ -127,7 +133,7 @@ class Reading:
             return False
         wanted_objects = [o for o, _ in want.things] or [None, None]
         for order, relation in ((self.things, self.relation), (self.things[::-1], INVERSE[self.relation])):
-            named = zip(order, wanted_objects, strict=True)
-            if relation == want.relation and all(o in (None, t.object) for t, o in named):
+            pairs = zip(order, wanted_objects, strict=True)
+            if relation == want.relation and all(o in (None, t.object) for t, o in pairs):
                 return True
         return False

@@ -77,16 +77,24 @@ class Scene:
         return bool(self.things) and zlib.crc32(self.key.encode()) % round(1 / HELD_OUT_SHARE) == 0
 
 
-def one_object(object: str, colour: str, *, style: str = "flat", background: str = "white", size: str = "medium",
-               place: str = "center") -> Scene:  # fmt: skip
+def one_object(
+    object: str,
+    colour: str,
+    *,
+    style: str = "flat",
+    background: str = "white",
+    size: str = "medium",
+    place: str = "center",
+) -> Scene:
     """The plain one-object scene with nothing random about it."""
     dx, dy = PLACES[place]
     width = SIZES["small" if place != "center" else size]
     return Scene((Thing(object, colour, 0.5 + dx, 0.5 + dy, width),), style, background, size, place)
 
 
-def two_objects(first: tuple[str, str], second: tuple[str, str], relation: str, *, style: str = "flat",
-                background: str = "white") -> Scene:  # fmt: skip
+def two_objects(
+    first: tuple[str, str], second: tuple[str, str], relation: str, *, style: str = "flat", background: str = "white"
+) -> Scene:
     """Two (object, colour) pairs, the first standing in `relation` to the second."""
     dx, dy = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}[relation]
     a = Thing(*first, 0.5 + dx * PAIR_OFFSET, 0.5 + dy * PAIR_OFFSET, PAIR_SIZE)
@@ -120,18 +128,30 @@ def _draw(rng: np.random.Generator, two: float, empty: float, biased: bool) -> S
     first = str(rng.choice(OBJECTS))
     if kind < empty + two:
         second = str(rng.choice([name for name in OBJECTS if name != first]))
-        scene = two_objects((first, _colour(first, rng, biased)), (second, _colour(second, rng, biased)),
-                            str(rng.choice(RELATIONS)), style=style, background=background)  # fmt: skip
+        scene = two_objects(
+            (first, _colour(first, rng, biased)),
+            (second, _colour(second, rng, biased)),
+            str(rng.choice(RELATIONS)),
+            style=style,
+            background=background,
+        )
     else:
         place = str(rng.choice(tuple(PLACES), p=[0.6, 0.1, 0.1, 0.1, 0.1]))
         size = "small" if place != "center" else str(rng.choice(tuple(SIZES), p=[0.2, 0.5, 0.3]))
-        scene = one_object(first, _colour(first, rng, biased), style=style, background=background, size=size,
-                           place=place)  # fmt: skip
+        scene = one_object(
+            first, _colour(first, rng, biased), style=style, background=background, size=size, place=place
+        )
     return replace(scene, things=tuple(_jitter(t, rng) for t in scene.things), phases=phases)
 
 
-def random_scene(rng: np.random.Generator, *, two: float = 0.3, empty: float = 0.02, biased: bool = True,
-                 held_out: bool | None = False) -> Scene:  # fmt: skip
+def random_scene(
+    rng: np.random.Generator,
+    *,
+    two: float = 0.3,
+    empty: float = 0.02,
+    biased: bool = True,
+    held_out: bool | None = False,
+) -> Scene:
     """Draw a scene. two, empty: shares of two-object and empty scenes. biased: colours follow STEREOTYPES.
 
     held_out: False gives training combinations only, True held-out ones only, None either.

@@ -21,9 +21,12 @@ FloatArray = npt.NDArray[np.float32]
 class Stroke:
     """One object about to be painted.
 
-    distance: [H, W], signed distance in picture widths. x, y: [H, W], picture coordinates in [0, 1], y down.
-    lx, ly: [H, W], the object's own coordinates in about [-1, 1], y up. pixel: width of a pixel, 1 / H.
-    phases: two numbers in [0, 1) that place the texture. light: whether the background is light.
+    distance: [H, W], signed distance in picture widths.
+    x, y: [H, W], picture coordinates in [0, 1], y down.
+    lx, ly: [H, W], the object's own coordinates in about [-1, 1], y up.
+    pixel: width of a pixel, 1 / H.
+    phases: two numbers in [0, 1) that place the texture.
+    light: whether the background is light.
     """
 
     distance: FloatArray

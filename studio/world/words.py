@@ -11,7 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """usual: the name itself. synonyms: used in training captions. rare: known to the text encoder only."""
+    """The words for one value of an attribute.
+
+    usual: the name itself.
+    synonyms: used in training captions.
+    rare: known to the text encoder only.
+    """
 
     usual: str
     synonyms: tuple[str, ...] = ()
@@ -79,9 +84,12 @@ RELATION_PHRASES: dict[str, tuple[str, ...]] = {
     "below": ("below", "under"),
 }
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-GRAMMAR = ("a", "an", "the", "on", "in", "at", "of", "to", "with", "and", "style", "background", "nothing", "empty",
-           "scene", "picture", "middle", "center", "left", "right", "top", "bottom", "above", "over", "below", "under",
-           "one", "two", "no", "without", "not", "object", "shape", "color", "colour")  # fmt: skip
+GRAMMAR = tuple(
+    (
+        "a an the on in at of to with and style background nothing empty scene picture middle center left "
+        "right top bottom above over below under one two no without not object shape color colour"
+    ).split()
+)
 
 
 def vocabulary() -> tuple[str, ...]:

@@ -33,8 +33,8 @@ def run(asking: Asking) -> Tensor:
         return end.value
 
 
-def displacement(d: float, forward: Field, inverse: Field, forward_first: bool, there: NoisePoint = AT) -> Tensor:
-    return run(reflect(random(0), d, AT, there, forward, inverse, forward_first))
+def displacement(d: float, forward: Field, inverse: Field, forward_first: bool, at_y: NoisePoint = AT) -> Tensor:
+    return run(reflect(random(0), d, AT, at_y, forward, inverse, forward_first))
 
 
 def test_flow_coordinates() -> None:
@@ -79,7 +79,7 @@ def test_the_error_is_of_second_order(forward_first: bool, same: bool) -> None:
 
 def test_the_second_field_is_asked_at_the_level_given() -> None:
     field = affine(0.0, random(1))
-    moved = displacement(-0.1, field, field, True, there=NEXT)
+    moved = displacement(-0.1, field, field, True, at_y=NEXT)
     torch.testing.assert_close(moved, torch.full_like(moved, -0.1 * (AT.s_flow - NEXT.s_flow)))
 
 

@@ -22,7 +22,7 @@ def tokenizer(tiny_model: Path) -> PromptTokenizer:
 
 def test_known_words_are_one_token_each(tokenizer: PromptTokenizer) -> None:
     report = tokenizer.report("a RED star,  on a white background")
-    assert (report.tokens, report.kept, report.cut, report.unknown_words) == (8, 8, "", ())
+    assert (report.tokens, report.tokens_read, report.cut, report.unknown_words) == (8, 8, "", ())
     assert report.limit == CONTEXT - 2
     assert not report.is_cut
 
@@ -34,7 +34,7 @@ def test_unknown_words_are_named_once_as_written(tokenizer: PromptTokenizer) -> 
 
 def test_what_is_cut_is_shown(tokenizer: PromptTokenizer) -> None:
     report = tokenizer.report("a red star on a white background , a blue square on white")
-    assert (report.tokens, report.kept) == (13, 10)
+    assert (report.tokens, report.tokens_read) == (13, 10)
     assert report.cut == "square on white"
 
 
@@ -57,7 +57,7 @@ def test_ids_are_those_of_the_library(tokenizer: PromptTokenizer, tiny_model: Pa
 def test_any_text_is_accounted_for(tokenizer: PromptTokenizer, prompt: str) -> None:
     report = tokenizer.report(prompt)
     assert len(tokenizer.ids(prompt)) == CONTEXT
-    assert report.kept == min(report.tokens, report.limit)
+    assert report.tokens_read == min(report.tokens, report.limit)
     assert report.cut in prompt
     assert all(word in prompt for word in report.unknown_words)
 
@@ -85,14 +85,14 @@ def test_rows_point_into_the_prompt_as_typed(tokenizer: PromptTokenizer) -> None
     prompt = "a (red:1.3) star BREAK [blue:white:3] square"
     rows = tokenizer.report(prompt, "a1111").rows
     assert [prompt[row.start : row.end] for row in rows] == ["a", "red", "star", "blue", "square"]
-    assert [row.chunk for row in rows] == [0, 0, 0, 1, 1] and all(row.kept for row in rows)
+    assert [row.chunk for row in rows] == [0, 0, 0, 1, 1] and all(row.is_read for row in rows)
 
 
 def test_chunks(tokenizer: PromptTokenizer) -> None:
     long = "a red star on a white background , a (blue:2) square on white"
     cut, chunked = tokenizer.report(long, "a1111"), tokenizer.report(long, "a1111", overflow="chunk")
     assert (cut.chunks, cut.cut, cut.is_cut) == ((10,), "square on white", True)
-    assert [row.kept for row in cut.rows] == [True] * 10 + [False] * 3
+    assert [row.is_read for row in cut.rows] == [True] * 10 + [False] * 3
     assert (chunked.chunks, chunked.cut, chunked.is_cut) == ((8, 5), "", False), "cut behind the comma"
     assert tokenizer.report("a BREAK a red BREAK", "a1111").chunks == (1, 2, 0)
 
@@ -222,4 +222,4 @@ def test_every_token_is_in_one_chunk_in_order(clip: PromptTokenizer, pieces: lis
     prompt = " ".join(pieces)
     report = clip.report(prompt, "plain", overflow="chunk")
     assert [row.token for row in report.rows] == clip._tokenizer.encode(prompt, add_special_tokens=False).tokens
-    assert all(size <= 75 for size in report.chunks) and sum(report.chunks) == report.kept
+    assert all(size <= 75 for size in report.chunks) and sum(report.chunks) == report.tokens_read

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from studio.world.phrasing import STYLE_ADJECTIVES, STYLE_ENDINGS, USUAL_COLOURS, phrase, said_of
+from studio.world.phrasing import STYLE_ADJECTIVES, STYLE_ENDINGS, USUAL_COLOURS, phrase, stated_attributes
 from studio.world.scene import STYLE_NAMES, Scene, random_scene
 from studio.world.words import BACKGROUND_WORDS, COLOUR_WORDS, OBJECT_WORDS, SIZE_WORDS, STYLE_WORDS, Words
 
@@ -50,7 +50,7 @@ def test_every_object_is_named_and_no_word_is_rare(phrases: list[tuple[Scene, st
 
 def test_much_is_left_unsaid_and_flat_oftenest() -> None:
     rng = np.random.default_rng(2)
-    drawn = [(scene, said_of(scene, rng)) for scene in scenes(6000)]
+    drawn = [(scene, stated_attributes(scene, rng)) for scene in scenes(6000)]
     of_style = {
         name: np.mean(["style" in said for scene, said in drawn if scene.style == name]) for name in STYLE_NAMES
     }
@@ -63,7 +63,7 @@ def test_a_place_away_from_the_middle_is_always_said() -> None:
     rng = np.random.default_rng(3)
     for scene in scenes(2000):
         if len(scene.things) == 1 and scene.place != "center":
-            assert "place" in said_of(scene, rng)
+            assert "place" in stated_attributes(scene, rng)
 
 
 def test_every_style_can_be_said_in_both_ways() -> None:
@@ -85,7 +85,7 @@ def test_a_scene_of_nothing_has_no_phrase() -> None:
 
 def test_the_usual_colour_goes_without_saying_oftener_than_others() -> None:
     rng = np.random.default_rng(4)
-    alone = [(scene.things[0], said_of(scene, rng)) for scene in scenes(8000) if len(scene.things) == 1]
+    alone = [(scene.things[0], stated_attributes(scene, rng)) for scene in scenes(8000) if len(scene.things) == 1]
     unsaid = [thing for thing, said in alone if "colour" not in said]
     usual = np.mean([thing.colour == USUAL_COLOURS[thing.object] for thing in unsaid])
     assert usual > 0.45 and usual > 1.6 * np.mean([thing.colour == USUAL_COLOURS[thing.object] for thing, _ in alone])

@@ -37,7 +37,7 @@ class Grid:
             raise ValueError("a grid of N >= 1 times needs N+1 values of a and of s")
         if self.a[-1] != 1 or self.s[-1] != 0:
             raise ValueError("the last level of a grid must be data: a = 1, s = 0")
-        if any(after >= before for before, after in zip(self.timesteps, self.timesteps[1:], strict=False)):
+        if any(later >= t for t, later in itertools.pairwise(self.timesteps)):
             raise ValueError("the times of a grid must fall")
 
     def __len__(self) -> int:
@@ -51,7 +51,11 @@ class Grid:
 
 
 class GridMaker(Params):
-    """One way of placing levels. source: where it comes from. schedule_type: the schedules it can place them on."""
+    """One way of placing levels.
+
+    source: where it comes from.
+    schedule_type: the schedules it can place them on.
+    """
 
     source: ClassVar[str]
     schedule_type: ClassVar[type[Schedule]]
@@ -124,7 +128,7 @@ def model_grid(spacing: str, schedule: Schedule, n: int, steps_offset: int = 0) 
 
 
 def _at_times(schedule: Schedule, times: Sequence[float]) -> Grid:
-    if any(after >= before for before, after in itertools.pairwise(times)):
+    if any(later >= t for t, later in itertools.pairwise(times)):
         sentence = f"With these options, some of the {len(times)} steps of the grid fall on one time."
         raise BadInput(sentence, "Take fewer steps, or options nearer to their defaults.", field="steps")
     a, s = schedule.at(torch.tensor(times, dtype=torch.float64))

@@ -35,10 +35,10 @@ class LevelGrid(VPGrid):
         log_min = math.log(self.sigma_min) if self.sigma_min else lowest
         log_max = math.log(self.sigma_max) if self.sigma_max else highest
         if not lowest <= log_min < log_max <= highest:
-            known = f"{math.exp(lowest):.4g} to {math.exp(highest):.4g}"
-            asked = f"{math.exp(log_min):.4g} to {math.exp(log_max):.4g}"
+            model_range = f"{math.exp(lowest):.4g} to {math.exp(highest):.4g}"
+            grid_range = f"{math.exp(log_min):.4g} to {math.exp(log_max):.4g}"
             raise BadInput(
-                f"The levels must rise within what the model knows, {known}, not {asked}.", field="sigma_max"
+                f"The levels must rise within what the model knows, {model_range}, not {grid_range}.", field="sigma_max"
             )
         between = (self.place(log_min, log_max, i / (n - 1)) for i in range(1, n - 1))
         # The ends are put in as they are: a rounding error above the table would be a time that does not exist.

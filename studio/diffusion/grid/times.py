@@ -104,11 +104,11 @@ class LinspaceFractional(VPGrid):
 
 def _strides(schedule: NoiseSchedule, multiples: range, stride: int, offset: int) -> Sequence[float]:
     last = schedule.num_train_timesteps - 1
-    found = [float(i * stride + offset) for i in reversed(multiples)]
-    if found[0] > last:
-        sentence = f"With {len(found)} steps and a steps_offset of {offset} a grid would start at time {found[0]:g},"
+    times = [float(i * stride + offset) for i in reversed(multiples)]
+    if times[0] > last:
+        sentence = f"With {len(times)} steps and a steps_offset of {offset} a grid would start at time {times[0]:g},"
         raise BadInput(f"{sentence} and the model knows 0..{last}.", "Take fewer steps.", field="steps_offset")
-    return found
+    return times
 
 
 trailing = GRIDS.register("trailing")(Trailing())

@@ -31,7 +31,8 @@ SolverState = tuple[Tensor, ...]
 class Solver(Params):
     """A solver: a frozen value whose fields are its parameters.
 
-    label: what other programs call it, as in the infotext of pictures. source: where it comes from.
+    label: what other programs call it, as in the infotext of pictures.
+    source: where it comes from.
     """
 
     label: ClassVar[str]
@@ -56,8 +57,8 @@ class Solver(Params):
         mean, state = self.advance(at_least_float32(x), at_least_float32(x0), i, grid, state)
         if self.needs_noise():
             if noise is None or noise.shape != x.shape:
-                given = "none" if noise is None else f"{tuple(noise.shape)}"
-                raise ValueError(f"{self.label} as set up needs noise of shape {tuple(x.shape)}, not {given}")
+                noise_shape = "none" if noise is None else f"{tuple(noise.shape)}"
+                raise ValueError(f"{self.label} as set up needs noise of shape {tuple(x.shape)}, not {noise_shape}")
             mean = mean + self.noise_sd(i, grid) * noise
         return mean.to(x.dtype), state
 

@@ -49,32 +49,32 @@ class UniPC(Solver):
         earlier = state[2:]
         if state and self.corrector and i > self.corrector_start:
             predicted, origin = state[0], state[1]
-            known = dict(zip(range(i - len(earlier), i), earlier, strict=True))
+            x0_by_level = dict(zip(range(i - len(earlier), i), earlier, strict=True))
             used = min(self.order, len(grid) - i + 1, len(earlier))
             # The corrected x replaces the predicted one; what guidance has moved x by stays on top.
-            x = x + (self._solve(origin, known, used, i - 1, grid, corrected_by=x0) - predicted)
-        known = dict(zip(range(i - len(earlier), i + 1), (*earlier, x0), strict=True))
-        used = min(self.order, len(grid) - i, len(known))
-        x_next = self._solve(x, known, used, i, grid)
+            x = x + (self._solve(origin, x0_by_level, used, i - 1, grid, corrected_by=x0) - predicted)
+        x0_by_level = dict(zip(range(i - len(earlier), i + 1), (*earlier, x0), strict=True))
+        used = min(self.order, len(grid) - i, len(x0_by_level))
+        x_next = self._solve(x, x0_by_level, used, i, grid)
         return x_next, (x_next, x, *(*earlier, x0)[-self.order :])
 
     def _solve(
         self,
         x: Tensor,
-        known: dict[int, Tensor],
+        x0_by_level: dict[int, Tensor],
         order: int,
         i: int,
         grid: Grid,
         corrected_by: Tensor | None = None,
     ) -> Tensor:
         """Go from x at level i to i+1 with x0 by level; `order` of them at most, level i first."""
-        m0, h = known[i], grid.lam(i + 1) - grid.lam(i)
+        m0, h = x0_by_level[i], grid.lam(i + 1) - grid.lam(i)
         phi = exp_minus_h(i, grid) - 1
         x_next = grid.s[i + 1] / grid.s[i] * x - grid.a[i + 1] * phi * m0
         # Levels infinitely far away, that is pure noise, say nothing of how x0 changes here.
-        others = [j for j in range(i - order + 1, i) if grid.a[j] > 0]
-        ratios = [(grid.lam(j) - grid.lam(i)) / h for j in others]
-        differences = [(known[j] - m0) / r for j, r in zip(others, ratios, strict=True)]
+        earlier_levels = [j for j in range(i - order + 1, i) if grid.a[j] > 0]
+        ratios = [(grid.lam(j) - grid.lam(i)) / h for j in earlier_levels]
+        differences = [(x0_by_level[j] - m0) / r for j, r in zip(earlier_levels, ratios, strict=True)]
         if corrected_by is not None:
             ratios.append(1.0)
             differences.append(corrected_by - m0)
