@@ -64,9 +64,12 @@ def _import(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str
     if args.check:
         fit = library.inspect(args.file)
         answer = {
-            "style": fit.style, "matched": fit.matched, "total": fit.total,
-            "ranks": list(fit.ranks), "left": list(fit.left),
-        }  # fmt: skip
+            "style": fit.style,
+            "matched": fit.matched,
+            "total": fit.total,
+            "ranks": list(fit.ranks),
+            "left": list(fit.left),
+        }
         left = f" Left over: {', '.join(fit.left[:5])}." if fit.left else ""
         return answer, f"{fit.matched} of {fit.total} layers fit ({fit.style}).{left}"
     entry = library.import_file(args.file, args.name, partial=args.partial)

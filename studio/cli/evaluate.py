@@ -105,8 +105,8 @@ def stack_of(text: str) -> list[dict[str, Any]]:
 
 def table(part: dict[str, Any]) -> str:
     """The rows of one suite under one stack, as text for a terminal."""
-    drawn = part["pictures"] if part["pictures"] == part["of"] else f"{part['pictures']} of {part['of']}"
-    lines = [f"{part['suite']}, {part['label']}: {drawn} pictures", *map(told_row, part["rows"])]
+    progress = part["pictures"] if part["pictures"] == part["of"] else f"{part['pictures']} of {part['of']}"
+    lines = [f"{part['suite']}, {part['label']}: {progress} pictures", *map(told_row, part["rows"])]
     if "against" in part:
         lines += [
             f"against {part['against']['label']}, at equal prompts and seeds",
@@ -120,23 +120,23 @@ def told_row(row: dict[str, Any]) -> str:
     if row.get("why"):
         return f"  {row['name']:<14} {row['why']}"
     signed = "+" if row.get("unit") == "difference" else ""
-    shown = [
+    figures = [
         f"{100 * row[k]:.1f} %" if row["hits"] is not None else f"{row[k]:{signed}.3f}"
         for k in ("value", "low", "high")
     ]
     of = "pictures" if row["hits"] is not None else "prompts"
-    return f"  {row['name']:<14} {shown[0]:>8}  [{shown[1]}, {shown[2]}]  n = {row['n']} {of}"
+    return f"  {row['name']:<14} {figures[0]:>8}  [{figures[1]}, {figures[2]}]  n = {row['n']} {of}"
 
 
 def _by_prompt(measured: Sequence[Evaluation]) -> list[dict[str, Any]]:
     return [
         {
-            "suite": each.suite,
-            "edits": [ref.model_dump(mode="json") for ref in each.stack],
-            "why_unread": each.why_unread,
-            "results": [result.plain() for result in each.results],
+            "suite": evaluation.suite,
+            "edits": [ref.model_dump(mode="json") for ref in evaluation.stack],
+            "why_unread": evaluation.why_unread,
+            "results": [result.plain() for result in evaluation.results],
         }
-        for each in measured
+        for evaluation in measured
     ]
 
 

@@ -52,7 +52,7 @@ def _all(settings: Settings) -> dict[str, dict[str, Answer]]:
     for preset in GuidancePresets(settings.workspace).listing():
         kinds["presets"][preset.name] = {
             "what": preset.problem or preset.note,
-            "source": "yours" if preset.own else "",
+            "source": "yours" if preset.is_own else "",
             "params": [],
         }
     return kinds
@@ -61,9 +61,9 @@ def _all(settings: Settings) -> dict[str, dict[str, Answer]]:
 def _entry(cls: type[Params]) -> Answer:
     from studio.core.params import specs
 
-    what = (cls.__doc__ or "").strip().partition("\n\n")[0]
+    summary = (cls.__doc__ or "").strip().partition("\n\n")[0]
     return {
-        "what": " ".join(what.split()),
+        "what": " ".join(summary.split()),
         "source": str(getattr(cls, "source", "")),
         "params": [asdict(spec) for spec in specs(cls)],
     }

@@ -72,11 +72,11 @@ def line(result: dict[str, Any]) -> str:
 class _Line:
     """Progress on one line of a terminal; nothing in a file or pipe."""
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
+    def __init__(self, is_visible: bool) -> None:
+        self.is_visible = is_visible
 
-    def __call__(self, claim: str, done: float, left_s: float) -> None:
-        if self.shown:
+    def __call__(self, claim: str, share: float, left_s: float) -> None:
+        if self.is_visible:
             minutes, seconds = divmod(round(left_s), 60)
-            sys.stderr.write(f"{_CLEAR}{claim}: {100 * done:.0f} % of all, {minutes} min {seconds:02} s left")
+            sys.stderr.write(f"{_CLEAR}{claim}: {100 * share:.0f} % of all, {minutes} min {seconds:02} s left")
             sys.stderr.flush()

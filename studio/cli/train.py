@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
         if plan is None:
             earlier = studio.jobs.find(args.resume)
             if earlier.kind != KIND:
-                raise BadInput(f"Job {earlier.number} is no training: {earlier.what}.", "See: palimpsest jobs list")
+                raise BadInput(
+                    f"Job {earlier.number} is no training: {earlier.description}.", "See: palimpsest jobs list"
+                )
             job_id = studio.jobs.retry(earlier.id)
         else:
             job_id = studio.trainings.start(plan)

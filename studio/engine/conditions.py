@@ -55,7 +55,7 @@ class Conditions:
         return cls(
             plan,
             tuple(
-                (stretch, {text: encoder.encode(*text, texts.at(stretch.start), should_stop) for text in plan.said})
+                (stretch, {text: encoder.encode(*text, texts.at(stretch.start), should_stop) for text in plan.texts})
                 for stretch in stretches
             ),
         )

@@ -97,7 +97,9 @@ class Gallery:
         scenes = [case.scene for case in cases if case.scene is not None]
         if suite_name not in self._renders and len(scenes) == len(cases):
             facts = Meter(self._oracle.read)([render_uint8(scene) for scene in scenes])
-            self._renders[suite_name] = measured([Result(*each) for each in zip(cases, facts, strict=True)])
+            self._renders[suite_name] = measured(
+                [Result(case, case_facts) for case, case_facts in zip(cases, facts, strict=True)]
+            )
         return self._renders.get(suite_name)
 
     def measured(self, suite_name: str, arms: Sequence[Arm]) -> list[dict[str, Tensor]]:
@@ -112,8 +114,8 @@ class Gallery:
         meter = Meter(self._oracle.read, self._oracle.features if varied else None)
         for _ in evaluate(series, blocks, self._draw, meter, lambda place: self._on_rows(costs[place[0]])):
             pass
-        for arm, each in zip(missing, series, strict=True):
-            self._measured[suite_name, arm] = measured(each.results())
+        for arm, arm_series in zip(missing, series, strict=True):
+            self._measured[suite_name, arm] = measured(arm_series.results())
         return [self._measured[suite_name, arm] for arm in arms]
 
     def prompts(self, suite_name: str) -> int:

@@ -54,26 +54,32 @@ def _wanted(condition: Mapping[str, Any]) -> str:
 def _condition(condition: Mapping[str, Any]) -> str:
     measure = condition["measure"]
     unit = " points" if TOLD[measure][1] else ""
-    shown = [_points(measure, condition[key]) for key in ("difference", "low", "high")]
-    cells = (f"{measure}: {condition['arm']} minus {condition['against']}", _wanted(condition), condition["n"],
-             f"{shown[0]}{unit}", f"{shown[1]} to {shown[2]}", condition["verdict"])  # fmt: skip
+    figures = [_points(measure, condition[key]) for key in ("difference", "low", "high")]
+    cells = (
+        f"{measure}: {condition['arm']} minus {condition['against']}",
+        _wanted(condition),
+        condition["n"],
+        f"{figures[0]}{unit}",
+        f"{figures[1]} to {figures[2]}",
+        condition["verdict"],
+    )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
 def _arms(arms: Sequence[Mapping[str, Any]], renders: Mapping[str, float] | None) -> list[str]:
-    shown = [name for name in TOLD if all(name in arm["means"] for arm in arms)]
-    lines = ["| arm | steps, sampler | rows | " + " | ".join(shown) + " |", "|---|---|---|" + "---|" * len(shown)]
+    measures = [name for name in TOLD if all(name in arm["means"] for arm in arms)]
+    lines = ["| arm | steps, sampler | rows | " + " | ".join(measures) + " |", "|---|---|---|" + "---|" * len(measures)]
     for arm in arms:
         cells = [
             arm["label"],
             f"{arm['steps']} {arm['sampler']}",
             arm["rows"],
-            *(_number(name, arm["means"][name]) for name in shown),
+            *(_number(name, arm["means"][name]) for name in measures),
         ]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     if renders:
-        told = [_number(name, renders[name]) if name in renders else "" for name in shown]
-        lines.append("| " + " | ".join(["*the scenes themselves, rendered*", "", "", *told]) + " |")
+        means = [_number(name, renders[name]) if name in renders else "" for name in measures]
+        lines.append("| " + " | ".join(["*the scenes themselves, rendered*", "", "", *means]) + " |")
     return lines
 
 
@@ -102,36 +108,36 @@ def section(result: Mapping[str, Any]) -> str:
 def page(record: Record) -> str:
     """docs/results.md."""
     results, made_by = record["claims"], record["made_by"]
-    done = [results[name] for name in CLAIMS.names() if name in results]
+    tried = [results[name] for name in CLAIMS.names() if name in results]
     missing = [f"`{name}`" for name in CLAIMS.names() if name not in results]
-    minutes = sum(result["seconds"] for result in done) / 60
+    minutes = sum(result["seconds"] for result in tried) / 60
     about = (
-        f"Drawn in {minutes:.0f} minutes ({sum(result['drawn_rows'] for result in done):,} network rows) on "
+        f"Drawn in {minutes:.0f} minutes ({sum(result['drawn_rows'] for result in tried):,} network rows) on "
         f"{made_by.get('device', '?')} (threads: {made_by.get('threads', '?')}), {made_by.get('dtype', '?')}; torch "
         f"{made_by.get('torch', '?')}; model {str(made_by.get('model_hash', '?'))[:16]}. How long it takes depends on "
         "what else the machine does; the rows do not."
     )
-    parts = [_HEAD, about, _overview(done)]
+    parts = [_HEAD, about, _overview(tried)]
     if missing:
         parts.append(f"Not tried yet: {', '.join(missing)}.")
-    told = [f"- {name}: {what}" for name, (what, _) in TOLD.items()]
-    parts += [*map(section, done), *_all_arms(done), "## The measures\n\n" + "\n".join(told)]
+    legend = [f"- {name}: {meaning}" for name, (meaning, _) in TOLD.items()]
+    parts += [*map(section, tried), *_all_arms(tried), "## The measures\n\n" + "\n".join(legend)]
     return "\n\n".join(parts) + "\n"
 
 
 def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every arm once, by the prompts it drew: what one claim compares with may explain another."""
     parts: list[str] = []
-    for suite, what in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
-        own = {
+    for suite, prompts in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
+        arms = {
             (arm["label"], arm["steps"], arm["sampler"]): arm
             for r in results
             if r["suite"] == suite
             for arm in r["arms"]
         }
-        if own:
+        if arms:
             renders = next(r.get("renders") for r in results if r["suite"] == suite)
-            parts.append(f"## All arms on {what}\n\n" + "\n".join(_arms(list(own.values()), renders)))
+            parts.append(f"## All arms on {prompts}\n\n" + "\n".join(_arms(list(arms.values()), renders)))
     return parts
 
 
@@ -161,10 +167,10 @@ def _title(cls: type[Guidance]) -> str:
 
 
 def _verdicts(method: str, record: Record, page_link: str) -> str:
-    own = [name for name, claim in CLAIMS.items() if claim.method == method]
-    told = [(name, record["claims"][name]["verdict"] if name in record["claims"] else "") for name in own]
-    shown = [
-        f"[{'' if name in (method, own[0]) else f'{name}: '}{verdict}]({page_link}#{name})" if verdict else UNTRIED
-        for name, verdict in told
+    claims = [name for name, claim in CLAIMS.items() if claim.method == method]
+    verdicts = [(name, record["claims"][name]["verdict"] if name in record["claims"] else "") for name in claims]
+    links = [
+        f"[{'' if name in (method, claims[0]) else f'{name}: '}{verdict}]({page_link}#{name})" if verdict else UNTRIED
+        for name, verdict in verdicts
     ]
-    return ", ".join(dict.fromkeys(shown))
+    return ", ".join(dict.fromkeys(links))

@@ -44,8 +44,8 @@ def read(path: Path) -> Record:
 def with_result(record: Record, result: Mapping[str, Any], made_by: Mapping[str, Any]) -> Record:
     """The record with one more result. made_by: what drew it (ModelBundle.made_by)."""
     same = record["made_by"].get("model_hash") == made_by.get("model_hash")
-    kept = record["claims"] if same else {}
-    return {"made_by": dict(made_by), "claims": dict(sorted({**kept, str(result["name"]): dict(result)}.items()))}
+    claims = record["claims"] if same else {}
+    return {"made_by": dict(made_by), "claims": dict(sorted({**claims, str(result["name"]): dict(result)}.items()))}
 
 
 def files(record: Record, out: Path, readme: str | None) -> dict[Path, str]:

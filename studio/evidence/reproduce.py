@@ -32,14 +32,14 @@ def chosen(names: Sequence[str]) -> list[tuple[str, Claim]]:
     """
     if not names:
         return list(CLAIMS.items())
-    found: dict[str, Claim] = {}
+    claims: dict[str, Claim] = {}
     for name in names:
-        own = {key: claim for key, claim in CLAIMS.items() if name in (key, claim.method)}
-        if not own:
+        matching = {key: claim for key, claim in CLAIMS.items() if name in (key, claim.method)}
+        if not matching:
             methods = ", ".join(sorted({claim.method for _, claim in CLAIMS.items()}))
             raise NotFound(f"There is no claim of a method named {name[:60]!r}; there are claims of {methods}.")
-        found |= own
-    return list(found.items())
+        claims |= matching
+    return list(claims.items())
 
 
 def reproduce(
@@ -49,7 +49,7 @@ def reproduce(
     card: ModelCard,
     *,
     quick: bool = False,
-    progress: Progress = lambda claim, done, left_s: None,
+    progress: Progress = lambda claim, row_count, left_s: None,
 ) -> Iterator[dict[str, Any]]:
     """Try claims one after the other; yield each one's result as it is known.
 
@@ -59,13 +59,13 @@ def reproduce(
     all arms, `drawn_rows` this time, `seconds`, `date`.
     Raises what drawing raises; results already yielded are whole.
     """
-    began, done, name = time.monotonic(), 0, ""
+    began, row_count, name = time.monotonic(), 0, ""
 
     def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        left = max(0, total - done)
-        progress(name, done / max(1, total), left * (time.monotonic() - began) / done)
+        nonlocal row_count
+        row_count += rows
+        left = max(0, total - row_count)
+        progress(name, row_count / max(1, total), left * (time.monotonic() - began) / row_count)
 
     gallery = Gallery(draw, oracle, card, QUICK_PICTURES if quick else PICTURES, count)
     arms = [(claim.suite, arm) for _, claim in claims for arm in claim.arms.values()]

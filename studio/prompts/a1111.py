@@ -154,7 +154,9 @@ def _close(stack: list[_Open], number: int, end: int) -> None:
     for _ in across:
         _fold(stack, end)
     _fold(stack, end)
-    stack.extend(_Open(end, one.bracket, one.closing, one.weight, ragged=True) for one in across)
+    stack.extend(
+        _Open(end, open_group.bracket, open_group.closing, open_group.weight, ragged=True) for open_group in across
+    )
 
 
 def _close_all(stack: list[_Open], end: int, *, weighs: bool) -> None:
@@ -197,8 +199,8 @@ def _square(items: list[Node | _Mark], span: tuple[int, int]) -> Node:
     sides = _split(items, ":")
     at = _moment(sides[-1])
     if at is not None and len(sides) in (2, 3):
-        before = _sequence(sides[0] if len(sides) == 3 else [], span)
-        return Scheduled(before, _sequence(sides[-2], span), at, span)
+        earlier = _sequence(sides[0] if len(sides) == 3 else [], span)
+        return Scheduled(earlier, _sequence(sides[-2], span), at, span)
     return weighted(_sequence(items, span), DOWN, span)
 
 
@@ -278,7 +280,7 @@ def _print(node: Node, *, nested: bool) -> str:
             return f"({inside}:{written(node.weight)})"
         case Scheduled():
             at = "1.0" if node.at == NEVER else written(node.at)
-            return f"[{_print(node.before, nested=True)}:{_print(node.after, nested=True)}:{at}]"
+            return f"[{_print(node.earlier, nested=True)}:{_print(node.later, nested=True)}:{at}]"
         case Alternating():
             return f"[{'|'.join(_print(option, nested=True) for option in node.options)}]"
         case Blend() | Conjunction():

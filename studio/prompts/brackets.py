@@ -17,7 +17,7 @@ def partners(brackets: Iterable[tuple[int, str, bool, bool]], deepest: int = MAX
     """
     stack: list[tuple[int, str]] = []
     is_open: Counter[str] = Counter()
-    found: dict[int, int] = {}
+    pairs: dict[int, int] = {}
     for number, kind, may_open, may_close in brackets:
         if may_close and is_open[kind]:
             while True:
@@ -25,20 +25,20 @@ def partners(brackets: Iterable[tuple[int, str, bool, bool]], deepest: int = MAX
                 is_open[its_kind] -= 1
                 if its_kind == kind:
                     break
-            found[opening], found[number] = number, opening
+            pairs[opening], pairs[number] = number, opening
         elif may_open:
             stack.append((number, kind))
             is_open[kind] += 1
-    return _not_too_deep(found, deepest)
+    return _not_too_deep(pairs, deepest)
 
 
-def _not_too_deep(found: dict[int, int], deepest: int) -> dict[int, int]:
-    depth, kept = 0, dict(found)
-    for number in sorted(found):
-        if number < found[number]:
+def _not_too_deep(pairs: dict[int, int], deepest: int) -> dict[int, int]:
+    depth, shallow = 0, dict(pairs)
+    for number in sorted(pairs):
+        if number < pairs[number]:
             depth += 1
             if depth > deepest:
-                del kept[number], kept[found[number]]
+                del shallow[number], shallow[pairs[number]]
         else:
             depth -= 1
-    return kept
+    return shallow

@@ -77,8 +77,8 @@ class _Graph:
         """The text behind a sampler's prompt. Raises BadInput where there is something else."""
         node = self.linked(link)
         if node is None or node[1] not in _ENCODERS:
-            what = node[1][:60] if node else "no node"
-            raise BadInput(f"In its workflow of ComfyUI a prompt comes from {what}, not from a text.", _HINT)
+            node_type = node[1][:60] if node else "no node"
+            raise BadInput(f"In its workflow of ComfyUI a prompt comes from {node_type}, not from a text.", _HINT)
         value = self.visit(node[0]).get("text")
         source = self.linked(value)
         if source is not None:

@@ -141,16 +141,16 @@ def _prompt(source: str, span: Span, deepest: int = MAX_DEPTH) -> Node:
 def _may_open(token: re.Match[str]) -> bool:
     if token["close"] != '"':
         return token["open"] is not None
-    before = token.string[token.start() - 1] if token.start() > token.pos else " "
-    return before.isspace() or before in "(,"
+    previous_char = token.string[token.start() - 1] if token.start() > token.pos else " "
+    return previous_char.isspace() or previous_char in "(,"
 
 
 def _may_close(token: re.Match[str]) -> bool:
     """A quote closes before a weight, white space or punctuation; the one in 5"x stands for inches."""
     if token["close"] != '"':
         return token["close"] is not None
-    after = token.string[token.end()] if token.end() < token.endpos else " "
-    return token["weight"] is not None or after.isspace() or after in "),."
+    next_char = token.string[token.end()] if token.end() < token.endpos else " "
+    return token["weight"] is not None or next_char.isspace() or next_char in "),."
 
 
 def _add(group: _Open, token: re.Match[str]) -> None:

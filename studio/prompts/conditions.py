@@ -35,12 +35,18 @@ Timeline = Callable[[int], Parts]  # step, 0-based -> parts
 
 @dataclass(frozen=True)
 class ConditionPlan:
-    """timelines: by name. shares: of each negative prompt, summing to 1. windows: the steps each one acts in."""
+    """What a recipe's conditions say at each step.
+
+    timelines: by the condition's name.
+    shares: of each negative prompt, summing to 1.
+    windows: the steps each negative prompt acts in.
+    texts: all that is ever to be encoded, each once, the empty prompt first.
+    """
 
     timelines: dict[str, Timeline]
     shares: tuple[float, ...]
     windows: tuple[range, ...]
-    said: tuple[Said, ...]
+    texts: tuple[Said, ...]
 
     def parts(self, name: str, step: int) -> Parts:
         """The parts of a condition at a step, 0-based. Raises KeyError for a condition the recipe has not."""
@@ -69,15 +75,17 @@ def _plan(prompt: str, negatives: tuple[Negative, ...], dialect: Dialect, steps:
     trees = {text: _tree(text, dialect) for text in (prompt, *(negative.prompt for negative in negatives))}
     _check_texts(trees, steps)
     empty = Said(compile(parse("", "plain"), 1).at(0)[0][1], "plain")
-    said: dict[Said, None] = {empty: None}
+    texts: dict[Said, None] = {empty: None}
     timelines: dict[str, Timeline] = {"empty": lambda step: ((1.0, empty),)}
     if shares:
-        each = [_whole(_timeline(trees[negative.prompt], dialect, steps, said), empty) for negative in negatives]
-        timelines |= {f"neg/{k}": timeline for k, timeline in enumerate(each)}
-        timelines["neg"] = _mean(each, shares, windows, empty)
+        negative_timelines = [
+            _whole(_timeline(trees[negative.prompt], dialect, steps, texts), empty) for negative in negatives
+        ]
+        timelines |= {f"neg/{k}": timeline for k, timeline in enumerate(negative_timelines)}
+        timelines["neg"] = _mean(negative_timelines, shares, windows, empty)
     away = timelines["neg"] if shares else timelines["empty"]
-    timelines["pos"] = _joined(_timeline(trees[prompt], dialect, steps, said), away)
-    return ConditionPlan(timelines, shares, windows, tuple(said))
+    timelines["pos"] = _joined(_timeline(trees[prompt], dialect, steps, texts), away)
+    return ConditionPlan(timelines, shares, windows, tuple(texts))
 
 
 _tree = lru_cache(maxsize=32)(parse)
@@ -97,7 +105,7 @@ def _check_texts(trees: Mapping[str, Node], steps: int) -> None:
 def negatives_of(recipe: Recipe) -> list[Negative]:
     """The negative prompts that say something; the plain one first, of weight 1."""
     first = [Negative(prompt=recipe.negative_prompt)] if recipe.negative_prompt else []
-    return first + [more for more in recipe.more_negatives if more.prompt and more.weight > 0]
+    return first + [negative for negative in recipe.more_negatives if negative.prompt and negative.weight > 0]
 
 
 def _window(negative: Negative, steps: int) -> range:
@@ -111,10 +119,10 @@ def _window(negative: Negative, steps: int) -> range:
     return range(int(negative.start * steps), int(negative.stop * steps))
 
 
-def _timeline(tree: Node, dialect: Dialect, steps: int, said: dict[Said, None]) -> Timeline:
+def _timeline(tree: Node, dialect: Dialect, steps: int, texts: dict[Said, None]) -> Timeline:
     """The branches of one prompt by step; what they say is added to `said`."""
     plan: PromptPlan = compile(tree, steps)
-    said |= dict.fromkeys(Said(item, dialect) for item in plan.items())
+    texts |= dict.fromkeys(Said(item, dialect) for item in plan.items())
     return lambda step: tuple((weight, Said(item, dialect)) for weight, item in plan.at(step))
 
 
@@ -129,7 +137,7 @@ def _joined(timeline: Timeline, away: Timeline) -> Timeline:
         rest = 1 - sum(weight for weight, _ in branches)
         if rest == 0:
             return branches
-        return (*branches, *((rest * weight, said) for weight, said in away(step)))
+        return (*branches, *((rest * weight, text) for weight, text in away(step)))
 
     return parts
 
@@ -139,15 +147,15 @@ def _whole(timeline: Timeline, empty: Said) -> Timeline:
     return _joined(timeline, lambda step: ((1.0, empty),))
 
 
-def _mean(each: list[Timeline], shares: tuple[float, ...], windows: tuple[range, ...], empty: Said) -> Timeline:
+def _mean(timelines: list[Timeline], shares: tuple[float, ...], windows: tuple[range, ...], empty: Said) -> Timeline:
     """The weighted mean of those that act at a step; the empty prompt where none does."""
 
     def parts(step: int) -> Parts:
-        acting = [(timeline, share) for timeline, share, w in zip(each, shares, windows, strict=True) if step in w]
+        acting = [(timeline, share) for timeline, share, w in zip(timelines, shares, windows, strict=True) if step in w]
         if not acting:
             return ((1.0, empty),)
         # The shares of all sum to 1 but for rounding: dividing by that would change the last bit of every picture.
-        total = 1.0 if len(acting) == len(each) else sum(share for _, share in acting)
-        return tuple((share / total * weight, said) for timeline, share in acting for weight, said in timeline(step))
+        total = 1.0 if len(acting) == len(timelines) else sum(share for _, share in acting)
+        return tuple((share / total * weight, text) for timeline, share in acting for weight, text in timeline(step))
 
     return parts

@@ -149,8 +149,8 @@ def parse_infotext(text: str, models: Collection[str] | None = None) -> Infotext
 
 def count_rest(infotext: Infotext) -> None:
     """Count what is left out beyond MAX_LEFT_OUT, instead of naming it."""
-    if (more := len(infotext.left_out) - MAX_LEFT_OUT) > 0:
-        infotext.left_out[MAX_LEFT_OUT:] = [LeftOut("More", str(more), "further settings that are not taken over")]
+    if (excess := len(infotext.left_out) - MAX_LEFT_OUT) > 0:
+        infotext.left_out[MAX_LEFT_OUT:] = [LeftOut("More", str(excess), "further settings that are not taken over")]
 
 
 def take_settings(
@@ -270,8 +270,8 @@ def _take_prompts(infotext: Infotext, lines: list[str]) -> None:
         if infotext.ours:
             words = line.removeprefix(_OUR_NEGATIVE)
             return len(line) - len(words.removeprefix(" ")) if words != line else None
-        named = _NEGATIVE.match(line)
-        return named.end() if named else None
+        label = _NEGATIVE.match(line)
+        return label.end() if label else None
 
     at = next((number for number, line in enumerate(lines) if begin(line) is not None), len(lines))
     prompts = {"prompt": "\n".join(lines[:at])}
@@ -293,9 +293,9 @@ def _leave_extras(infotext: Infotext, lines: list[str]) -> None:
     """Name what extensions write behind the settings: "Template: ...", in one line or more."""
     extras: list[tuple[str, list[str]]] = []
     for line in lines:
-        named = _EXTRA.match(line)
-        if named is not None:
-            extras.append((named[1].strip(), [named[2]]))
+        extra = _EXTRA.match(line)
+        if extra is not None:
+            extras.append((extra[1].strip(), [extra[2]]))
         elif extras:
             extras[-1][1].append(line)
         elif line:
@@ -324,35 +324,35 @@ def _take_our_own(infotext: Infotext, settings: dict[str, str], raw: Mapping[str
 
 
 def _take_sampler(infotext: Infotext, settings: dict[str, str], spacings: Mapping[str, str], *, unsaid: bool) -> None:
-    name, said = settings.pop("Sampler", None), settings.pop("Schedule type", "").strip()
+    name, schedule_type = settings.pop("Sampler", None), settings.pop("Schedule type", "").strip()
     sampler, schedule = sampler_and_schedule(name or "")
     if name is not None and sampler is None:
         infotext.leave("Sampler", name, "there is no such sampler here")
     elif sampler is not None and name is not None:
         infotext.take({"sampler": sampler}, name, "Sampler")
-    automatic = squashed(said) in ("", "automatic")
+    automatic = squashed(schedule_type) in ("", "automatic")
     if not automatic:
-        schedule = squashed(said)
-    elif schedule is None and sampler is not None and (said or unsaid):
-        schedule = (AUTOMATIC if said else UNSAID).get(sampler, "")
+        schedule = squashed(schedule_type)
+    elif schedule is None and sampler is not None and (schedule_type or unsaid):
+        schedule = (AUTOMATIC if schedule_type else UNSAID).get(sampler, "")
     elif schedule is None:
-        schedule = "" if said else None  # whose sampler is not known
+        schedule = "" if schedule_type else None  # whose sampler is not known
     if schedule is not None:
-        _take_schedule(infotext, schedule, said or f"not said, for {name}", spacings)
+        _take_schedule(infotext, schedule, schedule_type or f"not said, for {name}", spacings)
 
 
-def _take_schedule(infotext: Infotext, schedule: str, said: str, spacings: Mapping[str, str]) -> None:
+def _take_schedule(infotext: Infotext, schedule: str, schedule_type: str, spacings: Mapping[str, str]) -> None:
     """schedule: squashed; "" for one that stands for the sampler's own, where that is none of ours."""
     if schedule in spacings:
-        infotext.take({"spacing": spacings[schedule]}, said, "Schedule type")
+        infotext.take({"spacing": spacings[schedule]}, schedule_type, "Schedule type")
     elif schedule in NEARLY:
         spacing, reason = NEARLY[schedule]
-        infotext.take({"spacing": spacing}, said, "Schedule type")
-        infotext.leave("Schedule type", said, reason)
+        infotext.take({"spacing": spacing}, schedule_type, "Schedule type")
+        infotext.leave("Schedule type", schedule_type, reason)
     elif schedule:
-        infotext.leave("Schedule type", said, "there is no such spacing here")
+        infotext.leave("Schedule type", schedule_type, "there is no such spacing here")
     else:
-        infotext.leave("Schedule type", said, "what it stands for with this sampler is not known here")
+        infotext.leave("Schedule type", schedule_type, "what it stands for with this sampler is not known here")
 
 
 def _take_guidance(infotext: Infotext, settings: dict[str, str], raw: Mapping[str, str]) -> None:

@@ -174,14 +174,14 @@ def _text(token: Token, fragments: Chunk) -> str:
     return fragments[token.fragment].text[token.start : token.end].strip()
 
 
-def _in_character(before: Token, token: Token) -> bool:
+def _in_character(previous: Token, token: Token) -> bool:
     """Whether both are bytes of one character."""
-    return before.fragment == token.fragment and token.start < before.end
+    return previous.fragment == token.fragment and token.start < previous.end
 
 
-def _in_word(before: Token, token: Token, fragments: Chunk) -> bool:
+def _in_word(previous: Token, token: Token, fragments: Chunk) -> bool:
     """Whether two tokens that follow each other are of one word: letters or digits on both sides, nothing between."""
-    if before.fragment != token.fragment or token.start > before.end:
+    if previous.fragment != token.fragment or token.start > previous.end:
         return False
     text = fragments[token.fragment].text
-    return token.start < before.end or (text[before.end - 1].isalnum() and text[token.start].isalnum())
+    return token.start < previous.end or (text[previous.end - 1].isalnum() and text[token.start].isalnum())

@@ -160,16 +160,16 @@ def compile(tree: Node, steps: int) -> PromptPlan:
     parts, weights = (tree.parts, tree.weights) if isinstance(tree, Conjunction) else ((tree,), (1.0,))
     if len(parts) > MAX_BRANCHES:
         raise BadInput(f"The prompt joins {len(parts)} prompts by AND; at most {MAX_BRANCHES} can be drawn together.")
-    known: dict[Encodable, Encodable] = {}
+    interned: dict[Encodable, Encodable] = {}
     branches = [
-        Branch(_checked(weight, "a prompt joined by AND"), _segments(part, steps, known))
+        Branch(_checked(weight, "a prompt joined by AND"), _segments(part, steps, interned))
         for part, weight in zip(parts, weights, strict=True)
     ]
     return PromptPlan(steps, tuple(branches))
 
 
 def switch_step(at: float, steps: int) -> int:
-    """The step, 0-based, from which a Scheduled shows `after`; 0 or less: from the start, `steps` or more: never."""
+    """The step, 0-based, from which a Scheduled shows `later`; 0 or less: from the start, `steps` or more: never."""
     if math.isinf(at):
         return steps
     # A product such as 0.29 * 100 may fall just short of the whole number it stands for.
@@ -182,14 +182,14 @@ def texts_at_most(tree: Node, steps: int) -> int:
     return sum(len({phase for _, _, phase in _stretches(part, steps)}) for part in parts)
 
 
-def _segments(part: Node, steps: int, known: dict[Encodable, Encodable]) -> tuple[Segment, ...]:
+def _segments(part: Node, steps: int, interned: dict[Encodable, Encodable]) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     spelled: dict[_Phase, Encodable] = {}
     speller = _Speller(part, steps)
     for start, stop, phase in _stretches(part, steps):
         if phase not in spelled:
             item = speller.item(start)
-            spelled[phase] = known.setdefault(item, item)
+            spelled[phase] = interned.setdefault(item, item)
         item = spelled[phase]
         if segments and segments[-1].item is item:
             segments[-1] = replace(segments[-1], stop=stop)
@@ -231,7 +231,7 @@ def _changes(node: Node, start: int, stop: int, steps: int) -> Iterator[tuple[in
                 yield from _changes(option, start, stop, steps)
         case Scheduled():
             switch = min(max(switch_step(node.at, steps), start), stop)
-            for side, first, last in ((node.before, start, switch), (node.after, switch, stop)):
+            for side, first, last in ((node.earlier, start, switch), (node.later, switch, stop)):
                 if first < last:
                     yield first, last, 1
                     yield from _changes(side, first, last, steps)
@@ -245,7 +245,7 @@ def _children(node: Node) -> tuple[Node, ...]:
         case Weighted():
             return (node.part,)
         case Scheduled():
-            return (node.before, node.after)
+            return (node.earlier, node.later)
         case Alternating():
             return node.options
         case Sequence() | Conjunction() | Blend():
@@ -283,8 +283,8 @@ class _Flat:
 
     @classmethod
     def of(cls, pieces: Iterator[_Run | _Choice]) -> _Flat:
-        taken = tuple(pieces)
-        return cls(taken, any(isinstance(piece, _Choice) for piece in taken))
+        sequence = tuple(pieces)
+        return cls(sequence, any(isinstance(piece, _Choice) for piece in sequence))
 
     def runs(self, step: int) -> tuple[_Run, ...] | list[_Run]:
         if not self.changes:
@@ -294,8 +294,8 @@ class _Flat:
             if isinstance(piece, _Run):
                 runs.append(piece)
                 continue
-            shown = piece.at(step)
-            runs += shown.runs(step) if shown.changes else shown.pieces  # type: ignore[arg-type]  # runs alone
+            option = piece.at(step)
+            runs += option.runs(step) if option.changes else option.pieces  # type: ignore[arg-type]  # runs alone
         return runs
 
 
@@ -308,7 +308,7 @@ class _Speller:
             if len(part.parts) > MAX_BLEND:
                 raise BadInput(f"The prompt blends {len(part.parts)} prompts; at most {MAX_BLEND} are taken.")
             total = sum(part.weights) if part.normalise else 1.0
-            nodes, self._weights = part.parts, [_checked(one / total, "a blended prompt") for one in part.weights]
+            nodes, self._weights = part.parts, [_checked(weight / total, "a blended prompt") for weight in part.weights]
         self._flat = [_Flat.of(_pieces(node, 1.0, steps)) for node in nodes]
 
     def item(self, step: int) -> Encodable:
@@ -334,7 +334,7 @@ def _pieces(node: Node, weight: float, steps: int) -> Iterator[_Run | _Choice]:
         case Weighted():
             yield from _pieces(node.part, weight * node.weight, steps)
         case Scheduled():
-            yield _choice((node.before, node.after), weight, steps, switch_step(node.at, steps))
+            yield _choice((node.earlier, node.later), weight, steps, switch_step(node.at, steps))
         case Alternating():
             yield _choice(node.options, weight, steps, None)
         case Conjunction() | Blend():

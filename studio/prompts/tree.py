@@ -61,13 +61,13 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """`before`, and from a step on `after`.
+    """`earlier`, and from a step on `later`.
 
-    at: below 1 a fraction of the steps, else how many steps `before` lasts; infinite for all of them, however many.
+    at: below 1 a fraction of the steps, else how many steps `earlier` lasts; infinite for all of them, however many.
     """
 
-    before: Node
-    after: Node
+    earlier: Node
+    later: Node
     at: float
     span: Span = field(default=(0, 0), compare=False)
 
@@ -118,9 +118,9 @@ def joined_origin(pieces: Iterable[tuple[str, Origin]]) -> Origin:
     length = 0
     for text, origin in pieces:
         for text_offset, source_offset in origin:
-            here = (length + text_offset, source_offset)
-            if not marks or here[0] - marks[-1][0] != here[1] - marks[-1][1]:
-                marks.append(here)
+            mark = (length + text_offset, source_offset)
+            if not marks or mark[0] - marks[-1][0] != mark[1] - marks[-1][1]:
+                marks.append(mark)
         length += len(text)
     return tuple(marks) or ((0, 0),)
 
@@ -135,14 +135,14 @@ def joined(texts: list[Text]) -> Text:
 
 def stripped(text: Text, *, left: bool = True, right: bool = True) -> Text:
     """Without white space at its ends."""
-    kept = text.text.lstrip() if left else text.text
-    cut = len(text.text) - len(kept)
-    kept = kept.rstrip() if right else kept
-    if not kept:
+    trimmed = text.text.lstrip() if left else text.text
+    cut = len(text.text) - len(trimmed)
+    trimmed = trimmed.rstrip() if right else trimmed
+    if not trimmed:
         return replace(text, text="")
-    start, end = source_span(text.origin, cut, cut + len(kept))
-    moved = [(offset - cut, source) for offset, source in text.origin if cut < offset < cut + len(kept)]
-    return Text(kept, (start, end), ((0, start), *moved))
+    start, end = source_span(text.origin, cut, cut + len(trimmed))
+    moved = [(offset - cut, source) for offset, source in text.origin if cut < offset < cut + len(trimmed)]
+    return Text(trimmed, (start, end), ((0, start), *moved))
 
 
 def sequence(parts: Iterable[Node], span: Span) -> Node:

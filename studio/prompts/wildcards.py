@@ -59,23 +59,23 @@ class Wildcards:
         Raises NotFound for a list that is not there, BadInput for a name that cannot be one, more than 200 wildcards
         in one text, and lists that lead into each other deeper than 8.
         """
-        known: dict[tuple[str, int], int] = {}
+        counts: dict[tuple[str, int], int] = {}
 
         def of_text(text: str, path: tuple[str, ...]) -> int:
             return min(math.prod(of_list(name, path) for name in _names(text)), MANY)
 
         def of_list(name: str, path: tuple[str, ...]) -> int:
             entries, key = self._entries(name, path), (name, len(path))
-            if key not in known:
-                known[key] = min(sum(of_text(entry, (*path, name)) for entry in entries), MANY)
-            return known[key]
+            if key not in counts:
+                counts[key] = min(sum(of_text(entry, (*path, name)) for entry in entries), MANY)
+            return counts[key]
 
         return of_text(text, ())
 
     def _replaced(self, text: str, draw: Callable[[tuple[str, ...]], str], path: tuple[str, ...]) -> str:
         def entry(use: re.Match[str]) -> str:
-            drawn = draw(self._entries(use[1], path))
-            return self._replaced(drawn, draw, (*path, use[1]))
+            text = draw(self._entries(use[1], path))
+            return self._replaced(text, draw, (*path, use[1]))
 
         return _USE.sub(entry, text)
 
@@ -84,8 +84,8 @@ class Wildcards:
         if not _NAME.fullmatch(name):
             raise BadInput(f"A wildcard is named with letters, digits, - and _, not {shown(name)}.")
         if name not in self.lists:
-            there = ", ".join(sorted(self.lists)) or "none"
-            raise NotFound(f"There is no wildcard list {shown(name)}; there are: {there}.")
+            list_names = ", ".join(sorted(self.lists)) or "none"
+            raise NotFound(f"There is no wildcard list {shown(name)}; there are: {list_names}.")
         if len(path) >= MAX_DEPTH:
             chain = " -> ".join((*path, name))
             raise BadInput(f"Wildcard lists lead into each other more than {MAX_DEPTH} deep: {chain}.")

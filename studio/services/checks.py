@@ -199,17 +199,17 @@ class _Texts:
         if key in self._known:
             return
         self._known.add(key)
-        said = ConditionPlan.of(recipe).said
-        self._texts += len(said)
+        texts = ConditionPlan.of(recipe).texts
+        self._texts += len(texts)
         if self._texts > MAX_JOB_TEXTS:
             message = f"The prompts of this job come to more than {MAX_JOB_TEXTS:,} different texts over their steps."
             raise BadInput(message, "Make it in several jobs, or let less of the prompts change.", field="prompt")
-        self._check_lengths([wording for text in said for wording in _wordings(text)], recipe.model)
+        self._check_lengths([wording for text in texts for wording in _wordings(text)], recipe.model)
 
     def _check_lengths(self, wordings: list[Wording], model: str) -> None:
         tokenizer, overflow = self._sources.tokenizer(model), self._sources.overflow(model)
         if overflow == "chunk":
-            wordings = [one for one in wordings if not fits_whatever_its_tokens(one, tokenizer.limit)]
+            wordings = [wording for wording in wordings if not fits_whatever_its_tokens(wording, tokenizer.limit)]
         for wording in sorted(wordings, key=_chars, reverse=True):
             if overflow == "chunk":
                 self._chars_left -= _chars(wording)
@@ -218,8 +218,8 @@ class _Texts:
             chunk_count(wording, tokenizer, overflow)
 
 
-def _wordings(said: Said) -> tuple[Wording, ...]:
-    return tuple(wording for _, wording in said.item.parts) if isinstance(said.item, Mix) else (said.item,)
+def _wordings(text: Said) -> tuple[Wording, ...]:
+    return tuple(wording for _, wording in text.item.parts) if isinstance(text.item, Mix) else (text.item,)
 
 
 def _chars(wording: Wording) -> int:

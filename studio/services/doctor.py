@@ -46,13 +46,13 @@ def examine(settings: Settings) -> list[Check]:
         ("device", _device),
         ("memory", _memory),
     )
-    found: list[Check] = []
+    results: list[Check] = []
     for name, check in checks:
         try:
-            found.append(check(settings))
+            results.append(check(settings))
         except StudioError as error:
-            found.append(Check(name, False, error.message, error.hint or ""))
-    return found + _models(settings)
+            results.append(Check(name, False, error.message, error.hint or ""))
+    return results + _models(settings)
 
 
 def _python(settings: Settings) -> Check:

@@ -115,14 +115,14 @@ class EvaluationService:
         cases = {part.suite: _cases(part) for part in request.parts}
         edits = self._check(request, cases)
         run = read_run(self.folder, _run_of(payload))
-        known = sum(count(results_path(self.folder, digest)) for digest in run.digests)
+        result_count = sum(count(results_path(self.folder, digest)) for digest in run.digests)
         places = {
             "threads": run.threads,
-            "cases": {name: [case.plain() for case in each] for name, each in cases.items()},
+            "cases": {name: [case.plain() for case in suite_cases] for name, suite_cases in cases.items()},
             "folder": str(self.folder),
             "oracle": request.model == EMBEDDED,
         }
-        work = {**payload, "known": known}
+        work = {**payload, "known": result_count}
         return self._jobs.submit(work, "background", retry_of=retry_of, edits=edits, places=places)
 
     def _check(self, request: Request, cases: Mapping[str, Sequence[Case]]) -> dict[str, str]:
@@ -135,9 +135,9 @@ class EvaluationService:
         files: dict[str, str] = {}
         for stack in request.stacks:
             for part in request.parts:
-                own = cases[part.suite]
-                drawn = own if part.cases else own[:1]  # those of a file are known to be sound
-                recipes = [request.protocol.recipe(case, request.model, side, stack) for case in drawn]
+                suite_cases = cases[part.suite]
+                cases_to_check = suite_cases if part.cases else suite_cases[:1]  # those of a file are known to be sound
+                recipes = [request.protocol.recipe(case, request.model, side, stack) for case in cases_to_check]
                 for at in range(0, len(recipes), MAX_IMAGES):
                     files |= check_recipes(recipes[at : at + MAX_IMAGES], self._sources, self._edits)
         return files
@@ -150,23 +150,25 @@ def report(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     from studio.training.evaluate import rows  # brings torch
 
     first: dict[str, Evaluation] = {}
-    told: list[dict[str, Any]] = []
-    for each in evaluations:
-        base = first.setdefault(each.suite, each)
-        told.append(
+    parts: list[dict[str, Any]] = []
+    for evaluation in evaluations:
+        base = first.setdefault(evaluation.suite, evaluation)
+        parts.append(
             {
-                "suite": each.suite,
-                "edits": [ref.model_dump(mode="json") for ref in each.stack],
-                "label": each.label,
-                "pictures": len(each.results),
-                "of": each.pictures,
-                "rows": [row.as_json() for row in rows.report(each.label, each.results, each.why_unread)],
+                "suite": evaluation.suite,
+                "edits": [ref.model_dump(mode="json") for ref in evaluation.stack],
+                "label": evaluation.label,
+                "pictures": len(evaluation.results),
+                "of": evaluation.pictures,
+                "rows": [
+                    row.as_json() for row in rows.report(evaluation.label, evaluation.results, evaluation.why_unread)
+                ],
             }
         )
-        if base is not each:
-            differences = rows.against(each.label, each.results, base.results, each.why_unread)
-            told[-1]["against"] = {"label": base.label, "rows": [row.as_json() for row in differences]}
-    return told
+        if base is not evaluation:
+            differences = rows.against(evaluation.label, evaluation.results, base.results, evaluation.why_unread)
+            parts[-1]["against"] = {"label": base.label, "rows": [row.as_json() for row in differences]}
+    return parts
 
 
 def _run_of(payload: Mapping[str, Any]) -> str:

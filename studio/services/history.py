@@ -65,16 +65,16 @@ class History:
         search: str = "",
         *,
         only: HistoryFilter = DRAWN,
-        before: int | None = None,
+        before_id: int | None = None,
     ) -> list[Generation]:
         """Give pictures, newest first.
 
         search: words that one of the two prompts must contain, in any case.
         only: further conditions.
-        before: number of a picture; only older ones, at the same cost however far back.
+        before_id: number of a picture; only older ones, at the same cost however far back.
         Raises BadInput for numbers out of range.
         """
-        return self.page(limit, offset, search, only=only, before=before)[0]
+        return self.page(limit, offset, search, only=only, before_id=before_id)[0]
 
     def page(
         self,
@@ -83,15 +83,15 @@ class History:
         search: str = "",
         *,
         only: HistoryFilter = DRAWN,
-        before: int | None = None,
+        before_id: int | None = None,
     ) -> tuple[list[Generation], list[Unreadable]]:
         """The same, and the rows among and right behind them that cannot be read: those do not count in `limit`."""
         if not _whole(limit, 1, MAX_PAGE) or not _whole(offset, 0, MAX_ID):
             message = f"A page of the gallery has 1 to {MAX_PAGE} pictures from 0 on"
             raise BadInput(f"{message}, not {shown(limit)} from {shown(offset)}.")
-        if before is not None and not _whole(before, 0, MAX_ID):
-            raise BadInput(f"A page goes on before a picture's number, not before {shown(before)}.", field="before")
-        rows, unreadable = self._archive.generations.readable_page(limit, offset, search, only, before)
+        if before_id is not None and not _whole(before_id, 0, MAX_ID):
+            raise BadInput(f"A page goes on before a picture's number, not before {shown(before_id)}.", field="before")
+        rows, unreadable = self._archive.generations.readable_page(limit, offset, search, only, before_id)
         return [self.shown(row) for row in rows], unreadable
 
     def count(self, search: str = "", only: HistoryFilter = DRAWN) -> int:
@@ -129,8 +129,14 @@ class History:
                 continue  # discarded with the job
             picture = self.shown(row)
             place = index if row.place is None else row.place
-            data = {"image": place, "generation": picture.id, "path": str(picture.image_path), "sha256": picture.sha256,
-                    "recipe": picture.recipe.model_dump(mode="json"), "made_by": picture.made_by}  # fmt: skip
+            data = {
+                "image": place,
+                "generation": picture.id,
+                "path": str(picture.image_path),
+                "sha256": picture.sha256,
+                "recipe": picture.recipe.model_dump(mode="json"),
+                "made_by": picture.made_by,
+            }
             events.append(Event(index + 2 if row.seq is None else row.seq, job.id, "image", data))
         if job.status in FINAL:
             data = {"error": job.error} if job.error else {"images": len(events) - 1}

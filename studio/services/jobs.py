@@ -125,19 +125,20 @@ class JobService:
         entry = backend.standing(job_id) if backend is not None else None
         return None if entry is None else queue.entry(entry, self._enqueued.get(job_id) or self.get(job_id))
 
-    def move(self, job_id: str, before: str | None = None) -> None:
+    def move(self, job_id: str, before_id: str | None = None) -> None:
         """Let a waiting job run right before another of its class, or last of its class.
 
+        before_id: of the other; None for last.
         Raises NotFound for an unknown id, BadInput if one of them is not waiting or they are of different classes.
         """
         try:
             if (backend := self._engine.running()) is not None:
-                return backend.move(job_id, before)
+                return backend.move(job_id, before_id)
         except NotFound:
             pass
         self.get(job_id)  # unknown ids still raise
-        if before is not None:
-            self.get(before)
+        if before_id is not None:
+            self.get(before_id)
         raise BadInput(NOT_WAITING)
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
@@ -196,18 +197,22 @@ class JobService:
             return next(same, None)
         return oldest[0] if oldest else None
 
-    def newest(self, limit: int = 50, before: int | None = None) -> list[JobRecord]:
-        """The ledger, newest first. before: only jobs with a lower number. Raises BadInput for a limit out of range."""
-        return self.page(limit, before)[0]
+    def newest(self, limit: int = 50, before_number: int | None = None) -> list[JobRecord]:
+        """The ledger, newest first.
 
-    def page(self, limit: int = 50, before: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
+        before_number: only jobs with a lower number.
+        Raises BadInput for a limit out of range.
+        """
+        return self.page(limit, before_number)[0]
+
+    def page(self, limit: int = 50, before_number: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
         """The same, and the rows of that page that cannot be read, which count among its `limit`."""
         if not 1 <= limit <= MAX_JOBS_LISTED:
             raise BadInput(f"A page of the ledger has 1 to {MAX_JOBS_LISTED} jobs, not {limit}.", field="limit")
         unreadable: list[Unreadable] = []
 
         def read() -> list[JobRecord]:
-            records, broken = self._ledger.readable_page(limit, before)
+            records, broken = self._ledger.readable_page(limit, before_number)
             unreadable.extend(broken)
             return records
 

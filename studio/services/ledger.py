@@ -78,7 +78,7 @@ def plain(job: JobRecord) -> dict[str, Any]:
         "number": job.number,
         "id": job.id,
         "kind": job.kind,
-        "what": job.what,
+        "what": job.description,
         "status": job.status,
         "over": job.over,
         "priority": job.priority,

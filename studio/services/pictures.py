@@ -42,7 +42,7 @@ class PictureService:
         priority: Priority = "interactive",
         *,
         account: bool = False,
-        what: str = "",
+        description: str = "",
         threads: int | None = None,
         origin: str = PROMPT,
     ) -> str:
@@ -50,7 +50,7 @@ class PictureService:
 
         priority: "background" gives way to interactive jobs after every evaluation of the network.
         account: keep with each picture how its guidance went (services/account.py).
-        what: how the queue calls it, in place of its prompt.
+        description: how the queue calls it, in place of its prompt.
         threads: of the arithmetic, where neither settings nor environment say how many: to draw a picture as it was.
         origin: what they are drawn for (studio.storage.search.ORIGINS).
         Raises BadInput or NotFound for what no engine could do: a field out of its range, a size the model cannot
@@ -63,8 +63,8 @@ class PictureService:
         payload: dict[str, Any] = {"kind": KIND, "recipes": plain}
         if account:
             payload["account"] = True
-        if what:
-            payload["what"] = what
+        if description:
+            payload["what"] = description
         if threads:
             payload["threads"] = threads
         if check_origin(origin) != PROMPT:

@@ -30,14 +30,14 @@ class PresetEntry:
     """One preset of the list.
 
     name: by which it is taken.
-    own: whether it is of the workspace.
+    is_own: whether it is of the workspace.
     note: when to take it.
     problem: why it cannot be, "" if it can.
     title: what a menu calls it.
     """
 
     name: str
-    own: bool
+    is_own: bool
     note: str = ""
     problem: str = ""
     title: str = ""
@@ -46,7 +46,7 @@ class PresetEntry:
     def label(self) -> str:
         """Its title, and in one line what it does."""
         title = self.title or self.name
-        if self.own:
+        if self.is_own:
             return f"{title} (yours)"
         line, _, _ = self.note.partition(". ")
         return f"{title}: {line[:1].lower()}{line[1:].rstrip('.')}" if line else title
@@ -73,9 +73,9 @@ class GuidancePresets:
     def listing(self) -> list[PresetEntry]:
         """Give all presets by name, those that ship first; a broken one with its problem."""
         return [
-            _entry(path, own)
-            for folder, own in ((self.shipped_folder, False), (self.own_folder, True))
-            for path in sorted(folder.glob("*.json"))[: MAX_OWN if own else None]
+            _entry(path, is_own)
+            for folder, is_own in ((self.shipped_folder, False), (self.own_folder, True))
+            for path in sorted(folder.glob("*.json"))[: MAX_OWN if is_own else None]
         ]
 
     def load(self, name: str) -> LoadedPreset:
@@ -90,12 +90,12 @@ class GuidancePresets:
         try:
             preset, warning = read_preset(path), ""
         except (StudioError, OSError) as error:
-            before = path.with_suffix(_BEFORE)
-            if not before.is_file():
+            previous_version = path.with_suffix(_BEFORE)
+            if not previous_version.is_file():
                 if isinstance(error, StudioError):
                     raise
                 raise workspace_error(error, f"The preset {name}") from None
-            preset, warning = read_preset(before), f"{error} The version before it was taken."
+            preset, warning = read_preset(previous_version), f"{error} The version before it was taken."
         return LoadedPreset(name, preset.spec, preset.source, preset.note, warning)
 
     def save(self, name: str, spec: GuidanceSpec, note: str = "") -> PresetEntry:
@@ -119,7 +119,7 @@ class GuidancePresets:
             write_durably(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
         except OSError as error:
             raise workspace_error(error, f"The preset {name}") from None
-        return _entry(path, own=True)
+        return _entry(path, is_own=True)
 
     def remove(self, name: str) -> None:
         """Delete a preset of the user's own. Raises NotFound for another, WorkspaceError."""
@@ -145,20 +145,22 @@ class GuidancePresets:
             allowed = "1 to 60 letters, digits, spaces, dots, dashes and underscores, the first a letter or digit"
             raise BadInput(f"A preset's name is {allowed}; it cannot be {shown(name)}.", field="name")
         for entry in self.listing():
-            if entry.name.casefold() == name.casefold() and not (entry.own and entry.name == name):
-                what = "one of your own" if entry.own else "one that ships"
-                raise BadInput(f"There is a preset {entry.name!r} already, {what}.", "Take another name.", field="name")
+            if entry.name.casefold() == name.casefold() and not (entry.is_own and entry.name == name):
+                owner = "one of your own" if entry.is_own else "one that ships"
+                raise BadInput(
+                    f"There is a preset {entry.name!r} already, {owner}.", "Take another name.", field="name"
+                )
         return name
 
 
-def _entry(path: Path, own: bool) -> PresetEntry:
+def _entry(path: Path, is_own: bool) -> PresetEntry:
     try:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
         note, title = (_text(values, key) for key in ("note", "title"))
         problem = "" if isinstance(values, dict) and isinstance(values.get("method"), str) else "it names no method"
     except (OSError, ValueError, RecursionError) as error:
         note, title, problem = "", "", f"it cannot be read: {str(error).rstrip('.')}"
-    return PresetEntry(path.stem, own, note, problem, title)
+    return PresetEntry(path.stem, is_own, note, problem, title)
 
 
 def _text(values: Any, key: str) -> str:

@@ -16,17 +16,23 @@ CLOSED_QUEUED = "The studio was closed before this job began."
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """One job in hand or waiting. position: 0 in hand, 1, 2, ... in the order in which those that wait will run.
+    """One job in hand or waiting.
 
-    what: the work in a few words. state: "paused" while an interactive job runs in the middle of it, "stopping" from
-    the wish to stop until its end. progress: 0..1, None while nothing is known; left_s: an estimate likewise.
+    position: 0 in hand, 1, 2, ... in the order in which those that wait will run.
+    kind: names the work, as "generate".
+    description: the work in a few words.
+    state: "paused" while an interactive job runs in the middle of it, "stopping" from the wish to stop until its end.
+    priority: "background" gives way to "interactive".
+    progress: 0..1, None while nothing is known.
+    left_s: an estimate of the seconds left, None while nothing is known.
+    created_at: when it was queued, in UTC.
     retry_of: the job whose work it does again.
     """
 
     job_id: str
     position: int
     kind: str
-    what: str
+    description: str
     state: Standing
     priority: Priority
     progress: float | None
@@ -41,7 +47,7 @@ def entry(standing: Entry, job: JobRecord) -> QueueEntry:
         job_id=job.id,
         position=standing.position,
         kind=job.kind,
-        what=job.what,
+        description=job.description,
         state=standing.standing,
         priority=standing.priority,
         progress=_fraction(standing.progress),

@@ -86,9 +86,9 @@ def threads_of(made_by: Mapping[str, Any]) -> int | None:
     return threads if type(threads) is int and 1 <= threads <= processors() else None
 
 
-def compare(before: Image.Image, after: Image.Image) -> tuple[int, int]:
+def compare(original: Image.Image, replayed: Image.Image) -> tuple[int, int]:
     """Count the pixels that differ, and by how much at most. Of unequal sizes, all differ, by 255."""
-    if before.size != after.size:
-        return after.width * after.height, 255
-    difference = np.abs(np.asarray(before, dtype=np.int16) - np.asarray(after, dtype=np.int16))
+    if original.size != replayed.size:
+        return replayed.width * replayed.height, 255
+    difference = np.abs(np.asarray(original, dtype=np.int16) - np.asarray(replayed, dtype=np.int16))
     return int(difference.any(axis=-1).sum()), int(difference.max())

@@ -186,22 +186,22 @@ def _told(path: Path) -> Iterator[None]:
         raise sentence from None
 
 
-def _sentence(path: Path, said: str) -> WorkspaceError | None:
+def _sentence(path: Path, reason: str) -> WorkspaceError | None:
     full = WorkspaceError(f"The database {path} cannot be written: the disk is full.", "Free some space.")
-    if "full" in said:
+    if "full" in reason:
         return full
-    if "unable to open" in said and (reason := _cannot_open(path)) is not None:
-        return reason
-    if "readonly" in said or "unable to open" in said:
+    if "unable to open" in reason and (cannot_open := _cannot_open(path)) is not None:
+        return cannot_open
+    if "readonly" in reason or "unable to open" in reason:
         return WorkspaceError(f"The database {path} cannot be written.", "Name another workspace with --workspace.")
-    if "locked" in said or "locking protocol" in said:
+    if "locked" in reason or "locking protocol" in reason:
         return DatabaseLocked(f"The database {path} is locked by another program.", "Close it and try again.")
-    if "not a database" in said or "malformed" in said:
-        return WorkspaceError(f"The database {path} is corrupt: {said}.", _KEPT)
-    if "disk I/O" in said:
+    if "not a database" in reason or "malformed" in reason:
+        return WorkspaceError(f"The database {path} is corrupt: {reason}.", _KEPT)
+    if "disk I/O" in reason:
         if not room_left(path.parent):
             return full
-        return WorkspaceError(f"The database {path} cannot be read or written: {said}.", "Check the disk.")
+        return WorkspaceError(f"The database {path} cannot be read or written: {reason}.", "Check the disk.")
     return None
 
 

@@ -64,7 +64,7 @@ class Generations:
         origin: str = "prompt",
     ) -> GenerationRecord:
         """Record a picture. It is on disk when this returns. Raises BadInput for an origin that is not known."""
-        now = datetime.now(UTC)
+        created_at = datetime.now(UTC)
         row = {
             "job": job,
             "image": image,
@@ -72,7 +72,7 @@ class Generations:
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "made_by": json.dumps(made_by, sort_keys=True),
-            "created_at": now.isoformat(),
+            "created_at": created_at.isoformat(),
             "place": place,
             "seq": seq,
             "words": words(recipe),
@@ -84,16 +84,31 @@ class Generations:
         }
         with self._database.write() as connection:
             key = connection.execute(insert(generations).values(row)).inserted_primary_key
-        return GenerationRecord(int(key[0]) if key else 0, job, image, recipe, made_by, now, place, seq, origin=origin)
+        return GenerationRecord(
+            int(key[0]) if key else 0, job, image, recipe, made_by, created_at, place, seq, origin=origin
+        )
 
     def page(
-        self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
+        self,
+        limit: int,
+        offset: int = 0,
+        search: str = "",
+        only: HistoryFilter = EVERYTHING,
+        before_id: int | None = None,
     ) -> list[GenerationRecord]:
-        """Give up to `limit` rows. before: only those with a lower id, which costs the same however deep they lie."""
-        return self.readable_page(limit, offset, search, only, before)[0]
+        """Give up to `limit` rows, newest first.
+
+        before_id: only those with a lower id, which costs the same however deep they lie.
+        """
+        return self.readable_page(limit, offset, search, only, before_id)[0]
 
     def readable_page(
-        self, limit: int, offset: int = 0, search: str = "", only: HistoryFilter = EVERYTHING, before: int | None = None
+        self,
+        limit: int,
+        offset: int = 0,
+        search: str = "",
+        only: HistoryFilter = EVERYTHING,
+        before_id: int | None = None,
     ) -> tuple[list[GenerationRecord], list[Unreadable]]:
         """The same, and the rows among and right behind them that cannot be read. These do not count towards the limit,
         so that fewer rows than that are the last ones.
@@ -103,15 +118,15 @@ class Generations:
         unreadable: list[Unreadable] = []
         with self._database.read() as connection:
             while len(unreadable) < MAX_UNREADABLE:
-                wanted = limit - len(records) + len(unreadable)  # what failed so far may go on failing
-                part = query if before is None else query.where(generations.c.id < before)
-                rows = connection.execute(part.limit(wanted).offset(offset)).all()
-                readable, others = READER.many(rows)
+                batch_size = limit - len(records) + len(unreadable)  # what failed so far may go on failing
+                part = query if before_id is None else query.where(generations.c.id < before_id)
+                rows = connection.execute(part.limit(batch_size).offset(offset)).all()
+                readable, broken = READER.many(rows)
                 records += readable
-                unreadable += others
-                if not others or len(rows) < wanted:
+                unreadable += broken
+                if not broken or len(rows) < batch_size:
                     break
-                before, offset = rows[-1].id, 0
+                before_id, offset = rows[-1].id, 0
         return records[:limit], unreadable
 
     def count(self, search: str = "", only: HistoryFilter = EVERYTHING) -> int:
@@ -159,17 +174,19 @@ class Generations:
 
         All or none: raises NotFound if one of them is not in the history, BadInput for too many.
         """
-        wanted = set(ids)
-        if len(wanted) > MAX_AT_ONCE:
-            raise BadInput(f"At most {MAX_AT_ONCE} pictures are deleted or restored at once, not {len(wanted)}.")
+        distinct_ids = set(ids)
+        if len(distinct_ids) > MAX_AT_ONCE:
+            raise BadInput(f"At most {MAX_AT_ONCE} pictures are deleted or restored at once, not {len(distinct_ids)}.")
         columns = generations.c
         with self._database.write() as connection:
-            known = set(connection.execute(select(columns.id).where(columns.id.in_(wanted))).scalars())
-            if missing := sorted(wanted - known):
+            present_ids = set(connection.execute(select(columns.id).where(columns.id.in_(distinct_ids))).scalars())
+            if missing := sorted(distinct_ids - present_ids):
                 raise NotFound(f"There is no picture number {missing[0]} in the history.")
-            there = columns.deleted_at.is_(None) if deleted else columns.deleted_at.is_not(None)
+            condition = columns.deleted_at.is_(None) if deleted else columns.deleted_at.is_not(None)
             values = {"deleted_at": datetime.now(UTC).isoformat() if deleted else None}
-            return connection.execute(update(generations).where(columns.id.in_(wanted), there).values(values)).rowcount
+            return connection.execute(
+                update(generations).where(columns.id.in_(distinct_ids), condition).values(values)
+            ).rowcount
 
     def discard_job(self, job: str) -> int:
         """Move the pictures of a job into the bin, and free the cells of a grid that they filled. Gives how many."""
@@ -184,11 +201,13 @@ class Generations:
 
         holder: what refers to them, such as "training:<run>". All or none: raises NotFound if one is not there.
         """
-        wanted = sorted(set(ids))
-        rows = [{"generation": id, "holder": holder} for id in wanted]
+        distinct_ids = sorted(set(ids))
+        rows = [{"generation": id, "holder": holder} for id in distinct_ids]
         with self._database.write() as connection:
-            known = set(connection.execute(select(generations.c.id).where(generations.c.id.in_(wanted))).scalars())
-            if missing := [id for id in wanted if id not in known]:
+            present_ids = set(
+                connection.execute(select(generations.c.id).where(generations.c.id.in_(distinct_ids))).scalars()
+            )
+            if missing := [id for id in distinct_ids if id not in present_ids]:
                 raise NotFound(f"There is no picture number {missing[0]} in the history.")
             if rows:
                 connection.execute(insert_or_ignore(picture_holds).on_conflict_do_nothing(), rows)
@@ -204,9 +223,9 @@ class Generations:
 
         Their files are not looked at.
         """
-        in_bin, held = generations.c.deleted_at.is_not(None), select(picture_holds.c.generation)
+        in_bin, held_ids = generations.c.deleted_at.is_not(None), select(picture_holds.c.generation)
         with self._database.write() as connection:
-            return connection.execute(delete(generations).where(in_bin, generations.c.id.not_in(held))).rowcount
+            return connection.execute(delete(generations).where(in_bin, generations.c.id.not_in(held_ids))).rowcount
 
     def images(self) -> set[str]:
         """Hashes of all images that some row shows."""

@@ -26,17 +26,28 @@ _COLUMNS = [column for column in jobs.c if column.name != "payload"]  # which ca
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One row. number: rises with every job. what: its work in a few words. error: why it did not finish.
+    """One row.
 
-    digest: the same for the same work. worker_died: it was running when the engine's process ended.
-    retry_of: id of the job whose work it does again. last_seq: number of its last event, where that is known.
+    number: rises with every job.
+    id: as the rest of the program and its files know it.
+    kind: names the work, as "generate".
+    status: how far it came.
+    description: its work in a few words.
+    digest: the same for the same work.
+    error: why it did not finish.
+    worker_died: it was running when the engine's process ended.
+    created_at, finished_at: when it was queued and when it ended, in UTC.
+    priority: "interactive" or "background".
+    retry_of: id of the job whose work it does again.
+    last_seq: number of its last event, where that is known.
+    read_payload: reads what it is to do, which may be large.
     """
 
     number: int
     id: str
     kind: str
     status: Status
-    what: str
+    description: str
     digest: str
     error: str | None
     worker_died: bool
@@ -73,16 +84,16 @@ class Jobs:
         id: str | None = None,
     ) -> JobRecord:
         """Write a job down as queued. It is on disk when this returns."""
-        now, packed = datetime.now(UTC), pack(payload)
-        job_id, what, digest = id or uuid.uuid4().hex, describe(payload), digest_of(packed)
+        created_at, packed = datetime.now(UTC), pack(payload)
+        job_id, description, digest = id or uuid.uuid4().hex, describe(payload), digest_of(packed)
         row = {
             "id": job_id,
             "kind": kind,
             "status": "queued",
             "payload": packed,
-            "what": what,
+            "what": description,
             "digest": digest,
-            "created_at": now.isoformat(),
+            "created_at": created_at.isoformat(),
             "priority": priority,
             "retry_of": retry_of,
         }
@@ -90,9 +101,21 @@ class Jobs:
             key = connection.execute(insert(jobs).values(row)).inserted_primary_key
         # Put together here: to read the row back could fail, and a job would wait in the ledger that nobody knows of.
         return JobRecord(
-            int(key[0]) if key else 0, job_id, kind, "queued", what, digest, None, False, now, None, priority, retry_of,
-            None, lambda: self._payload(job_id),
-        )  # fmt: skip
+            number=int(key[0]) if key else 0,
+            id=job_id,
+            kind=kind,
+            status="queued",
+            description=description,
+            digest=digest,
+            error=None,
+            worker_died=False,
+            created_at=created_at,
+            finished_at=None,
+            priority=priority,
+            retry_of=retry_of,
+            last_seq=None,
+            read_payload=lambda: self._payload(job_id),
+        )
 
     def start(self, id: str) -> None:
         """Mark a queued job as running."""
@@ -156,14 +179,17 @@ class Jobs:
         few = self._many(query.order_by(jobs.c.number).limit(8))[0]  # and not one: it may be one that cannot be read
         return next(iter(few), None)
 
-    def page(self, limit: int, before: int | None = None) -> list[JobRecord]:
-        """Give up to `limit` jobs, newest first. before: only those with a lower number."""
-        return self.readable_page(limit, before)[0]
+    def page(self, limit: int, before_number: int | None = None) -> list[JobRecord]:
+        """Give up to `limit` jobs, newest first.
 
-    def readable_page(self, limit: int, before: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
+        before_number: only those with a lower number.
+        """
+        return self.readable_page(limit, before_number)[0]
+
+    def readable_page(self, limit: int, before_number: int | None = None) -> tuple[list[JobRecord], list[Unreadable]]:
         """The same, and the rows of that page that cannot be read, which count among its `limit`."""
         query = select(*_COLUMNS).order_by(jobs.c.number.desc()).limit(limit)
-        return self._many(query if before is None else query.where(jobs.c.number < before))
+        return self._many(query if before_number is None else query.where(jobs.c.number < before_number))
 
     def worker_deaths(self) -> dict[str, int]:
         """Give digest -> how often that work ended the engine's process."""
@@ -205,7 +231,7 @@ class Jobs:
             id=id,
             kind=text(row.kind, "kind"),
             status=status,  # type: ignore[arg-type]  # one of them, as was just seen
-            what=text(row.what, "description") or text(row.kind, "kind"),
+            description=text(row.what, "description") or text(row.kind, "kind"),
             digest=text(row.digest, "digest"),
             error=text_or_none(row.error, "error"),
             worker_died=bool(row.worker_died),

@@ -102,8 +102,8 @@ def _png(data: memoryview, name: str, keywords: Collection[str]) -> PictureTexts
         elif kind in _PNG_TEXTS:
             keyword = bytes(body[:80]).partition(b"\0")[0]
             key = keyword.decode("latin-1").lower()
-            wanted = (key in keywords and key not in picture.texts) or (key == _XMP_KEYWORD and not is_xmp_read)
-            if not wanted:
+            is_asked_for = (key in keywords and key not in picture.texts) or (key == _XMP_KEYWORD and not is_xmp_read)
+            if not is_asked_for:
                 continue
             if zlib.crc32(body, zlib.crc32(kind)) != checksum:
                 picture.miss(key, "its checksum is wrong")

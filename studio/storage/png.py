@@ -176,14 +176,14 @@ def _plain(data: bytes, name: str) -> bytes:
     """The file without what we do not ask for. Pillow unpacks every colour profile and text it meets, up to a megabyte
     each, and a small file can hold thousands.
     """
-    kept = bytearray(_SIGNATURE)
+    essentials = bytearray(_SIGNATURE)
     texts: set[bytes] = set()
     for kind, body, checksum in chunks(memoryview(data), name):
         keyword = bytes(body[:80]).partition(b"\0")[0] if kind in _TEXTS else b""
         if kind in _OF_THE_PICTURE or (keyword in _OUR_KEYWORDS and keyword not in texts):
-            kept += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
+            essentials += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
             texts.add(keyword)
-    return bytes(kept)
+    return bytes(essentials)
 
 
 def _made_by(text: str) -> dict[str, Any]:

@@ -35,13 +35,13 @@ class ReportKey:
     suite: str
 
     def __post_init__(self) -> None:
-        named = (
+        checks = (
             self.edit == BASE or _HASH.fullmatch(self.edit),
             _HASH.fullmatch(self.model),
             _SUITE.fullmatch(self.suite),
         )
-        if not all(named):
-            wrong = next(part for part, fits in zip(("edit", "model", "suite"), named, strict=True) if not fits)
+        if not all(checks):
+            wrong = next(part for part, fits in zip(("edit", "model", "suite"), checks, strict=True) if not fits)
             raise BadInput(f"A report cannot be kept under the {wrong} {getattr(self, wrong)[:60]!r}.", field=wrong)
 
     def __str__(self) -> str:

@@ -17,7 +17,11 @@ BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadIn
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A row that cannot be read. number: by which the table counts it. problem: why, a clause."""
+    """A row that cannot be read.
+
+    number: by which the table counts it.
+    problem: why, a clause.
+    """
 
     number: int
     problem: str
@@ -25,9 +29,15 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Reader(Generic[T]):
-    """Reads the rows of one table. what: begins the sentence about one, "Picture". key: column of its number."""
+    """Reads the rows of one table.
 
-    what: str
+    subject: begins the sentence about a row, as "Picture".
+    table: what the sentence calls the table, as "history".
+    key: column of a row's number.
+    read: makes a record of a row.
+    """
+
+    subject: str
     table: str
     key: str
     read: Callable[[Row[Any]], T]
@@ -38,7 +48,7 @@ class Reader(Generic[T]):
             return self.read(row)
         except BROKEN as error:
             number = getattr(row, self.key)
-            sentence = f"{self.what} {number} of the {self.table} cannot be read: {problem(error)}."
+            sentence = f"{self.subject} {number} of the {self.table} cannot be read: {problem(error)}."
             raise WorkspaceError(sentence, "The others are not affected.") from None
 
     def many(self, rows: Iterable[Row[Any]]) -> tuple[list[T], list[Unreadable]]:

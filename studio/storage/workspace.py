@@ -220,18 +220,21 @@ def _lock(file: FileIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def workspace_error(error: OSError, what: str) -> WorkspaceError:
-    """Give the sentence for a failure of the file system. what: begins it, e.g. "The workspace /x"."""
+def workspace_error(error: OSError, subject: str) -> WorkspaceError:
+    """Give the sentence for a failure of the file system.
+
+    subject: begins it, as "The workspace /x".
+    """
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            return WorkspaceError(f"{what} cannot be written: the disk is full.", "Free some space and try again.")
+            return WorkspaceError(f"{subject} cannot be written: the disk is full.", "Free some space and try again.")
         case errno.EROFS | errno.EACCES | errno.EPERM:
-            return WorkspaceError(f"{what} cannot be written: it is read-only for this user.", _ELSEWHERE)
+            return WorkspaceError(f"{subject} cannot be written: it is read-only for this user.", _ELSEWHERE)
         case errno.EMFILE | errno.ENFILE:
-            return WorkspaceError(f"{what} cannot be used: too many files are open.", MORE_FILES)
+            return WorkspaceError(f"{subject} cannot be used: too many files are open.", MORE_FILES)
         case errno.ENOENT:
-            return WorkspaceError(f"{what} cannot be written: its folder is gone.", GONE)
+            return WorkspaceError(f"{subject} cannot be written: its folder is gone.", GONE)
         case errno.ENOTDIR | errno.EEXIST:
-            return WorkspaceError(f"{what} is not a folder.", _ELSEWHERE)
+            return WorkspaceError(f"{subject} is not a folder.", _ELSEWHERE)
         case _:
-            return WorkspaceError(f"{what} cannot be used: {error.strerror or error}.", _ELSEWHERE)
+            return WorkspaceError(f"{subject} cannot be used: {error.strerror or error}.", _ELSEWHERE)

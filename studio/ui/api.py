@@ -126,7 +126,7 @@ class Api:
         """
         since, until = time_of(made_from, "made_from"), time_of(made_until, "made_until")
         only = HistoryFilter(favourites, deleted, model, sampler, method, seed, made_from=since, made_until=until)
-        pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before=before)
+        pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before_id=before)
         return {
             "total": self._studio.history.count(search, only),
             "pictures": [picture_values(picture) for picture in pictures],

@@ -88,7 +88,7 @@ def _measures(studio: Studio) -> Route:
             raise NotFound("This job has measured nothing yet.", "The first measures come with its first steps.")
         if kind == "csv":
             return job_curves.to_csv(measured).encode()
-        return job_curves.to_png(measured, title=studio.jobs.get(job).what)
+        return job_curves.to_png(measured, title=studio.jobs.get(job).description)
 
     async def answer(request: Request) -> Response:
         job, kind = str(request.path_params["job"]), str(request.path_params["kind"])

@@ -176,8 +176,8 @@ ALTERNATING = "w0 [" + "|".join(f"x{n}" for n in range(7)) + "] [" + "|".join(f"
 def test_each_different_text_is_encoded_once(bundle: EmbeddedModel, passes: list[int]) -> None:
     once = recipe(ALTERNATING.replace("w0", "w1"), steps=500, negative_prompt="[a|b] w1")
     plan = conditions(bundle, once).plan
-    assert len(plan.said) == 7 * 11 + 2 + 1
-    assert sum(passes) <= len(plan.said)  # the empty prompt may be known from before
+    assert len(plan.texts) == 7 * 11 + 2 + 1
+    assert sum(passes) <= len(plan.texts)  # the empty prompt may be known from before
     before = sum(passes)
     conditions(bundle, once.model_copy(update={"seed": 8}))
     assert sum(passes) == before

@@ -177,7 +177,7 @@ def test_spans_point_into_the_source() -> None:
     assert said == [r"a \(b ", "(red:1.3)", " ", "[x:y:2]"]
     red, change = tree.parts[1], tree.parts[3]
     assert isinstance(red, Weighted) and source[slice(*red.part.span)] == "red"
-    assert isinstance(change, Scheduled) and source[slice(*change.after.span)] == "y"
+    assert isinstance(change, Scheduled) and source[slice(*change.later.span)] == "y"
 
 
 def test_brackets_deeper_than_the_cap_are_text() -> None:

@@ -28,7 +28,7 @@ def words(plan: ConditionPlan, name: str, step: int = 0) -> list[tuple[float, st
 def test_a_prompt_alone() -> None:
     alone = plan()
     assert words(alone, "pos") == [(1, "a star")] and words(alone, "empty") == [(1, "")]
-    assert alone.weights(0) == () and len(alone.said) == 2
+    assert alone.weights(0) == () and len(alone.texts) == 2
     with pytest.raises(KeyError):
         alone.parts("neg", 0)
 
@@ -95,7 +95,7 @@ def test_a_window_that_ends_before_it_starts_is_refused() -> None:
 
 def test_so_many_texts_that_encoding_them_takes_too_long_are_refused_unspelled(monkeypatch: pytest.MonkeyPatch) -> None:
     many = "[" + "|".join(f"a{n}" for n in range(31)) + "] [" + "|".join(f"b{n}" for n in range(37)) + "]"
-    assert len(plan(prompt=many, steps=1000).said) == 1001
+    assert len(plan(prompt=many, steps=1000).texts) == 1001
     spelled: list[int] = []
     monkeypatch.setattr("studio.prompts.conditions.compile", lambda *values: spelled.append(1))
     with pytest.raises(BadInput, match="come to 2,001 different texts.*at most 1,024.*Take fewer steps") as refused:

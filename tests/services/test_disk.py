@@ -135,7 +135,7 @@ def test_asking_after_a_job_costs_the_same_however_many_wait(
 
     def cost(job_id: str) -> tuple[int, int]:
         statements.clear()
-        assert studio.jobs.find(job_id).what == "2 pictures: a red star"
+        assert studio.jobs.find(job_id).description == "2 pictures: a red star"
         standing = studio.jobs.standing(job_id)
         assert standing is not None and standing.position == int(studio.jobs.find(job_id).number)
         studio.archive.generations.numbers_of_job(job_id)

@@ -71,7 +71,7 @@ def test_a_worker_killed_in_the_middle_goes_on_where_it_was(studio: Studio) -> N
     assert events[-1].kind == "done"
     (other,) = studio.evaluations.measured(studio.jobs.get(retried))
     assert [each.facts.plain() for each in other.results] == [each.facts.plain() for each in unbroken.results]
-    assert studio.jobs.get(retried).what == "toy-stars with base" and studio.history.newest() == []
+    assert studio.jobs.get(retried).description == "toy-stars with base" and studio.history.newest() == []
 
 
 def job_of(payload: dict[str, Any]) -> JobRecord:

@@ -238,7 +238,7 @@ def test_any_prompt_goes_through_and_comes_back(studio: Studio, draw: Draw) -> N
             name
         )
     assert studio.history.count() == len(PROMPTS)
-    assert all("\n" not in entry.what for entry in studio.jobs.queue())
+    assert all("\n" not in entry.description for entry in studio.jobs.queue())
     assert studio.history.count("DROP TABLE") == 1 and studio.history.count("🧑‍🚀") == 1
 
 

@@ -36,7 +36,7 @@ def numbers(found: list[Generation]) -> list[int]:
 def test_finding(studio: Studio, made: list[Generation]) -> None:
     one, two, three = numbers(made)
     assert numbers(studio.history.newest()) == [three, two, one]
-    assert numbers(studio.history.newest(1, before=three)) == [two]
+    assert numbers(studio.history.newest(1, before_id=three)) == [two]
     assert numbers(studio.history.newest(search="RED", only=HistoryFilter(sampler="dpmpp_2m"))) == [one]
     assert studio.history.count("star", HistoryFilter(seed=2)) == 1
     studio.history.favourite(two)
@@ -94,7 +94,7 @@ def test_numbers_of_no_picture(studio: Studio, id: Any) -> None:
 @pytest.mark.parametrize(
     "values",
     [{"limit": 0}, {"limit": 1001}, {"limit": "10"}, {"limit": True}, {"offset": -1}, {"offset": 2**63},
-     {"before": -1}, {"before": 2**63}, {"before": "x"}, {"search": "x" * 1001}],
+     {"before_id": -1}, {"before_id": 2**63}, {"before_id": "x"}, {"search": "x" * 1001}],
 )  # fmt: skip
 def test_pages_out_of_range(studio: Studio, values: dict[str, Any]) -> None:
     with pytest.raises(BadInput):

@@ -28,7 +28,7 @@ def test_those_that_ship_are_listed_and_every_one_can_be_taken(presets: Guidance
     listed = presets.listing()
     assert {"cfg", "apg", "none"} <= {entry.name for entry in listed}
     for entry in listed:
-        assert not entry.own and not entry.problem and presets.load(entry.name).note == entry.note
+        assert not entry.is_own and not entry.problem and presets.load(entry.name).note == entry.note
 
 
 SLOWLY = """
@@ -60,7 +60,7 @@ def test_what_is_saved_comes_back_and_is_listed_as_ones_own(presets: GuidancePre
     presets.save("soft colours", SPEC, "for skies")
     found = presets.load("soft colours")
     assert (found.spec, found.note, found.warning) == (SPEC, "for skies", "")
-    assert [entry.name for entry in presets.listing() if entry.own] == ["soft colours"]
+    assert [entry.name for entry in presets.listing() if entry.is_own] == ["soft colours"]
 
 
 def test_a_torn_preset_is_replaced_by_the_last_good_one(presets: GuidancePresets) -> None:
@@ -69,7 +69,7 @@ def test_a_torn_preset_is_replaced_by_the_last_good_one(presets: GuidancePresets
     (presets.own_folder / "mine.json").write_text('{"method": "ap')
     found = presets.load("mine")
     assert found.spec == SPEC and "mine.json" in found.warning
-    (entry,) = [entry for entry in presets.listing() if entry.own]
+    (entry,) = [entry for entry in presets.listing() if entry.is_own]
     assert "cannot be read" in entry.problem
     presets.save("mine", GuidanceSpec(method="apg", params={}))  # what is torn is not kept as the last good one
     (presets.own_folder / "mine.json").write_text("{")
@@ -115,6 +115,6 @@ def test_there_are_no_others(presets: GuidancePresets, name: str) -> None:
 def test_ones_own_can_be_removed_and_those_that_ship_cannot(presets: GuidancePresets) -> None:
     presets.save("mine", SPEC)
     presets.remove("mine")
-    assert not [entry for entry in presets.listing() if entry.own]
+    assert not [entry for entry in presets.listing() if entry.is_own]
     with pytest.raises(NotFound):
         presets.remove("cfg")

@@ -39,9 +39,14 @@ def test_the_queue_as_plain_values(studio: Studio, draw: Draw) -> None:
         studio.pictures.submit([draw()] * 2, priority="background"),
     )
     first, second, third = studio.jobs.queue()
-    assert (first.job_id, first.position, first.state, first.what) == (running, 0, "running", "50 pictures: a red star")
+    assert (first.job_id, first.position, first.state, first.description) == (
+        running,
+        0,
+        "running",
+        "50 pictures: a red star",
+    )
     assert first.progress is not None and 0 < first.progress < 1 and first.left_s is not None and first.left_s > 0
-    assert (second.job_id, second.position, second.state, second.what) == (
+    assert (second.job_id, second.position, second.state, second.description) == (
         waiting,
         1,
         "waiting",
@@ -59,14 +64,14 @@ def test_moving(studio: Studio, draw: Draw) -> None:
     running = studio.pictures.submit(long(draw))
     wait_for(studio, running, "started")
     first, second = studio.pictures.submit([draw()]), studio.pictures.submit([draw(seed=1)])
-    studio.jobs.move(second, before=first)
+    studio.jobs.move(second, before_id=first)
     assert [entry.job_id for entry in studio.jobs.queue()] == [running, second, first]
     studio.jobs.move(second)
     assert [entry.job_id for entry in studio.jobs.queue()] == [running, first, second]
     with pytest.raises(BadInput, match="is waiting"):
         studio.jobs.move(running)
     with pytest.raises(NotFound):
-        studio.jobs.move(first, before="nonsense")
+        studio.jobs.move(first, before_id="nonsense")
     studio.jobs.stop(running)
     wait_for(studio, second, "done")
     for number in (1, 2):  # the order in which they were made
@@ -114,7 +119,7 @@ def test_the_ledger_in_pages(studio: Studio, draw: Draw) -> None:
     wait_for(studio, jobs[-1], "done")
     page = studio.jobs.newest(2)
     assert [job.id for job in page] == [jobs[2], jobs[1]]
-    assert [job.id for job in studio.jobs.newest(before=page[-1].number)] == [jobs[0]]
+    assert [job.id for job in studio.jobs.newest(before_number=page[-1].number)] == [jobs[0]]
     for limit in (0, 201):
         with pytest.raises(BadInput, match="1 to 200 jobs"):
             studio.jobs.newest(limit)

@@ -75,7 +75,7 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe], tmp_path
     assert points[-1]["step"] == 6 and points == [event.data for event in events if event.kind == "measure"]
     base, under = studio.pictures.draw([draw(), draw(edits=[EditRef(edit=entry.id, strength=1.0)])])
     assert base.sha256 != under.sha256
-    assert studio.jobs.get(job).what == "towards blue" and studio.jobs.get(job).kind == "train"
+    assert studio.jobs.get(job).description == "towards blue" and studio.jobs.get(job).kind == "train"
     folder = studio.trainings.folder(studio.jobs.get(job))
     assert [path.name for path in folder.iterdir()] == [MEASURES]  # what it went on from is of no more use
     trained_edit = read_edit(entry.path)

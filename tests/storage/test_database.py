@@ -195,7 +195,7 @@ def test_payloads_of_the_second_version_are_packed_and_one_that_cannot_be_read_c
     archive = Archive.open(tmp_path)
     first, broken, train = (archive.jobs.get(f"j{number}") for number in range(3))
     assert first.payload["recipes"] == recipes and train.payload == {"kind": "train"}
-    assert [job.what for job in (first, broken, train)] == ["2 pictures: a star", "generate", "train"]
+    assert [job.description for job in (first, broken, train)] == ["2 pictures: a star", "generate", "train"]
     with pytest.raises(WorkspaceError, match="cannot be read"):
         _ = broken.payload
     again = archive.jobs.add("generate", first.payload, retry_of=first.id)

@@ -78,10 +78,10 @@ def cost(archive: Archive, work: Callable[[], object]) -> int:
 def test_a_page_costs_the_same_however_deep_it_lies(archive: Archive) -> None:
     pages = archive.generations.page
     top = cost(archive, lambda: pages(24))
-    deep = cost(archive, lambda: pages(24, before=500))
+    deep = cost(archive, lambda: pages(24, before_id=500))
     print(f"a page at the top: {top}, 49,500 pictures down: {deep}, by offset: ", end="")
     print(cost(archive, lambda: pages(24, offset=49_000)))
-    assert [one.id for one in pages(24, before=500)][:2] == [499, 498]
+    assert [one.id for one in pages(24, before_id=500)][:2] == [499, 498]
     assert max(top, deep) < 10 and abs(top - deep) <= 2
 
 

@@ -63,7 +63,7 @@ def test_pages_of_the_ledger(archive: Archive) -> None:
     jobs = [archive.jobs.add("train", {}, priority="background") for _ in range(5)]
     page = archive.jobs.page(2)
     assert [job.id for job in page] == [jobs[4].id, jobs[3].id] and page[0].priority == "background"
-    assert [job.number for job in archive.jobs.page(10, before=page[-1].number)] == [3, 2, 1]
+    assert [job.number for job in archive.jobs.page(10, before_number=page[-1].number)] == [3, 2, 1]
 
 
 def test_deaths_are_counted_by_work(archive: Archive) -> None:
@@ -187,7 +187,7 @@ def test_pages_by_number(archive: Archive) -> None:
     first = archive.generations.page(2)
     assert [row.id for row in first] == [5, 4]
     add(archive)  # made while somebody turns the page: nothing is shown twice
-    assert [row.id for row in archive.generations.page(2, before=first[-1].id)] == [2, 1]
+    assert [row.id for row in archive.generations.page(2, before_id=first[-1].id)] == [2, 1]
 
 
 def test_marking(archive: Archive) -> None:

@@ -102,7 +102,7 @@ def test_pictures_that_cannot_be_read(archive: Archive) -> None:
     ]
     assert [row.number for row in generations.readable_page(9, only=HistoryFilter(deleted=True))[1]] == [binned]
     # A page is full as long as there are more, so that the last one is known by being short.
-    assert [row.id for row in generations.page(3, before=whole[4])] == whole[5:8]
+    assert [row.id for row in generations.page(3, before_id=whole[4])] == whole[5:8]
     assert [row.id for row in generations.page(2, offset=1)] == whole[1:3]
     for number, case in cases.items():
         with pytest.raises(WorkspaceError, match=rf"^Picture {number} of the history cannot be read: .+\. The others"):
@@ -148,7 +148,7 @@ def test_a_payload_that_cannot_be_read_costs_doing_it_again_and_nothing_else(arc
     assert len(archive.jobs.page(100)) == len(PAYLOADS)
     for number in range(1, len(PAYLOADS) + 1):
         job = archive.jobs.find(str(number))
-        assert job.what == f"1 picture: star {number}"
+        assert job.description == f"1 picture: star {number}"
         with pytest.raises(WorkspaceError, match="asked for cannot be read"):
             _ = job.payload
 

@@ -259,9 +259,9 @@ def test_evaluation_of_a_perfect_painter() -> None:
     result = evaluate(
         Painter([*ones, *twos, *calm]),
         Reader([*ones, *twos]),
-        one=30,
-        two=10,
-        tone=8,
+        one_n=30,
+        two_n=10,
+        tone_n=8,
         steps=2,
         progress=lambda done, total: seen.append((done, total)),
     )
@@ -278,7 +278,7 @@ def test_evaluation_of_a_perfect_painter() -> None:
 
 def test_a_failed_gate_is_told() -> None:
     ones = prompt_scenes(20, 1)
-    result = evaluate(Painter(ones), Reader(ones, wrong_every=5), one=20, two=0, tone=0, steps=2)
+    result = evaluate(Painter(ones), Reader(ones, wrong_every=5), one_n=20, two_n=0, tone_n=0, steps=2)
     by_name = {r["name"]: r for r in result["rows"] if r["group"] == "one object"}
     assert by_name["style"]["hits"] == by_name["all"]["hits"] == 16
     assert by_name["style"]["passed"] is False and by_name["object"]["passed"] is True

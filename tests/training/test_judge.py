@@ -215,7 +215,7 @@ def test_a_short_training_learns_resumes_and_writes_what_loads(tmp_path: Path, m
 @pytest.mark.slow
 def test_the_shipped_oracle_passes_its_gates(tmp_path: Path) -> None:
     """On a third of the pictures the gates are measured on: none may be missed by more than chance explains."""
-    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, each=40) if g.gate is not None]
+    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, per_kind=40) if g.gate is not None]
     missed = [g for g in gates if not _reachable(g)]
     assert len(gates) >= 10 and not missed, missed
 

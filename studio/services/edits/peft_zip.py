@@ -78,13 +78,13 @@ def unpack(archive: Path, folder: Path) -> Path:
         with _Opening(archive, name) as file, zipfile.ZipFile(file) as opened:
             file.is_open = True
             members = _checked(opened.infolist(), archive.stat().st_size, name)
-            for wanted, member in members.items():
-                _check_member(member, wanted, name)
+            for file_name, member in members.items():
+                _check_member(member, file_name, name)
             with opened.open(members[WEIGHTS]) as packed:
                 header_of(packed, members[WEIGHTS].file_size, Path(f"{WEIGHTS} in {archive.name[:80]}"))
             folder.mkdir(parents=True)
-            for wanted, member in members.items():
-                _write(opened, member, folder / wanted, name)
+            for file_name, member in members.items():
+                _write(opened, member, folder / file_name, name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         # RuntimeError: encrypted; NotImplementedError: a way of packing that Python does not know; ValueError: a place
         # before the file's first byte.
@@ -104,40 +104,40 @@ class _Opening(io.FileIO):
         self._name = name
 
     def read(self, size: int | None = -1, /) -> bytes:
-        wanted = self._rest() if size is None or size < 0 else size
-        if not self.is_open and wanted > MAX_DIRECTORY_BYTES:
+        byte_count = self._rest() if size is None or size < 0 else size
+        if not self.is_open and byte_count > MAX_DIRECTORY_BYTES:
             raise BadInput(f"{self._name} has too many files; a peft folder has two.")
-        return super().read(wanted)
+        return super().read(byte_count)
 
     def _rest(self) -> int:
-        here = self.tell()
+        position = self.tell()
         end = self.seek(0, io.SEEK_END)
-        self.seek(here)
-        return max(0, end - here)
+        self.seek(position)
+        return max(0, end - position)
 
 
 def _checked(members: list[zipfile.ZipInfo], size: int, name: str) -> dict[str, zipfile.ZipInfo]:
     """The two members wanted, of an archive none of whose members is where it should not be. size: its bytes."""
     if len(members) > MAX_MEMBERS:
         raise BadInput(f"{name} has {len(members)} files; a peft folder has two.")
-    found: dict[str, list[zipfile.ZipInfo]] = {wanted: [] for wanted in LIMITS}
+    by_name: dict[str, list[zipfile.ZipInfo]] = {file_name: [] for file_name in LIMITS}
     for member in members:
         place = PurePosixPath(member.filename.replace("\\", "/"))  # as some programs on Windows write it
         if place.is_absolute() or ".." in place.parts or PureWindowsPath(member.filename).drive:
             raise BadInput(f"{name} has a file that would lie outside of its folder, {member.filename[:80]!r}.")
-        if place.name in found and not member.is_dir():
-            found[place.name].append(member)
-    for wanted, there in found.items():
-        if len(there) != 1:
-            raise BadInput(f"{name} must hold {wanted} once, as a zipped peft folder does.")
+        if place.name in by_name and not member.is_dir():
+            by_name[place.name].append(member)
+    for file_name, namesakes in by_name.items():
+        if len(namesakes) != 1:
+            raise BadInput(f"{name} must hold {file_name} once, as a zipped peft folder does.")
     _check_overlap(members, size, name)
-    return {wanted: there[0] for wanted, there in found.items()}
+    return {file_name: namesakes[0] for file_name, namesakes in by_name.items()}
 
 
 def _check_overlap(members: list[zipfile.ZipInfo], size: int, name: str) -> None:
     """Raise BadInput where the bytes of one member are those of another too, or none of the archive's `size`."""
     at = 0
-    for member in sorted(members, key=lambda one: one.header_offset):
+    for member in sorted(members, key=lambda info: info.header_offset):
         if member.header_offset < at:
             raise BadInput(f"{name} has files that overlap.", "Pack the folder again.")
         at = member.header_offset + member.compress_size
@@ -148,16 +148,18 @@ def _check_overlap(members: list[zipfile.ZipInfo], size: int, name: str) -> None
 _AGAIN = "Copy or download it again."
 
 
-def _check_member(member: zipfile.ZipInfo, wanted: str, name: str) -> None:
+def _check_member(member: zipfile.ZipInfo, file_name: str, name: str) -> None:
     """Raise BadInput for what a member's entry alone rules out."""
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise BadInput(f"{name} holds a link in place of {wanted}.", "Pack the file itself.")
+        raise BadInput(f"{name} holds a link in place of {file_name}.", "Pack the file itself.")
     if member.compress_type not in _PACKINGS:
-        raise BadInput(f"{name} packs {wanted} in a way that is not read.", "Pack the folder as an ordinary zip file.")
-    if member.file_size > LIMITS[wanted]:
-        raise BadInput(f"{name} holds {wanted} of {member.file_size} bytes; at most {LIMITS[wanted]} are read.")
+        raise BadInput(
+            f"{name} packs {file_name} in a way that is not read.", "Pack the folder as an ordinary zip file."
+        )
+    if member.file_size > LIMITS[file_name]:
+        raise BadInput(f"{name} holds {file_name} of {member.file_size} bytes; at most {LIMITS[file_name]} are read.")
     if member.file_size > SMALL_BYTES + MAX_RATIO * member.compress_size:
-        message = f"{name} holds {wanted}, which unpacks to {member.file_size / 1e6:.0f} MB"
+        message = f"{name} holds {file_name}, which unpacks to {member.file_size / 1e6:.0f} MB"
         raise BadInput(f"{message}, {member.file_size // max(1, member.compress_size)} times its size: no weights do.")
 
 

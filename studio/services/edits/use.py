@@ -32,5 +32,5 @@ def _needed_by(studio: Studio, entry: EditEntry) -> str | None:
     for job in studio.jobs.unfinished():
         refs = edits_named(job.payload)
         if any(known_entry.id == entry.id for known_entry in studio.edits.known(refs).values()):
-            return job.what
+            return job.description
     return None

@@ -94,8 +94,15 @@ def psnr(model: AutoencoderKL, pictures: Pictures, device: str) -> float:
     return float(torch.cat(values).mean())
 
 
-def train(stage: Stage, *, lr: float = 2e-3, kl_weight: float = 3e-4, decoder_only: bool = False, threads: int = 2,
-          whole_share: float = 0.3) -> Path:  # fmt: skip
+def train(
+    stage: Stage,
+    *,
+    lr: float = 2e-3,
+    kl_weight: float = 3e-4,
+    decoder_only: bool = False,
+    threads: int = 2,
+    whole_share: float = 0.3,
+) -> Path:
     """Train until the stage's budget is spent; resumes from its checkpoint. Returns the folder with the weights."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -109,10 +116,10 @@ def train(stage: Stage, *, lr: float = 2e-3, kl_weight: float = 3e-4, decoder_on
         speed_up_group_norm(model)
     average = Average(model, 0.998)
     step = 0
-    if (kept := stage.load()) is not None:
-        model.load_state_dict(kept["model"])
-        average.load(kept["average"], kept["steps"])
-        step = kept["steps"]
+    if (checkpoint := stage.load()) is not None:
+        model.load_state_dict(checkpoint["model"])
+        average.load(checkpoint["average"], checkpoint["steps"])
+        step = checkpoint["steps"]
     if decoder_only:
         model.encoder.requires_grad_(False)
         model.quant_conv.requires_grad_(False)

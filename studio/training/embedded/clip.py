@@ -69,8 +69,8 @@ def build(vocab_size: int, eos: int) -> CLIPModel:
 # -- pairs and hard negatives ---------------------------------------------------------------------------------------
 
 
-def _another(rng: np.random.Generator, names: Sequence[str], *taken: str) -> str:
-    return str(rng.choice([name for name in names if name not in taken]))
+def _another(rng: np.random.Generator, names: Sequence[str], *excluded: str) -> str:
+    return str(rng.choice([name for name in names if name not in excluded]))
 
 
 def with_swap(scene: Scene, swap: str, rng: np.random.Generator) -> Scene | None:
@@ -91,22 +91,22 @@ def with_swap(scene: Scene, swap: str, rng: np.random.Generator) -> Scene | None
         return None
     if swap == "style":
         return replace(scene, style=_another(rng, STYLE_NAMES, scene.style))
-    taken = [str(getattr(thing, swap)) for thing in scene.things]
+    excluded = [str(getattr(thing, swap)) for thing in scene.things]
     if swap == "colour":
-        taken = taken[:1]
+        excluded = excluded[:1]
     which = int(rng.integers(len(scene.things)))
     if which == 1:  # `swapped` changes the first
         scene = replace(scene, things=scene.things[::-1], relation=INVERSE[scene.relation or "left of"])
-        taken = taken if swap == "object" else [scene.things[0].colour]
-    return swapped(scene, swap, _another(rng, ONE_WORD[swap], *taken))
+        excluded = excluded if swap == "object" else [scene.things[0].colour]
+    return swapped(scene, swap, _another(rng, ONE_WORD[swap], *excluded))
 
 
 def _hard_scenes(scene: Scene, rng: np.random.Generator) -> list[Scene]:
     """NEGATIVES changed scenes: colours and relation exchanged where there are two objects, the rest by one word."""
-    found = [with_swap(scene, swap, rng) for swap in ("colours", "relation")]
+    candidates = [with_swap(scene, swap, rng) for swap in ("colours", "relation")]
     words = rng.permutation(list(ONE_WORD) if scene.things else ["background"])
-    found += [with_swap(scene, str(words[i % len(words)]), rng) for i in range(NEGATIVES)]
-    return [other for other in found if other is not None][:NEGATIVES]
+    candidates += [with_swap(scene, str(words[i % len(words)]), rng) for i in range(NEGATIVES)]
+    return [candidate for candidate in candidates if candidate is not None][:NEGATIVES]
 
 
 def captions_of(scene: Scene, rng: np.random.Generator) -> list[str]:
@@ -116,7 +116,9 @@ def captions_of(scene: Scene, rng: np.random.Generator) -> list[str]:
     caption as it was; the loss leaves such a one out.
     """
     telling = int(rng.integers(1 << 62))
-    return [caption(each, np.random.default_rng(telling), rare=RARE) for each in (scene, *_hard_scenes(scene, rng))]
+    return [
+        caption(variant, np.random.default_rng(telling), rare=RARE) for variant in (scene, *_hard_scenes(scene, rng))
+    ]
 
 
 def augment(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -145,16 +147,16 @@ def contrastive(image: Tensor, text: Tensor, extra: Tensor, same: Tensor, scale:
     n = len(image)
     logits = scale * image @ text.T  # [B, B]
     hard = scale * image @ extra.flatten(0, 1).T  # [B, B K]: those of other scenes are negatives as good as any
-    own = torch.eye(n, dtype=torch.bool, device=image.device).repeat_interleave(extra.shape[1], 1)
-    hard = hard.masked_fill(own & same.flatten()[None], float("-inf"))
+    own_captions = torch.eye(n, dtype=torch.bool, device=image.device).repeat_interleave(extra.shape[1], 1)
+    hard = hard.masked_fill(own_captions & same.flatten()[None], float("-inf"))
     target = torch.arange(n, device=image.device)
     return (F.cross_entropy(torch.cat([logits, hard], 1), target) + F.cross_entropy(logits.T, target)) / 2
 
 
 def look(model: CLIPModel, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Unit vectors [B, 128] and patch tokens [B, 64, 128], float32, of pixels [B, 3, 128, 128] in [-1, 1]."""
-    seen: Any = model.get_image_features(pixel_values=pixels)
-    return F.normalize(seen.pooler_output.float(), dim=-1), seen.last_hidden_state[:, 1:].float()
+    outputs: Any = model.get_image_features(pixel_values=pixels)
+    return F.normalize(outputs.pooler_output.float(), dim=-1), outputs.last_hidden_state[:, 1:].float()
 
 
 def image_features(model: CLIPModel, pixels: Tensor) -> Tensor:
@@ -194,9 +196,11 @@ class Readouts(nn.Module):
     def forward(self, image: Tensor, tokens: Tensor, truth: Tensor, cells: Tensor) -> Tensor:
         """Mean cross-entropy. image: [B, 128] unit vectors. tokens: [B, 64, 128]. truth: [B, len(HEADS)] as `labels`
         gives them. cells: [B, 2, 64] as `covering` does."""
-        losses = [F.cross_entropy(said, truth[:, i]) for i, said in enumerate(self.scene(image * WIDTH**0.5).values())]
+        losses = [
+            F.cross_entropy(logits, truth[:, i]) for i, logits in enumerate(self.scene(image * WIDTH**0.5).values())
+        ]
         by_kind = self.cells(tokens).transpose(1, 2).split(CELL_CLASSES, 1)  # [B, classes, 64] of either kind
-        dense = [F.cross_entropy(said, cells[:, i]) for i, said in enumerate(by_kind)]
+        dense = [F.cross_entropy(logits, cells[:, i]) for i, logits in enumerate(by_kind)]
         return torch.stack(losses).mean() + torch.stack(dense).mean()
 
 
@@ -230,22 +234,22 @@ class ClipTraining:
             "step": self.step,
         }
 
-    def resume(self, kept: Mapping[str, Any]) -> None:
+    def resume(self, checkpoint: Mapping[str, Any]) -> None:
         """Take up a run from its checkpoint."""
-        self.model.load_state_dict(kept["model"])
-        self.readouts.load_state_dict(kept["readouts"])
-        self.average.load(kept["average"], kept["step"])
-        self.optimiser.load_state_dict(kept["optimiser"])
-        self.step = kept["step"]
+        self.model.load_state_dict(checkpoint["model"])
+        self.readouts.load_state_dict(checkpoint["readouts"])
+        self.average.load(checkpoint["average"], checkpoint["step"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.step = checkpoint["step"]
 
     def losses(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Contrastive loss and loss of reading the scene, on a fresh batch."""
         n, device = self.batch, self.stage.device
         rows = np.sort(rng.integers(0, len(self.pictures), n))
         scenes = [self.scenes[i] for i in rows]
-        told = [captions_of(scene, rng) for scene in scenes]
-        ids = _trimmed(self.codec([text for texts in told for text in texts]), self.codec.eos)
-        same = torch.tensor([[text == texts[0] for text in texts[1:]] for texts in told], device=device)
+        captions = [captions_of(scene, rng) for scene in scenes]
+        ids = _trimmed(self.codec([text for variants in captions for text in variants]), self.codec.eos)
+        same = torch.tensor([[text == variants[0] for text in variants[1:]] for variants in captions], device=device)
         pixels = augment(to_tensor(self.pictures[rows], device), rng)
         truth = torch.tensor([labels(scene) for scene in scenes], device=device)
         with mixed_precision(device):
@@ -273,8 +277,13 @@ class ClipTraining:
             self.step, since = self.step + 1, since + 1
             sums += (float(loss.detach()), float(reading.detach()))
             if self.step % 50 == 0:
-                self.stage.say(step=self.step, pairs=self.step * self.batch, loss=sums[0] / since,
-                               reading=sums[1] / since, scale=float(self.model.logit_scale.detach().exp()))  # fmt: skip
+                self.stage.say(
+                    step=self.step,
+                    pairs=self.step * self.batch,
+                    loss=sums[0] / since,
+                    reading=sums[1] / since,
+                    scale=float(self.model.logit_scale.detach().exp()),
+                )
                 sums[:], since = 0, 0
             if self.stage.due():
                 self.stage.save(self.state())
@@ -289,8 +298,9 @@ class ClipTraining:
         return copy.eval()
 
 
-def train(stage: Stage, text_folder: Path, tokenizer_folder: Path, *, lr: float = 1e-3, batch: int = 128,
-          threads: int = 2) -> Path:  # fmt: skip
+def train(
+    stage: Stage, text_folder: Path, tokenizer_folder: Path, *, lr: float = 1e-3, batch: int = 128, threads: int = 2
+) -> Path:
     """Train until the stage's budget is spent; resumes from its checkpoint. Returns the folder of the float32 model.
 
     text_folder: the text encoder of the stage `text`, which the text tower starts from. The pictures of the
@@ -305,8 +315,8 @@ def train(stage: Stage, text_folder: Path, tokenizer_folder: Path, *, lr: float 
         model.set_attn_implementation("eager")  # bf16 attention in one kernel is slow on CPUs
     model.text_model.load_state_dict(start.state_dict())
     training = ClipTraining(stage, codec, model, batch, lr)
-    if (kept := stage.load()) is not None:
-        training.resume(kept)
+    if (checkpoint := stage.load()) is not None:
+        training.resume(checkpoint)
     training.run(held_out(256))
     stage.save(training.state())
     final = training.averaged()
@@ -321,13 +331,13 @@ def train(stage: Stage, text_folder: Path, tokenizer_folder: Path, *, lr: float 
 
 def held_out(n: int = 1024) -> dict[str, Any]:
     """Scenes kept from training, no canonical caption twice, and their pictures: what the gate is measured on."""
-    found: dict[str, Scene] = {}
+    scenes: dict[str, Scene] = {}
     index = 0
-    while len(found) < n:
+    while len(scenes) < n:
         scene = scene_at(index, seed=HELD_OUT_SEED, two=TWO_SHARE, empty=0.0, biased=False, held_out=True)
-        found.setdefault(canonical(scene), scene)
+        scenes.setdefault(canonical(scene), scene)
         index += 1
-    return {"scenes": list(found.values()), "pictures": render_all(list(found.values()), workers=1)}
+    return {"scenes": list(scenes.values()), "pictures": render_all(list(scenes.values()), workers=1)}
 
 
 @torch.no_grad()
@@ -365,14 +375,23 @@ def gate_rows(model: CLIPModel, codec: Codec, scenes: Sequence[Scene], pictures:
     rows = []
     for name, queries, answers in (("image to text", image, text), ("text to image", text, image)):
         shares = torch.from_numpy(top1(queries, answers))
-        rows.append(Row("top-1 of 64", name, len(shares), float(shares.mean()), *bootstrap(shares),
-                        hits=round(float(shares.sum())), gate=LEAST_TOP1))  # fmt: skip
+        rows.append(
+            Row(
+                "top-1 of 64",
+                name,
+                len(shares),
+                float(shares.mean()),
+                *bootstrap(shares),
+                hits=round(float(shares.sum())),
+                gate=LEAST_TOP1,
+            )
+        )
     rng = np.random.default_rng(73)
     true = (image * text).sum(1)
     for swap in ("colours", "relation", *ONE_WORD):
-        changed = [(i, other) for i, s in enumerate(scenes) if (other := with_swap(s, swap, rng)) is not None]
+        changed = [(i, variant) for i, s in enumerate(scenes) if (variant := with_swap(s, swap, rng)) is not None]
         at = torch.tensor([i for i, _ in changed], dtype=torch.long)
-        wrong = (image[at] * _embed(model, codec, [canonical(other) for _, other in changed])).sum(1)
+        wrong = (image[at] * _embed(model, codec, [canonical(variant) for _, variant in changed])).sum(1)
         rows.append(share_row("hard negative", swap, (true[at] > wrong).tolist()))
     return rows
 
@@ -403,8 +422,19 @@ def write(model_folder: Path, tokenizer_folder: Path, folder: Path) -> None:
     CLIPTokenizer.from_pretrained(tokenizer_folder).save_pretrained(folder)
     size, half = {"height": SIZE_PX, "width": SIZE_PX}, [0.5] * 3
     # Written by hand: the class that would write it asks for torchvision.
-    processor = {"image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": size, "resample": 3,
-                 "do_center_crop": False, "crop_size": size, "do_rescale": True, "rescale_factor": 1 / 255,
-                 "do_normalize": True, "image_mean": half, "image_std": half, "do_convert_rgb": True}  # fmt: skip
+    processor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": size,
+        "resample": 3,
+        "do_center_crop": False,
+        "crop_size": size,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": half,
+        "image_std": half,
+        "do_convert_rgb": True,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
     write_sums(folder)

@@ -17,8 +17,15 @@ TRAIN_SEED, HELD_OUT_SEED = 11, 12
 Pictures = npt.NDArray[np.uint8]
 
 
-def scene_at(index: int, *, seed: int = TRAIN_SEED, two: float = 0.3, empty: float = 0.02, biased: bool = True,
-             held_out: bool | None = False) -> Scene:  # fmt: skip
+def scene_at(
+    index: int,
+    *,
+    seed: int = TRAIN_SEED,
+    two: float = 0.3,
+    empty: float = 0.02,
+    biased: bool = True,
+    held_out: bool | None = False,
+) -> Scene:
     """Scene number `index` of the split named by the other arguments."""
     rng = np.random.default_rng((seed, index))
     return random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)

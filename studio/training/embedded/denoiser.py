@@ -207,13 +207,13 @@ class DenoiserTraining:
             "samples": self.samples,
         }
 
-    def resume(self, kept: dict[str, Any]) -> None:
-        self.model.load_state_dict(kept["model"])
-        self.align.load_state_dict(kept["align"])
-        self.heads.load_state_dict(kept["heads"])
-        self.average.load(kept["average"], kept["step"])
-        self.optimiser.load_state_dict(kept["optimiser"])
-        self.step, self.samples = kept["step"], kept["samples"]
+    def resume(self, checkpoint: dict[str, Any]) -> None:
+        self.model.load_state_dict(checkpoint["model"])
+        self.align.load_state_dict(checkpoint["align"])
+        self.heads.load_state_dict(checkpoint["heads"])
+        self.average.load(checkpoint["average"], checkpoint["step"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.step, self.samples = checkpoint["step"], checkpoint["samples"]
 
     def begin_from(self, folder: Path) -> None:
         """Take up a UNet whose training state is gone (see `unpack`): fresh optimiser, average and alignment heads."""
@@ -229,9 +229,9 @@ class DenoiserTraining:
         ended = ((ids == self.eos) & (ids[:, 1:2] != self.eos)).float()
         taught = context.float() if self.step >= HEADS_FIRST_STEPS else context.float().detach()
         loss = torch.zeros((), device=context.device)
-        for i, said in enumerate(self.heads(taught).values()):
+        for i, logits in enumerate(self.heads(taught).values()):
             truth = labels[:, i, None].long().expand(-1, ids.shape[1])
-            loss = loss + (F.cross_entropy(said.transpose(1, 2), truth, reduction="none") * ended).sum()
+            loss = loss + (F.cross_entropy(logits.transpose(1, 2), truth, reduction="none") * ended).sum()
         return loss / ended.sum().clamp_min(1)
 
     def loss(self, rng: np.random.Generator, share: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -296,8 +296,9 @@ class DenoiserTraining:
             self.samples += self.plan.batch * self.plan.processes
             sums += [float(term.detach()) for term in (denoise, align, read)]
             if self.rank == 0 and self.step % 200 == 0:
-                self.stage.say(step=self.step, samples=self.samples, loss=sums[0] / 200, align=sums[1] / 200,
-                               read=sums[2] / 200)  # fmt: skip
+                self.stage.say(
+                    step=self.step, samples=self.samples, loss=sums[0] / 200, align=sums[1] / 200, read=sums[2] / 200
+                )
                 sums[:] = 0
             if self.step % 500 == 0 and len(shards_in(self.latents_folder)) > self.shards:
                 self._read_shards()
@@ -306,15 +307,22 @@ class DenoiserTraining:
                 report(self)
 
 
-def _process(rank: int, stage: Stage, plan: Plan, text_folder: Path, latents: Path, eos: int,
-             report: Callable[[DenoiserTraining], None]) -> None:  # fmt: skip
+def _process(
+    rank: int,
+    stage: Stage,
+    plan: Plan,
+    text_folder: Path,
+    latents: Path,
+    eos: int,
+    report: Callable[[DenoiserTraining], None],
+) -> None:
     torch.set_num_threads(1 if plan.processes > 1 else (torch.get_num_threads()))
     if plan.processes > 1:
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=os.environ.get("MASTER_PORT", "29517"))
         dist.init_process_group("gloo", rank=rank, world_size=plan.processes)
     training = DenoiserTraining(stage, plan, text_folder, latents, eos, rank)
-    if (kept := stage.load()) is not None:
-        training.resume(kept)
+    if (checkpoint := stage.load()) is not None:
+        training.resume(checkpoint)
     elif (stage.folder / START).exists():
         training.begin_from(stage.folder / START)
     training.run(report)
@@ -325,8 +333,9 @@ def _process(rank: int, stage: Stage, plan: Plan, text_folder: Path, latents: Pa
         dist.destroy_process_group()
 
 
-def train(stage: Stage, plan: Plan, text_folder: Path, latents: Path, eos: int,
-          report: Callable[[DenoiserTraining], None]) -> None:  # fmt: skip
+def train(
+    stage: Stage, plan: Plan, text_folder: Path, latents: Path, eos: int, report: Callable[[DenoiserTraining], None]
+) -> None:
     """Train (or go on training) for the stage's budget, on one process or several with averaged gradients."""
     if plan.processes == 1:
         _process(0, stage, plan, text_folder, latents, eos, report)

@@ -47,8 +47,8 @@ class SwapProbe:
         ids = {"true": torch.from_numpy(codec([canonical(s) for s in scenes]))}
         for word, names in WORDS.items():
             current = [getattr(s.things[0], word) if word in ("object", "colour") else getattr(s, word) for s in scenes]
-            others = [str(rng.choice([name for name in names if name != c])) for c in current]
-            texts = [canonical(swapped(s, word, o)) for s, o in zip(scenes, others, strict=True)]
+            replacements = [str(rng.choice([name for name in names if name != c])) for c in current]
+            texts = [canonical(swapped(s, word, o)) for s, o in zip(scenes, replacements, strict=True)]
             ids[word] = torch.from_numpy(codec(texts))
         return cls(latents, masks, ids)
 

@@ -152,12 +152,12 @@ def morph_pairs() -> tuple[tuple[str, str], ...]:
         return float((a & b).sum() / (a | b).sum())
 
     edges = {name: distance(Thing(name, "red"), 64)[0] for name in OBJECTS}
-    found = []
+    pairs = []
     for a, b in combinations(OBJECTS, 2):
         middle = (edges[a] + edges[b]) / 2 < 0
         if max(overlap(middle, edges[a] < 0), overlap(middle, edges[b] < 0)) < 0.8:
-            found.append((a, b))
-    return tuple(found)
+            pairs.append((a, b))
+    return tuple(pairs)
 
 
 def morph(rng: np.random.Generator) -> FloatArray:
@@ -209,10 +209,10 @@ def half_erased(rng: np.random.Generator) -> FloatArray:
         shape = mask(thing)
         angle = rng.uniform(0, 2 * np.pi)
         along = (x - thing.x) * np.cos(angle) + (y - thing.y) * np.sin(angle)
-        way = rng.random()
-        if way < 0.45:
+        choice = rng.random()
+        if choice < 0.45:
             gone = along > rng.uniform(-0.3, 0.3) * thing.size
-        elif way < 0.6:
+        elif choice < 0.6:
             gone = np.abs(along) < rng.uniform(0.25, 0.5) * thing.size
         else:
             holes = smooth_field(rng, int(rng.integers(5, 11)), 1)[..., 0]
@@ -311,9 +311,21 @@ def halves(rng: np.random.Generator) -> FloatArray:
 
 KINDS: Mapping[str, Kind] = {
     f.__name__: f
-    for f in (noise, blobs, unknown_shape, blend, morph, overlapping, patchwork, half_erased, heavily_blurred, mush,
-              shuffled, warped)
-}  # fmt: skip
+    for f in (
+        noise,
+        blobs,
+        unknown_shape,
+        blend,
+        morph,
+        overlapping,
+        patchwork,
+        half_erased,
+        heavily_blurred,
+        mush,
+        shuffled,
+        warped,
+    )
+}
 UNSEEN_KINDS: Mapping[str, Kind] = {f.__name__: f for f in (swirled, smeared, halves)}
 
 

@@ -62,44 +62,48 @@ def evaluate(
     bundle: ModelBundle,
     oracle: Reader,
     *,
-    one: int = 600,
-    two: int = 300,
+    one_n: int = 600,
+    two_n: int = 300,
     guidance_scale: float = DEFAULT_SCALE,
     steps: int = 20,
     seed: int = 0,
-    tone: int = TONE_PROMPTS,
-    progress: Progress = lambda done, total: None,
+    tone_n: int = TONE_PROMPTS,
+    progress: Progress = lambda picture_count, total: None,
 ) -> dict[str, Any]:
     """Draw and read the held-out prompts; give every gate's row, tables by attribute and the commonest confusions.
 
-    one, two, tone: prompts with one object, with two, and for oversaturation. The result is plain values: `rows` (see
-    Row), `passed` (all gates), `accuracy` (attribute -> its value -> n, right, all_right), `confusions`, `tone`
-    (measures by guidance scale, and of the prompts' renders), `settings`, `model_hash`.
+    one_n: prompts with one object.
+    two_n: prompts with two objects.
+    tone_n: prompts for oversaturation.
+    progress: told how many pictures are drawn, and how many there will be.
+    The result is plain values: `rows` (see Row), `passed` (all gates), `accuracy` (attribute -> its value -> n, right,
+    all_right), `confusions`, `tone` (measures by guidance scale, and of the prompts' renders), `settings` and
+    `model_hash`.
     """
-    total = one + two + tone * len(TONE_SCALES)
-    done = 0
+    total = one_n + two_n + tone_n * len(TONE_SCALES)
+    picture_count = 0
 
     def count() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
+        nonlocal picture_count
+        picture_count += 1
+        progress(picture_count, total)
 
     def results(cases: Sequence[Case], meter: Meter, scale: float = guidance_scale) -> list[Result]:
         return measure(bundle, cases, meter, protocol_of(scale, steps), count)
 
-    ones = results(one_object(one, seed), Meter(oracle.read))
-    twos = results(two_objects(two, seed), Meter(oracle.read))
+    ones = results(one_object(one_n, seed), Meter(oracle.read))
+    twos = results(two_objects(two_n, seed), Meter(oracle.read))
     rows = [*one_object_rows(*_read(ones)), *two_object_rows(*_read(twos))]
     broken = [reading.invalid for reading in (*_read(ones)[1], *_read(twos)[1])]
     rows.append(share_row("all", "invalid", broken, MOST_INVALID, at_most=True))
     tones: dict[str, Any] = {}
-    if tone:
-        calm, side = headroom(tone, seed), bundle.default_size_px
+    if tone_n:
+        calm, side = headroom(tone_n, seed), bundle.default_size_px
         by_scale = {scale: results(calm, Meter(), scale) for scale in TONE_SCALES}
         rows.append(oversaturation_row(by_scale, side * side))
         renders = [render_uint8(case.scene, side) for case in calm if case.scene is not None]
-        tones = {f"{scale:g}": _tones(drawn) for scale, drawn in by_scale.items()}
-        tones["renders"] = _tones([Result(*each) for each in zip(calm, Meter()(renders), strict=True)])
+        tones = {f"{scale:g}": _tones(results_at_scale) for scale, results_at_scale in by_scale.items()}
+        tones["renders"] = _tones([Result(case, facts) for case, facts in zip(calm, Meter()(renders), strict=True)])
     scenes, readings = _read(ones)
     return {
         "model_hash": bundle.model_hash,
@@ -115,34 +119,39 @@ def evaluate(
 def _read(results: Sequence[Result]) -> tuple[list[Scene], list[Reading]]:
     """The scenes of the prompts, and what was read in their pictures."""
     pairs = [(result.case.scene, result.facts.reading) for result in results]
-    known = [(scene, reading) for scene, reading in pairs if scene is not None and reading is not None]
-    return [scene for scene, _ in known], [reading for _, reading in known]
+    readable = [(scene, reading) for scene, reading in pairs if scene is not None and reading is not None]
+    return [scene for scene, _ in readable], [reading for _, reading in readable]
 
 
 def _all_right(scene: Scene, reading: Reading) -> bool:
-    found = reading.matches(scene)
-    return not reading.invalid and all(found[name] for name in ("bound", "style", "background"))
+    matches = reading.matches(scene)
+    return not reading.invalid and all(matches[name] for name in ("bound", "style", "background"))
 
 
 def one_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[Row]:
     """Rows of prompts with one object. all: the object in its colour, the style and the background, and not invalid."""
-    found = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
+    matches = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
     right = [_all_right(scene, reading) for scene, reading in zip(scenes, readings, strict=True)]
-    rows = [share_row("one object", name, right if name == "all" else [f[name] for f in found], gate)
-            for name, gate in ONE_OBJECT.items()]  # fmt: skip
-    return [*rows, *(share_row("one object", name, [f[name] for f in found]) for name in ("count", "size", "place"))]
+    rows = [
+        share_row("one object", name, right if name == "all" else [match[name] for match in matches], gate)
+        for name, gate in ONE_OBJECT.items()
+    ]
+    return [
+        *rows,
+        *(share_row("one object", name, [match[name] for match in matches]) for name in ("count", "size", "place")),
+    ]
 
 
 def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[Row]:
     """Rows of prompts with two objects. relation and colours bound are shares of those with both objects present."""
-    found = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
-    present = [f for f in found if f["object"]]
+    matches = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
+    present = [match for match in matches if match["object"]]
     outcomes = {
-        "both present": [f["object"] for f in found],
-        "relation": [f["relation"] for f in present],
-        "colours bound": [f["bound"] for f in present],
-        "style": [f["style"] for f in found],
-        "background": [f["background"] for f in found],
+        "both present": [match["object"] for match in matches],
+        "relation": [match["relation"] for match in present],
+        "colours bound": [match["bound"] for match in present],
+        "style": [match["style"] for match in matches],
+        "background": [match["background"] for match in matches],
     }
     return [share_row("two objects", name, hits, TWO_OBJECTS.get(name)) for name, hits in outcomes.items()]
 
@@ -174,15 +183,15 @@ def _tones(results: Sequence[Result]) -> dict[str, float]:
     }
 
 
-def _wanted_and_read(scene: Scene, reading: Reading) -> dict[str, tuple[str, str]]:
+def _stated_and_read(scene: Scene, reading: Reading) -> dict[str, tuple[str, str]]:
     """What a one-object prompt asked for and what was read, by attribute. The thing meant is the one of that kind."""
-    wanted = scene.things[0]
-    of_that_kind = [thing for thing in reading.things if thing.object == wanted.object]
+    stated = scene.things[0]
+    of_that_kind = [thing for thing in reading.things if thing.object == stated.object]
     meant = next(iter((*of_that_kind, *reading.things)), None)
     return {
-        "object": (wanted.object, meant.object if meant else NOTHING),
+        "object": (stated.object, meant.object if meant else NOTHING),
         "style": (scene.style, reading.style if meant else NOTHING),
-        "colour": (wanted.colour, meant.colour if meant else NOTHING),
+        "colour": (stated.colour, meant.colour if meant else NOTHING),
         "background": (scene.background, reading.background),
     }
 
@@ -191,16 +200,19 @@ def accuracy_tables(scenes: Sequence[Scene], readings: Sequence[Reading]) -> dic
     """attribute -> wanted value -> n, right (share with that attribute right), all_right; the worst first."""
     outcomes: dict[str, dict[str, list[tuple[bool, bool]]]] = {}
     for scene, reading in zip(scenes, readings, strict=True):
-        whole, found = _all_right(scene, reading), reading.matches(scene)
-        for attribute, (wanted, _) in _wanted_and_read(scene, reading).items():
-            outcomes.setdefault(attribute, {}).setdefault(wanted, []).append((found[attribute], whole))
+        whole, matches = _all_right(scene, reading), reading.matches(scene)
+        for attribute, (stated, _) in _stated_and_read(scene, reading).items():
+            outcomes.setdefault(attribute, {}).setdefault(stated, []).append((matches[attribute], whole))
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for attribute, by_value in outcomes.items():
         measured = {
-            value: {"n": len(each), "right": float(np.mean([right for right, _ in each])),
-                    "all_right": float(np.mean([whole for _, whole in each]))}
-            for value, each in by_value.items()
-        }  # fmt: skip
+            value: {
+                "n": len(hits),
+                "right": float(np.mean([right for right, _ in hits])),
+                "all_right": float(np.mean([whole for _, whole in hits])),
+            }
+            for value, hits in by_value.items()
+        }
         tables[attribute] = dict(sorted(measured.items(), key=lambda item: (item[1]["right"], item[0])))
     return tables
 
@@ -209,9 +221,9 @@ def confusions(scenes: Sequence[Scene], readings: Sequence[Reading], most: int =
     """The commonest mistakes on one-object prompts: attribute, wanted, read, and how often."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for scene, reading in zip(scenes, readings, strict=True):
-        for attribute, (wanted, read) in _wanted_and_read(scene, reading).items():
-            if wanted != read:
-                counts[attribute, wanted, read] += 1
+        for attribute, (stated, read) in _stated_and_read(scene, reading).items():
+            if stated != read:
+                counts[attribute, stated, read] += 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
     return [{"attribute": a, "wanted": w, "read": r, "times": n} for (a, w, r), n in ranked]
 
@@ -229,16 +241,16 @@ def table(result: dict[str, Any]) -> str:
         gate = "" if row["gate"] is None else f"{sign} {shown(row['gate'])}"
         verdict = {True: "passed", False: "FAILED", None: ""}[row["passed"]]
         span = f"{shown(row['low'])} .. {shown(row['high'])}"
-        lines.append(
+        cells = (
             f"{row['group']:15} {row['name']:24} {row['n']:5} {shown(row['value']):>7}  {span:17} {gate:10} {verdict}"
-            .rstrip()
-        )  # fmt: skip
+        )
+        lines.append(cells.rstrip())
     for attribute, by_value in result.get("accuracy", {}).items():
         worst = [f"{value} {100 * cell['right']:.0f} % of {cell['n']}" for value, cell in by_value.items()]
         lines += ["", f"{attribute}, worst first: {', '.join(worst)}"]
     if result.get("confusions"):
-        told = [f"{c['wanted']} as {c['read']} ({c['times']})" for c in result["confusions"]]
-        lines += ["", f"commonest confusions: {', '.join(told)}"]
+        mistakes = [f"{c['wanted']} as {c['read']} ({c['times']})" for c in result["confusions"]]
+        lines += ["", f"commonest confusions: {', '.join(mistakes)}"]
     for scale, tones in result.get("tone", {}).items():
         label = scale if scale == "renders" else f"scale {scale}"
         lines.append(f"tone, {label:9} " + "  ".join(f"{name} {value:.3f}" for name, value in tones.items()))

@@ -27,13 +27,13 @@ class _GroupNorm(torch.autograd.Function):
         (dy,) = grads
         x, weight, mean, rstd = ctx.saved_tensors
         batch, channels = x.shape[:2]
-        groups, each = ctx.groups, channels // ctx.groups
+        groups, group_size = ctx.groups, channels // ctx.groups
         count = x[0].numel() // groups
         space = tuple(range(2, x.dim()))
         sum_dy, sum_dyx = dy.sum(space), (dy * x).sum(space)  # [B, C]
 
         def spread(per_group: Tensor) -> Tensor:
-            return per_group.repeat_interleave(each, 1)
+            return per_group.repeat_interleave(group_size, 1)
 
         centred = sum_dyx - spread(mean) * sum_dy
         d_bias, d_weight = sum_dy.sum(0), (centred * spread(rstd)).sum(0)

@@ -32,9 +32,9 @@ from studio.training.embedded.judge_data import (
     SEEDS,
     HeldOut,
     Labels,
+    cached,
     fingerprint,
     garbage_set,
-    kept,
     label_rows,
     mild,
     reconstructed,
@@ -49,8 +49,14 @@ from studio.world.reading import LAYOUTS
 
 RENDERS, RECONSTRUCTIONS, SPOILED = 24_000, 4_000, 2_000
 # Most of what is hardest to tell from a scene: a wrong outline, well drawn.
-GARBAGE_MIX = dict.fromkeys(KINDS, 500) | {"morph": 5000, "unknown_shape": 2000, "half_erased": 1500, "blend": 1200,
-                                           "warped": 1200, "overlapping": 800}  # fmt: skip
+GARBAGE_MIX = dict.fromkeys(KINDS, 500) | {
+    "morph": 5000,
+    "unknown_shape": 2000,
+    "half_erased": 1500,
+    "blend": 1200,
+    "warped": 1200,
+    "overlapping": 800,
+}
 WEIGHT_OF = {"object": 1.0, "colour": 1.0, "layout": 0.7, "style": 0.7, "background": 0.3, "size": 0.3, "place": 0.3}
 GARBAGE = -1  # layout of a picture that shows no scene
 SLOT_REGIONS = ((1, 0, "a"), (2, 1, "a"), (2, 2, "b"), (3, 3, "a"), (3, 4, "b"))  # layout, region of REGIONS, slot
@@ -65,8 +71,13 @@ class Source:
     share: float
 
 
-def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS,
-            reconstructions: int = RECONSTRUCTIONS, melted: int = SPOILED) -> list[Source]:  # fmt: skip
+def sources(
+    folder: Path,
+    vae_folder: Path | None,
+    renders: int = RENDERS,
+    reconstructions: int = RECONSTRUCTIONS,
+    melted: int = SPOILED,
+) -> list[Source]:
     """Everything trained on. vae_folder: an autoencoder whose reconstructions and spoiled latents join in."""
     scenes = [wide_scene(i) for i in range(renders)]
     pictures, truth = picture_set(folder / f"renders_{renders}.npy", scenes), label_rows(scenes)
@@ -75,13 +86,15 @@ def sources(folder: Path, vae_folder: Path | None, renders: int = RENDERS,
     def no_labels(n: int) -> Labels:
         return np.full((n, truth.shape[1]), GARBAGE)
 
-    found = [Source(pictures, truth, 0.7), Source(junk, no_labels(len(junk)), 0.3)]
+    renders_and_garbage = [Source(pictures, truth, 0.7), Source(junk, no_labels(len(junk)), 0.3)]
     if vae_folder is None:
-        return found
+        return renders_and_garbage
     vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
     first, some = pictures[:reconstructions], pictures[-melted:]
-    remade = kept(folder / f"reconstructed_{name}_{reconstructions}.npy", lambda: reconstructed(vae, first, fast=True))
-    mush = kept(folder / f"spoiled_{name}_{melted}.npy", lambda: spoiled(vae, some, SEEDS["train"]))
+    remade = cached(
+        folder / f"reconstructed_{name}_{reconstructions}.npy", lambda: reconstructed(vae, first, fast=True)
+    )
+    mush = cached(folder / f"spoiled_{name}_{melted}.npy", lambda: spoiled(vae, some, SEEDS["train"]))
     rest = [Source(remade, truth[:reconstructions], 0.2), Source(mush, no_labels(melted), 0.06)]
     return [Source(pictures, truth, 0.48), Source(junk, no_labels(len(junk)), 0.26), *rest]
 
@@ -97,7 +110,7 @@ def _batch(parts: Sequence[Source], rng: np.random.Generator, size: int) -> tupl
     return x.float() / 255, torch.from_numpy(np.concatenate(truth))[order]
 
 
-def loss_of(said: dict[str, Tensor], truth: Tensor) -> Tensor:
+def loss_of(outputs: dict[str, Tensor], truth: Tensor) -> Tensor:
     """Cross entropy of every head over the pictures it applies to, and of `invalid` over all.
 
     truth: [B, heads] class numbers as `labels` gives them, layout GARBAGE for garbage.
@@ -107,17 +120,22 @@ def loss_of(said: dict[str, Tensor], truth: Tensor) -> Tensor:
         return truth[:, COLUMN[name]]
 
     layout = column("layout")
-    total = 3 * F.binary_cross_entropy_with_logits(said["invalid"], (layout == GARBAGE).float())
-    applies = {"layout": layout >= 0, "background": layout >= 0, "style": layout >= 1, "size": layout == 1,
-               "place": layout == 1}  # fmt: skip
+    total = 3 * F.binary_cross_entropy_with_logits(outputs["invalid"], (layout == GARBAGE).float())
+    applies = {
+        "layout": layout >= 0,
+        "background": layout >= 0,
+        "style": layout >= 1,
+        "size": layout == 1,
+        "place": layout == 1,
+    }
     for name, rows in applies.items():
         if rows.any():
-            total = total + WEIGHT_OF[name] * F.cross_entropy(said[name][rows], column(name)[rows])
+            total = total + WEIGHT_OF[name] * F.cross_entropy(outputs[name][rows], column(name)[rows])
     for name in PER_REGION:
-        logits = torch.cat([said[name][layout == kind, region] for kind, region, _ in SLOT_REGIONS])
-        wanted = torch.cat([column(f"{name}_{slot}")[layout == kind] for kind, _, slot in SLOT_REGIONS])
-        if len(wanted):
-            total = total + WEIGHT_OF[name] * F.cross_entropy(logits, wanted)
+        logits = torch.cat([outputs[name][layout == kind, region] for kind, region, _ in SLOT_REGIONS])
+        classes = torch.cat([column(f"{name}_{slot}")[layout == kind] for kind, _, slot in SLOT_REGIONS])
+        if len(classes):
+            total = total + WEIGHT_OF[name] * F.cross_entropy(logits, classes)
     return total
 
 
@@ -175,7 +193,7 @@ def confusions(oracle: Oracle, pictures: Any, truth: Labels) -> dict[str, npt.ND
     logits = oracle.logits(pictures)
     best = {name: logits[name].argmax(-1).numpy() for name in CLASSES}
     layout = truth[:, COLUMN["layout"]]
-    found: dict[str, npt.NDArray[np.int64]] = {}
+    counts: dict[str, npt.NDArray[np.int64]] = {}
     for name, names in CLASSES.items():
         if name in PER_REGION:
             rows = [(best["layout"] == layout) & (layout == kind) for kind, _, _ in SLOT_REGIONS]
@@ -185,9 +203,9 @@ def confusions(oracle: Oracle, pictures: Any, truth: Labels) -> dict[str, npt.ND
         else:
             applies = layout >= {"style": 1}.get(name, 0) if name not in ("size", "place") else layout == 1
             true, read = truth[applies, COLUMN[name]], best[name][applies]
-        found[name] = np.zeros((len(names), len(names)), dtype=np.int64)
-        np.add.at(found[name], (true, read), 1)
-    return found
+        counts[name] = np.zeros((len(names), len(names)), dtype=np.int64)
+        np.add.at(counts[name], (true, read), 1)
+    return counts
 
 
 def invalid_scores(oracle: Oracle, pictures: Any) -> np.ndarray:
@@ -216,58 +234,72 @@ def balanced_threshold(valid: Sequence[np.ndarray], junk: np.ndarray) -> float:
     return float(np.median(grid[cost <= cost.min() + 1e-9]))
 
 
-def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 1000, each: int = 60) -> float:
+def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 1000, per_kind: int = 60) -> float:
     """The threshold, as a probability, from the calibration split."""
     oracle = Oracle(folded(net), 0.5)
     held_out = HeldOut.make(folder, "calibration", n)
-    junk = garbage_set(folder / f"garbage_calibration_{each}.npy", dict.fromkeys(KINDS, each), SEEDS["calibration"])
+    junk = garbage_set(
+        folder / f"garbage_calibration_{per_kind}.npy", dict.fromkeys(KINDS, per_kind), SEEDS["calibration"]
+    )
     valid = [held_out.pictures, *degraded(held_out.pictures).values()]
     if vae_folder is not None:
         vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
         path = folder / f"reconstructed_calibration_{name}_{n}.npy"
-        valid.append(kept(path, lambda: reconstructed(vae, held_out.pictures)))
+        valid.append(cached(path, lambda: reconstructed(vae, held_out.pictures)))
     logit = balanced_threshold([invalid_scores(oracle, p) for p in valid], invalid_scores(oracle, junk))
     return float(1 / (1 + np.exp(-logit)))
 
 
-def evaluate(oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400,
-             each: int = 100) -> list[Row]:  # fmt: skip
+def evaluate(
+    oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400, per_kind: int = 100
+) -> list[Row]:
     """The oracle's gates on the test split.
 
     folder: where pictures are kept. vae_folder: an autoencoder whose reconstructions are read too. n: held-out
-    renders. each: pictures per kind of garbage.
+    renders. per_kind: pictures per kind of garbage.
     """
     test = HeldOut.make(folder, "test", n)
     limit = float(np.log(oracle.threshold / (1 - oracle.threshold)))
     goals = dict.fromkeys(("object", "style", "background", "count"), 0.99) | {"colour": 0.97}
     right = hits(oracle, test.pictures, test.labels)
-    found = [share_row("renders", name, right[name], goals.get(name)) for name in right]
+    rows = [share_row("renders", name, right[name], goals.get(name)) for name in right]
     valid: dict[str, Any] = {"renders": test.pictures, **degraded(test.pictures)}
-    junk = garbage_set(folder / f"garbage_test_{each}.npy", dict.fromkeys(KINDS, each), SEEDS["test"])
-    unseen = garbage_set(folder / f"garbage_unseen_{each}.npy", dict.fromkeys(UNSEEN_KINDS, each), SEEDS["test"])
-    flagged = {kind: s > limit for kind, s in zip(KINDS, invalid_scores(oracle, junk).reshape(-1, each), strict=True)}
+    junk = garbage_set(folder / f"garbage_test_{per_kind}.npy", dict.fromkeys(KINDS, per_kind), SEEDS["test"])
+    unseen = garbage_set(
+        folder / f"garbage_unseen_{per_kind}.npy", dict.fromkeys(UNSEEN_KINDS, per_kind), SEEDS["test"]
+    )
+    flagged = {
+        kind: s > limit for kind, s in zip(KINDS, invalid_scores(oracle, junk).reshape(-1, per_kind), strict=True)
+    }
     if vae_folder is not None:
         vae, name = AutoencoderKL.from_pretrained(vae_folder), fingerprint(vae_folder)
-        remade = kept(folder / f"reconstructed_test_{name}_{n}.npy", lambda: reconstructed(vae, test.pictures))
+        remade = cached(folder / f"reconstructed_test_{name}_{n}.npy", lambda: reconstructed(vae, test.pictures))
         valid["reconstructions"] = remade
         right = hits(oracle, remade, test.labels)
-        found += [share_row("reconstructions", k, v, 0.95 if k in goals else None) for k, v in right.items()]
-        few = test.pictures[: 4 * each]
-        melted = kept(folder / f"spoiled_test_{name}_{each}.npy", lambda: spoiled(vae, few, SEEDS["test"]))
+        rows += [share_row("reconstructions", k, v, 0.95 if k in goals else None) for k, v in right.items()]
+        few = test.pictures[: 4 * per_kind]
+        melted = cached(folder / f"spoiled_test_{name}_{per_kind}.npy", lambda: spoiled(vae, few, SEEDS["test"]))
         flagged["spoiled latents"] = invalid_scores(oracle, melted) > limit
-    found += [share_row("false alarms", k, invalid_scores(oracle, v) > limit, 0.02, True) for k, v in valid.items()]
-    found.append(share_row("garbage flagged", "all kinds", np.concatenate(list(flagged.values())), 0.95))
-    found += [share_row("garbage flagged", kind, values) for kind, values in flagged.items()]
-    for kind, scores in zip(UNSEEN_KINDS, invalid_scores(oracle, unseen).reshape(-1, each), strict=True):
-        found.append(share_row("garbage never trained on", kind, scores > limit))
-    return found
+    rows += [share_row("false alarms", k, invalid_scores(oracle, v) > limit, 0.02, True) for k, v in valid.items()]
+    rows.append(share_row("garbage flagged", "all kinds", np.concatenate(list(flagged.values())), 0.95))
+    rows += [share_row("garbage flagged", kind, values) for kind, values in flagged.items()]
+    for kind, scores in zip(UNSEEN_KINDS, invalid_scores(oracle, unseen).reshape(-1, per_kind), strict=True):
+        rows.append(share_row("garbage never trained on", kind, scores > limit))
+    return rows
 
 
 # -- training -------------------------------------------------------------------------------------------------------
 
 
-def train(stage: Stage, vae_folder: Path | None = None, *, lr: float = 3e-3, batch: int = 64, threads: int = 2,
-          data: Sequence[Source] | None = None) -> Path:  # fmt: skip
+def train(
+    stage: Stage,
+    vae_folder: Path | None = None,
+    *,
+    lr: float = 3e-3,
+    batch: int = 64,
+    threads: int = 2,
+    data: Sequence[Source] | None = None,
+) -> Path:
     """Train until the stage's budget is spent; resumes from its checkpoint.
 
     vae_folder: the autoencoder, when it exists. data: what to train on, by default `sources`. Gives the folder with
@@ -291,8 +323,8 @@ def train(stage: Stage, vae_folder: Path | None = None, *, lr: float = 3e-3, bat
         x, truth = _batch(parts, rng, batch)
         x, truth = mild(x.to(stage.device), generator), truth.to(stage.device)
         with mixed_precision(stage.device):
-            said = net(x)
-        loss = loss_of({name: logits.float() for name, logits in said.items()}, truth)
+            outputs = net(x)
+        loss = loss_of({name: logits.float() for name, logits in outputs.items()}, truth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)

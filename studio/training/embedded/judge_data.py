@@ -59,7 +59,7 @@ def label_rows(scenes: list[Scene]) -> Labels:
     return np.asarray([labels(s) for s in scenes], dtype=np.int64).reshape(len(scenes), len(HEADS))
 
 
-def kept(path: Path, make: Callable[[], npt.NDArray[np.uint8]]) -> Pictures:
+def cached(path: Path, make: Callable[[], npt.NDArray[np.uint8]]) -> Pictures:
     """What `make` gives, made once and kept in a file (memory-mapped when read)."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def kept(path: Path, make: Callable[[], npt.NDArray[np.uint8]]) -> Pictures:
 
 def garbage_set(path: Path, kinds: Mapping[str, int], seed: int) -> Pictures:
     """So many pictures of every kind, kind by kind: [sum, 128, 128, 3] uint8."""
-    return kept(path, lambda: np.stack([garbage(kind, i, seed) for kind, n in kinds.items() for i in range(n)]))
+    return cached(path, lambda: np.stack([garbage(kind, i, seed) for kind, n in kinds.items() for i in range(n)]))
 
 
 # -- through the autoencoder ----------------------------------------------------------------------------------------
@@ -106,26 +106,26 @@ def _spoiled(latents: Tensor, scale: Tensor, rng: np.random.Generator) -> Iterat
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
     mean = latents.mean((0, 2, 3))[:, None, None]
     for i, z in enumerate(latents):
-        other = latents[(i + 1 + int(rng.integers(len(latents) - 1))) % len(latents)]
+        neighbour = latents[(i + 1 + int(rng.integers(len(latents) - 1))) % len(latents)]
         noise = torch.randn(z.shape, generator=generator) * scale[:, None, None]
-        way = int(rng.integers(5))
-        if way == 0:  # pure noise, from white to smooth
+        choice = int(rng.integers(5))
+        if choice == 0:  # pure noise, from white to smooth
             cells = int(rng.choice([4, 8, 16]))
             field = torch.randn(1, z.shape[0], cells, cells, generator=generator)
             field = F.interpolate(field, z.shape[-2:], mode="bicubic")[0] * scale[:, None, None]
             yield mean + field * float(rng.uniform(0.6, 1.6))
-        elif way == 1:
+        elif choice == 1:
             share = float(rng.uniform(0.5, 0.85))
             yield mean + (z - mean) * (1 - share**2) ** 0.5 + noise * share
-        elif way == 2:
+        elif choice == 2:
             share = float(rng.uniform(0.35, 0.65))
-            yield z * share + other * (1 - share)
-        elif way == 3:  # pieces of 4 x 4 cells in another order
+            yield z * share + neighbour * (1 - share)
+        elif choice == 3:  # pieces of 4 x 4 cells in another order
             tiles = z.unfold(1, 4, 4).unfold(2, 4, 4).reshape(z.shape[0], 16, 4, 4)
             tiles = tiles[:, torch.from_numpy(rng.permutation(16))].view(-1, 4, 4, 4, 4)
             yield tiles.permute(0, 1, 3, 2, 4).reshape(z.shape)
         else:  # stretched beyond its range, on top of another scene's
-            yield (mean + (z * 0.6 + other * 0.4 - mean) * float(rng.uniform(1.5, 3))) + noise * 0.2
+            yield (mean + (z * 0.6 + neighbour * 0.4 - mean) * float(rng.uniform(1.5, 3))) + noise * 0.2
 
 
 @torch.no_grad()

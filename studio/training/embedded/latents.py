@@ -60,13 +60,13 @@ def _cells(scene: Scene) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
 
 def sentences(scene: Scene, rng: np.random.Generator, codec: Codec) -> list[str]:
     """CAPTIONS sentences true of a scene, each of them within the text encoder's length."""
-    said = [caption(scene, rng) for _ in range(CAPTIONS)]
+    captions = [caption(scene, rng) for _ in range(CAPTIONS)]
     if scene.things:
         for i in range(CAPTIONS // 2):
-            asked = phrase(scene, rng)
-            if codec.fits(asked):
-                said[i] = asked
-    return said
+            prompt = phrase(scene, rng)
+            if codec.fits(prompt):
+                captions[i] = prompt
+    return captions
 
 
 @torch.no_grad()
@@ -78,8 +78,16 @@ def _encode(vae: AutoencoderKL, pictures: npt.NDArray[np.uint8], device: str) ->
     return np.concatenate(rows).astype(np.float16)
 
 
-def write_shard(folder: Path, number: int, vae: AutoencoderKL, codec: Codec, device: str = "cpu", size: int = SHARD,
-                two: float = 0.35, workers: int | None = None) -> None:  # fmt: skip
+def write_shard(
+    folder: Path,
+    number: int,
+    vae: AutoencoderKL,
+    codec: Codec,
+    device: str = "cpu",
+    size: int = SHARD,
+    two: float = 0.35,
+    workers: int | None = None,
+) -> None:
     """Render, encode and caption scenes number*size ... (number+1)*size - 1; whole or not at all."""
     target = folder / f"shard_{number:04d}"
     if target.exists():

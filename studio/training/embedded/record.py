@@ -24,9 +24,9 @@ def _row(row: dict[str, Any]) -> str:
     def shown(value: float) -> str:
         return f"{value:.2f}" if ratio else f"{100 * value:.1f} %"
 
-    wanted = "" if goal is None else f"{'at most' if row['at_most'] else 'at least'} {shown(goal)}"
+    bound = "" if goal is None else f"{'at most' if row['at_most'] else 'at least'} {shown(goal)}"
     verdict = "" if goal is None else "yes" if row["passed"] else "**no**"
-    cells = (name, row["n"], shown(row["value"]), f"{shown(row['low'])} to {shown(row['high'])}", wanted, verdict)
+    cells = (name, row["n"], shown(row["value"]), f"{shown(row['low'])} to {shown(row['high'])}", bound, verdict)
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
@@ -53,8 +53,8 @@ def blocks(gates: dict[str, Any]) -> dict[Path, str]:
 def write(root: Path, gates: dict[str, Any]) -> None:
     """Keep the numbers and bring the pages up to date."""
     path = root / GATES
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    gates = {**known, **gates}  # a part that was not measured this time keeps its numbers
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    gates = {**recorded, **gates}  # a part that was not measured this time keeps its numbers
     path.write_text(json.dumps(gates, indent=1) + "\n", encoding="utf-8")
     for page, block in blocks(gates).items():
         path = root / page

@@ -74,8 +74,8 @@ def averaged(training: denoiser.DenoiserTraining) -> tuple[Any, CLIPTextModel]:
     encoder = CLIPTextModel(training.text.config)
     shadow = {name: tensor.cpu() for name, tensor in training.average.state_dict().items()}
     for prefix, module in (("unet.", unet), ("text.", encoder)):
-        own = {name.removeprefix(prefix): tensor for name, tensor in shadow.items() if name.startswith(prefix)}
-        module.load_state_dict({**module.state_dict(), **own})
+        weights = {name.removeprefix(prefix): tensor for name, tensor in shadow.items() if name.startswith(prefix)}
+        module.load_state_dict({**module.state_dict(), **weights})
     return unet.eval(), encoder.eval()
 
 
@@ -129,14 +129,15 @@ def _assemble(args: argparse.Namespace) -> Answer:
         UNet.from_pretrained(latest / "unet"),
         CLIPTokenizer.from_pretrained(args.work_dir / "text" / "tokenizer"),
     )
-    made = {"model": str(args.out), "bytes": _bytes_of(args.out)}
+    answer = {"model": str(args.out), "bytes": _bytes_of(args.out)}
     if args.early:
         early = args.out.with_name(f"{args.out.name}-early")
         weak = args.work_dir / "denoiser" / args.early
-        assemble.write_weak(early, UNet.from_pretrained(weak / "unet"),
-                            CLIPTextModel.from_pretrained(weak / "text_encoder"))  # fmt: skip
-        made |= {"early": str(early), "early_bytes": _bytes_of(early)}
-    return made
+        assemble.write_weak(
+            early, UNet.from_pretrained(weak / "unet"), CLIPTextModel.from_pretrained(weak / "text_encoder")
+        )
+        answer |= {"early": str(early), "early_bytes": _bytes_of(early)}
+    return answer
 
 
 def _bytes_of(folder: Path) -> int:
@@ -147,17 +148,21 @@ def _unpack(args: argparse.Namespace) -> Answer:
     """Fill a work folder from the shipped model, so that training can go on where its own checkpoints are gone."""
     if (args.work_dir / "denoiser" / "checkpoint.pt").exists():
         raise BadInput(f"{args.work_dir} has a denoiser in training already; unpack into another --work-dir.")
-    targets = {"vae": "autoencoder/standard", "text_encoder": "text/text_encoder", "tokenizer": "text/tokenizer",
-               "unet": f"denoiser/{denoiser.START}"}  # fmt: skip
+    targets = {
+        "vae": "autoencoder/standard",
+        "text_encoder": "text/text_encoder",
+        "tokenizer": "text/tokenizer",
+        "unet": f"denoiser/{denoiser.START}",
+    }
     for part, target in targets.items():
         shutil.copytree(args.model_dir / part, args.work_dir / target, dirs_exist_ok=True)
     return {"work_dir": str(args.work_dir)}
 
 
 def _autoencoder(args: argparse.Namespace) -> Answer:
-    made = autoencoder.train(_stage(args), decoder_only=args.decoder_only, threads=args.threads)
+    vae_folder = autoencoder.train(_stage(args), decoder_only=args.decoder_only, threads=args.threads)
     shutil.rmtree(args.work_dir / "autoencoder" / "standard", ignore_errors=True)
-    return {"vae": str(made), "standard": str(standard_vae(args.work_dir))}
+    return {"vae": str(vae_folder), "standard": str(standard_vae(args.work_dir))}
 
 
 def _text(args: argparse.Namespace) -> Answer:
@@ -179,8 +184,8 @@ def _clip(args: argparse.Namespace) -> Answer:
 
 
 def _sheets(args: argparse.Namespace) -> Answer:
-    made = sheets.all_sheets(load_stencil(args.model_dir, args.device), args.out or Path("docs/images"))
-    return {"sheets": [str(path) for path in made]}
+    paths = sheets.all_sheets(load_stencil(args.model_dir, args.device), args.out or Path("docs/images"))
+    return {"sheets": [str(path) for path in paths]}
 
 
 def _world_docs(args: argparse.Namespace) -> Answer:
@@ -196,12 +201,13 @@ def _evaluate(args: argparse.Namespace) -> Answer:
     oracle = Oracle.load()
     if "stencil" in args.parts:
         bundle = load_stencil(args.model_dir, args.device)
-        drawn = gates.evaluate(bundle, oracle, one=args.one, two=args.two, progress=_count_to_stderr)
-        rows = typed.rows(bundle, oracle, open_n=args.open, each_n=args.each, seeds=args.phrasings,
-                          progress=_count_to_stderr)  # fmt: skip
-        drawn["rows"] += [row.as_json() for row in rows]
-        drawn["passed"] = drawn["passed"] and all(row.passed is not False for row in rows)
-        answer["stencil"] = drawn
+        result = gates.evaluate(bundle, oracle, one_n=args.one, two_n=args.two, progress=_count_to_stderr)
+        rows = typed.rows(
+            bundle, oracle, open_n=args.open, each_n=args.each, seeds=args.phrasings, progress=_count_to_stderr
+        )
+        result["rows"] += [row.as_json() for row in rows]
+        result["passed"] = result["passed"] and all(row.passed is not False for row in rows)
+        answer["stencil"] = result
         print("", file=sys.stderr)
     if "oracle" in args.parts:
         rows = judge.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
@@ -211,22 +217,22 @@ def _evaluate(args: argparse.Namespace) -> Answer:
     if args.record:
         record.write(ASSETS.parents[1], answer)
     if not args.json:
-        for part, result in answer.items():
-            print(f"\n{part}\n{gates.table(result)}")
+        for part, part_result in answer.items():
+            print(f"\n{part}\n{gates.table(part_result)}")
     answer["passed"] = all(part["passed"] for part in answer.values())
     return answer
 
 
-def _ship(made: Path, out: Path | None) -> Answer:
+def _ship(folder: Path, out: Path | None) -> Answer:
     if out is None:
         return {}
-    shutil.copytree(made, out, dirs_exist_ok=True)
+    shutil.copytree(folder, out, dirs_exist_ok=True)
     return {"shipped": str(out)}
 
 
-def _count_to_stderr(done: int, total: int) -> None:
-    if done % 10 == 0 or done == total:
-        print(f"\r{done} of {total} pictures", end="", file=sys.stderr, flush=True)
+def _count_to_stderr(picture_count: int, total: int) -> None:
+    if picture_count % 10 == 0 or picture_count == total:
+        print(f"\r{picture_count} of {total} pictures", end="", file=sys.stderr, flush=True)
 
 
 def _stage(args: argparse.Namespace) -> Stage:
@@ -239,55 +245,55 @@ def parser() -> argparse.ArgumentParser:
     stages = out.add_subparsers(dest="stage", required=True, metavar="STAGE")
 
     def stage(name: str, run: Callable[[argparse.Namespace], Answer], help: str) -> argparse.ArgumentParser:
-        made = stages.add_parser(name, help=help, description=help)
-        made.set_defaults(run=run)
-        made.add_argument("--work-dir", type=Path, default=Path("workspace/training"), help="checkpoints and data")
-        made.add_argument("--minutes", type=float, default=20.0, help="wall-clock budget; a second run goes on")
-        made.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
-        made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-        made.add_argument("--threads", type=int, default=2)
-        made.add_argument("--json", action="store_true", help="print one JSON object")
-        return made
+        verb = stages.add_parser(name, help=help, description=help)
+        verb.set_defaults(run=run)
+        verb.add_argument("--work-dir", type=Path, default=Path("workspace/training"), help="checkpoints and data")
+        verb.add_argument("--minutes", type=float, default=20.0, help="wall-clock budget; a second run goes on")
+        verb.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
+        verb.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+        verb.add_argument("--threads", type=int, default=2)
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+        return verb
 
-    made = stage("autoencoder", _autoencoder, "pictures to latents and back")
-    made.add_argument("--decoder-only", action="store_true", help="freeze the encoder: latents stay as they are")
+    verb = stage("autoencoder", _autoencoder, "pictures to latents and back")
+    verb.add_argument("--decoder-only", action="store_true", help="freeze the encoder: latents stay as they are")
     stage("text", _text, "the tokenizer and the text encoder")
-    made = stage("judge", _oracle, "the oracle that reads pictures")
-    made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/oracle")
-    made = stage("latents", _latents, "render, encode and caption the denoiser's scenes")
-    made.add_argument("--shards", type=int, default=8, help="how many shards of 5000 scenes")
-    made.add_argument("--first-shard", type=int, default=0)
-    made = stage("denoiser", _denoiser, "the UNet, and the text encoder with it")
-    made.add_argument("--processes", type=int, default=1, help="processes with averaged gradients, one thread each")
-    made.add_argument("--batch", type=int, default=32, help="per process")
-    made.add_argument("--lr", type=float, default=1e-3)
-    made.add_argument("--two", type=float, help="share of two-object scenes when training is taken up again (0.45)")
-    made.add_argument("--align", type=float, default=0.1, help="weight of the scene alignment loss")
-    made = stage("clip", _clip, "the world's CLIP")
-    made.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
-    made.add_argument("--batch", type=int, default=128, help="pairs per step; more are more contrast (512 on CUDA)")
-    made.add_argument("--lr", type=float, default=1e-3)
-    made = stage("assemble", _assemble, "write the pipeline folder that ships")
-    made.add_argument("--snapshot", help="name of a denoiser snapshot instead of the latest")
-    made.add_argument("--early", metavar="SNAPSHOT", help="ship this half-trained snapshot too, for autoguidance")
-    made.add_argument("--out", type=Path, default=ASSETS / "stencil")
-    made = stage("unpack", _unpack, "fill a work folder from the shipped model, to train it further")
-    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
-    made = stage("sheets", _sheets, "contact sheets of the shipped model")
-    made.add_argument("--out", type=Path, help="folder (docs/images)")
-    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
-    made = stage("world-docs", _world_docs, "sheets of the world, and what the oracle confuses")
-    made.add_argument("--out", type=Path, help="folder (docs/world)")
-    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
-    made = stage("evaluate", _evaluate, "print every gate with its n and interval")
-    made.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="whose gates to measure")
-    made.add_argument("--record", action="store_true", help="write the numbers into assets/ and the READMEs")
-    made.add_argument("--one", type=int, default=600, help="one-object prompts")
-    made.add_argument("--two", type=int, default=300, help="two-object prompts")
-    made.add_argument("--open", type=int, default=300, help="prompts of each kind that leave most unsaid")
-    made.add_argument("--each", type=int, default=60, help="full prompts of each object")
-    made.add_argument("--phrasings", type=int, default=4, help="seeds of each wording outside the grammar")
+    verb = stage("judge", _oracle, "the oracle that reads pictures")
+    verb.add_argument("--out", type=Path, help="where to ship it, such as assets/models/oracle")
+    verb = stage("latents", _latents, "render, encode and caption the denoiser's scenes")
+    verb.add_argument("--shards", type=int, default=8, help="how many shards of 5000 scenes")
+    verb.add_argument("--first-shard", type=int, default=0)
+    verb = stage("denoiser", _denoiser, "the UNet, and the text encoder with it")
+    verb.add_argument("--processes", type=int, default=1, help="processes with averaged gradients, one thread each")
+    verb.add_argument("--batch", type=int, default=32, help="per process")
+    verb.add_argument("--lr", type=float, default=1e-3)
+    verb.add_argument("--two", type=float, help="share of two-object scenes when training is taken up again (0.45)")
+    verb.add_argument("--align", type=float, default=0.1, help="weight of the scene alignment loss")
+    verb = stage("clip", _clip, "the world's CLIP")
+    verb.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
+    verb.add_argument("--batch", type=int, default=128, help="pairs per step; more are more contrast (512 on CUDA)")
+    verb.add_argument("--lr", type=float, default=1e-3)
+    verb = stage("assemble", _assemble, "write the pipeline folder that ships")
+    verb.add_argument("--snapshot", help="name of a denoiser snapshot instead of the latest")
+    verb.add_argument("--early", metavar="SNAPSHOT", help="ship this half-trained snapshot too, for autoguidance")
+    verb.add_argument("--out", type=Path, default=ASSETS / "stencil")
+    verb = stage("unpack", _unpack, "fill a work folder from the shipped model, to train it further")
+    verb.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    verb = stage("sheets", _sheets, "contact sheets of the shipped model")
+    verb.add_argument("--out", type=Path, help="folder (docs/images)")
+    verb.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    verb = stage("world-docs", _world_docs, "sheets of the world, and what the oracle confuses")
+    verb.add_argument("--out", type=Path, help="folder (docs/world)")
+    verb.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    verb = stage("evaluate", _evaluate, "print every gate with its n and interval")
+    verb.add_argument("--model-dir", type=Path, default=ASSETS / "stencil")
+    verb.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="whose gates to measure")
+    verb.add_argument("--record", action="store_true", help="write the numbers into assets/ and the READMEs")
+    verb.add_argument("--one", type=int, default=600, help="one-object prompts")
+    verb.add_argument("--two", type=int, default=300, help="two-object prompts")
+    verb.add_argument("--open", type=int, default=300, help="prompts of each kind that leave most unsaid")
+    verb.add_argument("--each", type=int, default=60, help="full prompts of each object")
+    verb.add_argument("--phrasings", type=int, default=4, help="seeds of each wording outside the grammar")
     return out
 
 
@@ -296,7 +302,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser().parse_args(list(argv))
     if not args.minutes > 0:
         raise BadInput(f"--minutes must be above 0, not {args.minutes}.", field="minutes")
-    made = args.run(args)
+    answer = args.run(args)
     if args.json:
-        print(json.dumps(made))
-    return 0 if made.get("passed", True) else 1
+        print(json.dumps(answer))
+    return 0 if answer.get("passed", True) else 1

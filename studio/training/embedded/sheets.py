@@ -54,8 +54,16 @@ def wrap(text: str, width_px: int, size_px: int = LABEL_PX) -> list[str]:
     return lines
 
 
-def card(pictures: Pictures, columns: int, title: str, note: str, *, top: Sequence[str] = (), side: Sequence[str] = (),
-         below: Sequence[str] = ()) -> Image.Image:  # fmt: skip
+def card(
+    pictures: Pictures,
+    columns: int,
+    title: str,
+    note: str,
+    *,
+    top: Sequence[str] = (),
+    side: Sequence[str] = (),
+    below: Sequence[str] = (),
+) -> Image.Image:
     """A grid of pictures, [N, H, W, 3] uint8 row by row, on a white card; each is shown 128 px wide.
 
     top: a label per column. side: a label per row. below: a caption per picture, wrapped to its width.
@@ -83,10 +91,10 @@ def card(pictures: Pictures, columns: int, title: str, note: str, *, top: Sequen
         pen.text((MARGIN_PX, y), text, fill=QUIET, font=_font(LABEL_PX), anchor="lm")
     for i, picture in enumerate(pictures):
         x, y = left + i % columns * step_x, first + i // columns * step_y
-        shown = Image.fromarray(picture)
-        if shown.size != (CELL_PX, CELL_PX):
-            shown = shown.resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-        image.paste(shown, (x, y))
+        cell = Image.fromarray(picture)
+        if cell.size != (CELL_PX, CELL_PX):
+            cell = cell.resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
+        image.paste(cell, (x, y))
         pen.rectangle((x - 1, y - 1, x + CELL_PX, y + CELL_PX), outline=EDGE)  # where a white picture ends
         for number, line in enumerate(captions[i] if captions else ()):
             at = (x + CELL_PX // 2, y + CELL_PX + GAP_PX // 2 + number * LINE_PX + LINE_PX - 4)
@@ -102,8 +110,8 @@ def draw(
     recipes = [
         protocol.recipe(Case(prompt, seed), bundle.name, side) for prompt, seed in zip(prompts, seeds, strict=True)
     ]
-    made = dict(turn for turn in by_bundle(bundle)(recipes) if turn is not None)
-    return np.stack([made[i] for i in range(len(recipes))])
+    by_number = dict(turn for turn in by_bundle(bundle)(recipes) if turn is not None)
+    return np.stack([by_number[i] for i in range(len(recipes))])
 
 
 def objects_and_styles(bundle: ModelBundle) -> Image.Image:

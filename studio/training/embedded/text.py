@@ -196,8 +196,8 @@ def accuracy(
     truth = torch.tensor([labels(s) for s in scenes])
     hidden = _hidden(encoder, ids, CONTEXT)
     first = (ids == codec.eos).int().argmax(1)
-    said = heads(hidden[torch.arange(n), first])
-    return {name: float((said[name].argmax(-1) == truth[:, i]).float().mean()) for i, name in enumerate(HEADS)}
+    logits = heads(hidden[torch.arange(n), first])
+    return {name: float((logits[name].argmax(-1) == truth[:, i]).float().mean()) for i, name in enumerate(HEADS)}
 
 
 def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
@@ -210,10 +210,10 @@ def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
     encoder.to(stage.device)
     heads = SceneHeads().to(stage.device)
     step = 0
-    if (kept := stage.load()) is not None:
-        encoder.load_state_dict(kept["encoder"])
-        heads.load_state_dict(kept["heads"])
-        step = kept["step"]
+    if (checkpoint := stage.load()) is not None:
+        encoder.load_state_dict(checkpoint["encoder"])
+        heads.load_state_dict(checkpoint["heads"])
+        step = checkpoint["step"]
     parameters = [*encoder.parameters(), *heads.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
     rng = np.random.default_rng((22, step))
@@ -231,9 +231,9 @@ def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
         # every end-of-text position must tell the scene: the denoiser attends to all of them
         ended = (ids[:, :length] == codec.eos).float()
         loss = torch.zeros((), device=stage.device)
-        for i, said in enumerate(heads(hidden).values()):
-            each = F.cross_entropy(said.transpose(1, 2), truth[:, i, None].expand(-1, length), reduction="none")
-            loss = loss + (each * ended).sum() / ended.sum()
+        for i, logits in enumerate(heads(hidden).values()):
+            losses = F.cross_entropy(logits.transpose(1, 2), truth[:, i, None].expand(-1, length), reduction="none")
+            loss = loss + (losses * ended).sum() / ended.sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -31,29 +31,31 @@ def rows(
     seeds: int = 4,
     guidance_scale: float | None = None,
     steps: int = 20,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda picture_count, total: None,
 ) -> list[Row]:
     """Draw, read and count; one row a gate, besides a row of what was right.
 
     open_n: pictures of each kind of open prompt; each_n: of each object on full prompts; seeds: of each phrasing. 0
     leaves a group out. guidance_scale: None for the model's default.
     """
-    total, done = 3 * open_n + len(OBJECTS) * each_n + len(PHRASINGS) * seeds, 0
+    total, picture_count = 3 * open_n + len(OBJECTS) * each_n + len(PHRASINGS) * seeds, 0
     protocol = protocol_of(DEFAULT_SCALE if guidance_scale is None else guidance_scale, steps)
 
     def count() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
+        nonlocal picture_count
+        picture_count += 1
+        progress(picture_count, total)
 
     def results(cases: Sequence[Case]) -> list[Result]:
         return measure(bundle, cases, Meter(oracle.read), protocol, count)
 
     measured: list[Row] = []
     for kind, cases in open_prompts(open_n).items() if open_n else ():
-        drawn = results(cases)
-        measured.append(share_row("open prompts", f"{kind}: invalid", _broken(drawn), MOST_INVALID_OPEN, at_most=True))
-        measured.append(share_row("open prompts", f"{kind}: as stated", _right(drawn)))
+        outcomes = results(cases)
+        measured.append(
+            share_row("open prompts", f"{kind}: invalid", _broken(outcomes), MOST_INVALID_OPEN, at_most=True)
+        )
+        measured.append(share_row("open prompts", f"{kind}: as stated", _right(outcomes)))
     for name, cases in each_object(each_n).items() if each_n else ():
         broken = _broken(results(cases))
         measured.append(share_row("full prompts", f"{name}: invalid", broken, MOST_INVALID_EACH, at_most=True))

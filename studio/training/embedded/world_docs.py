@@ -89,8 +89,15 @@ def confusion_figure(counts: dict[str, Counts]) -> Figure:
         axis.set(xlabel="read", ylabel="drawn")
         for (row, column), n in np.ndenumerate(matrix):
             if n:
-                axis.text(column, row, str(n), ha="center", va="center", size=7,
-                          color="white" if share[row, column] > 0.5 else "black")  # fmt: skip
+                axis.text(
+                    column,
+                    row,
+                    str(n),
+                    ha="center",
+                    va="center",
+                    size=7,
+                    color="white" if share[row, column] > 0.5 else "black",
+                )
     return figure
 
 
@@ -112,11 +119,25 @@ def oracle_page(gates: Sequence[Row], counts: dict[str, Counts], threshold: floa
     for gate in gates:
         goal = "" if gate.gate is None else f"{'at most' if gate.at_most else 'at least'} {100 * gate.gate:g} %"
         verdict = "" if gate.gate is None else "passed" if gate.passed else "**missed**"
-        rows.append([f"{gate.group}: {gate.name}", str(gate.n), f"{100 * gate.value:.2f} %",
-                     f"{100 * gate.low:.2f} to {100 * gate.high:.2f} %", goal, verdict])  # fmt: skip
+        rows.append(
+            [
+                f"{gate.group}: {gate.name}",
+                str(gate.n),
+                f"{100 * gate.value:.2f} %",
+                f"{100 * gate.low:.2f} to {100 * gate.high:.2f} %",
+                goal,
+                verdict,
+            ]
+        )
     lines += _table(["measure", "n", "share", "95 % interval", "gate", ""], rows)
-    lines += ["", "## Confusions", "", "Rows are what was drawn, columns what was read.", "",
-              "![Confusion matrices](oracle-confusions.png)"]  # fmt: skip
+    lines += [
+        "",
+        "## Confusions",
+        "",
+        "Rows are what was drawn, columns what was read.",
+        "",
+        "![Confusion matrices](oracle-confusions.png)",
+    ]
     for name, matrix in counts.items():
         names = CLASSES[name]
         body = [[f"**{n}**", *(str(c) if c else "" for c in row)] for n, row in zip(names, matrix, strict=True)]
@@ -124,15 +145,20 @@ def oracle_page(gates: Sequence[Row], counts: dict[str, Counts], threshold: floa
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400,
-          each: int = 100) -> list[Row]:  # fmt: skip
+def write(
+    folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400, per_kind: int = 100
+) -> list[Row]:
     """Write the sheets, the page and the figure into `folder`; gives the gates. The rest is as for `judge.evaluate`."""
     folder.mkdir(parents=True, exist_ok=True)
-    sheets = {"objects-and-styles": objects_and_styles, "colours-and-backgrounds": colours_and_backgrounds,
-              "two-objects": two_objects, "garbage": garbage_kinds}  # fmt: skip
+    sheets = {
+        "objects-and-styles": objects_and_styles,
+        "colours-and-backgrounds": colours_and_backgrounds,
+        "two-objects": two_objects,
+        "garbage": garbage_kinds,
+    }
     for name, make in sheets.items():
         make().save(folder / f"{name}.png", optimize=True)
-    gates = judge.evaluate(oracle, data, vae_folder, n, each)
+    gates = judge.evaluate(oracle, data, vae_folder, n, per_kind)
     test = HeldOut.make(data, "test", n)
     counts = judge.confusions(oracle, test.pictures, test.labels)
     confusion_figure(counts).savefig(folder / "oracle-confusions.png", dpi=90)

@@ -44,9 +44,18 @@ def slim_html(status: EngineStatus, entries: Sequence[QueueEntry]) -> str:
     running = _running(entries)
     if running is not None:
         percent = round(100 * (running.progress or 0))
-        bar = tag("span", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
-                  aria_label=running.what, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
-        parts += [tag("span", text(running.what), class_="what"), bar, tag("span", time_left(running.left_s))]
+        fill = tag("span", "", style=f"width:{percent}%")
+        bar = tag(
+            "span",
+            fill,
+            class_="bar",
+            role="progressbar",
+            aria_label=running.description,
+            aria_valuemin=0,
+            aria_valuemax=100,
+            aria_valuenow=percent,
+        )
+        parts += [tag("span", text(running.description), class_="what"), bar, tag("span", time_left(running.left_s))]
     if waiting := sum(entry.state in ("waiting", "paused") for entry in entries):
         parts.append(tag("span", f"{waiting} waiting"))
     return tag("div", "".join(parts), class_="slim")

@@ -59,7 +59,7 @@ def tiles_of(studio: Studio, asked: Query) -> tuple[list[Batch], bool, list[Unre
     """
     only, limit = asked.conditions(), asked.limit
     while True:
-        page, unreadable = studio.history.page(limit + 1, search=asked.search, only=only, before=asked.before)
+        page, unreadable = studio.history.page(limit + 1, search=asked.search, only=only, before_id=asked.before)
         pictures, has_more = page[:limit], len(page) > limit
         shown = [Batch((picture,)) for picture in pictures] if asked.in_bin else batches(pictures)
         # With one tile more than wanted, the last of those wanted is whole.

@@ -108,9 +108,9 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
     rows = "".join(
         tag(
             "li",
-            tag("p", text(job.what), class_="what")
+            tag("p", text(job.description), class_="what")
             + tag("p", text(f"{ENDS[job.status]}. {job.error or ''}".strip()), class_="how")
-            + tag("div", _button("retry", job.id, "Run again", job.what), class_="tools"),
+            + tag("div", _button("retry", job.id, "Run again", job.description), class_="tools"),
             class_=f"job {job.status}",
         )
         for job in jobs
@@ -129,10 +129,10 @@ def _row(entry: QueueEntry, place: int, last: int) -> str:
         how = f"Waiting, number {place}"
     percent = round(100 * (entry.progress or 0))
     bar = tag("div", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
-              aria_label=entry.what, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
+              aria_label=entry.description, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
     return tag(
         "li",
-        tag("p", text(entry.what), class_="what", title=entry.what)
+        tag("p", text(entry.description), class_="what", title=entry.description)
         + tag("p", text(how), class_="how")
         + (bar if entry.position == 0 else "")
         + tag("div", _tools(entry, place, last), class_="tools"),
@@ -147,12 +147,14 @@ def _tools(entry: QueueEntry, place: int, last: int) -> str:
     if entry.state != "waiting":
         return (
             _curves(entry)
-            + _button("stop", job, "Stop", entry.what, "Stop and keep what is finished")
-            + _button("cancel", job, "Discard", entry.what, "Stop, and move the pictures of this job into the bin")
+            + _button("stop", job, "Stop", entry.description, "Stop and keep what is finished")
+            + _button(
+                "cancel", job, "Discard", entry.description, "Stop, and move the pictures of this job into the bin"
+            )
         )
-    up = _button("up", job, "↑", entry.what, "Earlier", disabled=place == 1)
-    down = _button("down", job, "↓", entry.what, "Later", disabled=place == last)
-    return up + down + _button("cancel", job, "Remove", entry.what, "Take this job out of the queue")
+    up = _button("up", job, "↑", entry.description, "Earlier", disabled=place == 1)
+    down = _button("down", job, "↓", entry.description, "Later", disabled=place == last)
+    return up + down + _button("cancel", job, "Remove", entry.description, "Take this job out of the queue")
 
 
 def _curves(entry: QueueEntry) -> str:
@@ -160,7 +162,9 @@ def _curves(entry: QueueEntry) -> str:
     if entry.kind != trainings.KIND:
         return ""
     attrs = {"class_": "small", "title": "What this training has measured so far"}
-    return tag("button", "Curves", type="button", data_curves=entry.job_id, aria_label=f"Curves: {entry.what}", **attrs)
+    return tag(
+        "button", "Curves", type="button", data_curves=entry.job_id, aria_label=f"Curves: {entry.description}", **attrs
+    )
 
 
 def _button(act: str, job: str, label: str, what: str, title: str = "", disabled: bool = False) -> str:

@@ -113,7 +113,7 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
 
 
 def _submit(studio: Studio, recipes: Sequence[Recipe], what: str) -> str:
-    return studio.pictures.submit(recipes, account=True, origin="guidance", what=what)
+    return studio.pictures.submit(recipes, account=True, origin="guidance", description=what)
 
 
 def jobs_of(board: Board) -> set[str]:

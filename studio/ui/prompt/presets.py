@@ -37,7 +37,7 @@ def notes(presets: GuidancePresets) -> str:
 
 def is_own(presets: GuidancePresets, name: str) -> bool:
     """Whether a preset is one the user saved."""
-    return any(entry.own and entry.name == name for entry in presets.listing())
+    return any(entry.is_own and entry.name == name for entry in presets.listing())
 
 
 def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:

@@ -72,7 +72,7 @@ def test_it_gives_way_and_names_itself_in_the_queue(studio: Studio, draw: Draw) 
     assert job_id is not None
     wait_for(studio, job_id, "progress")
     (entry,) = studio.jobs.queue()
-    assert (entry.what, entry.priority) == (f"Grid {id}, seed: 40 of 40 pictures", "background")
+    assert (entry.description, entry.priority) == (f"Grid {id}, seed: 40 of 40 pictures", "background")
     assert len(studio.pictures.draw([draw(seed=99)])) == 1
     assert not studio.jobs.get(job_id).over
     studio.jobs.stop(job_id)

@@ -18,7 +18,7 @@ def test_generating_answers_at_once_and_the_job_is_seen_to_its_end(fake: FakeStu
     fake.sketcher.step_s = 0.02
     job, now = jobs.submit(fake, FILLED)
     assert now.drawing and now.message == ""
-    assert [entry.what for entry in fake.jobs.queue()] == ["1 picture: a star"]
+    assert [entry.description for entry in fake.jobs.queue()] == ["1 picture: a star"]
     fake.ended(job)
     watched, now = stage.watching(fake, job)
     assert watched is None and not now.drawing and now.progress == ""
@@ -38,7 +38,7 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
     second, now = jobs.submit(fake, FILLED | {"prompt": "a ring"}, watched=first)
     third, _ = jobs.submit(fake, FILLED | {"prompt": "a fish"}, watched=first)
     assert second == third == first and "In the queue, number 1" in (now.message or "") and now.canvas is None
-    assert [entry.what for entry in fake.jobs.queue()] == [
+    assert [entry.description for entry in fake.jobs.queue()] == [
         "1 picture: a star",
         "1 picture: a ring",
         "1 picture: a fish",

@@ -88,7 +88,7 @@ def to_png(measured: Sequence[Point], title: str) -> bytes:
 def window_html(studio: Studio, job_id: str) -> str:
     """The curves of a job under its name, as they are now. Raises NotFound."""
     job = studio.jobs.get(job_id)
-    head = tag("h2", text(job.what), data_over=job.over)
+    head = tag("h2", text(job.description), data_over=job.over)
     return head + curves_html(points(studio, job_id), job_id)
 
 
