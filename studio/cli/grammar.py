@@ -23,7 +23,8 @@ class Parser(argparse.ArgumentParser):
 def add_verb(verbs: Any, name: str, run: Run, help: str) -> argparse.ArgumentParser:
     """Add a verb, or an action of one, that answers in JSON with --json; give its parser.
 
-    verbs: argparse's subparsers. run: is called with what was read, gives the exit code.
+    verbs: argparse's subparsers.
+    run: is called with what was read, gives the exit code.
     """
     parser = verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
     parser.set_defaults(run=run)

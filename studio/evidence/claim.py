@@ -26,7 +26,8 @@ Want = Literal["higher", "lower", "no lower", "no higher"]
 class Arm:
     """One way to draw the prompts.
 
-    rows: network rows a picture may cost; the steps are the most that fit. steps: a fixed number of steps instead.
+    rows: network rows a picture may cost; the steps are the most that fit.
+    steps: a fixed number of steps instead.
     negative: none; "field": the same caption in another style as negative prompt; "composed": that caption subtracted
     from the prompt, AND with weight -1, as Composable Diffusion does.
     """
@@ -42,9 +43,9 @@ class Arm:
 class Condition:
     """What has to be true of arm minus against in a measure (studio.training.evaluate.measures), in the measure's unit.
 
-    want: a gain, "higher" or "lower", or no loss, "no lower" or "no higher". margin: the smallest difference that would
-    matter, above 0; a gain that is certainly less does not hold, a loss that is certainly less is none. None: that
-    of the measure.
+    want: a gain, "higher" or "lower", or no loss, "no lower" or "no higher".
+    margin: the smallest difference that would matter, above 0; a gain that is certainly less does not hold, a loss that
+    is certainly less is none. None: that of the measure.
     """
 
     measure: str
@@ -63,10 +64,14 @@ class Condition:
 class Claim:
     """A paper's claim as an experiment.
 
-    method: name of the guidance method or wrapper. sentence: the claim in our words. source: of the claim. chosen: how
-    scales and settings were chosen, before any picture was looked at. arms: label -> Arm. conditions: all must hold.
-    suite: which prompts (studio.training.evaluate.suites.claims). remarks: verdict -> what we make of it, shown beside
-    that verdict.
+    method: name of the guidance method or wrapper.
+    sentence: the claim in our words.
+    source: of the claim.
+    chosen: how scales and settings were chosen, before any picture was looked at.
+    arms: label -> Arm.
+    conditions: all must hold.
+    suite: which prompts (studio.training.evaluate.suites.claims).
+    remarks: verdict -> what we make of it, shown beside that verdict.
     """
 
     method: str

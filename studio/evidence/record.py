@@ -42,14 +42,20 @@ def read(path: Path) -> Record:
 
 
 def with_result(record: Record, result: Mapping[str, Any], made_by: Mapping[str, Any]) -> Record:
-    """The record with one more result. made_by: what drew it (ModelBundle.made_by)."""
+    """The record with one more result.
+
+    made_by: what drew it (ModelBundle.made_by).
+    """
     same = record["made_by"].get("model_hash") == made_by.get("model_hash")
     claims = record["claims"] if same else {}
     return {"made_by": dict(made_by), "claims": dict(sorted({**claims, str(result["name"]): dict(result)}.items()))}
 
 
 def files(record: Record, out: Path, readme: str | None) -> dict[Path, str]:
-    """What the page says, and the README with its table where it has one. readme: its text, None for none."""
+    """What the page says, and the README with its table where it has one.
+
+    readme: its text, None for none.
+    """
     texts = {out: page(record)}
     if readme is not None and OPEN in readme and CLOSE in readme:
         table = methods_table(record, out.relative_to(out.parent.parent).as_posix())

@@ -58,7 +58,8 @@ class _Mark:
 class _Open:
     """What has been read since an opening bracket; the outermost has none.
 
-    closing: number of the token that closes it, or the number of tokens. weight: where one is written before that.
+    closing: number of the token that closes it, or the number of tokens.
+    weight: where one is written before that.
     ragged: whether a bracket within it has no partner, or one outside of it; then it is emphasis and nothing else.
     """
 

@@ -96,7 +96,8 @@ def _weights(name: str, arguments: list[str], count: int) -> tuple[float, ...]:
 class _Open:
     """What has been read since an opening bracket.
 
-    word: which of the items begins the word being read, if one is. deepest: how many more brackets may be nested.
+    word: which of the items begins the word being read, if one is.
+    deepest: how many more brackets may be nested.
     """
 
     start: int

@@ -65,7 +65,10 @@ _MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something of an infotext that a recipe does not hold as it was. value: shortened."""
+    """Something of an infotext that a recipe does not hold as it was.
+
+    value: shortened.
+    """
 
     name: str
     value: str
@@ -79,7 +82,8 @@ class LeftOut:
 class Infotext:
     """What a text of settings says.
 
-    values: fields for `Recipe.load`, which accepts them. left_out: the rest, in order; empty if nothing is.
+    values: fields for `Recipe.load`, which accepts them.
+    left_out: the rest, in order; empty if nothing is.
     ours: whether it says that this program wrote it; else its prompts are in the a1111 dialect, if not in another that
     `values` names.
     """
@@ -163,8 +167,10 @@ def take_settings(
 ) -> None:
     """Take settings over by the web UI's names, and name the rest.
 
-    raw: values as they are written, quotes included. models: names of those at hand, None for any. unsaid: whether a
-    schedule that is not said is the web UI's. spacings: another program's schedules -> ours.
+    raw: values as they are written, quotes included.
+    models: names of those at hand, None for any.
+    unsaid: whether a schedule that is not said is the web UI's.
+    spacings: another program's schedules -> ours.
     """
     settings = {name: _unquoted(value) for name, value in raw.items()}
     if infotext.ours:
@@ -202,8 +208,10 @@ def _one_by_one(text: str) -> tuple[list[str], int | None, dict[str, str]]:
 
 
 def _settings_line(lines: list[str], *, ours: bool = False) -> tuple[int | None, dict[str, str]]:
-    """Which line is that of the settings, and what it says: the last with three names we know, else the last line if
-    it has three of any kind, which is the web UI's rule. ours: white space of any kind counts.
+    """Which line is that of the settings, and what it says: the last with three names we know, else the last line if it
+    has three of any kind, which is the web UI's rule.
+
+    ours: white space of any kind counts.
     """
     for number in range(len(lines) - 1, -1, -1):
         if lines[number].count(":") >= _LEAST_NAMES:

@@ -21,7 +21,11 @@ MAX_CHUNKS = 16  # 1200 tokens of CLIP's; cross-attention pays for every one at 
 
 
 class Token(NamedTuple):
-    """One token. fragment: which of the texts it is from; start, end: the characters of that text it stands for."""
+    """One token.
+
+    fragment: which of the texts it is from.
+    start, end: the characters of that text it stands for.
+    """
 
     id: int
     fragment: int
@@ -78,7 +82,11 @@ class TokenChunk:
 
 @dataclass(frozen=True)
 class Layout:
-    """The tokens of a wording. chunks: one or more. limit: of one chunk."""
+    """The tokens of a wording.
+
+    chunks: one or more.
+    limit: of one chunk.
+    """
 
     chunks: tuple[TokenChunk, ...]
     limit: int
@@ -154,7 +162,8 @@ def _fitting(tokens: Sequence[Token], fragments: Chunk, limit: int) -> int:
 
     Behind the last comma, as in the web UI (tokenize_line in modules/sd_hijack_clip.py), which has no other rule; else
     before a word, then a character, which would be cut in two otherwise: each chunk is encoded alone, so neither half
-    would mean anything. tokens: one more than the limit, where there are more.
+    would mean anything.
+    tokens: one more than the limit, where there are more.
     """
     if len(tokens) <= limit:
         return len(tokens)

@@ -44,7 +44,10 @@ MAX_TEXTS = 1024
 
 @dataclass(frozen=True)
 class Fragment:
-    """Words of one weight. pieces: what of the source they are joined from; they do not count in comparisons."""
+    """Words of one weight.
+
+    pieces: what of the source they are joined from; they do not count in comparisons.
+    """
 
     text: str
     weight: float = 1.0

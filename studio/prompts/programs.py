@@ -55,9 +55,12 @@ _HINT = "Type them in by hand."
 
 @dataclass(frozen=True)
 class Program:
-    """One program's form. names: its own, over the common ones. within: under which key its settings are.
+    """One program's form.
 
-    syntax: of its prompts. as_comfy: whether it reads them as ComfyUI does, which knows a part of the web UI's dialect.
+    names: its own, over the common ones.
+    within: under which key its settings are.
+    syntax: of its prompts.
+    as_comfy: whether it reads them as ComfyUI does, which knows a part of the web UI's dialect.
     weights: how its prompts are weighted, where no dialect of ours has it.
     """
 
@@ -87,8 +90,9 @@ DIFFUSERS = Program("diffusers", {"scheduler": "Sampler"}, syntax="plain")
 def parse_settings(text: str, models: Collection[str] | None = None, *, remark: bool = False) -> Infotext | None:
     """Read a text of settings in the form it has: an infotext, or the JSON of a program we know.
 
-    models: names of those at hand; with None any name is taken over. remark: whether the text may be about anything;
-    None is given for one without settings. Raises BadInput: too long, or JSON of a program that is not read.
+    models: names of those at hand; with None any name is taken over.
+    remark: whether the text may be about anything; None is given for one without settings.
+    Raises BadInput: too long, or JSON of a program that is not read.
     """
     values = _json_object(text)
     if values is None and remark and not has_settings(text):

@@ -28,7 +28,10 @@ MAX_DEPTH = 32  # brackets deeper than this are text; the tree can then be walke
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words as the model reads them: escapes undone. span: start and end in the source."""
+    """Words as the model reads them: escapes undone.
+
+    span: start and end in the source.
+    """
 
     text: str
     span: Span = field(default=(0, 0), compare=False)
@@ -74,7 +77,10 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Alternating:
-    """One option per step, in turn. options: two or more."""
+    """One option per step, in turn.
+
+    options: two or more.
+    """
 
     options: tuple[Node, ...]
     span: Span = field(default=(0, 0), compare=False)

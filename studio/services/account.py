@@ -26,7 +26,11 @@ WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Curve:
-    """One number over the steps. values: NaN where a step does not tell. plot: line, bar or heat."""
+    """One number over the steps.
+
+    values: NaN where a step does not tell.
+    plot: line, bar or heat.
+    """
 
     name: str
     label: str
@@ -37,9 +41,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Account:
-    """What is known of each step, in order. sigma: noise level s/a. t: time fed. rows: of network work until then.
+    """What is known of each step, in order.
 
-    describe: the guidance as a formula with its numbers. seconds: from the beginning of its batch to its end.
+    sigma: noise level s/a.
+    t: time fed.
+    rows: of network work until then.
+    describe: the guidance as a formula with its numbers.
+    seconds: from the beginning of its batch to its end.
     """
 
     describe: str

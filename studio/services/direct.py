@@ -33,8 +33,9 @@ class Picture:
 def generate_unrecorded(
     settings: Settings, recipes: Sequence[Recipe], on_event: Callable[[str, dict[str, Any]], None] | None = None
 ) -> list[Picture]:
-    """Make one picture per recipe. on_event: called with (kind, data) of each engine event.
+    """Make one picture per recipe.
 
+    on_event: called with (kind, data) of each engine event.
     Raises what `PictureService.submit` does, and EngineError.
     """
     sources = Sources(settings)

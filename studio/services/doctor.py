@@ -26,7 +26,11 @@ _NEEDED_MEMORY_BYTES = 1024**3
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the table. detail: what was found. hint: what to do about it, "" where all is well."""
+    """One row of the table.
+
+    detail: what was found.
+    hint: what to do about it, "" where all is well.
+    """
 
     name: str
     ok: bool

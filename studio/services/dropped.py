@@ -72,10 +72,12 @@ class Dropped:
 
 
 def read_dropped(path: Path, models: Collection[str], fallback: Recipe | None = None) -> Dropped:
-    """Read a picture's settings. models: those at hand. fallback: gives what the file does not say.
+    """Read a picture's settings.
 
-    Of several texts the first that can be read counts; one that cannot, and should have, is named as left out. Raises
-    BadInput: not a PNG, JPEG or WebP, too large, damaged, without settings, or with none that can be read.
+    models: those at hand.
+    fallback: gives what the file does not say.
+    Of several texts the first that can be read counts; one that cannot, and should have, is named as left out.
+    Raises BadInput: not a PNG, JPEG or WebP, too large, damaged, without settings, or with none that can be read.
     """
     name = f"The file {path.name[:80]}"
     picture = read_texts(path, name, {RECIPE_KEY, *_PLACES, *_NOT_READ})

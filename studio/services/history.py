@@ -27,8 +27,10 @@ LATE = 2**31
 
 @dataclass(frozen=True)
 class Generation:
-    """A picture of the history. image_path: its PNG, which holds the recipe too. sha256: of that file.
+    """A picture of the history.
 
+    image_path: its PNG, which holds the recipe too.
+    sha256: of that file.
     deleted_at: since when it is in the bin, None for one that is not.
     """
 

@@ -155,8 +155,9 @@ class JobService:
         return [event for event in self._history.events(self.get(job_id)) if event.seq > since]
 
     def wait(self, job_id: str, on_event: OnEvent | None = None) -> None:
-        """Wait until a job is done. on_event: called with each Event as it comes.
+        """Wait until a job is done.
 
+        on_event: called with each Event as it comes.
         Raises NotFound, EngineError if it ends in any other way.
         """
         since = 0

@@ -54,7 +54,10 @@ class PresetEntry:
 
 @dataclass(frozen=True)
 class LoadedPreset:
-    """A preset that its method accepts. warning: a sentence if not all is as it should be, else ""."""
+    """A preset that its method accepts.
+
+    warning: a sentence if not all is as it should be, else "".
+    """
 
     name: str
     spec: GuidanceSpec

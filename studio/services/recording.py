@@ -72,7 +72,10 @@ class Recorder:
             pass  # noted, and tried again
 
     def as_told(self, read: Callable[[], list[JobRecord]]) -> list[JobRecord]:
-        """Rows of the ledger, with the ends that are not in it yet. read: gives the rows."""
+        """Rows of the ledger, with the ends that are not in it yet.
+
+        read: gives the rows.
+        """
         ends = dict(self._unwritten)  # before they are read: an end written in between is then in both, and not in none
         jobs = read()
         return [_ended(job, *ends[job.id]) if job.id in ends and not job.over else job for job in jobs]

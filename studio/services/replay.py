@@ -32,8 +32,10 @@ _CAUSES = {
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """How a replay compares. different_pixels: of `pixels`. max_difference: of any channel, 0..255.
+    """How a replay compares.
 
+    different_pixels: of `pixels`.
+    max_difference: of any channel, 0..255.
     causes: of a difference, what differs in how the two were made, in words; where empty, the difference is a defect.
     """
 

@@ -29,7 +29,10 @@ class Wording:
 
 @dataclass(frozen=True)
 class Words:
-    """The styles and wildcards at hand. problems: a sentence for each file that cannot be used."""
+    """The styles and wildcards at hand.
+
+    problems: a sentence for each file that cannot be used.
+    """
 
     styles: dict[str, Style]
     wildcards: Wildcards

@@ -47,7 +47,11 @@ CHOICES: dict[str, tuple[Sequence[str], str]] = {
 
 @dataclass(frozen=True)
 class Rendered:
-    """One scene as a picture. caption: the plain sentence that says all of it. words: its attributes."""
+    """One scene as a picture.
+
+    caption: the plain sentence that says all of it.
+    words: its attributes.
+    """
 
     image: Image.Image
     caption: str

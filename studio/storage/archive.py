@@ -60,9 +60,11 @@ class Archive:
         account: bytes | None = None,
         origin: str = "prompt",
     ) -> GenerationRecord:
-        """Store a picture and record it. Both are on disk when this returns. Raises WorkspaceError.
+        """Store a picture and record it. Both are on disk when this returns.
 
-        account: how its guidance went (studio.engine.account), kept beside it. origin: what it was drawn for.
+        account: how its guidance went (studio.engine.account), kept beside it.
+        origin: what it was drawn for.
+        Raises WorkspaceError.
         """
         with self._pictures:
             self._database.check()  # or the folder of a workspace that was moved would be made once more

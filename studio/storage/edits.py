@@ -27,7 +27,11 @@ _NAME = re.compile(rf"(?P<slug>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)-(?P<hash>[0-9a-f
 
 @dataclass(frozen=True)
 class StoredEdit:
-    """A file of the folder. id: what recipes call it, <slug>-<hash>. sha256_start: the hash's 12 digits."""
+    """A file of the folder.
+
+    id: what recipes call it, <slug>-<hash>.
+    sha256_start: the hash's 12 digits.
+    """
 
     id: str
     slug: str
@@ -55,8 +59,10 @@ class EditStore:
     def put(self, name: str, sha256: str, data: bytes) -> StoredEdit:
         """Store a file; it is on disk, name and content, when this returns.
 
-        name: what the user calls the edit. sha256: of the edit, not of the file. Content that is there already, under
-        whatever name, stays as it is and is given. Raises WorkspaceError if the disk is full or cannot be written.
+        name: what the user calls the edit.
+        sha256: of the edit, not of the file.
+        Content that is there already, under whatever name, stays as it is and is given.
+        Raises WorkspaceError if the disk is full or cannot be written.
         """
         for stored in self.list():
             if stored.sha256_start == sha256[:_HASH_CHARS]:

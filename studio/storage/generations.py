@@ -26,10 +26,13 @@ MAX_UNREADABLE = 1000  # rows of one page passed over
 
 @dataclass(frozen=True)
 class GenerationRecord:
-    """One row. image: sha256 of its PNG file. made_by: model hash, versions, device.
+    """One row.
 
+    image: sha256 of its PNG file.
+    made_by: model hash, versions, device.
     job: None if made outside one; else place is that of its recipe in the job, from 0, and seq the number of the event
-    that told of it (both None in rows of the first version). deleted_at: since when it is in the bin.
+    that told of it (both None in rows of the first version).
+    deleted_at: since when it is in the bin.
     origin: what it was drawn for.
     """
 

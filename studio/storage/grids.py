@@ -19,8 +19,10 @@ from studio.storage.unreadable import BROKEN, Reader, text
 
 @dataclass(frozen=True)
 class CellRecord:
-    """One cell. generation: id of its picture, None while it is not made. image: sha256 of the picture's file.
+    """One cell.
 
+    generation: id of its picture, None while it is not made.
+    image: sha256 of the picture's file.
     recipe: None where it cannot be read.
     """
 
@@ -32,7 +34,11 @@ class CellRecord:
 
 @dataclass(frozen=True)
 class GridRecord:
-    """One grid. plan: what it was made from, plain values. jobs: ids of the jobs that were last to make its cells."""
+    """One grid.
+
+    plan: what it was made from, plain values.
+    jobs: ids of the jobs that were last to make its cells.
+    """
 
     id: int
     plan: dict[str, Any]

@@ -40,8 +40,9 @@ _MAX_EXIF_ENTRIES = 512
 
 @dataclass
 class PictureTexts:
-    """Texts by keyword, in lower case; the first readable one of a keyword. problems: what could not be read, and why.
+    """Texts by keyword, in lower case; the first readable one of a keyword.
 
+    problems: what could not be read, and why.
     Texts of EXIF have their tag's name for keyword, those of XMP "xmp", a JPEG's comment "comment".
     """
 
@@ -60,8 +61,10 @@ class PictureTexts:
 
 
 def read_texts(path: Path, name: str, keywords: Collection[str]) -> PictureTexts:
-    """Read the texts of a picture. name: begins sentences. keywords: in lower case, those of PNG chunks to look at.
+    """Read the texts of a picture.
 
+    name: begins sentences.
+    keywords: in lower case, those of PNG chunks to look at.
     Raises BadInput: cannot be read, too large, not a PNG, JPEG or WebP, cut off, of too many parts or pixels.
     """
     try:

@@ -37,7 +37,11 @@ _OUR_KEYWORDS = (RECIPE_KEY.encode(), MADE_BY_KEY.encode())
 
 @dataclass(frozen=True)
 class PngRecord:
-    """What a PNG of ours holds. image: RGB. made_by: {} where the file does not say."""
+    """What a PNG of ours holds.
+
+    image: RGB.
+    made_by: {} where the file does not say.
+    """
 
     image: Image.Image
     recipe: Recipe
@@ -152,8 +156,9 @@ def _check_header(data: bytes, name: str) -> None:
 
 
 def chunks(data: memoryview, name: str) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Kind, body and checksum of each chunk of a PNG. name: of the file, begins sentences.
+    """Kind, body and checksum of each chunk of a PNG.
 
+    name: of the file, begins sentences.
     Raises BadInput where they do not add up: cut off, no header first, more than MAX_CHUNKS.
     """
     at = len(_SIGNATURE)

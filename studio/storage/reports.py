@@ -25,8 +25,11 @@ _SUITE = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 @dataclass(frozen=True, order=True)
 class ReportKey:
-    """What was measured. edit: its sha256, or BASE. model: hash of the model. suite: what was asked, and how.
+    """What was measured.
 
+    edit: its sha256, or BASE.
+    model: hash of the model.
+    suite: what was asked, and how.
     Raises BadInput for what cannot be part of a file's name.
     """
 

@@ -21,8 +21,10 @@ DRAWN = ("prompt", "guidance")  # by people; the others are drawn to be measured
 class HistoryFilter:
     """Which pictures; what is left out does not matter. All that is given must hold.
 
-    favourites: only those marked. deleted: those in the bin, instead of all others. model, sampler, method (of
-    guidance), seed: of the recipe. made_from, made_until: when it was made, the second excluded; with a time zone.
+    favourites: only those marked.
+    deleted: those in the bin, instead of all others.
+    model, sampler, method (of guidance), seed: of the recipe.
+    made_from, made_until: when it was made, the second excluded; with a time zone.
     origins: what it was drawn for; None is what people drew, and in the bin everything, for all of that is purged.
     Raises BadInput for a seed out of range, a time without its zone or an origin that is not known.
     """
@@ -59,8 +61,9 @@ def check_origin(origin: Any) -> str:
 
 
 def conditions(search: str, only: HistoryFilter) -> list[Any]:
-    """Give the conditions of a WHERE. search: words, each of which one of the prompts must contain, in any case.
+    """Give the conditions of a WHERE.
 
+    search: words, each of which one of the prompts must contain, in any case.
     Raises BadInput if the search is too long.
     """
     if len(search) > MAX_SEARCH_CHARS:

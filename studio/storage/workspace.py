@@ -130,7 +130,10 @@ class Workspace:
 
 
 def check_same(path: Path, opened: os.stat_result, name: str) -> None:
-    """Raise WorkspaceError unless a path still leads to the file that was opened. name: of it, in the sentence."""
+    """Raise WorkspaceError unless a path still leads to the file that was opened.
+
+    name: of it, in the sentence.
+    """
     try:
         is_same = os.path.samestat(opened, path.stat())
     except (FileNotFoundError, NotADirectoryError):

@@ -30,9 +30,12 @@ _PLAIN_STEMS = ("adapter_model", "pytorch_lora_weights", "lora", "model")  # nam
 
 @dataclass(frozen=True)
 class EditEntry:
-    """An edit of the workspace. id: what recipes call it. problem: why its file cannot be used, "" if it can.
+    """An edit of the workspace.
 
-    layers: component -> number of layers changed. base: component -> fingerprint of what it was made on.
+    id: what recipes call it.
+    problem: why its file cannot be used, "" if it can.
+    layers: component -> number of layers changed.
+    base: component -> fingerprint of what it was made on.
     """
 
     id: str
@@ -51,7 +54,10 @@ class EditEntry:
 
 @dataclass(frozen=True)
 class ImportCheck:
-    """How much of a foreign file a model has a place for. left: names of layers and tensors without one."""
+    """How much of a foreign file a model has a place for.
+
+    left: names of layers and tensors without one.
+    """
 
     style: str
     matched: int
@@ -123,8 +129,10 @@ class EditLibrary:
     ) -> EditEntry:
         """Take a LoRA file, a peft folder or an edit of ours into the workspace, checked to the last number.
 
-        name: None takes that of the file. partial: take what fits the model where not all does. Content that is there
-        already is given as it is. Raises NotFound, AssetError, BadInput for the name, WorkspaceError.
+        name: None takes that of the file.
+        partial: take what fits the model where not all does.
+        Content that is there already is given as it is.
+        Raises NotFound, AssetError, BadInput for the name, WorkspaceError.
         """
         layout = self._layout(model)
         if name is not None:
@@ -149,8 +157,10 @@ class EditLibrary:
         """Write an edit where other programs read it; give the files, in the order of their names.
 
         style: diffusers or kohya (out: a .safetensors file), peft (out: a folder), palimpsest (our own file). Nothing
-        is overwritten. max_rank: of the low-rank form of a dense edit. Raises NotFound, AssetError, BadInput for a
-        place that is taken or an edit that the style cannot carry, WorkspaceError.
+        is overwritten.
+        max_rank: of the low-rank form of a dense edit.
+        Raises NotFound, AssetError, BadInput for a place that is taken or an edit that the style cannot carry,
+        WorkspaceError.
         """
         stored = self._store.get(ref)
         if style not in STYLES:

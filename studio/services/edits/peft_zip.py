@@ -56,7 +56,10 @@ def opened(path: Path, scratch: Callable[[], Path] = lambda: Path(tempfile.mkdte
 
 @contextlib.contextmanager
 def _called(names: dict[str, str]) -> Iterator[None]:
-    """Put other words for paths into the sentence of an error that comes by. names: path -> what is said of it."""
+    """Put other words for paths into the sentence of an error that comes by.
+
+    names: path -> what is said of it.
+    """
     try:
         yield
     except StudioError as error:
@@ -117,7 +120,10 @@ class _Opening(io.FileIO):
 
 
 def _checked(members: list[zipfile.ZipInfo], size: int, name: str) -> dict[str, zipfile.ZipInfo]:
-    """The two members wanted, of an archive none of whose members is where it should not be. size: its bytes."""
+    """The two members wanted, of an archive none of whose members is where it should not be.
+
+    size: its bytes.
+    """
     if len(members) > MAX_MEMBERS:
         raise BadInput(f"{name} has {len(members)} files; a peft folder has two.")
     by_name: dict[str, list[zipfile.ZipInfo]] = {file_name: [] for file_name in LIMITS}

@@ -32,7 +32,10 @@ _RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*([+-]?{_NUMBER})\
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis. path: of a field of the recipe, such as "steps" or "guidance.params.guidance_scale", or "S/R"."""
+    """One axis.
+
+    path: of a field of the recipe, such as "steps" or "guidance.params.guidance_scale", or "S/R".
+    """
 
     path: str
     values: tuple[Plain, ...]

@@ -23,7 +23,10 @@ MAX_AXES = 3
 
 @dataclass(frozen=True)
 class GridPlan:
-    """A grid that could be made. recipes: one per cell; x (the first axis) runs fastest, z slowest."""
+    """A grid that could be made.
+
+    recipes: one per cell; x (the first axis) runs fastest, z slowest.
+    """
 
     base: Recipe
     axes: tuple[Axis, ...]
@@ -32,7 +35,11 @@ class GridPlan:
 
 @dataclass(frozen=True)
 class GridCell:
-    """One cell. place: (x, y, z). generation: number of its picture in the history, None while it is not made."""
+    """One cell.
+
+    place: (x, y, z).
+    generation: number of its picture in the history, None while it is not made.
+    """
 
     place: tuple[int, int, int]
     recipe: Recipe
@@ -42,7 +49,10 @@ class GridCell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid as it stands. job_id: of the unfinished job that makes what is missing, None if none does."""
+    """A grid as it stands.
+
+    job_id: of the unfinished job that makes what is missing, None if none does.
+    """
 
     id: int
     base: Recipe

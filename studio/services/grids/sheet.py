@@ -54,7 +54,10 @@ def sheet_png(grid: Grid) -> bytes:
 
 
 def metadata(grid: Grid, scale: float) -> dict[str, object]:
-    """What is stored in the sheet: enough to make the grid again. scale: of the pictures in it."""
+    """What is stored in the sheet: enough to make the grid again.
+
+    scale: of the pictures in it.
+    """
     return {
         "base": grid.base.model_dump(mode="json"),
         "axes": [{"path": axis.path, "values": list(axis.values)} for axis in grid.axes],

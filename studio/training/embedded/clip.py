@@ -141,8 +141,10 @@ def augment(x: Tensor, rng: np.random.Generator) -> Tensor:
 def contrastive(image: Tensor, text: Tensor, extra: Tensor, same: Tensor, scale: Tensor) -> Tensor:
     """Symmetric contrastive loss with hard negatives on the image -> text side.
 
-    image, text: [B, D] unit vectors, row i of one belonging to row i of the other. extra: [B, K, D], captions that
-    contradict picture i. same: [B, K] bool, those that do not after all. scale: the inverse temperature.
+    image, text: [B, D] unit vectors, row i of one belonging to row i of the other.
+    extra: [B, K, D], captions that contradict picture i.
+    same: [B, K] bool, those that do not after all.
+    scale: the inverse temperature.
     """
     n = len(image)
     logits = scale * image @ text.T  # [B, B]
@@ -194,8 +196,13 @@ class Readouts(nn.Module):
         self.cells = nn.Linear(WIDTH, sum(CELL_CLASSES))
 
     def forward(self, image: Tensor, tokens: Tensor, truth: Tensor, cells: Tensor) -> Tensor:
-        """Mean cross-entropy. image: [B, 128] unit vectors. tokens: [B, 64, 128]. truth: [B, len(HEADS)] as `labels`
-        gives them. cells: [B, 2, 64] as `covering` does."""
+        """Mean cross-entropy.
+
+        image: [B, 128] unit vectors.
+        tokens: [B, 64, 128].
+        truth: [B, len(HEADS)] as `labels` gives them.
+        cells: [B, 2, 64] as `covering` does.
+        """
         losses = [
             F.cross_entropy(logits, truth[:, i]) for i, logits in enumerate(self.scene(image * WIDTH**0.5).values())
         ]

@@ -159,7 +159,8 @@ def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> lis
 def oversaturation_row(results: Mapping[float, Sequence[Result]], pixels: int) -> Row:
     """Clipped share at the highest scale over that at the middle one, paired by prompt; bootstrap over prompts.
 
-    results: by guidance scale. pixels: of a picture.
+    results: by guidance scale.
+    pixels: of a picture.
     """
     low, high = TONE_SCALES[1], TONE_SCALES[2]
     clipped = {scale: [result.facts.tones["clipped"] for result in results[scale]] for scale in (high, low)}

@@ -78,7 +78,10 @@ def sources(
     reconstructions: int = RECONSTRUCTIONS,
     melted: int = SPOILED,
 ) -> list[Source]:
-    """Everything trained on. vae_folder: an autoencoder whose reconstructions and spoiled latents join in."""
+    """Everything trained on.
+
+    vae_folder: an autoencoder whose reconstructions and spoiled latents join in.
+    """
     scenes = [wide_scene(i) for i in range(renders)]
     pictures, truth = picture_set(folder / f"renders_{renders}.npy", scenes), label_rows(scenes)
     junk = garbage_set(folder / f"garbage_{sum(GARBAGE_MIX.values())}.npy", GARBAGE_MIX, SEEDS["train"])
@@ -255,8 +258,10 @@ def evaluate(
 ) -> list[Row]:
     """The oracle's gates on the test split.
 
-    folder: where pictures are kept. vae_folder: an autoencoder whose reconstructions are read too. n: held-out
-    renders. per_kind: pictures per kind of garbage.
+    folder: where pictures are kept.
+    vae_folder: an autoencoder whose reconstructions are read too.
+    n: held-out renders.
+    per_kind: pictures per kind of garbage.
     """
     test = HeldOut.make(folder, "test", n)
     limit = float(np.log(oracle.threshold / (1 - oracle.threshold)))
@@ -302,8 +307,9 @@ def train(
 ) -> Path:
     """Train until the stage's budget is spent; resumes from its checkpoint.
 
-    vae_folder: the autoencoder, when it exists. data: what to train on, by default `sources`. Gives the folder with
-    `oracle.safetensors`, `config.json` and `SHA256SUMS`.
+    vae_folder: the autoencoder, when it exists.
+    data: what to train on, by default `sources`.
+    Gives the folder with `oracle.safetensors`, `config.json` and `SHA256SUMS`.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(4)

@@ -93,8 +93,9 @@ def _encoded(vae: Autoencoder, pictures: Pictures) -> Tensor:
 
 @torch.no_grad()
 def reconstructed(vae: Autoencoder, pictures: Pictures, *, fast: bool = False) -> Pictures:
-    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3]. fast: in bfloat16 where
-    that pays, which will do for training.
+    """Pictures after encoding and decoding, uint8 [N, 128, 128, 3].
+
+    fast: in bfloat16 where that pays, which will do for training.
     """
     blocks = np.array_split(pictures, max(1, len(pictures) // 32))
     with mixed_precision("cpu") if fast else contextlib.nullcontext():

@@ -120,7 +120,9 @@ def shards_in(folder: Path) -> list[Path]:
 class LatentSet:
     """All finished shards.
 
-    latents: [N, C, 16, 16] float16; ids: [N, CAPTIONS, 32] uint16; objects, colours: [N, 16, 16] uint8, class per cell;
+    latents: [N, C, 16, 16] float16.
+    ids: [N, CAPTIONS, 32] uint16.
+    objects, colours: [N, 16, 16] uint8, class per cell.
     labels: [N, len(HEADS)] uint8.
     """
 

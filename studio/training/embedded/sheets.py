@@ -66,7 +66,9 @@ def card(
 ) -> Image.Image:
     """A grid of pictures, [N, H, W, 3] uint8 row by row, on a white card; each is shown 128 px wide.
 
-    top: a label per column. side: a label per row. below: a caption per picture, wrapped to its width.
+    top: a label per column.
+    side: a label per row.
+    below: a caption per picture, wrapped to its width.
     """
     rows = -(-len(pictures) // columns)
     captions = [wrap(text, CELL_PX) for text in below]

@@ -30,7 +30,9 @@ def mixed_precision(device: str) -> torch.autocast:
 class Stage:
     """One stage's folder, clock and log.
 
-    work_dir: where checkpoints and `log.jsonl` go. minutes: wall-clock budget of this run. device: torch device.
+    work_dir: where checkpoints and `log.jsonl` go.
+    minutes: wall-clock budget of this run.
+    device: torch device.
     """
 
     name: str

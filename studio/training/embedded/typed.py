@@ -35,8 +35,11 @@ def rows(
 ) -> list[Row]:
     """Draw, read and count; one row a gate, besides a row of what was right.
 
-    open_n: pictures of each kind of open prompt; each_n: of each object on full prompts; seeds: of each phrasing. 0
-    leaves a group out. guidance_scale: None for the model's default.
+    open_n: pictures of each kind of open prompt.
+    each_n: of each object on full prompts.
+    seeds: of each phrasing.
+    guidance_scale: None for the model's default.
+    Of the first three, 0 leaves a group out.
     """
     total, picture_count = 3 * open_n + len(OBJECTS) * each_n + len(PHRASINGS) * seeds, 0
     protocol = protocol_of(DEFAULT_SCALE if guidance_scale is None else guidance_scale, steps)
