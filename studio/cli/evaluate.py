@@ -106,16 +106,16 @@ def stack_of(text: str) -> list[dict[str, Any]]:
 def table(part: dict[str, Any]) -> str:
     """The rows of one suite under one stack, as text for a terminal."""
     progress = part["pictures"] if part["pictures"] == part["of"] else f"{part['pictures']} of {part['of']}"
-    lines = [f"{part['suite']}, {part['label']}: {progress} pictures", *map(told_row, part["rows"])]
+    lines = [f"{part['suite']}, {part['label']}: {progress} pictures", *map(row_text, part["rows"])]
     if "against" in part:
         lines += [
             f"against {part['against']['label']}, at equal prompts and seeds",
-            *map(told_row, part["against"]["rows"]),
+            *map(row_text, part["against"]["rows"]),
         ]
     return "\n".join(lines)
 
 
-def told_row(row: dict[str, Any]) -> str:
+def row_text(row: dict[str, Any]) -> str:
     """One row: a share in percent, a mean or a difference as a number, each with its n and interval."""
     if row.get("why"):
         return f"  {row['name']:<14} {row['why']}"

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         kinds = {kind: {args.name: entries[args.name]} for kind, entries in kinds.items() if args.name in entries}
         if not kinds:
             raise NotFound(f"There is no method, wrapper, sampler or preset named {shown(args.name)}.", "See: methods")
-    texts = (_told(kind, entries, whole=args.name is not None) for kind, entries in kinds.items())
+    texts = (_table(kind, entries, whole=args.name is not None) for kind, entries in kinds.items())
     give(args, kinds, "\n\n".join(texts))
     return 0
 
@@ -69,7 +69,7 @@ def _entry(cls: type[Params]) -> Answer:
     }
 
 
-def _told(kind: str, entries: dict[str, Answer], whole: bool) -> str:
+def _table(kind: str, entries: dict[str, Answer], whole: bool) -> str:
     lines = [f"{kind}:"]
     for name, entry in entries.items():
         source = f"  [{entry['source']}]" if entry["source"] else ""

@@ -47,7 +47,7 @@ def _points(measure: str, value: float) -> str:
     return f"{100 * value:+.1f}" if TOLD[measure][1] else f"{value:+.3f}"
 
 
-def _wanted(condition: Mapping[str, Any]) -> str:
+def _goal(condition: Mapping[str, Any]) -> str:
     return f"{condition['want']}, by {_points(condition['measure'], condition['margin']).lstrip('+')} to matter"
 
 
@@ -57,7 +57,7 @@ def _condition(condition: Mapping[str, Any]) -> str:
     figures = [_points(measure, condition[key]) for key in ("difference", "low", "high")]
     cells = (
         f"{measure}: {condition['arm']} minus {condition['against']}",
-        _wanted(condition),
+        _goal(condition),
         condition["n"],
         f"{figures[0]}{unit}",
         f"{figures[1]} to {figures[2]}",

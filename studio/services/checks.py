@@ -189,16 +189,16 @@ class _Texts:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._known: set[object] = set()
+        self._checked_keys: set[object] = set()
         self._texts = 0
         self._chars_left = TOKENISED_CHARS
 
     def check(self, recipe: Recipe) -> None:
         """Raise BadInput for a text that is too long, or where they are too many for one job."""
         key = (recipe.prompt, tuple(negatives_of(recipe)), recipe.syntax, recipe.steps, recipe.model)
-        if key in self._known:
+        if key in self._checked_keys:
             return
-        self._known.add(key)
+        self._checked_keys.add(key)
         texts = ConditionPlan.of(recipe).texts
         self._texts += len(texts)
         if self._texts > MAX_JOB_TEXTS:

@@ -43,7 +43,7 @@ class Ledger:
         """One job, by number or id, with its pictures and what it was asked for. Raises NotFound."""
         job = self._jobs.find(name)
         payload = job.payload
-        return {**self._seen(job, payload), "payload": payload}
+        return {**self._job_state(job, payload), "payload": payload}
 
     def watch(self, name: str, on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Wait until a job is over and give it as `show` does.
@@ -56,7 +56,7 @@ class Ledger:
         last: dict[str, Any] | None = None
         while True:
             job = self._jobs.find(name)
-            state = self._seen(job, payload)
+            state = self._job_state(job, payload)
             if state != last:
                 on_change(state)
             if job.over:
@@ -64,7 +64,7 @@ class Ledger:
             last = state
             time.sleep(POLL_S)
 
-    def _seen(self, job: JobRecord, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def _job_state(self, job: JobRecord, payload: Mapping[str, Any]) -> dict[str, Any]:
         """A job with its pictures; of a training also how far it has come, as its newest measures have it."""
         images = self._root / "images"
         paths = [str(images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]

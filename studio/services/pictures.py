@@ -84,7 +84,8 @@ class PictureService:
     def finish(self, job_id: str, on_event: OnEvent | None = None) -> list[Generation]:
         """Wait for a job and give its pictures, in the order they were made.
 
-        on_event: called with each Event as it comes. Raises EngineError if the job does not finish.
+        on_event: called with each Event as it comes.
+        Raises EngineError if the job does not finish.
         """
         pictures: list[Generation] = []
 

@@ -97,7 +97,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection in one read transaction: everything it sees is of one moment."""
-        with _told(self.path), self._engine.connect() as connection, connection.begin():
+        with _readable_errors(self.path), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -107,7 +107,11 @@ class Database:
         It takes the write lock at once: one that begins by reading can be refused later without waiting.
         """
         self.check()
-        with _told(self.path), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            _readable_errors(self.path),
+            self._engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def check(self) -> None:
@@ -128,7 +132,7 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
-        with _told(self.path), self._engine.connect().execution_options(writes=True) as connection:
+        with _readable_errors(self.path), self._engine.connect().execution_options(writes=True) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, target)
 
@@ -170,7 +174,7 @@ def _on_begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _readable_errors(path: Path) -> Iterator[None]:
     """Turn what the driver raises into a sentence; a mistake of ours in SQL stays what it is."""
     try:
         yield

@@ -136,7 +136,7 @@ class Jobs:
             "status": status,
             "error": error,
             "worker_died": worker_died,
-            "finished_at": _now(),
+            "finished_at": _timestamp(),
             "last_seq": last_seq,
         }
         with self._database.write() as connection:
@@ -150,13 +150,13 @@ class Jobs:
         with self._database.write() as connection:
             left = 0
             for status, error in (("running", running), ("queued", queued)):
-                values = {"status": "interrupted", "error": error, "finished_at": _now()}
+                values = {"status": "interrupted", "error": error, "finished_at": _timestamp()}
                 left += connection.execute(update(jobs).where(jobs.c.status == status).values(values)).rowcount
             return left
 
     def get(self, id: str) -> JobRecord:
         """Give one row. Raises NotFound, WorkspaceError if it cannot be read."""
-        record = self._one(jobs.c.id == id)
+        record = self._record_where(jobs.c.id == id)
         if record is None:
             raise NotFound(f"There is no job {id[:60]!r}.")
         return record
@@ -164,7 +164,7 @@ class Jobs:
     def find(self, name: str) -> JobRecord:
         """Give a job by its number or its id, as a user writes it. Raises as `get`."""
         if name.isascii() and name.isdigit() and len(name) < 19:
-            record = self._one(jobs.c.number == int(name))
+            record = self._record_where(jobs.c.number == int(name))
             if record is not None:
                 return record
         return self.get(name)
@@ -197,7 +197,7 @@ class Jobs:
         with self._database.read() as connection:
             return {digest: count for digest, count in connection.execute(query)}
 
-    def _one(self, condition: Any) -> JobRecord | None:
+    def _record_where(self, condition: Any) -> JobRecord | None:
         with self._database.read() as connection:
             row = connection.execute(select(*_COLUMNS).where(condition)).one_or_none()
         return None if row is None else self._reader().one(row)
@@ -262,5 +262,5 @@ def digest_of(packed: str) -> str:
     return hashlib.sha256(packed.encode()).hexdigest()
 
 
-def _now() -> str:
+def _timestamp() -> str:
     return datetime.now(UTC).isoformat()

@@ -62,7 +62,8 @@ class ReportStore:
     def put(self, key: ReportKey, report: dict[str, Any]) -> Path:
         """Keep a report, in place of an earlier one; give its file. It is on disk when this returns.
 
-        report: plain JSON, without NaN. Raises BadInput for other values or more than 16 MB, WorkspaceError.
+        report: plain JSON, without NaN.
+        Raises BadInput for other values or more than 16 MB, WorkspaceError.
         """
         try:
             data = json.dumps(report, sort_keys=True, allow_nan=False).encode()

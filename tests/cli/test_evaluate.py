@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio.cli import main
-from studio.cli.evaluate import stack_of, told_row
+from studio.cli.evaluate import stack_of, row_text
 from studio.core.errors import BadInput
 from tests.engine.edits.making import make_edit
 from tests.tiny_model import build_once
@@ -63,7 +63,7 @@ def test_a_stack_as_it_is_typed() -> None:
 
 def test_no_number_goes_without_its_n() -> None:
     numbers = {"name": "object", "value": 0.5, "low": 0.1, "high": 0.9, "hits": None, "n": 4}
-    assert told_row({**numbers, "hits": 2}).split()[1:] == "50.0 % [10.0 %, 90.0 %] n = 4 pictures".split()
-    difference = told_row({**numbers, "unit": "difference"})
+    assert row_text({**numbers, "hits": 2}).split()[1:] == "50.0 % [10.0 %, 90.0 %] n = 4 pictures".split()
+    difference = row_text({**numbers, "unit": "difference"})
     assert difference.split()[1:] == "+0.500 [+0.100, +0.900] n = 4 prompts".split()
-    assert told_row({**numbers, "n": 0, "why": "Nobody can read it."}).endswith("object         Nobody can read it.")
+    assert row_text({**numbers, "n": 0, "why": "Nobody can read it."}).endswith("object         Nobody can read it.")

@@ -79,7 +79,7 @@ def no_database(error: Callable[[], Exception]) -> Iterator[None]:
 
     @contextmanager
     def failing(self: Database) -> Iterator[Any]:
-        with database_module._told(self.path):
+        with database_module._readable_errors(self.path):
             raise error()
         yield
 

@@ -37,8 +37,8 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def opened(path: Path, scratch: Callable[[], Path] = lambda: Path(tempfile.mkdtemp())) -> Iterator[Path]:
     """The file itself, or the folder a zip file holds, for as long as it is needed; afterwards nothing of it is left.
 
-    scratch: makes the folder it is unpacked in. Raises as `unpack` does. A StudioError raised within calls the file as
-    its owner does, not by where it lies here.
+    scratch: makes the folder it is unpacked in.
+    Raises as `unpack` does. A StudioError raised within calls the file as its owner does, not by where it lies here.
     """
     if path.suffix.lower() != ".zip":
         with _called({str(path): path.name}):

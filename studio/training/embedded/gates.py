@@ -235,15 +235,15 @@ def table(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         is_share = row["hits"] is not None
 
-        def shown(value: float, is_share: bool = is_share) -> str:
+        def figure(value: float, is_share: bool = is_share) -> str:
             return f"{100 * value:.1f} %" if is_share else f"{value:.2f}"
 
         sign = "<=" if row["at_most"] else ">="
-        gate = "" if row["gate"] is None else f"{sign} {shown(row['gate'])}"
+        gate = "" if row["gate"] is None else f"{sign} {figure(row['gate'])}"
         verdict = {True: "passed", False: "FAILED", None: ""}[row["passed"]]
-        span = f"{shown(row['low'])} .. {shown(row['high'])}"
+        span = f"{figure(row['low'])} .. {figure(row['high'])}"
         cells = (
-            f"{row['group']:15} {row['name']:24} {row['n']:5} {shown(row['value']):>7}  {span:17} {gate:10} {verdict}"
+            f"{row['group']:15} {row['name']:24} {row['n']:5} {figure(row['value']):>7}  {span:17} {gate:10} {verdict}"
         )
         lines.append(cells.rstrip())
     for attribute, by_value in result.get("accuracy", {}).items():

@@ -21,12 +21,12 @@ _CAPTION = {"stencil": "Stencil: what it draws, read by the oracle", "oracle": "
 def _row(row: dict[str, Any]) -> str:
     goal, name, ratio = row["gate"], f"{row['group']}: {row['name']}", row["hits"] is None
 
-    def shown(value: float) -> str:
+    def figure(value: float) -> str:
         return f"{value:.2f}" if ratio else f"{100 * value:.1f} %"
 
-    bound = "" if goal is None else f"{'at most' if row['at_most'] else 'at least'} {shown(goal)}"
+    bound = "" if goal is None else f"{'at most' if row['at_most'] else 'at least'} {figure(goal)}"
     verdict = "" if goal is None else "yes" if row["passed"] else "**no**"
-    cells = (name, row["n"], shown(row["value"]), f"{shown(row['low'])} to {shown(row['high'])}", bound, verdict)
+    cells = (name, row["n"], figure(row["value"]), f"{figure(row['low'])} to {figure(row['high'])}", bound, verdict)
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
