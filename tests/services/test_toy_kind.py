@@ -48,7 +48,7 @@ def curve(studio: Studio, job: str) -> list[dict[str, Any]]:
 def test_a_kind_of_one_file_works(studio: Studio, draw: Callable[..., Recipe]) -> None:
     first, second = start(studio, ENDLESS), start(studio, 3)
     until(studio, first, is_step(2))
-    assert [(entry.job_id, entry.what, entry.position) for entry in studio.jobs.queue()] == [
+    assert [(entry.job_id, entry.description, entry.position) for entry in studio.jobs.queue()] == [
         (first, "a toy", 0),
         (second, "a toy", 1),
     ]

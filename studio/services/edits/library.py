@@ -204,9 +204,9 @@ class EditLibrary:
 def edits_named(payload: Any) -> set[str]:
     """What a job's payload calls the edits it needs, wherever in it their refs are: {"edit": name, ...}."""
     if isinstance(payload, Mapping):
-        own = payload.get("edit")
+        edit_name = payload.get("edit")
         inner = set[str]().union(*map(edits_named, payload.values()))
-        return inner | {own} if isinstance(own, str) else inner
+        return inner | {edit_name} if isinstance(edit_name, str) else inner
     return set[str]().union(*map(edits_named, payload)) if isinstance(payload, list | tuple) else set()
 
 
