@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.recipe import Recipe
 from studio.ui.components import results
 from studio.ui.components.progress import line, progress
-from studio.ui.components.results import Cell, Results
+from studio.ui.components.results import Cell, Drawn, Results
 from studio.ui.markup import image, png_size, png_uri, tag, text
 from studio.ui.pictures import address
 from studio.world.examples import EXAMPLES, Example
@@ -36,15 +36,6 @@ element.addEventListener('click', (event) => {
 });
 """
 )
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A finished picture of a job: its number in the history, where it is, its recipe."""
-
-    id: int
-    src: str
-    recipe: Recipe
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from studio.core.recipe import Recipe
 from studio.ui.components.caption import prompt_of
 from studio.ui.components.curves.marks import class_of, swatch
 from studio.ui.markup import facts, image, png_uri, tag, text
-
-if TYPE_CHECKING:
-    from studio.ui.components.canvas import Drawn
 
 _FILES = ("viewer.js", "results.js")
 _SCRIPT = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _FILES)
@@ -31,6 +28,15 @@ TOOLS = (  # what is done, on the button, in words, and whether only where a ref
     ("flip", "Flip", "Hold to see the pinned picture in the place of each (or hold R)", True),
     ("difference", "Difference", "What differs from the pinned picture, four times as strong", True),
 )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished picture of a job: its number in the history, where it is, its recipe."""
+
+    id: int
+    src: str
+    recipe: Recipe
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from studio.services.grids.axes import SEARCH_REPLACE, Axis
 from studio.ui.components import results
-from studio.ui.components.canvas import Drawn
 from studio.ui.components.progress import progress, time_left
-from studio.ui.components.results import Cell, Head, Results
+from studio.ui.components.results import Cell, Drawn, Head, Results
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from studio.core.errors import NotFound, StudioError
 from studio.core.recipe import GuidanceSpec
 from studio.services import account
 from studio.ui.components import canvas, results
-from studio.ui.components.canvas import Drawn, JobView
+from studio.ui.components.canvas import JobView
 from studio.ui.components.curves.marks import marks
 from studio.ui.components.progress import progress, time_left
-from studio.ui.components.results import Cell, Head, Results
+from studio.ui.components.results import Cell, Drawn, Head, Results
 from studio.ui.components.rows import Row
 from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board, Place

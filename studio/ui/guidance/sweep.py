@@ -13,11 +13,10 @@ from studio.core.params import ParamSpec, shown
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.services import account
 from studio.ui.components import canvas, results
-from studio.ui.components.canvas import Drawn
 from studio.ui.components.curves.panel import Panel, Series, number
 from studio.ui.components.curves.svg import plot
 from studio.ui.components.progress import progress, time_left
-from studio.ui.components.results import Cell, Results
+from studio.ui.components.results import Cell, Drawn, Results
 from studio.ui.guidance.board import Sweep
 from studio.ui.guidance.results import HINT
 from studio.ui.markup import tag, text

@@ -12,10 +12,10 @@ from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.services import account
 from studio.services.account import Account
-from studio.ui.components.canvas import Drawn
 from studio.ui.components.curves import svg
 from studio.ui.components.curves.marks import class_of, marks, swatch
 from studio.ui.components.curves.panel import Panel, Series
+from studio.ui.components.results import Drawn
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import measures, results

@@ -12,8 +12,8 @@ from PIL import Image
 
 from studio.core.recipe import Recipe
 from studio.ui.components import canvas, results
-from studio.ui.components.canvas import Drawn, JobView
-from studio.ui.components.results import Cell, Head, Results
+from studio.ui.components.canvas import JobView
+from studio.ui.components.results import Cell, Drawn, Head, Results
 from studio.ui.markup import png_size
 
 EVIL = "<b>x</b>"

@@ -15,7 +15,7 @@ from studio.core.errors import BadInput
 from studio.core.settings import Settings
 from studio.guidance import diagnostics
 from studio.services.studio import Studio
-from studio.ui.components.canvas import Drawn
+from studio.ui.components.results import Drawn
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import files, measures, results, run, view, why
 from studio.ui.guidance.why import Line
