@@ -108,10 +108,13 @@ class TrainingService:
 
 
 def progress(workspace: Path, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """How far a training has come, by its newest measures: {"step", "steps", "values": name -> number}.
+    """How far a training has come, with its newest measures: {"step", "steps", "values": name -> number}.
 
-    Raises BadInput for a job that is none.
+    Its measures are ahead of its checkpoint while it runs, and may be behind it where it was stopped. Raises BadInput for
+    a job that is none.
     """
-    points = measures.read(runs.folder_of(workspace, payload))
+    folder = runs.folder_of(workspace, payload)
+    points = measures.read(folder)
     newest = points[-1] if points else {"step": 0, "values": {}}
-    return {"step": newest["step"], "steps": Plan.load(dict(payload["plan"])).steps, "values": newest["values"]}
+    step = max(newest["step"], runs.steps_done(folder))
+    return {"step": step, "steps": Plan.load(dict(payload["plan"])).steps, "values": newest["values"]}

@@ -49,15 +49,15 @@ def test_a_full_run_is_recorded_claim_by_claim(capsys: pytest.CaptureFixture[str
 
 
 def test_stopped_in_the_middle_what_was_tried_is_kept(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    run, jobs = Engine.run, list[Any]()
+    steps, jobs = Engine.steps, list[Any]()
 
-    def interrupted(self: Engine, job: Any, *rest: Any) -> None:
+    def interrupted(self: Engine, job: Any, *rest: Any) -> Any:
         jobs.append(job)
         if len(jobs) == 2:  # the first claim's pictures are one job
             raise KeyboardInterrupt
-        run(self, job, *rest)
+        return steps(self, job, *rest)
 
-    monkeypatch.setattr(Engine, "run", interrupted)
+    monkeypatch.setattr(Engine, "steps", interrupted)
     assert cli.main(["reproduce", "cfg_pp", "time_shift", "--out", "docs/results.md"]) == 130
     assert list(json.loads((place / "docs" / "results.json").read_text())["claims"]) == ["cfg_pp"]
     assert {path.name for path in (place / "docs").iterdir()} == {"results.json", "results.md"}

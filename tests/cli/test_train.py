@@ -94,7 +94,7 @@ def test_what_cannot_be_trained_is_one_sentence_and_leaves_no_job(
         ("nowhere.json",): "cannot be read",
         ("list.json",): "must be a JSON object",
         ("torn.json",): "is not valid JSON",
-        (write_plan(loss="gone"),): "There is no loss named 'gone'. There are breaks, idle, pull.",
+        (write_plan(loss="gone"),): "There is no loss named 'gone'. There are breaks, ",
         ("--resume", "7"): "There is no job '7'",
     }
     for arguments, sentence in refusals.items():
