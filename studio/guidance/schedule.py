@@ -104,9 +104,8 @@ class Schedule(Wrapper):
 
     def describe(self) -> str:
         first, last = (f"{round(self.factor(progress), 4):g}" for progress in (0, 1))
-        return (
-            f"{self.parameter.replace('_', ' ')} times {first} at the first step to {last} at the last ({self.curve})"
-        )
+        course = "at every step" if self.curve == "constant" else f"at the first step to {last} at the last"
+        return f"{self.parameter.replace('_', ' ')} times {first} {course} ({self.curve})"
 
     def _at(self, inner: Guidance, p: float) -> Guidance:
         return inner.changed(self.parameter, self._value(inner, self.factor(p)))

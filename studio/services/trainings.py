@@ -110,8 +110,8 @@ class TrainingService:
 def progress(workspace: Path, payload: Mapping[str, Any]) -> dict[str, Any]:
     """How far a training has come, with its newest measures: {"step", "steps", "values": name -> number}.
 
-    Its measures are ahead of its checkpoint while it runs, and may be behind it where it was stopped. Raises BadInput for
-    a job that is none.
+    Its measures are ahead of its checkpoint while it runs, and may be behind it where it was stopped. Raises BadInput
+    for a job that is none.
     """
     folder = runs.folder_of(workspace, payload)
     points = measures.read(folder)

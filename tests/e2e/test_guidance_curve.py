@@ -220,7 +220,7 @@ def test_every_curve_is_shown_as_it_is_computed_and_no_control_loses_or_keeps_wh
     ]
     for name, params, needed in cases:
         curve.choose(name)
-        expect(page.locator(f"{ROWS} .formula")).to_contain_text(f"follows {name}", timeout=LONG_MS)
+        expect(page.locator(f"{ROWS} .formula")).to_contain_text(f"({name})", timeout=LONG_MS)
         for param, value in params.items():
             curve.put(param, value)
         assert [one.get_attribute("data-name") for one in seen.all()] == ["parameter", "curve", *needed]

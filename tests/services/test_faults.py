@@ -37,7 +37,8 @@ def studio(settings: Settings) -> Iterator[Studio]:
 def model_of(studio: Studio, draw: Draw) -> Any:
     """The model in the inline engine, to break from outside."""
     studio.pictures.draw([draw()])
-    return studio._backend._engine.bundle("stencil")  # type: ignore[union-attr]
+    backend: Any = studio._opened.engine.running()
+    return backend._engine.bundle("stencil")
 
 
 @pytest.mark.parametrize(("sampler", "step"), [("ddim", 1), ("dpmpp_2m", 3), ("ddim", 8)])
