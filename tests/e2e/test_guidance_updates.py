@@ -107,13 +107,13 @@ def test_several_changes_are_in_what_is_asked_for_at_once_and_an_older_answer_th
     arrived(page, waiting, 1)
     late = waiting[0].fetch()
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
-    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("− 0.3·D", timeout=LONG_MS)
     page.evaluate(PAINTED)
     with page.expect_event("requestfinished", lambda request: request.url == waiting[0].request.url):
         waiting[0].fulfill(response=late)
     for _ in range(3):
         page.evaluate(TWO_FRAMES)
-    assert all("- 0.3*m" in one for one in page.evaluate("window.painted"))
+    assert all("− 0.3·D" in one for one in page.evaluate("window.painted"))
     reloaded(page)
     for name, value in (("guidance_scale", "9"), ("eta", "0.25"), ("momentum", "-0.3")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
@@ -150,7 +150,7 @@ def test_a_page_goes_on_where_the_server_has_forgotten_it(opened: Open) -> None:
     page.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3], ['guidance_scale', 9]])")
     for name, value in (("eta", "0.5"), ("momentum", "-0.3"), ("guidance_scale", "9")):
         expect(page.locator(NUMBER.format(name))).to_have_value(value, timeout=LONG_MS)
-    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
+    expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("− 0.3·D", timeout=LONG_MS)
 
 
 @pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py
@@ -162,7 +162,7 @@ def test_two_pages_of_one_browser_keep_to_themselves(opened: Open) -> None:
     page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5]])")
     other.evaluate(f"() => ({AT_ONCE})([['momentum', -0.3]])")
     expect(page.locator("#guidance-rows .chosen .formula")).to_contain_text("0.5", timeout=LONG_MS)
-    expect(other.locator("#guidance-rows .chosen .formula")).to_contain_text("- 0.3*m", timeout=LONG_MS)
+    expect(other.locator("#guidance-rows .chosen .formula")).to_contain_text("− 0.3·D", timeout=LONG_MS)
     choose(page, 0)
     choose(page, 1)
     expect(page.locator(NUMBER.format("eta"))).to_have_value("0.5", timeout=LONG_MS)
