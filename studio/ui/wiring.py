@@ -114,7 +114,8 @@ class Wiring:
 
         # By which it is told from others where it goes wrong. Not the handler's own name, for Gradio names addresses by
         # it, and a call of the public ones would lose its own.
-        listener.__name__ = f"on_{handler.__name__}"
+        name = handler.__name__
+        listener.__name__ = name if name.startswith("on_") else f"on_{name}"
         return listener
 
 
