@@ -61,8 +61,7 @@ quick_gradio.install()
 methods.start()
 from pathlib import Path
 from studio.ui import app, edit_stack, stack_panel
-from studio.ui.components import stage
-from studio.ui.prompt import grid, presets, writing
+from studio.ui.prompt import grid, presets, stage, writing
 from tests.ui.fake_studio import FakeStudio
 assert set(methods.methods()) >= {"cfg", "apg"}
 with FakeStudio(Path(sys.argv[1])) as studio:
