@@ -119,7 +119,7 @@ function handles(svg, points, at, moving) {
   while (present.length < points.length) {
     const made = part(svg, 'g', { class: 'point', role: 'slider', tabindex: '0', 'aria-orientation': 'vertical',
       'aria-valuemin': '0', 'aria-valuemax': String(MOST_SHARE) });
-    part(made, 'circle', { class: 'reach', r: 22 });
+    part(made, 'circle', { class: 'reach', r: 23 }); // a finger needs 44 px, also of a drawing that is shrunk a little
     part(made, 'circle', { class: 'dot', r: 6 });
     present.push(made);
   }
