@@ -32,7 +32,7 @@ class HeldWorker(worker._Worker):
     def _send(self, *message: Any) -> None:
         super()._send(*message)
         if message[0] == "begun":
-            self._counts.clear()
+            self._counts = Counter(begun=1)
         elif message[0] == "tell":
             self._counts[message[2]] += 1
 
@@ -57,7 +57,10 @@ class Brake:
         self.file = file
 
     def at(self, kind: str, count: int = 1) -> None:
-        """From now on, any job waits once it has told so many events of a kind: "progress", "preview" or "image"."""
+        """From now on, any job waits once it has told so many events of a kind: "preview" or "image"; or has "begun".
+
+        Not "progress": a job of a few steps may be over before it tells any.
+        """
         self.file.write_text(f"{kind} {count}", encoding="utf-8")
 
     def release(self) -> None:

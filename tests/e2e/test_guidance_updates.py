@@ -88,7 +88,7 @@ def test_several_changes_are_in_what_is_asked_for_at_once_and_an_older_answer_th
     page.go_back()  # to the tab before
     expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Prompt")
     fill(page, "a star", count=2, steps=3)
-    brake.at("progress")
+    brake.at("begun")
     generate(page)
     page.go_forward()
     for eta in ("0.1", "0.2", "0.3", "0.5"):

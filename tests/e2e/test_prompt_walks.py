@@ -30,7 +30,7 @@ def pixels(page: Page) -> str:
 def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing(opened: Open, brake: Brake) -> None:
     page = opened()
     fill(page, "a red star", count=2, steps=3)
-    brake.at("progress")
+    brake.at("begun")
     generate(page)
     fill(page, "a blue ring", count=1, steps=2)
     page.click("#generate")

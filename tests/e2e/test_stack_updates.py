@@ -209,7 +209,7 @@ def test_an_edit_is_deleted_after_one_question_and_not_while_it_is_drawn_with(
     choose(page, "#add-edit", "doomed")
     expect(page.locator(ROW)).to_have_count(2)
     fill(page, "a red star on a white background", count=2, steps=3)
-    brake.at("progress")
+    brake.at("begun")
     generate(page)
     menu(page, 1)
     page.click(f"{ROW} .menu[open] .sure summary")
