@@ -18,7 +18,7 @@ from studio.ui.api import Api
 from studio.ui.components import canvas, caption, engine, gallery, history, queue, words
 from studio.ui.components.query import Query
 from studio.ui.components.tiles import batches
-from studio.ui.prompt import stage
+from studio.ui.prompt import view
 from studio.world.examples import EXAMPLES
 from tests.ui.fake_studio import FakeStudio
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
     assert [(job["number"], job["status"]) for job in listed] == [(2, "done"), (1, "unreadable")]
     assert listed[0].keys() == listed[1].keys() and "It cannot be read" in listed[1]["error"]
     # The page opens, and looks at what there is.
-    assert stage.on_opening(fake, None)[1].shown and stage.watching(fake, None)[1].past
+    assert view.on_opening(fake, None)[1].picture_id and view.watching(fake, None)[1].past
     many = [Unreadable(number, "it is torn") for number in range(9)]
     assert "9 pictures cannot be read and are left out, 0, 1, 2, 3, 4 and 4 more" in history.left_out_html(many)
 

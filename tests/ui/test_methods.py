@@ -61,12 +61,12 @@ quick_gradio.install()
 methods.start()
 from pathlib import Path
 from studio.ui import app, edit_stack, stack_panel
-from studio.ui.prompt import grid, presets, stage, writing
+from studio.ui.prompt import grid, presets, view, writing
 from tests.ui.fake_studio import FakeStudio
 assert set(methods.methods()) >= {"cfg", "apg"}
 with FakeStudio(Path(sys.argv[1])) as studio:
     app.build(studio)
-    stage.on_opening(studio, None)
+    view.on_opening(studio, None)
     stack_panel.show(studio, edit_stack.Stack((edit_stack.Row("x"),)), "stencil")
     grid.show(studio, 1), grid.earlier(studio)
     writing.reports(studio, writing.words(Path(sys.argv[1])), "a (red:1.2) star", "", ["neon"], "a1111", "stencil", "1")

@@ -11,7 +11,7 @@ from studio.engine.events import Event
 from studio.ui import watch
 from studio.ui.components import canvas
 from studio.ui.components.progress import progress
-from studio.ui.prompt import grid, stage
+from studio.ui.prompt import grid, view
 from studio.ui.watch import Watcher
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.prompt.test_grid import NINE, VALUES
@@ -118,8 +118,8 @@ def followed(html: str) -> set[str]:
 
 
 def test_what_is_drawn_is_followed_by_its_markup_and_what_is_over_is_not(fake: FakeStudio) -> None:
-    view = canvas.view([Event(e.seq, e.job_id, e.kind, {**e.data, "recipe": {}}) for e in DRAWN])
-    sheet, line = canvas.job_html(view, "j"), canvas.progress_html(view, "j")
+    job_view = canvas.view([Event(e.seq, e.job_id, e.kind, {**e.data, "recipe": {}}) for e in DRAWN])
+    sheet, line = canvas.job_html(job_view, "j"), canvas.progress_html(job_view, "j")
     assert sheet.count('data-watch="j"') == 2 and 'data-place="1"' in sheet and 'data-place="2"' in sheet
     assert 'data-drawn="1"' in line and "data-doing" in line
     assert followed(progress("Drawing", 1, 2, "")) == set()
@@ -127,7 +127,7 @@ def test_what_is_drawn_is_followed_by_its_markup_and_what_is_over_is_not(fake: F
     number, _ = grid.start(fake, VALUES, (), NINE)
     html, _ = grid.show(fake, number)
     (job,) = followed(html)
-    assert followed(grid.show(fake, number)[0]) == {job} and stage.attached(fake, None) is None
+    assert followed(grid.show(fake, number)[0]) == {job} and view.attached(fake, None) is None
     fake.jobs.stop(job)
     fake.ended(job)
     assert followed(grid.show(fake, number)[0]) == set()

@@ -72,13 +72,13 @@ class Board:
 
     rows: what is compared.
     cells: where their pictures are.
-    shown: number of the picture that is looked into, 0 for none.
+    picture_id: number of the picture that is looked into, 0 for none.
     sweep: the last one, None without.
     """
 
     rows: Rows[GuidanceSpec]
     cells: tuple[Place, ...] = ()
-    shown: int = 0
+    picture_id: int = 0
     sweep: Sweep | None = None
 
     @property
@@ -98,7 +98,7 @@ def new() -> Board:
 
 
 def read(value: Any) -> Board:
-    """What the browser kept; what is no board is a new one."""
+    """The board of a browser's copy; what is no board is a new one."""
     try:
         items = tuple(Row(int(row["id"]), _spec(row["guidance"])) for row in value["rows"])
         ids = [row.id for row in items]
@@ -124,7 +124,7 @@ def plain(board: Board) -> dict[str, Any]:
         "chosen": board.rows.chosen,
         "next": board.rows.next_id,
         "cells": [asdict(cell) for cell in board.cells],
-        "shown": board.shown,
+        "shown": board.picture_id,
         "sweep": {**asdict(board.sweep), "values": list(board.sweep.values)} if board.sweep else None,
     }
 
@@ -142,21 +142,21 @@ def add(board: Board, guidance: GuidanceSpec | Mapping[str, Any]) -> Board:
     return replace(board, rows=board.rows.add(_spec(guidance)))
 
 
-def change(board: Board, what: str, id: int, at: str = "", name: str = "", value: Any = None) -> Board:
+def change(board: Board, op: str, id: int, at: str = "", name: str = "", value: Any = None) -> Board:
     """Do one thing to a row. Raises BadInput for what cannot be done.
 
-    what: one of `Rows.OPS`; method (value: its name); param (name, value); and the changes of what is around the
+    op: one of `Rows.OPS`; method (value: its name); param (name, value); and the changes of what is around the
     method: see `around.change`.
     """
     spec = board.rows[id].model_dump(mode="json")
-    if what == "method":
+    if op == "method":
         _change_method(spec, str(value))
-    elif what == "param":
+    elif op == "param":
         spec["params"][name] = around.plain(value)
-    elif what in around.CHANGES:
-        spec["wrappers"] = around.change(spec.get("wrappers", []), what, at, name, value, str(spec["method"]))
+    elif op in around.CHANGES:
+        spec["wrappers"] = around.change(spec.get("wrappers", []), op, at, name, value, str(spec["method"]))
     else:
-        rows = board.rows.do(what, id)
+        rows = board.rows.do(op, id)
         return replace(board, rows=rows, cells=tuple(cell for cell in board.cells if cell.row in rows))
     return with_guidance(board, id, spec)
 
@@ -166,12 +166,12 @@ def with_guidance(board: Board, id: int, guidance: GuidanceSpec | Mapping[str, A
     return replace(board, rows=board.rows.put(id, _spec(guidance)))
 
 
-def drawn(board: Board, job: str, places: list[tuple[int, str]], *, all_anew: bool) -> Board:
+def with_places(board: Board, job: str, places: list[tuple[int, str]], *, all_anew: bool) -> Board:
     """Note that a job draws these (row, seed), in its order. all_anew: nothing else is shown any more."""
-    made = [Place(row, seed, job, place) for place, (row, seed) in enumerate(places)]
-    replaced = {(cell.row, cell.seed) for cell in made}
-    kept = [] if all_anew else [cell for cell in board.cells if (cell.row, cell.seed) not in replaced]
-    return replace(board, cells=(*kept, *made))
+    new_places = [Place(row, seed, job, place) for place, (row, seed) in enumerate(places)]
+    replaced = {(cell.row, cell.seed) for cell in new_places}
+    other_places = [] if all_anew else [cell for cell in board.cells if (cell.row, cell.seed) not in replaced]
+    return replace(board, cells=(*other_places, *new_places))
 
 
 def label(guidance: GuidanceSpec) -> str:
@@ -186,11 +186,11 @@ def label(guidance: GuidanceSpec) -> str:
     }
     scales = [value for name, value in numbers.items() if name.endswith("scale")]
     scale = numbers.get("guidance_scale", next(iter(scales), ""))
-    own = numbers.get(f"{guidance.method}_scale")
-    words = f"{short} {own or scale}".rstrip()
-    if own and scale not in ("", "1"):
+    own_scale = numbers.get(f"{guidance.method}_scale")
+    words = f"{short} {own_scale or scale}".rstrip()
+    if own_scale and scale not in ("", "1"):
         words += f" + CFG {scale}"
-    return ", ".join([words, *(each.wrapper.replace("_", " ") for each in guidance.wrappers)])
+    return ", ".join([words, *(wrapper.wrapper.replace("_", " ") for wrapper in guidance.wrappers)])
 
 
 # -- inside ---------------------------------------------------------------------------------------------------------

@@ -43,13 +43,13 @@ def _accounts(studio: Studio) -> Route:
 
 def _sweeps(studio: Studio) -> Route:
     def made(job: str, name: str, kind: str) -> bytes:
-        found = sweep.measured(studio, job, name)
-        if len(found) < 2:
+        points = sweep.measured(studio, job, name)
+        if len(points) < 2:
             raise NotFound("There is no such sweep.")
-        return sweep.to_csv(found, name).encode() if kind == "csv" else paper.png(sweep.panels(found, name))
+        return sweep.to_csv(points, name).encode() if kind == "csv" else paper.png(sweep.panels(points, name))
 
     async def answer(request: Request) -> Response:
-        given = request.path_params
-        return await answered(lambda: made(given["job"], given["name"], given["kind"]), given["kind"])
+        params = request.path_params
+        return await answered(lambda: made(params["job"], params["name"], params["kind"]), params["kind"])
 
     return Route("/sweeps/{job}/{name}.{kind}", answer)

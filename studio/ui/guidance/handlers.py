@@ -33,14 +33,19 @@ STILL = ("add", "choose", "copy", "remove", "up", "down")
 
 @dataclass(frozen=True)
 class Call:
-    """What an event brings along, none of it checked. session: the page's. turn: of its events, None for one that
-    takes none. kept: the browser's copy of the board. model, edits: of the sidebar; the edits are known to those that
-    take a turn. fields: by the names of run.FIELDS.
+    """What an event brings along, none of it checked.
+
+    session: the page's.
+    turn: of its events, None for one that takes none.
+    stored: the browser's copy of the board.
+    model: of the sidebar.
+    edits: of the sidebar, for events that take a turn.
+    fields: by the names of `run.FIELDS`.
     """
 
     session: Any = None
     turn: Any = None
-    kept: Any = None
+    stored: Any = None
     model: str = ""
     edits: Sequence[EditRef] = ()
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -61,7 +66,7 @@ class Handlers:
 
     def opened(self, call: Call) -> Answer:
         """A page was loaded."""
-        with self._sessions.of(call.session, call.kept) as session:
+        with self._sessions.of(call.session, call.stored) as session:
             session.begin()
             if session.visited:  # the tab was chosen before the browser's copy came
                 return view.everything(self._studio, session, call.model)
@@ -69,44 +74,44 @@ class Handlers:
 
     def visited(self, call: Call) -> Answer:
         """The tab is looked at."""
-        with self._sessions.of(call.session, call.kept) as session:
+        with self._sessions.of(call.session, call.stored) as session:
             session.visited = True
             menu: Answer = {"preset": gr.Dropdown(entries(self._presets))}
-            if not session.is_filled and call.kept is None:  # `opened` is yet to come, and shows it
+            if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menu
             return menu | view.everything(self._studio, session, call.model)
 
     def model_changed(self, call: Call) -> Answer:
         """Another model, which may not do every method."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
             if not session.visited:
                 return {}
-            return view.everything(self._studio, session, call.model, before=session.value)
+            return view.everything(self._studio, session, call.model, previous=session.value)
 
     def behind(self, call: Call, newest: Any) -> Answer:
         """An older answer landed on the page after a newer one, whose revision it tells."""
-        with self._sessions.of(call.session, call.kept) as session:
+        with self._sessions.of(call.session, call.stored) as session:
             session.raise_above(newest)
             return view.everything(self._studio, session, call.model)
 
-    def drawn(self, call: Call) -> Answer:
+    def update_pictures(self, call: Call) -> Answer:
         """A picture is finished, or all of them are."""
-        with self._sessions.of(call.session, call.kept) as session:
-            return view.drawn(self._studio, session)
+        with self._sessions.of(call.session, call.stored) as session:
+            return view.pictures(self._studio, session)
 
     def look_into(self, call: Call, picture: Any) -> Answer:
         """A picture was clicked."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
-            session.put(replace(session.value, shown=_whole(picture)))
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            session.put(replace(session.value, picture_id=_whole(picture)))
             return view.looked_into(self._studio, session) | {"strip": ""}
 
     def strip(self, call: Call) -> Answer:
         """What the model had in mind for the picture that is looked into."""
-        with self._sessions.of(call.session, call.kept) as session:
-            wanted = session.value.shown
-        html = why.strip_html(self._studio, wanted)  # seconds: nobody waits for it
-        with self._sessions.of(call.session, call.kept) as session:
-            return {"strip": html} if session.value.shown == wanted else {}
+        with self._sessions.of(call.session, call.stored) as session:
+            picture_id = session.value.picture_id
+        html = why.strip_html(self._studio, picture_id)  # seconds: nobody waits for it
+        with self._sessions.of(call.session, call.stored) as session:
+            return {"strip": html} if session.value.picture_id == picture_id else {}
 
     # -- changing ---------------------------------------------------------------------------------------------------
 
@@ -115,7 +120,7 @@ class Handlers:
 
         def work(session: BoardSession) -> Board:
             base = run.base_of(self._studio, call.model, call.fields, call.edits)
-            board = replace(session.value, shown=0)
+            board = replace(session.value, picture_id=0)
             return run.compare(self._studio, board, base, call.fields["seeds"], bool(call.fields["equal"]))
 
         return self._changed(call, work) | {"strip": ""}
@@ -129,17 +134,17 @@ class Handlers:
 
         return self._changed(call, work)
 
-    def row_op(self, call: Call, op: Mapping[str, Any]) -> Answer:
+    def row_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
         """Do {op, row, at, name, value} to a row; a value that moved is drawn at once, where its row was drawn."""
-        what, row = str(op.get("op")), op.get("row")
+        op_name, row = str(change.get("op")), change.get("row")
 
         def work(session: BoardSession) -> Board:
-            if what == "add":
-                return boards.add(session.value, defaults(str(op.get("value"))))
-            at, name = str(op.get("at", "")), str(op.get("name", ""))
-            return boards.change(session.value, what, _whole(row), at, name, op.get("value"))
+            if op_name == "add":
+                return boards.add(session.value, defaults(str(change.get("value"))))
+            at, name = str(change.get("at", "")), str(change.get("name", ""))
+            return boards.change(session.value, op_name, _whole(row), at, name, change.get("value"))
 
-        return self._changed(call, work, redraw=what not in STILL)
+        return self._changed(call, work, redraw=op_name not in STILL)
 
     def take_preset(self, call: Call, name: Any) -> Answer:
         """A preset for the open row. The menu is empty again: the same may be wanted in another row.
@@ -147,7 +152,7 @@ class Handlers:
         A menu tells twice what was chosen, and of nothing when it is left.
         """
         if not name:
-            with self._sessions.of(call.session, call.kept, call.turn):
+            with self._sessions.of(call.session, call.stored, call.turn):
                 return {}
 
         def work(session: BoardSession) -> Board:
@@ -176,34 +181,37 @@ class Handlers:
         A row that has it already is opened; the pictures that are there keep their names.
         """
         recipe = sent.recipe
-        with self._sessions.of(call.session, call.kept) as session:
+        with self._sessions.of(call.session, call.stored) as session:
             board = session.value
             try:
                 session.put(_with_rule(board, recipe.guidance))
             except BadInput as error:
-                said = f"Picture {sent.picture} gave nothing. {sentence(error)}"
-                return view.everything(self._studio, session, call.model, said)
+                message = f"Picture {sent.picture} gave nothing. {sentence(error)}"
+                return view.everything(self._studio, session, call.model, message)
             is_new = len(session.value.rows) > len(board.rows)
             row = "a row of its own" if is_new else "the row that has its rule already, which is open"
-            said = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
-            answer = view.everything(self._studio, session, call.model, said, kind="note")
+            message = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
+            answer = view.everything(self._studio, session, call.model, message, "note")
         return answer | {
-            "prompt": recipe.prompt, "negative": recipe.negative_prompt, "seed": str(recipe.seed),
-            "steps": min(recipe.steps, 100), "sampler": recipe.sampler,
-        }  # fmt: skip
+            "prompt": recipe.prompt,
+            "negative": recipe.negative_prompt,
+            "seed": str(recipe.seed),
+            "steps": min(recipe.steps, 100),
+            "sampler": recipe.sampler,
+        }
 
     # -- beside the board -------------------------------------------------------------------------------------------
 
     def stop(self, call: Call) -> Answer:
         """Stop all that is drawn for this page."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
             jobs = run.jobs_of(session.value)
         run.stop(self._studio, jobs)
         return {}
 
     def save(self, call: Call, name: Any) -> Answer:
         """Keep the open row as a preset."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
             guidance = session.value.chosen
         saved = self._presets.save(str(name or "").strip(), guidance).name
         menu = gr.Dropdown(entries(self._presets), value="")
@@ -211,7 +219,7 @@ class Handlers:
 
     def limits(self, call: Call, name: Any) -> Answer:
         """The range of what is to be swept."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
             guidance = session.value.chosen
         try:
             low, high = sweeps.bounds(guidance, str(name))
@@ -223,15 +231,15 @@ class Handlers:
 
     def _changed(self, call: Call, work: Callable[[BoardSession], Board], redraw: bool = False) -> Answer:
         """Do something to the board. redraw: the open row anew, where it was drawn before."""
-        with self._sessions.of(call.session, call.kept, call.turn) as session:
-            before = session.value
-            now, said = run.tried(lambda: work(session), before)
-            if redraw and not said and now != before and now.seeds:
-                now, said = self._redrawn(now, call)
-            session.put(now)
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            previous = session.value
+            board, message = run.tried(lambda: work(session), previous)
+            if redraw and not message and board != previous and board.seeds:
+                board, message = self._redrawn(board, call)
+            session.put(board)
             # What no picture waits for any more would go on for nobody, and the next would wait behind it.
-            run.stop(self._studio, run.jobs_of(before) - run.jobs_of(now))
-            return view.everything(self._studio, session, call.model, said, before=before)
+            run.stop(self._studio, run.jobs_of(previous) - run.jobs_of(board))
+            return view.everything(self._studio, session, call.model, message, previous=previous)
 
     def _redrawn(self, board: Board, call: Call) -> tuple[Board, str]:
         """The open row drawn on the seeds that are shown, whatever stands in the field by now."""

@@ -39,9 +39,11 @@ def build(studio: Studio, presets: GuidancePresets) -> Parts:
                 parts |= _sweep()
                 parts["film"] = _html("", "guidance-film", results.SCRIPT + watch.PART)
     parts["board_revision"] = gr.HTML(
-        order.revision("board", 0), visible="hidden", js_on_load=order.watcher("board", drops=True),
+        order.revision("board", 0),
+        visible="hidden",
+        js_on_load=order.watcher("board", drops=True),
         elem_id="guidance-revision",
-    )  # fmt: skip
+    )
     holds(parts["board_revision"], TURN_OR_REVISION)
     return parts
 
@@ -51,59 +53,89 @@ def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
 
 
 def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
-    left: Parts = {}
-    left["prompt"] = gr.Textbox(
-        "a striped purple star on a meadow background", label="Prompt", info="One for all rows.", lines=2, max_lines=6,
-        max_length=run.MAX_CHARS, elem_id="guidance-prompt",
-    )  # fmt: skip
-    left["negative"] = gr.Textbox("", label="Negative prompt", info="What guidance moves away from.", max_lines=4,
-                                  max_length=run.MAX_CHARS, elem_id="guidance-negative")  # fmt: skip
+    parts: Parts = {}
+    parts["prompt"] = gr.Textbox(
+        "a striped purple star on a meadow background",
+        label="Prompt",
+        info="One for all rows.",
+        lines=2,
+        max_lines=6,
+        max_length=run.MAX_CHARS,
+        elem_id="guidance-prompt",
+    )
+    parts["negative"] = gr.Textbox(
+        "",
+        label="Negative prompt",
+        info="What guidance moves away from.",
+        max_lines=4,
+        max_length=run.MAX_CHARS,
+        elem_id="guidance-negative",
+    )
     with gr.Row(elem_classes="go"):
-        left["go"] = gr.Button("Generate all", variant="primary", elem_id="compare")
-        left["stop"] = gr.Button(
+        parts["go"] = gr.Button("Generate all", variant="primary", elem_id="compare")
+        parts["stop"] = gr.Button(
             "Stop", variant="stop", interactive=False, elem_id="guidance-stop", min_width=64, scale=0
         )
     with gr.Row(elem_classes="shared"):
-        left["seed"] = gr.Textbox("7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40,
-                                  elem_id="guidance-seed", min_width=90)  # fmt: skip
-        left["seeds"] = gr.Slider(1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90,
-                                  elem_id="guidance-seeds")  # fmt: skip
+        parts["seed"] = gr.Textbox(
+            "7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40, elem_id="guidance-seed", min_width=90
+        )
+        parts["seeds"] = gr.Slider(
+            1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90, elem_id="guidance-seeds"
+        )
     with gr.Row(elem_classes="shared"):
-        left["steps"] = gr.Slider(1, run.MAX_STEPS, 20, step=1, label="Steps", info="Of every row.", min_width=90,
-                                  elem_id="guidance-steps")  # fmt: skip
-        known = [(one.label, name) for name, one in samplers().items()]
-        left["sampler"] = gr.Dropdown(known, value="dpmpp_2m", label="Sampler", info="Of every row.", min_width=90,
-                                      elem_id="guidance-sampler")  # fmt: skip
-    left["equal"] = gr.Checkbox(
-        False, label="Equal network evaluations (NFE)", elem_id="guidance-equal",
+        parts["steps"] = gr.Slider(
+            1, run.MAX_STEPS, 20, step=1, label="Steps", info="Of every row.", min_width=90, elem_id="guidance-steps"
+        )
+        sampler_choices = [(sampler.label, name) for name, sampler in samplers().items()]
+        parts["sampler"] = gr.Dropdown(
+            sampler_choices,
+            value="dpmpp_2m",
+            label="Sampler",
+            info="Of every row.",
+            min_width=90,
+            elem_id="guidance-sampler",
+        )
+    parts["equal"] = gr.Checkbox(
+        False,
+        label="Equal network evaluations (NFE)",
+        elem_id="guidance-equal",
         info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
-    )  # fmt: skip
-    left["rows"] = _html("", "guidance-rows", rows.SCRIPT)
+    )
+    parts["rows"] = _html("", "guidance-rows", rows.SCRIPT)
     with gr.Accordion("Rows from past pictures", open=False, elem_id="guidance-pictures"):
-        left["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
-        left["take"] = gr.Button("Add their rules as rows", size="sm", elem_id="guidance-take")
-    left["preset"] = gr.Dropdown(entries(presets), value="", label="Preset", elem_id="guidance-preset",
-                                 info="Puts a named setting into the open row.")  # fmt: skip
+        parts["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
+        parts["take"] = gr.Button("Add their rules as rows", size="sm", elem_id="guidance-take")
+    parts["preset"] = gr.Dropdown(
+        entries(presets),
+        value="",
+        label="Preset",
+        elem_id="guidance-preset",
+        info="Puts a named setting into the open row.",
+    )
     with gr.Row(elem_classes="save-row"):
-        left["preset_name"] = gr.Textbox(label=KEEP, info="As a preset, for every tab.", max_lines=1, max_length=60,
-                                  elem_id="guidance-preset-name")  # fmt: skip
-        left["save"] = gr.Button("Save", elem_id="guidance-preset-save", min_width=70, scale=0)
-    return left
+        parts["preset_name"] = gr.Textbox(
+            label=KEEP, info="As a preset, for every tab.", max_lines=1, max_length=60, elem_id="guidance-preset-name"
+        )
+        parts["save"] = gr.Button("Save", elem_id="guidance-preset-save", min_width=70, scale=0)
+    return parts
 
 
 def _sweep() -> Parts:
     with gr.Row(elem_classes="sweep-row"):
-        made = {
-            "sweep_name": gr.Dropdown([], label="Parameter", info="Of the open row.", elem_id="sweep-name",
-                                      min_width=140),
+        parts = {
+            "sweep_name": gr.Dropdown(
+                [], label="Parameter", info="Of the open row.", elem_id="sweep-name", min_width=140
+            ),
             "sweep_low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
             "sweep_high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
             # Without limits: Gradio's own check of them says neither where nor what is allowed.
-            "sweep_count": gr.Number(6, label="Pictures", info=f"2 to {sweeps.MAX_VALUES}.", elem_id="sweep-count",
-                                     min_width=70),
+            "sweep_count": gr.Number(
+                6, label="Pictures", info=f"2 to {sweeps.MAX_VALUES}.", elem_id="sweep-count", min_width=70
+            ),
             "sweep_go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
-        }  # fmt: skip
-    return made
+        }
+    return parts
 
 
 def entries(presets: GuidancePresets) -> list[tuple[str, str]]:

@@ -16,11 +16,18 @@ SYMBOLS = (
 
 @dataclass(frozen=True)
 class Words:
-    """title, formula, told: what to look for. level: of a line to compare with. log: as factors."""
+    """What is said of a curve.
+
+    title: above it, in plain words.
+    formula: what is plotted.
+    hint: what to look for, "" where nothing is known.
+    level: of a line to compare with.
+    log: whether it is plotted as factors.
+    """
 
     title: str
     formula: str
-    told: str
+    hint: str
     level: float | None = None
     log: bool = False
 

@@ -36,44 +36,44 @@ SINGLE = (*COST, *PICTURE)
 
 
 @dataclass(frozen=True)
-class Shown:
+class ResultsView:
     """The results as they are.
 
     html: of all of them.
     busy: whether a job of theirs is unfinished.
-    drawn: (row, seed) -> picture.
+    pictures: (row, seed) -> picture.
     """
 
     html: str
     busy: bool
-    drawn: Mapping[tuple[int, str], Drawn]
+    pictures: Mapping[tuple[int, str], Drawn]
 
 
-def show(studio: Studio, board: Board) -> Shown:
+def show(studio: Studio, board: Board) -> ResultsView:
     """The results as they are now."""
     if not board.cells:
-        return Shown(EMPTY, False, {})
+        return ResultsView(EMPTY, False, {})
     jobs = _jobs(studio, (cell.job for cell in board.cells))
     places = {(cell.row, cell.seed): cell for cell in board.cells}
-    drawn = {
+    pictures = {
         key: picture
         for key, place in places.items()
         if place.job in jobs and (picture := dict(jobs[place.job].drawn).get(place.place)) is not None
     }
     speeds = {id: _seconds_per_evaluation(studio, job) for id, job in jobs.items()}
-    table = _Table(studio, board, jobs, places, drawn, speeds)
+    table = _Table(studio, board, jobs, places, pictures, speeds)
     unfinished = [job for job in jobs.values() if not job.over]
     above = "".join(_progress(job, id) for id, job in jobs.items() if not job.over) + _errors(jobs.values())
-    if not unfinished and drawn:
-        above += results.tools_html(_total(studio, drawn))
-    return Shown(above + table.html(), bool(unfinished), drawn)
+    if not unfinished and pictures:
+        above += results.tools_html(_total(studio, pictures))
+    return ResultsView(above + table.html(), bool(unfinished), pictures)
 
 
 @dataclass(frozen=True)
 class _Table:
     """The board's rows as rows of cells.
 
-    places: (row, seed) -> where it is drawn; drawn: -> its picture.
+    places: (row, seed) -> where it is drawn; pictures: (row, seed) -> its picture.
     speeds: job -> seconds of one evaluation of the network, None while it is unfinished.
     """
 
@@ -81,44 +81,48 @@ class _Table:
     board: Board
     jobs: Mapping[str, JobView]
     places: Mapping[tuple[int, str], Place]
-    drawn: Mapping[tuple[int, str], Drawn]
+    pictures: Mapping[tuple[int, str], Drawn]
     speeds: Mapping[str, float | None]
 
     def html(self) -> str:
-        seeds, known = self.board.seeds, marks(row.id for row in self.board.rows)
+        seeds, marks_by_row = self.board.seeds, marks(row.id for row in self.board.rows)
         label = "Pictures of each row"
         if len(seeds) == 1:
-            cards = tuple((self.cell(row, seeds[0], known[row.id], SINGLE),) for row in self.board.rows)
-            return results.cards_html(Results(cards, picked=self.board.shown, label=label))
-        cells = tuple(tuple(self.cell(row, seed, known[row.id], PICTURE) for seed in seeds) for row in self.board.rows)
-        heads = tuple(Head(self.name(row, seeds), known[row.id], self.cost(row, seeds)) for row in self.board.rows)
+            cards = tuple((self.cell(row, seeds[0], marks_by_row[row.id], SINGLE),) for row in self.board.rows)
+            return results.cards_html(Results(cards, picked=self.board.picture_id, label=label))
+        cells = tuple(
+            tuple(self.cell(row, seed, marks_by_row[row.id], PICTURE) for seed in seeds) for row in self.board.rows
+        )
+        heads = tuple(
+            Head(self.name(row, seeds), marks_by_row[row.id], self.cost(row, seeds)) for row in self.board.rows
+        )
         columns = tuple(f"seed {seed}" for seed in seeds)
-        return results.table_html(Results(cells, heads, columns, self.board.shown, label))
+        return results.table_html(Results(cells, heads, columns, self.board.picture_id, label))
 
     def name(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
         """Of what was drawn in a row: its settings may have moved on since."""
-        pictures = [self.drawn[row.id, seed] for seed in seeds if (row.id, seed) in self.drawn]
+        pictures = [self.pictures[row.id, seed] for seed in seeds if (row.id, seed) in self.pictures]
         return boards.label(pictures[0].recipe.guidance if pictures else row.value)
 
     def cost(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
         """What each picture of a row cost: the same for all."""
-        keys = [(row.id, seed) for seed in seeds if (row.id, seed) in self.drawn]
+        keys = [(row.id, seed) for seed in seeds if (row.id, seed) in self.pictures]
         if not keys:
             return ""
-        cost = measures(self.studio, self.drawn[keys[0]], COST, self.speeds.get(self.places[keys[0]].job))
+        cost = measures(self.studio, self.pictures[keys[0]], COST, self.speeds.get(self.places[keys[0]].job))
         return f"{cost['NFE']} NFE · {cost['steps']} steps · {cost['time']} each"
 
-    def cell(self, row: Row[GuidanceSpec], seed: str, mark: int, wanted: Sequence[str]) -> Cell:
+    def cell(self, row: Row[GuidanceSpec], seed: str, mark: int, fact_names: Sequence[str]) -> Cell:
         key = (row.id, seed)
-        picture, place = self.drawn.get(key), self.places.get(key)
+        picture, place = self.pictures.get(key), self.places.get(key)
         if picture is not None:
             guidance = picture.recipe.guidance
-            facts = measures(self.studio, picture, wanted, self.speeds.get(place.job) if place else None)
+            facts = measures(self.studio, picture, fact_names, self.speeds.get(place.job) if place else None)
             note = (
                 "" if is_of(guidance, row.value) else f"The row reads {boards.label(row.value)} now, and was not drawn."
             )
             return Cell(picture, self.name(row, [seed]), tuple(facts.items()), mark=mark, hint=HINT, note=note)
-        cell = Cell(None, boards.label(row.value), tuple((name, "–") for name in wanted), mark=mark)
+        cell = Cell(None, boards.label(row.value), tuple((name, "–") for name in fact_names), mark=mark)
         job = self.jobs.get(place.job) if place else None
         if place is None or job is None or job.over:
             return cell
@@ -126,36 +130,37 @@ class _Table:
         return Cell(None, cell.name, cell.facts, place.job, place.place, preview or b"", mark=mark)
 
 
-def is_of(drawn: GuidanceSpec, wanted: GuidanceSpec) -> bool:
+def is_of(picture_rule: GuidanceSpec, row_rule: GuidanceSpec) -> bool:
     """Whether a rule that a picture was drawn with, all of its parameters said, is the one of a row."""
     from studio.guidance import spoken  # torch: not while the page is painted
 
     try:
-        return drawn == spoken(wanted)
+        return picture_rule == spoken(row_rule)
     except StudioError:  # out of range, or a method that is not here: it drew nothing
         return False
 
 
-def measures(studio: Studio, picture: Drawn, wanted: Sequence[str], speed_s: float | None = None) -> dict[str, str]:
-    """What a picture cost and what became of its colours, in the order wanted; a dash for what is not known.
+def measures(studio: Studio, picture: Drawn, names: Sequence[str], speed_s: float | None = None) -> dict[str, str]:
+    """What a picture cost and what became of its colours, by name.
 
+    names: of what is told, in this order; what is not known is a dash.
     speed_s: of one evaluation of the network, in its batch.
     """
-    known = {"steps": str(picture.recipe.steps)}
+    values = {"steps": str(picture.recipe.steps)}
     try:
-        read = account.of(studio, picture.id)
-        known["NFE"] = str(read.nfe)
+        steps_account = account.of(studio, picture.id)
+        values["NFE"] = str(steps_account.nfe)
         if speed_s is not None:  # its share of the batch, by evaluations
-            known["time"] = f"{read.nfe * speed_s:.2f} s"
+            values["time"] = f"{steps_account.nfe * speed_s:.2f} s"
     except NotFound:
         pass
     try:
         colours = account.colours(studio, picture.id)
-        known |= {name: f"{colours[name]:.2f}" for name in ("saturation", "brightness", "contrast")}
-        known["clipped"] = f"{colours['clipped']:.1%}"
+        values |= {name: f"{colours[name]:.2f}" for name in ("saturation", "brightness", "contrast")}
+        values["clipped"] = f"{colours['clipped']:.1%}"
     except NotFound:
         pass
-    return {name: known.get(name, "–") for name in wanted}
+    return {name: values.get(name, "–") for name in names}
 
 
 def _jobs(studio: Studio, ids: Iterable[str]) -> dict[str, JobView]:
@@ -175,15 +180,22 @@ def _seconds_per_evaluation(studio: Studio, job: JobView) -> float | None:
         accounts = [account.of(studio, picture.id) for _, picture in job.drawn]
     except NotFound:
         return None
-    return max(each.seconds for each in accounts) / max(1, sum(each.nfe for each in accounts))
+    seconds = max(picture_account.seconds for picture_account in accounts)
+    return seconds / max(1, sum(picture_account.nfe for picture_account in accounts))
 
 
 def _progress(job: JobView, id: str) -> str:
     if not job.images:
         return progress("Starting", 0, 1, "", id, waits=True)
-    done, steps = len(job.drawn), max(1, job.steps)
-    return progress(f"{done} of {job.images} pictures", done * steps + job.step,
-                    job.images * steps, time_left(job.left_s), id, done)  # fmt: skip
+    finished, steps = len(job.drawn), max(1, job.steps)
+    return progress(
+        f"{finished} of {job.images} pictures",
+        finished * steps + job.step,
+        job.images * steps,
+        time_left(job.left_s),
+        id,
+        finished,
+    )
 
 
 def _errors(jobs: Iterable[JobView]) -> str:
@@ -191,12 +203,12 @@ def _errors(jobs: Iterable[JobView]) -> str:
     return alert(failed[-1].error or "The job ended before it was done.") if failed else ""
 
 
-def _total(studio: Studio, drawn: Mapping[tuple[int, str], Drawn]) -> str:
+def _total(studio: Studio, pictures: Mapping[tuple[int, str], Drawn]) -> str:
     try:
-        evaluations = sum(account.of(studio, picture.id).nfe for picture in drawn.values())
+        evaluations = sum(account.of(studio, picture.id).nfe for picture in pictures.values())
     except NotFound:
         return ""
-    count = f"{len(drawn)} picture{'s' * (len(drawn) != 1)}"
+    count = f"{len(pictures)} picture{'s' * (len(pictures) != 1)}"
     hint = tag("span", " Choose one to see what its rule did at every step.", class_="hint")
     return tag(
         "p", text(f"{count}, {evaluations:,} network evaluations.") + hint, class_="guidance-total", role="status"

@@ -32,17 +32,17 @@ def rows_html(
     methods, all of them where it is left out.
     """
     offered = offered or method_menu.entries()
-    known = marks(row.id for row in board.rows)
+    marks_by_row = marks(row.id for row in board.rows)
 
     def name(row: Row[GuidanceSpec]) -> str:
-        return swatch(known[row.id]) + tag("span", text(boards.label(row.value)), class_="name")
+        return swatch(marks_by_row[row.id]) + tag("span", text(boards.label(row.value)), class_="name")
 
     def line(row: Row[GuidanceSpec]) -> str:
         formula = problems.get(row.id) or formulas.get(row.id, "")
         return tag("p", text(formula), class_="formula wrong" if row.id in problems else "formula") if formula else ""
 
-    more = lists.adder_html("Add a row", offered, "A further method to compare", disabled=board.rows.is_full)
-    return lists.rows_html(board.rows, name, line, lambda row: _settings(row.id, row.value, offered), more)
+    adder = lists.adder_html("Add a row", offered, "A further method to compare", disabled=board.rows.is_full)
+    return lists.rows_html(board.rows, name, line, lambda row: _settings(row.id, row.value, offered), adder)
 
 
 def _settings(id: int, spec: GuidanceSpec, offered: Sequence[Entry]) -> str:
@@ -54,6 +54,6 @@ def _settings(id: int, spec: GuidanceSpec, offered: Sequence[Entry]) -> str:
         if method.source:
             parts.append(tag("p", text(method.source), class_="source"))
         parts += fields.parameters(method.params, spec.params, "param", id)
-    wrappers = [each.model_dump(mode="json") for each in spec.wrappers]
+    wrappers = [wrapper.model_dump(mode="json") for wrapper in spec.wrappers]
     parts.append(around.around_html(wrappers, spec.method, id, offered=offered))
     return "".join(parts)

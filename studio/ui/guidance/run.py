@@ -28,9 +28,9 @@ MAX_CHARS = 20_000  # that can be typed; of which a recipe takes fewer, and says
 FIELDS = ("prompt", "negative", "seed", "seeds", "steps", "sampler", "equal")
 
 
-def kept_fields(kept: Any) -> dict[str, Any]:
-    """Of what a browser kept of the FIELDS, whatever that is, what they can hold."""
-    if not isinstance(kept, dict):
+def stored_fields(stored: Any) -> dict[str, Any]:
+    """Of a browser's copy of the FIELDS, whatever that is, what they can hold."""
+    if not isinstance(stored, dict):
         return {}
 
     def fits(name: str, value: Any) -> bool:
@@ -45,25 +45,25 @@ def kept_fields(kept: Any) -> dict[str, Any]:
             case _:
                 return isinstance(value, str) and len(value) <= MAX_CHARS
 
-    return {name: kept[name] for name in FIELDS if name in kept and fits(name, kept[name])}
+    return {name: stored[name] for name in FIELDS if name in stored and fits(name, stored[name])}
 
 
-def base_of(studio: Studio, model: str, given: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:
+def base_of(studio: Studio, model: str, fields: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:
     """The recipe that all rows share, on the first seed. Raises BadInput."""
     card = studio.sources.card(model)
-    seed = parse_seed(given["seed"])
-    steps = given["steps"]
+    seed = parse_seed(fields["seed"])
+    steps = fields["steps"]
     if isinstance(steps, bool) or not isinstance(steps, int | float) or steps != steps or not 1 <= steps <= 150:
         raise BadInput(f"The number of steps must be a whole number from 1 to 150, not {shown(steps)}.", field="steps")
     return load(
         Recipe,
         {
             "model": model,
-            "prompt": given["prompt"] or "",
-            "negative_prompt": given["negative"] or "",
+            "prompt": fields["prompt"] or "",
+            "negative_prompt": fields["negative"] or "",
             "seed": random_seed() if seed is None else seed,
             "steps": int(steps),
-            "sampler": given["sampler"],
+            "sampler": fields["sampler"],
             "width": card.default_size_px,
             "height": card.default_size_px,
             "edits": tuple(edits),
@@ -82,11 +82,11 @@ def compare(studio: Studio, board: Board, base: Recipe, seeds: Any, equal: bool)
         raise BadInput(f"One to {MAX_SEEDS} seeds can be compared, not {shown(seeds)}.", field="seeds")
     chosen = [(base.seed + k) % (MAX_SEED + 1) for k in range(int(seeds))]
     rows = [(row.id, recipe_of(studio, row.value, base, equal)) for row in board.rows]
-    recipes = [made.model_copy(update={"seed": seed}) for seed in chosen for _, made in rows]
+    recipes = [recipe.model_copy(update={"seed": seed}) for seed in chosen for _, recipe in rows]
     places = [(id, str(seed)) for seed in chosen for id, _ in rows]
-    what = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
-    job = _submit(studio, recipes, what)
-    return boards.drawn(board, job, places, all_anew=True)
+    description = f"Guidance: {len(rows)} row{'s' * (len(rows) > 1)}, {base.prompt or 'without a prompt'}"
+    job = _submit(studio, recipes, description)
+    return boards.with_places(board, job, places, all_anew=True)
 
 
 def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> Board:
@@ -94,10 +94,10 @@ def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> B
     if not board.seeds:
         return board
     guidance = board.rows[id]
-    made = recipe_of(studio, guidance, base, equal)
-    recipes = [made.model_copy(update={"seed": int(seed)}) for seed in board.seeds]
+    recipe = recipe_of(studio, guidance, base, equal)
+    recipes = [recipe.model_copy(update={"seed": int(seed)}) for seed in board.seeds]
     job = _submit(studio, recipes, f"Guidance: {boards.label(guidance)}")
-    return boards.drawn(board, job, [(id, seed) for seed in board.seeds], all_anew=False)
+    return boards.with_places(board, job, [(id, seed) for seed in board.seeds], all_anew=False)
 
 
 def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high: Any, count: Any) -> Board:
@@ -106,14 +106,14 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
     if not name:
         raise BadInput("Choose what to sweep.", field="sweep")
     chosen = sweeps.values(guidance, name, low, high, count)
-    made = recipe_of(studio, guidance, base, equal=False)
-    what = f"Sweep: {sweeps.words(name)} of {boards.label(guidance)}"
-    job = _submit(studio, sweeps.recipes(made, name, chosen), what)
+    recipe = recipe_of(studio, guidance, base, equal=False)
+    description = f"Sweep: {sweeps.words(name)} of {boards.label(guidance)}"
+    job = _submit(studio, sweeps.recipes(recipe, name, chosen), description)
     return replace(board, sweep=Sweep(job, name, tuple(chosen)))
 
 
-def _submit(studio: Studio, recipes: Sequence[Recipe], what: str) -> str:
-    return studio.pictures.submit(recipes, account=True, origin="guidance", description=what)
+def _submit(studio: Studio, recipes: Sequence[Recipe], description: str) -> str:
+    return studio.pictures.submit(recipes, account=True, origin="guidance", description=description)
 
 
 def jobs_of(board: Board) -> set[str]:
@@ -130,28 +130,28 @@ def stop(studio: Studio, jobs: Iterable[str]) -> None:
 
 def recipe_of(studio: Studio, guidance: GuidanceSpec, base: Recipe, equal: bool) -> Recipe:
     """A row on the first seed. Raises BadInput or NotFound."""
-    made = base.model_copy(update={"guidance": guidance})
+    recipe = base.model_copy(update={"guidance": guidance})
     if not equal:
-        return made
+        return recipe
     card = studio.sources.card(base.model)
     plain = base.model_copy(update={"guidance": GuidanceSpec(params={"guidance_scale": 2.0})})
-    return within(made, card, network_rows(plain, card))
+    return within(recipe, card, network_rows(plain, card))
 
 
 def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], dict[int, str]]:
     """Of each row, its formula with the numbers in it; or why it cannot be drawn."""
     from studio.guidance import build  # torch: not while the page is painted
 
-    told: dict[int, str] = {}
-    wrong: dict[int, str] = {}
+    formula_by_row: dict[int, str] = {}
+    problem_by_row: dict[int, str] = {}
     for row in board.rows:
         try:
             described = build(row.value).describe()
             check_guidance(row.value, studio.sources, model)
-            told[row.id] = typeset(described)
+            formula_by_row[row.id] = typeset(described)
         except StudioError as error:
-            wrong[row.id] = sentence(error)
-    return told, wrong
+            problem_by_row[row.id] = sentence(error)
+    return formula_by_row, problem_by_row
 
 
 def tried(work: Callable[[], Board], board: Board) -> tuple[Board, str]:

@@ -55,13 +55,13 @@ def values(guidance: GuidanceSpec, name: str, low: Any, high: Any, count: Any) -
             raise BadInput(f"{spec.label} is a number from {spec.low:g} to {spec.high:g}, not {value:g}.", field=name)
     if isinstance(count, bool) or not isinstance(count, int | float) or not 2 <= count <= MAX_VALUES or count % 1:
         raise BadInput(f"A sweep has 2 to {MAX_VALUES} pictures, not {shown(count)}.", field="count")
-    found = [low + (high - low) * k / (int(count) - 1) for k in range(int(count))]
+    sweep_values = [low + (high - low) * k / (int(count) - 1) for k in range(int(count))]
     if spec.kind == "int":
-        found = [float(round(value)) for value in found]
-    found = list(dict.fromkeys(round(value, 6) for value in found))
-    if len(found) < 2:
+        sweep_values = [float(round(value)) for value in sweep_values]
+    sweep_values = list(dict.fromkeys(round(value, 6) for value in sweep_values))
+    if len(sweep_values) < 2:
         raise BadInput("A sweep needs two different values.", field=name)
-    return found
+    return sweep_values
 
 
 def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
@@ -80,37 +80,40 @@ def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
 
 def measured(studio: Studio, job: str, name: str) -> list[tuple[float, int, dict[str, float]]]:
     """(value, number of the picture, its colours) of what is drawn of a sweep. Raises NotFound."""
-    found: list[tuple[float, int, dict[str, float]]] = []
+    points: list[tuple[float, int, dict[str, float]]] = []
     for _, picture in canvas.view(studio.jobs.events(job)).drawn:
         value = picture.recipe.guidance.params.get(name)
         if isinstance(value, int | float):
-            found.append((float(value), picture.id, account.colours(studio, picture.id)))
-    return sorted(found, key=lambda one: one[0])
+            points.append((float(value), picture.id, account.colours(studio, picture.id)))
+    return sorted(points, key=lambda point: point[0])
 
 
 def panels(
-    found: Sequence[tuple[float, int, dict[str, float]]], name: str, wanted: Sequence[float] = ()
+    points: Sequence[tuple[float, int, dict[str, float]]], name: str, values: Sequence[float] = ()
 ) -> list[Panel]:
-    """A curve per measure. wanted: the values that have a place, also where nothing was drawn; without, those drawn."""
-    drawn = {round(value, 6): colours for value, _, colours in found}
-    places = [round(value, 6) for value in wanted] or list(drawn)
+    """A curve per measure. values: those that have a place, also where nothing was drawn; without, those drawn."""
+    colours_by_value = {round(value, 6): colours for value, _, colours in points}
+    places = [round(value, 6) for value in values] or list(colours_by_value)
     names = tuple(number(value) for value in places)
 
-    def series(one: str) -> Series:
-        times = 100 if one == "clipped" else 1  # a share, told as under the pictures
-        return Series(tuple(drawn[value][one] * times if value in drawn else math.nan for value in places))
+    def series(measure: str) -> Series:
+        factor = 100 if measure == "clipped" else 1  # a share, in the unit that stands under the pictures
+        at_places = [colours_by_value.get(value, {}).get(measure, math.nan) for value in places]
+        return Series(tuple(value * factor for value in at_places))
 
-    return [Panel(f"{title} over {words(name)}", (series(one),), names=names) for one, title in MEASURES.items()]
+    return [
+        Panel(f"{title} over {words(name)}", (series(measure),), names=names) for measure, title in MEASURES.items()
+    ]
 
 
-def to_csv(found: Sequence[tuple[float, int, dict[str, float]]], name: str) -> str:
+def to_csv(points: Sequence[tuple[float, int, dict[str, float]]], name: str) -> str:
     """A line per picture."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    names = list(found[0][2]) if found else list(MEASURES)
+    names = list(points[0][2]) if points else list(MEASURES)
     writer.writerow([name, "picture", *names])
-    for value, id, colours in found:
-        writer.writerow([f"{value:g}", id, *(f"{colours[one]:.6f}" for one in names)])
+    for value, id, colours in points:
+        writer.writerow([f"{value:g}", id, *(f"{colours[measure]:.6f}" for measure in names)])
     return written.getvalue()
 
 
@@ -120,30 +123,36 @@ def sweep_html(studio: Studio, sweep: Sweep | None, picked: int = 0) -> tuple[st
         return "", False
     try:
         view = canvas.view(studio.jobs.events(sweep.job))
-        drawn = measured(studio, sweep.job, sweep.name)
+        points = measured(studio, sweep.job, sweep.name)
     except NotFound:  # of another workspace, or its pictures are gone
         return "", False
-    numbers = {round(value, 6): id for value, id, _ in drawn}
+    numbers = {round(value, 6): id for value, id, _ in points}
     pictures = {picture.id: picture for _, picture in view.drawn}
     cells = tuple(
-        Cell(pictures.get(numbers.get(round(value, 6), 0)), f"{words(sweep.name)} {number(value)}", hint=HINT,
-             job="" if view.over else sweep.job, place=place)
+        Cell(
+            pictures.get(numbers.get(round(value, 6), 0)),
+            f"{words(sweep.name)} {number(value)}",
+            hint=HINT,
+            job="" if view.over else sweep.job,
+            place=place,
+        )
         for place, value in enumerate(sweep.values)
-    )  # fmt: skip
+    )
     first, last = number(sweep.values[0]), number(sweep.values[-1])
     parts = [tag("h3", text(f"{words(sweep.name).capitalize()} from {first} to {last}"))]
     if not view.over:
-        count, left = len(drawn), time_left(view.left_s)
+        count, left = len(points), time_left(view.left_s)
         parts.append(progress(f"{count} of {len(cells)} pictures", count, len(cells), left, sweep.job, count))
-    whole = view.over and len(drawn) > 1
-    if view.over and drawn:
+    whole = view.over and len(points) > 1
+    if view.over and points:
         parts.append(results.tools_html())
     curves = ""
     if whole:
-        both = zip(panels(drawn, sweep.name, sweep.values), MEASURES.values(), strict=True)
+        both = zip(panels(points, sweep.name, sweep.values), MEASURES.values(), strict=True)
         curves = "".join(_curve(panel, title) for panel, title in both)
-    film = Results((cells,), columns=results.names(map(number, sweep.values)), picked=picked,
-                   label="Pictures of the sweep")  # fmt: skip
+    film = Results(
+        (cells,), columns=results.names(map(number, sweep.values)), picked=picked, label="Pictures of the sweep"
+    )
     parts.append(results.film_html(film, curves))
     if whole:
         parts.append(_files(sweep.job, sweep.name))
@@ -171,10 +180,11 @@ def _curve(panel: Panel, title: str) -> str:
 
 
 def _files(job: str, name: str) -> str:
-    return tag("div", "".join(
+    links = "".join(
         tag("a", label, href=f"/sweeps/{job}/{name}.{kind}", download=f"palimpsest-{name}.{kind}", class_="action")
         for kind, label in (("csv", "Numbers (CSV)"), ("png", "Curves (PNG)"))
-    ), class_="actions")  # fmt: skip
+    )
+    return tag("div", links, class_="actions")
 
 
 def _spec(guidance: GuidanceSpec, name: str) -> ParamSpec:

@@ -33,14 +33,25 @@ REVEAL = """() => {
 TURNS = ("board", "stack")
 SHARED = ("model", *run.FIELDS)
 LOOKING = ("board_revision", "stack_revision", *TURNS, *SHARED)
-SEEN = ("board", "rows", "results", "why", "film", "message", "sweep_name", "sweep_low", "sweep_high", "stop",
-        "board_revision")  # fmt: skip
+SEEN = (
+    "board",
+    "rows",
+    "results",
+    "why",
+    "film",
+    "message",
+    "sweep_name",
+    "sweep_low",
+    "sweep_high",
+    "stop",
+    "board_revision",
+)
 
 
 def build(page: Page) -> None:
     """Lay out and wire the tab."""
     presets = GuidancePresets(page.studio.settings.workspace)
-    parts = {**page.parts, **layout.build(page.studio, presets), **page.kept("guidance", "board", "draft")}
+    parts = {**page.parts, **layout.build(page.studio, presets), **page.remembered("guidance", "board", "draft")}
     wiring = Wiring(parts)
     do = Handlers(page.studio, presets, Sessions(BoardSession))
     events = _Events(page, wiring)
@@ -48,7 +59,7 @@ def build(page: Page) -> None:
     _wire_rows(events, do)
     _wire_drawing(events, do)
     wiring.keep(run.FIELDS, "draft")
-    wiring.on(page.demo.load, lambda event: run.kept_fields(event["draft"]), ("draft",), run.FIELDS)
+    wiring.on(page.demo.load, lambda event: run.stored_fields(event["draft"]), ("draft",), run.FIELDS)
 
 
 class _Events:
@@ -66,9 +77,15 @@ class _Events:
         return self.wiring.on(happens, self._handled(handler, (), tells), LOOKING, gives, mode=mode)
 
     def change(
-        self, happens: Any, handler: Callable[..., Answer], gives: Sequence[str], *takes: str,
-        tells: Sequence[str] = (), mode: Mode = "multiple", announces: bool = False,
-    ) -> Any:  # fmt: skip
+        self,
+        happens: Any,
+        handler: Callable[..., Answer],
+        gives: Sequence[str],
+        *takes: str,
+        tells: Sequence[str] = (),
+        mode: Mode = "multiple",
+        announces: bool = False,
+    ) -> Any:
         """An event that takes its turn. takes: further parts whose values the handler is given; tells: as `look`."""
         handled = self._handled(handler, takes, tells)
         return self.wiring.on(happens, handled, (*SHARED, *takes), gives, turns=TURNS, mode=mode, announces=announces)
@@ -106,9 +123,11 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
     events.change(parts["model"].change, do.model_changed, SEEN)
     events.look(parts["board_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     for place in (parts["results"], parts["film"]):
-        events.look(place.look, do.drawn, ("board", "results", "why", "strip", "film", "stop", "board_revision"))
-        seen = ("board", "results", "why", "strip", "board_revision")
-        click = events.change(place.why, do.look_into, seen, tells=("id",))
+        events.look(
+            place.look, do.update_pictures, ("board", "results", "why", "strip", "film", "stop", "board_revision")
+        )
+        looked_into = ("board", "results", "why", "strip", "board_revision")
+        click = events.change(place.why, do.look_into, looked_into, tells=("id",))
         events.look(click.then, do.strip, ("strip",), mode="multiple")
     handover.receive(page, events.wiring, "guidance", on_handover, LOOKING, (*SEEN, *run.FIELDS))
 
@@ -130,8 +149,8 @@ def _wire_drawing(events: _Events, do: Handlers) -> None:
     # Once: who presses twice wants one job.
     go = events.change(parts["go"].click, do.compare, (*SEEN, "strip"), mode="once", announces=True)
     events.wiring.then(go, REVEAL)
-    wanted = ("sweep_name", "sweep_low", "sweep_high", "sweep_count")
-    events.change(parts["sweep_go"].click, do.sweep, SEEN, *wanted, mode="once", announces=True)
+    sweep_fields = ("sweep_name", "sweep_low", "sweep_high", "sweep_count")
+    events.change(parts["sweep_go"].click, do.sweep, SEEN, *sweep_fields, mode="once", announces=True)
     events.change(parts["stop"].click, do.stop, SEEN, announces=True)
     events.change(menu.chosen(parts["sweep_name"]), do.limits, ("sweep_low", "sweep_high"), "sweep_name")
 

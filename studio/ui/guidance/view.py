@@ -12,7 +12,7 @@ from studio.ui.components import method_menu
 from studio.ui.guidance import results, rows, run, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import Board, BoardSession
-from studio.ui.guidance.results import Shown
+from studio.ui.guidance.results import ResultsView
 from studio.ui.markup import alert
 from studio.ui.wiring import Answer
 
@@ -21,26 +21,33 @@ if TYPE_CHECKING:
 
 
 def everything(
-    studio: Studio, session: BoardSession, model: str, said: str = "", kind: str = "error", before: Board | None = None
+    studio: Studio,
+    session: BoardSession,
+    model: str,
+    message: str = "",
+    message_kind: str = "error",
+    previous: Board | None = None,
 ) -> Answer:
-    """All of it. said: a message, of that kind. before: a board the page shows already; what is as it was then, and
-    is costly or the user's to change, is left as it is.
+    """All of it.
+
+    message, message_kind: what to say, as `alert` takes it.
+    previous: a board the page shows already; what is as it was then, and is costly or the user's to change, is left.
     """
     board = session.value
-    now = results.show(studio, board)
-    film, filming = sweeps.sweep_html(studio, board.sweep, board.shown)
+    results_view = results.show(studio, board)
+    film, filming = sweeps.sweep_html(studio, board.sweep, board.picture_id)
     formulas, wrong = run.formulas(board, studio, model)
     answer: Answer = {
         **copied(session),
         "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model)),
-        "results": now.html,
+        "results": results_view.html,
         "film": film,
-        "message": alert(said, kind=kind),
-        **activity(now.busy or filming),
+        "message": alert(message, kind=message_kind),
+        **activity(results_view.busy or filming),
     }
-    if before is None or before.shown != board.shown:
-        answer["why"] = why.why_html(studio, board, now.drawn)
-    if before is None or _method_of(before) != _method_of(board):
+    if previous is None or previous.picture_id != board.picture_id:
+        answer["why"] = why.why_html(studio, board, results_view.pictures)
+    if previous is None or _method_of(previous) != _method_of(board):
         answer |= sweepable(board)
     return answer
 
@@ -50,29 +57,39 @@ def unvisited(studio: Studio, session: BoardSession) -> Answer:
     return {**copied(session), "rows": rows.rows_html(session.value, {}, {})}
 
 
-def drawn(studio: Studio, session: BoardSession) -> Answer:
+def pictures(studio: Studio, session: BoardSession) -> Answer:
     """The pictures, while they are made. When they are, one of them is looked into: of the open row, if it has any."""
     board = session.value
-    now, (film, filming) = results.show(studio, board), sweeps.sweep_html(studio, board.sweep, board.shown)
-    busy = activity(now.busy or filming)
-    if now.busy or not now.drawn or board.shown in _pictures(studio, board, now):
-        return {"results": now.html, "film": film, "board_revision": order.revision("board", session.revision), **busy}
-    own = [picture.id for (row, _), picture in now.drawn.items() if row == board.rows.chosen]
-    session.put(replace(board, shown=next(iter(own or [picture.id for picture in now.drawn.values()]))))
+    results_view, (film, filming) = (
+        results.show(studio, board),
+        sweeps.sweep_html(studio, board.sweep, board.picture_id),
+    )
+    busy = activity(results_view.busy or filming)
+    if results_view.busy or not results_view.pictures or board.picture_id in _pictures(studio, board, results_view):
+        return {
+            "results": results_view.html,
+            "film": film,
+            "board_revision": order.revision("board", session.revision),
+            **busy,
+        }
+    of_open_row = [picture.id for (row, _), picture in results_view.pictures.items() if row == board.rows.chosen]
+    session.put(
+        replace(board, picture_id=next(iter(of_open_row or [picture.id for picture in results_view.pictures.values()])))
+    )
     return {**looked_into(studio, session), "film": film, "strip": "", **busy}
 
 
-def _pictures(studio: Studio, board: Board, now: Shown) -> set[int]:
+def _pictures(studio: Studio, board: Board, results_view: ResultsView) -> set[int]:
     """All that can be looked into."""
     swept = sweeps.pictures(studio, board.sweep)
-    return {picture.id for picture in now.drawn.values()} | {picture.id for picture in swept}
+    return {picture.id for picture in results_view.pictures.values()} | {picture.id for picture in swept}
 
 
 def looked_into(studio: Studio, session: BoardSession) -> Answer:
     """Another picture's why."""
-    now = results.show(studio, session.value)
-    reason = why.why_html(studio, session.value, now.drawn)
-    return {**copied(session), "results": now.html, "why": reason}
+    results_view = results.show(studio, session.value)
+    reason = why.why_html(studio, session.value, results_view.pictures)
+    return {**copied(session), "results": results_view.html, "why": reason}
 
 
 def copied(session: BoardSession) -> Answer:

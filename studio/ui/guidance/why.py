@@ -43,52 +43,53 @@ def curves(studio: Studio, id: int, lines: Sequence[Line] = ()) -> tuple[list[Pa
 
     lines: in the order of the legend, with or without the picture itself. Raises NotFound without an account of it.
     """
-    own = account.of(studio, id)
+    main_account = account.of(studio, id)
     if id not in [line.id for line in lines]:
         lines = (Line(id), *lines)
-    read = [(line, other) for line in lines if (other := _account(studio, line.id)) is not None]
-    names = [curve.name for curve in own.curves]
+    line_accounts = [(line, line_account) for line in lines if (line_account := _account(studio, line.id)) is not None]
+    names = [curve.name for curve in main_account.curves]
     first = [next((name for name in either if name in names), None) for either in measures.MAIN]
     main = [name for name in first if name is not None]
-    labels = {line.id: _label(studio, line.id) for line, _ in read}
+    labels = {line.id: _label(studio, line.id) for line, _ in line_accounts}
 
     def panel(name: str) -> Panel:
-        curve = next(curve for curve in own.curves if curve.name == name)
+        curve = next(curve for curve in main_account.curves if curve.name == name)
         words = measures.words(name, curve.label, curve.unit)
         series = tuple(
-            Series(_values(other, name), labels[line.id], line.mark, main=line.id == id)
-            for line, other in read
-            if line.id == id or name in main or any(curve.name == name for curve in other.curves)
+            Series(_values(line_account, name), labels[line.id], line.mark, main=line.id == id)
+            for line, line_account in line_accounts
+            if line.id == id or name in main or any(curve.name == name for curve in line_account.curves)
         )
-        return Panel(words.title, series, curve.plot, (), words.formula, words.told, words.level, words.log)
+        return Panel(words.title, series, curve.plot, (), words.formula, words.hint, words.level, words.log)
 
     rest = [name for name in names if name not in main]
     return [panel(name) for name in main], [panel(name) for name in rest[:MAX_PANELS]]
 
 
-def beside(told: str) -> list[Line]:
+def beside(address: str) -> list[Line]:
     """Read the lines of an address, "12.0,13.1": number of a picture, a dot, its mark. Raises BadInput."""
-    found = re.findall(r"(\d{1,18})\.([0-7])(?:,|$)", told)
-    if ",".join(f"{id}.{mark}" for id, mark in found) != told or len(found) > MAX_ROWS:
-        raise BadInput(f"The pictures to compare with are like 12.0,13.1, up to {MAX_ROWS}, not {shown(told)}.")
-    return [Line(int(id), int(mark)) for id, mark in found]
+    pairs = re.findall(r"(\d{1,18})\.([0-7])(?:,|$)", address)
+    if ",".join(f"{id}.{mark}" for id, mark in pairs) != address or len(pairs) > MAX_ROWS:
+        raise BadInput(f"The pictures to compare with are like 12.0,13.1, up to {MAX_ROWS}, not {shown(address)}.")
+    return [Line(int(id), int(mark)) for id, mark in pairs]
 
 
-def why_html(studio: Studio, board: Board, drawn: Mapping[tuple[int, str], Drawn]) -> str:
+def why_html(studio: Studio, board: Board, pictures: Mapping[tuple[int, str], Drawn]) -> str:
     """The panel of the picture that is shown, without its thumbnails. "" for none."""
-    id = board.shown
+    id = board.picture_id
     if not id:
         return ""
     try:
-        made = studio.history.get(id)
-        told = account.of(studio, id)
-        known, seed = marks(row.id for row in board.rows), str(made.recipe.seed)
-        lines = [Line(drawn[row.id, seed].id, known[row.id])
-                 for row in board.rows if (row.id, seed) in drawn]  # fmt: skip
+        generation = studio.history.get(id)
+        steps_account = account.of(studio, id)
+        marks_by_row, seed = marks(row.id for row in board.rows), str(generation.recipe.seed)
+        lines = [
+            Line(pictures[row.id, seed].id, marks_by_row[row.id]) for row in board.rows if (row.id, seed) in pictures
+        ]
         main, rest = curves(studio, id, lines)
-        picture = Drawn(id, address(id, made.sha256), made.recipe)
+        picture = Drawn(id, address(id, generation.sha256), generation.recipe)
         mark = next((line.mark for line in lines if line.id == id), None)
-        left = _picture(studio, picture, told, mark, lines)
+        left = _picture(studio, picture, steps_account, mark, lines)
     except StudioError as error:
         return alert(sentence(error))
     title = tag("h2", "Why this picture")
@@ -111,60 +112,67 @@ def strip_html(studio: Studio, id: int) -> str:
     except StudioError as error:
         return alert(sentence(error))
     frames = "".join(
-        tag("figure", image(png_uri(frame), f"Guided prediction at step {step}")
-            + tag("figcaption", text(f"step {step}")))
+        tag(
+            "figure",
+            image(png_uri(frame), f"Guided prediction at step {step}") + tag("figcaption", text(f"step {step}")),
+        )
         for frame, step in zip(_cut(png, len(steps)), steps, strict=True)
-    )  # fmt: skip
+    )
     title = tag("h3", "Predicted picture along the way")
-    told = tag("p", "The guided prediction of the finished picture, as it stood at these steps.")
-    return tag("div", title + told + tag("div", frames, class_="frames", style=f"--count:{len(steps)}"), class_="strip")
+    hint = tag("p", "The guided prediction of the finished picture, as it stood at these steps.")
+    return tag("div", title + hint + tag("div", frames, class_="frames", style=f"--count:{len(steps)}"), class_="strip")
 
 
-def _picture(studio: Studio, picture: Drawn, told: Account, mark: int | None, lines: Sequence[Line]) -> str:
+def _picture(studio: Studio, picture: Drawn, steps_account: Account, mark: int | None, lines: Sequence[Line]) -> str:
     recipe = picture.recipe
-    said = f"{recipe.prompt or 'without a prompt'}: {_label(studio, picture.id)}, seed {recipe.seed}"
-    frame = tag("div", image(picture.src, said, width=recipe.width, height=recipe.height), class_="frame")
+    alt = f"{recipe.prompt or 'without a prompt'}: {_label(studio, picture.id)}, seed {recipe.seed}"
+    frame = tag("div", image(picture.src, alt, width=recipe.width, height=recipe.height), class_="frame")
     name = tag("p", swatch(mark) + tag("span", text(_label(studio, picture.id))), class_="card-name")
-    rule = tag("p", text(typeset(told.describe)), class_="formula")
+    rule = tag("p", text(typeset(steps_account.describe)), class_="formula")
     numbers = facts([("seed", recipe.seed), *results.measures(studio, picture, FACTS).items()], "facts measures")
     beside = ",".join(f"{line.id}.{line.mark}" for line in lines)
     links = (("csv", "Numbers (CSV)", ""), ("png", "Curves (PNG)", f"?beside={beside}" if beside else ""))
     files = "".join(
-        tag("a", label, href=f"/accounts/{picture.id}.{kind}{query}", class_="action",
-            download=f"palimpsest-{picture.id:05d}-steps.{kind}")
+        tag(
+            "a",
+            label,
+            href=f"/accounts/{picture.id}.{kind}{query}",
+            class_="action",
+            download=f"palimpsest-{picture.id:05d}-steps.{kind}",
+        )
         for kind, label, query in links
-    )  # fmt: skip
+    )
     inner = frame + name + rule + numbers + tag("div", files, class_="actions")
     return tag("div", inner, class_=f"why-picture {class_of(mark)}")
 
 
 def _all(panels: Sequence[Panel]) -> str:
     """The other curves, out of the way."""
-    drawn = tag("div", "".join(svg.figure(panel) for panel in panels), class_="plots")
+    figures = tag("div", "".join(svg.figure(panel) for panel in panels), class_="plots")
     symbols = tag("p", text(measures.SYMBOLS), class_="hint")
-    return tag("details", tag("summary", "All measures") + symbols + drawn, class_="all-measures")
+    return tag("details", tag("summary", "All measures") + symbols + figures, class_="all-measures")
 
 
 def _cut(png: bytes, count: int) -> list[bytes]:
     from PIL import Image
 
-    found: list[bytes] = []
+    frames: list[bytes] = []
     with Image.open(io.BytesIO(png)) as strip:
         wide = strip.width // count
         for k in range(count):
             written = io.BytesIO()
             strip.crop((k * wide, 0, (k + 1) * wide, strip.height)).save(written, format="png")
-            found.append(written.getvalue())
-    return found
+            frames.append(written.getvalue())
+    return frames
 
 
 def _label(studio: Studio, id: int) -> str:
     return boards.label(studio.history.get(id).recipe.guidance)
 
 
-def _values(told: Account, name: str) -> tuple[float, ...]:
+def _values(steps_account: Account, name: str) -> tuple[float, ...]:
     """Of a number that is not told, nothing: a line without points, of which the plot says that it is not there."""
-    return next((curve.values for curve in told.curves if curve.name == name), ())
+    return next((curve.values for curve in steps_account.curves if curve.name == name), ())
 
 
 def _account(studio: Studio, id: int) -> Account | None:

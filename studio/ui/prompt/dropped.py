@@ -36,23 +36,23 @@ def restore(studio: Studio, path: str, model: str) -> tuple[Recipe | None, str]:
     """
     file = Path(path)
     try:
-        usable = [one.name for one in studio.sources.listing() if not one.problem]
-        found = read_dropped(file, usable, Recipe(model=model if model in usable else "stencil"))
-        found = found.sized(studio.sources.card(found.recipe.model).default_size_px)
+        usable = [source.name for source in studio.sources.listing() if not source.problem]
+        dropped = read_dropped(file, usable, Recipe(model=model if model in usable else "stencil"))
+        dropped = dropped.sized(studio.sources.card(dropped.recipe.model).default_size_px)
     except StudioError as error:
         return None, alert(sentence(error))
     finally:
         with contextlib.suppress(OSError):
             file.unlink()
-    return found.recipe, told_html(found)
+    return dropped.recipe, told_html(dropped)
 
 
-def told_html(found: Dropped) -> str:
+def told_html(dropped: Dropped) -> str:
     """What was taken over, and what was not."""
-    if not found.left_out:
-        ours = "This is the recipe the picture was made with." if found.ours else "All of its settings were taken over."
-        return alert(ours, kind="note")
-    items = "".join(tag("li", text(one)) for one in found.left_out)
+    if not dropped.left_out:
+        ours = "This is the recipe the picture was made with."
+        return alert(ours if dropped.ours else "All of its settings were taken over.", kind="note")
+    items = "".join(tag("li", text(sentence)) for sentence in dropped.left_out)
     inner = tag("p", "Restored, but for what has no place here:") + tag("ul", items)
     return tag("div", inner, class_="message note", role="status")
 
@@ -66,11 +66,13 @@ def build() -> dict[str, Any]:
         "dropped": gr.File(
             label="Restore settings from a picture file (ours, A1111's, ComfyUI's or another program's)",
             file_types=[".png", ".jpg", ".jpeg", ".webp"],
-            type="filepath", height=76, elem_id="dropped",
+            type="filepath",
+            height=76,
+            elem_id="dropped",
             elem_classes="drop",
         ),
         "dropped_said": gr.HTML("", apply_default_css=False, js_on_load=FORGET, elem_id="dropped-said"),
-    }  # fmt: skip
+    }
 
 
 def wire(page: Page, form: Form, wiring: Wiring) -> None:

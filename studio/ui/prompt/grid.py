@@ -35,12 +35,21 @@ NONE = ("None", "")
 AXIS_PARTS = tuple(f"{part}_{letter}" for letter in "XYZ" for part in ("axis", "values"))
 # What one varies, by the names of the form; a recipe's other parameters follow.
 AXES = [
-    ("Seed", "seed"), ("Steps", "steps"), ("Prompt: search and replace", SEARCH_REPLACE), ("Prompt", "prompt"),
-    ("Negative prompt", "negative_prompt"), ("Sampler", "sampler"), ("Spacing", "spacing"),
-    ("Guidance method", "guidance.method"), ("Variation strength", "variation_strength"), ("Model", "model"),
-    ("Width", "width"), ("Height", "height"), ("Strength of the first edit", "edits.0.strength"),
+    ("Seed", "seed"),
+    ("Steps", "steps"),
+    ("Prompt: search and replace", SEARCH_REPLACE),
+    ("Prompt", "prompt"),
+    ("Negative prompt", "negative_prompt"),
+    ("Sampler", "sampler"),
+    ("Spacing", "spacing"),
+    ("Guidance method", "guidance.method"),
+    ("Variation strength", "variation_strength"),
+    ("Model", "model"),
+    ("Width", "width"),
+    ("Height", "height"),
+    ("Strength of the first edit", "edits.0.strength"),
     ("Strength of the second edit", "edits.1.strength"),
-]  # fmt: skip
+]
 HELP = (
     "Numbers: 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4]. Texts: with commas between them. Search and replace: the first "
     "text is looked for in the prompt, and each takes its place."
@@ -56,18 +65,18 @@ def choices() -> list[tuple[str, str]]:
     return [NONE, *AXES, *((f"Guidance: {name.replace('_', ' ')}", f"guidance.params.{name}") for name in names)]
 
 
-def axes_of(base: Recipe, given: Sequence[str | None]) -> tuple[Axis, ...]:
-    """Read the axes. given: path and values of x, y and z in turn. Raises BadInput."""
-    pairs = zip(given[::2], given[1::2], strict=True)
+def axes_of(base: Recipe, axis_texts: Sequence[str | None]) -> tuple[Axis, ...]:
+    """Read the axes. axis_texts: path and values of x, y and z in turn. Raises BadInput."""
+    pairs = zip(axis_texts[::2], axis_texts[1::2], strict=True)
     return tuple(parse_axis(base, path, values or "") for path, values in pairs if path)
 
 
-def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], known: Any, paths: Sequence[str | None]) -> Recipe:
+def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], wording: Any, paths: Sequence[str | None]) -> Recipe:
     """The recipe of the form, one picture of it. Raises BadInput.
 
     Parameters of a method are left to their defaults where the axes change the method itself: no other would take them.
     """
-    recipe = recipes({**values, "count": 1}, edits, known)[0]
+    recipe = recipes({**values, "count": 1}, edits, wording)[0]
     changed: dict[str, Any] = recipe.model_dump(mode="json")
     if "sampler" in paths:
         changed["sampler_params"] = {}
@@ -77,13 +86,15 @@ def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], known: Any, pa
     return Recipe.load(changed)
 
 
-def forecast(studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], given: Sequence[str | None]) -> str:
+def forecast(
+    studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], axis_texts: Sequence[str | None]
+) -> str:
     """How many pictures there will be, and how long they take; or what is wrong."""
-    if not any(given[::2]):
+    if not any(axis_texts[::2]):
         return tag("p", text(HELP), class_="hint")
     try:
-        base = base_for(values, edits, words(studio.settings.workspace), given[::2])
-        plan = studio.grids.plan(base, axes_of(base, given))
+        base = base_for(values, edits, words(studio.settings.workspace), axis_texts[::2])
+        plan = studio.grids.plan(base, axes_of(base, axis_texts))
     except StudioError as error:
         return tag("p", text(sentence(error)), class_="hint wrong", role="status")
     takes = seconds_for(studio.jobs, plan.recipes)
@@ -94,12 +105,12 @@ def forecast(studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef]
 
 
 def start(
-    studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], given: Sequence[str | None]
+    studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef], axis_texts: Sequence[str | None]
 ) -> tuple[int | None, str]:
     """Begin a grid; its number and how it looks, or None and why not."""
     try:
-        base = base_for(values, edits, words(studio.settings.workspace), given[::2])
-        number = studio.grids.start(base, axes_of(base, given))
+        base = base_for(values, edits, words(studio.settings.workspace), axis_texts[::2])
+        number = studio.grids.start(base, axes_of(base, axis_texts))
     except StudioError as error:
         return None, alert(sentence(error))
     return number, show(studio, number)[0]
@@ -110,24 +121,24 @@ def show(studio: Studio, number: int | None) -> tuple[str, bool]:
     if not number:
         return "", False
     try:
-        found = studio.grids.get(number)
+        grid = studio.grids.get(number)
     except NotFound:  # the browser remembers a grid of another workspace
         return "", False
     except WorkspaceError as error:  # this one cannot be read, and the page is there for the others
         return alert(sentence(error)), False
-    return sheet.grid_html(found, _progress(studio, found)), found.job_id is not None
+    return sheet.grid_html(grid, _progress(studio, grid)), grid.job_id is not None
 
 
-def act(studio: Studio, what: str, number: int) -> tuple[str, bool]:
+def act(studio: Studio, action: str, number: int) -> tuple[str, bool]:
     """Press a button of a grid. Raises NotFound, BadInput."""
-    found = studio.grids.get(number)
-    if what == "resume":
+    grid = studio.grids.get(number)
+    if action == "resume":
         studio.grids.resume(number)
-    elif what == "stop":
-        if found.job_id:
-            studio.jobs.stop(found.job_id)
+    elif action == "stop":
+        if grid.job_id:
+            studio.jobs.stop(grid.job_id)
     else:
-        raise BadInput(f"There is nothing to do with a grid called {shown(what)}.")
+        raise BadInput(f"There is nothing to do with a grid called {shown(action)}.")
     return show(studio, number)
 
 
@@ -136,10 +147,10 @@ def earlier(studio: Studio) -> list[tuple[str, int]]:
     return [(f"Grid {number}", number) for number in studio.grids.newest()]
 
 
-def _progress(studio: Studio, found: Grid) -> Mapping[str, float]:
-    if not found.job_id:
+def _progress(studio: Studio, grid: Grid) -> Mapping[str, float]:
+    if not grid.job_id:
         return {}
-    events = studio.jobs.events(found.job_id)
+    events = studio.jobs.events(grid.job_id)
     newest = next((event.data for event in reversed(events) if event.kind == "progress"), {})
     return {**newest, "drawn": sum(event.kind == "image" for event in events)}
 
@@ -154,18 +165,35 @@ def build() -> dict[str, Any]:
         for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
             with gr.Row(elem_classes="axis"):
                 parts[f"axis_{letter}"] = gr.Dropdown(
-                    choices(), value="", label=f"{letter} axis", info=info, min_width=180, scale=2,
+                    choices(),
+                    value="",
+                    label=f"{letter} axis",
+                    info=info,
+                    min_width=180,
+                    scale=2,
                     elem_id=f"axis-{letter.lower()}",
-                )  # fmt: skip
+                )
                 parts[f"values_{letter}"] = gr.Textbox(
-                    label=f"{letter} values", info="As in 1-5 or a, b.", max_lines=3, min_width=180, scale=3,
-                    max_length=100_000, elem_id=f"values-{letter.lower()}",
-                )  # fmt: skip
+                    label=f"{letter} values",
+                    info="As in 1-5 or a, b.",
+                    max_lines=3,
+                    min_width=180,
+                    scale=3,
+                    max_length=100_000,
+                    elem_id=f"values-{letter.lower()}",
+                )
         parts["forecast"] = gr.HTML(tag("p", text(HELP), class_="hint"), apply_default_css=False, elem_id="forecast")
         with gr.Row(elem_classes="grid-go"):
             parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)
-            parts["earlier"] = gr.Dropdown([], value=None, label="Earlier grids", info="To look at, or to go on with.",
-                                           elem_id="earlier-grids", min_width=160, visible=False)  # fmt: skip
+            parts["earlier"] = gr.Dropdown(
+                [],
+                value=None,
+                label="Earlier grids",
+                info="To look at, or to go on with.",
+                elem_id="earlier-grids",
+                min_width=160,
+                visible=False,
+            )
         script = sheet.SCRIPT + watch.PART
         parts["sheet"] = gr.HTML("", apply_default_css=False, js_on_load=script, elem_id="grid-sheet")
     parts["grid"] = gr.BrowserState(None, storage_key="palimpsest-grid", secret="palimpsest-page")
@@ -198,13 +226,13 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
     def on_look(event: Event) -> Answer:
         html, drawing = show(studio, event["grid"])
         # The last time, its pictures come into the history too.
-        return {"sheet": html} if drawing else {"sheet": html, "past": history.past(studio, event["asked"])}
+        return {"sheet": html} if drawing else {"sheet": html, "past": history.past(studio, event["query"])}
 
     def on_open(event: Event) -> Answer:
-        known = earlier(studio)
-        chosen = event["grid"] if event["grid"] in [number for _, number in known] else None
+        entries = earlier(studio)
+        chosen = event["grid"] if event["grid"] in [number for _, number in entries] else None
         html, drawing = show(studio, chosen)
-        answer = {"earlier": gr.Dropdown(known, value=chosen, visible=bool(known)), "sheet": html}
+        answer = {"earlier": gr.Dropdown(entries, value=chosen, visible=bool(entries)), "sheet": html}
         # One that is still drawn is in sight at once.
         return {**answer, "panel": gr.Accordion(open=True)} if drawing else answer
 
@@ -214,13 +242,13 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
     def on_pick(event: Event) -> Answer:
         return past.picked(studio, [event.read("id", WHOLE)])
 
-    given = (*form.names, *AXIS_PARTS)
+    form_and_axes = (*form.names, *AXIS_PARTS)
     changes = [parts[name].change for name in AXIS_PARTS]
-    wiring.on(changes, on_axes, (*SESSION, *given), ("forecast",), mode="always_last")
+    wiring.on(changes, on_axes, (*SESSION, *form_and_axes), ("forecast",), mode="always_last")
     begun = ("grid", "forecast", "sheet", "earlier")
-    wiring.on(parts["start"].click, on_start, given, begun, turns=(STACK,), announces=True)
+    wiring.on(parts["start"].click, on_start, form_and_axes, begun, turns=(STACK,), announces=True)
     wiring.on(menu.chosen(parts["earlier"]), on_choice, ("earlier",), ("grid", "sheet"))
-    wiring.on(parts["sheet"].look, on_look, ("grid", "asked"), ("sheet", "past"))
+    wiring.on(parts["sheet"].look, on_look, ("grid", "query"), ("sheet", "past"))
     wiring.on(parts["sheet"].act, on_act, (), ("sheet",), announces=True)
     wiring.then(wiring.on(parts["sheet"].pick, on_pick, (), past.PICKED), past.REVEAL)
     wiring.on(page.demo.load, on_open, ("grid",), ("panel", "earlier", "sheet"))

@@ -12,8 +12,8 @@ from studio.ui.components.form import Form, recipes
 from studio.ui.components.query import Query
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
-from studio.ui.prompt import stage
-from studio.ui.prompt.stage import GIVES, Stage
+from studio.ui.prompt import view
+from studio.ui.prompt.view import GIVES, PromptView
 from studio.ui.stack_panel import NAME as STACK
 from studio.ui.stack_panel import SESSION
 from studio.ui.tabs.base import Page
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def submit(
     studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef] = (), watched: str | None = None
-) -> tuple[str | None, Stage]:
+) -> tuple[str | None, PromptView]:
     """Queue what the form asks for. Gives the job to watch, at once: `watched`, if that is still being drawn.
 
     Refused, the reason is the message, and nothing is queued.
@@ -40,19 +40,19 @@ def submit(
     return follow(studio, job_id, watched)
 
 
-def follow(studio: Studio, job_id: str, watched: str | None) -> tuple[str | None, Stage]:
+def follow(studio: Studio, job_id: str, watched: str | None) -> tuple[str | None, PromptView]:
     """Watch a job that was just queued, unless another one is being drawn: then its place in the queue is told."""
-    first = stage.attached(studio, watched)
+    first = view.attached(studio, watched)
     if first is None or first == job_id:
-        return job_id, stage.begun(studio, job_id)
+        return job_id, view.begun(studio, job_id)
     place = next((entry.position for entry in studio.jobs.queue() if entry.job_id == job_id), 0)
     note = alert(f"In the queue, number {place}.", kind="note") if place else ""
-    return first, stage.beside(studio, first, note)
+    return first, view.beside(studio, first, note)
 
 
-def refused(studio: Studio, error: StudioError, watched: str | None) -> Stage:
+def refused(studio: Studio, error: StudioError, watched: str | None) -> PromptView:
     """What was asked for cannot be done, and all goes on as it was."""
-    return Stage(stage.attached(studio, watched) is not None, message=alert(sentence(error)))
+    return PromptView(view.attached(studio, watched) is not None, message=alert(sentence(error)))
 
 
 def stop(studio: Studio, jobs: Sequence[str | None], keep: bool) -> None:
@@ -72,19 +72,19 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
     def on_generate(event: Event) -> Answer:
         with edits.of(event) as session:
             refs = session.value.refs
-        job, now = submit(studio, form.plain(event.values), refs, event["job"])
-        return {"job": job, "pinned": False, **stage.answer(now)}
+        job, prompt_view = submit(studio, form.plain(event.values), refs, event["job"])
+        return {"job": job, "pinned": False, **view.answer(prompt_view)}
 
     def on_look(event: Event) -> Answer:
         watched = event["job"]
-        job, now = stage.watching(studio, watched, event["pinned"], event["asked"], event["seen"])
-        return {**({} if job == watched else {"job": job}), **stage.answer(now)}
+        job, prompt_view = view.watching(studio, watched, event["pinned"], event["query"], event["newest_id"])
+        return {**({} if job == watched else {"job": job}), **view.answer(prompt_view)}
 
     def on_open(event: Event) -> Answer:
         page.opened()
-        job, now = stage.on_opening(studio, event["job"])
+        job, prompt_view = view.on_opening(studio, event["job"])
         typed = form.update(event["draft"] or {})
-        return {"job": job, "pinned": False, "asked": Query(), **typed, **stage.answer(now)}
+        return {"job": job, "pinned": False, "query": Query(), **typed, **view.answer(prompt_view)}
 
     def on_stop(keep: bool) -> Any:
         def handle(event: Event) -> None:
@@ -98,6 +98,6 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
     wiring.on(parts["generate"].click, on_generate, ("job", *form.names), job_and_more, turns=(STACK,), announces=True)
     wiring.on(parts["stop"].click, on_stop(keep=True), (*SESSION, "job"), announces=True)
     wiring.on(parts["cancel"].click, on_stop(keep=False), (*SESSION, "job"), announces=True)
-    wiring.on(parts["progress"].look, on_look, ("job", "pinned", "asked", "seen"), ("job", *GIVES))
-    wiring.on(page.demo.load, on_open, ("job", "draft"), (*job_and_more, "asked", *form.names))
+    wiring.on(parts["progress"].look, on_look, ("job", "pinned", "query", "newest_id"), ("job", *GIVES))
+    wiring.on(page.demo.load, on_open, ("job", "draft"), (*job_and_more, "query", *form.names))
     wiring.keep(form.names, "draft")

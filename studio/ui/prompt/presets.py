@@ -44,18 +44,18 @@ def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:
     """Values of the form for a preset, and what to say of it. Raises NotFound, BadInput."""
     if not name:
         return {}, ""
-    found = presets.load(name)
-    values = choice.values_of_choice("method", found.spec.method, found.spec.params, declarations().guidance)
-    values["wrappers"] = around.said([each.model_dump(mode="json") for each in found.spec.wrappers])
-    said = tag("p", f"{text(found.note)} {tag('cite', text(found.source))}", class_="preset-note")
-    return values, alert(found.warning) + said
+    preset = presets.load(name)
+    values = choice.values_of_choice("method", preset.spec.method, preset.spec.params, declarations().guidance)
+    values["wrappers"] = around.said([wrapper.model_dump(mode="json") for wrapper in preset.spec.wrappers])
+    note = tag("p", f"{text(preset.note)} {tag('cite', text(preset.source))}", class_="preset-note")
+    return values, alert(preset.warning) + note
 
 
 def save(presets: GuidancePresets, name: str, values: Values) -> str:
     """Keep the form's guidance under a name. Raises BadInput, NotFound, WorkspaceError."""
     method, params = choice.chosen(values, "method", GUIDANCE, declarations().guidance)
-    given = {"method": method, "params": params, "wrappers": around.read(values.get("wrappers"))}
-    spec = load(GuidanceSpec, given, "guidance")
+    guidance = {"method": method, "params": params, "wrappers": around.read(values.get("wrappers"))}
+    spec = load(GuidanceSpec, guidance, "guidance")
     return presets.save((name or "").strip(), spec).name
 
 
@@ -66,11 +66,14 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     """Lay out presets, method and parameters, and wire them among themselves."""
     parts: dict[str, Any] = {"model": page.sidebar.model}
     parts["preset"] = gr.Dropdown(
-        entries(presets), value="", label="Guidance", elem_id="preset",
+        entries(presets),
+        value="",
+        label="Guidance",
+        elem_id="preset",
         info="How the picture is pulled to the prompt: a named setting, or your own.",
-    )  # fmt: skip
+    )
     parts["preset_said"] = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
-    before = set(form.names)
+    names_of_others = set(form.names)
     methods = choice.Choice(form, "method", GUIDANCE, declarations().guidance, "cfg")
     methods.controls("first")  # what one reaches for; the rest would bury it
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
@@ -79,40 +82,44 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
         form.add("wrappers", around.control(methods.default))
         with gr.Row(elem_classes="save-row"):
             parts["name"] = gr.Textbox(
-                label="Save as a preset", info="Name of your own setting.", max_lines=1, max_length=60,
+                label="Save as a preset",
+                info="Name of your own setting.",
+                max_lines=1,
+                max_length=60,
                 elem_id="preset-name",
-            )  # fmt: skip
+            )
             parts["save"] = gr.Button("Save", elem_id="preset-save", min_width=70, scale=0)
         parts["drop"] = gr.Button("Remove this preset", visible=False, size="sm", elem_id="preset-remove")
-    own = [name for name in form.names if name not in before]
+    guidance_names = [name for name in form.names if name not in names_of_others]
     wiring = Wiring({**form.controls, **parts})
     # What was saved since the page was laid out is in the menu of a page that is opened again, and what was saved on
     # another tab in that of this one when it is come back to.
     menu_again = [page.demo.load, page.tabs.select]
     wiring.on(menu_again, lambda event: {"preset": gr.Dropdown(entries(presets))}, (), ("preset",))
-    _wire(wiring, presets, own)
+    _wire(wiring, presets, guidance_names)
     _wire_removing(wiring, presets)
     _wire_model(wiring, page)
 
 
-def _wire(wiring: Wiring, presets: GuidancePresets, own: list[str]) -> None:
+def _wire(wiring: Wiring, presets: GuidancePresets, guidance_names: list[str]) -> None:
     parts = wiring.parts
 
     def on_preset(event: Event) -> Answer:
         values, note = take(presets, event["preset"])
-        return {"preset_said": note, **{name: gr.update(value=values[name]) for name in own if name in values}}
+        updates = {name: gr.update(value=values[name]) for name in guidance_names if name in values}
+        return {"preset_said": note, **updates}
 
     def on_save(event: Event) -> Answer:
-        saved = save(presets, event["name"], {name: event[name] for name in own})
+        saved = save(presets, event["name"], {name: event[name] for name in guidance_names})
         note = alert(f"Saved as {saved}.", kind="note")
         return {"preset": gr.Dropdown(entries(presets), value=saved), "name": "", "preset_said": note}
 
-    wiring.on(menu.chosen(parts["preset"]), on_preset, ("preset",), ("preset_said", *own))
-    wiring.on(parts["save"].click, on_save, ("name", *own), ("preset", "name", "preset_said"))
+    wiring.on(menu.chosen(parts["preset"]), on_preset, ("preset",), ("preset_said", *guidance_names))
+    wiring.on(parts["save"].click, on_save, ("name", *guidance_names), ("preset", "name", "preset_said"))
     # Moved by hand, the settings are no preset's any more. In the browser alone. A menu that was looked into and left
     # as it was is not moved.
-    menus = [parts[name] for name in own if isinstance(parts[name], gr.Dropdown)]
-    moved = [parts[name].input for name in own if parts[name] not in menus]
+    menus = [parts[name] for name in guidance_names if isinstance(parts[name], gr.Dropdown)]
+    moved = [parts[name].input for name in guidance_names if parts[name] not in menus]
     for happens in (moved, *map(menu.chosen, menus)):
         wiring.browser(happens, "() => ['', '']", (), ("preset", "preset_said"))
 

@@ -9,8 +9,8 @@ from studio.core.errors import NotFound, StudioError
 from studio.core.recipe import Recipe
 from studio.ui.components import caption
 from studio.ui.edit_stack import Stack
-from studio.ui.prompt import jobs, stage
-from studio.ui.prompt.stage import GIVES, Stage
+from studio.ui.prompt import jobs, view
+from studio.ui.prompt.view import GIVES, PromptView
 from studio.ui.tabs.base import Page
 from studio.ui.wiring import Answer, Event, Wiring
 
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 
 
 def redraw(
-    studio: Studio, shown: int, stack: Stack, watched: str | None, before: str | None
-) -> tuple[str | None, str | None, Stage]:
+    studio: Studio, picture_id: int, stack: Stack, watched: str | None, previous_job: str | None
+) -> tuple[str | None, str | None, PromptView]:
     """Queue it. Gives the job to watch, the redrawing job, and how things stand.
 
     before: the last redrawing job, which gives way if it is not done: a slider that was moved twice means the second.
     """
     try:
-        picture = studio.history.get(shown) if shown else None
+        picture = studio.history.get(picture_id) if picture_id else None
     except NotFound:
         picture = None
     if picture is None:
-        return watched, before, stage.as_it_is(studio, watched)
-    wanted = picture.recipe.model_copy(update={"edits": stack.refs})
-    drawing, is_there = _drawing(studio, before), set(picture.recipe.edits) == set(stack.refs)
-    if drawing == wanted or is_there and drawing is None:
-        return watched, before, stage.as_it_is(studio, watched)
+        return watched, previous_job, view.as_it_is(studio, watched)
+    recipe = picture.recipe.model_copy(update={"edits": stack.refs})
+    drawing, is_there = _drawing(studio, previous_job), set(picture.recipe.edits) == set(stack.refs)
+    if drawing == recipe or is_there and drawing is None:
+        return watched, previous_job, view.as_it_is(studio, watched)
     try:
-        if before and drawing is not None:
-            studio.jobs.stop(before, keep=False)
-            watched = None if watched == before else watched
+        if previous_job and drawing is not None:
+            studio.jobs.stop(previous_job, keep=False)
+            watched = None if watched == previous_job else watched
         if is_there:  # a switch there and back: the picture that was being replaced is the right one after all
             back = {
-                "canvas": stage.picture_html(studio, picture),
+                "canvas": view.picture_html(studio, picture),
                 "caption": caption.caption_html(picture),
                 "progress": "",
             }
-            return watched, None, replace(stage.as_it_is(studio, watched), **back)
-        job = studio.pictures.submit([wanted])
+            return watched, None, replace(view.as_it_is(studio, watched), **back)
+        job = studio.pictures.submit([recipe])
     except StudioError as error:
         return watched, None, jobs.refused(studio, error, watched)
-    watched, now = jobs.follow(studio, job, watched)
-    return watched, job, now
+    watched, prompt_view = jobs.follow(studio, job, watched)
+    return watched, job, prompt_view
 
 
 def _drawing(studio: Studio, job_id: str | None) -> Recipe | None:
@@ -66,9 +66,12 @@ def wire(page: Page, wiring: Wiring) -> None:
     def on_stack(event: Event) -> Answer:
         # Alone with the stack, or of two redrawings the older might be queued last.
         with panel.of(event) as session:
-            before = session.drawing
-            job, session.drawing, now = redraw(studio, event["shown"], session.value, event["job"], before)
-            put_back = session.drawing is None and now.canvas is not None  # what is told of the stopped job leaves it
-        return {"job": job, "pinned": put_back, **stage.answer(now)}
+            previous_job = session.drawing
+            job, session.drawing, prompt_view = redraw(
+                studio, event["picture_id"], session.value, event["job"], previous_job
+            )
+            # A picture that was put back stays, whatever is told of the job that was stopped for it.
+            put_back = session.drawing is None and prompt_view.canvas is not None
+        return {"job": job, "pinned": put_back, **view.answer(prompt_view)}
 
-    panel.on_change(wiring, on_stack, ("shown", "job"), ("job", "pinned", *GIVES))
+    panel.on_change(wiring, on_stack, ("picture_id", "job"), ("job", "pinned", *GIVES))

@@ -32,6 +32,6 @@ def restored(form: Form, panel: StackPanel, recipe: Recipe | None, session: Stac
         values = {name: value for name, value in values.items() if name not in ("width", "height")}
         beyond["size"] = f"{recipe.width} × {recipe.height}"
     if beyond:
-        named = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in beyond.items())
-        gr.Warning(html.escape(f"Not restored, for it is not here: {named}."))
+        missing = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in beyond.items())
+        gr.Warning(html.escape(f"Not restored, for it is not here: {missing}."))
     return {**form.update(values), **panel.answer(session, recipe.model)}

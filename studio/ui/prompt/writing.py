@@ -30,39 +30,48 @@ MAX_REPORTED_CHARS = 2 * MAX_PROMPT_CHARS  # a longer prompt is refused, but fir
 MODELS_OWN = ("width", "height", "sampler", "spacing")
 READ = ("prompt", "negative_prompt", "styles", "syntax", "model", "seed")  # what `reports` reads, in its order
 REPORTS = ("prompt_report", "negative_report")
-SYNTAXES = [("A1111: (word:1.3), [old:new:0.5]", "a1111"), ("compel: word++, (words)1.3", "compel"),
-            ("Plain: brackets are text", "plain")]  # fmt: skip
+SYNTAXES = [
+    ("A1111: (word:1.3), [old:new:0.5]", "a1111"),
+    ("compel: word++, (words)1.3", "compel"),
+    ("Plain: brackets are text", "plain"),
+]
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
 
 
 def reports(
-    studio: Studio, known: Words, prompt: str | None, negative: str | None, styles: Sequence[str] | None,
-    syntax: Any, model: str, seed: Any,
-) -> tuple[str, str]:  # fmt: skip
+    studio: Studio,
+    wording: Words,
+    prompt: str | None,
+    negative: str | None,
+    styles: Sequence[str] | None,
+    syntax: Any,
+    model: str,
+    seed: Any,
+) -> tuple[str, str]:
     """What the model makes of both prompts, while they are typed."""
-    typed = [(one or "")[:MAX_REPORTED_CHARS] for one in (prompt, negative)]
+    typed = [(box or "")[:MAX_REPORTED_CHARS] for box in (prompt, negative)]
     try:
         fixed = parse_seed(seed)
     except StudioError:  # which generating will say
         fixed = None
     try:
-        said = known.say(typed[0], typed[1], tuple(styles or ()), fixed or 0)
-        read = (said.prompt, said.negative_prompt)
+        expanded = wording.say(typed[0], typed[1], tuple(styles or ()), fixed or 0)
     except StudioError as error:
         return shown_words.problem_html(str(error)), ""
-    return _report(studio, typed[0], read[0], model, syntax, fixed), _report(
-        studio, typed[1], read[1], model, syntax, fixed
-    )
+    texts = zip(typed, (expanded.prompt, expanded.negative_prompt), strict=True)
+    of_prompt, of_negative = (_report(studio, *pair, model, syntax, fixed) for pair in texts)
+    return of_prompt, of_negative
 
 
-def _report(studio: Studio, typed: str, read: str, model: str, syntax: Any, seed: int | None) -> str:
+def _report(studio: Studio, typed: str, expanded: str, model: str, syntax: Any, seed: int | None) -> str:
     try:
-        found = studio.sources.prompt_report(read, model, syntax)
+        report = studio.sources.prompt_report(expanded, model, syntax)
     except StudioError as error:
         return shown_words.problem_html(str(error))
-    return shown_words.report_html(found, read, read if read != typed else "", example="__" in typed and seed is None)
+    difference = expanded if expanded != typed else ""
+    return shown_words.report_html(report, expanded, difference, example="__" in typed and seed is None)
 
 
 def surprise() -> str:
@@ -75,17 +84,32 @@ def surprise() -> str:
 
 def build(form: Form) -> dict[str, Any]:
     """The two boxes one writes in, each with its report, and examples."""
-    form.add("prompt", gr.Textbox(
-        FIRST.prompt, label="Prompt", info="What to draw. Leave it empty to draw anything.", lines=3, max_lines=8,
-        max_length=MAX_PROMPT_CHARS, elem_id="prompt",
-    ))  # fmt: skip
+    form.add(
+        "prompt",
+        gr.Textbox(
+            FIRST.prompt,
+            label="Prompt",
+            info="What to draw. Leave it empty to draw anything.",
+            lines=3,
+            max_lines=8,
+            max_length=MAX_PROMPT_CHARS,
+            elem_id="prompt",
+        ),
+    )
     parts: dict[str, Any] = {"prompt_report": gr.HTML("", apply_default_css=False, elem_id="prompt-report")}
     chips = shown_words.chips_html()
     parts["chips"] = gr.HTML(chips, apply_default_css=False, js_on_load=shown_words.CLICK, elem_id="chips")
-    form.add("negative_prompt", gr.Textbox(
-        label="Negative prompt", info="What guidance moves away from.", lines=1, max_lines=4,
-        max_length=MAX_PROMPT_CHARS, elem_id="negative-prompt",
-    ))  # fmt: skip
+    form.add(
+        "negative_prompt",
+        gr.Textbox(
+            label="Negative prompt",
+            info="What guidance moves away from.",
+            lines=1,
+            max_lines=4,
+            max_length=MAX_PROMPT_CHARS,
+            elem_id="negative-prompt",
+        ),
+    )
     parts["negative_report"] = gr.HTML("", apply_default_css=False, elem_id="negative-report")
     return parts
 
@@ -98,17 +122,31 @@ def more_negatives(form: Form) -> None:
 
 def styles_and_wildcards(form: Form, studio: Studio) -> dict[str, Any]:
     """Words that go around the prompt, words that are drawn, and how weights are written."""
-    known = words(studio.settings.workspace)
+    wording = words(studio.settings.workspace)
     with gr.Accordion("Styles and wildcards", open=False, elem_id="wording"):
-        form.add("styles", gr.Dropdown(
-            list(known.styles), value=[], multiselect=True, label="Styles", elem_id="styles",
-            info="Words around both prompts, put there when you generate.",
-        ))  # fmt: skip
-        html = shown_words.wildcards_html(known.wildcards.lists, known.problems)
+        form.add(
+            "styles",
+            gr.Dropdown(
+                list(wording.styles),
+                value=[],
+                multiselect=True,
+                label="Styles",
+                elem_id="styles",
+                info="Words around both prompts, put there when you generate.",
+            ),
+        )
+        html = shown_words.wildcards_html(wording.wildcards.lists, wording.problems)
         wild = gr.HTML(html, apply_default_css=False, js_on_load=shown_words.CLICK, elem_id="wildcards")
-        form.add("syntax", gr.Dropdown(
-            SYNTAXES, value="a1111", label="Weights in the prompt", info="How they are written.", elem_id="syntax",
-        ))  # fmt: skip
+        form.add(
+            "syntax",
+            gr.Dropdown(
+                SYNTAXES,
+                value="a1111",
+                label="Weights in the prompt",
+                info="How they are written.",
+                elem_id="syntax",
+            ),
+        )
     return {"wildcards": wild}
 
 
@@ -126,8 +164,8 @@ def wire(page: Page, wiring: Wiring) -> None:
         return {"prompt": event.read("prompt", TEXT) or surprise()}
 
     def on_words(event: Event) -> Answer:
-        known = words(studio.settings.workspace)
-        return dict(zip(REPORTS, reports(studio, known, *(event[name] for name in READ)), strict=True))
+        wording = words(studio.settings.workspace)
+        return dict(zip(REPORTS, reports(studio, wording, *(event[name] for name in READ)), strict=True))
 
     def on_model(event: Event) -> Answer:
         return models_own(studio, event["model"])

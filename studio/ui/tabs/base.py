@@ -46,7 +46,7 @@ class Page:
         """The components around the tabs, by the names that a tab's wiring knows them by."""
         return {**self.sidebar.edits.parts, **self.handover.parts, "tabs": self.tabs}
 
-    def kept(self, tab: str, memory: str, draft: str) -> dict[str, Any]:
+    def remembered(self, tab: str, memory: str, draft: str) -> dict[str, Any]:
         """What the browser keeps for a tab, under these names. tab: the id of one that `remembers`."""
         return {memory: self.memories[tab], draft: self.drafts[tab]}
 
@@ -84,13 +84,20 @@ class Tab:
 
     @property
     def id(self) -> str:
+        """What the page, its address and its script call the tab by."""
         return self.title.lower()
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the browser's script is told of it."""
-        return {"id": self.id, "primary": self.primary, "stop": self.stop, "keys": dict(self.keys),
-                "drop": self.drop, "wide": self.wide}  # fmt: skip
+        return {
+            "id": self.id,
+            "primary": self.primary,
+            "stop": self.stop,
+            "keys": dict(self.keys),
+            "drop": self.drop,
+            "wide": self.wide,
+        }
 
 
 def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwhile: str) -> gr.HTML:
@@ -98,7 +105,7 @@ def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwh
 
     steps: (a few words, a sentence).
     """
-    items = "".join(tag("li", tag("h3", text(name)) + tag("p", text(told))) for name, told in steps)
+    items = "".join(tag("li", tag("h3", text(name)) + tag("p", text(sentence))) for name, sentence in steps)
     return gr.HTML(
         tag(
             "section",

@@ -6,6 +6,7 @@ from studio.ui.tabs.base import Page, Tab, promise
 
 
 def build(page: Page) -> None:
+    """What the tab will do."""
     promise(
         "Erase a concept",
         "Take an object, a style or a colour out of the model while the rest of what it knows stays as it was.",

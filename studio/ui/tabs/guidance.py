@@ -8,7 +8,13 @@ from studio.ui.guidance import files, tab
 from studio.ui.tabs.base import Tab
 
 TAB = Tab(
-    tab.TITLE, order=40, build=tab.build, accepts=True, remembers=True, routes=files.routes,
+    tab.TITLE,
+    order=40,
+    build=tab.build,
+    accepts=True,
+    remembers=True,
+    routes=files.routes,
     style=(Path(tab.__file__).parent / "style.css").read_text(encoding="utf-8"),
-    primary="#compare", stop="#guidance-stop",
-)  # fmt: skip
+    primary="#compare",
+    stop="#guidance-stop",
+)

@@ -7,6 +7,7 @@ from studio.ui.tabs.base import Page, Tab, promise
 
 
 def build(page: Page) -> None:
+    """What the tab will do, and the pictures that were sent to it."""
     handover.notice(page, "label")
     promise(
         "Label preferences",

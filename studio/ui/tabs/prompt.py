@@ -11,13 +11,14 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.query import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, stage, writing
+from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, view, writing
 from studio.ui.tabs.base import Page, Tab
 from studio.ui.values import FIELDS, TEXT, holds, remembered
 from studio.ui.wiring import Answer, Event, Wiring
 
 
 def build(page: Page) -> None:
+    """Lay out and wire the tab."""
     form = Form()
     form.add("model", page.sidebar.model)
     with gr.Row(elem_classes="workbench"):
@@ -25,7 +26,7 @@ def build(page: Page) -> None:
             parts = _controls(page, form)
         with gr.Column(elem_classes="stage", min_width=0):
             parts["canvas"] = _live(canvas.unseen_html(), canvas.SCRIPT, "canvas")
-            parts["progress"] = _live("", stage.FOLLOW, "progress")
+            parts["progress"] = _live("", view.FOLLOW, "progress")
             parts["caption"] = _live("", caption.CLICK, "caption")
             axes = grid.build()
         with gr.Column(elem_classes="past", min_width=0):
@@ -59,18 +60,22 @@ def _memory() -> dict[str, Any]:
     job: id of the job that is watched.
     draft: what the form holds.
     pinned: whether a picture was chosen from the history while a job runs, which leaves it in place.
-    shown: number of the picture one looks at, 0 for none.
-    asked: what the history shows.
-    seen: number of the newest picture that was told.
+    picture_id: number of the picture one looks at, 0 for none.
+    query: what the history shows.
+    newest_id: number of the newest picture that was told.
     """
     # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
     job, draft = (
         gr.BrowserState(None, storage_key=f"palimpsest-{name}", secret="palimpsest-page") for name in ("job", "draft")
     )
     return {
-        "job": holds(job, remembered(TEXT)), "draft": holds(draft, remembered(FIELDS)), "pinned": gr.State(False),
-        "shown": gr.State(0), "asked": gr.State(Query()), "seen": gr.State(0),
-    }  # fmt: skip
+        "job": holds(job, remembered(TEXT)),
+        "draft": holds(draft, remembered(FIELDS)),
+        "pinned": gr.State(False),
+        "picture_id": gr.State(0),
+        "query": gr.State(Query()),
+        "newest_id": gr.State(0),
+    }
 
 
 def _controls(page: Page, form: Form) -> dict[str, Any]:
@@ -98,6 +103,12 @@ def _live(html: str, script: str | None, id: str) -> gr.HTML:
 
 
 TAB = Tab(
-    "Prompt", order=10, build=build, routes=files.routes, primary="#generate", stop="#stop", drop="dropped",
+    "Prompt",
+    order=10,
+    build=build,
+    routes=files.routes,
+    primary="#generate",
+    stop="#stop",
+    drop="dropped",
     keys={"f": "#star-shown", "Delete": "#delete-shown", "/": "#search :is(input, textarea)"},
-)  # fmt: skip
+)

@@ -28,8 +28,8 @@ def test_a_first_visitor_finds_rows_that_can_be_drawn() -> None:
     for row in board.rows:
         build(row.value)
     assert boards.read(boards.plain(board)) == board
-    swept = replace(board, shown=5, sweep=boards.Sweep("j", "eta", (0.0, 1.0)))
-    full = boards.drawn(swept, "j", [(2, "7")], all_anew=True)
+    swept = replace(board, picture_id=5, sweep=boards.Sweep("j", "eta", (0.0, 1.0)))
+    full = boards.with_places(swept, "j", [(2, "7")], all_anew=True)
     assert boards.read(boards.plain(full)) == full and json.loads(json.dumps(boards.plain(full))) == boards.plain(full)
 
 
@@ -58,7 +58,7 @@ def test_a_sum_has_a_method_of_its_own() -> None:
 
 
 def test_a_row_that_goes_takes_its_pictures_along() -> None:
-    board = boards.drawn(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
+    board = boards.with_places(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
     assert [cell.row for cell in boards.change(board, "remove", 1).cells] == [2]
     for what in ("choose", "copy", "up", "down"):
         assert boards.change(board, what, 1).cells == board.cells
@@ -85,11 +85,11 @@ def test_what_cannot_be_done_is_told(what: str, values: dict[str, Any], told: st
 
 
 def test_pictures_replace_those_of_their_row_and_seed() -> None:
-    board = boards.drawn(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
-    board = boards.drawn(board, "two", [(2, "7")], all_anew=False)
+    board = boards.with_places(boards.new(), "one", [(1, "7"), (2, "7")], all_anew=True)
+    board = boards.with_places(board, "two", [(2, "7")], all_anew=False)
     assert [(cell.row, cell.job) for cell in board.cells] == [(1, "one"), (2, "two")]
     assert board.seeds == ["7"]
-    assert boards.drawn(board, "three", [(1, "8")], all_anew=True).cells == (boards.Place(1, "8", "three", 0),)
+    assert boards.with_places(board, "three", [(1, "8")], all_anew=True).cells == (boards.Place(1, "8", "three", 0),)
 
 
 plain = st.recursive(
@@ -126,12 +126,14 @@ def test_each_parameter_has_a_control_with_its_range() -> None:
 @pytest.mark.parametrize(
     ("method", "params", "told"),
     [
-        ("cfg", {"guidance_scale": 6}, "CFG 6"), ("cfg_pp", {"weight": 0.6}, "CFG++"),
+        ("cfg", {"guidance_scale": 6}, "CFG 6"),
+        ("cfg_pp", {"weight": 0.6}, "CFG++"),
         ("pag", {"guidance_scale": 1.0, "pag_scale": 3.0}, "PAG 3"),
         ("autoguidance", {"guidance_scale": 4, "autoguidance_scale": 2}, "Autoguidance 2 + CFG 4"),
-        ("frequency", {"low_scale": 2, "high_scale": 4}, "FDG 2"), ("cfg", {"guidance_scale": "x" * 999}, "CFG"),
+        ("frequency", {"low_scale": 2, "high_scale": 4}, "FDG 2"),
+        ("cfg", {"guidance_scale": "x" * 999}, "CFG"),
         ("gone", {"scale": True}, "gone"),
     ],
-)  # fmt: skip
+)
 def test_a_row_is_called_by_the_scale_that_is_its_own(method: str, params: dict[str, Any], told: str) -> None:
     assert boards.label(GuidanceSpec(method=method, params=params)) == told

@@ -27,15 +27,22 @@ from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.guidance.test_board import plain
 
-FIELDS = {"prompt": "a red star", "negative": "", "seed": "7", "seeds": 1, "steps": 2, "sampler": "dpmpp_2m",
-          "equal": False}  # fmt: skip
+FIELDS = {
+    "prompt": "a red star",
+    "negative": "",
+    "seed": "7",
+    "seeds": 1,
+    "steps": 2,
+    "sampler": "dpmpp_2m",
+    "equal": False,
+}
 PAGE = Call("page", model="stencil", fields=FIELDS)
 
 
 @pytest.fixture
 def do(fake: FakeStudio, tmp_path: Path) -> Handlers:
     made = Handlers(fake, GuidancePresets(tmp_path / "workspace"), Sessions(boards.BoardSession))
-    made.opened(replace(PAGE, kept=boards.plain(boards.new())))
+    made.opened(replace(PAGE, stored=boards.plain(boards.new())))
     return made
 
 
@@ -52,7 +59,7 @@ def params(board: dict[str, Any], row: int = 2) -> dict[str, Any]:
 
 
 def test_two_sliders_and_compare_with_the_same_copy_of_the_board(do: Handlers, fake: FakeStudio) -> None:
-    call = replace(PAGE, kept=boards.plain(boards.new()))  # as if no answer had come in between
+    call = replace(PAGE, stored=boards.plain(boards.new()))  # as if no answer had come in between
     do.row_op(replace(call, turn=1), move("guidance_scale", 9))
     do.row_op(replace(call, turn=2), move("rescale", 0.5))
     answer = do.compare(replace(call, turn=3))
@@ -60,7 +67,7 @@ def test_two_sliders_and_compare_with_the_same_copy_of_the_board(do: Handlers, f
     job = answer["board"]["cells"][1]["job"]
     asked = [Recipe.load(one).guidance.params for one in fake.jobs.get(job).payload["recipes"]]
     assert (asked[1]["guidance_scale"], asked[1]["rescale"]) == (9, 0.5)
-    again = do.opened(Call("after a reload", kept=answer["board"], model="stencil"))
+    again = do.opened(Call("after a reload", stored=answer["board"], model="stencil"))
     assert params(again["board"]) == params(answer["board"])
 
 
@@ -71,16 +78,20 @@ def test_both_changes_of_two_threads_are_kept(do: Handlers) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    board = do.drawn(PAGE) and do.visited(PAGE)["board"]
+    board = do.update_pictures(PAGE) and do.visited(PAGE)["board"]
     assert params(board)["guidance_scale"] == 9 and params(board)["rescale"] == 0.5
     assert params(board, 1)["guidance_scale"] == 4 and params(board, 3)["eta"] == 1
 
 
 def test_every_change_has_a_revision_above_the_one_before(do: Handlers) -> None:
     found = [
-        do.row_op(PAGE, move("rescale", 0.5)), do.take_preset(PAGE, "cfg"), do.look_into(PAGE, 3),
-        do.row_op(PAGE, move("rescale", 99)), do.behind(PAGE, 40), do.drawn(PAGE),
-    ]  # fmt: skip
+        do.row_op(PAGE, move("rescale", 0.5)),
+        do.take_preset(PAGE, "cfg"),
+        do.look_into(PAGE, 3),
+        do.row_op(PAGE, move("rescale", 99)),
+        do.behind(PAGE, 40),
+        do.update_pictures(PAGE),
+    ]
     told = [int(answer["board_revision"].removeprefix(order.revision("board", 0)[:-1])) for answer in found]
     assert told[:4] == sorted(set(told[:4])) and told[4] == 41 and told[5] == 41
     assert set(SEEN) <= set(found[4])  # whoever is behind is told everything
@@ -93,7 +104,7 @@ def test_the_page_is_painted_before_formulas_and_told_them_on_the_first_visit(do
     early = Call("a tab shown before what the browser kept was read", model="stencil")
     assert set(do.visited(early)) == {"preset"}
     kept = {**boards.plain(boards.change(boards.new(), "choose", 3)), "revision": 7}
-    assert do.opened(replace(early, kept=kept))["board"] == kept and "g = " in do.opened(early)["rows"]
+    assert do.opened(replace(early, stored=kept))["board"] == kept and "g = " in do.opened(early)["rows"]
 
 
 def test_a_first_visitor_who_is_quicker_than_the_first_answer_misses_and_loses_nothing(do: Handlers) -> None:
@@ -101,7 +112,7 @@ def test_a_first_visitor_who_is_quicker_than_the_first_answer_misses_and_loses_n
     painted = do.opened(first)
     assert "g = " in do.visited(first)["rows"]  # asked before that answer had arrived
     do.row_op(first, move("rescale", 0.5))
-    board = do.row_op(replace(first, kept=painted["board"]), move("guidance_scale", 9))["board"]
+    board = do.row_op(replace(first, stored=painted["board"]), move("guidance_scale", 9))["board"]
     assert params(board)["rescale"] == 0.5 and params(board)["guidance_scale"] == 9
 
 
@@ -114,7 +125,7 @@ def test_a_value_that_moved_is_drawn_where_its_row_was(do: Handlers, fake: FakeS
     moved = do.row_op(replace(PAGE, fields={**FIELDS, "seed": "99"}), move("rescale", 0.2))["board"]["cells"]
     assert moved[:-1] == [cell for cell in first if cell["row"] != 2] and moved[-1]["seed"] == "7"
     fake.ended(moved[-1]["job"])
-    drawn = results.show(fake, boards.read(do.visited(PAGE)["board"])).drawn
+    drawn = results.show(fake, boards.read(do.visited(PAGE)["board"])).pictures
     assert drawn[2, "7"].recipe.guidance.params["rescale"] == 0.2
 
 
@@ -180,7 +191,7 @@ def test_stop_ends_what_the_page_draws_and_knows_no_other_jobs(do: Handlers, fak
     fake.sketcher.step_s = 0.05
     board = do.compare(PAGE)["board"]
     foreign = {**board, "cells": [{**board["cells"][0], "job": "of another workspace"}, *board["cells"]]}
-    assert do.stop(Call("page two", kept={**foreign, "revision": 1})) == {}
+    assert do.stop(Call("page two", stored={**foreign, "revision": 1})) == {}
     job = fake.ended(board["cells"][0]["job"])
     assert fake.jobs.get(job).status == "cancelled"
 
@@ -224,7 +235,7 @@ def test_where_there_is_no_room_for_a_picture_nothing_moves_and_it_says_so(do: H
 
 def test_a_picture_keeps_its_own_name_whatever_its_row_says_by_now(do: Handlers, fake: FakeStudio) -> None:
     fake.ended(do.compare(PAGE)["board"]["cells"][0]["job"])
-    names = re.findall(r'class="card-name">.*?<span>([^<]*)', do.drawn(PAGE)["results"])
+    names = re.findall(r'class="card-name">.*?<span>([^<]*)', do.update_pictures(PAGE)["results"])
     assert names[1] == "CFG 6"
     refused = do.row_op(PAGE, move("guidance_scale", 99))
     assert "from 0 to 30" in refused["message"]
@@ -303,8 +314,12 @@ def test_a_redraw_that_is_refused_leaves_the_one_before_it_alone(do: Handlers, f
 @given(plain, plain, plain)
 def test_whatever_a_stranger_sends_leaves_a_board(do: Handlers, one: Any, two: Any, three: Any) -> None:
     call = Call(one, two, three, "stencil", fields=FIELDS)
-    for work in (lambda: do.row_op(call, {"op": one, "row": two, "at": three, "name": one, "value": three}),
-                 lambda: do.sweep(call, one, two, three, one), lambda: do.behind(call, two),
-                 lambda: do.drawn(call), lambda: do.limits(call, one)):  # fmt: skip
+    for work in (
+        lambda: do.row_op(call, {"op": one, "row": two, "at": three, "name": one, "value": three}),
+        lambda: do.sweep(call, one, two, three, one),
+        lambda: do.behind(call, two),
+        lambda: do.update_pictures(call),
+        lambda: do.limits(call, one),
+    ):
         work()
     assert do.visited(PAGE)["board"]["rows"]

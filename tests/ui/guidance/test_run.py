@@ -48,8 +48,8 @@ def test_all_rows_on_all_seeds_are_one_job(studio: Studio) -> None:
     assert len(jobs) == 1 and len(board.cells) == 8 and board.seeds == ["7", "8"]
     studio.pictures.finish(jobs.pop())
     now = results.show(studio, board)
-    assert not now.busy and len(now.drawn) == 8
-    for (row, seed), picture in now.drawn.items():
+    assert not now.busy and len(now.pictures) == 8
+    for (row, seed), picture in now.pictures.items():
         assert picture.recipe.guidance.method == board.rows[row].method and str(picture.recipe.seed) == seed
     assert now.html.count("<figcaption") == 8 and "NFE" in now.html and "saturation" in now.html
 
@@ -67,7 +67,7 @@ def test_beneath_every_picture_stand_the_same_numbers_in_the_same_order(studio: 
     made = studio.pictures.finish(board.cells[0].job)
     made[0].image_path.unlink()
     assert shown() == [names] * 4
-    drawn = results.show(studio, board).drawn
+    drawn = results.show(studio, board).pictures
     clipped = [results.measures(studio, drawn[row.id, "7"], names)["clipped"] for row in board.rows]
     assert clipped[0] == "–" and all(re.fullmatch(r"\d+\.\d%", told) for told in clipped[1:])
 
@@ -95,7 +95,7 @@ def test_equal_work_gives_dear_rows_fewer_steps(studio: Studio) -> None:
     board = boards.add(board, {"method": "pag", "params": {"guidance_scale": 4.0, "pag_scale": 2.0}})
     board = run.compare(studio, board, base(studio, steps=6), 1, equal=True)
     studio.pictures.finish(board.cells[0].job)
-    drawn = results.show(studio, board).drawn
+    drawn = results.show(studio, board).pictures
     assert [drawn[row.id, "7"].recipe.steps for row in board.rows] == [6, 4]
 
 
@@ -184,13 +184,20 @@ def test_the_sizes_fit_the_model(studio: Studio) -> None:
 
 @pytest.mark.parametrize("kept", [None, 7, "x", [], {"steps": 5}, {"prompt": 3, "steps": "9", "seeds": 0, "equal": 1}])
 def test_what_a_browser_kept_is_put_back_where_it_fits(kept: Any) -> None:
-    held = run.kept_fields(kept)
+    held = run.stored_fields(kept)
     assert held == ({"steps": 5} if kept == {"steps": 5} else {})
 
 
 def test_all_that_the_fields_can_hold_is_put_back() -> None:
     whole = {"prompt": "<b>", "negative": "", "seed": "-1", "seeds": 4, "steps": 100, "sampler": "ddim", "equal": True}
-    assert run.kept_fields(whole) == whole and set(whole) == set(run.FIELDS)
-    for name, beyond in (("seeds", 5), ("steps", 101), ("steps", float("nan")), ("sampler", "gone"),
-                         ("sampler", None), ("prompt", "x" * 20_001), ("steps", True)):  # fmt: skip
-        assert name not in run.kept_fields({**whole, name: beyond})
+    assert run.stored_fields(whole) == whole and set(whole) == set(run.FIELDS)
+    for name, beyond in (
+        ("seeds", 5),
+        ("steps", 101),
+        ("steps", float("nan")),
+        ("sampler", "gone"),
+        ("sampler", None),
+        ("prompt", "x" * 20_001),
+        ("steps", True),
+    ):
+        assert name not in run.stored_fields({**whole, name: beyond})

@@ -34,12 +34,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
         board = boards.add(boards.new(), {"method": "pag", "params": {"guidance_scale": 1.0, "pag_scale": 2.0}})
         board = run.compare(studio, board, run.base_of(studio, "stencil", GIVEN, []), 2, equal=False)
         studio.pictures.finish(board.cells[0].job)
-        yield studio, board, results.show(studio, board).drawn
+        yield studio, board, results.show(studio, board).pictures
 
 
 def shown(compared: Compared, row: int, seed: str = "7", **changed: Any) -> str:
     studio, board, drawn = compared
-    return why.why_html(studio, replace(board, shown=drawn[row, seed].id, **changed), drawn)
+    return why.why_html(studio, replace(board, picture_id=drawn[row, seed].id, **changed), drawn)
 
 
 def titles(html: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared)
 def _elsewhere(compared: Compared) -> tuple[Studio, boards.Board, Mapping[tuple[int, str], Drawn]]:
     studio, board, drawn = compared
     (made,) = studio.pictures.draw([run.base_of(studio, "stencil", {**GIVEN, "prompt": "drawn elsewhere"}, [])])
-    return studio, replace(board, shown=made.id), drawn
+    return studio, replace(board, picture_id=made.id), drawn
 
 
 def test_the_panel_opens_by_itself_when_the_pictures_are_there_and_stays_with_the_one_that_is_chosen(
@@ -71,13 +71,13 @@ def test_the_panel_opens_by_itself_when_the_pictures_are_there_and_stays_with_th
     studio, board, drawn = compared
     session = boards.BoardSession()
     session.put(replace(board, rows=board.rows.choose(3)))
-    answer = view.drawn(studio, session)
-    assert session.value.shown == drawn[3, "7"].id and "Why this picture" in answer["why"]
+    answer = view.pictures(studio, session)
+    assert session.value.picture_id == drawn[3, "7"].id and "Why this picture" in answer["why"]
     assert answer["results"].count('aria-pressed="true"') == 1 and answer["board"]["shown"] == drawn[3, "7"].id
-    session.put(replace(session.value, shown=drawn[2, "8"].id))
-    assert "why" not in view.drawn(studio, session) and session.value.shown == drawn[2, "8"].id
-    session.put(replace(session.value, shown=10**6))  # a picture that was drawn anew since
-    assert "why" in view.drawn(studio, session)
+    session.put(replace(session.value, picture_id=drawn[2, "8"].id))
+    assert "why" not in view.pictures(studio, session) and session.value.picture_id == drawn[2, "8"].id
+    session.put(replace(session.value, picture_id=10**6))  # a picture that was drawn anew since
+    assert "why" in view.pictures(studio, session)
 
 
 def test_all_rows_of_the_seed_are_in_the_legend_and_the_chosen_one_is_strong(compared: Compared) -> None:
@@ -150,6 +150,6 @@ def test_the_strip_has_a_picture_and_a_name_for_each_of_its_steps(compared: Comp
 def test_every_shared_number_has_plain_words() -> None:
     assert set(diagnostics.SHARED) <= set(measures.WORDS)
     for told in measures.WORDS.values():
-        assert told.title and told.formula and told.told.endswith(".")
+        assert told.title and told.formula and told.hint.endswith(".")
     own = measures.words("step", "Length of the damped step: |s|", "px")
-    assert (own.title, own.formula, own.told) == ("Length of the damped step (px)", "|s|", "")
+    assert (own.title, own.formula, own.hint) == ("Length of the damped step (px)", "|s|", "")

@@ -70,13 +70,18 @@ def test_the_forecast_counts_and_estimates(fake: FakeStudio) -> None:
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
-        (["steps", "1-", "", ""], "neither a number nor a range"), (["seed", "1-300", "", ""], "256"),
-        (["seed", "1-17", "steps", "1-17"], "at most 256"), (["edits.0.strength", "1", "", ""], "edits"),
-        (["S/R", "zebra, x", "", ""], "zebra"), (["steps", "0", "", ""], "steps"),
-        (["seed", "1", "seed", "2"], "different parameters"), (["evil.path", "1", "", ""], "no parameter"),
-        (["sampler", "ddim, nothing", "", ""], "nothing"), (["prompt", "<b>", "steps", "x"], "'x'"),
+        (["steps", "1-", "", ""], "neither a number nor a range"),
+        (["seed", "1-300", "", ""], "256"),
+        (["seed", "1-17", "steps", "1-17"], "at most 256"),
+        (["edits.0.strength", "1", "", ""], "edits"),
+        (["S/R", "zebra, x", "", ""], "zebra"),
+        (["steps", "0", "", ""], "steps"),
+        (["seed", "1", "seed", "2"], "different parameters"),
+        (["evil.path", "1", "", ""], "no parameter"),
+        (["sampler", "ddim, nothing", "", ""], "nothing"),
+        (["prompt", "<b>", "steps", "x"], "'x'"),
     ],
-)  # fmt: skip
+)
 def test_axes_that_cannot_be_are_told_before_anything_is_drawn(fake: FakeStudio, axes: list[str], said: str) -> None:
     assert said in grid.forecast(fake, VALUES, (), axes).replace("&#x27;", "'")
     number, message = grid.start(fake, VALUES, (), axes)

@@ -8,7 +8,7 @@ from studio.core.errors import StudioError
 from studio.core.recipe import EditRef, Recipe
 from studio.ui import sidebar
 from studio.ui.components import queue
-from studio.ui.prompt import jobs, stage
+from studio.ui.prompt import jobs, view
 from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
@@ -20,9 +20,9 @@ def test_generating_answers_at_once_and_the_job_is_seen_to_its_end(fake: FakeStu
     assert now.drawing and now.message == ""
     assert [entry.description for entry in fake.jobs.queue()] == ["1 picture: a star"]
     fake.ended(job)
-    watched, now = stage.watching(fake, job)
+    watched, now = view.watching(fake, job)
     assert watched is None and not now.drawing and now.progress == ""
-    assert "/pictures/1.png" in (now.canvas or "") and now.shown == 1
+    assert "/pictures/1.png" in (now.canvas or "") and now.picture_id == 1
     assert "Restore settings" in (now.caption or "") and "data-pick" in (now.past or "")
 
 
@@ -44,26 +44,30 @@ def test_generating_while_a_job_is_drawn_adds_to_the_queue_and_goes_on_watching(
         "1 picture: a fish",
     ]
     fake.ended(first)
-    watched, now = stage.watching(fake, first)
+    watched, now = view.watching(fake, first)
     assert watched not in (None, first)  # told to its end, and the next one is watched from then on
-    assert stage.watching(fake, watched)[1].drawing
+    assert view.watching(fake, watched)[1].drawing
     for job in fake.jobs.unfinished():
         fake.jobs.stop(job.id)
 
 
 def test_a_job_that_came_and_went_between_two_looks_is_told_too(fake: FakeStudio) -> None:
     fake.ended(fake.pictures.submit([Recipe(prompt="a ring", steps=1)]))
-    _, now = stage.watching(fake, None, seen=0)
-    assert now.shown == now.seen == 1 and "/pictures/1.png" in (now.canvas or "") and "data-pick" in (now.past or "")
-    assert stage.watching(fake, None, seen=1)[1].canvas is None
-    assert stage.watching(fake, None, pinned=True, seen=0)[1].canvas is None
+    _, now = view.watching(fake, None, newest_id=0)
+    assert (
+        now.picture_id == now.newest_id == 1
+        and "/pictures/1.png" in (now.canvas or "")
+        and "data-pick" in (now.past or "")
+    )
+    assert view.watching(fake, None, newest_id=1)[1].canvas is None
+    assert view.watching(fake, None, pinned=True, newest_id=0)[1].canvas is None
     fake.ended(fake.pictures.submit([Recipe(steps=1)], priority="background"))
-    assert stage.watching(fake, None, seen=1)[1].canvas is None  # a grid's pictures are in the grid
+    assert view.watching(fake, None, newest_id=1)[1].canvas is None  # a grid's pictures are in the grid
     fake.ended(fake.pictures.submit([Recipe(steps=1)], origin="guidance"))
-    assert stage.watching(fake, None, seen=1)[1].canvas is None  # and those of a comparison beside its rows
+    assert view.watching(fake, None, newest_id=1)[1].canvas is None  # and those of a comparison beside its rows
     fake.sketcher.hold = True
     beside = fake.pictures.submit([Recipe(steps=1)], origin="guidance")
-    assert stage.attached(fake, None) is None
+    assert view.attached(fake, None) is None
     fake.jobs.stop(beside)
 
 
@@ -75,21 +79,21 @@ def test_a_job_that_ended_behind_the_one_watched_is_told_with_it(fake: FakeStudi
     fake.jobs.stop(watched, keep=False)
     fake.ended(watched)
     fake.ended(behind)  # both before the page looks again
-    following, now = stage.watching(fake, watched)
+    following, now = view.watching(fake, watched)
     assert (
         following is None
         and "a green fish" in (now.caption or "")
-        and now.shown == now.seen == fake.history.newest(1)[0].id
+        and now.picture_id == now.newest_id == fake.history.newest(1)[0].id
     )
     assert "Stopped" in (now.message or "")
-    assert "Stopped" in (stage.watching(fake, watched, pinned=True)[1].message or "")
+    assert "Stopped" in (view.watching(fake, watched, pinned=True)[1].message or "")
 
 
 def test_another_page_follows_the_same_job(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     first, _ = jobs.submit(fake, FILLED)
     jobs.submit(fake, FILLED, watched=first)
-    watched, now = stage.on_opening(fake, None)
+    watched, now = view.on_opening(fake, None)
     assert watched == first and now.drawing and f'data-watch="{first}"' in (now.progress or "")
     for job in fake.jobs.unfinished():
         fake.jobs.stop(job.id)
@@ -102,7 +106,7 @@ def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, k
     while not fake.history.count():
         time.sleep(0.005)
     jobs.stop(fake, (job, None), keep)
-    _, now = stage.watching(fake, fake.ended(job))
+    _, now = view.watching(fake, fake.ended(job))
     assert ("kept." if keep else "moved into the bin.") in (now.message or "")
     assert (fake.history.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
 
@@ -110,7 +114,7 @@ def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, k
 def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStudio) -> None:
     fake.sketcher.fail_at = 3
     job = fake.ended(jobs.submit(fake, FILLED)[0])
-    _, now = stage.watching(fake, job)
+    _, now = view.watching(fake, job)
     assert "A NaN appeared at a &lt;b&gt;step" in (now.message or "") and not now.drawing
     assert 'data-act="retry"' in queue.ended_html(queue.ended_early(fake))
     fake.sketcher.fail_at = None
@@ -118,16 +122,20 @@ def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStud
     (again, _) = fake.jobs.newest()
     assert again.retry_of == job and queue.ended_early(fake) == []
     fake.ended(again.id)
-    assert stage.watching(fake, None, seen=0)[1].shown == 1  # the tab finds it by itself
+    assert view.watching(fake, None, newest_id=0)[1].picture_id == 1  # the tab finds it by itself
 
 
 def test_jobs_that_wait_are_moved_and_taken_out(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     a, b, c, d = (fake.pictures.submit([Recipe(prompt=name)]) for name in "abcd")
     for what, job, order in (
-        ("up", c, [a, c, b, d]), ("down", c, [a, b, c, d]), ("down", c, [a, b, d, c]), ("down", c, [a, b, d, c]),
-        ("up", b, [a, b, d, c]), ("cancel", d, [a, b, c]),
-    ):  # fmt: skip
+        ("up", c, [a, c, b, d]),
+        ("down", c, [a, b, c, d]),
+        ("down", c, [a, b, d, c]),
+        ("down", c, [a, b, d, c]),
+        ("up", b, [a, b, d, c]),
+        ("cancel", d, [a, b, c]),
+    ):
         sidebar.act(fake, Event(data={"act": what, "job": job}))
         assert [entry.job_id for entry in fake.jobs.queue()] == order, (what, job)
     shown = queue.queue_html(fake.jobs.queue())
@@ -156,23 +164,23 @@ def test_a_reloaded_page_watches_its_job_again(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.05
     job, _ = jobs.submit(fake, FILLED)
     for remembered in (job, None, "of another workspace"):
-        assert stage.attached(fake, remembered) == job
-    watched, now = stage.on_opening(fake, job)
+        assert view.attached(fake, remembered) == job
+    watched, now = view.on_opening(fake, job)
     assert watched == job and now.drawing and now.past is not None
     fake.jobs.stop(job or "")
 
 
 def test_with_nothing_running_a_page_opens_on_the_newest_picture(fake: FakeStudio) -> None:
-    watched, now = stage.on_opening(fake, "gone")
-    assert watched is None and now.canvas == stage.BLANK and now.shown == 0
+    watched, now = view.on_opening(fake, "gone")
+    assert watched is None and now.canvas == view.BLANK and now.picture_id == 0
     fake.ended(fake.pictures.submit([Recipe(prompt="a ring", steps=1)]))
-    watched, now = stage.on_opening(fake, None)
+    watched, now = view.on_opening(fake, None)
     assert watched is None and "/pictures/1.png" in (now.canvas or "") and "a ring" in (now.caption or "")
 
 
 def test_a_pinned_picture_is_not_replaced_by_the_job(fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.01
     job = fake.pictures.submit([Recipe(steps=30)])
-    now = stage.of_job(fake, job, pinned=True)
-    assert now.canvas is None and now.caption is None and now.shown is None and now.drawing
+    now = view.of_job(fake, job, pinned=True)
+    assert now.canvas is None and now.caption is None and now.picture_id is None and now.drawing
     fake.jobs.stop(job)

@@ -46,7 +46,7 @@ def test_deleting_can_be_undone_and_the_bin_emptied(fake: FakeStudio) -> None:
     drawn(fake, "a ring", "a star")
     gone = past.delete(fake, [1], Query())
     assert "bin" in gone["canvas"] and 'data-do="undelete"' in gone["caption"] and ids(gone["past"]) == [2]
-    assert gone["shown"] == 0
+    assert gone["picture_id"] == 0
     back = past.undelete(fake, [1], Query())
     assert "/pictures/1.png" in back["canvas"] and "Restore settings" in back["caption"] and ids(back["past"]) == [2, 1]
     past.delete(fake, [1], Query())
@@ -66,13 +66,13 @@ def test_several_are_deleted_taken_back_and_shown_together(fake: FakeStudio) -> 
     assert "2 pictures are in the bin" in gone["caption"] and 'data-id="1,3"' in gone["caption"]
     assert ids(gone["past"]) == [2]
     back = past.undelete(fake, [1, 3], Query())
-    assert back["canvas"].count("data-pick") == 2 and "2 pictures" in back["caption"] and back["shown"] == 1
+    assert back["canvas"].count("data-pick") == 2 and "2 pictures" in back["caption"] and back["picture_id"] == 1
     shown = past.picked(fake, [1, 2])
     assert (
         shown["pinned"] and shown["canvas"].count("data-pick") == 2 and "2 pictures, seeds 7 to 8" in shown["caption"]
     )
     alone = past.picked(fake, [2])
-    assert "2 of 2" in alone["canvas"] and 'data-all="1,2"' in alone["canvas"] and alone["shown"] == 2
+    assert "2 of 2" in alone["canvas"] and 'data-all="1,2"' in alone["canvas"] and alone["picture_id"] == 2
 
 
 def test_a_deleted_picture_offers_to_be_taken_out(fake: FakeStudio) -> None:
@@ -88,9 +88,16 @@ def test_filters_narrow_what_is_shown(fake: FakeStudio) -> None:
     made = fake.history.get(1).created_at.astimezone()
     day, before = made.date().isoformat(), (made - timedelta(days=1)).date().isoformat()
     for change, count in (
-        ({}, 2), ({"sampler": "ddim"}, 1), ({"model": "stencil"}, 2), ({"model": "sd"}, 0), ({"search": "RING"}, 1),
-        ({"chosen": [day, day]}, 2), ({"chosen": ["", before]}, 0), ({"chosen": [day, ""]}, 2), ({"chosen": None}, 2),
-    ):  # fmt: skip
+        ({}, 2),
+        ({"sampler": "ddim"}, 1),
+        ({"model": "stencil"}, 2),
+        ({"model": "sd"}, 0),
+        ({"search": "RING"}, 1),
+        ({"chosen": [day, day]}, 2),
+        ({"chosen": ["", before]}, 0),
+        ({"chosen": [day, ""]}, 2),
+        ({"chosen": None}, 2),
+    ):
         given = dict(zip(("search", "favourites", "in_bin", "model", "sampler", "chosen"), EVERYTHING, strict=True))
         shown = history.past(fake, history.query(**(given | change)))
         assert len(ids(shown)) == count, change

@@ -6,7 +6,7 @@ import pytest
 
 from studio.core.recipe import EditRef, Recipe
 from studio.ui.edit_stack import Row, Stack, change
-from studio.ui.prompt import jobs, redraw, stage
+from studio.ui.prompt import jobs, redraw, view
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.stencil_edits import edit_file
 from tests.ui.test_form import FILLED
@@ -26,7 +26,7 @@ def test_a_strength_draws_the_picture_again_with_its_seed(fake: FakeStudio, edit
     after = fake.history.get(2)
     assert after.recipe == before.recipe.model_copy(update={"edits": (EditRef(edit=edit, strength=0.5),)})
     assert after.sha256 != before.sha256
-    assert stage.watching(fake, job)[1].shown == 2
+    assert view.watching(fake, job)[1].picture_id == 2
 
 
 def test_of_two_movements_the_second_counts(fake: FakeStudio, edit: str) -> None:

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from studio.services.history import Generation
     from studio.services.studio import Studio
 
+# What `answer` may name.
 GIVES = (
     "canvas",
     "progress",
     "caption",
     "past",
     "message",
-    "shown",
-    "seen",
+    "picture_id",
+    "newest_id",
     "stop",
     "cancel",
-)  # what `answer` may name
+)
 # Of the line of progress, which tells of "look": the job that is followed has a picture more or is over; or none is
 # followed, and one has come, or came and went between two looks.
 FOLLOW = """
@@ -46,13 +47,13 @@ BLANK = canvas.welcome_html()
 
 
 @dataclass(frozen=True)
-class Stage:
+class PromptView:
     """What is to be shown. None leaves a part as it is.
 
     drawing: whether the job one watches is unfinished.
     canvas, progress, caption, past, message: HTML of each part.
-    shown: number of the picture one looks at, 0 if there is none.
-    seen: number of the newest picture that was told.
+    picture_id: number of the picture one looks at, 0 if there is none.
+    newest_id: number of the newest picture that was told.
     """
 
     drawing: bool = False
@@ -61,66 +62,71 @@ class Stage:
     caption: str | None = None
     past: str | None = None
     message: str | None = None
-    shown: int | None = None
-    seen: int | None = None
+    picture_id: int | None = None
+    newest_id: int | None = None
 
 
-def answer(now: Stage) -> Answer:
-    """A stage as values for the components, by name."""
-    named = {name: value for name, value in vars(now).items() if value is not None and name != "drawing"}
-    return {**named, "stop": gr.Button(interactive=now.drawing), "cancel": gr.Button(interactive=now.drawing)}
+def answer(prompt_view: PromptView) -> Answer:
+    """A view as values for the components, by name."""
+    values = {name: value for name, value in vars(prompt_view).items() if value is not None and name != "drawing"}
+    return {**values, **{name: gr.Button(interactive=prompt_view.drawing) for name in ("stop", "cancel")}}
 
 
-def of_job(studio: Studio, job_id: str, pinned: bool = False, asked: Query | None = None) -> Stage:
+def of_job(studio: Studio, job_id: str, pinned: bool = False, query: Query | None = None) -> PromptView:
     """A job as it is now. pinned: a picture of the history was chosen meanwhile, and stays where it is.
 
-    asked: what the history shows, which is read again when the job is over.
+    query: what the history shows, which is read again when the job is over.
     """
     job = canvas.view(studio.jobs.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
     last = max((picture.id for _, picture in job.drawn), default=None)
-    now = Stage(not job.over, canvas=canvas.job_html(job, job_id, _size(studio, job_id)), shown=first, seen=last)
+    prompt_view = PromptView(
+        not job.over, canvas=canvas.job_html(job, job_id, _size(studio, job_id)), picture_id=first, newest_id=last
+    )
     if job.over:
-        past = _past(studio, asked)
-        now = replace(now, progress="", caption=_made(studio, job), message=outcome(job), past=past)
+        past = _past(studio, query)
+        prompt_view = replace(prompt_view, progress="", caption=_made(studio, job), message=outcome(job), past=past)
     else:
-        now = replace(now, progress=canvas.progress_html(job, job_id), caption="")
-    return replace(now, canvas=None, caption=None, shown=None) if pinned else now
+        prompt_view = replace(prompt_view, progress=canvas.progress_html(job, job_id), caption="")
+    return replace(prompt_view, canvas=None, caption=None, picture_id=None) if pinned else prompt_view
 
 
 def watching(
-    studio: Studio, job_id: str | None, pinned: bool = False, asked: Query | None = None, seen: int = 0
-) -> tuple[str | None, Stage]:
+    studio: Studio, job_id: str | None, pinned: bool = False, query: Query | None = None, newest_id: int = 0
+) -> tuple[str | None, PromptView]:
     """The job to watch next, and how things stand now: what the page asks for when that has changed.
 
-    A job that is over is told once, and then another one is watched. seen: number of the newest picture there was when
-    that was asked last: jobs that began and ended since then are told by their newest picture.
+    A job that is over is told once, and then another one is watched.
+
+    newest_id: number of the newest picture there was when that was asked last: jobs that began and ended since then
+        are told by their newest picture.
     """
     job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
     if job_id is not None:
-        now = of_job(studio, job_id, pinned, asked)
-        if now.drawing:
-            return job_id, now
+        prompt_view = of_job(studio, job_id, pinned, query)
+        if prompt_view.drawing:
+            return job_id, prompt_view
         if (following := attached(studio, None)) is not None:
-            return following, now
+            return following, prompt_view
         # Jobs behind this one may have ended between two looks.
-        return None, now if pinned else _newest_shown(studio, now, max(seen, now.seen or 0))
-    now = Stage(progress="", past=_past(studio, asked))
-    return None, now if pinned else _newest_shown(studio, now, seen)
+        newest_id = max(newest_id, prompt_view.newest_id or 0)
+        return None, prompt_view if pinned else _newest_shown(studio, prompt_view, newest_id)
+    prompt_view = PromptView(progress="", past=_past(studio, query))
+    return None, prompt_view if pinned else _newest_shown(studio, prompt_view, newest_id)
 
 
-def _newest_shown(studio: Studio, now: Stage, seen: int) -> Stage:
+def _newest_shown(studio: Studio, prompt_view: PromptView, newest_id: int) -> PromptView:
     """The same, with the newest picture on the canvas where it is newer than that."""
-    if (newest := _unseen(studio, seen)) is None:
-        return now
+    if (newest := _unseen(studio, newest_id)) is None:
+        return prompt_view
     sheet, label = picture_html(studio, newest), caption.caption_html(newest)
-    return replace(now, canvas=sheet, caption=label, shown=newest.id, seen=newest.id)
+    return replace(prompt_view, canvas=sheet, caption=label, picture_id=newest.id, newest_id=newest.id)
 
 
-def _unseen(studio: Studio, seen: int) -> Generation | None:
+def _unseen(studio: Studio, newest_id: int) -> Generation | None:
     """The newest picture, if it is newer than that and was drawn for somebody who waits: a grid has its own place."""
     newest = next(iter(studio.history.newest(1)), None)
-    if newest is None or newest.id <= seen or newest.job_id is None:
+    if newest is None or newest.id <= newest_id or newest.job_id is None:
         return None
     try:
         return newest if is_for_prompt(studio.jobs.get(newest.job_id)) else None
@@ -128,23 +134,23 @@ def _unseen(studio: Studio, seen: int) -> Generation | None:
         return None
 
 
-def as_it_is(studio: Studio, job_id: str | None) -> Stage:
+def as_it_is(studio: Studio, job_id: str | None) -> PromptView:
     """Nothing new to be shown. job_id: of the job that is followed."""
-    return Stage(attached(studio, job_id) is not None)
+    return PromptView(attached(studio, job_id) is not None)
 
 
-def begun(studio: Studio, job_id: str) -> Stage:
+def begun(studio: Studio, job_id: str) -> PromptView:
     """A job that was just queued, which is what one looks at from here on."""
-    now = of_job(studio, job_id)
-    return now if now.message else replace(now, message="")
+    prompt_view = of_job(studio, job_id)
+    return prompt_view if prompt_view.message else replace(prompt_view, message="")
 
 
-def beside(studio: Studio, job_id: str, message: str) -> Stage:
+def beside(studio: Studio, job_id: str, message: str) -> PromptView:
     """A job that goes on being followed, whatever one looks at. message: what to say."""
-    return replace(of_job(studio, job_id), message=message, canvas=None, caption=None, shown=None)
+    return replace(of_job(studio, job_id), message=message, canvas=None, caption=None, picture_id=None)
 
 
-def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
+def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, PromptView]:
     """What a page shows when it is opened: the job to watch, if any.
 
     job_id: the job the browser remembers. Running, it is watched again; so is any other that is. Otherwise the newest
@@ -153,11 +159,11 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, Stage]:
     past = _past(studio, None)
     if job := attached(studio, job_id):
         return job, replace(of_job(studio, job), message="", past=past)
-    now = Stage(canvas=BLANK, progress="", caption="", message="", past=past, shown=0, seen=0)
+    prompt_view = PromptView(canvas=BLANK, progress="", caption="", message="", past=past, picture_id=0, newest_id=0)
     if newest := studio.history.newest(1):
         sheet, label = picture_html(studio, newest[0]), caption.caption_html(newest[0])
-        now = replace(now, canvas=sheet, caption=label, shown=newest[0].id, seen=newest[0].id)
-    return None, now
+        prompt_view = replace(prompt_view, canvas=sheet, caption=label, picture_id=newest[0].id, newest_id=newest[0].id)
+    return None, prompt_view
 
 
 def attached(studio: Studio, job_id: str | None) -> str | None:
@@ -178,9 +184,9 @@ def outcome(job: canvas.JobView) -> str:
     if job.state in ("failed", "interrupted"):
         return alert(job.error or "The job ended before it was done.")
     if job.state == "cancelled":
-        there = len(job.drawn) or job.binned
-        told = f"; {there} picture{'s' * (there != 1)} {'kept' if job.drawn else 'moved into the bin'}" if there else ""
-        return alert(f"Stopped{told}.", kind="note")
+        count = len(job.drawn) or job.binned
+        outcome = f"; {count} picture{'s' * (count != 1)} {'kept' if job.drawn else 'moved into the bin'}"
+        return alert(f"Stopped{outcome if count else ''}.", kind="note")
     return ""
 
 
@@ -194,8 +200,9 @@ def _is_known(studio: Studio, job_id: str) -> bool:
 
 def picture_html(studio: Studio, picture: Generation) -> str:
     """One picture of the history, from which one gets to those its job made beside it."""
-    made = studio.archive.generations.of_job(picture.job_id) if picture.job_id else []
-    return canvas.picture_html(picture, [each.id for each in made if each.deleted_at == picture.deleted_at])
+    of_job = studio.archive.generations.of_job(picture.job_id) if picture.job_id else []
+    siblings = [generation.id for generation in of_job if generation.deleted_at == picture.deleted_at]
+    return canvas.picture_html(picture, siblings)
 
 
 def _size(studio: Studio, job_id: str) -> tuple[int, int]:
@@ -207,10 +214,10 @@ def _size(studio: Studio, job_id: str) -> tuple[int, int]:
     return recipe.width, recipe.height
 
 
-def _past(studio: Studio, asked: Query | None) -> str:
+def _past(studio: Studio, query: Query | None) -> str:
     """The history, which changes when jobs end."""
     try:
-        return history.past(studio, asked or Query())
+        return history.past(studio, query or Query())
     except BadInput:  # of the controls, which say it themselves
         return history.past(studio, Query())
 
