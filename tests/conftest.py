@@ -100,8 +100,13 @@ PAGE = "tests/e2e/"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
-    parser.addoption("--beside", action="append", default=[], metavar="COMMAND",
-                     help="another check to run while the tests do; where it fails, so does the run")  # fmt: skip
+    parser.addoption(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="another check to run while the tests do; where it fails, so does the run",
+    )
 
 
 class Beside:

@@ -94,11 +94,13 @@ CHAINS = [
         ("import studio.world, studio.world.oracle", LIGHT | {"sqlalchemy"}),
         ("import studio.engine.backend", LIGHT),
         # The page's own process: it may import torch, but never what loads a model.
-        ("import studio.services.studio, studio.services.replay, studio.services.doctor, studio.services.world",
-         LIGHT | {"alembic"}),
+        (
+            "import studio.services.studio, studio.services.replay, studio.services.doctor, studio.services.world",
+            LIGHT | {"alembic"},
+        ),
         ("import studio.ui.app", MODEL_LIBRARIES),
     ],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=["without torch", "with it"])

@@ -131,8 +131,17 @@ def test_a_sampler_left_out_is_the_models_own(run: Any, place: Path, monkeypatch
 def test_a_preset_is_the_guidance_and_flags_go_over_it(run: Any) -> None:
     made = run("generate", "a red star", "--preset", "cfg-interval", *FAST).json["recipe"]["guidance"]
     assert made["method"] == "cfg" and [one["wrapper"] for one in made["wrappers"]] == ["interval_sigma"]
-    over = run("generate", "a", "--preset", "cfg-interval", "--guidance-scale", "2.5", "--wrappers",
-               '[{"wrapper": "rescale", "params": {"phi": 0.5}}]', *FAST).json["recipe"]["guidance"]  # fmt: skip
+    over = run(
+        "generate",
+        "a",
+        "--preset",
+        "cfg-interval",
+        "--guidance-scale",
+        "2.5",
+        "--wrappers",
+        '[{"wrapper": "rescale", "params": {"phi": 0.5}}]',
+        *FAST,
+    ).json["recipe"]["guidance"]
     assert over["params"]["guidance_scale"] == 2.5
     assert [(one["wrapper"], one["params"]["phi"]) for one in over["wrappers"]] == [("rescale", 0.5)]
     bare = run("generate", "a", "--preset", "cfg-interval", "--method", "apg", *FAST).json["recipe"]["guidance"]

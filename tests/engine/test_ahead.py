@@ -132,11 +132,15 @@ def test_pictures_of_many_prompts_are_not_taken_for_narrow_ones(cutting: ModelBu
     [
         ({}, "guidance by cfg"),
         ({"prompt": "a AND b AND c"}, "3 prompts joined by AND, guidance by cfg"),
-        ({"prompt": "a AND b", "negative_prompt": "d AND e", "more_negatives": [{"prompt": "f"}]},
-         "4 prompts joined by AND, 2 negative prompts, guidance by cfg"),
-        ({"guidance": {"method": "pag", "wrappers": [{"wrapper": "sum", "added": {"method": "seg"}}]}},
-         "guidance by pag and seg"),
+        (
+            {"prompt": "a AND b", "negative_prompt": "d AND e", "more_negatives": [{"prompt": "f"}]},
+            "4 prompts joined by AND, 2 negative prompts, guidance by cfg",
+        ),
+        (
+            {"guidance": {"method": "pag", "wrappers": [{"wrapper": "sum", "added": {"method": "seg"}}]}},
+            "guidance by pag and seg",
+        ),
     ],
-)  # fmt: skip
+)
 def test_says_what_makes_it_wide(values: dict[str, Any], said: str) -> None:
     assert why_wide(Recipe.load({"prompt": "a", **values})) == said

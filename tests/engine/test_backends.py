@@ -198,8 +198,10 @@ def test_pictures_ahead_are_drawn_while_a_training_waits_and_give_way_themselves
     picture = backend.submit(job(1, steps=200))
     wait_for(backend, picture, "progress")
     assert [(entry.id, entry.standing) for entry in backend.queue()] == [
-        (work, "paused"), (pairs, "paused"), (picture, "running"),
-    ]  # fmt: skip
+        (work, "paused"),
+        (pairs, "paused"),
+        (picture, "running"),
+    ]
     later = backend.submit({**job(), "priority": "ahead"})
     step = backend.queue()[0].progress["step"]
     wait_for(backend, picture, "done")
@@ -265,8 +267,11 @@ def test_the_order_can_be_changed_while_a_job_runs(backend: Backend) -> None:
     first, second, work = backend.submit(job()), backend.submit(job()), backend.submit(training(1))
     backend.move(second, before=first)
     assert [(entry.id, entry.position) for entry in backend.queue()] == [
-        (running, 0), (second, 1), (first, 2), (work, 3),
-    ]  # fmt: skip
+        (running, 0),
+        (second, 1),
+        (first, 2),
+        (work, 3),
+    ]
     with pytest.raises(BadInput, match="is waiting"):
         backend.move(running)
     backend.cancel(running)

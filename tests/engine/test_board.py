@@ -28,8 +28,11 @@ def test_events_are_numbered_and_can_be_read_from_any_point() -> None:
     board.tell(job, "image", {"image": 0})
     board.tell(job, "done", {})
     assert [(event.seq, event.kind) for event in board.events(job)] == [
-        (1, "queued"), (2, "started"), (3, "image"), (4, "done"),
-    ]  # fmt: skip
+        (1, "queued"),
+        (2, "started"),
+        (3, "image"),
+        (4, "done"),
+    ]
     assert [event.seq for event in board.events(job, since=2)] == [3, 4]
     assert board.events(job, since=4) == []
 
@@ -81,8 +84,9 @@ def test_interactive_jobs_go_before_those_in_the_background() -> None:
     assert order(board) == [picture, second, training, sweep]
     assert [board.events(job)[0].data["ahead"] for job in (training, picture, sweep, second)] == [0, 0, 2, 1]
     assert [(entry.position, entry.kind, entry.priority) for entry in board.queue()][2:] == [
-        (3, "train", "background"), (4, "generate", "background"),
-    ]  # fmt: skip
+        (3, "train", "background"),
+        (4, "generate", "background"),
+    ]
 
 
 def test_an_interactive_job_is_taken_in_the_middle_of_one_in_the_background() -> None:
@@ -95,8 +99,10 @@ def test_an_interactive_job_is_taken_in_the_middle_of_one_in_the_background() ->
     taken = board.take(block=False, between=paused)
     assert taken is not None and taken.id == picture == board.running()
     assert [(entry.id, entry.standing) for entry in board.queue()] == [
-        (training, "paused"), (picture, "running"), (other, "waiting"),
-    ]  # fmt: skip
+        (training, "paused"),
+        (picture, "running"),
+        (other, "waiting"),
+    ]
     board.tell(picture, "done", {})
     board.tell(training, "progress", {"step": 3, "steps": 9})
     board.cancel(training, keep=True)
@@ -132,8 +138,12 @@ def test_each_class_is_taken_in_the_middle_of_those_after_it_only() -> None:
     innermost = board.take(block=False, between=between)
     assert innermost is not None and innermost.id == picture and board.take(block=False, between=innermost) is None
     assert [(entry.id, entry.standing) for entry in board.queue()] == [
-        (background, "paused"), (ahead, "paused"), (picture, "running"), (second, "waiting"), (other, "waiting"),
-    ]  # fmt: skip
+        (background, "paused"),
+        (ahead, "paused"),
+        (picture, "running"),
+        (second, "waiting"),
+        (other, "waiting"),
+    ]
     board.put_back(ahead)
     assert [entry.id for entry in board.queue()][2:] == [ahead, second, other]
 

@@ -252,8 +252,13 @@ def test_the_hardest_of_several_pictures_is_looked_at_not_the_largest(
     engine: Engine, holds: Callable[[int, int], None]
 ) -> None:
     holds(5, 128)
-    mixed = {"kind": "generate", "recipes": [job(**each)["recipes"][0] for each in
-             ({**PLAIN, "width": 128, "height": 128}, {**MANY, "width": 96, "height": 96})]}  # fmt: skip
+    mixed = {
+        "kind": "generate",
+        "recipes": [
+            job(**each)["recipes"][0]
+            for each in ({**PLAIN, "width": 128, "height": 128}, {**MANY, "width": 96, "height": 96})
+        ],
+    }
     with pytest.raises(OutOfMemory, match="96 x 96 pixels with stencil need"):
         run(engine, mixed)
 

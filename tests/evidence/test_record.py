@@ -20,14 +20,39 @@ MADE_BY = {"model_hash": "ab" * 32, "threads": 2, "device": "cpu", "dtype": "flo
 
 def result(name: str, verdict: str = "holds", **more: Any) -> dict[str, Any]:
     claim = CLAIMS.get(name)
-    condition = {"measure": "invalid", "arm": "a", "against": "b", "want": "lower", "margin": 0.02,
-                 "difference": -0.0312, "low": -0.0625, "high": 0.0078, "n": 64, "verdict": verdict}  # fmt: skip
+    condition = {
+        "measure": "invalid",
+        "arm": "a",
+        "against": "b",
+        "want": "lower",
+        "margin": 0.02,
+        "difference": -0.0312,
+        "low": -0.0625,
+        "high": 0.0078,
+        "n": 64,
+        "verdict": verdict,
+    }
     arm = {"label": "a", "steps": 20, "rows": 40, "sampler": "ddim", "means": {"invalid": 0.125, "saturation": 0.3333}}
-    return {"name": name, "method": claim.method, "sentence": claim.sentence, "source": claim.source,
-            "chosen": claim.chosen, "suite": "full", "verdict": verdict, "quick": False, "conditions": [condition],
-            "arms": [arm], "renders": {"invalid": 0.005}, "prompts": 64,
-            "pictures": 128, "rows": 10240, "drawn_rows": 5120, "seconds": 90.0,
-            "date": "2026-11-21", **more}  # fmt: skip
+    return {
+        "name": name,
+        "method": claim.method,
+        "sentence": claim.sentence,
+        "source": claim.source,
+        "chosen": claim.chosen,
+        "suite": "full",
+        "verdict": verdict,
+        "quick": False,
+        "conditions": [condition],
+        "arms": [arm],
+        "renders": {"invalid": 0.005},
+        "prompts": 64,
+        "pictures": 128,
+        "rows": 10240,
+        "drawn_rows": 5120,
+        "seconds": 90.0,
+        "date": "2026-11-21",
+        **more,
+    }
 
 
 def test_pages_of_the_repository_say_what_is_on_record() -> None:

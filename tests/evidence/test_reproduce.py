@@ -31,8 +31,9 @@ class ByGrey:
     """Calls pictures below 50 invalid; sees nothing in any."""
 
     def read(self, images: Any) -> list[Reading]:
-        return [Reading((), "empty", "flat", "white", "small", "center", bool(image[0, 0, 0] < 50), 0.0)
-                for image in images]  # fmt: skip
+        return [
+            Reading((), "empty", "flat", "white", "small", "center", bool(image[0, 0, 0] < 50), 0.0) for image in images
+        ]
 
     def features(self, images: Any) -> torch.Tensor:
         return torch.ones(len(images), 4)
@@ -67,8 +68,17 @@ def test_an_arm_against_its_equal_tells_nothing() -> None:
 
 def test_progress_goes_from_claim_to_claim_up_to_all() -> None:
     told: list[tuple[str, float, float]] = []
-    one, two = claim(Condition("invalid", "high", "low", "lower")), Claim("cfg", "S.", "arXiv:0", "So.", {
-        "higher": cfg(6.0), "high": cfg(4.0)}, (Condition("invalid", "higher", "high", "lower"),))  # fmt: skip
+    one, two = (
+        claim(Condition("invalid", "high", "low", "lower")),
+        Claim(
+            "cfg",
+            "S.",
+            "arXiv:0",
+            "So.",
+            {"higher": cfg(6.0), "high": cfg(4.0)},
+            (Condition("invalid", "higher", "high", "lower"),),
+        ),
+    )
     tried(("one", one), ("two", two), progress=lambda *each: told.append(each))
     assert [name for name, _, _ in told] == ["one"] * 56 + ["two"] * 28
     shares = [done for _, done, _ in told]

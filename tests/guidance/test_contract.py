@@ -168,11 +168,15 @@ class TestAtEveryLevel:
 
 # What works on the network's output itself; plain guidance is the same there as anywhere.
 ON_RAW = {
-    "apg space=raw", "magnitude space=raw", "tangential space=raw", "cfg rescale=1",
+    "apg space=raw",
+    "magnitude space=raw",
+    "tangential space=raw",
+    "cfg rescale=1",
     *(f"diffusers_{name}{raw}" for name in ("apg", "apg_mix", "tangential", "zero_star") for raw in ("", " space=raw")),
-    "diffusers_apg_mix adaptive_projected_guidance_rescale=100", "diffusers_cfg guidance_rescale=1",
+    "diffusers_apg_mix adaptive_projected_guidance_rescale=100",
+    "diffusers_cfg guidance_rescale=1",
     "diffusers_ltx2 space=raw",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -76,8 +76,15 @@ def test_without_cfg_the_perturbed_row_keeps_the_prompt(name: str, option: str) 
 
 @mended
 def test_autoguidance_keeps_the_prompt() -> None:
-    guider = guiders.AutoGuidance(auto_guidance_config={"indices": [0], "fqn": "blocks", "dropout": 1.0,
-                                                        "skip_attention": False, "skip_ff": False})  # fmt: skip
+    guider = guiders.AutoGuidance(
+        auto_guidance_config={
+            "indices": [0],
+            "fqn": "blocks",
+            "dropout": 1.0,
+            "skip_attention": False,
+            "skip_ff": False,
+        }
+    )
     guider.set_state(5, 10, 500)
     _, weak = guider.prepare_inputs(PAIR)
     assert torch.equal(weak.x, PAIR["x"][0])

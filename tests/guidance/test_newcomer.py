@@ -104,8 +104,19 @@ def test_it_is_in_the_registry_the_menu_the_presets_and_the_docs(tree: Path) -> 
 
 
 def test_the_contract_holds_it_and_finds_the_one_that_breaks_it(tree: Path) -> None:
-    done = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--tb=no", "-k", "halfway or unkept",
-               "tests/guidance/test_contract.py")  # fmt: skip
+    done = run(
+        tree,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-rf",
+        "--tb=no",
+        "-k",
+        "halfway or unkept",
+        "tests/guidance/test_contract.py",
+    )
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert len(failed) == 1, done.stdout + done.stderr  # the neutral settings
     assert all("neutral_settings_give_the_conditional" in line and "unkept" in line for line in failed)

@@ -20,8 +20,9 @@ def guided(
     method: PerpNeg, *negatives: Tensor, weights: tuple[float, ...] = (), kind: Kind = "sample", diagnose: bool = False
 ) -> Guided:
     step = Step(by_condition({"pos": C, "empty": U, **{f"neg/{k}": n for k, n in enumerate(negatives)}}), X, kind)
-    ctx = StepCtx(i=0, n=20, at=AT, at_next=NEXT, x=X, negatives=len(negatives),
-                  negative_weights=weights, diagnose=diagnose)  # fmt: skip
+    ctx = StepCtx(
+        i=0, n=20, at=AT, at_next=NEXT, x=X, negatives=len(negatives), negative_weights=weights, diagnose=diagnose
+    )
     made = run_plan(method.plan(ctx), step._answer)  # pyright: ignore[reportPrivateUsage]
     assert step.rows == 2 + len(negatives)
     return made

@@ -338,9 +338,13 @@ class TestSum:
         assert rows == both.rows(0, N, AT) == 2 < both.nfe()
 
     def test_keeps_the_state_of_both_apart(self) -> None:
-        both, one, two = wrapped({"wrapper": "sum", "added": {"method": "apg", "params": {"momentum": 0.5}}},
-                                 method="apg", params={}), wrapped(method="apg", params={}), wrapped(
-                                     method="apg", params={"momentum": 0.5})  # fmt: skip
+        both, one, two = (
+            wrapped(
+                {"wrapper": "sum", "added": {"method": "apg", "params": {"momentum": 0.5}}}, method="apg", params={}
+            ),
+            wrapped(method="apg", params={}),
+            wrapped(method="apg", params={"momentum": 0.5}),
+        )
         states: list[State] = [method.init(random(0).shape) for method in (both, one, two)]
         for i in range(3):
             made = [run(method, i, state=state)[0] for method, state in zip((both, one, two), states, strict=True)]

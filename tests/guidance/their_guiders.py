@@ -41,10 +41,18 @@ class Network:
             torch.manual_seed(0)
             if kind == "sd3":
                 self.denoiser = library.SD3Transformer2DModel(
-                    sample_size=4, patch_size=1, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=8,
-                    num_attention_heads=2, joint_attention_dim=16, caption_projection_dim=16,
-                    pooled_projection_dim=16, pos_embed_max_size=8,
-                ).eval()  # fmt: skip
+                    sample_size=4,
+                    patch_size=1,
+                    in_channels=4,
+                    out_channels=4,
+                    num_layers=2,
+                    attention_head_dim=8,
+                    num_attention_heads=2,
+                    joint_attention_dim=16,
+                    caption_projection_dim=16,
+                    pooled_projection_dim=16,
+                    pos_embed_max_size=8,
+                ).eval()
                 self.inputs = {
                     "hidden_states": torch.randn(1, 4, 4, 4),
                     "encoder_hidden_states": torch.randn(1, 5, 16),
@@ -52,11 +60,17 @@ class Network:
                 }
             else:
                 self.denoiser = library.UNet2DConditionModel(
-                    sample_size=8, in_channels=3, out_channels=3, block_out_channels=(8, 16), layers_per_block=1,
-                    norm_num_groups=4, cross_attention_dim=16, attention_head_dim=4,
+                    sample_size=8,
+                    in_channels=3,
+                    out_channels=3,
+                    block_out_channels=(8, 16),
+                    layers_per_block=1,
+                    norm_num_groups=4,
+                    cross_attention_dim=16,
+                    attention_head_dim=4,
                     down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
                     up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-                ).eval()  # fmt: skip
+                ).eval()
                 self.inputs = {"sample": torch.randn(1, 3, 8, 8), "encoder_hidden_states": torch.randn(1, 5, 16)}
 
     @torch.no_grad()

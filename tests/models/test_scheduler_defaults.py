@@ -48,12 +48,20 @@ CONFIGS: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 LEVELS: list[tuple[str, dict[str, Any], str, str]] = [
     ("DPMSolverMultistep", {**SD, "use_karras_sigmas": True}, "dpmpp_2m", "karras"),
-    ("DPMSolverMultistep", {**SD, "use_karras_sigmas": True, "algorithm_type": "sde-dpmsolver++"}, "dpmpp_2m_sde",
-     "karras"),
+    (
+        "DPMSolverMultistep",
+        {**SD, "use_karras_sigmas": True, "algorithm_type": "sde-dpmsolver++"},
+        "dpmpp_2m_sde",
+        "karras",
+    ),
     ("EulerDiscrete", {**SD, "use_karras_sigmas": True}, "euler", "karras"),
-    ("UniPCMultistep", {**SD, "use_exponential_sigmas": True, "prediction_type": "v_prediction"}, "unipc",
-     "exponential"),
-]  # fmt: skip
+    (
+        "UniPCMultistep",
+        {**SD, "use_exponential_sigmas": True, "prediction_type": "v_prediction"},
+        "unipc",
+        "exponential",
+    ),
+]
 columns = ("kind", "config", "sampler", "spacing")
 
 
@@ -95,9 +103,14 @@ def test_and_its_picture_is_the_pipelines(
     pipeline: Any = diffusers.DiffusionPipeline.from_pretrained(folder, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(
-        "a red star", guidance_scale=3.0, num_inference_steps=STEPS, generator=torch.Generator().manual_seed(5),
-        width=SIZE_PX, height=SIZE_PX, output_type="np",
-    ).images[0]  # fmt: skip
+        "a red star",
+        guidance_scale=3.0,
+        num_inference_steps=STEPS,
+        generator=torch.Generator().manual_seed(5),
+        width=SIZE_PX,
+        height=SIZE_PX,
+        output_type="np",
+    ).images[0]
     recipe = Recipe.load({"prompt": "a red star", "seed": 5, "steps": STEPS, "width": SIZE_PX, "height": SIZE_PX})
     guidance = GuidanceSpec(params={"guidance_scale": 3.0})
     recipe = recipe.model_copy(update={"sampler": card.sampler, "guidance": guidance})

@@ -34,15 +34,25 @@ def test_one_sampler_in_many_spellings(names: tuple[str, ...], expected: str | N
 @pytest.mark.parametrize(
     ("name", "sampler", "schedule"),
     [
-        ("Euler a", "euler_ancestral", None), ("euler_a", "euler_ancestral", None),
-        ("k_euler_ancestral", "euler_ancestral", None), ("Euler Ancestral Karras", "euler_ancestral", "karras"),
-        ("euler_normal", "euler", "normal"), ("euler_k", "euler", "karras"), ("k_euler", "euler", None),
-        ("dpmpp_2m_sde_gpu", "dpmpp_2m_sde", None), ("DPM++ 2M SDE Exponential", "dpmpp_2m_sde", "exponential"),
-        ("uni_pc", "unipc", None), ("ddim_uniform", "ddim", "uniform"), ("DDIMScheduler", "ddim", None),
+        ("Euler a", "euler_ancestral", None),
+        ("euler_a", "euler_ancestral", None),
+        ("k_euler_ancestral", "euler_ancestral", None),
+        ("Euler Ancestral Karras", "euler_ancestral", "karras"),
+        ("euler_normal", "euler", "normal"),
+        ("euler_k", "euler", "karras"),
+        ("k_euler", "euler", None),
+        ("dpmpp_2m_sde_gpu", "dpmpp_2m_sde", None),
+        ("DPM++ 2M SDE Exponential", "dpmpp_2m_sde", "exponential"),
+        ("uni_pc", "unipc", None),
+        ("ddim_uniform", "ddim", "uniform"),
+        ("DDIMScheduler", "ddim", None),
         ("EulerAncestralDiscreteScheduler", "euler_ancestral", None),
-        ("uni_pc_bh2", None, None), ("DPM++ 2M SDE Heun Karras", None, None), ("LMS", None, None), ("k", None, None),
+        ("uni_pc_bh2", None, None),
+        ("DPM++ 2M SDE Heun Karras", None, None),
+        ("LMS", None, None),
+        ("k", None, None),
     ],
-)  # fmt: skip
+)
 def test_spellings(name: str, sampler: str | None, schedule: str | None) -> None:
     assert sampler_and_schedule(name) == (sampler, schedule)
 

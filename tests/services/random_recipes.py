@@ -101,12 +101,23 @@ def prompt(chance: random.Random, syntax: str) -> str:
     one, two = chance.sample(THINGS, 2)
     weight = round(chance.uniform(0.3, 1.8), 2)
     written: dict[str, Sequence[str]] = {
-        "a1111": (f"({one}:{weight}), {two}", f"[{one}:{two}:0.5]", f"[{one}|{two}]", f"{one} AND {two} :{weight}",
-                  f"{one} BREAK {two}", one),
-        "compel": (f"{one}++ {two}-", f"({one}){weight}, {two}", f'("{one}", "{two}").blend({weight}, 0.4)',
-                   f'("{one}", "{two}").and()', one),
+        "a1111": (
+            f"({one}:{weight}), {two}",
+            f"[{one}:{two}:0.5]",
+            f"[{one}|{two}]",
+            f"{one} AND {two} :{weight}",
+            f"{one} BREAK {two}",
+            one,
+        ),
+        "compel": (
+            f"{one}++ {two}-",
+            f"({one}){weight}, {two}",
+            f'("{one}", "{two}").blend({weight}, 0.4)',
+            f'("{one}", "{two}").and()',
+            one,
+        ),
         "plain": (f"({one}:{weight})", two, ""),
-    }  # fmt: skip
+    }
     return chance.choice(written[syntax])
 
 

@@ -85,10 +85,16 @@ BLUE = {"prompt": "blue"}
         ({"prompt": "[red|blue] star", "negative_prompt": "red star"}, 15),  # every second step they are one
         ({"prompt": "[red:blue:0.3] star", "negative_prompt": "red star"}, 17),
         ({"guidance": {**PAG, "wrappers": [{"wrapper": "sum", "added": {"method": "cfg"}}]}}, 30),
-        ({"guidance": {**PAG, "wrappers": [{"wrapper": "interval", "params": {"stop": 0.4}}]},
-          "prompt": "a star AND a square", "negative_prompt": "red"}, 4 * 6 + 6 * 3),
+        (
+            {
+                "guidance": {**PAG, "wrappers": [{"wrapper": "interval", "params": {"stop": 0.4}}]},
+                "prompt": "a star AND a square",
+                "negative_prompt": "red",
+            },
+            4 * 6 + 6 * 3,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_prompts_add(card: Any, bundle: EmbeddedModel, values: dict[str, Any], rows: int) -> None:
     size = {"width": SIZE_PX, "height": SIZE_PX, "steps": 10}
     made = Recipe.load({"prompt": "a star", "guidance": {"params": CFG}, **size, **values})

@@ -45,9 +45,14 @@ def raw(path: Path, *chunks: bytes, width: int = 8, height: int = 8) -> Path:
 
 def test_a_picture_of_ours_gives_its_very_recipe(tmp_path: Path) -> None:
     recipe = Recipe(
-        prompt="a ☆ \0 star", seed=2**64 - 1, sampler="ddim", sampler_params={"eta": 0.5}, syntax="compel",
-        more_negatives=(Negative(prompt="é", weight=0.5),), guidance=GuidanceSpec(method="apg", params={"eta": 0.5}),
-    )  # fmt: skip
+        prompt="a ☆ \0 star",
+        seed=2**64 - 1,
+        sampler="ddim",
+        sampler_params={"eta": 0.5},
+        syntax="compel",
+        more_negatives=(Negative(prompt="é", weight=0.5),),
+        guidance=GuidanceSpec(method="apg", params={"eta": 0.5}),
+    )
     file = tmp_path / "ours.png"
     file.write_bytes(encode_png(Image.new("RGB", (8, 8)), recipe, {}))
     found = read_dropped(file, MODELS)
@@ -126,13 +131,19 @@ def broken(path: Path) -> list[tuple[bytes, str]]:
     whole = png(path, parameters=A1111).read_bytes()
     flipped = whole.replace(b"Steps: 30", b"Steps: 31")
     return [
-        (b"", "not a PNG"), (b"<html><script>", "not a PNG"), (b"<svg xmlns='x'/>", "not a PNG"),
+        (b"", "not a PNG"),
+        (b"<html><script>", "not a PNG"),
+        (b"<svg xmlns='x'/>", "not a PNG"),
         (b"GIF89a", "not a PNG"),
-        (whole[:8], "damaged"), (whole[:-5], "damaged"), (whole[:60], "damaged"), (flipped, "checksum"),
-        (whole[:8] + chunk(b"tEXt", b"a\0b") + whole[8:], "without a header"), (whole[:33], "no end"),
+        (whole[:8], "damaged"),
+        (whole[:-5], "damaged"),
+        (whole[:60], "damaged"),
+        (flipped, "checksum"),
+        (whole[:8] + chunk(b"tEXt", b"a\0b") + whole[8:], "without a header"),
+        (whole[:33], "no end"),
         (whole[:8] + struct.pack(">I", 2**31) + whole[12:], "damaged"),
         (whole[:8] + chunk(b"IHDR", b"") + whole[33:], "header has 0 bytes"),
-    ]  # fmt: skip
+    ]
 
 
 def test_what_is_no_whole_png_is_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -147,15 +158,23 @@ def test_what_is_no_whole_png_is_refused_in_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ({}, "holds no settings"), ({"workflow": "{}"}, "ComfyUI"), ({"invokeai_metadata": "{}"}, "InvokeAI"),
-        ({"palimpsest": "{"}, "not valid JSON"), ({"palimpsest": '{"steps": 0}'}, "steps"),
-        ({"sd-metadata": "{}"}, "InvokeAI"), ({"invokeai_metadata": "x"}, "InvokeAI"), ({"dream": "x -s"}, "InvokeAI"),
-        ({"prompt": "a red star"}, "not known here"), ({"parameters": "{}"}, "settings, but its settings are JSON"),
+        ({}, "holds no settings"),
+        ({"workflow": "{}"}, "ComfyUI"),
+        ({"invokeai_metadata": "{}"}, "InvokeAI"),
+        ({"palimpsest": "{"}, "not valid JSON"),
+        ({"palimpsest": '{"steps": 0}'}, "steps"),
+        ({"sd-metadata": "{}"}, "InvokeAI"),
+        ({"invokeai_metadata": "x"}, "InvokeAI"),
+        ({"dream": "x -s"}, "InvokeAI"),
+        ({"prompt": "a red star"}, "not known here"),
+        ({"parameters": "{}"}, "settings, but its settings are JSON"),
         ({"prompt": '{"1": {"class_type": "KSampler"}}'}, "ComfyUI a prompt comes from no node"),
-        ({"comment": "Created with GIMP"}, "holds no settings"), ({"software": "x"}, "holds no settings"),
-        ({"palimpsest": "[" * 5000}, "nested too deep"), ({"palimpsest": '{"version": 99}'}, "version 99"),
+        ({"comment": "Created with GIMP"}, "holds no settings"),
+        ({"software": "x"}, "holds no settings"),
+        ({"palimpsest": "[" * 5000}, "nested too deep"),
+        ({"palimpsest": '{"version": 99}'}, "version 99"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_cannot_be_read_are_told(tmp_path: Path, texts: dict[str, str], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         read_dropped(png(tmp_path / "a.png", **texts), MODELS)

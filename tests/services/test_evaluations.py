@@ -98,10 +98,13 @@ def job_of(payload: dict[str, Any]) -> JobRecord:
         ({"protocol": {"steps": 0}}, BadInput, "steps"),
         ({"protocol": {"negative": "composed"}}, BadInput, "has no negative prompt"),
         ({"protocol": {"guidance": {"method": "magic"}}}, NotFound, "magic"),
-        ({"parts": [{"suite": "one-object", "pictures": 400}], "stacks": [[{"edit": f"e{i}"}] for i in range(51)]},
-         BadInput, "at most 20,000 pictures, not 20,400"),
+        (
+            {"parts": [{"suite": "one-object", "pictures": 400}], "stacks": [[{"edit": f"e{i}"}] for i in range(51)]},
+            BadInput,
+            "at most 20,000 pictures, not 20,400",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_evaluated_is_refused_in_a_sentence(
     settings: Settings, changes: dict[str, Any], kind: type[Exception], said: str
 ) -> None:

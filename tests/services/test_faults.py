@@ -84,8 +84,9 @@ def test_out_of_memory_suggests_something_smaller_and_the_next_job_runs(
         job_id = studio.pictures.submit([draw(width=512, height=256)])
         told = wait_for(studio, job_id, "failed").data
     assert told == {
-        "error": "There was not enough memory on cpu for 512 x 256 pixels. Take 256 x 128.", "type": "OutOfMemory"
-    }  # fmt: skip
+        "error": "There was not enough memory on cpu for 512 x 256 pixels. Take 256 x 128.",
+        "type": "OutOfMemory",
+    }
     assert studio.jobs.get(job_id).status == "failed"
     assert len(studio.pictures.draw([draw()])) == 1
 

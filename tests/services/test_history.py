@@ -93,9 +93,19 @@ def test_numbers_of_no_picture(studio: Studio, id: Any) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"limit": 0}, {"limit": 1001}, {"limit": "10"}, {"limit": True}, {"offset": -1}, {"offset": 2**63},
-     {"before_id": -1}, {"before_id": 2**63}, {"before_id": "x"}, {"search": "x" * 1001}],
-)  # fmt: skip
+    [
+        {"limit": 0},
+        {"limit": 1001},
+        {"limit": "10"},
+        {"limit": True},
+        {"offset": -1},
+        {"offset": 2**63},
+        {"before_id": -1},
+        {"before_id": 2**63},
+        {"before_id": "x"},
+        {"search": "x" * 1001},
+    ],
+)
 def test_pages_out_of_range(studio: Studio, values: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         studio.history.newest(**values)

@@ -28,8 +28,9 @@ def test_it_is_read_while_another_owns_the_workspace(settings: Settings, draw: D
     kept = archive.keep_picture(b"png", job=second.id, recipe=draw(), made_by={}, place=0, seq=3)
     with Ledger(settings) as ledger:
         assert [(job["number"], job["status"], job["error"]) for job in ledger.page(10)] == [
-            (2, "queued", None), (1, "failed", "No room."),
-        ]  # fmt: skip
+            (2, "queued", None),
+            (1, "failed", "No room."),
+        ]
         archive.jobs.start(second.id)
         shown = ledger.show("2")
         assert shown == ledger.show(second.id) and shown["status"] == "running"
@@ -98,8 +99,10 @@ def test_a_row_that_cannot_be_read_stands_in_its_place_and_says_so(
     archive.close()
     with Ledger(settings) as ledger:
         assert [(job["number"], job["status"]) for job in ledger.page(10)] == [
-            (3, "queued"), (2, "unreadable"), (1, "queued"),
-        ]  # fmt: skip
+            (3, "queued"),
+            (2, "unreadable"),
+            (1, "queued"),
+        ]
         with pytest.raises(WorkspaceError, match="Job 2 of the ledger cannot be read"):
             ledger.show("2")
     assert main(["jobs", "list", "--workspace", str(settings.workspace)]) == 0

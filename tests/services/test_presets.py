@@ -51,8 +51,13 @@ print(GuidancePresets(Path(".")).load("orthogonal-only").spec.method)
 
 
 def test_a_preset_waits_for_the_methods_that_another_thread_is_importing(tmp_path: Path) -> None:
-    made = subprocess.run([sys.executable, "-c", SLOWLY], capture_output=True, text=True, cwd=tmp_path,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    made = subprocess.run(
+        [sys.executable, "-c", SLOWLY],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert (made.stdout, made.returncode) == ("projection\n", 0), made.stderr
 
 

@@ -49,8 +49,15 @@ def recorder(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reco
 def picture(place: int = 0) -> dict[str, Any]:
     recipe = Recipe.load({"prompt": "a red star", "width": 32, "height": 32, "seed": place})
     rgb = bytes([place]) * (32 * 32 * 3)
-    return {"image": place, "recipe": recipe.model_dump(mode="json"), "made_by": {}, "seconds": 0.1,
-            "rgb": rgb, "width": 32, "height": 32}  # fmt: skip
+    return {
+        "image": place,
+        "recipe": recipe.model_dump(mode="json"),
+        "made_by": {},
+        "seconds": 0.1,
+        "rgb": rgb,
+        "width": 32,
+        "height": 32,
+    }
 
 
 def begun(archive: Archive, recorder: Recorder) -> tuple[Board, str]:

@@ -36,9 +36,19 @@ def test_random_scenes_depend_on_the_seed_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "seed", "size"), [(0, 1, 32), (10_001, 1, 32), (1, -1, 32), (1, 2**64, 32), (1, 1, 4), (1, 1, 4096),
-                                (1.5, 1, 32), ("x", 1, 32), (True, 1, 32)]
-)  # fmt: skip
+    ("count", "seed", "size"),
+    [
+        (0, 1, 32),
+        (10_001, 1, 32),
+        (1, -1, 32),
+        (1, 2**64, 32),
+        (1, 1, 4),
+        (1, 1, 4096),
+        (1.5, 1, 32),
+        ("x", 1, 32),
+        (True, 1, 32),
+    ],
+)
 def test_numbers_out_of_range(count: Any, seed: Any, size: Any) -> None:
     with pytest.raises(BadInput, match="must be a whole number from"):
         render_random(count, seed, size)

@@ -27,8 +27,10 @@ from studio.storage.search import HistoryFilter
 def test_settings(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "a b%⭐.db")
     with database.read() as connection:
-        found = [connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in
-                 ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")]  # fmt: skip
+        found = [
+            connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
     database.close()
     assert found == ["wal", 2, 1, 15000]
 
@@ -60,14 +62,19 @@ def test_what_the_first_version_kept_is_found_by_what_later_ones_search(tmp_path
     )
     with older.write() as connection:
         connection.execute(
-            text("INSERT INTO jobs (id, kind, status, payload, digest, created_at, finished_at) "
-                 "VALUES ('j', 'generate', 'done', '{}', 'd', :now, :now)"), {"now": "2026-01-01T00:00:00+00:00"},
-        )  # fmt: skip
+            text(
+                "INSERT INTO jobs (id, kind, status, payload, digest, created_at, finished_at) "
+                "VALUES ('j', 'generate', 'done', '{}', 'd', :now, :now)"
+            ),
+            {"now": "2026-01-01T00:00:00+00:00"},
+        )
         connection.execute(
-            text("INSERT INTO generations (job, image, recipe, prompt, negative_prompt, made_by, created_at) "
-                 "VALUES ('j', 'abcd', :recipe, :prompt, :negative, '{}', '2026-01-01T00:00:00+00:00')"),
+            text(
+                "INSERT INTO generations (job, image, recipe, prompt, negative_prompt, made_by, created_at) "
+                "VALUES ('j', 'abcd', :recipe, :prompt, :negative, '{}', '2026-01-01T00:00:00+00:00')"
+            ),
             {"recipe": recipe.canonical_json(), "prompt": recipe.prompt, "negative": recipe.negative_prompt},
-        )  # fmt: skip
+        )
     older.close()
     archive = Archive.open(tmp_path)
     only = HistoryFilter(model="stencil", sampler=recipe.sampler, method="apg", seed=2**64 - 1)
@@ -187,10 +194,12 @@ def test_payloads_of_the_second_version_are_packed_and_one_that_cannot_be_read_c
     with older.write() as connection:
         for number, payload in enumerate(payloads):
             connection.execute(
-                text("INSERT INTO jobs (id, kind, status, payload, digest, worker_died, created_at) "
-                     "VALUES (:id, 'generate', 'failed', :payload, :digest, :died, '2026-01-01T00:00:00+00:00')"),
+                text(
+                    "INSERT INTO jobs (id, kind, status, payload, digest, worker_died, created_at) "
+                    "VALUES (:id, 'generate', 'failed', :payload, :digest, :died, '2026-01-01T00:00:00+00:00')"
+                ),
                 {"id": f"j{number}", "payload": payload, "digest": f"old {number}", "died": number == 0},
-            )  # fmt: skip
+            )
     older.close()
     archive = Archive.open(tmp_path)
     first, broken, train = (archive.jobs.get(f"j{number}") for number in range(3))
@@ -209,9 +218,12 @@ def test_a_recipe_of_the_first_version_that_cannot_be_read_costs_itself(tmp_path
     with older.write() as connection:
         for recipe in ("{", Recipe(prompt="a star").canonical_json(), "[]"):
             connection.execute(
-                text("INSERT INTO generations (image, recipe, prompt, negative_prompt, made_by, created_at) "
-                     "VALUES ('abcd', :recipe, 'a star', '', '{}', '2026-01-01T00:00:00+00:00')"), {"recipe": recipe},
-            )  # fmt: skip
+                text(
+                    "INSERT INTO generations (image, recipe, prompt, negative_prompt, made_by, created_at) "
+                    "VALUES ('abcd', :recipe, 'a star', '', '{}', '2026-01-01T00:00:00+00:00')"
+                ),
+                {"recipe": recipe},
+            )
     older.close()
     archive = Archive.open(tmp_path)
     pages, named = archive.generations.readable_page(10)

@@ -168,9 +168,16 @@ def test_times_are_compared_across_zones(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"seed": -1}, {"seed": 2**64}, {"seed": True}, {"seed": "1"}, {"made_from": datetime(2026, 1, 1)},
-               {"made_until": "yesterday"}]
-)  # fmt: skip
+    "values",
+    [
+        {"seed": -1},
+        {"seed": 2**64},
+        {"seed": True},
+        {"seed": "1"},
+        {"made_from": datetime(2026, 1, 1)},
+        {"made_until": "yesterday"},
+    ],
+)
 def test_filters_out_of_range(values: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=next(iter(values))):
         HistoryFilter(**values)

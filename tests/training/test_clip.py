@@ -76,8 +76,11 @@ def test_one_word_changes_and_nothing_else(word: str, scene: Scene) -> None:
         told = sorted(of.things, key=lambda thing: thing.x)
         parts = {f"{name} {i}": getattr(t, name) for i, t in enumerate(told) for name in ("object", "colour")}
         left_first = of.things[0].x < of.things[-1].x
-        relation = of.relation if left_first or not of.relation else {"left of": "right of", "right of": "left of"}[
-            of.relation]  # fmt: skip
+        relation = (
+            of.relation
+            if left_first or not of.relation
+            else {"left of": "right of", "right of": "left of"}[of.relation]
+        )
         return {"all": {*parts.items(), ("style", of.style), ("background", of.background), ("relation", relation)}}
 
     before = facts(scene)["all"]
@@ -188,8 +191,10 @@ def test_held_out_pairs_are_distinct_and_kept_from_training() -> None:
 def test_the_gate_of_fresh_weights_fails(model: CLIPModel, codec: text.Codec) -> None:
     rows = clip.gate_rows(model, codec, **clip.held_out(64))
     assert {(r.group, r.name) for r in rows} == {
-        ("top-1 of 64", "image to text"), ("top-1 of 64", "text to image"),
-        *(("hard negative", swap) for swap in ("colours", "relation", *clip.ONE_WORD))}  # fmt: skip
+        ("top-1 of 64", "image to text"),
+        ("top-1 of 64", "text to image"),
+        *(("hard negative", swap) for swap in ("colours", "relation", *clip.ONE_WORD)),
+    }
     gates = [r for r in rows if r.gate is not None]
     assert len(gates) == 2 and not any(r.passed for r in gates)
     assert all(0 <= r.low <= r.value <= r.high <= 1 for r in rows)

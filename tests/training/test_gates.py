@@ -160,7 +160,12 @@ def test_one_object_rows_count_each_attribute_alone() -> None:
     assert hits["object"] == 6 and hits["colour"] == 6 and hits["style"] == 6 and hits["background"] == 7
     assert hits["all"] == 1 and hits["count"] == 6
     assert {r.name: r.gate for r in rows if r.gate} == {
-        "object": 0.96, "style": 0.92, "colour": 0.94, "background": 0.98, "all": 0.85}  # fmt: skip
+        "object": 0.96,
+        "style": 0.92,
+        "colour": 0.94,
+        "background": 0.98,
+        "all": 0.85,
+    }
 
 
 def test_relation_and_binding_are_shares_of_pictures_with_both_objects() -> None:
@@ -270,8 +275,16 @@ def test_evaluation_of_a_perfect_painter() -> None:
     assert seen == [(i, 64) for i in range(1, 65)]
     assert json.loads(json.dumps(result)) == result
     assert {r["name"]: (r["n"], r["value"]) for r in result["rows"] if r["gate"] and r["hits"] is not None} == {
-        "object": (30, 1.0), "style": (30, 1.0), "colour": (30, 1.0), "background": (30, 1.0), "all": (30, 1.0),
-        "both present": (10, 1.0), "relation": (10, 1.0), "colours bound": (10, 1.0), "invalid": (40, 0.0)}  # fmt: skip
+        "object": (30, 1.0),
+        "style": (30, 1.0),
+        "colour": (30, 1.0),
+        "background": (30, 1.0),
+        "all": (30, 1.0),
+        "both present": (10, 1.0),
+        "relation": (10, 1.0),
+        "colours bound": (10, 1.0),
+        "invalid": (40, 0.0),
+    }
     assert result["tone"]["15"]["clipped"] > 3 * result["tone"]["4"]["clipped"]
     assert result["tone"]["1"]["contrast"] < result["tone"]["renders"]["contrast"] < result["tone"]["15"]["contrast"]
 

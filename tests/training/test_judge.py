@@ -163,8 +163,12 @@ def test_the_untrained_fail_and_the_perfect_pass() -> None:
     found = judge.hits(Perfect(OracleNet(), 0.5), pictures, truth)
     assert all(values.all() for values in found.values())
     assert {name: len(values) for name, values in found.items() if len(values) != 4} == {
-        "style": 3, "size": 1, "place": 1, "object": 3, "colour": 3,
-    }  # fmt: skip
+        "style": 3,
+        "size": 1,
+        "place": 1,
+        "object": 3,
+        "colour": 3,
+    }
     torch.manual_seed(0)
     assert np.concatenate(list(judge.hits(Oracle(OracleNet(), 0.5), pictures, truth).values())).mean() < 0.6
 

@@ -29,8 +29,11 @@ BROKEN = Reading((SeenThing("star", "red"),), "one", "neon", "night", "medium", 
 def build_of(text: str) -> str:
     """A sentence with what it states taken out: `a O of C` and the like."""
     tables: dict[str, dict[str, Words]] = {
-        "O": OBJECT_WORDS, "C": COLOUR_WORDS, "B": BACKGROUND_WORDS, "Z": SIZE_WORDS,
-    }  # fmt: skip
+        "O": OBJECT_WORDS,
+        "C": COLOUR_WORDS,
+        "B": BACKGROUND_WORDS,
+        "Z": SIZE_WORDS,
+    }
     kind_of = {w: k for k, table in tables.items() for e in table.values() for w in (e.usual, *e.synonyms)}
     kind_of |= {word: "S" for words in STYLE_ADJECTIVES.values() for word in words if " " not in word}
     words = [str(word) for word in re.findall(r"[a-z0-9]+|[^\sa-z0-9]+", text.lower())]

@@ -9,8 +9,10 @@ from studio.world.oracle import CLASSES
 
 def some_counts() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    return {name: rng.integers(0, 3, (len(names), len(names))) + 90 * np.eye(len(names), dtype=int)
-            for name, names in CLASSES.items()}  # fmt: skip
+    return {
+        name: rng.integers(0, 3, (len(names), len(names))) + 90 * np.eye(len(names), dtype=int)
+        for name, names in CLASSES.items()
+    }
 
 
 def test_every_picture_of_a_sheet_is_there() -> None:

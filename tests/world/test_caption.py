@@ -112,11 +112,13 @@ def test_captions_vary_and_depend_on_the_generator_alone() -> None:
         (one_object("moon", "pink", style="outlined", background="grey"), "an outlined pink moon on a grey background"),
         (one_object("fish", "blue", size="large", background="black"), "a large flat blue fish on a black background"),
         (one_object("fish", "blue", place="left"), "a flat blue fish on the left on a white background"),
-        (two_objects(("star", "red"), ("tree", "green"), "above"),
-         "a flat red star above a flat green tree on a white background"),
+        (
+            two_objects(("star", "red"), ("tree", "green"), "above"),
+            "a flat red star above a flat green tree on a white background",
+        ),
         (Scene((), background="meadow"), "an empty meadow background"),
     ],
-)  # fmt: skip
+)
 def test_the_canonical_caption(scene: Scene, text: str) -> None:
     assert canonical(scene) == text
 

@@ -26,23 +26,45 @@ def page(results: Sequence[BenchResult | Fact]) -> str:
         f"{made_by.get('cpu', 'unknown')}), {made_by.get('threads', '?')} threads, {made_by.get('dtype', '?')}; "
         f"torch {made_by.get('torch', '?')}, diffusers {made_by.get('diffusers', '?')}."
     )
-    rows = ["| case | what | ours | theirs | ratio | quartiles | goal | reached | pixels | what limits it |",
-            "|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    rows = [
+        "| case | what | ours | theirs | ratio | quartiles | goal | reached | pixels | what limits it |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
     return "\n".join([_HEAD, "", about, "", *rows, *map(_row, results), ""])
 
 
 def _row(r: BenchResult | Fact) -> str:
     if isinstance(r, Fact):
         reached = "yes" if r.reached else "**no**"
-        cells = (f"`{r.case}`", r.what, f"{r.ours:,g} {r.unit}", f"{r.theirs:,g} {r.unit}", "", "", f"{r.at_most:g}",
-                 reached, "", r.limit)  # fmt: skip
+        cells = (
+            f"`{r.case}`",
+            r.what,
+            f"{r.ours:,g} {r.unit}",
+            f"{r.theirs:,g} {r.unit}",
+            "",
+            "",
+            f"{r.at_most:g}",
+            reached,
+            "",
+            r.limit,
+        )
         return "| " + " | ".join(cells) + " |"
     goal = "" if r.goal is None else f"{r.goal:g}"
     reached = {None: "", True: "yes", False: "**no**"}[r.reached]
     pixels = "" if r.max_difference is None else f"{r.max_difference}/255"
     quartiles = f"{r.ratio_low:.2f} to {r.ratio_high:.2f} of {r.pairs}"
-    cells = (f"`{r.case}`", r.what, _ms(r.ours_s), _ms(r.theirs_s), f"{r.ratio:.2f}", quartiles, goal, reached, pixels,
-             r.limit)  # fmt: skip
+    cells = (
+        f"`{r.case}`",
+        r.what,
+        _ms(r.ours_s),
+        _ms(r.theirs_s),
+        f"{r.ratio:.2f}",
+        quartiles,
+        goal,
+        reached,
+        pixels,
+        r.limit,
+    )
     return "| " + " | ".join(cells) + " |"
 
 

@@ -16,9 +16,16 @@ from studio.engine.edits.layout import plain_path
 # Of a config, what the arithmetic depends on and the weights' shapes do not show. Not all of it: libraries add keys
 # with every release, and a fingerprint must outlive their updates.
 _DEFINING = (
-    "act_fn", "attention_head_dim", "hidden_act", "layer_norm_eps", "norm_eps", "norm_num_groups",
-    "num_attention_heads", "upcast_attention", "use_linear_projection",
-)  # fmt: skip
+    "act_fn",
+    "attention_head_dim",
+    "hidden_act",
+    "layer_norm_eps",
+    "norm_eps",
+    "norm_num_groups",
+    "num_attention_heads",
+    "upcast_attention",
+    "use_linear_projection",
+)
 _PEFT = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 
 

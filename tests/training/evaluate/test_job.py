@@ -196,9 +196,13 @@ def test_it_gives_way_after_every_evaluation_and_leaves_the_base(
 
 @pytest.mark.parametrize("batching", ["isolated", "shared"])
 def test_stopped_or_killed_it_goes_on_where_it_was(
-    engine: Engine, edits: dict[str, str], tmp_path: Path, counted: list[int], batching: str,
+    engine: Engine,
+    edits: dict[str, str],
+    tmp_path: Path,
+    counted: list[int],
+    batching: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(evaluator, "BLOCK", 2)
     monkeypatch.setattr(evaluator, "TOGETHER", 2)
     unbroken = Job(engine, tmp_path / "unbroken", edits, batching=batching).finish().facts()

@@ -45,11 +45,24 @@ def test_a_report_counts_what_was_stated_and_nothing_else() -> None:
     results = [result("a", 1), result("a", 2, "fish"), result("b", 1, broken=True), result("b", 2)]
     rows = report("base", results)
     assert [row.name for row in rows] == [
-        "as stated", "object", "colour", "bound", "style", "invalid", "saturation", "contrast", "clipped",
-    ]  # fmt: skip
+        "as stated",
+        "object",
+        "colour",
+        "bound",
+        "style",
+        "invalid",
+        "saturation",
+        "contrast",
+        "clipped",
+    ]
     assert {row.name: (row.hits, row.n) for row in rows[:6]} == {
-        "as stated": (2, 4), "object": (3, 4), "colour": (4, 4), "bound": (3, 4), "style": (4, 4), "invalid": (1, 4),
-    }  # fmt: skip
+        "as stated": (2, 4),
+        "object": (3, 4),
+        "colour": (4, 4),
+        "bound": (3, 4),
+        "style": (4, 4),
+        "invalid": (1, 4),
+    }
     shares = named(rows, "as stated")
     assert (shares.value, (shares.low, shares.high)) == (0.5, wilson(2, 4))
     assert (named(rows, "saturation").n, named(rows, "saturation").value) == (2, 0.5), "prompts are independent"
@@ -103,6 +116,14 @@ def test_what_no_prompt_states_says_so() -> None:
 
 def test_a_row_of_a_gate_is_written_as_it_always_was() -> None:
     assert share_row("g", "n", [True, False], 0.4).as_json() == {
-        "group": "g", "name": "n", "n": 2, "value": 0.5, "low": wilson(1, 2).low, "high": wilson(1, 2).high,
-        "hits": 1, "gate": 0.4, "at_most": False, "passed": True,
-    }  # fmt: skip
+        "group": "g",
+        "name": "n",
+        "n": 2,
+        "value": 0.5,
+        "low": wilson(1, 2).low,
+        "high": wilson(1, 2).high,
+        "hits": 1,
+        "gate": 0.4,
+        "at_most": False,
+        "passed": True,
+    }
