@@ -69,10 +69,12 @@ class SetUpError(Exception):
 
 
 def venv_python() -> Path:
+    """The Python of .venv, whether it is there or not."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def site_packages() -> Path:
+    """Where .venv has its packages."""
     if os.name == "nt":
         return VENV / "Lib" / "site-packages"
     return VENV / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages"
@@ -108,11 +110,11 @@ def is_environment() -> bool:
         return False
     try:
         command = [str(venv_python()), "-I", "-c", WHERE_IT_INSTALLS]
-        done = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
+        outcome = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
     except OSError:
         return False
-    prefix, base, version = done.stdout.splitlines()[-3:] if done.stdout.count("\n") >= 3 else ("", "", "")
-    if done.returncode or not prefix or version != "{}.{}".format(*sys.version_info[:2]):
+    prefix, base, version = outcome.stdout.splitlines()[-3:] if outcome.stdout.count("\n") >= 3 else ("", "", "")
+    if outcome.returncode or not prefix or version != "{}.{}".format(*sys.version_info[:2]):
         return False
     return prefix != base and os.path.realpath(prefix) == os.path.realpath(VENV)
 
@@ -129,6 +131,7 @@ def wanted_stamp(dev: bool) -> dict:
 
 
 def file_digest(path: Path) -> str:
+    """The SHA-256 of a lock file, in hex digits. Raises SetUpError for one that cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -154,6 +157,7 @@ def proven(have: dict) -> dict:
 
 
 def write_stamp(stamp: dict) -> None:
+    """Write the stamp down in one step: it is the old one or the new one, never half of it. Raises OSError."""
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
     os.replace(fresh, STAMP)
@@ -195,6 +199,7 @@ def required_everywhere(lock: Path) -> set[str]:
 
 
 def normal_name(name: str) -> str:
+    """A package's name as indexes compare names: lower case, words joined by one hyphen."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -433,6 +438,7 @@ def require_venv_module(may_install: bool) -> None:
 
 
 def has_venv_module() -> bool:
+    """Whether this Python can make environments."""
     # In a process of its own, because a failed import stays failed in ours after the package was added.
     return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
 
@@ -444,11 +450,11 @@ def apt_get(package: str) -> bool:
     sys.stderr.write(f"Installing {package} with apt-get ...\n")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", package]):
-        done = subprocess.run(
+        outcome = subprocess.run(
             ["apt-get", "-q", *arguments], env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        if done.returncode:
-            sys.stderr.write("\n".join(done.stdout.decode(errors="replace").splitlines()[-5:]) + "\n")
+        if outcome.returncode:
+            sys.stderr.write("\n".join(outcome.stdout.decode(errors="replace").splitlines()[-5:]) + "\n")
             return False
     return True
 
@@ -466,16 +472,17 @@ def make_venv(clear: bool, lock: int) -> None:
     unfinished().touch()
     # The base interpreter: this may run inside the very environment that is being made anew.
     base = getattr(sys, "_base_executable", sys.executable)
-    done = subprocess.run(
+    outcome = subprocess.run(
         [base, "-m", "venv", str(VENV)], capture_output=True, text=True, env=clean_environ(), pass_fds=inherited(lock)
     )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise SetUpError(f"Could not make {VENV}: {said[-1]}", code=1)
+    if outcome.returncode:
+        lines = (outcome.stderr or outcome.stdout).strip().splitlines() or ["no reason given"]
+        raise SetUpError(f"Could not make {VENV}: {lines[-1]}", code=1)
     unfinished().unlink()
 
 
 def has_pip() -> bool:
+    """Whether .venv's Python has a pip that starts."""
     command = [str(venv_python()), "-I", "-m", "pip", "--version"]
     return subprocess.run(command, capture_output=True, env=clean_environ()).returncode == 0
 
@@ -537,9 +544,9 @@ def clean_environ(index: str | None = None) -> dict[str, str]:
     index: where pip looks, in place of its default. In the environment, since everybody may read a command line.
     """
     elsewhere = {"PYTHONPATH", "PYTHONHOME", *PIP_ELSEWHERE}
-    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    environ = {name: value for name, value in os.environ.items() if name not in elsewhere}
     ours = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return {**kept, **ours, **({"PIP_INDEX_URL": index} if index else {})}
+    return {**environ, **ours, **({"PIP_INDEX_URL": index} if index else {})}
 
 
 def inherited(lock: int) -> tuple[int, ...]:
@@ -555,7 +562,7 @@ def open_log():
 
 
 def pip(
-    what: str,
+    subject: str,
     arguments: list[str],
     progress: Progress,
     lock: int,
@@ -572,7 +579,7 @@ def pip(
     # --no-compile: byte code is made of the modules in use (write_byte_code) instead of all of them.
     command = [str(venv_python()), "-m", "pip", "install", "--no-compile", "--progress-bar", "off", *arguments]
     total = sum(len(pins(path)) for path in locks or ())
-    seen, tail = 0, []
+    number, tail = 0, []
     with open_log() as log:
         log.write("\n== " + masked(" ".join(command), secrets) + "\n")
         with subprocess.Popen(
@@ -593,18 +600,20 @@ def pip(
                 tail = [*tail[-20:], line.strip()]
                 word, _, rest = line.strip().partition(" ")
                 if word in ("Collecting", "Processing", "Ignoring") or line.startswith("Requirement already"):
-                    seen += 1
-                    count = f" {seen} of {total}" if total else ""
+                    number += 1
+                    count = f" {number} of {total}" if total else ""
                     name = re.split(r"[=<>!~ :;(]", rest.rsplit("/", 1)[-1])[0]
-                    progress.say(f"{what}{count}: {name}" if word in ("Collecting", "Processing") else f"{what}{count}")
+                    progress.say(
+                        f"{subject}{count}: {name}" if word in ("Collecting", "Processing") else f"{subject}{count}"
+                    )
                 elif word == "Downloading":
                     progress.say(
-                        f"{what}{f' {seen} of {total}' if total else ''}: downloading {rest.rsplit('/', 1)[-1]}"
+                        f"{subject}{f' {number} of {total}' if total else ''}: downloading {rest.rsplit('/', 1)[-1]}"
                     )
                 elif word == "Installing":
-                    progress.say(f"{what}: unpacking")
+                    progress.say(f"{subject}: unpacking")
     if process.returncode:
-        raise SetUpError(explain(what, tail, index), code=1)
+        raise SetUpError(explain(subject, tail, index), code=1)
 
 
 def write_byte_code() -> None:
@@ -619,29 +628,31 @@ def write_byte_code() -> None:
         subprocess.run([str(venv_python()), "-c", IMPORTED_AT_START], env=environ, cwd=ROOT, stdout=log, stderr=log)
 
 
-def explain(what: str, tail: list[str], index: str | None = None) -> str:
+def explain(subject: str, tail: list[str], index: str | None = None) -> str:
     """One sentence for a pip that failed, from the last lines it printed. index: where it looked, if not where it does
     by itself; the sentence names it without its secrets.
     """
-    said = " ".join(tail)
+    output = " ".join(tail)
     where = "the package index"
     if index:
         again = "" if os.environ.get("TORCH_INDEX_URL") else ", remembered from an earlier set-up"
         where += f" {public(index)} (TORCH_INDEX_URL{again})"
     elif os.environ.get("PIP_INDEX_URL"):
         where += f" {public(os.environ['PIP_INDEX_URL'])} (PIP_INDEX_URL)"
-    if "No space left" in said:
+    if "No space left" in output:
         reason = "the disk is full"
-    elif re.search(r"\b40[13] (Client )?Error|HTTP error 40[13]|Credentials not correct", said):
+    elif re.search(r"\b40[13] (Client )?Error|HTTP error 40[13]|Credentials not correct", output):
         reason = f"{where} wants a user name and password, or others than it was given"
-    elif re.search(r"NameResolution|Max retries|Connection|timed out|ProxyError|SSLError", said):
+    elif re.search(r"NameResolution|Max retries|Connection|timed out|ProxyError|SSLError", output):
         reason = f"{where} could not be reached"
-    elif "No matching distribution" in said or "Could not find a version" in said:
-        wanted = re.search(r"(?:requirement|found for) ([^\s(]+)", said)
-        reason = f"{where} has no {wanted.group(1) if wanted else 'such package'} for this Python and platform"
+    elif "No matching distribution" in output or "Could not find a version" in output:
+        requirement = re.search(r"(?:requirement|found for) ([^\s(]+)", output)
+        reason = (
+            f"{where} has no {requirement.group(1) if requirement else 'such package'} for this Python and platform"
+        )
     else:
         reason = next((line for line in reversed(tail) if "error" in line.lower()), "pip failed")
-    return f"Installing {what} failed: {reason}. The whole log is {LOG}."
+    return f"Installing {subject} failed: {reason}. The whole log is {LOG}."
 
 
 # -- verbs of the launcher itself -----------------------------------------------------------------------------------
@@ -676,18 +687,19 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
 
 
 def quiet_environ() -> dict[str, str]:
+    """Our environment, in which pyright's wrapper says nothing of newer versions."""
     return {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
 
 def passes(name: str, command: list[str]) -> bool:
     """Run one check: a line when it passes, all it said when it does not."""
     started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env=quiet_environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    verdict = "failed" if done.returncode else "ok"
-    if done.returncode:
-        sys.stdout.write(done.stdout.decode(errors="replace"))
+    outcome = subprocess.run(command, cwd=ROOT, env=quiet_environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    verdict = "failed" if outcome.returncode else "ok"
+    if outcome.returncode:
+        sys.stdout.write(outcome.stdout.decode(errors="replace"))
     print(f"{name:<8} {verdict:<7} {time.monotonic() - started:5.1f} s", flush=True)
-    return not done.returncode
+    return not outcome.returncode
 
 
 def setup_findings() -> list[dict]:
@@ -752,11 +764,12 @@ def runs(name: str) -> bool:
 
 
 def main(argv: list[str]) -> int:
+    """Do what the arguments say; give the exit code: 0, 1 (failed), 2 (bad input or an unfit machine), 130 (interrupted)."""
     if sys.version_info[:2] < MINIMUM_PYTHON:
-        wanted, found = ".".join(map(str, MINIMUM_PYTHON)), ".".join(map(str, sys.version_info[:3]))
+        needed, version = ".".join(map(str, MINIMUM_PYTHON)), ".".join(map(str, sys.version_info[:3]))
         newer = next((name for name in ("python3.13", "python3.12", "python3.11", "python3.14") if runs(name)), None)
         hint = f"run: {newer} launch.py" if newer else "install a newer one and start launch.py with it"
-        sys.stderr.write(f"Palimpsest needs Python {wanted} or newer and this is {found}; {hint}.\n")
+        sys.stderr.write(f"Palimpsest needs Python {needed} or newer and this is {version}; {hint}.\n")
         return 2
     verb, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else ("", argv)
     try:

@@ -34,10 +34,9 @@ def run(args: argparse.Namespace) -> int:
     args.seed = args.seed or "7"
     recipes = recipe.recipes(args, {}, sources.card("stencil"), sources.settings)
     check_recipes(recipes, sources)
-    from dataclasses import asdict
-
     from studio.engine.bench import CASES, Bench, page, table
     from studio.engine.bench.pairs import check_pairs
+    from studio.engine.bench.results import as_json
 
     pairs = number(args.pairs)
     if not isinstance(pairs, int):
@@ -51,6 +50,5 @@ def run(args: argparse.Namespace) -> int:
     line("")
     if args.out:
         write_file(args.out, page(results).encode())
-    cases = [{**asdict(result), "reached": result.reached} for result in results]
-    give(args, {"cases": cases}, table(results))
+    give(args, {"cases": [as_json(result) for result in results]}, table(results))
     return 0

@@ -25,9 +25,12 @@ class EngineStatus:
     """The engine at a glance.
 
     state: "broken" means it could not be brought up and tries again with the next job; "stalled", that it lives and
-    gives no sign of progress. message: a sentence for the status bar. made_by: as `Engine.made_by` gives it once the
-    model is up, else {}.
-    pid: of the process that holds the models. waiting: jobs in the queue. running: the id of the job that runs.
+        gives no sign of progress.
+    message: a sentence for the status bar.
+    made_by: as `Engine.made_by` gives it once the model is up, else {}.
+    pid: of the process that holds the models.
+    waiting: jobs in the queue.
+    running: the id of the job that runs.
     trouble: a sentence while what the engine tells cannot be written down, else "".
     """
 
@@ -61,9 +64,10 @@ class Backend(Protocol):
         """Say the same of one job; None for one that is unknown or over."""
         ...
 
-    def move(self, job_id: str, before: str | None = None) -> None:
+    def move(self, job_id: str, successor_id: str | None = None) -> None:
         """Let a waiting job run right before another of its class, or last of its class.
 
+        successor_id: of the job that runs next after it; None for last.
         Raises NotFound, and BadInput if either is not waiting or they are of different classes.
         """
         ...
@@ -111,8 +115,8 @@ class InlineBackend:
     def standing(self, job_id: str) -> Entry | None:
         return self._board.standing(job_id)
 
-    def move(self, job_id: str, before: str | None = None) -> None:
-        self._board.move(job_id, before)
+    def move(self, job_id: str, successor_id: str | None = None) -> None:
+        self._board.move(job_id, successor_id)
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         return self._board.events(job_id, since, wait_s)

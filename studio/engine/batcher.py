@@ -29,7 +29,7 @@ _KEPT_STACKS = 64
 class _Live:
     trajectory: Trajectory
     run: Run
-    asked: list[Row]
+    requests: list[Row]
 
 
 class Batcher:
@@ -75,12 +75,12 @@ class Batcher:
             if not live:
                 break
             heed(should_stop)
-            answers = self._evaluate([row for member in live for row in member.asked])
+            answers = self._evaluate([row for member in live for row in member.requests])
             going: list[_Live] = []
             for member in live:
-                raws = [answers[row.key] for row in member.asked]
+                raws = [answers[row.key] for row in member.requests]
                 try:
-                    member.asked = member.run.send(raws)
+                    member.requests = member.run.send(raws)
                     going.append(member)
                 except StopIteration as end:
                     yield member.trajectory.index, end.value

@@ -87,13 +87,13 @@ class Board:
                 return
         self.fail(job_id, Cancelled("The job was stopped."))  # asked to in the meantime
 
-    def move(self, job_id: str, before: str | None = None) -> None:
+    def move(self, job_id: str, successor_id: str | None = None) -> None:
         """Let a waiting job run right before another one, or after all others of its class.
 
         Raises NotFound for unknown ids, BadInput if either does not wait or they are of different classes.
         """
         with self._changed:
-            ticket, successor = self._find(job_id), None if before is None else self._find(before)
+            ticket, successor = self._find(job_id), None if successor_id is None else self._find(successor_id)
             for either in (ticket, successor):
                 if either is not None and either not in self._queue:
                     raise BadInput(NOT_WAITING)

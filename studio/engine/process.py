@@ -73,8 +73,8 @@ class ProcessBackend:
     def standing(self, job_id: str) -> Entry | None:
         return self._board.standing(job_id)
 
-    def move(self, job_id: str, before: str | None = None) -> None:
-        self._board.move(job_id, before)
+    def move(self, job_id: str, successor_id: str | None = None) -> None:
+        self._board.move(job_id, successor_id)
 
     def events(self, job_id: str, since: int = 0, wait_s: float = 0.0) -> list[Event]:
         return self._board.events(job_id, since, wait_s)

@@ -177,8 +177,8 @@ class ModelStore:
             return
         checksums.verify(folder, required=self._require_checksums)
         names = ["unet", *bundle.card.layout.text_encoders]
-        with ExitStack() as held:
-            parts = {part: held.enter_context(self.lease_part(folder, part, should_stop)) for part in names}
+        with ExitStack() as leases:
+            parts = {part: leases.enter_context(self.lease_part(folder, part, should_stop)) for part in names}
             digests = "".join(loading.digest_of(open_part(folder, part)) for part in names)
             yield bundle.with_parts(parts, hashlib.sha256(digests.encode()).hexdigest())
 

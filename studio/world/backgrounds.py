@@ -25,18 +25,22 @@ def _fade(y: FloatArray, top: tuple[float, float, float], bottom: tuple[float, f
 
 
 def white(x: FloatArray, y: FloatArray) -> FloatArray:
+    """White all over."""
     return _plain(x, (1.0, 1.0, 1.0))
 
 
 def grey(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A middle grey all over."""
     return _plain(x, (0.60, 0.61, 0.63))
 
 
 def black(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Nearly black all over."""
     return _plain(x, (0.03, 0.03, 0.035))
 
 
 def meadow(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A pale sky over grass, the horizon a gentle wave."""
     sky, grass = (0.80, 0.91, 0.98), (0.70, 0.84, 0.58)
     horizon = 0.64 + 0.03 * np.sin(2 * np.pi * x)
     share = np.clip(0.5 + (y - horizon) / np.float32(1 / x.shape[1]), 0, 1)[..., None]
@@ -44,10 +48,12 @@ def meadow(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def sunset(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A sky that goes from violet above to orange below."""
     return _fade(y, (0.52, 0.40, 0.56), (0.99, 0.80, 0.66))
 
 
 def night(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A dark blue sky, lighter towards the ground."""
     return _fade(y, (0.05, 0.06, 0.22), (0.20, 0.22, 0.44))
 
 

@@ -43,22 +43,27 @@ def polygon(x: FloatArray, y: FloatArray, corners: list[tuple[float, float]]) ->
 
 
 def circle(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A disc."""
     return _disc(x, y, 0, 0, 0.92)
 
 
 def ring(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A band around an empty middle."""
     return np.abs(np.hypot(x, y) - np.float32(0.69)) - np.float32(0.25)
 
 
 def moon(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A crescent, open to the right."""
     return np.maximum(_disc(x, y, -0.05, 0, 0.95), -_disc(x, y, 0.42, 0.12, 0.74))
 
 
 def square(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A square that stands on a side."""
     return _box(x, y, 0, 0, 0.78, 0.78)
 
 
 def house(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Walls under a gable roof, with a door cut out."""
     walls = _box(x, y, 0, -0.4, 0.66, 0.5)
     roof = polygon(x, y, [(-0.98, 0.08), (0.98, 0.08), (0.0, 0.95)])
     door = _box(x, y, 0, -0.68, 0.2, 0.34)
@@ -66,6 +71,7 @@ def house(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def triangle(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A triangle that stands on a side."""
     return polygon(x, y, [(-0.95, -0.72), (0.95, -0.72), (0.0, 0.92)])
 
 
@@ -78,10 +84,12 @@ _STAR = _star_corners()
 
 
 def star(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A star of five points, one of them up."""
     return polygon(x, y, _STAR)
 
 
 def heart(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A heart, its tip down."""
     scale = np.float32(1.62)
     px, py = np.abs(x) / scale, (y + np.float32(0.92)) / scale
     lobe = np.hypot(px - np.float32(0.25), py - np.float32(0.75)) - np.float32(np.sqrt(2) / 4)
@@ -91,10 +99,12 @@ def heart(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def cross(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Two bars of one width and length that cross in their middle."""
     return np.minimum(_box(x, y, 0, 0, 0.92, 0.32), _box(x, y, 0, 0, 0.32, 0.92))
 
 
 def flower(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Six petals around an empty eye."""
     angles = np.pi / 2 + np.arange(6) * np.pi / 3
     petals = [_disc(x, y, float(0.6 * np.cos(a)), float(0.6 * np.sin(a)), 0.36) for a in angles]
     bloom = np.minimum.reduce([*petals, _disc(x, y, 0, 0, 0.5)])
@@ -102,6 +112,7 @@ def flower(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def tree(x: FloatArray, y: FloatArray) -> FloatArray:
+    """A round crown of leaves on a trunk."""
     crown = np.minimum.reduce(
         [_disc(x, y, cx, cy, 0.47) for cx, cy in ((-0.42, 0.1), (0.42, 0.1), (0, 0.46), (0, 0.2))]
     )
@@ -109,7 +120,7 @@ def tree(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def fish(x: FloatArray, y: FloatArray) -> FloatArray:
-    # A body between two arcs (vesica), nose to the left, with a tail fin and an eye.
+    """A body between two arcs, nose to the left, with a tail fin and an eye cut out."""
     body = np.maximum(_disc(x, y, -0.22, -0.36, 0.92), _disc(x, y, -0.22, 0.36, 0.92))
     tail = polygon(x, y, [(0.3, 0.0), (0.98, 0.58), (0.98, -0.58)])
     eye = _disc(x, y, -0.6, 0.14, 0.13)

@@ -57,16 +57,19 @@ def _rgb(colour: RGB) -> FloatArray:
 
 
 def flat(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Filled with the colour."""
     return _mix(picture, _rgb(s.rgb), _cover(s.distance, s.pixel))
 
 
 def outlined(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Filled with the colour, inside a line that stands out against the background."""
     line = (0.08, 0.07, 0.10) if s.light else (0.97, 0.97, 0.97)  # always against the background
     picture = _mix(picture, _rgb(line), _cover(s.distance, s.pixel))
     return _mix(picture, _rgb(s.rgb), _cover((s.distance + np.float32(0.036)).astype(np.float32), s.pixel))
 
 
 def striped(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Level stripes of the colour and of a pale tint of it."""
     period = 0.172
     wave = np.abs(np.mod(s.y / period + s.phases[0], 1) - 0.5) - 0.25
     fill = _mix(_rgb(s.rgb), _rgb(tint(s.rgb, 0.66)), _cover((wave * np.float32(period)).astype(np.float32), s.pixel))
@@ -74,6 +77,7 @@ def striped(s: Stroke, picture: FloatArray) -> FloatArray:
 
 
 def dotted(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Pale dots on the colour, in rows."""
     period = 0.18
     column = np.mod(s.x / period + s.phases[0], 1) - 0.5
     row = np.mod(s.y / period + s.phases[1], 1) - 0.5
@@ -83,6 +87,7 @@ def dotted(s: Stroke, picture: FloatArray) -> FloatArray:
 
 
 def checkered(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Squares of the colour and of a dark shade of it."""
     cell = 0.125
     column = np.abs(np.mod(s.x / (2 * cell) + s.phases[0], 1) - 0.5) - 0.25
     row = np.abs(np.mod(s.y / (2 * cell) + s.phases[1], 1) - 0.5) - 0.25
@@ -92,7 +97,7 @@ def checkered(s: Stroke, picture: FloatArray) -> FloatArray:
 
 
 def shaded(s: Stroke, picture: FloatArray) -> FloatArray:
-    # Light from the upper left: a highlight there, deep shade on the lower right.
+    """Lit from the upper left: a highlight there, deep shade on the lower right."""
     facing = ((s.ly - s.lx) * np.float32(0.6))[..., None]
     dark = np.clip(-facing, 0, 1) ** np.float32(0.8)
     bright = np.clip(1 - np.hypot(s.lx + 0.32, s.ly - 0.32) / np.float32(0.62), 0, 1)[..., None]
@@ -102,6 +107,7 @@ def shaded(s: Stroke, picture: FloatArray) -> FloatArray:
 
 
 def neon(s: Stroke, picture: FloatArray) -> FloatArray:
+    """A glowing line of the colour along the edge, with a halo outside and darkness within."""
     halo = np.float32(0.55) * np.exp(-np.maximum(s.distance, 0) / np.float32(0.045))[..., None]
     picture = _mix(picture, _rgb(s.rgb), halo * (s.distance > 0)[..., None])
     picture = _mix(picture, _rgb(shade(s.rgb, 0.88)), _cover(s.distance, s.pixel))
@@ -111,6 +117,7 @@ def neon(s: Stroke, picture: FloatArray) -> FloatArray:
 
 
 def watercolor(s: Stroke, picture: FloatArray) -> FloatArray:
+    """Paint that pools and thins on wet paper, with an uneven edge."""
     a, b = (2 * np.pi * p for p in s.phases)
     pools = np.sin(7.1 * s.x + 3.3 * s.y + a) + np.sin(4.7 * s.y - 5.9 * s.x + b) + np.sin(11 * s.y + 9 * s.x + a + b)
     wobble = np.float32(0.008) * np.sin(31 * s.x + a) * np.sin(29 * s.y + b)

@@ -265,7 +265,7 @@ def test_the_order_can_be_changed_while_a_job_runs(backend: Backend) -> None:
     running = backend.submit(long_job())
     wait_for(backend, running, "started")
     first, second, work = backend.submit(job()), backend.submit(job()), backend.submit(training(1))
-    backend.move(second, before=first)
+    backend.move(second, successor_id=first)
     assert [(entry.id, entry.position) for entry in backend.queue()] == [
         (running, 0),
         (second, 1),

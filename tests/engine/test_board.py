@@ -119,8 +119,8 @@ def test_what_is_drawn_ahead_is_between_the_two_other_classes() -> None:
     told = [board.events(job)[0].data["ahead"] for job in (training, *pairs, *pictures)]
     assert told == [0, 0, 1, 0, 1]
     with pytest.raises(BadInput, match="always go before"):
-        board.move(pairs[1], before=pictures[0])
-    board.move(pairs[1], before=pairs[0])
+        board.move(pairs[1], successor_id=pictures[0])
+    board.move(pairs[1], successor_id=pairs[0])
     assert order(board) == [*pictures, *pairs[::-1], training]
 
 
@@ -152,13 +152,13 @@ def test_moving() -> None:
     board = Board()
     first, second, third = (board.submit(JOB) for _ in range(3))
     training = board.submit(TRAINING)
-    board.move(third, before=first)
+    board.move(third, successor_id=first)
     assert order(board) == [third, first, second, training]
     board.move(third)
     assert order(board) == [first, second, third, training]
-    board.move(first, before=third)
+    board.move(first, successor_id=third)
     assert order(board) == [second, first, third, training]
-    board.move(first, before=first)
+    board.move(first, successor_id=first)
     assert order(board) == [second, first, third, training]
 
 

@@ -59,7 +59,7 @@ def test_wordings_state_what_their_words_say() -> None:
 @pytest.mark.parametrize(("kind", "values"), [("with background", BACKGROUND_NAMES), ("with style", STYLE_NAMES)])
 def test_open_prompts_meet_everything_evenly(kind: str, values: tuple[str, ...]) -> None:
     cases = open_prompts(300)[kind]
-    stated = [case.wanted for case in cases if case.wanted is not None]
+    stated = [case.expectation for case in cases if case.expectation is not None]
     objects = Counter(wanted.things[0][0] for wanted in stated)
     other = Counter(wanted.background or wanted.style for wanted in stated)
     assert set(objects) == set(OBJECTS) and max(objects.values()) - min(objects.values()) <= 1

@@ -39,7 +39,7 @@ def drift(bench: Bench) -> Fact:
     theirs = _changed(weights, _weights(pipeline.unet))
     return Fact(
         case="drift",
-        what=f"after {_CHANGES:,} changes of the stack, against {_THEIR_CHANGES} times fuse and unfuse",
+        work=f"after {_CHANGES:,} changes of the stack, against {_THEIR_CHANGES} times fuse and unfuse",
         unit="weights changed",
         ours=ours,
         theirs=theirs,

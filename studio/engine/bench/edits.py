@@ -49,7 +49,7 @@ def grid(bench: Bench) -> BenchResult:
 
     return BenchResult(
         case="grid",
-        what="base and 3 edits against 4 calls with set_adapters",
+        work="base and 3 edits against 4 calls with set_adapters",
         **time_pairs(ours, theirs, bench.pairs, bench.on_pair),
         goal=1.9,
         max_difference=difference(ours(), theirs()),
@@ -75,7 +75,7 @@ def _strength(bench: Bench, layers: str, goal: float) -> BenchResult:
 
     return BenchResult(
         case=f"strength-{layers}",
-        what=f"a strength moves, next picture; LoRA on {layers} layers",
+        work=f"a strength moves, next picture; LoRA on {layers} layers",
         **time_pairs(ours, theirs, bench.pairs, bench.on_pair),
         goal=goal,
         max_difference=difference([ours(0.6)], [theirs(0.6)]),
@@ -117,7 +117,7 @@ def _apply(bench: Bench, case: str, label: str, goal: float, fuse: bool) -> Benc
     limit = (
         "memory: the touched weights are written once" if not fuse else "as above; theirs writes twice, layer by layer"
     )
-    return BenchResult(case=case, what=label, **timed, goal=goal, limit=limit, made_by=bench.bundle.made_by())
+    return BenchResult(case=case, work=label, **timed, goal=goal, limit=limit, made_by=bench.bundle.made_by())
 
 
 @CASES.register("apply")

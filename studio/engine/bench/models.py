@@ -39,7 +39,7 @@ def switch(bench: Bench) -> BenchResult:
         timed = time_pairs(ours, theirs, bench.pairs, bench.on_pair)
     return BenchResult(
         case="switch",
-        what="going to another resident model against loading it",
+        work="going to another resident model against loading it",
         **timed,
         goal=50.0,
         limit="nothing is moved or read; theirs reads 17 MB and builds the networks",

@@ -38,7 +38,7 @@ def _row(r: BenchResult | Fact) -> str:
         reached = "yes" if r.reached else "**no**"
         cells = (
             f"`{r.case}`",
-            r.what,
+            r.work,
             f"{r.ours:,g} {r.unit}",
             f"{r.theirs:,g} {r.unit}",
             "",
@@ -55,7 +55,7 @@ def _row(r: BenchResult | Fact) -> str:
     quartiles = f"{r.ratio_low:.2f} to {r.ratio_high:.2f} of {r.pairs}"
     cells = (
         f"`{r.case}`",
-        r.what,
+        r.work,
         _ms(r.ours_s),
         _ms(r.theirs_s),
         f"{r.ratio:.2f}",

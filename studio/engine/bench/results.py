@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class BenchResult:
-    """ratio: median over pairs of their time / ours, above 1 we are faster; ratio_low, ratio_high: its quartiles.
+    """Our time on one piece of work against theirs.
 
-    ours_s, theirs_s: medians, for one piece of work. cpu_ratio: the same of processor time, which other programs on
-    the machine disturb less. goal: the ratio to reach, None if there is none. max_difference: between both sides'
-    pictures, of any channel, 0..255; None where there are none. limit: what keeps the ratio from being higher.
+    case: its name.
+    work: what both sides do, in a few words.
+    pairs: how often each side did it.
+    ours_s, theirs_s: medians, for one piece of work.
+    ratio: median over pairs of their time / ours; above 1 we are faster.
+    ratio_low, ratio_high: its quartiles.
+    cpu_ratio: the same of processor time, which other programs on the machine disturb less.
+    goal: the ratio to reach, None if there is none.
+    max_difference: between both sides' pictures, of any channel, 0..255; None where there are none.
+    limit: what keeps the ratio from being higher.
+    made_by: of the model (ModelBundle.made_by).
     """
 
     case: str
-    what: str
+    work: str
     pairs: int
     ours_s: float
     theirs_s: float
@@ -38,10 +46,18 @@ class BenchResult:
 
 @dataclass(frozen=True)
 class Fact:
-    """Something counted, not timed. ours, theirs: in `unit`. at_most: what ours may be."""
+    """Something counted, not timed.
+
+    case: its name.
+    work: what is counted, in a few words.
+    ours, theirs: in `unit`.
+    at_most: what ours may be.
+    limit: what keeps ours from being less.
+    made_by: of the model (ModelBundle.made_by).
+    """
 
     case: str
-    what: str
+    work: str
     unit: str
     ours: float
     theirs: float
@@ -53,6 +69,12 @@ class Fact:
     def reached(self) -> bool:
         """Whether ours is small enough."""
         return self.ours <= self.at_most
+
+
+def as_json(result: BenchResult | Fact) -> dict[str, Any]:
+    """The fields and `reached`, as plain values; `work` under the name it has always had there, "what"."""
+    values = {**asdict(result), "reached": result.reached}
+    return {"what" if name == "work" else name: value for name, value in values.items()}
 
 
 def table(results: Sequence[BenchResult | Fact]) -> str:

@@ -28,7 +28,7 @@ def single(bench: Bench) -> BenchResult:
 
     return BenchResult(
         case="single",
-        what="one picture",
+        work="one picture",
         **time_pairs(ours, theirs, bench.pairs, bench.on_pair),
         goal=1.0,
         max_difference=difference([ours()], [theirs()]),
@@ -58,7 +58,7 @@ def variants(bench: Bench) -> BenchResult:
 
     return BenchResult(
         case="variants",
-        what="8 variants of one prompt and seed against 8 calls",
+        work="8 variants of one prompt and seed against 8 calls",
         **time_pairs(ours, theirs, bench.pairs, bench.on_pair),
         goal=1.8,
         max_difference=difference(ours(), theirs()),
@@ -88,7 +88,7 @@ def account(bench: Bench) -> BenchResult:
 
     return BenchResult(
         case="account",
-        what="one picture with the account of its steps, against ours without",
+        work="one picture with the account of its steps, against ours without",
         **time_pairs(ours, theirs, max(bench.pairs, 15), bench.on_pair),
         goal=0.95,
         max_difference=difference([ours()], [theirs()]),

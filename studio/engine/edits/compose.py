@@ -36,10 +36,10 @@ def shares_of(stack: EditStack, component: str) -> dict[Key, list[Share]]:
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """One tensor. masks, parts: (whose, what), each in the order of the edits' hashes."""
+    """One tensor. original: W0's. masks, parts: (whose, what), each in the order of the edits' hashes."""
 
     key: Key
-    kept: Tensor
+    original: Tensor
     masks: tuple[tuple[str, Mask], ...]
     parts: tuple[tuple[str, Tensor], ...]
 
@@ -89,11 +89,11 @@ class Composition:
 
 
 def _write(chunk: Sequence[_Sum], into: Mapping[Key, Tensor], strengths: Mapping[str, float]) -> None:
-    if chunk[0].kept.dtype == torch.float32:  # then the place itself holds the sum
+    if chunk[0].original.dtype == torch.float32:  # then the place itself holds the sum
         for part in chunk:
-            part.write(part.kept, into[part.key], strengths)
+            part.write(part.original, into[part.key], strengths)
         return
-    totals = [part.kept.float() for part in chunk]
+    totals = [part.original.float() for part in chunk]
     for part, total in zip(chunk, totals, strict=True):
         part.write(total, total, strengths)
     torch._foreach_copy_([into[part.key] for part in chunk], totals)
@@ -101,18 +101,18 @@ def _write(chunk: Sequence[_Sum], into: Mapping[Key, Tensor], strengths: Mapping
 
 def _sum(key: Key, shares: Sequence[Share], pristine: Pristine, deltas: DeltaCache, component: str) -> _Sum:
     path, which = key
-    kept = pristine[key]
+    original = pristine[key]
     masks: list[tuple[str, Mask]] = []
     parts: list[tuple[str, Tensor]] = []
     for edit, layer, _ in shares:
         if which == "bias":
             assert layer.bias is not None
-            parts.append((edit.sha256, layer.bias.to(kept.device, torch.float32)))
+            parts.append((edit.sha256, layer.bias.to(original.device, torch.float32)))
         elif isinstance(layer, Mask):
             masks.append((edit.sha256, layer))
         else:
-            parts.append((edit.sha256, deltas.get(edit, component, path, kept.device)))
-    return _Sum(key, kept, tuple(masks), tuple(parts))
+            parts.append((edit.sha256, deltas.get(edit, component, path, original.device)))
+    return _Sum(key, original, tuple(masks), tuple(parts))
 
 
 def _in_chunks(keys: Sequence[Key], pristine: Pristine) -> Iterator[list[Key]]:

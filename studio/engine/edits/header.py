@@ -121,7 +121,7 @@ def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise AssetError(f"The file {path} has metadata that is not made of texts.", _ANOTHER)
-    found: dict[str, TensorInfo] = {}
+    infos: dict[str, TensorInfo] = {}
     places: list[tuple[int, int]] = []
     for name, entry in entries.items():
         info = _tensor(name, entry)
@@ -135,10 +135,10 @@ def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
                 f"The file {path} is cut short: the tensor {shown(name)} ends {end - numbers_bytes} bytes past it."
             )
             raise AssetError(message, _AGAIN)
-        found[name] = TensorInfo(info.dtype, info.shape, (begin, end))
+        infos[name] = TensorInfo(info.dtype, info.shape, (begin, end))
         places.append((begin, end))
     _check_cover(sorted(places), numbers_bytes, path)
-    return Header(cast("dict[str, str]", metadata), found, 8 + len(text))
+    return Header(cast("dict[str, str]", metadata), infos, 8 + len(text))
 
 
 def _check_cover(places: list[tuple[int, int]], numbers_bytes: int, path: Path) -> None:

@@ -163,27 +163,29 @@ def _inspected(file: Path, header: Header, layout: Layout) -> Inspection:
             raise AssetError(f"The file {file} has the layer {'.'.join(place)} twice, once more as {key.name}.")
         roles[key.role] = key.name
     ranks: set[int] = set()
-    for place, found in matched.items():
-        ranks.add(_check_shapes(file, place, found, header.tensors, layout))
+    for place, names in matched.items():
+        ranks.add(_check_shapes(file, place, names, header.tensors, layout))
     return Inspection(file, style_of(keys), matched, tuple(missing), tuple(unknown), tuple(sorted(ranks)))
 
 
 def _check_shapes(
-    file: Path, place: Place, found: Mapping[Role, str], tensors: Mapping[str, TensorInfo], layout: Layout
+    file: Path, place: Place, names: Mapping[Role, str], tensors: Mapping[str, TensorInfo], layout: Layout
 ) -> int:
     """Check one layer by its announced shapes; give its rank."""
     where = ".".join(place)
-    if not {"down", "up"} <= set(found):
-        raise AssetError(f"The file {file} has only half of the layer {where}: {', '.join(sorted(found.values()))}.")
-    down, up = tensors[found["down"]].shape, tensors[found["up"]].shape
-    mid = tensors[found["mid"]].shape if "mid" in found else None
+    if not {"down", "up"} <= set(names):
+        raise AssetError(f"The file {file} has only half of the layer {where}: {', '.join(sorted(names.values()))}.")
+    down, up = tensors[names["down"]].shape, tensors[names["up"]].shape
+    mid = tensors[names["mid"]].shape if "mid" in names else None
     if 0 in (*down, *up):
         raise AssetError(f"The file {file} has the layer {where} of rank 0, which changes nothing.")
     ours = layout.components[place[0]][place[1]]
     theirs = _change_shape(down, up, mid, ours)
     if theirs != ours:
-        said = "one that makes no sense" if theirs is None else str(theirs)
-        message = f"The file {file} does not fit: the model's {where} has shape {ours}, and the file is for {said}."
+        description = "one that makes no sense" if theirs is None else str(theirs)
+        message = (
+            f"The file {file} does not fit: the model's {where} has shape {ours}, and the file is for {description}."
+        )
         raise AssetError(message, _OTHER_MODEL)
     # Before a number is read: what a product costs is decided by the rank, and a small file may claim any.
     rank, most = down[0], max(min(ours[0], math.prod(ours[1:])), MAX_RANK_OF_NARROW_LAYERS)
@@ -192,7 +194,7 @@ def _check_shapes(
         raise AssetError(f"{message}: the change would be larger than the weight.", _NO_LOW_RANK)
     for role in ("alpha", "bias"):
         size = 1 if role == "alpha" else ours[0]
-        if role in found and math.prod(tensors[found[role]].shape) != size:
+        if role in names and math.prod(tensors[names[role]].shape) != size:
             number = "one number" if role == "alpha" else f"{size} numbers"
             raise AssetError(f"The file {file} has {_ARTICLE[role]} of the layer {where} that is not {number}.")
     return rank
@@ -300,8 +302,8 @@ def _layer(parts: Mapping[Role, Tensor], shape: Shape, alpha: float | None) -> L
     rank = down.shape[0]
     a = down.reshape(rank, *shape[1:])
     b = up.reshape(shape[0], rank, *(1,) * (len(shape) - 2))
-    own = float(parts["alpha"]) if "alpha" in parts else alpha
-    layer = LowRank(a.contiguous(), b.contiguous(), float(rank) if own is None else own)
+    file_alpha = float(parts["alpha"]) if "alpha" in parts else alpha
+    layer = LowRank(a.contiguous(), b.contiguous(), float(rank) if file_alpha is None else file_alpha)
     # peft's bias belongs to B: (alpha / r) (B A x + d)
     if "bias" not in parts:
         return layer

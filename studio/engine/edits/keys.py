@@ -150,10 +150,10 @@ class Finder:
                     return where, path
             shorter = _unwrapped(name, 1)
             if shorter == name:
-                named, shorter = _component(name)
-                if named is None or named != (component or named):
+                component_prefix, shorter = _component(name)
+                if component_prefix is None or component_prefix != (component or component_prefix):
                     return None
-                component = named
+                component = component_prefix
             name = shorter
 
     def _path(self, component: str, name: str) -> str | None:

@@ -76,8 +76,8 @@ class Rows:
 
 
 def _hook(rows: LayerRows, batch: int, path: str) -> Any:
-    def add(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        x = given[0]
+    def add(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        x = inputs[0]
         if len(x) != batch:
             raise RuntimeError(f"{path} sees {len(x)} rows, and edits are set for {batch}")
         if isinstance(layer, nn.Conv2d):

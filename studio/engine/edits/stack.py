@@ -80,8 +80,8 @@ class EditStack:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, EditStack) and self.id == other.id
+    def __eq__(self, stack: object) -> bool:
+        return isinstance(stack, EditStack) and self.id == stack.id
 
     def __hash__(self) -> int:
         return hash(self.id)

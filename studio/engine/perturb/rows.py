@@ -48,10 +48,10 @@ class Perturber:
         for row, perturbation in enumerate(perturbations):
             if perturbation is not None:
                 rows.setdefault(perturbation, []).append(row)
-        found = {perturbation: self._finder.find(perturbation.layers) for perturbation in rows}
+        blocks_by_perturbation = {perturbation: self._finder.find(perturbation.layers) for perturbation in rows}
         hooks: list[Any] = []
         try:
-            for perturbation, blocks in found.items():
+            for perturbation, blocks in blocks_by_perturbation.items():
                 chosen = _Chosen(rows[perturbation], len(perturbations))
                 for block in blocks.values():
                     hooks += _install(block, perturbation, chosen, size)

@@ -27,7 +27,7 @@ class Case:
 
     prompt: what to draw.
     seed: of its noise.
-    wanted: what the prompt states; None where nothing is held against the picture.
+    expectation: what the prompt states; None where nothing is held against the picture.
     group: which part of its suite it belongs to; pictures are drawn in company of their own part alone.
     negative: the same scene in another style, for protocols with a negative prompt.
     scene: the one the prompt describes; None where it describes many, or none is known.
@@ -35,19 +35,19 @@ class Case:
 
     prompt: str
     seed: int
-    wanted: Wanted | None = None
+    expectation: Wanted | None = None
     group: str = ""
     negative: str = ""
     scene: Scene | None = None
 
     @property
     def key(self) -> Key:
-        """What tells it apart from others drawn the same way: what is wanted of a picture does not change it."""
+        """What tells it apart from others drawn the same way: what is expected of a picture does not change it."""
         return self.prompt, self.negative, self.seed
 
     def plain(self) -> dict[str, Any]:
         """The same as plain values, all but the scene; what says nothing is left out."""
-        values = {"wanted": None if self.wanted is None else asdict(self.wanted)}
+        values = {"wanted": None if self.expectation is None else asdict(self.expectation)}
         values |= {"group": self.group, "negative": self.negative}
         return {"prompt": self.prompt, "seed": self.seed, **{name: value for name, value in values.items() if value}}
 
@@ -55,11 +55,11 @@ class Case:
     def load(cls, values: Mapping[str, Any]) -> Case:
         """Build a case from what `plain` gave. Raises BadInput."""
         try:
-            wanted = values.get("wanted")
+            expectation = values.get("wanted")  # as ledgers have it
             return cls(
                 str(values["prompt"]),
                 int(values["seed"]),
-                None if wanted is None else _wanted(wanted),
+                None if expectation is None else _expectation(expectation),
                 str(values.get("group", "")),
                 str(values.get("negative", "")),
             )
@@ -67,7 +67,7 @@ class Case:
             raise BadInput("A case to evaluate needs a prompt and a seed.", field="cases") from None
 
 
-def _wanted(values: Mapping[str, Any]) -> Wanted:
+def _expectation(values: Mapping[str, Any]) -> Wanted:
     things = tuple((thing[0], thing[1]) for thing in values.get("things", ()))
     return Wanted(**{**values, "things": things})
 

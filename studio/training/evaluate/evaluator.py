@@ -37,8 +37,8 @@ class Series:
 
     def results(self) -> list[Result]:
         """Those there are, in the order of the cases."""
-        known = ((case, self.store.get(case)) for case in self.cases)
-        return [Result(case, facts) for case, facts in known if facts is not None]
+        drawn_cases = ((case, self.store.get(case)) for case in self.cases)
+        return [Result(case, facts) for case, facts in drawn_cases if facts is not None]
 
     @cached_property
     def batches(self) -> list[list[int]]:
@@ -60,17 +60,17 @@ class Series:
 def left(series: Sequence[Series], blocks: Sequence[Block] | None = None) -> list[list[Place]]:
     """What has to be drawn, block by block. blocks: None for each series by itself."""
     if blocks is None:
-        blocks = [block for number, each in enumerate(series) for block in each.blocks(number)]
+        blocks = [block for number, arm in enumerate(series) for block in arm.blocks(number)]
     needed = {
         (number, i)
-        for number, each in enumerate(series)
-        for batch in each.batches
-        if any(each.store.get(each.cases[i]) is None for i in batch)
+        for number, arm in enumerate(series)
+        for batch in arm.batches
+        if any(arm.store.get(arm.cases[i]) is None for i in batch)
         for i in batch
     }
-    shared = [each.batches and len(each.batches[0]) > 1 for each in series]
-    kept = [[place for place in block if place in needed or shared[place[0]]] for block in blocks]
-    return [block for block in kept if any(place in needed for place in block)]
+    shared = [arm.batches and len(arm.batches[0]) > 1 for arm in series]
+    companies = [[place for place in block if place in needed or shared[place[0]]] for block in blocks]
+    return [block for block in companies if any(place in needed for place in block)]
 
 
 def evaluate(
@@ -87,7 +87,7 @@ def evaluate(
     Raises what drawing raises.
     """
     waiting: list[dict[int, Picture]] = [{} for _ in series]
-    batch_of = [{i: batch for batch in each.batches for i in batch} for each in series]
+    batch_of = [{i: batch for batch in arm.batches for i in batch} for arm in series]
     for block in blocks:
         with closing(_closable(draw([series[number].recipes[i] for number, i in block]))) as turns:
             for turn in turns:

@@ -38,8 +38,8 @@ def write_run(folder: Path, name: str, run: Run) -> None:
     """Note what an evaluation is made of. Raises WorkspaceError."""
     path = folder / "runs" / f"{name}.json"
     try:
-        for each in (folder, path.parent):
-            each.mkdir(mode=0o700, exist_ok=True)
+        for directory in (folder, path.parent):
+            directory.mkdir(mode=0o700, exist_ok=True)
         write_durably(path, json.dumps(asdict(run)).encode())
     except OSError as error:
         raise workspace_error(error, "The evaluation") from None

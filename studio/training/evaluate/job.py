@@ -48,12 +48,12 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     meter = Meter() if oracle is None else Meter(oracle.read, oracle.features)
     tell("started", {"images": 0})
     began = time.monotonic()
-    with ExitStack() as held:
-        bundle = held.enter_context(engine.store.lease(request.model, context.should_stop))
+    with ExitStack() as leases:
+        bundle = leases.enter_context(engine.store.lease(request.model, context.should_stop))
         digests = [_digest(request, stack, bundle, job, context) for stack in request.stacks]
         write_run(folder, str(job["run"]), Run(tuple(digests), torch.get_num_threads()))
-        cases = {name: [Case.load(each) for each in values] for name, values in job["cases"].items()}
-        series = _Series(request, cases, [results_path(folder, each) for each in digests], bundle.default_size_px)
+        cases = {name: [Case.load(plain_case) for plain_case in values] for name, values in job["cases"].items()}
+        series = _Series(request, cases, [results_path(folder, key) for key in digests], bundle.default_size_px)
         blocks = left(series.all)
         account = _Account(series, sum(map(len, blocks)), context)
         draw = by_engine(engine, job["edits"], context.should_stop, account.progress)
@@ -83,9 +83,9 @@ class _Series:
                 continue
             store = stores[path] = FileStore(path)
             for part in request.parts:
-                own = cases[part.suite]
-                recipes = [request.protocol.recipe(case, request.model, side_px, stack) for case in own]
-                self.all.append(Series(own, recipes, store))
+                suite_cases = cases[part.suite]
+                recipes = [request.protocol.recipe(case, request.model, side_px, stack) for case in suite_cases]
+                self.all.append(Series(suite_cases, recipes, store))
                 self.labels.append(f"{part.suite}, {label(stack)}")
         self.stores = list(stores.values())
 
@@ -95,7 +95,7 @@ class _Account:
 
     def __init__(self, series: _Series, to_draw: int, context: JobContext) -> None:
         self._series, self._to_draw, self._context = series, to_draw, context
-        self._total = sum(len(each.cases) for each in series.all)
+        self._total = sum(len(part.cases) for part in series.all)
         self._drawn, self._began, self._told_at = 0, time.monotonic(), 0.0
         self._values: dict[str, float] = {}
 
@@ -106,8 +106,8 @@ class _Account:
 
     def progress(self, in_hand: float = 0.0) -> None:
         """in_hand: the work done at pictures that are not finished, in pictures."""
-        known, done_now = self._total - self._to_draw + self._drawn, self._drawn + in_hand
-        data: dict[str, Any] = {"step": known, "steps": self._total, "done": (known + in_hand) / self._total}
+        pictures, done_now = self._total - self._to_draw + self._drawn, self._drawn + in_hand
+        data: dict[str, Any] = {"step": pictures, "steps": self._total, "done": (pictures + in_hand) / self._total}
         if done_now:
             seconds = time.monotonic() - self._began
             data["left_s"] = round(seconds / done_now * (self._to_draw - done_now), 1)
@@ -140,8 +140,8 @@ class _Account:
 
     def _tell_measures(self) -> None:
         self._told_at = time.monotonic()
-        known = self._total - self._to_draw + self._drawn
-        self._context.tell("measure", {"step": known, "values": dict(self._values)})
+        pictures = self._total - self._to_draw + self._drawn
+        self._context.tell("measure", {"step": pictures, "values": dict(self._values)})
 
 
 def _digest(

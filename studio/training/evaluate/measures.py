@@ -35,9 +35,9 @@ TOLD: dict[str, tuple[str, bool]] = {
 }
 
 
-def read_picture(reading: Reading, wanted: Wanted) -> dict[str, float]:
-    """What one picture gets right of what was wanted, 0 or 1, and the shares made of it; see TOLD."""
-    right = {name: float(match) for name, match in reading.matches(wanted).items()}
+def read_picture(reading: Reading, expectation: Wanted) -> dict[str, float]:
+    """What one picture gets right of what was expected, 0 or 1, and the shares made of it; see TOLD."""
+    right = {name: float(match) for name, match in reading.matches(expectation).items()}
     stated = [right[name] for name in ATTRIBUTES if name in right]
     valid = not reading.invalid
     whole = all(right[name] for name in ("bound", "style", "background") if name in right)
@@ -73,18 +73,18 @@ def measured(results: Sequence[Result]) -> dict[str, Tensor]:
     """
     rows: list[dict[str, float]] = []
     for result in results:
-        if result.facts.reading is None or result.case.wanted is None:
-            raise ValueError(f"the picture of {result.case.prompt!r} was not read, or nothing was wanted of it")
+        if result.facts.reading is None or result.case.expectation is None:
+            raise ValueError(f"the picture of {result.case.prompt!r} was not read, or nothing was expected of it")
         tones = {name: result.facts.tones[name] for name in TONES}
-        rows.append({**read_picture(result.facts.reading, result.case.wanted), **tones})
+        rows.append({**read_picture(result.facts.reading, result.case.expectation), **tones})
     prompts = by_prompt(results)
     means = {
         name: prompt_means(torch.tensor([row[name] for row in rows], dtype=torch.float64), prompts) for name in rows[0]
     }
     features = [result.facts.features for result in results]
     seeds = {len(places) for places in prompts.values()}
-    if len(seeds) == 1 and seeds != {1} and all(each is not None for each in features):
-        stacked = torch.from_numpy(np.stack([each for each in features if each is not None]))  # [N, F]
+    if len(seeds) == 1 and seeds != {1} and all(row is not None for row in features):
+        stacked = torch.from_numpy(np.stack([row for row in features if row is not None]))  # [N, F]
         means["diversity"] = diversity(torch.stack([stacked[places] for places in prompts.values()]))
     return means
 

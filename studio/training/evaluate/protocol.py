@@ -69,13 +69,13 @@ def digest(protocol: Protocol, *, stack: str, reader: str | None, made_by: dict[
     the model (ModelBundle.made_by), of which its hash, the device and the dtype count, and an early checkpoint's hash
     where guidance asks one. side_px: the model's own size.
     """
-    kept = {name: made_by.get(name) for name in ("model_hash", "weak_hash", "device", "dtype")}
+    origin = {name: made_by.get(name) for name in ("model_hash", "weak_hash", "device", "dtype")}
     values = {
         "format": FORMAT,
         "version": studio.__version__,
         "protocol": {**protocol.settled(), "side_px": protocol.side_px or side_px},
         "stack": stack,
         "reader": reader,
-        **kept,
+        **origin,
     }
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -66,5 +66,5 @@ class Request(Params):
 
 def label(stack: tuple[EditRef, ...]) -> str:
     """A stack in a few words."""
-    said = [ref.edit if ref.strength == 1 else f"{ref.edit} at {ref.strength:g}" for ref in stack]
-    return " + ".join(said) or "base"
+    phrases = [ref.edit if ref.strength == 1 else f"{ref.edit} at {ref.strength:g}" for ref in stack]
+    return " + ".join(phrases) or "base"

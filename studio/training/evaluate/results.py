@@ -67,13 +67,13 @@ class Result:
     @property
     def matches(self) -> dict[str, bool]:
         """Which of the stated attributes the picture has (Reading.matches); {} where nothing is stated or read."""
-        reading, wanted = self.facts.reading, self.case.wanted
-        return {} if reading is None or wanted is None else reading.matches(wanted)
+        reading, expectation = self.facts.reading, self.case.expectation
+        return {} if reading is None or expectation is None else reading.matches(expectation)
 
     @property
     def is_right(self) -> bool | None:
         """Whether the picture is valid and shows everything that was stated; None where that cannot be said."""
-        if self.facts.reading is None or self.case.wanted is None:
+        if self.facts.reading is None or self.case.expectation is None:
             return None
         return not self.facts.reading.invalid and all(self.matches.values())
 

@@ -87,11 +87,11 @@ def share_of(group: str, name: str, results: Sequence[Result], outcome: Value, w
 
 def mean_of(group: str, name: str, results: Sequence[Result], value: Value, why: str = NOT_STATED) -> Row:
     """The mean over prompts of a number, each prompt's seeds averaged before; bootstrap over prompts."""
-    known = [(result, float(number)) for result in results if (number := value(result)) is not None]
-    if not known:
+    numbers = [(result, float(number)) for result in results if (number := value(result)) is not None]
+    if not numbers:
         return unmeasured(group, name, why)
-    prompts = by_prompt([result for result, _ in known])
-    means = prompt_means(torch.tensor([number for _, number in known], dtype=torch.float64), prompts)
+    prompts = by_prompt([result for result, _ in numbers])
+    means = prompt_means(torch.tensor([number for _, number in numbers], dtype=torch.float64), prompts)
     return Row(group, name, len(means), float(means.mean()), *bootstrap(means), unit="mean")
 
 
@@ -102,16 +102,16 @@ def difference_of(
 
     Pictures that one of them has not are left out; each prompt's seeds are averaged before.
     """
-    other = {result.case.key: number for result in base if (number := value(result)) is not None}
+    base_values = {result.case.key: number for result in base if (number := value(result)) is not None}
     pairs = [
-        (result, float(number), float(other[result.case.key]))
+        (result, float(number), float(base_values[result.case.key]))
         for result in results
-        if result.case.key in other and (number := value(result)) is not None
+        if result.case.key in base_values and (number := value(result)) is not None
     ]
     if not pairs:
         return unmeasured(group, name, why)
     prompts = by_prompt([result for result, _, _ in pairs])
-    sides = torch.tensor([[here, there] for _, here, there in pairs], dtype=torch.float64)
+    sides = torch.tensor([[number, base_number] for _, number, base_number in pairs], dtype=torch.float64)
     difference = paired(prompt_means(sides[:, 0], prompts), prompt_means(sides[:, 1], prompts))
     return Row(group, name, len(prompts), *difference, unit="difference")
 

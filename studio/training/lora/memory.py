@@ -88,7 +88,7 @@ def _fused(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
-    **others: Any,
+    **options: Any,
 ) -> torch.Tensor:
     kernel: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     return kernel(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]
@@ -109,9 +109,9 @@ def training_demand(files: ModelFiles, plan: Plan, loss: Loss, dtype: str) -> Tr
     with torch.no_grad(), _FusedAttention(), Living(weights) as evaluation:
         _predict(bundle, max(1, frozen))
     with torch.enable_grad(), edit.applied(), _FusedAttention(), Living(weights) as step:
-        kept = _predict(bundle, student)  # alive with all that its gradient needs
+        prediction = _predict(bundle, student)  # alive with all that its gradient needs
         peak = step.peak
-        del kept
+        del prediction
     factors = edit.nbytes() * (_COPIES + bool(plan.ema))
     return TrainingDemand(files.bytes_in(dtype), factors, max(evaluation.peak, peak))
 

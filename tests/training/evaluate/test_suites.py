@@ -20,7 +20,7 @@ def test_suite(name: str, suite: Suite) -> None:
     cases = suite.cases(suite.quick)
     assert len(cases) == suite.quick and len(suite.cases(1)) == 1
     assert len({case.seed for case in cases}) == suite.quick, "two pictures of one seed"
-    assert all(Case.load(case.plain()).plain() == case.plain() and case.wanted is not None for case in cases)
+    assert all(Case.load(case.plain()).plain() == case.plain() and case.expectation is not None for case in cases)
     more = suite.cases(suite.quick if name in NOT_NESTED else suite.quick + 1)
     assert more[: suite.quick] == cases, "every time the same, and fewer are the first of more"
     for pictures in (0, suite.most + 1):

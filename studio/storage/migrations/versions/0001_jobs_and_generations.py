@@ -8,6 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make the tables of jobs and generations."""
     op.create_table(
         "jobs",
         sa.Column("number", sa.Integer, primary_key=True),

@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Add what history, queue and grids need, and fill it for the rows that are there."""
     # Reads better as SQL, and SQLite takes a foreign key with a new column in no other way.
     for line in (
         "jobs ADD COLUMN priority TEXT NOT NULL DEFAULT 'interactive'",

@@ -8,6 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Add the words for each job's work, and pack the payloads that are there."""
     op.execute("ALTER TABLE jobs ADD COLUMN what TEXT NOT NULL DEFAULT ''")
     # Of today's program, not of the time of this migration: what it writes, the same program reads.
     from studio.storage.jobs import describe, digest_of

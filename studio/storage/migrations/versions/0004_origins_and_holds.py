@@ -8,6 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    """Add origins, and the table of what holds a picture."""
     op.execute("ALTER TABLE generations ADD COLUMN origin TEXT NOT NULL DEFAULT 'prompt'")
     op.create_index("generations_by_origin", "generations", ["origin", "id"])
     op.create_table(

@@ -23,7 +23,7 @@ FULL_SEEDS, OPEN_SEEDS = 1, 4
 @dataclass(frozen=True)
 class _Prompt:
     text: str
-    wanted: Wanted
+    expectation: Wanted
     negative: str = ""
     scene: Scene | None = None
 
@@ -37,10 +37,10 @@ def full(n: int) -> list[Case]:
     prompts: dict[str, _Prompt] = {}
     while len(prompts) < n:
         scene = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=True)
-        other = str(rng.choice([style for style in STYLE_NAMES if style != scene.style]))
+        negative_style = str(rng.choice([style for style in STYLE_NAMES if style != scene.style]))
         thing, text = scene.things[0], canonical(scene)
-        wanted = Wanted(((thing.object, thing.colour),), scene.style, scene.background)
-        prompts.setdefault(text, _Prompt(text, wanted, canonical(swapped(scene, "style", other)), scene))
+        expectation = Wanted(((thing.object, thing.colour),), scene.style, scene.background)
+        prompts.setdefault(text, _Prompt(text, expectation, canonical(swapped(scene, "style", negative_style)), scene))
     return _cases(prompts, FULL_SEEDS)
 
 
@@ -58,8 +58,8 @@ def open_ended(n: int) -> list[Case]:
 def _cases(prompts: dict[str, _Prompt], seeds: int) -> list[Case]:
     """The seeds of a prompt side by side: the k-th picture of prompt p has seed p * seeds + k, in every arm."""
     return [
-        Case(each.text, FIRST_SEED + p * seeds + k, each.wanted, negative=each.negative, scene=each.scene)
-        for p, each in enumerate(prompts.values())
+        Case(prompt.text, FIRST_SEED + p * seeds + k, prompt.expectation, negative=prompt.negative, scene=prompt.scene)
+        for p, prompt in enumerate(prompts.values())
         for k in range(seeds)
     ]
 

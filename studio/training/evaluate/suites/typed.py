@@ -39,9 +39,10 @@ def open_prompts(n: int) -> dict[str, list[Case]]:
     ]
     return {
         kind: [
-            Case(text, OPEN_SEED + OPEN_APART * k + i, wanted, kind) for i, (text, wanted) in enumerate(_first(each, n))
+            Case(text, OPEN_SEED + OPEN_APART * k + i, expectation, kind)
+            for i, (text, expectation) in enumerate(_first(kind_prompts, n))
         ]
-        for k, (kind, each) in enumerate(prompts.items())
+        for k, (kind, kind_prompts) in enumerate(prompts.items())
     }
 
 
@@ -60,7 +61,7 @@ def each_object(n: int) -> dict[str, list[Case]]:
     """object -> n canonical captions of held-out scenes with that object alone, everything said, none twice."""
     rng = np.random.default_rng((63, 0))
     scenes: dict[str, dict[str, Scene]] = {name: {} for name in OBJECTS}
-    while any(len(each) < n for each in scenes.values()):
+    while any(len(captions) < n for captions in scenes.values()):
         scene = random_scene(rng, two=0.0, empty=0.0, biased=False, held_out=True)
         of_object = scenes[scene.things[0].object]
         if len(of_object) < n:
@@ -68,9 +69,9 @@ def each_object(n: int) -> dict[str, list[Case]]:
     return {
         name: [
             Case(text, EACH_SEED + EACH_APART * k + i, Wanted.of(scene), name, scene=scene)
-            for i, (text, scene) in enumerate(each.items())
+            for i, (text, scene) in enumerate(captions.items())
         ]
-        for k, (name, each) in enumerate(scenes.items())
+        for k, (name, captions) in enumerate(scenes.items())
     }
 
 

@@ -73,7 +73,7 @@ PHRASINGS: tuple[tuple[str, Wanted], ...] = (
 def wordings(seeds: int) -> list[Case]:
     """Every wording with so many seeds, those of one side by side."""
     texts = [wording for wording in PHRASINGS for _ in range(seeds)]
-    return [Case(text, FIRST_SEED + i, wanted) for i, (text, wanted) in enumerate(texts)]
+    return [Case(text, FIRST_SEED + i, expectation) for i, (text, expectation) in enumerate(texts)]
 
 
 def _cases(pictures: int) -> list[Case]:
