@@ -764,7 +764,7 @@ def runs(name: str) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Do what the arguments say; give the exit code: 0, 1 (failed), 2 (bad input or an unfit machine), 130 (interrupted)."""
+    """Do what the arguments say. Gives the exit code: see the top of this file, and 130 for a set-up interrupted."""
     if sys.version_info[:2] < MINIMUM_PYTHON:
         needed, version = ".".join(map(str, MINIMUM_PYTHON)), ".".join(map(str, sys.version_info[:3]))
         newer = next((name for name in ("python3.13", "python3.12", "python3.11", "python3.14") if runs(name)), None)
