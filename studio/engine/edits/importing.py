@@ -163,20 +163,22 @@ def _inspected(file: Path, header: Header, layout: Layout) -> Inspection:
             raise AssetError(f"The file {file} has the layer {'.'.join(place)} twice, once more as {key.name}.")
         roles[key.role] = key.name
     ranks: set[int] = set()
-    for place, names in matched.items():
-        ranks.add(_check_shapes(file, place, names, header.tensors, layout))
+    for place, tensor_names in matched.items():
+        ranks.add(_check_shapes(file, place, tensor_names, header.tensors, layout))
     return Inspection(file, style_of(keys), matched, tuple(missing), tuple(unknown), tuple(sorted(ranks)))
 
 
 def _check_shapes(
-    file: Path, place: Place, names: Mapping[Role, str], tensors: Mapping[str, TensorInfo], layout: Layout
+    file: Path, place: Place, tensor_names: Mapping[Role, str], tensors: Mapping[str, TensorInfo], layout: Layout
 ) -> int:
     """Check one layer by its announced shapes; give its rank."""
     where = ".".join(place)
-    if not {"down", "up"} <= set(names):
-        raise AssetError(f"The file {file} has only half of the layer {where}: {', '.join(sorted(names.values()))}.")
-    down, up = tensors[names["down"]].shape, tensors[names["up"]].shape
-    mid = tensors[names["mid"]].shape if "mid" in names else None
+    if not {"down", "up"} <= set(tensor_names):
+        raise AssetError(
+            f"The file {file} has only half of the layer {where}: {', '.join(sorted(tensor_names.values()))}."
+        )
+    down, up = tensors[tensor_names["down"]].shape, tensors[tensor_names["up"]].shape
+    mid = tensors[tensor_names["mid"]].shape if "mid" in tensor_names else None
     if 0 in (*down, *up):
         raise AssetError(f"The file {file} has the layer {where} of rank 0, which changes nothing.")
     ours = layout.components[place[0]][place[1]]
@@ -194,7 +196,7 @@ def _check_shapes(
         raise AssetError(f"{message}: the change would be larger than the weight.", _NO_LOW_RANK)
     for role in ("alpha", "bias"):
         size = 1 if role == "alpha" else ours[0]
-        if role in names and math.prod(tensors[names[role]].shape) != size:
+        if role in tensor_names and math.prod(tensors[tensor_names[role]].shape) != size:
             number = "one number" if role == "alpha" else f"{size} numbers"
             raise AssetError(f"The file {file} has {_ARTICLE[role]} of the layer {where} that is not {number}.")
     return rank
