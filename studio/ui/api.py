@@ -35,10 +35,20 @@ if TYPE_CHECKING:
     from studio.storage.jobs import JobRecord
 
 JobName = Annotated[str, Field(max_length=100)]
+PictureCount = Annotated[int, Field(ge=1, le=MAX_IMAGES)]
 PictureId = Annotated[int, Field(ge=1, le=MAX_ID)]
+NumberBelow = Annotated[int | None, Field(ge=0, le=MAX_ID)]  # of a page: everything in it is older
 ModelName = Annotated[str, Field(max_length=500)]
+SamplerName = Annotated[str, Field(max_length=100)]
+MethodName = Annotated[str, Field(max_length=100)]
+EditName = Annotated[str, Field(max_length=200)]
+ExportStyle = Annotated[str, Field(max_length=40)]
+SearchWords = Annotated[str, Field(max_length=1000)]
+Seed = Annotated[int | None, Field(ge=0, le=2**64 - 1)]
+Moment = Annotated[str | None, Field(max_length=40)]  # ISO 8601, with its zone
 Priority = Literal["interactive", "background"]
-MODELS_OWN: dict[str, Any] = {"width": int | None, "height": int | None, "sampler": str | None}  # where null
+# Fields of a recipe that are the model's own where they are null.
+MODELS_OWN: dict[str, Any] = {"width": int | None, "height": int | None, "sampler": str | None}
 
 
 class Api:
@@ -51,7 +61,7 @@ class Api:
 
     def generate(
         self,
-        count: Annotated[int, Field(ge=1, le=MAX_IMAGES)] = 1,
+        count: PictureCount = 1,
         priority: Priority = "interactive",
         **recipe: Any,
     ) -> Plain:
@@ -63,18 +73,18 @@ class Api:
         values = {name: value for name, value in recipe.items() if name not in MODELS_OWN or value is not None}
         first = Recipe.load({"width": 64, "height": 64, **values})  # sizes are checked here, and chosen below
         card = self._studio.sources.card(first.model)
-        own = {"width": card.default_size_px, "height": card.default_size_px, "sampler": card.sampler}
-        recipes = [Recipe.load({**own, **values, "seed": first.seed + n}) for n in range(count)]
+        model_defaults = {"width": card.default_size_px, "height": card.default_size_px, "sampler": card.sampler}
+        recipes = [Recipe.load({**model_defaults, **values, "seed": first.seed + n}) for n in range(count)]
         return self.job(self._studio.pictures.submit(recipes, priority))
 
     def job(self, job: JobName) -> Plain:
         """Tell how a job is, by its id or number: status, what was made, progress (0 to 1), seconds left, its error."""
-        return self._told(self._studio.jobs.find(job))
+        return self._job_values(self._studio.jobs.find(job))
 
     def jobs(
         self,
         limit: Annotated[int, Field(ge=1, le=MAX_JOBS_LISTED)] = 50,
-        before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
+        before: NumberBelow = None,
     ) -> list[Plain]:
         """List jobs, newest first. before: only those with a lower number. One that cannot be read has that status."""
         return listed(*self._studio.jobs.page(limit, before))
@@ -91,8 +101,8 @@ class Api:
 
     def replay(self, picture: PictureId, priority: Priority = "interactive") -> Plain:
         """Queue a job that makes a picture of the history again from its recipe; gives the job. See `compare`."""
-        made = self._studio.history.get(picture)
-        return self.job(self._studio.pictures.submit([made.recipe], priority, threads=threads_of(made.made_by)))
+        original = self._studio.history.get(picture)
+        return self.job(self._studio.pictures.submit([original.recipe], priority, threads=threads_of(original.made_by)))
 
     def compare(self, first: PictureId, second: PictureId) -> Plain:
         """Compare two pictures of the history pixel by pixel; max_difference is of any channel, 0 to 255."""
@@ -100,24 +110,27 @@ class Api:
         different, largest = compare(*images)
         pixels = images[1].width * images[1].height
         return {
-            "identical": different == 0, "pixels": pixels, "different_pixels": different, "max_difference": largest
-        }  # fmt: skip
+            "identical": different == 0,
+            "pixels": pixels,
+            "different_pixels": different,
+            "max_difference": largest,
+        }
 
     # -- the history ------------------------------------------------------------------------------------------------
 
     def history(
         self,
-        search: Annotated[str, Field(max_length=1000)] = "",
+        search: SearchWords = "",
         limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 24,
-        before: Annotated[int | None, Field(ge=0, le=MAX_ID)] = None,
+        before: NumberBelow = None,
         favourites: bool = False,
         deleted: bool = False,
-        model: Annotated[str | None, Field(max_length=500)] = None,
-        sampler: Annotated[str | None, Field(max_length=100)] = None,
-        method: Annotated[str | None, Field(max_length=100)] = None,
-        seed: Annotated[int | None, Field(ge=0, le=2**64 - 1)] = None,
-        made_from: Annotated[str | None, Field(max_length=40)] = None,
-        made_until: Annotated[str | None, Field(max_length=40)] = None,
+        model: ModelName | None = None,
+        sampler: SamplerName | None = None,
+        method: MethodName | None = None,
+        seed: Seed = None,
+        made_from: Moment = None,
+        made_until: Moment = None,
     ) -> Plain:
         """Search the history, newest first: words of the prompts, marks, fields of the recipe, times with their zone.
 
@@ -143,12 +156,14 @@ class Api:
         Gives {"recipe": ..., "ours": whether the picture was made from it, "left_out": what could not be taken over}.
         """
         try:
-            usable = [one.name for one in self._studio.sources.listing() if not one.problem]
-            found = read_dropped(file, usable)
-            found = found.sized(self._studio.sources.card(found.recipe.model).default_size_px)
+            usable = [model.name for model in self._studio.sources.listing() if not model.problem]
+            dropped = read_dropped(file, usable)
+            dropped = dropped.sized(self._studio.sources.card(dropped.recipe.model).default_size_px)
             return {
-                "recipe": found.recipe.model_dump(mode="json"), "ours": found.ours, "left_out": list(found.left_out)
-            }  # fmt: skip
+                "recipe": dropped.recipe.model_dump(mode="json"),
+                "ours": dropped.ours,
+                "left_out": list(dropped.left_out),
+            }
         finally:
             _forget(file)
 
@@ -161,19 +176,21 @@ class Api:
     def import_edit(
         self,
         file: Upload,
-        name: Annotated[str | None, Field(max_length=200)] = None,
+        name: EditName | None = None,
         model: ModelName = "stencil",
         partial: bool = False,
     ) -> Plain:
         """Take an uploaded LoRA file, zipped peft folder or edit of ours into the workspace; gives the edit."""
         try:
-            with opened(file, self._studio.archive.workspace.scratch) as found:
-                return edit_values(self._studio.edits.import_file(found, name, model, partial=partial))
+            with opened(file, self._studio.archive.workspace.scratch) as edit_file:
+                return edit_values(self._studio.edits.import_file(edit_file, name, model, partial=partial))
         finally:
             _forget(file)
 
     def export_edit(
-        self, edit: Annotated[str, Field(max_length=200)], style: Annotated[str, Field(max_length=40)] = "diffusers"
+        self,
+        edit: EditName,
+        style: ExportStyle = "diffusers",
     ) -> Plain:
         """Export an edit for other programs (diffusers, kohya, peft, palimpsest); gives the path it is served at."""
         id = self._studio.edits.show(edit).id
@@ -187,8 +204,8 @@ class Api:
     def models(self) -> list[Plain]:
         """List the models; one that cannot be used has a problem."""
         hidden = ("place", "parts")
-        found = [{**vars(one), "parts": dict(one.parts)} for one in self._studio.sources.listing()]
-        return [{name: value for name, value in one.items() if name not in hidden} for one in found]
+        models = [{**vars(model), "parts": dict(model.parts)} for model in self._studio.sources.listing()]
+        return [{name: value for name, value in model.items() if name not in hidden} for model in models]
 
     def status(self) -> Plain:
         """Tell how the engine is: its state, what it runs, how many jobs wait, versions and device."""
@@ -196,7 +213,7 @@ class Api:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _told(self, job: JobRecord) -> Plain:
+    def _job_values(self, job: JobRecord) -> Plain:
         standing = None if job.over else self._studio.jobs.standing(job.id)
         return {
             **plain(job),
@@ -212,17 +229,29 @@ def build(studio: Studio) -> None:
     """Add the endpoints to the Blocks being laid out."""
     api = Api(studio)
     expose(api.generate, "generate", _recipe_fields())
-    others: tuple[Callable[..., Any], ...] = (
-        api.job, api.jobs, api.job_events, api.stop, api.replay, api.compare, api.history, api.picture, api.recipe_of,
-        api.edits, api.import_edit, api.export_edit, api.models, api.status,
-    )  # fmt: skip
-    for method in others:
+    methods: tuple[Callable[..., Any], ...] = (
+        api.job,
+        api.jobs,
+        api.job_events,
+        api.stop,
+        api.replay,
+        api.compare,
+        api.history,
+        api.picture,
+        api.recipe_of,
+        api.edits,
+        api.import_edit,
+        api.export_edit,
+        api.models,
+        api.status,
+    )
+    for method in methods:
         expose(method, method.__name__)
 
 
 def _recipe_fields() -> Declared:
     """The recipe's fields as parameters, as JSON has them; `Recipe.load` checks what is given for them."""
-    found: dict[str, tuple[Any, Any]] = {}
+    fields: dict[str, tuple[Any, Any]] = {}
     for name, default in Recipe().model_dump(mode="json").items():
         annotation = Recipe.model_fields[name].annotation
         origin = get_origin(annotation)
@@ -230,8 +259,8 @@ def _recipe_fields() -> Declared:
             annotation = list[dict[str, Any]]
         elif origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             annotation = dict[str, Any]
-        found[name] = (MODELS_OWN[name], None) if name in MODELS_OWN else (annotation, default)
-    return found
+        fields[name] = (MODELS_OWN[name], None) if name in MODELS_OWN else (annotation, default)
+    return fields
 
 
 def _forget(file: Path) -> None:

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 Plain = dict[str, Any]
 
 
-def picture_values(one: Generation) -> Plain:
+def picture_values(picture: Generation) -> Plain:
     """All of a picture of the history; url: where the page serves it."""
     return {
-        "id": one.id,
-        "url": address(one.id, one.sha256),
-        "sha256": one.sha256,
-        "recipe": one.recipe.model_dump(mode="json"),
-        "made_by": one.made_by,
-        "created_at": one.created_at.isoformat(),
-        "job": one.job_id,
-        "favourite": one.favourite,
-        "deleted_at": one.deleted_at.isoformat() if one.deleted_at else None,
+        "id": picture.id,
+        "url": address(picture.id, picture.sha256),
+        "sha256": picture.sha256,
+        "recipe": picture.recipe.model_dump(mode="json"),
+        "made_by": picture.made_by,
+        "created_at": picture.created_at.isoformat(),
+        "job": picture.job_id,
+        "favourite": picture.favourite,
+        "deleted_at": picture.deleted_at.isoformat() if picture.deleted_at else None,
     }
 
 

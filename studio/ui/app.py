@@ -48,11 +48,11 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
         # Outside of the tabs: a component in a tab that is not shown is not there yet, and its memory would be lost.
         memories, drafts = (
             {
-                tab.id: gr.BrowserState(None, storage_key=f"palimpsest-{tab.id}{more}", secret="palimpsest-page")
+                tab.id: gr.BrowserState(None, storage_key=f"palimpsest-{tab.id}{suffix}", secret="palimpsest-page")
                 for tab in tabs()
                 if tab.remembers
             }
-            for more in ("", "-draft")
+            for suffix in ("", "-draft")
         )
         with gr.Tabs(elem_id="tabs") as strip:
             page = Page(studio, demo, side, strip, desk, opened, memories, drafts)
@@ -114,12 +114,12 @@ def no_proxies() -> Iterator[None]:
     It then makes clients for itself, which the studio never uses; and a SOCKS proxy, for which a package is missing, or
     a proxy that is no address would end the start with a traceback.
     """
-    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
-    os.environ.update(dict.fromkeys(before, "*"))
+    environment = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    os.environ.update(dict.fromkeys(environment, "*"))
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in environment.items():
             if value is None:
                 del os.environ[name]
             else:

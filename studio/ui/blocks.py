@@ -49,10 +49,10 @@ class Blocks(gr.Blocks):
             raise
         except Exception as error:
             refusals.note(error)
-            said = sentence(error)
+            message = sentence(error)
             # The page shows a message as HTML, programs as text.
-            said = html.escape(said) if listener.api_visibility == "private" else said
-            raise gr.Error(said, duration=10, print_exception=False) from error
+            message = html.escape(message) if listener.api_visibility == "private" else message
+            raise gr.Error(message, duration=10, print_exception=False) from error
 
     def get_block_name(self) -> str:
         """By which the browser knows it."""

@@ -14,12 +14,12 @@ def label(spec: ParamSpec) -> str:
 
 
 def explanation(spec: ParamSpec) -> str:
-    """The help text as a sentence; a parameter without one is told by its default, never left blank."""
-    told = spec.help or f"default {spec.default}"
-    return told[0].upper() + told[1:] + ("" if told.endswith((".", "?", "!")) else ".")
+    """The help text as a sentence; for a parameter without one its default stands there, never nothing."""
+    help = spec.help or f"default {spec.default}"
+    return help[0].upper() + help[1:] + ("" if help.endswith((".", "?", "!")) else ".")
 
 
-def values(specs: tuple[ParamSpec, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+def values(specs: tuple[ParamSpec, ...], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a method among what the controls hold, defaults too: a recipe must outlive a changed default.
 
     Controls give 3 for 3.0 and the other way round; the declared kind settles it. A value that is no number is handed
@@ -27,7 +27,7 @@ def values(specs: tuple[ParamSpec, ...], given: Mapping[str, Any]) -> dict[str, 
     """
     settled: dict[str, Any] = {}
     for spec in specs:
-        value = given.get(spec.name, spec.default)
+        value = settings.get(spec.name, spec.default)
         if spec.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if spec.kind == "int" and isinstance(value, float) and value.is_integer():

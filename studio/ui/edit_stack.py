@@ -22,7 +22,7 @@ LIMIT = 10.0  # of a strength, as in a recipe
 
 
 @dataclass(frozen=True)
-class Row:
+class EditRow:
     """One edit. strength: what it has when it is on. start, stop, auto: as in studio.core.recipe.EditRef."""
 
     edit: str
@@ -42,8 +42,8 @@ class Row:
 class Stack:
     """rows: in the user's order. undo: the rows as they were before each change, newest last."""
 
-    rows: tuple[Row, ...] = ()
-    undo: tuple[tuple[Row, ...], ...] = ()
+    rows: tuple[EditRow, ...] = ()
+    undo: tuple[tuple[EditRow, ...], ...] = ()
 
     @property
     def refs(self) -> tuple[EditRef, ...]:
@@ -80,25 +80,27 @@ def read(value: Any) -> Stack:
         return Stack()
 
 
-def from_refs(refs: Sequence[EditRef], before: Stack) -> Stack:
-    """The stack of a recipe, on top of what was before."""
-    return _changed(before, tuple(Row(ref.edit, ref.strength, True, ref.start, ref.stop, ref.auto) for ref in refs))
+def from_refs(refs: Sequence[EditRef], previous: Stack) -> Stack:
+    """The stack of a recipe, on top of the previous one, which an undo brings back."""
+    return _changed(
+        previous, tuple(EditRow(ref.edit, ref.strength, True, ref.start, ref.stop, ref.auto) for ref in refs)
+    )
 
 
-def change(stack: Stack, what: str, edit: str = "", value: Any = None) -> Stack:
+def change(stack: Stack, op: str, edit: str = "", value: Any = None) -> Stack:
     """Do one thing to a stack. edit: whose row; by its name, for the page may show rows that have moved meanwhile.
 
     toggle; strength (value: a number); start, stop (value: a share of the steps); up, down; remove; add, which puts it
     last; undo. Raises BadInput for what cannot be done.
     """
-    if what == "undo":
+    if op == "undo":
         return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
-    if what == "add":
+    if op == "add":
         return _added(stack, edit)
     at = next((at for at, row in enumerate(stack.rows) if row.edit == edit), None)
     if at is None:
         raise BadInput("This edit is not in the stack any more.")
-    changes: dict[str, Callable[[], tuple[Row, ...]]] = {
+    changes: dict[str, Callable[[], tuple[EditRow, ...]]] = {
         "toggle": lambda: _replaced(stack.rows, at, on=not stack.rows[at].on),
         "strength": lambda: _replaced(stack.rows, at, strength=strength(value)),
         "start": lambda: _replaced(stack.rows, at, start=share(value, 0.0, stack.rows[at].stop)),
@@ -107,17 +109,17 @@ def change(stack: Stack, what: str, edit: str = "", value: Any = None) -> Stack:
         "down": lambda: _swapped(stack.rows, at, at + 1),
         "remove": lambda: (*stack.rows[:at], *stack.rows[at + 1 :]),
     }
-    if what not in changes:
-        raise BadInput(f"There is nothing to do with the edit stack called {shown(what)}.")
-    return _changed(stack, changes[what]())
+    if op not in changes:
+        raise BadInput(f"There is nothing to do with the edit stack called {shown(op)}.")
+    return _changed(stack, changes[op]())
 
 
 def forget(stack: Stack, edits: Collection[str]) -> Stack:
     """The stack without edits that are deleted: an undo does not bring them back either."""
     rows, *undo = (tuple(row for row in rows if row.edit not in edits) for rows in (stack.rows, *stack.undo))
     # A step that only an edit now gone had made is a step no more.
-    kept = [step for step, after in zip(undo, [*undo[1:], rows], strict=True) if step != after]
-    return Stack(rows, tuple(kept))
+    steps = [step for step, next_rows in zip(undo, [*undo[1:], rows], strict=True) if step != next_rows]
+    return Stack(rows, tuple(steps))
 
 
 def strength(value: Any) -> float:
@@ -141,26 +143,26 @@ def _added(stack: Stack, edit: str) -> Stack:
         raise BadInput(f"The edit {shown(edit)} is in the stack already.")
     if len(stack.rows) >= MAX_ROWS:
         raise BadInput(f"A stack holds at most {MAX_ROWS} edits.", "Remove one first.")
-    return _changed(stack, (*stack.rows, Row(edit)))
+    return _changed(stack, (*stack.rows, EditRow(edit)))
 
 
-def _changed(stack: Stack, rows: tuple[Row, ...]) -> Stack:
+def _changed(stack: Stack, rows: tuple[EditRow, ...]) -> Stack:
     return stack if rows == stack.rows else Stack(rows, (*stack.undo, stack.rows)[-MAX_UNDO:])
 
 
-def _replaced(rows: tuple[Row, ...], at: int, **values: Any) -> tuple[Row, ...]:
+def _replaced(rows: tuple[EditRow, ...], at: int, **values: Any) -> tuple[EditRow, ...]:
     return (*rows[:at], replace(rows[at], **values), *rows[at + 1 :])
 
 
-def _swapped(rows: tuple[Row, ...], at: int, other: int) -> tuple[Row, ...]:
-    if not 0 <= other < len(rows):
+def _swapped(rows: tuple[EditRow, ...], at: int, neighbour: int) -> tuple[EditRow, ...]:
+    if not 0 <= neighbour < len(rows):
         return rows
     swapped = list(rows)
-    swapped[at], swapped[other] = swapped[other], swapped[at]
+    swapped[at], swapped[neighbour] = swapped[neighbour], swapped[at]
     return tuple(swapped)
 
 
-def _rows(values: Any) -> tuple[Row, ...]:
+def _rows(values: Any) -> tuple[EditRow, ...]:
     """Raises KeyError, TypeError or ValueError (BadInput is none of these, so it is turned) for other values."""
     rows = []
     for value in values[:MAX_ROWS]:
@@ -169,7 +171,7 @@ def _rows(values: Any) -> tuple[Row, ...]:
         try:
             start, auto = share(value.get("start", 0.0), 0.0, 1.0), value.get("auto", False) is True
             stop = share(value.get("stop", 1.0), start, 1.0)
-            rows.append(Row(value["edit"], strength(value["strength"]), value["on"], start, stop, auto))
+            rows.append(EditRow(value["edit"], strength(value["strength"]), value["on"], start, stop, auto))
         except BadInput as error:
             raise ValueError(str(error)) from None
     return tuple(rows)

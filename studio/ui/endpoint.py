@@ -28,23 +28,23 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
     arrives as the path of a file that was uploaded here. unchecked: further ones, which the function checks itself.
     Whatever it raises reaches the client as text: a StudioError's own, else an id that the log has too.
     """
-    own, result = _declared(function)
-    checked = {one: (Any if hint == Upload else hint, default) for one, (hint, default) in own.items()}
-    model = create_model(f"Call_{name}", __base__=Params, **checked)  # type: ignore[call-overload]
+    checked, result = _declared(function)
+    fields = {key: (Any if hint == Upload else hint, default) for key, (hint, default) in checked.items()}
+    model = create_model(f"Call_{name}", __base__=Params, **fields)  # type: ignore[call-overload]
     free = dict(unchecked or {})
-    declared = dict(sorted({**free, **own}.items(), key=lambda item: item[1][1] is not ...))  # required ones first
+    declared = dict(sorted({**free, **checked}.items(), key=lambda item: item[1][1] is not ...))  # required ones first
     order = list(declared)
 
-    def call(*given: Any) -> Any:
+    def call(*positional: Any) -> Any:
         try:
-            named = dict(zip(order, given, strict=False))
-            found = load(model, {one: named[one] for one in own if one in named}, f"call of {name}")
-            arguments = {one: getattr(found, one) for one in own}
-            for one, (hint, _) in own.items():
+            by_name = dict(zip(order, positional, strict=False))
+            loaded = load(model, {key: by_name[key] for key in checked if key in by_name}, f"call of {name}")
+            arguments = {key: getattr(loaded, key) for key in checked}
+            for key, (hint, _) in checked.items():
                 if hint == Upload:
-                    arguments[one] = _uploaded(arguments[one], one)
-            return function(**{one: named[one] for one in free if one in named}, **arguments)
-        except Exception as error:  # the client's last line, as `told` is the page's
+                    arguments[key] = _uploaded(arguments[key], key)
+            return function(**{key: by_name[key] for key in free if key in by_name}, **arguments)
+        except Exception as error:  # the client's last line, as `on_page` is the page's
             raise gr.Error(sentence(error), print_exception=False) from error
 
     _sign(call, declared, result)
@@ -55,25 +55,25 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
 def _declared(function: Callable[..., Any]) -> tuple[dict[str, tuple[Any, Any]], Any]:
     """The parameters of a function or bound method other than **, and what it gives."""
     hints = get_type_hints(function, include_extras=True)
-    found: dict[str, tuple[Any, Any]] = {}
+    declared: dict[str, tuple[Any, Any]] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            found[name] = (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
-    return found, hints["return"]
+            declared[name] = (hints[name], ... if parameter.default is inspect.Parameter.empty else parameter.default)
+    return declared, hints["return"]
 
 
 def _sign(call: Callable[..., Any], declared: Declared, result: Any) -> None:
     """Give `call` the signature that Gradio reads its types from."""
-    plain = {one: _plain(hint) for one, (hint, _) in declared.items()}
+    plain = {name: _plain(hint) for name, (hint, _) in declared.items()}
     call.__annotations__ = {**plain, "return": result}
     parameters = [
         inspect.Parameter(
-            one,
+            name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=inspect.Parameter.empty if default is ... else default,
-            annotation=plain[one],
+            annotation=plain[name],
         )
-        for one, (_, default) in declared.items()
+        for name, (_, default) in declared.items()
     ]
     call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
 

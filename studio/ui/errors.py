@@ -63,8 +63,15 @@ def hide_folders(*folders: Path | None) -> None:
 
 def without_folders(message: str) -> str:
     """A message in which paths into our folders are file names."""
-    own = {Path(get_upload_folder()), Path(tempfile.gettempdir()), Path.home(), Path.cwd(), _ROOT, *_private_folders}
-    roots = {str(form) for folder in own for form in (folder, folder.resolve()) if form.is_absolute()}
+    private = {
+        Path(get_upload_folder()),
+        Path(tempfile.gettempdir()),
+        Path.home(),
+        Path.cwd(),
+        _ROOT,
+        *_private_folders,
+    }
+    roots = {str(form) for folder in private for form in (folder, folder.resolve()) if form.is_absolute()}
     for root in sorted(roots, key=len, reverse=True):
         if len(Path(root).parts) > 1 and root in message:  # "/" may be somebody's home
             message = re.sub(re.escape(root) + r"((?:[/\\][^/\\\s'\"]+)*)(?=[\s.,:;'\")]|[/\\]|$)", _name, message)
@@ -75,7 +82,7 @@ def _name(path: re.Match[str]) -> str:
     return re.split(r"[/\\]", path[0])[-1]
 
 
-def told(handler: Callable[P, R]) -> Callable[P, R]:
+def on_page(handler: Callable[P, R]) -> Callable[P, R]:
     """Let a handler's exceptions reach the user as a message on the page."""
 
     @functools.wraps(handler)

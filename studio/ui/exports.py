@@ -80,7 +80,7 @@ def _edits(studio: Studio) -> Route:
 
 
 def _measures(studio: Studio) -> Route:
-    def made(job: str, kind: str) -> bytes:
+    def content(job: str, kind: str) -> bytes:
         measured = job_curves.points(studio, job)
         if kind == "html":
             return job_curves.window_html(studio, job).encode()
@@ -92,19 +92,19 @@ def _measures(studio: Studio) -> Route:
 
     async def answer(request: Request) -> Response:
         job, kind = str(request.path_params["job"]), str(request.path_params["kind"])
-        return await answered(lambda: made(job, kind), kind, (*TAKEN_AWAY, "html"))
+        return await answered(lambda: content(job, kind), kind, (*TAKEN_AWAY, "html"))
 
     return Route("/curves/{job}.{kind}", answer)
 
 
-async def _temporary(studio: Studio, made: Callable[[Path], Path]) -> Response:
+async def _temporary(studio: Studio, write: Callable[[Path], Path]) -> Response:
     """A file that is made in a folder which goes when it was sent."""
     try:
         folder = studio.archive.workspace.scratch()
     except StudioError as error:
         return refused(error)
     try:
-        file = await run_in_threadpool(made, folder)
+        file = await run_in_threadpool(write, folder)
     except StudioError as error:
         shutil.rmtree(folder, ignore_errors=True)
         return refused(error)
@@ -115,12 +115,12 @@ async def _temporary(studio: Studio, made: Callable[[Path], Path]) -> Response:
     return FileResponse(file, filename=file.name, background=gone, headers=FRESH)
 
 
-async def answered(made: Callable[[], bytes], kind: str, kinds: Sequence[str] = TAKEN_AWAY) -> Response:
-    """What `made` gives, as a file of a kind, which must be one of `kinds`; else why it cannot be had."""
+async def answered(content: Callable[[], bytes], kind: str, kinds: Sequence[str] = TAKEN_AWAY) -> Response:
+    """The content as a file of a kind, which must be one of `kinds`; else why it cannot be had."""
     if kind not in kinds:
         return PlainTextResponse("It is there as csv and as png.", status_code=404)
     try:
-        return Response(await run_in_threadpool(made), media_type=MEDIA[kind], headers=FRESH)
+        return Response(await run_in_threadpool(content), media_type=MEDIA[kind], headers=FRESH)
     except StudioError as error:
         return refused(error)
 

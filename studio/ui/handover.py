@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Handover:
-    """What was sent. to: id of the tab. picture: its number in the history. count: rises with every sending."""
+    """What was sent.
+
+    to: id of the tab.
+    picture: its number in the history.
+    sha256: of its file.
+    recipe: what it was made with.
+    count: rises with every sending.
+    """
 
     to: str
     picture: int
@@ -53,18 +60,22 @@ def targets() -> dict[str, str]:
     return {tab.id: tab.title for tab in tabs() if tab.accepts}
 
 
-def send(studio: Studio, to: str, picture: int, before: Handover | None) -> Handover:
-    """Make the handover of a picture. before: the last one. Raises NotFound for either."""
+def send(studio: Studio, to: str, picture: int, previous: Handover | None) -> Handover:
+    """Make the handover of a picture. previous: the last one. Raises NotFound for either."""
     if to not in targets():
         raise NotFound(f"There is no tab {shown(to)} that takes pictures.")
-    found = studio.history.get(picture)
-    return Handover(to, found.id, found.sha256, found.recipe, before.count + 1 if before else 1)
+    generation = studio.history.get(picture)
+    return Handover(to, generation.id, generation.sha256, generation.recipe, previous.count + 1 if previous else 1)
 
 
 def receive(
-    page: Page, wiring: Wiring, tab: str, handler: Callable[[Event, Handover], Answer],
-    takes: Sequence[str], gives: Sequence[str],
-) -> None:  # fmt: skip
+    page: Page,
+    wiring: Wiring,
+    tab: str,
+    handler: Callable[[Event, Handover], Answer],
+    takes: Sequence[str],
+    gives: Sequence[str],
+) -> None:
     """Call a handler for each picture sent to the tab, with what it takes from the page."""
 
     def on_bell(event: Event) -> Answer:
@@ -83,12 +94,8 @@ def notice(page: Page, tab: str) -> None:
 def notice_html(sent: Handover) -> str:
     """The picture and recipe that wait for a tab."""
     recipe = sent.recipe
-    said = recipe.prompt or "without a prompt"
-    rows = [("Prompt", said), ("Seed", recipe.seed), ("Steps", recipe.steps), ("Guidance", recipe.guidance.method)]
-    return tag(
-        "section",
-        image(address(sent.picture, sent.sha256), said, width=96, height=96)
-        + tag("div", tag("p", text(f"Picture {sent.picture} was sent here and waits with its recipe."), role="status")
-              + facts(rows)),
-        class_="received",
-    )  # fmt: skip
+    prompt = recipe.prompt or "without a prompt"
+    rows = [("Prompt", prompt), ("Seed", recipe.seed), ("Steps", recipe.steps), ("Guidance", recipe.guidance.method)]
+    picture = image(address(sent.picture, sent.sha256), prompt, width=96, height=96)
+    message = tag("p", text(f"Picture {sent.picture} was sent here and waits with its recipe."), role="status")
+    return tag("section", picture + tag("div", message + facts(rows)), class_="received")

@@ -22,8 +22,8 @@ def attributes(values: Mapping[str, object]) -> str:
     for name, value in values.items():
         if value is None or value is False:
             continue
-        shown = name.rstrip("_").replace("_", "-")
-        parts.append(f" {shown}" if value is True else f' {shown}="{text(value)}"')
+        attribute = name.rstrip("_").replace("_", "-")
+        parts.append(f" {attribute}" if value is True else f' {attribute}="{text(value)}"')
     return "".join(parts)
 
 
@@ -33,6 +33,7 @@ def tag(name: str, inner: str = "", **attrs: object) -> str:
 
 
 def image(src: str, alt: str, **attrs: object) -> str:
+    """A picture. alt: what stands for it where it is not seen. attrs: as of `tag`."""
     return f"<img{attributes({'src': src, 'alt': alt, **attrs})}>"
 
 
@@ -61,4 +62,5 @@ def png_size(png: bytes) -> tuple[int, int]:
 
 
 def png_uri(png: bytes) -> str:
+    """The address that is the PNG itself."""
     return "data:image/png;base64," + b64encode(png).decode("ascii")

@@ -26,10 +26,13 @@ _SAMPLER_LABELS = {"dpmpp_2m": "DPM++ 2M", "ddim": "DDIM"}
 
 @dataclass(frozen=True)
 class Method:
-    """What one declares. label: for menus. params: in the order to show them. source: where it comes from.
+    """What one declares.
 
-    asks: of guidance, what it asks of a model as it comes, in the words of `Asks.words`. defect: why it is not
-    offered, "" where it is.
+    label: for menus.
+    params: in the order to show them.
+    source: where it comes from.
+    asks: of guidance, what it asks of a model as it comes, in the words of `Asks.words`.
+    defect: why it is not offered, "" where it is.
     """
 
     label: str
@@ -43,9 +46,11 @@ class Method:
 class Declarations:
     """Everything the registries hold, by name.
 
-    wrappers: what can be put around a guidance method. grids: ways of spacing the noise levels that the models at hand
-    can take, without parameters here. defective: guiders of diffusers that do not do what their name says, and that no
-    recipe may name.
+    guidance: methods of guidance.
+    samplers: ways from noise to picture.
+    grids: ways of spacing the noise levels that the models at hand can take, without parameters here.
+    wrappers: what can be put around a guidance method.
+    defective: guiders of diffusers that do not do what their name says, and that no recipe may name.
     """
 
     guidance: dict[str, Method]
@@ -97,14 +102,14 @@ def samplers() -> dict[str, tuple[ParamSpec, ...]]:
 
 def defaults(method: str) -> dict[str, Any]:
     """The guidance of a method as it comes, as a recipe writes it. Raises BadInput for one that is not there."""
-    found = known(declarations().guidance, method, "guidance method")
-    return {"method": method, "params": {spec.name: spec.default for spec in found.params}}
+    entry = known(declarations().guidance, method, "guidance method")
+    return {"method": method, "params": {spec.name: spec.default for spec in entry.params}}
 
 
-def known(entries: Mapping[str, Method], name: str, what: str) -> Method:
-    """One of them by name. what: of one of them, in the message. Raises BadInput."""
+def known(entries: Mapping[str, Method], name: str, noun: str) -> Method:
+    """The entry of a name. noun: what an entry is called in the message. Raises BadInput."""
     if name not in entries:
-        raise BadInput(f"There is no {what} named {shown(name)}; there are {', '.join(entries)}.")
+        raise BadInput(f"There is no {noun} named {shown(name)}; there are {', '.join(entries)}.")
     return entries[name]
 
 
@@ -142,8 +147,9 @@ def _method(name: str, entry: Any, labels: Mapping[str, str], asks: tuple[str, .
     return Method(str(label), specs(entry), str(getattr(entry, "source", "")), asks)
 
 
-def to_json(found: Declarations) -> str:
-    return json.dumps(asdict(found))
+def to_json(declarations: Declarations) -> str:
+    """What `from_json` reads."""
+    return json.dumps(asdict(declarations))
 
 
 def from_json(written: bytes | str) -> Declarations:
@@ -161,9 +167,10 @@ def _read(values: dict[str, Any]) -> Method:
 
 def _spec(values: dict[str, Any]) -> ParamSpec:
     choices = values["choices"]
-    when = tuple((name, tuple(wanted)) for name, wanted in values["when"])
+    when = tuple((name, tuple(values_for)) for name, values_for in values["when"])
     return ParamSpec(**{**values, "choices": None if choices is None else tuple(choices), "when": when})
 
 
 def main() -> None:
+    """Write the declarations to where whoever started this interpreter reads them."""
     sys.stdout.write(to_json(declared()))

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """One model. label: for menus. problem: why it cannot be used, "" if it can."""
+    """A model of the list.
+
+    name: as recipes have it.
+    label: for menus.
+    problem: why it cannot be used, "" if it can.
+    """
 
     name: str
     label: str
@@ -20,13 +25,13 @@ class Listed:
 
 def listed(studio: Studio) -> list[Listed]:
     """Every model the studio knows, in its order."""
-    return [Listed(one.name, _label(one.name), one.problem or "") for one in studio.sources.listing()]
+    return [Listed(model.name, _label(model.name), model.problem or "") for model in studio.sources.listing()]
 
 
-def choices(found: list[Listed]) -> list[tuple[str, str]]:
+def choices(models: list[Listed]) -> list[tuple[str, str]]:
     """(label, name) of those that can be used; if there is none, of all: the job then says what is wrong."""
-    usable = [one for one in found if not one.problem] or found
-    return [(one.label, one.name) for one in usable]
+    usable = [model for model in models if not model.problem] or models
+    return [(model.label, model.name) for model in usable]
 
 
 def _label(name: str) -> str:

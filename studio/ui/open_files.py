@@ -31,21 +31,21 @@ class OncePerMinute(logging.Filter):
         if record.exc_info is None or not is_too_many_files(record.exc_info[1]):
             return True
         with self._lock:
-            now = time.monotonic()
-            if now < self._quiet_until:
+            time_s = time.monotonic()
+            if time_s < self._quiet_until:
                 return False
-            self._quiet_until = now + EVERY_S
+            self._quiet_until = time_s + EVERY_S
         record.msg, record.args, record.exc_info, record.exc_text = LINE, (), None, None
         return True
 
 
 def is_too_many_files(error: BaseException | None) -> bool:
     """Whether an exception, or what it came from, is the system's refusal to open one more file."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
+    visited: set[int] = set()
+    while error is not None and id(error) not in visited:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True
-        seen.add(id(error))
+        visited.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 
@@ -55,5 +55,5 @@ def install() -> None:
     once = OncePerMinute()
     for name in LOGGERS:
         logger = logging.getLogger(name)
-        if not any(isinstance(known, OncePerMinute) for known in logger.filters):
+        if not any(isinstance(present, OncePerMinute) for present in logger.filters):
             logger.addFilter(once)

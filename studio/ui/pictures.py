@@ -33,20 +33,22 @@ def file_name(id: int, seed: int) -> str:
 
 
 def route(studio: Studio) -> Route:
+    """The address of a picture's file."""
+
     async def picture(request: Request) -> Response:
         id: int = request.path_params["id"]
         try:
             if id > MAX_ID:
                 raise NotFound(f"There is no picture number {id} in the history.")
-            found = await run_in_threadpool(studio.history.get, id)
+            generation = await run_in_threadpool(studio.history.get, id)
         except StudioError as error:
             return PlainTextResponse(sentence(error), status_code=status(error))
-        if not found.image_path.is_file():
+        if not generation.image_path.is_file():
             return PlainTextResponse(f"The file of picture {id} is gone from the workspace.", status_code=404)
         return FileResponse(
-            found.image_path,
+            generation.image_path,
             media_type="image/png",
-            filename=file_name(id, found.recipe.seed),
+            filename=file_name(id, generation.recipe.seed),
             content_disposition_type="inline",
             headers={"Cache-Control": "private, max-age=31536000, immutable"},
         )

@@ -152,19 +152,19 @@ def _endpoint(name: str, blocks: Blocks) -> BlockFunction:
 
 def _check_names(listener: BlockFunction, values: dict[str, Any]) -> None:
     """A call by names."""
-    known = parameters(listener)
+    fields = parameters(listener)
     for name in values:
-        if name not in known:
-            raise BadInput(f"The call of {listener.api_name} has no field {shown(name)}; it has {', '.join(known)}.")
-    for name, needed in known.items():
+        if name not in fields:
+            raise BadInput(f"The call of {listener.api_name} has no field {shown(name)}; it has {', '.join(fields)}.")
+    for name, needed in fields.items():
         if needed and name not in values:
             raise BadInput(f"The call of {listener.api_name} lacks the field {name!r}.", field=name)
 
 
 def parameters(listener: BlockFunction) -> dict[str, bool]:
     """The parameters of an endpoint, and whether each is needed."""
-    found = inspect.signature(listener.fn or (lambda: None)).parameters
-    return {name: parameter.default is parameter.empty for name, parameter in found.items()}
+    signature = inspect.signature(listener.fn or (lambda: None)).parameters
+    return {name: parameter.default is parameter.empty for name, parameter in signature.items()}
 
 
 def _check_server_function(values: dict[str, Any], blocks: Blocks) -> None:

@@ -149,13 +149,13 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > limit:
             await refusal(scope, receive, send)
             return
-        seen, answered, cut = 0, False, False
+        received, answered, cut = 0, False, False
 
         async def counted() -> Message:
-            nonlocal seen, cut
+            nonlocal received, cut
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
+            received += len(message.get("body", b""))
+            if received > limit:
                 cut = True
                 return {"type": "http.disconnect"}  # the application gives up reading, as for a closed connection
             return message

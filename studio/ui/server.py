@@ -69,16 +69,16 @@ def resolved(host: str, port: int) -> tuple[int, tuple[str, int]]:
     except ValueError:
         pass
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if host.strip() else []
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if host.strip() else []
     except (OSError, ValueError):  # ValueError, also as UnicodeError: for what no name server could be asked
-        found = []
-    if not found:
+        addresses = []
+    if not addresses:
         raise EnvironmentProblem(
             f"The page cannot be opened on {host[:80]!r}: there is no such host.",
             "Name an address of this machine with --host (127.0.0.1 is for this machine alone).",
         )
     # IPv4 first: "localhost" then means what it does to programs that know nothing else.
-    family, *_, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    family, *_, address = min(addresses, key=lambda entry: entry[0] != socket.AF_INET)
     return family, (str(address[0]), port)
 
 

@@ -28,13 +28,17 @@ WAIT_S = 2.0  # for a turn that has not come; a request that was given up never 
 
 
 class Session(Generic[T]):
-    """The value of one page. revision: rises with every change; the page goes by it when answers overtake each other.
+    """The value of one page. Read and change it only inside `Sessions.of`.
 
-    new: what a first visitor has. read: makes a value of what a browser kept, whatever that is. plain: makes of a value
-    what a browser can keep. Read and change a session only inside `Sessions.of`.
+    value: what the page holds.
+    revision: rises with every change; the page goes by it when answers overtake each other.
+    users: how many events are inside or wait.
     """
 
     def __init__(self, new: T, read: Callable[[Any], T], plain: Callable[[T], dict[str, Any]]) -> None:
+        """new: what a first visitor has. read: makes a value of what a browser kept, whatever that is. plain: makes of
+        a value what a browser can keep.
+        """
         self.value = new
         self.revision = 0
         self.users = 0  # guarded by Sessions
@@ -42,12 +46,12 @@ class Session(Generic[T]):
         self._plain = plain
         self._filled = False
         self._turn: int | None = None  # the last one that began
-        self._here: list[int] = []
+        self._arrived: list[int] = []  # turns that wait for those before them
         self._busy = False
         self._changed = threading.Condition()  # guards the three above
 
     @property
-    def kept(self) -> dict[str, Any]:
+    def browser_copy(self) -> dict[str, Any]:
         """What the browser is to keep."""
         return {**self._plain(self.value), "revision": self.revision}
 
@@ -61,20 +65,20 @@ class Session(Generic[T]):
         self.value = value
         self.revision += 1
 
-    def raise_above(self, seen: Any) -> None:
+    def raise_above(self, page_revision: Any) -> None:
         """Be newer than a revision the page says it has seen; what is no revision is passed over."""
-        self.revision = max(self.revision, count(seen) or 0) + 1
+        self.revision = max(self.revision, count(page_revision) or 0) + 1
 
-    def fill(self, kept: Any) -> None:
+    def fill(self, copy: Any) -> None:
         """Take what the browser kept, where it knows more than we do: at first, and after this server forgot the page.
 
         What it sends later is a copy of ours, or an older one.
         """
-        if kept is None:
+        if copy is None:
             return
-        revision = (count(kept.get("revision")) or 0) if isinstance(kept, dict) else 0
+        revision = (count(copy.get("revision")) or 0) if isinstance(copy, dict) else 0
         if not self._filled or revision > self.revision:
-            self.value, self.revision = self._read(kept), max(revision, self.revision)
+            self.value, self.revision = self._read(copy), max(revision, self.revision)
             self._filled = True
 
     def begin(self) -> None:
@@ -92,14 +96,14 @@ class Session(Generic[T]):
         """
         with self._changed:
             if turn is not None:
-                self._here.append(turn)
+                self._arrived.append(turn)
             deadline = time.monotonic() + WAIT_S
             try:
                 while self._busy or self._is_early(turn, deadline):
                     self._changed.wait(0.05)
             finally:
                 if turn is not None:
-                    self._here.remove(turn)
+                    self._arrived.remove(turn)
             self._busy = True
             if turn is not None:
                 self._turn = max(turn, self._turn or 0)
@@ -113,7 +117,7 @@ class Session(Generic[T]):
     def _is_early(self, turn: int | None, deadline: float) -> bool:
         if turn is None or self._turn is None or turn <= self._turn + 1:
             return False
-        return any(one < turn for one in self._here) or time.monotonic() < deadline
+        return any(earlier < turn for earlier in self._arrived) or time.monotonic() < deadline
 
 
 class Sessions(Generic[S]):
@@ -132,15 +136,15 @@ class Sessions(Generic[S]):
         return len(self._sessions)
 
     @contextlib.contextmanager
-    def of(self, key: Any, kept: Any = None, turn: Any = None) -> Iterator[S]:
-        """The session of a page, alone inside. kept: what its browser kept. turn: of the page's events, from 1.
+    def of(self, key: Any, copy: Any = None, turn: Any = None) -> Iterator[S]:
+        """The session of a page, alone inside. copy: what its browser kept. turn: of the page's events, from 1.
 
         Any of them may be rubbish: a key that is none has a session for this once.
         """
         session = self._take(key)
         try:
             with session.entered(count(turn)):
-                session.fill(kept)
+                session.fill(copy)
                 yield session
         finally:
             with self._lock:
@@ -149,16 +153,16 @@ class Sessions(Generic[S]):
     def _take(self, key: Any) -> S:
         with self._lock:
             if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
-                found = self._make()
+                session = self._make()
             else:
-                found = self._sessions.setdefault(key, self._make())
+                session = self._sessions.setdefault(key, self._make())
                 self._sessions.move_to_end(key)
-            found.users += 1
+            session.users += 1
             # One in use stays, or its next event would begin a second one beside it.
-            idle = [one for one, session in self._sessions.items() if not session.users]
-            for one in idle[: max(0, len(self._sessions) - self._most)]:
-                del self._sessions[one]
-            return found
+            idle = [page for page, candidate in self._sessions.items() if not candidate.users]
+            for page in idle[: max(0, len(self._sessions) - self._most)]:
+                del self._sessions[page]
+            return session
 
 
 def count(value: Any) -> int | None:

@@ -37,7 +37,11 @@ QUEUE = '<section class="side title"><h2>Queue</h2></section>'
 
 @dataclass(frozen=True)
 class Sidebar:
-    """Its parts that others touch. model: the choice of model. edits: the stack."""
+    """Its parts that others touch.
+
+    model: the choice of model.
+    edits: the stack.
+    """
 
     model: gr.Dropdown
     edits: StackPanel
@@ -45,13 +49,18 @@ class Sidebar:
 
 def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
     """Lay the sidebar out. It looks at the engine and the queue by itself, and for all tabs (studio.ui.watch)."""
-    found = listed(studio)
-    usable = choices(found)
+    models = listed(studio)
+    usable = choices(models)
     with gr.Sidebar(width=264, elem_id="sidebar"):
         gr.HTML(WORDMARK, apply_default_css=False)
-        model = gr.Dropdown(usable, value=usable[0][1], label="Model", info="Draws the pictures. It stays in memory.",
-                            elem_id="model")  # fmt: skip
-        gr.HTML(broken_html(found), apply_default_css=False, elem_id="broken-models")
+        model = gr.Dropdown(
+            usable,
+            value=usable[0][1],
+            label="Model",
+            info="Draws the pictures. It stays in memory.",
+            elem_id="model",
+        )
+        gr.HTML(broken_html(models), apply_default_css=False, elem_id="broken-models")
         gr.HTML(adding_html(studio.settings.models_dir is not None), apply_default_css=False, elem_id="adding-models")
         _watched(engine.status_html(studio.status()), "status", watch.SCRIPT)
         gr.HTML(QUEUE, apply_default_css=False)
@@ -85,23 +94,24 @@ def _watched(html: str, name: str, script: str) -> gr.HTML:
     return gr.HTML(html, apply_default_css=False, js_on_load=watch.filled(name) + script, elem_id=name)
 
 
-def broken_html(found: list[Listed]) -> str:
+def broken_html(models: list[Listed]) -> str:
     """The models that cannot be used, with their reasons; "" if all can."""
-    broken = [one for one in found if one.problem]
+    broken = [model for model in models if model.problem]
     if not broken:
         return ""
     count = f"{len(broken)} model{'s' * (len(broken) > 1)} cannot be used"
-    return tag("details", tag("summary", count) + facts([(one.label, one.problem) for one in broken]), class_="broken")
+    reasons = facts([(model.label, model.problem) for model in broken])
+    return tag("details", tag("summary", count) + reasons, class_="broken")
 
 
 def adding_html(has_folder: bool) -> str:
     """How another model gets here. has_folder: whether the studio was started with one for models."""
     where = "the folder that was named with" if has_folder else "a folder, and name that with"
-    told = (
+    sentence = (
         f"Put its .safetensors file, or its diffusers folder, into {where} <code>--models-dir</code> when the studio "
         "is started. Stable Diffusion 1.x, 2.x and SDXL can be drawn with. It is in the list after the next start."
     )
-    return tag("details", tag("summary", "Add a checkpoint") + tag("p", told, class_="hint"), class_="broken")
+    return tag("details", tag("summary", "Add a checkpoint") + tag("p", sentence, class_="hint"), class_="broken")
 
 
 def _section(title: str, inner: str) -> str:
@@ -109,5 +119,5 @@ def _section(title: str, inner: str) -> str:
 
 
 def _keys() -> str:
-    rows = "".join(tag("li", " ".join(tag("kbd", key) for key in keys) + f" {what}") for keys, what in KEYS)
+    rows = "".join(tag("li", " ".join(tag("kbd", key) for key in keys) + f" {action}") for keys, action in KEYS)
     return _section("Keys", tag("ul", rows))

@@ -24,7 +24,7 @@ from studio.services.edits.peft_zip import opened
 from studio.ui import edit_stack, order
 from studio.ui.components import menu
 from studio.ui.components import stack as look
-from studio.ui.components.stack import Known
+from studio.ui.components.stack import EditFacts
 from studio.ui.edit_stack import Stack, StackSession
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
@@ -49,7 +49,7 @@ def show(studio: Studio, stack: Stack, model: str) -> str:
     """The rows as HTML, with what is known of each edit."""
     entries = studio.edits.known(row.edit for row in stack.rows)
     bases = studio.status().made_by.get("bases")
-    return look.stack_html(stack, {row.edit: _known(studio, entries.get(row.edit), model, bases) for row in stack.rows})
+    return look.stack_html(stack, {row.edit: _facts(studio, entries.get(row.edit), model, bases) for row in stack.rows})
 
 
 def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:
@@ -57,29 +57,29 @@ def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:
     return look.to_add(studio.edits.list(), _held(studio, stack))
 
 
-def change(studio: Studio, stack: Stack, what: str, edit: str, value: Any) -> Stack:
+def change(studio: Studio, stack: Stack, op: str, edit: str, value: Any) -> Stack:
     """Do one thing to the stack (`edit_stack.change`), or to an edit of it: rename (value: its new name), delete.
 
     A row keeps the name that its edit had: recipes do too, and both still find it. Raises StudioError.
     """
-    if what == "rename":
+    if op == "rename":
         studio.edits.rename(edit, value.strip() if isinstance(value, str) else "")
         return stack
-    if what == "delete":
-        known = studio.edits.known(stack.names | {edit})
+    if op == "delete":
+        entries = studio.edits.known(stack.names | {edit})
         gone = use.remove(studio, edit)
-        return edit_stack.forget(stack, {edit, *(name for name, one in known.items() if one.id == gone.id)})
-    return edit_stack.change(stack, what, edit, value)
+        return edit_stack.forget(stack, {edit, *(name for name, entry in entries.items() if entry.id == gone.id)})
+    return edit_stack.change(stack, op, edit, value)
 
 
-def add(studio: Studio, stack: Stack, wanted: Any) -> Stack:
-    """Put an edit of the workspace on the stack, if it is not there. wanted: its id; none is no wish.
+def add(studio: Studio, stack: Stack, edit: Any) -> Stack:
+    """Put an edit of the workspace on the stack, if it is not there. edit: its id; without one nothing changes.
 
     Raises NotFound, BadInput.
     """
-    if not wanted or not isinstance(wanted, str):
+    if not edit or not isinstance(edit, str):
         return stack
-    entry = studio.edits.show(wanted)
+    entry = studio.edits.show(edit)
     return stack if entry.id in _held(studio, stack) else edit_stack.change(stack, "add", entry.id)
 
 
@@ -88,8 +88,8 @@ def check(studio: Studio, path: str | None, model: str) -> tuple[str, bool, bool
     if not path:
         return "", False, False
     try:
-        with opened(Path(path), studio.archive.workspace.scratch) as found:
-            result = studio.edits.inspect(found, model)
+        with opened(Path(path), studio.archive.workspace.scratch) as edit_file:
+            result = studio.edits.inspect(edit_file, model)
     except StudioError as error:
         return alert(sentence(error)), False, False
     # An edit of ours is taken whole or not at all.
@@ -104,8 +104,8 @@ def take(studio: Studio, path: str | None, name: str, model: str, partial: bool,
     """
     if not path:
         raise BadInput("Choose a file first.")
-    with opened(Path(path), studio.archive.workspace.scratch) as found:
-        entry = studio.edits.import_file(found, (name or "").strip() or None, model, partial=partial)
+    with opened(Path(path), studio.archive.workspace.scratch) as edit_file:
+        entry = studio.edits.import_file(edit_file, (name or "").strip() or None, model, partial=partial)
     with contextlib.suppress(OSError):
         Path(path).unlink()
     return add(studio, stack, entry.id), alert(f"Imported: {entry.name}.", kind="note")
@@ -116,14 +116,14 @@ def _held(studio: Studio, stack: Stack) -> set[str]:
     return {entry.id for entry in studio.edits.known(row.edit for row in stack.rows).values()}
 
 
-def _known(studio: Studio, entry: EditEntry | None, model: str, bases: Any) -> Known:
+def _facts(studio: Studio, entry: EditEntry | None, model: str, bases: Any) -> EditFacts:
     if entry is None or entry.problem:
-        return Known(entry)
+        return EditFacts(entry)
     base = ""
     if isinstance(bases, dict) and entry.base:
         same = all(bases.get(component) in (None, made_on) for component, made_on in entry.base.items())
         base = "same" if same else "other"
-    return Known(entry, misfit(entry, studio.sources, model), base)
+    return EditFacts(entry, misfit(entry, studio.sources, model), base)
 
 
 # -- layout and wiring ----------------------------------------------------------------------------------------------
@@ -151,11 +151,11 @@ class StackPanel:
     def answer(self, session: StackSession, model: str, message: str = "") -> Answer:
         """A stack as the page shows it. message: HTML over its rows, until they are shown again."""
         stack = session.value
-        others = addable(self.studio, stack)
+        choices = addable(self.studio, stack)
         return {
-            NAME: session.kept,
+            NAME: session.browser_copy,
             "stack_rows": message + show(self.studio, stack, model),
-            "stack_add": gr.Dropdown(others, value=None, visible=bool(others)),
+            "stack_add": gr.Dropdown(choices, value=None, visible=bool(choices)),
             f"{NAME}_revision": order.revision(NAME, session.revision),
         }
 
@@ -171,10 +171,15 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
         "model": model,
         "stack_rows": gr.HTML(look.EMPTY, apply_default_css=False, js_on_load=look.CLICK, elem_id="edit-stack"),
         "stack_add": gr.Dropdown(
-            [], value=None, visible=False, label="Add an edit", info="Of those in the workspace.", elem_id="add-edit",
+            [],
+            value=None,
+            visible=False,
+            label="Add an edit",
+            info="Of those in the workspace.",
+            elem_id="add-edit",
             filterable=True,
         ),
-    }  # fmt: skip
+    }
     with gr.Accordion("Import an edit", open=False, elem_id="import-edit"):
         parts |= _import_parts()
     parts[NAME] = gr.BrowserState(None, storage_key="palimpsest-stack", secret="palimpsest-page")
@@ -191,15 +196,32 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
 
 
 def _import_parts() -> dict[str, Any]:
-    file = gr.File(label="LoRA or edit (.safetensors), or a zipped peft folder", file_types=TYPES, type="filepath",
-                   height=110, elem_id="edit-file", elem_classes="drop")  # fmt: skip
-    said = gr.HTML("", apply_default_css=False, elem_id="edit-said")
-    name = gr.Textbox(label="Name", info="The file's own, if left empty.", max_lines=1, max_length=100,
-                      visible=False, elem_id="edit-name")  # fmt: skip
-    partial = gr.Checkbox(False, label="Take what fits", info="And leave the rest of the file out.", visible=False,
-                          elem_id="edit-partial")  # fmt: skip
+    file = gr.File(
+        label="LoRA or edit (.safetensors), or a zipped peft folder",
+        file_types=TYPES,
+        type="filepath",
+        height=110,
+        elem_id="edit-file",
+        elem_classes="drop",
+    )
+    report = gr.HTML("", apply_default_css=False, elem_id="edit-said")
+    name = gr.Textbox(
+        label="Name",
+        info="The file's own, if left empty.",
+        max_lines=1,
+        max_length=100,
+        visible=False,
+        elem_id="edit-name",
+    )
+    partial = gr.Checkbox(
+        False,
+        label="Take what fits",
+        info="And leave the rest of the file out.",
+        visible=False,
+        elem_id="edit-partial",
+    )
     accept = gr.Button("Import this edit", variant="primary", visible=False, elem_id="edit-accept")
-    return {"file": file, "file_said": said, "file_name": name, "file_partial": partial, "file_accept": accept}
+    return {"file": file, "file_said": report, "file_name": name, "file_partial": partial, "file_accept": accept}
 
 
 def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
@@ -209,8 +231,8 @@ def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
         message = ""
         with panel.of(event) as session:
             try:
-                what, edit = event.read("op", TEXT), event.read("edit", TEXT)
-                stack = change(studio, session.value, what, edit, event.read("value", ANYTHING))
+                op, edit = event.read("op", TEXT), event.read("edit", TEXT)
+                stack = change(studio, session.value, op, edit, event.read("value", ANYTHING))
             except StudioError as error:  # said where it was asked for, and the rows are shown as they are
                 stack, message = session.value, alert(sentence(error))
             session.put(stack)
@@ -239,9 +261,9 @@ def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
     panel.changes.append(wiring.on(parts["stack_rows"].op, on_op, ("model",), GIVES, turns=(NAME,), mode="multiple"))
     # Empty again once it is added, the menu tells of that too when it is left; what it says then is no choice any more,
     # which Gradio's own check would refuse.
-    taken = ("model", "stack_add")
+    inputs = ("model", "stack_add")
     chosen = menu.chosen(parts["stack_add"])
-    panel.changes.append(wiring.on(chosen, on_add, taken, GIVES, turns=(NAME,), mode="multiple", preprocess=False))
+    panel.changes.append(wiring.on(chosen, on_add, inputs, GIVES, turns=(NAME,), mode="multiple", preprocess=False))
     wiring.on(parts[f"{NAME}_revision"].behind, on_behind, (*SESSION, "model"), GIVES, mode="multiple")
     wiring.on(demo.load, on_open, (*SESSION, "model"), GIVES)
     wiring.on(menu.chosen(parts["model"]), on_model, ("model",), GIVES, turns=(NAME,), mode="multiple")
@@ -266,7 +288,7 @@ def _wire_import(panel: StackPanel, wiring: Wiring) -> None:
             return {"file": None, **shown(message, False, False), **panel.answer(session, event["model"])}
 
     wiring.on([parts["file"].upload, parts["file"].clear], on_file, ("file", "model"), fields)
-    taken = ("model", "file", "file_name", "file_partial")
+    inputs = ("model", "file", "file_name", "file_partial")
     panel.changes.append(
-        wiring.on(parts["file_accept"].click, on_accept, taken, ("file", *fields, *GIVES), turns=(NAME,))
+        wiring.on(parts["file_accept"].click, on_accept, inputs, ("file", *fields, *GIVES), turns=(NAME,))
     )

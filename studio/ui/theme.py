@@ -86,9 +86,19 @@ VARIABLES = {
 
 # Behind the few of Gradio's colours that no variable above reaches (its focus rings, its progress marks).
 RUBRIC = gr.themes.Color(
-    name="rubric", c50="#fbf1ec", c100="#f3e2d8", c200="#e6c3b2", c300="#d79c85", c400="#c26f53", c500="#ad4a2f",
-    c600="#9c3520", c700="#7f2814", c800="#64200f", c900="#4c190d", c950="#2c0e07",
-)  # fmt: skip
+    name="rubric",
+    c50="#fbf1ec",
+    c100="#f3e2d8",
+    c200="#e6c3b2",
+    c300="#d79c85",
+    c400="#c26f53",
+    c500="#ad4a2f",
+    c600="#9c3520",
+    c700="#7f2814",
+    c800="#64200f",
+    c900="#4c190d",
+    c950="#2c0e07",
+)
 
 
 def colours(dark: bool) -> dict[str, str]:
@@ -99,14 +109,26 @@ def colours(dark: bool) -> dict[str, str]:
 
 def theme() -> gr.themes.Base:
     """The Gradio theme."""
-    known = inspect.signature(gr.themes.Base.set).parameters
-    dark = {f"{name}_dark": value for name, value in VARIABLES.items() if f"{name}_dark" in known}
-    base = gr.themes.Base(primary_hue=RUBRIC, secondary_hue=RUBRIC, neutral_hue="stone", font=SANS, font_mono=MONO,
-                          text_size="md", radius_size="sm", spacing_size="md")  # fmt: skip
+    settable = inspect.signature(gr.themes.Base.set).parameters
+    dark = {f"{name}_dark": value for name, value in VARIABLES.items() if f"{name}_dark" in settable}
+    base = gr.themes.Base(
+        primary_hue=RUBRIC,
+        secondary_hue=RUBRIC,
+        neutral_hue="stone",
+        font=SANS,
+        font_mono=MONO,
+        text_size="md",
+        radius_size="sm",
+        spacing_size="md",
+    )
     # Written out, since Gradio paints these before it takes in our stylesheet.
     light, night = colours(dark=False), colours(dark=True)
-    first = {"body_background_fill": light["paper"], "body_background_fill_dark": night["paper"],
-             "body_text_color": light["ink"], "body_text_color_dark": night["ink"]}  # fmt: skip
+    first = {
+        "body_background_fill": light["paper"],
+        "body_background_fill_dark": night["paper"],
+        "body_text_color": light["ink"],
+        "body_text_color_dark": night["ink"],
+    }
     return base.set(**VARIABLES, **dark, **first)
 
 

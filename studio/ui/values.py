@@ -34,14 +34,16 @@ _UNREADABLE = "What was sent cannot be read:"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a component holds. what: in words, as in "must be ...". fits: whether a value is of the kind.
+class ValueKind:
+    """What a component holds.
 
+    description: in words, as in "must be ...".
+    fits: whether a value is of the kind.
     forgotten: a value that does not fit is read as None instead of refused: of what nobody typed, but the browser
-    remembers, which may be of another version.
+        remembers, which may be of another version.
     """
 
-    what: str
+    description: str
     fits: Callable[[Any], bool]
     forgotten: bool = False
 
@@ -51,7 +53,7 @@ class Kind:
             return value
         if self.forgotten:
             return None
-        raise BadInput(f"{name} must be {self.what}, not {_short(value)}.")
+        raise BadInput(f"{name} must be {self.description}, not {_short(value)}.")
 
 
 # -- kinds ----------------------------------------------------------------------------------------------------------
@@ -72,52 +74,56 @@ def is_whole(value: Any) -> bool:
     return is_number(value) and abs(value) <= MAX_WHOLE and value == int(value)
 
 
-def number(low: float | None = None, high: float | None = None) -> Kind:
+def number(low: float | None = None, high: float | None = None) -> ValueKind:
     """A finite number within limits, both included."""
 
     def fits(value: Any) -> bool:
         return is_number(value) and (low is None or value >= low) and (high is None or value <= high)
 
     between = f" from {low:g} to {high:g}" if low is not None and high is not None else ""
-    return Kind(f"a number{between}", fits)
+    return ValueKind(f"a number{between}", fits)
 
 
-def rows(what: str) -> Kind:
+def rows(description: str) -> ValueKind:
     """A list of sets of named values."""
-    return Kind(what, lambda value: isinstance(value, list) and all(isinstance(row, dict) for row in value))
+    return ValueKind(description, lambda value: isinstance(value, list) and all(isinstance(row, dict) for row in value))
 
 
-def texts(what: str) -> Kind:
+def texts(description: str) -> ValueKind:
     """A list of texts."""
-    return Kind(what, lambda value: isinstance(value, list) and all(isinstance(text, str) for text in value))
+    return ValueKind(
+        description, lambda value: isinstance(value, list) and all(isinstance(text, str) for text in value)
+    )
 
 
-def wholes(most: int, least: int = 1) -> Kind:
+def wholes(most: int, least: int = 1) -> ValueKind:
     """A list of so many whole numbers."""
 
     def fits(value: Any) -> bool:
         return isinstance(value, list) and least <= len(value) <= most and all(map(is_whole, value))
 
-    return Kind(f"a list of {least} to {most} whole numbers", fits)
+    return ValueKind(f"a list of {least} to {most} whole numbers", fits)
 
 
-def remembered(kind: Kind) -> Kind:
+def remembered(kind: ValueKind) -> ValueKind:
     """The same, as the browser remembers it: what does not fit is forgotten."""
-    return Kind(kind.what, kind.fits, forgotten=True)
+    return ValueKind(kind.description, kind.fits, forgotten=True)
 
 
-TEXT = Kind("text", lambda value: isinstance(value, str))
-SWITCH = Kind("true or false", lambda value: isinstance(value, bool))
-WHOLE = Kind("a whole number", is_whole)
-ANYTHING = Kind("a value", lambda value: True)
-FIELDS = Kind("a set of named values", lambda value: isinstance(value, dict))
+TEXT = ValueKind("text", lambda value: isinstance(value, str))
+SWITCH = ValueKind("true or false", lambda value: isinstance(value, bool))
+WHOLE = ValueKind("a whole number", is_whole)
+ANYTHING = ValueKind("a value", lambda value: True)
+FIELDS = ValueKind("a set of named values", lambda value: isinstance(value, dict))
 # What a listener is sent in the place of a revision (see `order`).
-TURN_OR_REVISION = remembered(Kind("a turn or a revision", lambda value: isinstance(value, str) or is_whole(value)))
+TURN_OR_REVISION = remembered(
+    ValueKind("a turn or a revision", lambda value: isinstance(value, str) or is_whole(value))
+)
 
-_declared: WeakKeyDictionary[Component, tuple[Kind, str]] = WeakKeyDictionary()
+_declared: WeakKeyDictionary[Component, tuple[ValueKind, str]] = WeakKeyDictionary()
 
 
-def holds(component: C, kind: Kind, name: str = "") -> C:
+def holds(component: C, kind: ValueKind, name: str = "") -> C:
     """Say what a component holds besides None, where its class does not. name: for messages, else its label's."""
     _declared[component] = (kind, name)
     return component
@@ -140,11 +146,11 @@ def read(
     ]
 
 
-def read_told(data: Any, name: str, kind: Kind) -> Any:
+def read_field(data: Any, name: str, kind: ValueKind) -> Any:
     """What an event of our own tells under a name. Raises BadInput where that is of another kind."""
     value = data.get(name) if isinstance(data, Mapping) else None
     if not kind.fits(value):
-        raise BadInput(f"The page told {_short(value)} where {kind.what} was due.", "Load it again.")
+        raise BadInput(f"The page told {_short(value)} where {kind.description} was due.", "Load it again.")
     return int(value) if kind is WHOLE and value is not None else value
 
 
@@ -183,16 +189,18 @@ def uploaded(value: Any) -> Path | None:
 def not_uploaded(value: Any, name: str = "file", field: str | None = None) -> BadInput:
     """The refusal of a file that is none of ours, by the name that was given to it."""
     path = value.get("path") if isinstance(value, Mapping) else None
-    given = repr(path.replace("\\", "/").rsplit("/", 1)[-1][:60]) if isinstance(path, str) else _short(value)
-    return BadInput(f"The {name} must be a file that was uploaded here, not {given}.", "Upload it first.", field=field)
+    name_of_file = repr(path.replace("\\", "/").rsplit("/", 1)[-1][:60]) if isinstance(path, str) else _short(value)
+    return BadInput(
+        f"The {name} must be a file that was uploaded here, not {name_of_file}.", "Upload it first.", field=field
+    )
 
 
 # -- inside ---------------------------------------------------------------------------------------------------------
 
 
-def _read(component: Component, value: Any, now: Any) -> Any:
+def _read(component: Component, value: Any, current: Any) -> Any:
     declared, name = _declared.get(component, (None, ""))
-    kind, name = declared or _kind(now), name or _name(component)
+    kind, name = declared or _kind(current), name or _name(component)
     if kind.forgotten:
         with contextlib.suppress(BadInput):
             check_tree(value)
@@ -201,16 +209,16 @@ def _read(component: Component, value: Any, now: Any) -> Any:
     check_tree(value)
     if value is None:
         if isinstance(component, gr.Slider):  # one whose number was deleted
-            raise BadInput(f"{name} is empty.", f"Give {kind.what}.")
+            raise BadInput(f"{name} is empty.", f"Give {kind.description}.")
         if isinstance(component, gr.Dropdown) and component.value not in (None, []):
             raise BadInput(f"{name} is empty.", "Choose one of its entries.")
         return None
-    if declared is None and isinstance(now, gr.Dropdown):
-        return _entry(now, value, name)
-    return _file(now, value) if isinstance(now, gr.File) else kind.read(value, name)
+    if declared is None and isinstance(current, gr.Dropdown):
+        return _entry(current, value, name)
+    return _file(current, value) if isinstance(current, gr.File) else kind.read(value, name)
 
 
-def _kind(component: Any) -> Kind:
+def _kind(component: Any) -> ValueKind:
     """What a component holds by its class."""
     match component:
         case gr.Slider() | gr.Number():
@@ -232,11 +240,11 @@ def _entry(menu: gr.Dropdown, value: Any, name: str) -> Any:
     if not isinstance(chosen, list):
         raise BadInput(f"{name} must be a list of its entries, not {_short(value)}.")
     entries = [entry[1] if isinstance(entry, tuple | list) else entry for entry in menu.choices]
-    for one in chosen:
-        if isinstance(one, bool) or not isinstance(one, str | int | float):
-            raise BadInput(f"{name} must be one of its entries, not {_short(one)}.")
-        if one not in entries and not menu.allow_custom_value:
-            raise BadInput(f"{name} has no entry {_short(one)}.", "Choose one that it lists.")
+    for entry in chosen:
+        if isinstance(entry, bool) or not isinstance(entry, str | int | float):
+            raise BadInput(f"{name} must be one of its entries, not {_short(entry)}.")
+        if entry not in entries and not menu.allow_custom_value:
+            raise BadInput(f"{name} has no entry {_short(entry)}.", "Choose one that it lists.")
     return value
 
 

@@ -81,9 +81,9 @@ function isDue(element, answer) {
   for (const part of element.querySelectorAll('[data-watch]')) {
     const facts = answer.jobs[part.dataset.watch];
     if (!facts) continue;
-    const isOlder = facts.drawn > Number(part.dataset.drawn ?? Infinity) || ('waits' in part.dataset && facts.begun);
+    const isOlder = facts.finished > Number(part.dataset.drawn ?? Infinity) || ('waits' in part.dataset && facts.begun);
     if (!facts.over && !isOlder) continue;
-    const state = `${part.dataset.watch} ${facts.begun} ${facts.over} ${facts.drawn}`, before = tellings.get(element) || {};
+    const state = `${part.dataset.watch} ${facts.begun} ${facts.over} ${facts.finished}`, before = tellings.get(element) || {};
     if (before.state === state && Date.now() - before.at < PATIENCE_MS) continue;
     tellings.set(element, { state, at: Date.now() });
     return true;

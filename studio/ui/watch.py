@@ -76,7 +76,7 @@ class JobFacts:
     left: how long it takes yet, in words; "" while that is unknown.
     place: of the picture being drawn, from 0.
     preview: of that picture, as a data: address; "" where nothing newer than `since` is there.
-    drawn: how many pictures are finished.
+    finished: how many of its pictures are.
     pictures: (place, number in the history, address) of each that was finished since `since`.
     measures: {"step", "values": name -> number} of each newer than `since`, oldest first, MAX_MEASURES at most.
     """
@@ -89,7 +89,7 @@ class JobFacts:
     left: str = ""
     place: int = 0
     preview: str = ""
-    drawn: int = 0
+    finished: int = 0
     pictures: tuple[tuple[int, int, str], ...] = ()
     measures: tuple[dict[str, Any], ...] = ()
 
@@ -136,7 +136,7 @@ class Watcher:
             slim=engine.slim_html(status, entries),
             busy=busy,
             drawing=next((entry.job_id for entry in entries if self._is_for_prompt(entry.job_id)), None),
-            jobs={job: self._facts(job, known) for job, known in since.items()},
+            jobs={job: self._facts(job, seq) for job, seq in since.items()},
         )
 
     def _facts(self, job: str, since: int) -> JobFacts:
@@ -167,24 +167,24 @@ class Watcher:
 def facts(events: Sequence[Event], since: int = 0) -> JobFacts:
     """Fold a job's events, from the first. since: number of the newest that the page knows."""
     state, ahead, preview = "queued", 0, ""
-    now: Mapping[str, Any] = {}
-    drawn, pictures = 0, list[tuple[int, int, str]]()
+    progress: Mapping[str, Any] = {}
+    finished, pictures = 0, list[tuple[int, int, str]]()
     for event in events:
         if event.kind == "queued":
             ahead = event.data.get("ahead", 0)
         elif event.kind == "progress":
-            now = event.data
+            progress = event.data
         elif event.kind == "preview":
             preview = png_uri(event.data["png"]) if event.seq > since else ""
-            now = {**now, "image": event.data["image"]}
+            progress = {**progress, "image": event.data["image"]}
         elif event.kind == "image":
-            drawn += 1
+            finished += 1
             if event.seq > since:
                 number, sha256 = event.data["generation"], event.data["sha256"]
                 pictures.append((event.data["image"], number, address(number, sha256)))
         state = event.kind if event.kind == "started" or event.final else state
     over = bool(events) and events[-1].final
-    standing = line(state, ahead, now)
+    standing = line(state, ahead, progress)
     measures = [event.data for event in events if event.kind == "measure" and event.seq > since]
     return JobFacts(
         seq=events[-1].seq if events else 0,
@@ -193,22 +193,22 @@ def facts(events: Sequence[Event], since: int = 0) -> JobFacts:
         share=standing.share,
         doing="" if over else standing.doing,
         left="" if over else standing.left,
-        place=now.get("image", 0),
+        place=progress.get("image", 0),
         preview="" if over else preview,
-        drawn=drawn,
+        finished=finished,
         pictures=tuple(pictures),
         measures=tuple(measures[-MAX_MEASURES:]),
     )
 
 
-def read_since(asked: str) -> dict[str, int]:
+def read_since(query: str) -> dict[str, int]:
     """Job -> number, of "job:number,job:number"; what is neither is passed over, and so is all beyond MAX_JOBS."""
-    wanted: dict[str, int] = {}
-    for part in asked.split(",")[:MAX_JOBS]:
+    since: dict[str, int] = {}
+    for part in query.split(",")[:MAX_JOBS]:
         job, _, number = part.partition(":")
         if 0 < len(job) <= 64:
-            wanted[job] = int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else 0
-    return wanted
+            since[job] = int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else 0
+    return since
 
 
 def route(studio: Studio) -> Route:

@@ -23,8 +23,8 @@ from typing import Any, Literal
 import gradio as gr
 
 from studio.ui import order
-from studio.ui.errors import told
-from studio.ui.values import Kind, read_told
+from studio.ui.errors import on_page
+from studio.ui.values import ValueKind, read_field
 
 Answer = dict[str, Any]
 Handler = Callable[["Event"], "Answer | None"]
@@ -53,9 +53,9 @@ class Event:
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
-    def read(self, name: str, kind: Kind) -> Any:
+    def read(self, name: str, kind: ValueKind) -> Any:
         """What the event tells under a name. Raises BadInput where that is of another kind."""
-        return read_told(self.data, name, kind)
+        return read_field(self.data, name, kind)
 
 
 class Wiring:
@@ -65,13 +65,23 @@ class Wiring:
         self.parts = parts
 
     def on(
-        self, happens: Any, handler: Handler, takes: Sequence[str] = (), gives: Sequence[str] = (), *,
-        turns: Sequence[str] = (), mode: Mode | None = None, announces: bool = False, preprocess: bool = True,
-    ) -> Any:  # fmt: skip
+        self,
+        happens: Any,
+        handler: Handler,
+        takes: Sequence[str] = (),
+        gives: Sequence[str] = (),
+        *,
+        turns: Sequence[str] = (),
+        mode: Mode | None = None,
+        announces: bool = False,
+        preprocess: bool = True,
+    ) -> Any:
         """Call a handler with each event; give what further events follow by `.then`.
 
         happens: the listener of a component (`button.click`), or several of them.
-        takes, gives: names of what the handler is told, and of what it may answer.
+        handler: a function of an `Event`.
+        takes: names of what the handler is told.
+        gives: names of what it may answer.
         turns: names of what the server holds for the page, with which the event takes turns; taken before `takes`.
         mode: what becomes of one that comes while another is under way; None: the last of a control that is changed
             is sent, and of all else none.
@@ -80,21 +90,26 @@ class Wiring:
         """
         takes = (*(f"{name}_revision" for name in turns), *turns, *takes)
         listen = _listener(happens)
-        done = listen(
-            self._called(handler, takes, gives), self.components(takes), self.components(gives),
-            js=order.turn(*turns) if turns else None, trigger_mode=mode, preprocess=preprocess, **BROWSER,
-        )  # fmt: skip
+        answered = listen(
+            self._called(handler, takes, gives),
+            self.components(takes),
+            self.components(gives),
+            js=order.turn(*turns) if turns else None,
+            trigger_mode=mode,
+            preprocess=preprocess,
+            **BROWSER,
+        )
         if announces:
-            self.then(done, ANNOUNCE)
-        return done
+            self.then(answered, ANNOUNCE)
+        return answered
 
     def browser(self, happens: Any, script: str, takes: Sequence[str] = (), gives: Sequence[str] = ()) -> Any:
         """Have a script of the browser answer an event, in the order of `gives`; no Python hears of it."""
         return _listener(happens)(None, self.components(takes), self.components(gives), js=script, **BROWSER)
 
-    def then(self, done: Any, script: str) -> None:
+    def then(self, answered: Any, script: str) -> None:
         """Run a script when an event was answered."""
-        done.then(None, None, None, js=script, api_visibility="private")
+        answered.then(None, None, None, js=script, api_visibility="private")
 
     def keep(self, names: Sequence[str], draft: str) -> None:
         """Keep what is typed in the browser: {name: value}, in a part that is a gr.BrowserState."""
@@ -106,7 +121,7 @@ class Wiring:
         return [self.parts[name] for name in names]
 
     def _called(self, handler: Handler, takes: Sequence[str], gives: Sequence[str]) -> Callable[..., Any]:
-        @told
+        @on_page
         def listener(request: gr.Request, happened: gr.EventData, *values: Any) -> Any:
             data = happened._data if isinstance(happened._data, dict) else {}
             event = Event(request.session_hash, dict(zip(takes, values, strict=True)), data)

@@ -53,8 +53,16 @@ class Sketcher:
                 if step == self.fail_at:
                     raise NonFinite("A NaN appeared at a <b>step</b>.")
                 done += 1
-                tell("progress", {"image": index, "images": len(recipes), "step": step, "steps": recipe.steps,
-                                  "left_s": (total - done) * self.step_s})  # fmt: skip
+                tell(
+                    "progress",
+                    {
+                        "image": index,
+                        "images": len(recipes),
+                        "step": step,
+                        "steps": recipe.steps,
+                        "left_s": (total - done) * self.step_s,
+                    },
+                )
                 blurred = picture.resize((32, 32)).filter(ImageFilter.GaussianBlur(5 * (1 - step / recipe.steps)))
                 tell("preview", {"image": index, "png": _png(blurred)})
                 yield

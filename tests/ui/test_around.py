@@ -191,23 +191,23 @@ def test_a_wrapper_that_is_not_here_can_be_taken_away() -> None:
 
 def test_the_value_of_the_control_goes_both_ways() -> None:
     wrappers = [BOX, *around.change([], "wrap", value="sum")]
-    assert around.read(around.said(wrappers)) == wrappers
-    assert around.said([]) == "" and around.read("") == around.read(None) == []
+    assert around.read(around.to_json(wrappers)) == wrappers
+    assert around.to_json([]) == "" and around.read("") == around.read(None) == []
 
 
 def test_one_thing_done_in_a_form() -> None:
     answer = around.around_changed(["", "wrap", "", "", "schedule", "cfg"])
-    (made,) = json.loads(answer["said"])
+    (made,) = json.loads(answer["value"])
     assert made["wrapper"] == "schedule" and 'class="curve"' in answer["html"]
-    assert around.around_drawn([answer["said"], "cfg"]) == answer
-    refused = around.around_changed([answer["said"], "wrap", "", "", "paper", "cfg"])
-    assert refused["said"] == answer["said"] and "no wrapper named &#x27;paper&#x27;" in refused["html"]
-    assert around.around_changed([answer["said"], "unwrap", "0", "", None, "cfg"])["said"] == ""
+    assert around.around_drawn([answer["value"], "cfg"]) == answer
+    refused = around.around_changed([answer["value"], "wrap", "", "", "paper", "cfg"])
+    assert refused["value"] == answer["value"] and "no wrapper named &#x27;paper&#x27;" in refused["html"]
+    assert around.around_changed([answer["value"], "unwrap", "0", "", None, "cfg"])["value"] == ""
 
 
 def test_a_value_that_cannot_be_read_is_told_and_left_out() -> None:
     answer = around.around_drawn(["[1", "cfg"])
-    assert answer["said"] == "" and "could not be read" in answer["html"] and "No modifiers" in answer["html"]
+    assert answer["value"] == "" and "could not be read" in answer["html"] and "No modifiers" in answer["html"]
 
 
 plain = st.recursive(
@@ -226,7 +226,7 @@ plain = st.recursive(
 def test_whatever_a_browser_sends_is_answered(sent: Any) -> None:
     for answer in (around.around_drawn(sent), around.around_changed(sent)):
         assert "Add a modifier" in answer["html"]
-        around.read(answer["said"])
+        around.read(answer["value"])
 
 
 def test_each_parameter_of_each_method_has_a_control_with_its_name() -> None:

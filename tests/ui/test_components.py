@@ -31,8 +31,13 @@ def kept(fake: FakeStudio, recipe: Recipe, number: int = 1) -> list[Any]:
 
 
 def test_the_label_has_the_whole_recipe_and_the_original_file(fake: FakeStudio) -> None:
-    recipe = Recipe(prompt=EVIL, negative_prompt=EVIL, seed=2**64 - 1, steps=1,
-                    guidance=GuidanceSpec(params={"guidance_scale": 4.5}))  # fmt: skip
+    recipe = Recipe(
+        prompt=EVIL,
+        negative_prompt=EVIL,
+        seed=2**64 - 1,
+        steps=1,
+        guidance=GuidanceSpec(params={"guidance_scale": 4.5}),
+    )
     (picture,) = kept(fake, recipe)
     label = caption.caption_html(picture)
     assert "<script" not in label
@@ -125,10 +130,20 @@ def test_how_a_checkpoint_gets_here_is_said(fake: FakeStudio) -> None:
 
 def test_a_long_queue_is_shown_by_its_beginning() -> None:
     many = [
-        QueueEntry(f"job{place}", place, "generate", f"star {place}", "waiting" if place else "running", "interactive",
-                   None, None, datetime.now(UTC), None)
+        QueueEntry(
+            f"job{place}",
+            place,
+            "generate",
+            f"star {place}",
+            "waiting" if place else "running",
+            "interactive",
+            None,
+            None,
+            datetime.now(UTC),
+            None,
+        )
         for place in range(500)
-    ]  # fmt: skip
+    ]
     html = queue.queue_html(many)
     assert html.count("<li") == queue.QUEUE_SHOWN and f"And {500 - queue.QUEUE_SHOWN} more behind them." in html
     assert "Waiting, number 1<" in html and f"Waiting, number {queue.QUEUE_SHOWN - 1}<" in html

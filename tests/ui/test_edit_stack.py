@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from studio.core.errors import BadInput
 from studio.core.recipe import EditRef
 from studio.ui import edit_stack
-from studio.ui.edit_stack import MAX_ROWS, MAX_UNDO, Row, Stack, change, read
+from studio.ui.edit_stack import MAX_ROWS, MAX_UNDO, EditRow, Stack, change, read
 
 
 def stack(*names: str) -> Stack:
-    return Stack(tuple(Row(name) for name in names))
+    return Stack(tuple(EditRow(name) for name in names))
 
 
 def names(found: Stack) -> str:
@@ -57,9 +57,15 @@ def test_other_strengths_are_refused(value: Any) -> None:
         change(stack("a"), "strength", "a", value)
 
 
-@pytest.mark.parametrize(("what", "edit"), [
-    ("explode", "a"), ("toggle", "b"), ("remove", ""), ("add", "a"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("what", "edit"),
+    [
+        ("explode", "a"),
+        ("toggle", "b"),
+        ("remove", ""),
+        ("add", "a"),
+    ],
+)
 def test_what_cannot_be_done_is_refused(what: str, edit: str) -> None:
     with pytest.raises(BadInput):
         change(stack("a"), what, edit)
@@ -90,7 +96,7 @@ def test_a_stack_has_room_for_as_many_as_a_recipe() -> None:
 
 def test_the_stack_of_a_recipe_replaces_the_rows_and_can_be_taken_back() -> None:
     found = edit_stack.from_refs([EditRef(edit="x", strength=-1.5)], stack("a"))
-    assert found.rows == (Row("x", -1.5),) and change(found, "undo").rows == (Row("a"),)
+    assert found.rows == (EditRow("x", -1.5),) and change(found, "undo").rows == (EditRow("a"),)
 
 
 def test_the_steps_an_edit_acts_in_go_into_the_recipe_and_come_back_from_it() -> None:

@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from studio.core.errors import AssetError, BadInput
-from studio.ui.errors import hide_folders, sentence, told
+from studio.ui.errors import hide_folders, on_page, sentence
 
 
 def test_a_studio_error_speaks_for_itself() -> None:
@@ -45,7 +45,7 @@ def test_files_of_this_machine_are_told_by_their_names_alone(tmp_path: Path) -> 
 
 
 def test_handlers_tell_the_page_and_escape_what_they_tell() -> None:
-    @told
+    @on_page
     def handler(value: str) -> str:
         raise BadInput(f"There is no {value}.")
 
@@ -55,7 +55,7 @@ def test_handlers_tell_the_page_and_escape_what_they_tell() -> None:
 
 
 def test_handlers_keep_their_signature_for_gradio() -> None:
-    @told
+    @on_page
     def handler(event: gr.EventData) -> str:
         return "x"
 

@@ -51,13 +51,24 @@ def test_without_a_seed_two_jobs_differ_and_the_seed_is_in_the_recipe() -> None:
 
 def test_values_and_recipe_are_each_others_reverse() -> None:
     recipe = Recipe(
-        prompt="a <b>star</b>", negative_prompt="noise", seed=MAX_SEED, width=64, height=96, steps=7, sampler="ddim",
-        sampler_params={"eta": 0.5}, spacing="karras", variation_seed=3, variation_strength=0.25,
+        prompt="a <b>star</b>",
+        negative_prompt="noise",
+        seed=MAX_SEED,
+        width=64,
+        height=96,
+        steps=7,
+        sampler="ddim",
+        sampler_params={"eta": 0.5},
+        spacing="karras",
+        variation_seed=3,
+        variation_strength=0.25,
         more_negatives=(Negative(prompt="blur", weight=0.5), Negative(prompt="text", start=0.25, stop=0.75)),
-        guidance=GuidanceSpec(method="apg", params={"guidance_scale": 7.5, "eta": 0.5, "momentum": -0.25,
-                                                    "norm_threshold_rms": 0.1, "space": "raw"},
-                              wrappers=(WrapperSpec(wrapper="interval", params={"stop": 0.5}),)),
-    )  # fmt: skip
+        guidance=GuidanceSpec(
+            method="apg",
+            params={"guidance_scale": 7.5, "eta": 0.5, "momentum": -0.25, "norm_threshold_rms": 0.1, "space": "raw"},
+            wrappers=(WrapperSpec(wrapper="interval", params={"stop": 0.5}),),
+        ),
+    )
     others = {name: value for name, value in FILLED.items() if name not in values_of(recipe)}
     assert recipes(others | values_of(recipe)) == [recipe]
 
@@ -70,19 +81,46 @@ def test_a_recipe_records_all_parameters_of_its_method() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"steps": None}, {"steps": 0}, {"steps": 1e9}, {"steps": 2.5}, {"steps": float("nan")}, {"steps": True},
-        {"width": 100}, {"width": 1 << 20}, {"height": None}, {"count": 0}, {"count": 17}, {"count": "2"},
-        {"sampler": "nothing"}, {"sampler": None}, {"prompt": "x" * 10_001}, {"seed": "x"},
-        {"method": "none"}, {"method.first": '{"cfg": {"guidance_scale": "high"}}'}, {"method.first": "{"},
-        {"method.first": '{"cfg": {"guidance_scale": Infinity}}'}, {"method.rest": '{"cfg": 1}'}, {"method.rest": "[]"},
-        {"method.rest": 7}, {"sampler": "ddim", "sampler.first": '{"ddim": {"eta": null}}'},
-        {"spacing": None}, {"spacing": "x" * 41}, {"variation_strength": None}, {"variation_strength": 1.5},
-        {"variation_strength": 0.5, "variation_seed": "x"}, {"model": None}, {"sampler_params": 1, "sampler": "heun"},
-        {"more_negatives": "x"}, {"more_negatives": ["x"]}, {"more_negatives": [{"prompt": "x", "weight": None}]},
-        {"more_negatives": [{"prompt": "x", "weight": 11}]}, {"more_negatives": [{"prompt": "x", "evil": 1}]},
-        {"more_negatives": [{"prompt": "x", "weight": 1}] * 17}, {"more_negatives": [{"prompt": "x", "stop": None}]},
+        {"steps": None},
+        {"steps": 0},
+        {"steps": 1e9},
+        {"steps": 2.5},
+        {"steps": float("nan")},
+        {"steps": True},
+        {"width": 100},
+        {"width": 1 << 20},
+        {"height": None},
+        {"count": 0},
+        {"count": 17},
+        {"count": "2"},
+        {"sampler": "nothing"},
+        {"sampler": None},
+        {"prompt": "x" * 10_001},
+        {"seed": "x"},
+        {"method": "none"},
+        {"method.first": '{"cfg": {"guidance_scale": "high"}}'},
+        {"method.first": "{"},
+        {"method.first": '{"cfg": {"guidance_scale": Infinity}}'},
+        {"method.rest": '{"cfg": 1}'},
+        {"method.rest": "[]"},
+        {"method.rest": 7},
+        {"sampler": "ddim", "sampler.first": '{"ddim": {"eta": null}}'},
+        {"spacing": None},
+        {"spacing": "x" * 41},
+        {"variation_strength": None},
+        {"variation_strength": 1.5},
+        {"variation_strength": 0.5, "variation_seed": "x"},
+        {"model": None},
+        {"sampler_params": 1, "sampler": "heun"},
+        {"more_negatives": "x"},
+        {"more_negatives": ["x"]},
+        {"more_negatives": [{"prompt": "x", "weight": None}]},
+        {"more_negatives": [{"prompt": "x", "weight": 11}]},
+        {"more_negatives": [{"prompt": "x", "evil": 1}]},
+        {"more_negatives": [{"prompt": "x", "weight": 1}] * 17},
+        {"more_negatives": [{"prompt": "x", "stop": None}]},
     ],
-)  # fmt: skip
+)
 def test_bad_values_are_refused_before_anything_is_queued(bad: dict[str, Any], fake: Any) -> None:
     with pytest.raises(BadInput) as caught:
         fake.pictures.submit(recipes(FILLED | bad))

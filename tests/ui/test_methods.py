@@ -67,7 +67,7 @@ assert set(methods.methods()) >= {"cfg", "apg"}
 with FakeStudio(Path(sys.argv[1])) as studio:
     app.build(studio)
     view.on_opening(studio, None)
-    stack_panel.show(studio, edit_stack.Stack((edit_stack.Row("x"),)), "stencil")
+    stack_panel.show(studio, edit_stack.Stack((edit_stack.EditRow("x"),)), "stencil")
     grid.show(studio, 1), grid.earlier(studio)
     writing.reports(studio, writing.words(Path(sys.argv[1])), "a (red:1.2) star", "", ["neon"], "a1111", "stencil", "1")
 print(*[name for name in ("torch", "diffusers", "transformers", "peft") if name in sys.modules])

@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from studio.core.errors import BadInput, Cancelled, NotFound, OutOfMemory, WorkspaceError
 from studio.ui.blocks import Blocks
 from studio.ui.endpoint import expose
-from studio.ui.errors import hide_folders, told
+from studio.ui.errors import hide_folders, on_page
 from studio.ui.refusals import Refusals
 
 FAILURES: dict[str, tuple[Exception, int, str]] = {
@@ -47,7 +47,7 @@ def broken(call: Any) -> str:
 async def lay_out() -> App:
     with Blocks() as demo:
         box, part = gr.Textbox(label="How"), gr.HTML(server_functions=[broken], elem_id="part")
-        gr.Button().click(told(on_click), box, part, queue=False, api_visibility="private")
+        gr.Button().click(on_page(on_click), box, part, queue=False, api_visibility="private")
         expose(fail, "fail")
     return App.create_app(demo, app_kwargs={"middleware": [Middleware(Refusals)]})
 

@@ -40,7 +40,7 @@ def add(sessions: Sessions, name: str, turn: Any = None, kept: Any = None, key: 
         before = session.value
         time.sleep(0.005)
         session.put([*before, name])
-        return session.kept
+        return session.browser_copy
 
 
 def together(*work: Any) -> None:
@@ -156,7 +156,7 @@ def test_rubbish_has_a_value_too(kind: Any, key: Any, kept: Any, turn: Any) -> N
     sessions = module.Sessions(kind, most=2)
     with sessions.of(key, kept, turn) as session:
         session.put(session.value)
-    with sessions.of("x" * 1000, {**kind().kept, "revision": kept}, turn) as session:
+    with sessions.of("x" * 1000, {**kind().browser_copy, "revision": kept}, turn) as session:
         assert session.value == kind().value
     assert len(sessions) <= 2
 
@@ -166,5 +166,5 @@ def test_each_kind_gives_its_browser_what_it_reads_back() -> None:
     board.put(boards.change(board.value, "choose", 2))
     stack.put(change(change(stack.value, "add", "one"), "strength", "one", 0.5))
     for session, fresh in ((board, BoardSession()), (stack, StackSession())):
-        fresh.fill(json.loads(json.dumps(session.kept)))
+        fresh.fill(json.loads(json.dumps(session.browser_copy)))
         assert fresh.value == session.value and fresh.revision == session.revision > 0

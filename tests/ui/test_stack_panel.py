@@ -13,8 +13,8 @@ from studio.core.errors import AssetError, BadInput, NotFound
 from studio.core.recipe import Recipe
 from studio.ui import edit_stack, exports, stack_panel
 from studio.ui.components import stack as look
-from studio.ui.components.stack import Known
-from studio.ui.edit_stack import Row, Stack
+from studio.ui.components.stack import EditFacts
+from studio.ui.edit_stack import EditRow, Stack
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.stencil_edits import edit_file
 
@@ -62,22 +62,22 @@ def test_rows_tell_what_is_wrong_with_their_edits(fake: FakeStudio, tmp_path: Pa
     entry = fake.edits.list()[0]
     gone = edit_stack.change(stack, "add", "gone-0123456789ab")
     assert stack_panel.show(fake, gone, MODEL).count('class="badge bad"') == 1
-    shown = look.stack_html(stack, {entry.id: Known(entry, misfit="no layer <x>", base="other")})
+    shown = look.stack_html(stack, {entry.id: EditFacts(entry, misfit="no layer <x>", base="other")})
     assert "does not fit" in shown and "&lt;x&gt;" in shown
-    assert "other base" in look.stack_html(stack, {entry.id: Known(entry, base="other")})
+    assert "other base" in look.stack_html(stack, {entry.id: EditFacts(entry, base="other")})
     entry.path.write_bytes(b"torn")
     assert "broken" in stack_panel.show(fake, stack, MODEL)
 
 
 def test_a_strength_outside_of_the_slider_is_still_shown() -> None:
-    shown = look.stack_html(Stack((Row("e", -4.0),)), {})
+    shown = look.stack_html(Stack((EditRow("e", -4.0),)), {})
     assert 'min="-4"' in shown and 'value="-4"' in shown
 
 
 def test_the_steps_of_an_edit_are_folded_away_while_they_are_all() -> None:
-    shown = look.stack_html(Stack((Row("e"),)), {})
+    shown = look.stack_html(Stack((EditRow("e"),)), {})
     assert "Acts in all steps" in shown and '<details class="window">' in shown
-    late = look.stack_html(Stack((Row("e", start=0.25),)), {})
+    late = look.stack_html(Stack((EditRow("e", start=0.25),)), {})
     assert "Acts from 25% to 100% of the steps" in late and 'data-op="start"' in late and 'value="25"' in late
     assert '<details class="window" open>' in late or '<details class="window" open="">' in late
 
@@ -182,9 +182,11 @@ def test_evil_archives_are_refused_and_write_nothing_outside(fake: FakeStudio, t
     config, weights = "adapter_config.json", "adapter_model.safetensors"
     outside = tmp_path / "out"
     for files, said in (
-        ({f"../../{config}": b"{}"}, "lie outside"), ({config: b" " * 2_000_000, weights: b""}, "at most 1000000"),
-        ({config: b"{}", f"a/{config}": b"{}", weights: b""}, "once"), ({f"{n}": b"" for n in range(60)}, "60 files"),
-    ):  # fmt: skip
+        ({f"../../{config}": b"{}"}, "lie outside"),
+        ({config: b" " * 2_000_000, weights: b""}, "at most 1000000"),
+        ({config: b"{}", f"a/{config}": b"{}", weights: b""}, "once"),
+        ({f"{n}": b"" for n in range(60)}, "60 files"),
+    ):
         with pytest.raises(BadInput, match=said), stack_panel.opened(archive(tmp_path / "evil.zip", **files)):
             pass
     assert not outside.exists() and not list(tmp_path.parent.glob(config))

@@ -89,9 +89,13 @@ def test_a_tab_that_is_one_file_is_on_the_page_with_its_route_style_and_keys(toy
     declared = re.search(r"window\.palimpsestTabs = (.*);\n", theme.head(tabs()))
     assert declared is not None
     assert json.loads(declared[1])[-1] == {
-        "id": "toy", "primary": "#toy-go", "stop": "#toy-stop", "keys": {"c": "#toy-go"}, "drop": "toy-file",
+        "id": "toy",
+        "primary": "#toy-go",
+        "stop": "#toy-stop",
+        "keys": {"c": "#toy-go"},
+        "drop": "toy-file",
         "wide": True,
-    }  # fmt: skip
+    }
 
 
 def test_nothing_around_the_tabs_names_one() -> None:

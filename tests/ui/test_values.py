@@ -132,5 +132,5 @@ def test_a_file_is_an_upload_of_a_kind_that_is_taken(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("data", [None, [], "id", {}, {"id": "1"}, {"id": 1.5}, {"id": True}, {"id": 10**400}])
 def test_what_an_event_tells_is_read_too(data: Any) -> None:
     with pytest.raises(BadInput, match=r"^The page told .+ where a whole number was due\. Load it again\.$"):
-        values.read_told(data, "id", values.WHOLE)
-    assert values.read_told({"id": 3.0}, "id", values.WHOLE) == 3
+        values.read_field(data, "id", values.WHOLE)
+    assert values.read_field({"id": 3.0}, "id", values.WHOLE) == 3

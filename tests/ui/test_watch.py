@@ -24,23 +24,24 @@ def told(*events: tuple[str, dict[str, Any]]) -> list[Event]:
 
 
 DRAWN = told(
-    ("queued", {"ahead": 0}), ("started", {"images": 3}),
+    ("queued", {"ahead": 0}),
+    ("started", {"images": 3}),
     ("image", {"image": 0, "generation": 41, "sha256": "ab" * 32}),
     ("progress", {"image": 1, "images": 3, "step": 5, "steps": 20, "left_s": 12.4, "done": 0.4}),
     ("preview", {"image": 1, "png": b"one"}),
-)  # fmt: skip
+)
 
 
 def test_a_job_is_told_by_what_moves_and_by_what_is_finished() -> None:
     facts = watch.facts(DRAWN)
-    assert (facts.seq, facts.over, facts.share, facts.drawn, facts.place) == (5, False, 0.4, 1, 1)
+    assert (facts.seq, facts.over, facts.share, facts.finished, facts.place) == (5, False, 0.4, 1, 1)
     assert (facts.doing, facts.left) == ("Picture 2 of 3 · step 5 of 20", "about 12 s left")
     assert facts.preview == "data:image/png;base64,b25l" and facts.pictures == (
         (0, 41, "/pictures/41.png?v=abababababab"),
     )
     assert facts.begun and not watch.facts(DRAWN[:1]).begun
     later = watch.facts(DRAWN, since=5)  # nothing is sent twice, and nothing is forgotten
-    assert (later.preview, later.pictures, later.drawn, later.place) == ("", (), 1, 1)
+    assert (later.preview, later.pictures, later.finished, later.place) == ("", (), 1, 1)
     over = watch.facts([*DRAWN, Event(6, "j", "done", {})], since=5)
     assert over.over and over.doing == over.left == over.preview == ""
 
@@ -55,7 +56,7 @@ def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: Fa
     seen, measured = 0, list[dict[str, Any]]()
     while True:
         facts = watcher.look({job: seen}).jobs[job]
-        assert facts.seq >= seen and facts.drawn == 0
+        assert facts.seq >= seen and facts.finished == 0
         measured += facts.measures
         seen = facts.seq
         if facts.over:
@@ -95,7 +96,7 @@ def test_the_address_takes_what_it_can_read_and_an_unknown_job_for_over(fake: Fa
     answer = client.get("/watch", params={"since": f"{job}:0,gone:3"})
     assert answer.headers["cache-control"] == "no-store"
     jobs = answer.json()["jobs"]
-    assert set(jobs) == {job, "gone"} and jobs[job]["over"] and jobs[job]["drawn"] == 1
+    assert set(jobs) == {job, "gone"} and jobs[job]["over"] and jobs[job]["finished"] == 1
     assert jobs["gone"]["over"] and jobs["gone"]["seq"] == 0
     for asked in (
         "",

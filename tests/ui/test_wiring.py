@@ -36,9 +36,17 @@ def test_a_handler_is_told_by_name_and_answers_by_name() -> None:
         events.append(event)
         return {"box": event["box"].upper()}
 
-    wiring, (listener, announced) = laid_out(lambda wiring: wiring.on(
-        wiring.parts["save"].click, save, ("box",), ("save", "box"), turns=("stack",), mode="multiple", announces=True,
-    ))  # fmt: skip
+    wiring, (listener, announced) = laid_out(
+        lambda wiring: wiring.on(
+            wiring.parts["save"].click,
+            save,
+            ("box",),
+            ("save", "box"),
+            turns=("stack",),
+            mode="multiple",
+            announces=True,
+        )
+    )
     assert [part for part in listener.inputs] == wiring.components(("stack_revision", "stack", "box"))
     request = gr.Request(session_hash="page")
     answer = listener.fn(request, gr.EventData(None, {"op": "x"}), 3, {"rows": []}, "written")

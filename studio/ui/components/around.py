@@ -49,16 +49,16 @@ function keep(now) {
   props.value = now;
   trigger('input');
 }
-async function apply(what, at, name, to) {
-  if (what === 'wparam' || what === 'aparam') {
+async function apply(op, at, name, to) {
+  if (op === 'wparam' || op === 'aparam') {
     const whole = JSON.parse(value()), path = at.split('.'), place = path.pop();
-    const found = path.reduce((wrappers, one) => wrappers[one].added.wrappers, whole)[place];
-    (what === 'aparam' ? found.added : found).params[name] = to;
+    const wrapper = path.reduce((wrappers, outer) => wrappers[outer].added.wrappers, whole)[place];
+    (op === 'aparam' ? wrapper.added : wrapper).params[name] = to;
     keep(JSON.stringify(whole));
     return;
   }
-  const answer = await server.around_changed([value(), what, at, name, to, method()]);
-  keep(answer.said);
+  const answer = await server.around_changed([value(), op, at, name, to, method()]);
+  keep(answer.value);
   write(answer.html);
 }
 function write(html) {
@@ -69,9 +69,9 @@ async function show() {
   const now = value(), name = method();
   if (now === shown && name === around) return;
   [shown, around] = [now, name];
-  const answer = now ? await server.around_drawn([now, name]) : {said: '', html: start};
+  const answer = now ? await server.around_drawn([now, name]) : {value: '', html: start};
   if (shown !== now || around !== name) return;
-  keep(answer.said);
+  keep(answer.value);
   write(answer.html);
 }
 """
@@ -86,51 +86,66 @@ show();
 
 
 def around_html(
-    wrappers: Sequence[Mapping[str, Any]], method: str, row: int = 0, problem: str = "",
-    offered: Sequence[fields.Entry] = (), path: str = "",
-) -> str:  # fmt: skip
+    wrappers: Sequence[Mapping[str, Any]],
+    method: str,
+    row: int = 0,
+    problem: str = "",
+    offered: Sequence[fields.Entry] = (),
+    path: str = "",
+) -> str:
     """The controls. method: the name of what the wrappers are around. row: what they tell beside what was done.
     problem: a sentence to show below them. offered: the methods that a sum may add, all of them where it is left out.
     path: of the place around the method.
     """
     offered = offered or method_menu.entries()
-    inner = "".join(_wrapper(row, f"{path}{k}", each, method, offered) for k, each in enumerate(wrappers))
+    inner = "".join(_wrapper(row, f"{path}{k}", wrapper, method, offered) for k, wrapper in enumerate(wrappers))
     entries = [
         ("Add a modifier", ""),
-        *((one.label.capitalize(), name) for name, one in declarations().wrappers.items() if not path or name != SUM),
+        *(
+            (entry.label.capitalize(), name)
+            for name, entry in declarations().wrappers.items()
+            if not path or name != SUM
+        ),
     ]
     title = "Limits guidance to some steps, changes its strength over the steps, or rescales and clips its result"
     menu = fields.options(
-        entries, "", data_op="wrap", data_row=str(row), data_at=path, data_once="1", class_="menu-like",
+        entries,
+        "",
+        data_op="wrap",
+        data_row=str(row),
+        data_at=path,
+        data_once="1",
+        class_="menu-like",
         aria_label="Add a modifier to the added method" if path else "Add a modifier",
-        title=title, disabled=len(wrappers) >= MAX_WRAPPERS,
-    )  # fmt: skip
-    told = "Of the added method" if path else "Further modifiers" if wrappers else "No modifiers"
-    inner += tag("div", tag("span", told, class_="label") + menu, class_="param choice")
+        title=title,
+        disabled=len(wrappers) >= MAX_WRAPPERS,
+    )
+    caption = "Of the added method" if path else "Further modifiers" if wrappers else "No modifiers"
+    inner += tag("div", tag("span", caption, class_="label") + menu, class_="param choice")
     if problem:
         inner += tag("p", text(problem), class_="hint wrong", role="alert")
     return tag("div", inner, class_="around")
 
 
-def _wrapper(row: int, at: str, each: Mapping[str, Any], method: str, offered: Sequence[fields.Entry]) -> str:
-    known = declarations().wrappers.get(str(each["wrapper"]))
-    label = known.label if known else f"“{each['wrapper']}”"
+def _wrapper(row: int, at: str, wrapper: Mapping[str, Any], method: str, offered: Sequence[fields.Entry]) -> str:
+    entry = declarations().wrappers.get(str(wrapper["wrapper"]))
+    label = entry.label if entry else f"“{wrapper['wrapper']}”"
     inner = tag("legend", text(label.capitalize()) + fields.button("unwrap", row, "×", f"Take the {label} away", at=at))
-    if known is None:
+    if entry is None:
         inner += tag("p", "This modifier is not there any more.", class_="hint wrong")
     else:
-        inner += _controls(known, each, method, row, at)
-    if added := each.get("added"):
+        inner += _controls(entry, wrapper, method, row, at)
+    if added := wrapper.get("added"):
         inner += _added(added, row, at, offered)
     return tag("fieldset", inner, class_="wrapper")
 
 
-def _controls(known: Method, each: Mapping[str, Any], method: str, row: int, at: str) -> str:
-    made = fields.parameters(known.params, each["params"], "wparam", row, at, inside=_params(method))
-    names = [spec.name for spec in known.params]
+def _controls(entry: Method, wrapper: Mapping[str, Any], method: str, row: int, at: str) -> str:
+    controls = fields.parameters(entry.params, wrapper["params"], "wparam", row, at, inside=_params(method))
+    names = [spec.name for spec in entry.params]
     if curve.NAME in names:  # the picture stands below the choice of the curve
-        made.insert(names.index("curve") + 1, curve.curve_html("wparam", row, at))
-    return "".join(made)
+        controls.insert(names.index("curve") + 1, curve.curve_html("wparam", row, at))
+    return "".join(controls)
 
 
 def _added(added: Mapping[str, Any], row: int, at: str, offered: Sequence[fields.Entry]) -> str:
@@ -142,36 +157,40 @@ def _added(added: Mapping[str, Any], row: int, at: str, offered: Sequence[fields
 
 
 def _params(method: str) -> tuple[ParamSpec, ...]:
-    known = declarations().guidance.get(method)
-    return known.params if known else ()
+    entry = declarations().guidance.get(method)
+    return entry.params if entry else ()
 
 
 # -- what can be done -----------------------------------------------------------------------------------------------
 
 
 def change(
-    wrappers: Sequence[Mapping[str, Any]], what: str, at: str = "", name: str = "", value: Any = None,
+    wrappers: Sequence[Mapping[str, Any]],
+    op: str,
+    at: str = "",
+    name: str = "",
+    value: Any = None,
     method: str = "cfg",
-) -> Wrappers:  # fmt: skip
+) -> Wrappers:
     """The same wrappers with one thing done to them. Raises BadInput for what cannot be done.
 
     wrap (at: a place, value: a wrapper's name); unwrap (at: which wrapper); wparam (at, name, value); added (at, value:
     the method a sum adds); aparam (at, name, value: a parameter of that method). method: what they are around. Ranges
     are checked when the recipe is loaded.
     """
-    if what not in CHANGES:
-        raise BadInput(f"There is nothing to do with a wrapper called {shown(what)}.")
-    changed: Wrappers = copy.deepcopy([dict(one) for one in wrappers])
+    if op not in CHANGES:
+        raise BadInput(f"There is nothing to do with a wrapper called {shown(op)}.")
+    changed: Wrappers = copy.deepcopy([dict(wrapper) for wrapper in wrappers])
     *outer, last = at.split(".")
     try:
         among = changed
-        for one in outer:
-            added = among[_place(among, one)]["added"]
+        for place in outer:
+            added = among[_place(among, place)]["added"]
             among, method = added.setdefault("wrappers", []), str(added["method"])
-        if what == "wrap":
+        if op == "wrap":
             _wrap(among, value, method, alone=not outer)
         else:
-            _TO_ONE[what](among, _place(among, last), name, value)
+            _TO_ONE[op](among, _place(among, last), name, value)
     except (KeyError, TypeError):
         raise BadInput("This part of the wrapper is not there any more.") from None
     return changed
@@ -184,37 +203,37 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _place(wrappers: Wrappers, told: str) -> int:
-    if not told.isascii() or not told.isdecimal() or len(told) > 3 or int(told) >= len(wrappers):
+def _place(wrappers: Wrappers, place: str) -> int:
+    if not place.isascii() or not place.isdecimal() or len(place) > 3 or int(place) >= len(wrappers):
         raise BadInput("This wrapper is not there any more.")
-    return int(told)
+    return int(place)
 
 
 def _wrap(wrappers: Wrappers, value: Any, method: str, alone: bool) -> None:
     """alone: the method around which it goes is not added to another."""
-    found = methods.known(declarations().wrappers, str(value), "wrapper")
+    entry = methods.known(declarations().wrappers, str(value), "wrapper")
     if len(wrappers) >= MAX_WRAPPERS:
         raise BadInput(f"A method takes up to {MAX_WRAPPERS} wrappers.", "Take one away first.")
     if value == SUM and not alone:
         raise BadInput("A guidance method that is added cannot add another itself; add both to the first.")
-    made: dict[str, Any] = {"wrapper": value, "params": {one.name: _first(one, method) for one in found.params}}
+    wrapper: dict[str, Any] = {"wrapper": value, "params": {spec.name: _first(spec, method) for spec in entry.params}}
     if value == SUM:
-        made["added"] = methods.defaults("cfg")
-    wrappers.append(made)
+        wrapper["added"] = methods.defaults("cfg")
+    wrappers.append(wrapper)
 
 
 def _first(spec: ParamSpec, method: str) -> Any:
     """What a parameter is to begin with: its default, or where that names nothing of the method, its first scale."""
-    found = [one.name for one in nameable(spec, _params(method))]
-    if not found or spec.default in found:
+    nameable_names = [candidate.name for candidate in nameable(spec, _params(method))]
+    if not nameable_names or spec.default in nameable_names:
         return spec.default
-    return next((name for name in found if name.endswith("scale")), found[0])
+    return next((name for name in nameable_names if name.endswith("scale")), nameable_names[0])
 
 
 def _add(wrappers: Wrappers, at: int, name: str, value: Any) -> None:
     """Another method in a sum; what is around it stays, as around the method of a row."""
-    kept = wrappers[at].get("added", {}).get("wrappers", [])
-    wrappers[at]["added"] = methods.defaults(str(value)) | ({"wrappers": kept} if kept else {})
+    inner = wrappers[at].get("added", {}).get("wrappers", [])
+    wrappers[at]["added"] = methods.defaults(str(value)) | ({"wrappers": inner} if inner else {})
 
 
 _TO_ONE: dict[str, Callable[[Wrappers, int, str, Any], Any]] = {
@@ -234,32 +253,36 @@ def control(method: str) -> gr.HTML:
     among methods tells another.
     """
     return gr.HTML(
-        "", html_template=_alone([], method), js_on_load=_CONTROL + SCRIPT + _BEGIN, apply_default_css=False,
-        server_functions=[around_drawn, around_changed], elem_id="guidance-around",
-    )  # fmt: skip
+        "",
+        html_template=_alone([], method),
+        js_on_load=_CONTROL + SCRIPT + _BEGIN,
+        apply_default_css=False,
+        server_functions=[around_drawn, around_changed],
+        elem_id="guidance-around",
+    )
 
 
-def read(said: Any) -> list[Any]:
+def read(value: Any) -> list[Any]:
     """The wrappers of the control's value. Raises BadInput if it is no list."""
-    said = "" if said is None else said
+    value = "" if value is None else value
     try:
-        found = json.loads(said) if said.strip() else []
+        wrappers = json.loads(value) if value.strip() else []
     except (AttributeError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list):
+        wrappers = None
+    if not isinstance(wrappers, list):
         raise BadInput(
-            f"What is around the method must be a JSON list of wrappers, not {shown(said)}.", field="wrappers"
+            f"What is around the method must be a JSON list of wrappers, not {shown(value)}.", field="wrappers"
         )
-    return cast("list[Any]", found)
+    return cast("list[Any]", wrappers)
 
 
-def said(wrappers: Sequence[Mapping[str, Any]]) -> str:
+def to_json(wrappers: Sequence[Mapping[str, Any]]) -> str:
     """The reverse of `read`."""
     return json.dumps(list(wrappers)) if wrappers else ""
 
 
 def around_drawn(call: Any) -> dict[str, str]:
-    """Draw the controls: call is [value, method]. Gives them as "html", and the value as "said": a draft may be of
+    """Draw the controls: call is [value, method]. Gives them as "html", and the value as "value": a draft may be of
     anything.
     """
     try:
@@ -267,27 +290,27 @@ def around_drawn(call: Any) -> dict[str, str]:
     except (TypeError, ValueError):  # nothing that the controls send
         value, method = None, ""
     try:
-        return {"said": value or "", "html": _alone(_checked(value), str(method))}
+        return {"value": value or "", "html": _alone(_checked(value), str(method))}
     except StudioError as error:
-        return {"said": "", "html": _alone([], str(method), f"What was around the method could not be read. {error}")}
+        return {"value": "", "html": _alone([], str(method), f"What was around the method could not be read. {error}")}
 
 
 def around_changed(call: Any) -> dict[str, str]:
-    """Do one thing: call is [value, what, at, name, value for it, method]. Gives the new value as "said", and its
+    """Do one thing: call is [value, op, at, name, value for it, method]. Gives the new value as "value", and its
     "html".
     """
     wrappers: Wrappers = []
     method = ""
     try:
-        value, what, at, name, to, method = call
+        value, op, at, name, to, method = call
         method = str(method)
         wrappers = _checked(value)
-        changed = _checked(said(change(wrappers, str(what), str(at), str(name), to, method)))
+        changed = _checked(to_json(change(wrappers, str(op), str(at), str(name), to, method)))
     except (TypeError, ValueError, OverflowError):  # nothing that the controls send
-        return {"said": said(wrappers), "html": _alone(wrappers, str(method))}
+        return {"value": to_json(wrappers), "html": _alone(wrappers, str(method))}
     except StudioError as error:
-        return {"said": said(wrappers), "html": _alone(wrappers, method, str(error))}
-    return {"said": said(changed), "html": _alone(changed, method)}
+        return {"value": to_json(wrappers), "html": _alone(wrappers, method, str(error))}
+    return {"value": to_json(changed), "html": _alone(changed, method)}
 
 
 def _alone(wrappers: Sequence[Mapping[str, Any]], method: str, problem: str = "") -> str:
@@ -296,4 +319,4 @@ def _alone(wrappers: Sequence[Mapping[str, Any]], method: str, problem: str = ""
 
 def _checked(value: Any) -> Wrappers:
     spec = load(GuidanceSpec, {"wrappers": read(value)}, "guidance")
-    return [each.model_dump(mode="json") for each in spec.wrappers]
+    return [wrapper.model_dump(mode="json") for wrapper in spec.wrappers]

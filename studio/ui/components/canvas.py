@@ -42,10 +42,17 @@ element.addEventListener('click', (event) => {
 class JobView:
     """A job as the page shows it.
 
-    state: "queued", "running", or the kind of its last event. images: how many it makes, 0 while unknown.
-    drawn: place in the job -> finished picture. binned: how many finished ones were discarded.
-    image, step, steps: what it is at. left_s: estimate, None if unknown.
-    ahead: jobs before it. error: a sentence, "" if there is none.
+    state: "queued", "running", or the kind of its last event.
+    images: how many pictures it makes, 0 while unknown.
+    drawn: (place in the job, finished picture) of each.
+    binned: how many finished ones were discarded.
+    image: place of the picture it is at.
+    step: of that picture.
+    steps: of each picture, 0 while unknown.
+    left_s: estimate in seconds, None if unknown.
+    preview: of the picture it is at, as PNG; b"" for none.
+    ahead: jobs before it.
+    error: a sentence, "" if there is none.
     """
 
     state: str = "queued"
@@ -62,36 +69,43 @@ class JobView:
 
     @property
     def over(self) -> bool:
+        """Whether it has ended, however."""
         return self.state not in ("queued", "running")
 
 
 def view(events: Sequence[Event]) -> JobView:
     """Fold a job's events, from the first, into what is to be shown."""
-    shown: dict[str, Any] = {"state": "queued"}
-    drawn: dict[int, Drawn] = {}
+    fields: dict[str, Any] = {"state": "queued"}
+    pictures: dict[int, Drawn] = {}
     for event in events:
         data = event.data
         if event.kind == "queued":
-            shown["ahead"] = data.get("ahead", 0)
+            fields["ahead"] = data.get("ahead", 0)
         elif event.kind == "started":
-            shown |= {"state": "running", "images": data.get("images", 0)}
+            fields |= {"state": "running", "images": data.get("images", 0)}
         elif event.kind == "progress":
-            shown |= {"state": "running", "image": data["image"], "step": data["step"], "steps": data["steps"],
-                      "images": data.get("images", 0), "left_s": data.get("left_s")}  # fmt: skip
+            fields |= {
+                "state": "running",
+                "image": data["image"],
+                "step": data["step"],
+                "steps": data["steps"],
+                "images": data.get("images", 0),
+                "left_s": data.get("left_s"),
+            }
         elif event.kind == "preview":
-            shown |= {"preview": data["png"], "preview_of": data["image"]}
+            fields |= {"preview": data["png"], "preview_of": data["image"]}
         elif event.kind == "image":
             recipe = Recipe.load(data["recipe"])
-            drawn[data["image"]] = Drawn(data["generation"], address(data["generation"], data["sha256"]), recipe)
+            pictures[data["image"]] = Drawn(data["generation"], address(data["generation"], data["sha256"]), recipe)
         elif event.final:
-            shown |= {"state": event.kind, "error": data.get("error", "")}
+            fields |= {"state": event.kind, "error": data.get("error", "")}
             if event.kind == "cancelled" and not data.get("keep", True):
-                shown["binned"] = len(drawn)
-                drawn.clear()
+                fields["binned"] = len(pictures)
+                pictures.clear()
     # The newest preview may still be of the picture before.
-    if shown.pop("preview_of", None) in drawn:
-        shown["preview"] = b""
-    return JobView(drawn=tuple(sorted(drawn.items())), **shown)
+    if fields.pop("preview_of", None) in pictures:
+        fields["preview"] = b""
+    return JobView(drawn=tuple(sorted(pictures.items())), **fields)
 
 
 def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> str:
@@ -109,22 +123,22 @@ def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> 
             for place in range(max(job.images, 1))
         ]
     if not cells:
-        told = job.error or "It was stopped before the first one was done."
-        return empty_html("This job made no picture.", told)
+        reason = job.error or "It was stopped before the first one was done."
+        return empty_html("This job made no picture.", reason)
     sheet = results.sheet_html(Results((tuple(cells),)), alone=job.over and len(cells) == 1)
     return sheet + results.tools_html() if finished else sheet
 
 
 def picture_html(picture: Generation, siblings: Sequence[int] = ()) -> str:
     """One picture of the history. siblings: numbers of all that its job made, itself among them, in their order."""
-    drawn = Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe)
-    sheet = results.sheet_html(Results(((_cell(drawn),),)), alone=True)
+    cell_picture = Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe)
+    sheet = results.sheet_html(Results(((_cell(cell_picture),),)), alone=True)
     return sheet + results.tools_html(_walk(picture, siblings))
 
 
 def pictures_html(pictures: Sequence[Generation]) -> str:
     """Several pictures of the history, each to be picked."""
-    cells = tuple(_cell(Drawn(each.id, address(each.id, each.sha256), each.recipe)) for each in pictures)
+    cells = tuple(_cell(Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe)) for picture in pictures)
     return results.sheet_html(Results((cells,)), alone=len(cells) == 1) + results.tools_html()
 
 
@@ -133,11 +147,11 @@ def _walk(picture: Generation, siblings: Sequence[int]) -> str:
     if len(siblings) < 2 or picture.id not in siblings:
         return ""
     at, count = siblings.index(picture.id), len(siblings)
-    before, after = siblings[at - 1], siblings[(at + 1) % count]
+    previous, following = siblings[at - 1], siblings[(at + 1) % count]
     inner = (
-        _step("‹", "Previous picture of its batch", data_pick=str(before), data_walk="-1")
+        _step("‹", "Previous picture of its batch", data_pick=str(previous), data_walk="-1")
         + tag("span", f"{at + 1} of {count}")
-        + _step("›", "Next picture of its batch", data_pick=str(after), data_walk="1")
+        + _step("›", "Next picture of its batch", data_pick=str(following), data_walk="1")
         + _step("All", "All pictures of its batch", data_all=",".join(map(str, siblings)))
     )
     return tag("div", inner, class_="walk")
@@ -158,19 +172,19 @@ def welcome_html() -> str:
     if not samples:
         return empty_html("A blank page", "Write a prompt, or take one of the examples, and generate.")
     head = tag("p", "Drawn by Stencil", class_="empty-title")
-    told = tag("p", "Generate draws what is written. Or take one of these, or write your own.", class_="empty-told")
-    return tag("div", tag("header", head + told) + "".join(samples), class_="sheet samples", style="--columns:3")
+    hint = tag("p", "Generate draws what is written. Or take one of these, or write your own.", class_="empty-told")
+    return tag("div", tag("header", head + hint) + "".join(samples), class_="sheet samples", style="--columns:3")
 
 
 def _sample(example: Example) -> str:
-    shown = image(png_uri((SAMPLES / example.file_name).read_bytes()), example.prompt) + tag("span", text(example.name))
+    face = image(png_uri((SAMPLES / example.file_name).read_bytes()), example.prompt) + tag("span", text(example.name))
     tip = f"Take this prompt: {example.prompt}"
-    return tag("button", shown, type="button", class_="frame sample", data_sample=example.prompt, title=tip)
+    return tag("button", face, type="button", class_="frame sample", data_sample=example.prompt, title=tip)
 
 
-def empty_html(title: str, told: str) -> str:
+def empty_html(title: str, hint: str) -> str:
     """The sheet before there is anything on it."""
-    inner = tag("p", text(title), class_="empty-title") + tag("p", text(told), class_="empty-told")
+    inner = tag("p", text(title), class_="empty-title") + tag("p", text(hint), class_="empty-told")
     return _sheet(tag("div", tag("div", inner), class_="blank ruled"))
 
 
@@ -181,10 +195,16 @@ def progress_html(job: JobView, job_id: str = "") -> str:
     """
     if job.over:
         return ""
-    known = {"image": job.image, "images": job.images, "step": job.step, "steps": job.steps, "left_s": job.left_s}
-    now = line(job.state, job.ahead, known)
-    done, of = job.image * job.steps + job.step, max(job.images, 1) * job.steps
-    return progress(now.doing, done if of else 0, of or 1, now.left, job_id, len(job.drawn), moves=True)
+    progress_data = {
+        "image": job.image,
+        "images": job.images,
+        "step": job.step,
+        "steps": job.steps,
+        "left_s": job.left_s,
+    }
+    standing = line(job.state, job.ahead, progress_data)
+    steps_done, of = job.image * job.steps + job.step, max(job.images, 1) * job.steps
+    return progress(standing.doing, steps_done if of else 0, of or 1, standing.left, job_id, len(job.drawn), moves=True)
 
 
 def _sheet(inner: str) -> str:

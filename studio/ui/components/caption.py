@@ -35,36 +35,40 @@ document.addEventListener('click', (event) => {
 
 
 def prompt_of(recipe: Recipe) -> str:
+    """The prompt in words, also where there is none."""
     return recipe.prompt or "without a prompt"
 
 
 def caption_html(picture: Generation) -> str:
     """The label of one picture."""
     recipe = picture.recipe
-    more = tag("details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe")
+    recipe_list = tag("details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe")
     return tag(
         "div",
         tag("div", tag("p", text(prompt_of(recipe)), class_="said") + tag("p", text(summary(recipe)), class_="made"))
         + tag("div", _actions(picture), class_="actions")
-        + more,
+        + recipe_list,
         class_="caption",
     )
 
 
 def deleted_html(ids: Sequence[int]) -> str:
     """The label of pictures that were just deleted, with the way back."""
-    told = f"Picture {ids[0]} is in the bin." if len(ids) == 1 else f"{len(ids)} pictures are in the bin."
+    message = f"Picture {ids[0]} is in the bin." if len(ids) == 1 else f"{len(ids)} pictures are in the bin."
     undo = _button("undelete", ",".join(map(str, ids)), "Undo", "Take out of the bin again")
-    return tag("div", tag("p", text(told), class_="made", role="status") + tag("div", undo, class_="actions"),
-               class_="caption")  # fmt: skip
+    return tag(
+        "div",
+        tag("p", text(message), class_="made", role="status") + tag("div", undo, class_="actions"),
+        class_="caption",
+    )
 
 
 def many_html(recipes: Sequence[Recipe]) -> str:
     """The label of several pictures of one job, in their order."""
     prompts = list(dict.fromkeys(map(prompt_of, recipes)))
-    said = prompts[0] if len(prompts) == 1 else f"{prompts[0]}, and {len(prompts) - 1} more"
-    told = f"{together(recipes)}. Choose one to see its recipe."
-    inner = tag("p", text(said), class_="said") + tag("p", text(told), class_="made")
+    prompt = prompts[0] if len(prompts) == 1 else f"{prompts[0]}, and {len(prompts) - 1} more"
+    message = f"{together(recipes)}. Choose one to see its recipe."
+    inner = tag("p", text(prompt), class_="said") + tag("p", text(message), class_="made")
     return tag("div", tag("div", inner), class_="caption")
 
 
@@ -81,13 +85,13 @@ def together(recipes: Sequence[Recipe]) -> str:
     else:
         count += f", {len(set(seeds))} seeds"
     values = [_flat(recipe) for recipe in recipes]
-    names = [name for name in dict.fromkeys(name for each in values for name in each) if name != "seed"]
-    differing = [name for name in names if len({repr(each.get(name)) for each in values}) > 1]
+    names = [name for name in dict.fromkeys(name for settings in values for name in settings) if name != "seed"]
+    differing = [name for name in names if len({repr(settings.get(name)) for settings in values}) > 1]
     rules = len({recipe.guidance.method for recipe in recipes}) > 1
     if rules or len(differing) > 3:
         rules = rules or any(name.startswith("guidance.") for name in differing)
         return f"{count}, several {'rules of guidance' if rules else 'settings'}"
-    return ", ".join([count, *(_range(name, [each.get(name) for each in values]) for name in differing)])
+    return ", ".join([count, *(_range(name, [settings.get(name) for settings in values]) for name in differing)])
 
 
 def _flat(recipe: Recipe) -> dict[str, object]:
@@ -95,7 +99,7 @@ def _flat(recipe: Recipe) -> dict[str, object]:
     flat: dict[str, object] = {}
     for name, value in recipe.model_dump(mode="json").items():
         if name == "guidance":
-            flat |= {f"guidance.{key}": each for key, each in value["params"].items()}
+            flat |= {f"guidance.{key}": setting for key, setting in value["params"].items()}
             flat["guidance.wrappers"] = value.get("wrappers")
         elif name == "sampler_params":
             flat |= value
@@ -130,7 +134,10 @@ def recipe_facts(picture: Generation) -> list[tuple[str, object]]:
         ("Made", f"{picture.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
     ]
     rows += [("Model", recipe.model), ("Negative prompt", recipe.negative_prompt or "none")]
-    rows += [("Also negative", f"{one.prompt} × {one.weight:g}{_window(one)}") for one in recipe.more_negatives]
+    rows += [
+        ("Also negative", f"{negative.prompt} × {negative.weight:g}{_window(negative)}")
+        for negative in recipe.more_negatives
+    ]
     rows += [("Seed", recipe.seed)]
     if recipe.variation_strength:
         rows.append(("Variation", f"seed {recipe.variation_seed} × {recipe.variation_strength:g}"))
@@ -158,15 +165,38 @@ def _params(params: Mapping[str, object]) -> list[tuple[str, object]]:
 def _actions(picture: Generation) -> str:
     id = picture.id
     restore = _button("restore", id, "Restore settings", "Put everything it was made with back into the form")
-    download = tag("a", "Download", href=address(id, picture.sha256), download=file_name(id, picture.recipe.seed),
-                   class_="action", title="The original PNG file, with its recipe inside")  # fmt: skip
+    download = tag(
+        "a",
+        "Download",
+        href=address(id, picture.sha256),
+        download=file_name(id, picture.recipe.seed),
+        class_="action",
+        title="The original PNG file, with its recipe inside",
+    )
     if picture.deleted_at is not None:
         return _button("undelete", id, "Take out of the bin", "Put it back into the history") + restore + download
-    star = tag("button", "★" if picture.favourite else "☆", type="button", class_="action icon star", data_do="star",
-               data_id=str(id), aria_pressed=str(picture.favourite).lower(), aria_label="Favourite", title="Favourite",
-               id="star-shown")  # fmt: skip
-    delete = tag("button", "Delete", type="button", class_="action", data_do="delete", data_id=str(id),
-                 title="Move it into the bin; this can be undone", id="delete-shown")  # fmt: skip
+    star = tag(
+        "button",
+        "★" if picture.favourite else "☆",
+        type="button",
+        class_="action icon star",
+        data_do="star",
+        data_id=str(id),
+        aria_pressed=str(picture.favourite).lower(),
+        aria_label="Favourite",
+        title="Favourite",
+        id="star-shown",
+    )
+    delete = tag(
+        "button",
+        "Delete",
+        type="button",
+        class_="action",
+        data_do="delete",
+        data_id=str(id),
+        title="Move it into the bin; this can be undone",
+        id="delete-shown",
+    )
     return star + restore + download + _send(id) + delete
 
 
@@ -177,12 +207,13 @@ def _send(id: int) -> str:
     )
     if not buttons:
         return ""
-    return tag("details", tag("summary", "Send to", class_="action") + tag("div", buttons, class_="choices"),
-               class_="menu")  # fmt: skip
+    return tag(
+        "details", tag("summary", "Send to", class_="action") + tag("div", buttons, class_="choices"), class_="menu"
+    )
 
 
-def _button(what: str, id: int | str, label: str, title: str) -> str:
-    return tag("button", label, type="button", class_="action", data_do=what, data_id=str(id), title=title)
+def _button(action: str, id: int | str, label: str, title: str) -> str:
+    return tag("button", label, type="button", class_="action", data_do=action, data_id=str(id), title=title)
 
 
 def _edit(ref: EditRef) -> str:

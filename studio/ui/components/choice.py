@@ -104,52 +104,64 @@ class Controls(Protocol):
 
 
 class Choice:
-    """One menu and its controls, laid out in parts. what: of one entry, in messages. key: what names its values.
+    """One menu and its controls, laid out in parts. key: what names its values.
 
     In a form the value of the menu is named `<key>`, and those of the controls `<key>.<part>`.
     """
 
-    def __init__(self, form: Controls, key: str, what: str, methods: Mapping[str, Method], default: str) -> None:
-        self.form, self.key, self.what, self.methods, self.default = form, key, what, methods, default
+    def __init__(self, form: Controls, key: str, methods: Mapping[str, Method], default: str) -> None:
+        self.form, self.key, self.methods, self.default = form, key, methods, default
         self.parameters: list[gr.HTML] = []  # the controls made so far, the menu not among them
 
     def menu(self, label: str, info: str) -> gr.Dropdown:
         """Lay out the menu."""
         choices = [(method.label, name) for name, method in self.methods.items()]
-        made = gr.Dropdown(choices, value=self.default, label=label, info=info, elem_id=self.key.replace("_", "-"))
-        made.change(None, made, None, js=_FOLLOW.replace("KEY", repr(self.key)), **BROWSER)
-        return self.form.add(self.key, made)
+        dropdown = gr.Dropdown(choices, value=self.default, label=label, info=info, elem_id=self.key.replace("_", "-"))
+        dropdown.change(None, dropdown, None, js=_FOLLOW.replace("KEY", repr(self.key)), **BROWSER)
+        return self.form.add(self.key, dropdown)
 
     def controls(self, part: str) -> gr.HTML:
         """Lay out the controls of one of `PARTS`."""
-        made = gr.HTML(
-            "", html_template=part_html(self.key, self.methods, self.default, part),
-            js_on_load=fields.SCRIPT + _SCRIPT + _BEGIN, apply_default_css=False,
-            elem_id=f"{self.key}-{part}", elem_classes="choice-part",
-        )  # fmt: skip
-        self.parameters.append(self.form.add(f"{self.key}.{part}", made))
-        return made
+        html = gr.HTML(
+            "",
+            html_template=part_html(self.key, self.methods, self.default, part),
+            js_on_load=fields.SCRIPT + _SCRIPT + _BEGIN,
+            apply_default_css=False,
+            elem_id=f"{self.key}-{part}",
+            elem_classes="choice-part",
+        )
+        self.parameters.append(self.form.add(f"{self.key}.{part}", html))
+        return html
 
 
 def part_html(key: str, methods: Mapping[str, Method], default: str, part: str) -> str:
     """The controls of one of `PARTS`, as a template for gr.HTML, in which braces would be code."""
     groups = "".join(
-        tag("div", "".join(fields.parameters(method.params[PARTS[part]], {}, "param", 0, name, explained=True)),
-            class_="method-controls", data_method=name, hidden=name != default)
-        for name, method in methods.items() if method.params[PARTS[part]]
-    )  # fmt: skip
+        tag(
+            "div",
+            "".join(fields.parameters(method.params[PARTS[part]], {}, "param", 0, name, explained=True)),
+            class_="method-controls",
+            data_method=name,
+            hidden=name != default,
+        )
+        for name, method in methods.items()
+        if method.params[PARTS[part]]
+    )
     return tag("div", groups, class_="guide alone", data_key=key, data_chosen=default).replace("{", "&#123;")
 
 
-def chosen(values: Mapping[str, Any], key: str, what: str, methods: Mapping[str, Method]) -> tuple[str, dict[str, Any]]:
-    """The method that a form's values name, and all its parameters. Raises NotFound, BadInput."""
+def chosen(values: Mapping[str, Any], key: str, noun: str, methods: Mapping[str, Method]) -> tuple[str, dict[str, Any]]:
+    """The method that a form's values name, and all its parameters. noun: what a method is called in messages.
+
+    Raises NotFound, BadInput.
+    """
     name = str(values[key])
     if name not in methods:
-        raise NotFound(f"There is no {what} named {shown(name)}; there are {', '.join(methods)}.", field=key)
-    given: dict[str, Any] = {}
+        raise NotFound(f"There is no {noun} named {shown(name)}; there are {', '.join(methods)}.", field=key)
+    settings: dict[str, Any] = {}
     for part in PARTS:
-        given |= _read(values.get(f"{key}.{part}"), what).get(name, {})
-    return name, controls.values(methods[name].params, given)
+        settings |= _read(values.get(f"{key}.{part}"), noun).get(name, {})
+    return name, controls.values(methods[name].params, settings)
 
 
 def values_of_choice(key: str, name: str, params: Mapping[str, Any], methods: Mapping[str, Method]) -> dict[str, Any]:
@@ -157,17 +169,17 @@ def values_of_choice(key: str, name: str, params: Mapping[str, Any], methods: Ma
     values: dict[str, Any] = {key: name}
     specs = methods[name].params if name in methods else ()
     for part, place in PARTS.items():
-        held = {spec.name: params.get(spec.name, spec.default) for spec in specs[place]}
-        values[f"{key}.{part}"] = json.dumps({name: held}) if held else ""
+        params_of_part = {spec.name: params.get(spec.name, spec.default) for spec in specs[place]}
+        values[f"{key}.{part}"] = json.dumps({name: params_of_part}) if params_of_part else ""
     return values
 
 
-def _read(said: Any, what: str) -> dict[str, dict[str, Any]]:
+def _read(value: Any, noun: str) -> dict[str, dict[str, Any]]:
     """What the controls of a part hold. Raises BadInput for what they cannot."""
     try:
-        found = json.loads(said) if said else {}
+        settings = json.loads(value) if value else {}
     except (TypeError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
-        raise BadInput(f"The parameters of the {what} must be JSON objects by its name, not {shown(said)}.")
-    return found
+        settings = None
+    if not isinstance(settings, dict) or not all(isinstance(params, dict) for params in settings.values()):
+        raise BadInput(f"The parameters of the {noun} must be JSON objects by its name, not {shown(value)}.")
+    return settings

@@ -32,8 +32,8 @@ draw();
 
 def control() -> gr.HTML:
     """The control, with no day chosen."""
-    made = gr.HTML(["", ""], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="days")
-    return holds(made, texts("a list of two days"), "From and until")
+    html = gr.HTML(["", ""], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="days")
+    return holds(html, texts("a list of two days"), "From and until")
 
 
 def days(value: Any) -> tuple[str, str]:

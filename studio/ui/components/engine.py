@@ -67,19 +67,19 @@ def _running(entries: Sequence[QueueEntry]) -> QueueEntry | None:
 
 def _model(status: EngineStatus, state: str) -> str:
     made_by = status.made_by
-    known = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
+    engine_facts = [how.format(made_by[key]) for key, how in SHOWN if made_by.get(key)]
     if memory := resident_bytes(status.pid):
-        known.append(f"{memory / 2**20:,.0f} MB")
-    told = (
+        engine_facts.append(f"{memory / 2**20:,.0f} MB")
+    message = (
         tag("p", text(status.message), class_="hint")
         if status.message and status.state not in ("ready", "busy")
         else ""
     )
     return (
         tag("p", state, class_="state", role="status")
-        + told
+        + message
         + alert(status.trouble)
-        + tag("p", text(" · ".join(known)), class_="engine-facts")
+        + tag("p", text(" · ".join(engine_facts)), class_="engine-facts")
         + _weights(made_by)
     )
 
@@ -88,13 +88,15 @@ def _weights(made_by: dict[str, Any]) -> str:
     """What the engine holds, and whether it is what the files say."""
     lines = ""
     if parts := made_by.get("resident"):
-        each = [f"{part['part']} of {' and '.join(part['models'])}: {megabytes(part['bytes'])}" for part in parts]
+        parts_lines = [
+            f"{part['part']} of {' and '.join(part['models'])}: {megabytes(part['bytes'])}" for part in parts
+        ]
         total = megabytes(sum(part["bytes"] for part in parts))
-        lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(each))
+        lines = tag("p", text(f"Weights in memory: {total}"), class_="engine-facts", title="\n".join(parts_lines))
     if (proof := made_by.get("equals_base")) is not None:
         why = "Compared bit for bit with what the model's files say."
-        said = f"Base weights restored after the last picture with edits: {'yes' if proof else 'no'}"
-        lines += tag("p", text(said), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
+        sentence = f"Base weights restored after the last picture with edits: {'yes' if proof else 'no'}"
+        lines += tag("p", text(sentence), class_="engine-facts proof" + ("" if proof else " wrong"), title=why)
     return lines
 
 

@@ -68,30 +68,45 @@ element.addEventListener('change', (event) => {
 
 
 def parameters(
-    params: Sequence[ParamSpec], given: Mapping[str, Any], op: str, row: int, at: str = "",
-    inside: Sequence[ParamSpec] = (), explained: bool = False,
-) -> list[str]:  # fmt: skip
-    """A control for each, those that do not matter hidden. given: values; those left out are the defaults. inside: the
-    parameters of the method around which it is put, of which some of `params` may be names. explained: see `control`.
+    params: Sequence[ParamSpec],
+    settings: Mapping[str, Any],
+    op: str,
+    row: int,
+    at: str = "",
+    inside: Sequence[ParamSpec] = (),
+    explained: bool = False,
+) -> list[str]:
+    """A control for each parameter, those that do not matter hidden.
+
+    settings: values by name; those left out are the defaults.
+    op, row, at: what an event tells, and of what.
+    inside: the parameters of the method around which it is put, of which some of `params` may be names.
+    explained: see `control`.
     """
-    shown = mattering(params, given)
+    visible = mattering(params, settings)
     return [
-        control(spec, given.get(spec.name, spec.default), op, row, at, spec.name not in shown, inside, explained)
+        control(spec, settings.get(spec.name, spec.default), op, row, at, spec.name not in visible, inside, explained)
         for spec in params
     ]
 
 
 def control(
-    spec: ParamSpec, value: Any, op: str, row: int, at: str = "", hidden: bool = False,
-    inside: Sequence[ParamSpec] = (), explained: bool = False,
-) -> str:  # fmt: skip
+    spec: ParamSpec,
+    value: Any,
+    op: str,
+    row: int,
+    at: str = "",
+    hidden: bool = False,
+    inside: Sequence[ParamSpec] = (),
+    explained: bool = False,
+) -> str:
     """The control of one parameter. explained: with its explanation in sight, and a button [data-reset]."""
     data = {"data_op": op, "data_row": str(row), "data_at": at, "data_name": spec.name}
     name, help = controls.label(spec), controls.explanation(spec)
     if spec.kind == "bool":
         field = f"<input{attributes({'type': 'checkbox', 'checked': bool(value), 'aria-label': name, **data})}>"
     elif spec.kind == "choice":
-        field = options([(one, one) for one in spec.choices or ()], str(value), aria_label=name, **data)
+        field = options([(choice, choice) for choice in spec.choices or ()], str(value), aria_label=name, **data)
     elif spec.names:
         field = options(_names(spec, str(value), inside), str(value), aria_label=name, **data)
     elif spec.kind == "text":
@@ -103,24 +118,32 @@ def control(
     sort = "choice" if spec.names else spec.kind
     if not explained:
         return tag("div", label + field, class_=f"param {sort}", title=help, **when)
-    back = tag("button", "↺", type="button", class_="small", data_reset="1", hidden=True,
-               title="Back to the default", aria_label=f"{name}: back to the default")  # fmt: skip
+    back = tag(
+        "button",
+        "↺",
+        type="button",
+        class_="small",
+        data_reset="1",
+        hidden=True,
+        title="Back to the default",
+        aria_label=f"{name}: back to the default",
+    )
     hint = tag("span", text(help), class_="hint")
     return tag("div", label + back + field + hint, class_=f"param {sort} explained", **when)
 
 
 def _names(spec: ParamSpec, value: str, inside: Sequence[ParamSpec]) -> list[Entry]:
     """What may be named; and what is, if that is none of them: it must not look as if something else were."""
-    found: list[Entry] = [(controls.label(one), one.name) for one in nameable(spec, inside)]
-    known = any(entry[1] == value for entry in found)
-    return found if known else [(f"Not here: {value}", value), *found]
+    entries: list[Entry] = [(controls.label(candidate), candidate.name) for candidate in nameable(spec, inside)]
+    known = any(entry[1] == value for entry in entries)
+    return entries if known else [(f"Not here: {value}", value), *entries]
 
 
 def select(op: str, row: int, label: str, entries: Sequence[Entry], value: str, at: str = "") -> str:
     """A list under a label."""
     data = {"data_op": op, "data_row": str(row), "data_at": at}
-    told = tag("span", text(label), class_="label")
-    return tag("label", told + options(entries, value, **data), class_="param choice")
+    caption = tag("span", text(label), class_="label")
+    return tag("label", caption + options(entries, value, **data), class_="param choice")
 
 
 def options(entries: Sequence[Entry], value: str, **attrs: Any) -> str:
@@ -139,8 +162,18 @@ def _option(label: str, name: str, reason: str = "", *, chosen: bool) -> str:
 
 def button(op: str, row: int, label: str, title: str, at: str = "", disabled: bool = False) -> str:
     """A small button; title: what it does, in words."""
-    return tag("button", label, type="button", class_="small", data_op=op, data_row=str(row), data_at=at,
-               title=title, aria_label=title, disabled=disabled)  # fmt: skip
+    return tag(
+        "button",
+        label,
+        type="button",
+        class_="small",
+        data_op=op,
+        data_row=str(row),
+        data_at=at,
+        title=title,
+        aria_label=title,
+        disabled=disabled,
+    )
 
 
 def _number(spec: ParamSpec, value: Any, name: str, data: Mapping[str, str]) -> str:

@@ -31,8 +31,8 @@ def samplers() -> dict[str, Method]:
 
 def spacings() -> list[tuple[str, str]]:
     """(label, name) of the ways to space the noise levels."""
-    found = [(grid.label, name) for name, grid in declarations().grids.items()]
-    return [("Automatic: the model's own", "auto"), *found]
+    grids = [(grid.label, name) for name, grid in declarations().grids.items()]
+    return [("Automatic: the model's own", "auto"), *grids]
 
 
 def recipes(values: Mapping[str, Any], edits: Sequence[EditRef] = (), words: Words = NO_WORDS) -> list[Recipe]:
@@ -43,16 +43,16 @@ def recipes(values: Mapping[str, Any], edits: Sequence[EditRef] = (), words: Wor
     fields = {**_fields(values), "edits": tuple(edits)}
     seed = parse_seed(values["seed"])
     start = random_seed() if seed is None else seed
-    wanted = _whole(values["count"], "number of pictures", 1, MAX_COUNT)
-    return [_worded(fields, values["styles"] or (), (start + k) % (MAX_SEED + 1), words) for k in range(wanted)]
+    count = _whole(values["count"], "number of pictures", 1, MAX_COUNT)
+    return [_worded(fields, values["styles"] or (), (start + k) % (MAX_SEED + 1), words) for k in range(count)]
 
 
 def _worded(fields: Mapping[str, Any], styles: Sequence[str], seed: int, words: Words) -> Recipe:
     """One recipe; checked before its words are put together and after."""
     typed = load(Recipe, {**fields, "seed": seed}, "recipe")
-    said = words.say(typed.prompt, typed.negative_prompt, styles, seed)
+    wording = words.say(typed.prompt, typed.negative_prompt, styles, seed)
     return load(
-        Recipe, {**fields, "seed": seed, "prompt": said.prompt, "negative_prompt": said.negative_prompt}, "recipe"
+        Recipe, {**fields, "seed": seed, "prompt": wording.prompt, "negative_prompt": wording.negative_prompt}, "recipe"
     )
 
 
@@ -84,18 +84,18 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _whole(value: Any, what: str, low: int, high: int) -> int:
+def _whole(value: Any, noun: str, low: int, high: int) -> int:
     """A number control gives None when it is empty, and 20.0 for 20."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or not low <= value <= high:
-        raise BadInput(f"The {what} must be a whole number from {low} to {high}, not {shown(value)}.")
+        raise BadInput(f"The {noun} must be a whole number from {low} to {high}, not {shown(value)}.")
     if value != int(value):
-        raise BadInput(f"The {what} must be a whole number, not {shown(value)}.")
+        raise BadInput(f"The {noun} must be a whole number, not {shown(value)}.")
     return int(value)
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: Any, noun: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise BadInput(f"The {what} must be a number, not {shown(value)}.")
+        raise BadInput(f"The {noun} must be a number, not {shown(value)}.")
     return float(value)
 
 
@@ -118,7 +118,7 @@ def values_of(recipe: Recipe, count: int = 1) -> Values:
         "width": recipe.width,
         "height": recipe.height,
         **choice.values_of_choice("method", recipe.guidance.method, recipe.guidance.params, declarations().guidance),
-        "wrappers": around.said([each.model_dump(mode="json") for each in recipe.guidance.wrappers]),
+        "wrappers": around.to_json([wrapper.model_dump(mode="json") for wrapper in recipe.guidance.wrappers]),
         **choice.values_of_choice("sampler", recipe.sampler, recipe.sampler_params, samplers()),
     }
 
@@ -160,5 +160,5 @@ def _can_hold(control: Component, value: Any) -> bool:
     """Whether a menu has that entry: a draft may be of a version that had others."""
     if not isinstance(control, gr.Dropdown):
         return True
-    known = [entry[1] if isinstance(entry, tuple | list) else entry for entry in control.choices]
-    return all(one in known for one in value) if isinstance(value, list) else value in known
+    entries = [entry[1] if isinstance(entry, tuple | list) else entry for entry in control.choices]
+    return all(entry_value in entries for entry_value in value) if isinstance(value, list) else value in entries

@@ -53,21 +53,21 @@ element.addEventListener('keydown', (event) => {
 )
 
 
-def gallery_html(shown: Sequence[Batch], total: int, asked: Query, has_more: bool = False, sure: bool = False) -> str:
+def gallery_html(tiles: Sequence[Batch], total: int, query: Query, has_more: bool = False, sure: bool = False) -> str:
     """Tiles, newest first. total: how many pictures there are. sure: whether to ask before the bin is emptied."""
     parts: list[str] = []
-    if asked.in_bin:
+    if query.in_bin:
         parts.append(_bin(total, sure))
-    if not shown:
-        parts.append(tag("p", text(_nothing(asked)), class_="empty-line"))
+    if not tiles:
+        parts.append(tag("p", text(_nothing(query)), class_="empty-line"))
         return "".join(parts)
-    if asked.is_narrow or asked.in_bin:
+    if query.is_narrow or query.in_bin:
         parts.append(tag("p", f"{total} picture{'s' * (total != 1)}", class_="empty-line found", role="status"))
-    if asked.before is not None:
+    if query.before_id is not None:
         parts.append(_button("Back to the newest", data_newest=True))
-    parts += [_marking(asked.in_bin), tiles_html(shown)]
+    parts += [_marking(query.in_bin), tiles_html(tiles)]
     if has_more:
-        parts.append(_button("Show more", data_more=str(shown[-1].pictures[-1].id)))
+        parts.append(_button("Show more", data_more=str(tiles[-1].pictures[-1].id)))
     return "".join(parts)
 
 
@@ -78,34 +78,55 @@ def _marking(in_bin: bool) -> str:
     name, label, title = undo if in_bin else into
     inner = (
         tag("span", "", class_="count", role="status")
-        + tag("a", "Download (ZIP)", href="#", download="palimpsest-pictures.zip", class_="action", hidden=True,
-              title="The original PNG files, with their recipes inside")
+        + tag(
+            "a",
+            "Download (ZIP)",
+            href="#",
+            download="palimpsest-pictures.zip",
+            class_="action",
+            hidden=True,
+            title="The original PNG files, with their recipes inside",
+        )
         + tag("button", label, type="button", class_="action", data_marked=name, title=title, disabled=True)
         + tag("button", "Done", type="button", class_="action", data_unselect=True)
-    )  # fmt: skip
-    start = tag("button", "Mark several", type="button", class_="small", data_select=True,
-                title="To download or delete several at once; or click with Ctrl")  # fmt: skip
+    )
+    start = tag(
+        "button",
+        "Mark several",
+        type="button",
+        class_="small",
+        data_select=True,
+        title="To download or delete several at once; or click with Ctrl",
+    )
     return tag("div", start + tag("div", inner, class_="marked-bar", hidden=True), class_="marking")
 
 
-def _nothing(asked: Query) -> str:
-    if asked.in_bin and not asked.is_narrow:
+def _nothing(query: Query) -> str:
+    if query.in_bin and not query.is_narrow:
         return "The bin is empty."
-    if asked.search and not (asked.favourites or asked.model or asked.sampler):
-        return f"No picture's prompt has “{asked.search}” in it."
-    return "No picture is like that." if asked.is_narrow else "Pictures you make are kept here."
+    if query.search and not (query.favourites or query.model or query.sampler):
+        return f"No picture's prompt has “{query.search}” in it."
+    return "No picture is like that." if query.is_narrow else "Pictures you make are kept here."
 
 
 def _bin(total: int, sure: bool) -> str:
     if not total:
         return ""
     if not sure:
-        return tag("p", "Deleted pictures wait here until the bin is emptied. "
-                   + _button("Empty the bin", data_purge="ask"), class_="bin")  # fmt: skip
+        return tag(
+            "p",
+            "Deleted pictures wait here until the bin is emptied. " + _button("Empty the bin", data_purge="ask"),
+            class_="bin",
+        )
     count = f"{total} picture{'s' * (total != 1)}"
-    return tag("p", f"{count} and their files will be gone for good. "
-               + _button("Yes, empty the bin", data_purge="sure") + _button("Keep them", data_newest=True),
-               class_="bin", role="alert")  # fmt: skip
+    return tag(
+        "p",
+        f"{count} and their files will be gone for good. "
+        + _button("Yes, empty the bin", data_purge="sure")
+        + _button("Keep them", data_newest=True),
+        class_="bin",
+        role="alert",
+    )
 
 
 def _button(label: str, **data: str | bool) -> str:

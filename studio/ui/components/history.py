@@ -23,7 +23,7 @@ NAMED = 5  # pictures that cannot be read
 def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, chosen: Any) -> Query:
     """Read the controls. chosen: two days. Raises BadInput for a day that is none."""
     since, until = days.days(chosen)
-    found = Query(
+    query = Query(
         search=str(search or "").strip()[:MAX_SEARCH_CHARS],
         favourites=bool(favourites),
         in_bin=bool(in_bin),
@@ -32,39 +32,39 @@ def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, c
         since=since,
         until=until,
     )
-    found.conditions()
-    return found
+    query.conditions()
+    return query
 
 
-def more(asked: Query, last: int) -> Query:
+def more(query: Query, last: int) -> Query:
     """The same with more pictures; past MOST_AT_ONCE, those older than the last one shown."""
-    if asked.limit < MOST_AT_ONCE:
-        return replace(asked, limit=min(asked.limit + 2 * PAGE, MOST_AT_ONCE))
-    return replace(asked, limit=PAGE, before=max(int(last), 0))
+    if query.limit < MOST_AT_ONCE:
+        return replace(query, limit=min(query.limit + 2 * PAGE, MOST_AT_ONCE))
+    return replace(query, limit=PAGE, before_id=max(int(last), 0))
 
 
-def past(studio: Studio, asked: Query) -> str:
+def past(studio: Studio, query: Query) -> str:
     """The gallery as HTML."""
-    only = asked.conditions()
-    shown, has_more, unreadable = tiles_of(studio, asked)
-    total = studio.history.count(asked.search, only)
-    return left_out_html(unreadable) + gallery.gallery_html(shown, total, asked, has_more)
+    only = query.conditions()
+    tiles, has_more, unreadable = tiles_of(studio, query)
+    total = studio.history.count(query.search, only)
+    return left_out_html(unreadable) + gallery.gallery_html(tiles, total, query, has_more)
 
 
-def tiles_of(studio: Studio, asked: Query) -> tuple[list[Batch], bool, list[Unreadable]]:
+def tiles_of(studio: Studio, query: Query) -> tuple[list[Batch], bool, list[Unreadable]]:
     """As many tiles as are asked for, whether there are more, and what cannot be read among them.
 
     Pictures of one job are one tile, so that a comparison or a sweep does not push all others out of sight; in the bin
     each is its own, for there one looks for single ones. Raises BadInput for a day that is none.
     """
-    only, limit = asked.conditions(), asked.limit
+    only, limit = query.conditions(), query.limit
     while True:
-        page, unreadable = studio.history.page(limit + 1, search=asked.search, only=only, before_id=asked.before)
+        page, unreadable = studio.history.page(limit + 1, search=query.search, only=only, before_id=query.before_id)
         pictures, has_more = page[:limit], len(page) > limit
-        shown = [Batch((picture,)) for picture in pictures] if asked.in_bin else batches(pictures)
+        tiles = [Batch((picture,)) for picture in pictures] if query.in_bin else batches(pictures)
         # With one tile more than wanted, the last of those wanted is whole.
-        if len(shown) > asked.limit or not has_more or limit >= MOST_AT_ONCE:
-            return shown[: asked.limit], has_more or len(shown) > asked.limit, unreadable
+        if len(tiles) > query.limit or not has_more or limit >= MOST_AT_ONCE:
+            return tiles[: query.limit], has_more or len(tiles) > query.limit, unreadable
         limit = min(2 * limit, MOST_AT_ONCE)
 
 
@@ -73,8 +73,8 @@ def left_out_html(unreadable: Sequence[Unreadable]) -> str:
     if not unreadable:
         return ""
     numbers = ", ".join(str(row.number) for row in unreadable[:NAMED])
-    more = f" and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    rest = f" and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
     if len(unreadable) == 1:
         return alert(f"Picture {numbers} cannot be read and is left out: {unreadable[0].problem}.", kind="note")
     first = f"of the first, {unreadable[0].problem}"
-    return alert(f"{len(unreadable)} pictures cannot be read and are left out, {numbers}{more}: {first}.", kind="note")
+    return alert(f"{len(unreadable)} pictures cannot be read and are left out, {numbers}{rest}: {first}.", kind="note")

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 def entries(studio: Studio | None = None, model: str = "") -> list[Entry]:
     """Every guidance method, and at the end the defective ones. studio: without it, every model is taken to do all."""
-    known = declarations()
-    found: list[Entry] = []
-    for name, method in known.guidance.items():
+    methods = declarations()
+    menu: list[Entry] = []
+    for name, method in methods.guidance.items():
         # Plain guidance stays: turned down to none, it is how a model draws that has guidance built in.
         asks = [word for word in method.asks if (name, word) != ("cfg", "uncond")]
         reason = why_not(studio.sources, model, asks) if studio is not None else None
         if reason is None:
-            found.append((method.label, name))
+            menu.append((method.label, name))
         else:
-            found.append((f"{method.label} ({reason})", name, f"Not with {model}: it {reason}."))
-    for name, method in known.defective.items():
-        found.append((method.label, name, f"Not offered: {method.defect}."))
-    return found
+            menu.append((f"{method.label} ({reason})", name, f"Not with {model}: it {reason}."))
+    for name, method in methods.defective.items():
+        menu.append((method.label, name, f"Not offered: {method.defect}."))
+    return menu
 
 
 def choices(studio: Studio, model: str) -> list[tuple[str, str]]:

@@ -90,8 +90,8 @@ draw();
 
 def control() -> gr.HTML:
     """The control, empty."""
-    made = gr.HTML([], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="more-negatives")
-    return values.holds(made, values.rows("a list of rows of text and weight"), "The further negative prompts")
+    html = gr.HTML([], html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False, elem_id="more-negatives")
+    return values.holds(html, values.rows("a list of rows of text and weight"), "The further negative prompts")
 
 
 def negatives(rows: Any) -> tuple[Negative, ...]:
@@ -100,15 +100,15 @@ def negatives(rows: Any) -> tuple[Negative, ...]:
         return ()
     if not isinstance(rows, Sequence) or isinstance(rows, str):
         raise BadInput(f"The further negative prompts must be a list, not {shown(rows)}.", field="more_negatives")
-    found: list[Negative] = []
+    prompts: list[Negative] = []
     for row in rows:
         if not isinstance(row, dict):
             raise BadInput(f"A further negative prompt must have a text and a weight, not {shown(row)}.")
         if str(row.get("prompt") or "").strip():
-            found.append(load(Negative, row, "further negative prompt"))
-    return tuple(found)
+            prompts.append(load(Negative, row, "further negative prompt"))
+    return tuple(prompts)
 
 
-def rows_of(found: Sequence[Negative]) -> list[dict[str, Any]]:
+def rows_of(prompts: Sequence[Negative]) -> list[dict[str, Any]]:
     """The reverse of `negatives`."""
-    return [dict(negative) for negative in found]
+    return [dict(negative) for negative in prompts]

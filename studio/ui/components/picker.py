@@ -62,22 +62,30 @@ def control(studio: Studio, id: str, most: int) -> gr.HTML:
 
     template = tag(
         "div",
-        tag("label", tag("span", "Find") + f'<input type="text" maxlength="{MAX_SEARCH_CHARS}" '
-            'placeholder="words of a prompt">')
+        tag(
+            "label",
+            tag("span", "Find") + f'<input type="text" maxlength="{MAX_SEARCH_CHARS}" placeholder="words of a prompt">',
+        )
         + tag("p", "Click pictures to choose them.", class_="picker-said hint", role="status")
         + tag("div", "", class_="picker-tiles"),
         class_="picker",
-    )  # fmt: skip
-    made = gr.HTML([], html_template=template, js_on_load=_SCRIPT, apply_default_css=False, elem_id=id,
-                   server_functions=[picker_page])  # fmt: skip
-    return holds(made, wholes(most, least=0), "The pictures that are chosen")
+    )
+    html = gr.HTML(
+        [],
+        html_template=template,
+        js_on_load=_SCRIPT,
+        apply_default_css=False,
+        elem_id=id,
+        server_functions=[picker_page],
+    )
+    return holds(html, wholes(most, least=0), "The pictures that are chosen")
 
 
 def page_html(studio: Studio, words: Any) -> str:
     """The newest tiles whose prompts hold all these words. What is no text finds everything."""
-    asked = Query(search=words.strip()[:MAX_SEARCH_CHARS] if isinstance(words, str) else "")
+    query = Query(search=words.strip()[:MAX_SEARCH_CHARS] if isinstance(words, str) else "")
     try:
-        shown, _, _ = history.tiles_of(studio, asked)
+        tiles, _, _ = history.tiles_of(studio, query)
     except StudioError as error:
         return alert(sentence(error))
-    return tiles_html(shown) if shown else tag("p", "No picture's prompt has these words.", class_="empty-line")
+    return tiles_html(tiles) if tiles else tag("p", "No picture's prompt has these words.", class_="empty-line")

@@ -23,21 +23,24 @@ class Line:
     left: str = ""
 
 
-def line(state: str, ahead: int, now: Mapping[str, Any]) -> Line:
-    """Of a job of any kind. state: "queued", or another. ahead: jobs before it. now: data of its newest progress
-    event, empty before the first (studio.engine.events).
+def line(state: str, ahead: int, progress_data: Mapping[str, Any]) -> Line:
+    """The line of a job of any kind.
+
+    state: "queued", or another.
+    ahead: jobs before it.
+    progress_data: data of its newest progress event (studio.engine.events), empty before the first.
     """
     if state == "queued" and ahead:
         return Line(f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}")
-    if not now.get("steps"):
+    if not progress_data.get("steps"):
         return Line("Starting")
-    step, steps = now["step"], now["steps"]
-    images, image = now.get("images", 1), now.get("image", 0)
+    step, steps = progress_data["step"], progress_data["steps"]
+    images, image = progress_data.get("images", 1), progress_data.get("image", 0)
     doing = f"Step {step} of {steps}"
     if images > 1:
         doing = f"Picture {image + 1} of {images} · {doing.lower()}"
-    share = now.get("done", (image * steps + step) / (max(images, 1) * steps))
-    return Line(doing, share, time_left(now.get("left_s")))
+    share = progress_data.get("done", (image * steps + step) / (max(images, 1) * steps))
+    return Line(doing, share, time_left(progress_data.get("left_s")))
 
 
 def time_left(left_s: float | None) -> str:
@@ -46,36 +49,45 @@ def time_left(left_s: float | None) -> str:
 
 
 def progress(
-    told: str,
-    done: float,
+    doing: str,
+    amount: float,
     of: float,
     left: str,
     job: str = "",
-    drawn: int = 0,
+    picture_count: int = 0,
     moves: bool = False,
     waits: bool = False,
 ) -> str:
     """A bar with what is being done under it.
 
-    told: in words.
-    done, of: how much.
+    doing: in words.
+    amount: how much of it is done.
+    of: how much there is to do.
     left: the time left in words, "" while unknown.
     job: which is followed from here on (studio.ui.watch); "" for none.
-    drawn: how many finished pictures of it are shown where this stands.
+    picture_count: how many finished pictures of it are shown where this stands.
     moves: whether the words are those of `line`, which follow the job too.
     waits: whether there are other words once the job has begun, for which to look again.
     """
-    bar = tag("span", "", style=f"width:{100 * done / of:.1f}%")
-    words = tag("span", text(told), class_="step", data_doing=moves) + tag("span", text(left), class_="left")
-    watched = {"data_watch": job, "data_drawn": str(drawn), "data_waits": waits} if job else {}
+    bar = tag("span", "", style=f"width:{100 * amount / of:.1f}%")
+    words = tag("span", text(doing), class_="step", data_doing=moves) + tag("span", text(left), class_="left")
+    watched = {"data_watch": job, "data_drawn": str(picture_count), "data_waits": waits} if job else {}
     return tag(
         "div",
-        tag("div", bar, class_="bar", role="progressbar", aria_label=told, aria_valuemin=0, aria_valuemax=of,
-            aria_valuenow=done)
+        tag(
+            "div",
+            bar,
+            class_="bar",
+            role="progressbar",
+            aria_label=doing,
+            aria_valuemin=0,
+            aria_valuemax=of,
+            aria_valuenow=amount,
+        )
         + tag("p", words),
         class_="progress",
         **watched,
-    )  # fmt: skip
+    )
 
 
 def seconds(seconds: float) -> str:

@@ -22,7 +22,7 @@ class Query:
     model, sampler: "" for any.
     since, until: days as YYYY-MM-DD, both included, "" for any.
     limit: how many at once.
-    before: only pictures with a lower number, None for all.
+    before_id: only pictures with a lower number, None for all.
     """
 
     search: str = ""
@@ -33,12 +33,12 @@ class Query:
     since: str = ""
     until: str = ""
     limit: int = PAGE
-    before: int | None = None
+    before_id: int | None = None
 
     @property
     def is_narrow(self) -> bool:
         """Whether it leaves any picture out, the deleted ones aside."""
-        return replace(self, limit=PAGE, before=None) != Query(in_bin=self.in_bin)
+        return replace(self, limit=PAGE, before_id=None) != Query(in_bin=self.in_bin)
 
     def conditions(self) -> HistoryFilter:
         """Raises BadInput for a day that is none."""

@@ -37,18 +37,18 @@ LOOKED_AT = 20  # newest jobs of the ledger among which those are sought
 # -- what can be done -----------------------------------------------------------------------------------------------
 
 
-def act(studio: Studio, what: str, job_id: str) -> str | None:
+def act(studio: Studio, action: str, job_id: str) -> str | None:
     """Do what a button of the queue says; clear: of all that wait. Gives the id of a job that it has begun.
 
     Raises NotFound for the job, BadInput where it can no longer be done.
     """
-    match what:
+    match action:
         case "stop":
             studio.jobs.stop(job_id, keep=True)
         case "cancel":
             studio.jobs.stop(job_id, keep=False)
         case "up" | "down":
-            _move(studio, job_id, up=what == "up")
+            _move(studio, job_id, up=action == "up")
         case "retry":
             return studio.jobs.retry(job_id)
         case "clear":
@@ -56,7 +56,7 @@ def act(studio: Studio, what: str, job_id: str) -> str | None:
                 if entry.state == "waiting":
                     studio.jobs.stop(entry.job_id, keep=False)
         case _:
-            raise BadInput(f"There is nothing in the queue called {shown(what)}.")
+            raise BadInput(f"There is nothing in the queue called {shown(action)}.")
     return None
 
 
@@ -88,15 +88,15 @@ def queue_html(entries: Sequence[QueueEntry]) -> str:
     """The jobs in hand and waiting."""
     if not entries:
         return tag("p", "Nothing is being drawn, none waiting.", class_="empty-line")
-    shown = entries[:QUEUE_SHOWN]
+    visible = entries[:QUEUE_SHOWN]
     last = sum(entry.state == "waiting" for entry in entries)
     first = next((place for place, entry in enumerate(entries) if entry.state == "waiting"), 0)
-    rows = "".join(_row(entry, place - first + 1, last) for place, entry in enumerate(shown))
-    more = len(entries) - len(shown)
+    rows = "".join(_row(entry, place - first + 1, last) for place, entry in enumerate(visible))
+    hidden_count = len(entries) - len(visible)
     clear = _button("clear", "", "Clear the queue", "all that wait", "Take all jobs that wait out of the queue")
     return (
         tag("ol", rows, class_="jobs")
-        + (tag("p", f"And {more} more behind them.", class_="hint") if more else "")
+        + (tag("p", f"And {hidden_count} more behind them.", class_="hint") if hidden_count else "")
         + (tag("p", clear, class_="clear") if last > 1 else "")
     )
 
@@ -128,8 +128,16 @@ def _row(entry: QueueEntry, place: int, last: int) -> str:
     elif entry.state == "waiting":
         how = f"Waiting, number {place}"
     percent = round(100 * (entry.progress or 0))
-    bar = tag("div", tag("span", "", style=f"width:{percent}%"), class_="bar", role="progressbar",
-              aria_label=entry.description, aria_valuemin=0, aria_valuemax=100, aria_valuenow=percent)  # fmt: skip
+    bar = tag(
+        "div",
+        tag("span", "", style=f"width:{percent}%"),
+        class_="bar",
+        role="progressbar",
+        aria_label=entry.description,
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_valuenow=percent,
+    )
     return tag(
         "li",
         tag("p", text(entry.description), class_="what", title=entry.description)
@@ -167,7 +175,16 @@ def _curves(entry: QueueEntry) -> str:
     )
 
 
-def _button(act: str, job: str, label: str, what: str, title: str = "", disabled: bool = False) -> str:
-    said = title or label
-    return tag("button", text(label), type="button", class_="small", data_act=act, data_job=job, title=said,
-               aria_label=f"{said}: {what}", disabled=disabled)  # fmt: skip
+def _button(act: str, job: str, label: str, subject: str, title: str = "", disabled: bool = False) -> str:
+    action = title or label
+    return tag(
+        "button",
+        text(label),
+        type="button",
+        class_="small",
+        data_act=act,
+        data_job=job,
+        title=action,
+        aria_label=f"{action}: {subject}",
+        disabled=disabled,
+    )

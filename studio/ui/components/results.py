@@ -32,7 +32,12 @@ TOOLS = (  # what is done, on the button, in words, and whether only where a ref
 
 @dataclass(frozen=True)
 class Drawn:
-    """A finished picture of a job: its number in the history, where it is, its recipe."""
+    """A finished picture of a job.
+
+    id: its number in the history.
+    src: its address.
+    recipe: what it was made with.
+    """
 
     id: int
     src: str
@@ -169,17 +174,28 @@ def film_html(results: Results, beneath: str = "") -> str:
     return _scrolls(tag("div", figures, class_="film") + beneath, "film-scroll", results.label, len(cells))
 
 
-def tools_html(more: str = "") -> str:
-    """What can be done with all pictures at once. more: HTML before it."""
+def tools_html(leading: str = "") -> str:
+    """What can be done with all pictures at once. leading: HTML before it."""
     buttons = "".join(
-        tag("button", label, type="button", class_="small", data_tool=tool, title=title,
+        tag(
+            "button",
+            label,
+            type="button",
+            class_="small",
+            data_tool=tool,
+            title=title,
             aria_label=None if label.isalpha() or " " in label else title,
-            hidden=pinned, aria_pressed="false" if tool in ("pin", "difference") else None)
+            hidden=pinned,
+            aria_pressed="false" if tool in ("pin", "difference") else None,
+        )
         for tool, label, title, pinned in TOOLS
-    )  # fmt: skip
-    said = tag("span", "", class_="reference", role="status")
-    return tag("div", more + tag("div", said + buttons, class_="tools", role="group", aria_label="Look closer"),
-               class_="result-tools")  # fmt: skip
+    )
+    reference = tag("span", "", class_="reference", role="status")
+    return tag(
+        "div",
+        leading + tag("div", reference + buttons, class_="tools", role="group", aria_label="Look closer"),
+        class_="result-tools",
+    )
 
 
 # -- one picture ----------------------------------------------------------------------------------------------------
@@ -190,13 +206,21 @@ def frame_html(cell: Cell, picked: int = 0, alone: bool = False) -> str:
     if cell.picture is None:
         return _place(cell)
     picture, recipe = cell.picture, cell.picture.recipe
-    said = ": ".join(part for part in (prompt_of(recipe), cell.name) if part)
-    shown = image(picture.src, said, width=recipe.width, height=recipe.height, loading="lazy")
+    alt = ": ".join(part for part in (prompt_of(recipe), cell.name) if part)
+    picture_html = image(picture.src, alt, width=recipe.width, height=recipe.height, loading="lazy")
     about = {"data_picture": str(picture.id), "data_name": cell.name or f"seed {recipe.seed}"}
     if alone:
-        return tag("div", shown, class_="frame done", **about)
-    return tag("button", shown, type="button", class_="frame done", data_pick=str(picture.id), title=cell.hint,
-               aria_pressed=str(picture.id == picked).lower(), **about)  # fmt: skip
+        return tag("div", picture_html, class_="frame done", **about)
+    return tag(
+        "button",
+        picture_html,
+        type="button",
+        class_="frame done",
+        data_pick=str(picture.id),
+        title=cell.hint,
+        aria_pressed=str(picture.id == picked).lower(),
+        **about,
+    )
 
 
 def _place(cell: Cell) -> str:
@@ -204,8 +228,8 @@ def _place(cell: Cell) -> str:
     about = {"data_watch": cell.job, "data_place": str(cell.place)} if cell.job else {}
     shape = f"--shape:{cell.size[0]}/{cell.size[1]}" if all(cell.size) else None
     if cell.preview:
-        shown = image(png_uri(cell.preview), "Preview of the picture being drawn")
-        return tag("div", shown, class_="frame live", style=shape, **about)
+        preview = image(png_uri(cell.preview), "Preview of the picture being drawn")
+        return tag("div", preview, class_="frame live", style=shape, **about)
     if cell.problem:
         return tag("div", tag("p", text(cell.problem)), class_="frame blank ruled problem", style=shape)
     label = "To be drawn" if cell.job else "Not drawn"
@@ -223,11 +247,11 @@ def _place(cell: Cell) -> str:
 
 def _figure(cell: Cell, picked: int) -> str:
     """A picture with its facts; where there is none yet, the room for them is kept, so that nothing moves later."""
-    told = facts(cell.facts, "facts measures")
+    facts_html = facts(cell.facts, "facts measures")
     note = tag("p", text(cell.note), class_="note") if cell.note else ""
     if cell.picture is None:
-        return tag("figure", frame_html(cell) + tag("div", told, aria_hidden="true", class_="yet"))
-    return tag("figure", frame_html(cell, picked) + tag("figcaption", told + note))
+        return tag("figure", frame_html(cell) + tag("div", facts_html, aria_hidden="true", class_="yet"))
+    return tag("figure", frame_html(cell, picked) + tag("figcaption", facts_html + note))
 
 
 def _name(name: str, mark: int | None, element: str = "p") -> str:

@@ -128,26 +128,38 @@ class Rows(Generic[T]):
 
 
 def rows_html(
-    rows: Rows[T], name: Callable[[Row[T]], str], line: Callable[[Row[T]], str], body: Callable[[Row[T]], str],
-    more: str,
-) -> str:  # fmt: skip
+    rows: Rows[T],
+    name: Callable[[Row[T]], str],
+    line: Callable[[Row[T]], str],
+    body: Callable[[Row[T]], str],
+    adder: str,
+) -> str:
     """The list. name: HTML of a row's name; line: of what stands beneath it; body: of the open row's controls.
 
-    more: HTML of what adds a row.
+    adder: HTML of what adds a row.
     """
     items = "".join(_row(rows, row, name, line, body) for row in rows)
-    return tag("ol", items, class_="guides") + tag("div", more, class_="guide-add")
+    return tag("ol", items, class_="guides") + tag("div", adder, class_="guide-add")
 
 
 def _row(
-    rows: Rows[T], row: Row[T], name: Callable[[Row[T]], str], line: Callable[[Row[T]], str],
+    rows: Rows[T],
+    row: Row[T],
+    name: Callable[[Row[T]], str],
+    line: Callable[[Row[T]], str],
     body: Callable[[Row[T]], str],
-) -> str:  # fmt: skip
+) -> str:
     is_open = row.id == rows.chosen
     title = tag(
-        "button", name(row), type="button", class_="guide-name", data_op="choose", data_row=str(row.id),
-        aria_expanded=str(is_open).lower(), title="Open this row's settings",
-    )  # fmt: skip
+        "button",
+        name(row),
+        type="button",
+        class_="guide-name",
+        data_op="choose",
+        data_row=str(row.id),
+        aria_expanded=str(is_open).lower(),
+        title="Open this row's settings",
+    )
     inner = tag("div", title + _tools(rows, row.id), class_="head") + line(row)
     if is_open:
         inner += tag("div", body(row), class_="settings")
@@ -169,5 +181,14 @@ def _tools(rows: Rows[T], id: int) -> str:
 def adder_html(label: str, entries: Iterable[fields.Entry], title: str, disabled: bool) -> str:
     """A list that adds a row of what is chosen, and forgets it."""
     options = tag("option", text(label), value="", selected=True) + fields.options_html(list(entries))
-    return tag("select", options, data_op="add", data_row="0", data_once="1", title=title, aria_label=label,
-               class_="menu-like", disabled=disabled)  # fmt: skip
+    return tag(
+        "select",
+        options,
+        data_op="add",
+        data_row="0",
+        data_once="1",
+        title=title,
+        aria_label=label,
+        class_="menu-like",
+        disabled=disabled,
+    )

@@ -30,30 +30,37 @@ def address(grid: int) -> str:
     return f"/grids/{grid}.png"
 
 
-def grid_html(grid: Grid, now: Mapping[str, float] | None = None) -> str:
-    """The head with what can be done, the progress, and the table. now: data of its job's newest progress event, and as
-    "drawn" how many pictures that job has finished.
+def grid_html(grid: Grid, progress_data: Mapping[str, float] | None = None) -> str:
+    """The head with what can be done, the progress, and the table.
+
+    progress_data: data of its job's newest progress event, and as "drawn" how many pictures that job has finished.
     """
     _, _, z = grid.shape
     tables = "".join(_table(grid, k) for k in range(z))
     tools = results.tools_html() if grid.missing < len(grid.cells) else ""
-    return tag("section", _head(grid) + _progress(grid, now or {}) + tools + tables, class_="grid")
+    return tag("section", _head(grid) + _progress(grid, progress_data or {}) + tools + tables, class_="grid")
 
 
 def _head(grid: Grid) -> str:
     along = " × ".join(_name(axis) for axis in grid.axes)
-    done = len(grid.cells) - grid.missing
+    finished = len(grid.cells) - grid.missing
     title = tag("h3", text(f"Grid {grid.id}: {along}")) + tag(
-        "p", f"{done} of {len(grid.cells)} pictures", role="status"
+        "p", f"{finished} of {len(grid.cells)} pictures", role="status"
     )
     tools = ""
     if grid.job_id:
         tools += _button(grid, "stop", "Stop", "Stop and keep what is finished; it can be resumed")
     elif grid.missing:
         tools += _button(grid, "resume", f"Draw the missing {grid.missing}", "Go on where it was stopped")
-    if done:
-        tools += tag("a", "Download the sheet", href=address(grid.id), download=f"palimpsest-grid-{grid.id}.png",
-                     class_="action", title="All pictures with their labels, as one PNG")  # fmt: skip
+    if finished:
+        tools += tag(
+            "a",
+            "Download the sheet",
+            href=address(grid.id),
+            download=f"palimpsest-grid-{grid.id}.png",
+            class_="action",
+            title="All pictures with their labels, as one PNG",
+        )
     return tag("header", tag("div", title) + tag("div", tools, class_="actions"))
 
 
@@ -61,11 +68,18 @@ def _name(axis: Axis) -> str:
     return "words" if axis.path == SEARCH_REPLACE else axis.path.removeprefix("guidance.params.").replace("_", " ")
 
 
-def _progress(grid: Grid, now: Mapping[str, float]) -> str:
+def _progress(grid: Grid, progress_data: Mapping[str, float]) -> str:
     if not grid.job_id:
         return ""
-    left = time_left(now.get("left_s"))
-    return progress("Drawing in the background", now.get("done", 0), 1, left, grid.job_id, int(now.get("drawn", 0)))
+    left = time_left(progress_data.get("left_s"))
+    return progress(
+        "Drawing in the background",
+        progress_data.get("done", 0),
+        1,
+        left,
+        grid.job_id,
+        int(progress_data.get("drawn", 0)),
+    )
 
 
 def _table(grid: Grid, k: int) -> str:
@@ -76,9 +90,11 @@ def _table(grid: Grid, k: int) -> str:
     table = results.grid_html(
         Results(
             tuple(tuple(_cell(cells[i, j, k], labels, (i, j, k), grid.job_id) for i in range(x)) for j in range(y)),
-            rows, results.names(labels[0]), label="Grid of pictures",
+            rows,
+            results.names(labels[0]),
+            label="Grid of pictures",
         )
-    )  # fmt: skip
+    )
     return tag("figure", tag("figcaption", text(labels[2][k])) + table) if len(labels) > 2 else table
 
 

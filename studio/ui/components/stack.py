@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from studio.services.edits.library import MAX_NAME_CHARS, EditEntry, ImportCheck
-from studio.ui.edit_stack import LIMIT, Row, Stack
+from studio.ui.edit_stack import LIMIT, EditRow, Stack
 from studio.ui.markup import attributes, tag, text
 
 # "op" for everything at once: {op, edit, value}. "drag" moves only the number beside the slider, in the browser, and so
@@ -76,9 +76,11 @@ SLIDER = {"mask": (0.0, 1.0), "other": (-1.0, 2.0)}  # what the slider spans; th
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of an edit of the stack. entry: None if its file is gone. misfit: which layer the model has not.
+class EditFacts:
+    """What is known of an edit of the stack.
 
+    entry: None if its file is gone.
+    misfit: which layer the model has not, "" if it has all.
     base: "same" if it was made on these very weights, "other", or "" where nobody knows.
     """
 
@@ -87,36 +89,52 @@ class Known:
     base: str = ""
 
 
-def stack_html(stack: Stack, known: Mapping[str, Known]) -> str:
+def stack_html(stack: Stack, facts: Mapping[str, EditFacts]) -> str:
     """The rows."""
     parts = [
-        tag("ol", "".join(_row(row, at, len(stack.rows), known) for at, row in enumerate(stack.rows)), class_="stack")
+        tag("ol", "".join(_row(row, at, len(stack.rows), facts) for at, row in enumerate(stack.rows)), class_="stack")
     ]
     if not stack.rows:
         parts = [EMPTY]
     if stack.undo:
-        parts.append(tag("button", "Undo", type="button", class_="small", data_op="undo",
-                         title="Undo the last change of the stack"))  # fmt: skip
+        parts.append(
+            tag(
+                "button",
+                "Undo",
+                type="button",
+                class_="small",
+                data_op="undo",
+                title="Undo the last change of the stack",
+            )
+        )
     return "".join(parts)
 
 
 def check_html(check: ImportCheck, name: str) -> str:
     """What of a file to import has a place in the model."""
-    told = f"{name}: {check.matched} of {check.total} layers fit ({check.style})"
+    message = f"{name}: {check.matched} of {check.total} layers fit ({check.style})"
     ranks = f", rank {' and '.join(map(str, check.ranks[:4]))}" if check.ranks else ""
-    parts = [tag("p", text(told + ranks + "."), class_="empty-line")]
+    parts = [tag("p", text(message + ranks + "."), class_="empty-line")]
     if check.left:
         some = ", ".join(check.left[:5]) + (" …" if len(check.left) > 5 else "")
         parts.append(tag("p", text(f"Without a place in this model: {some}"), class_="hint"))
     return tag("div", "".join(parts), role="status")
 
 
-def _row(row: Row, at: int, rows: int, known: Mapping[str, Known]) -> str:
-    about = known.get(row.edit, Known(None))
+def _row(row: EditRow, at: int, rows: int, facts: Mapping[str, EditFacts]) -> str:
+    about = facts.get(row.edit, EditFacts(None))
     name = about.entry.name if about.entry and about.entry.name else row.edit
-    switch = tag("button", tag("span", text(name)), type="button", role="switch", class_="switch", data_op="toggle",
-                 data_edit=row.edit, aria_checked=str(row.on).lower(),
-                 title=f"{row.edit}: switch on or off")  # fmt: skip
+    switch = tag(
+        "button",
+        tag("span", text(name)),
+        type="button",
+        role="switch",
+        class_="switch",
+        data_op="toggle",
+        data_edit=row.edit,
+        aria_checked=str(row.on).lower(),
+        title=f"{row.edit}: switch on or off",
+    )
     return tag(
         "li",
         tag("div", switch + _badges(about), class_="head")
@@ -128,21 +146,33 @@ def _row(row: Row, at: int, rows: int, known: Mapping[str, Known]) -> str:
     )
 
 
-def _is_whole(about: Known) -> bool:
+def _is_whole(about: EditFacts) -> bool:
     return about.entry is not None and not about.entry.problem
 
 
-def _rename(row: Row, name: str) -> str:
+def _rename(row: EditRow, name: str) -> str:
     """In the place of the name while it is written anew."""
-    field = {"type": "text", "value": name, "maxlength": str(MAX_NAME_CHARS), "aria_label": f"New name of {name}",
-             "required": True, "autocomplete": "off"}  # fmt: skip
+    field = {
+        "type": "text",
+        "value": name,
+        "maxlength": str(MAX_NAME_CHARS),
+        "aria_label": f"New name of {name}",
+        "required": True,
+        "autocomplete": "off",
+    }
     save = tag("button", "Rename", type="submit", class_="small")
     leave = tag("button", "Cancel", type="button", class_="small", data_rename="close")
-    return tag("form", f"<input{attributes(field)}>{save}{leave}", class_="rename", data_op="rename",
-               data_edit=row.edit, hidden=True)  # fmt: skip
+    return tag(
+        "form",
+        f"<input{attributes(field)}>{save}{leave}",
+        class_="rename",
+        data_op="rename",
+        data_edit=row.edit,
+        hidden=True,
+    )
 
 
-def _badges(about: Known) -> str:
+def _badges(about: EditFacts) -> str:
     if about.entry is None:
         return _badge("gone", "Its file is not in the workspace any more; pictures with it are refused.", bad=True)
     if about.entry.problem:
@@ -154,12 +184,13 @@ def _badges(about: Known) -> str:
     return ""
 
 
-def _badge(said: str, why: str, bad: bool = False) -> str:
-    return tag("span", text(said), class_="badge bad" if bad else "badge", title=why, role="note",
-               aria_label=f"{said}: {why}")  # fmt: skip
+def _badge(word: str, why: str, bad: bool = False) -> str:
+    return tag(
+        "span", text(word), class_="badge bad" if bad else "badge", title=why, role="note", aria_label=f"{word}: {why}"
+    )
 
 
-def _strength(row: Row, name: str, about: Known) -> str:
+def _strength(row: EditRow, name: str, about: EditFacts) -> str:
     low, high = SLIDER["mask" if about.entry and about.entry.kind == "mask" else "other"]
     low, high = min(low, row.strength), max(high, row.strength)
     shared: dict[str, Any] = {"value": f"{row.strength:g}", "data_op": "strength", "data_edit": row.edit}
@@ -170,40 +201,62 @@ def _strength(row: Row, name: str, about: Known) -> str:
         "max": f"{high:g}",
         "aria_label": f"Strength of {name}",
     }
-    number = {"type": "number", "step": "any", "min": f"{-LIMIT:g}", "max": f"{LIMIT:g}",
-              "aria_label": f"Strength of {name} as a number"}  # fmt: skip
+    number = {
+        "type": "number",
+        "step": "any",
+        "min": f"{-LIMIT:g}",
+        "max": f"{LIMIT:g}",
+        "aria_label": f"Strength of {name} as a number",
+    }
     fields = (f"<input{attributes({**kind, **shared})}>" for kind in (slider, number))
     return tag("div", "".join(fields), class_="strength")
 
 
-def _window(row: Row, name: str) -> str:
+def _window(row: EditRow, name: str) -> str:
     """The part of the steps it acts in: folded away while that is all of them."""
     start, stop = (
         f"<input{attributes(_percent(row, name, op, value))}>"
         for op, value in (("start", row.start), ("stop", row.stop))
     )
     is_whole = (row.start, row.stop) == (0.0, 1.0)
-    said = "Acts in all steps" if is_whole else f"Acts from {row.start:.0%} to {row.stop:.0%} of the steps"
+    summary = "Acts in all steps" if is_whole else f"Acts from {row.start:.0%} to {row.stop:.0%} of the steps"
     fields = tag("label", f"from {start} %") + tag("label", f"to {stop} %")
-    return tag("details", tag("summary", text(said)) + fields, class_="window", open=not is_whole)
+    return tag("details", tag("summary", text(summary)) + fields, class_="window", open=not is_whole)
 
 
-def _percent(row: Row, name: str, op: str, value: float) -> dict[str, Any]:
-    return {"type": "number", "min": "0", "max": "100", "step": "5", "value": f"{100 * value:g}", "data_op": op,
-            "data_edit": row.edit, "aria_label": f"{op.title()} of {name}, in per cent of the steps"}  # fmt: skip
+def _percent(row: EditRow, name: str, op: str, value: float) -> dict[str, Any]:
+    return {
+        "type": "number",
+        "min": "0",
+        "max": "100",
+        "step": "5",
+        "value": f"{100 * value:g}",
+        "data_op": op,
+        "data_edit": row.edit,
+        "aria_label": f"{op.title()} of {name}, in per cent of the steps",
+    }
 
 
-def _tools(row: Row, at: int, rows: int, name: str, about: Known) -> str:
+def _tools(row: EditRow, at: int, rows: int, name: str, about: EditFacts) -> str:
     def button(op: str, label: str, title: str, disabled: bool = False) -> str:
-        return tag("button", label, type="button", class_="small", data_op=op, data_edit=row.edit, title=title,
-                   aria_label=f"{title}: {name}", disabled=disabled)  # fmt: skip
+        return tag(
+            "button",
+            label,
+            type="button",
+            class_="small",
+            data_op=op,
+            data_edit=row.edit,
+            title=title,
+            aria_label=f"{title}: {name}",
+            disabled=disabled,
+        )
 
     tools = button("up", "↑", "Earlier", at == 0) + button("down", "↓", "Later", at == rows - 1)
     tools += button("remove", "Remove", "Take it out of the stack; the edit itself stays in the workspace")
     return tools + (_menu(row, name, about) if about.entry else "")
 
 
-def _menu(row: Row, name: str, about: Known) -> str:
+def _menu(row: EditRow, name: str, about: EditFacts) -> str:
     """What is done to the edit itself rather than to the stack. A broken one can only be deleted."""
     inner = ""
     if _is_whole(about):
@@ -213,13 +266,13 @@ def _menu(row: Row, name: str, about: Known) -> str:
         )
         inner = tag("button", "Rename", type="button", data_rename="open")
         inner += tag("div", tag("span", "Export as", class_="group") + links, role="group", aria_label="Export as")
-    asked = f"Delete the edit {name} from the workspace? Its pictures stay, but cannot be drawn again."
+    question = f"Delete the edit {name} from the workspace? Its pictures stay, but cannot be drawn again."
     sure = tag("button", "Delete it for good", type="button", data_op="delete", data_edit=row.edit)
-    inner += tag("details", tag("summary", "Delete") + tag("p", text(asked)) + sure, class_="sure")
-    more = tag("summary", "More", class_="small", aria_label=f"More: {name}")
-    return tag("details", more + tag("div", inner, class_="choices"), class_="menu")
+    inner += tag("details", tag("summary", "Delete") + tag("p", text(question)) + sure, class_="sure")
+    summary = tag("summary", "More", class_="small", aria_label=f"More: {name}")
+    return tag("details", summary + tag("div", inner, class_="choices"), class_="menu")
 
 
-def to_add(entries: Sequence[EditEntry], held: Collection[str]) -> list[tuple[str, str]]:
-    """(label, id) of the edits that could be added. held: ids of those in the stack."""
-    return [(entry.name or entry.id, entry.id) for entry in entries if entry.id not in held and not entry.problem]
+def to_add(entries: Sequence[EditEntry], present: Collection[str]) -> list[tuple[str, str]]:
+    """(label, id) of the edits that could be added. present: ids of those in the stack."""
+    return [(entry.name or entry.id, entry.id) for entry in entries if entry.id not in present and not entry.problem]

@@ -39,22 +39,29 @@ def batches(pictures: Sequence[Generation]) -> list[Batch]:
     return [Batch(tuple(group)) for _, group in groupby(pictures, key=job)]
 
 
-def tiles_html(shown: Sequence[Batch]) -> str:
+def tiles_html(tiles: Sequence[Batch]) -> str:
     """A tile each."""
-    return tag("div", "".join(map(_tile, shown)), class_="thumbs")
+    return tag("div", "".join(map(_tile, tiles)), class_="thumbs")
 
 
 def _tile(batch: Batch) -> str:
     """A button: of a picture, to show it; of several, to show all of them."""
     first, count = batch.pictures[-1], len(batch.pictures)
-    said = prompt_of(first.recipe)
+    prompt = prompt_of(first.recipe)
     starred = any(picture.favourite for picture in batch.pictures)
     star = tag("span", "★", class_="star", role="img", aria_label="favourite") if starred else ""
-    alt = said if count == 1 else f"{count} pictures: {said}"
-    shown = image(address(first.id, first.sha256), alt, loading="lazy", width=96, height=96)
+    alt = prompt if count == 1 else f"{count} pictures: {prompt}"
+    face = image(address(first.id, first.sha256), alt, loading="lazy", width=96, height=96)
     about = summary(first.recipe) if count == 1 else together([picture.recipe for picture in reversed(batch.pictures)])
     ids = ",".join(map(str, batch.ids))
-    what = {"data_pick": str(first.id)} if count == 1 else {"data_all": ids}
+    click = {"data_pick": str(first.id)} if count == 1 else {"data_all": ids}
     badge = tag("span", text(count), class_="count", aria_hidden="true") if count > 1 else ""
-    return tag("button", shown + star + badge, type="button", class_="thumb" + " stack" * (count > 1), data_ids=ids,
-               title=f"{said}\n{about}", **what)  # fmt: skip
+    return tag(
+        "button",
+        face + star + badge,
+        type="button",
+        class_="thumb" + " stack" * (count > 1),
+        data_ids=ids,
+        title=f"{prompt}\n{about}",
+        **click,
+    )

@@ -30,10 +30,10 @@ element.addEventListener('click', (event) => {
 """
 
 
-def report_html(report: TokenReport, said: str = "", read: str = "", example: bool = False) -> str:
+def report_html(report: TokenReport, prompt: str = "", read: str = "", example: bool = False) -> str:
     """Tokens counted, unknown words, weights and what is cut, under a prompt.
 
-    said: the prompt that was counted. read: the same, where styles or wildcards make it other than what is typed.
+    prompt: the prompt that was counted. read: the same, where styles or wildcards make it other than what is typed.
     example: whether the wildcards will be drawn anew.
     """
     if not report.tokens:
@@ -42,7 +42,7 @@ def report_html(report: TokenReport, said: str = "", read: str = "", example: bo
     if report.unknown_words:
         words = ", ".join(f"“{text(word)}”" for word in report.unknown_words)
         parts.append(tag("span", f"Not in its vocabulary: {words}", class_="unknown"))
-    weighed = weighed_html(said, report.rows) if any(row.weight != 1 for row in report.rows) else ""
+    weighed = weighed_html(prompt, report.rows) if any(row.weight != 1 for row in report.rows) else ""
     if weighed and not read:
         parts.append(tag("span", weighed, class_="weighed"))
     if report.unclosed:
@@ -60,7 +60,7 @@ def problem_html(sentence: str) -> str:
     return tag("p", tag("span", text(sentence), class_="cut"), class_="report", role="status")
 
 
-def weighed_html(said: str, rows: Iterable[TokenRow]) -> str:
+def weighed_html(prompt: str, rows: Iterable[TokenRow]) -> str:
     """The prompt's words, those with a weight of their own marked with it."""
     groups: list[tuple[int, int, float]] = []
     for row in sorted(rows, key=lambda row: row.start):
@@ -68,12 +68,13 @@ def weighed_html(said: str, rows: Iterable[TokenRow]) -> str:
             groups[-1] = (groups[-1][0], max(groups[-1][1], row.end), row.weight)
         else:
             groups.append((row.start, row.end, row.weight))
-    shown = [
-        text(said[start:end]) if weight == 1
-        else tag("b", text(said[start:end]) + tag("sub", f"{weight:.2g}"), class_="up" if weight > 1 else "down")
+    words = [
+        text(prompt[start:end])
+        if weight == 1
+        else tag("b", text(prompt[start:end]) + tag("sub", f"{weight:.2g}"), class_="up" if weight > 1 else "down")
         for start, end, weight in groups
-    ]  # fmt: skip
-    return " ".join(shown)
+    ]
+    return " ".join(words)
 
 
 def chips_html() -> str:
@@ -82,21 +83,35 @@ def chips_html() -> str:
         tag("button", text(example.name), type="button", class_="chip", data_fill=example.prompt, title=example.prompt)
         for example in EXAMPLES
     ]
-    chips.append(tag("button", "surprise me", type="button", class_="chip surprise", data_fill="",
-                     title="A prompt about a random scene of the model's world"))  # fmt: skip
+    chips.append(
+        tag(
+            "button",
+            "surprise me",
+            type="button",
+            class_="chip surprise",
+            data_fill="",
+            title="A prompt about a random scene of the model's world",
+        )
+    )
     return _list(chips, "Example prompts")
 
 
 def wildcards_html(lists: Mapping[str, tuple[str, ...]], problems: Iterable[str] = ()) -> str:
     """Buttons that put a wildcard into the prompt, and what cannot be used."""
     chips = [
-        tag("button", f"__{text(name)}__", type="button", class_="chip wild", data_put=f"__{name}__",
-            title=f"One of {len(entries)}: {', '.join(entries[:5])}…")
+        tag(
+            "button",
+            f"__{text(name)}__",
+            type="button",
+            class_="chip wild",
+            data_put=f"__{name}__",
+            title=f"One of {len(entries)}: {', '.join(entries[:5])}…",
+        )
         for name, entries in lists.items()
-    ]  # fmt: skip
+    ]
     wrong = "".join(tag("p", text(problem), class_="hint wrong") for problem in problems)
-    told = tag("p", "A wildcard stands for one entry of its list, drawn by the picture's seed.", class_="hint")
-    return told + _list(chips, "Wildcards") + wrong
+    hint = tag("p", "A wildcard stands for one entry of its list, drawn by the picture's seed.", class_="hint")
+    return hint + _list(chips, "Wildcards") + wrong
 
 
 def _count(report: TokenReport) -> str:

@@ -94,7 +94,7 @@ def looked_into(studio: Studio, session: BoardSession) -> Answer:
 
 def copied(session: BoardSession) -> Answer:
     """What the browser keeps, and its number."""
-    return {"board": session.kept, "board_revision": order.revision("board", session.revision)}
+    return {"board": session.browser_copy, "board_revision": order.revision("board", session.revision)}
 
 
 def activity(busy: bool) -> Answer:

@@ -174,7 +174,7 @@ def _wire_finding(studio: Studio, wiring: Wiring, filters: Sequence[str]) -> Non
         return results_of(history.more(event["query"], event.read("last", WHOLE)))
 
     def on_newest(event: Event) -> Answer:
-        return results_of(replace(event["query"], before=None, limit=PAGE))
+        return results_of(replace(event["query"], before_id=None, limit=PAGE))
 
     def on_purge(event: Event) -> Answer:
         return dict(zip(("past", "message"), purge(studio, event.read("sure", SWITCH), event["query"]), strict=True))

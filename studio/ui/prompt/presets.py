@@ -46,7 +46,7 @@ def take(presets: GuidancePresets, name: str) -> tuple[Values, str]:
         return {}, ""
     preset = presets.load(name)
     values = choice.values_of_choice("method", preset.spec.method, preset.spec.params, declarations().guidance)
-    values["wrappers"] = around.said([wrapper.model_dump(mode="json") for wrapper in preset.spec.wrappers])
+    values["wrappers"] = around.to_json([wrapper.model_dump(mode="json") for wrapper in preset.spec.wrappers])
     note = tag("p", f"{text(preset.note)} {tag('cite', text(preset.source))}", class_="preset-note")
     return values, alert(preset.warning) + note
 
@@ -74,7 +74,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     )
     parts["preset_said"] = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
     names_of_others = set(form.names)
-    methods = choice.Choice(form, "method", GUIDANCE, declarations().guidance, "cfg")
+    methods = choice.Choice(form, "method", declarations().guidance, "cfg")
     methods.controls("first")  # what one reaches for; the rest would bury it
     with gr.Accordion("Guidance method", open=False, elem_id="guidance-method"):
         methods.menu("Method", "Every method has controls of its own.")

@@ -10,7 +10,7 @@ from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.models.card import ModelCard
 from studio.ui.components.choice import PARTS, Choice
-from studio.ui.components.form import MAX_COUNT, SAMPLER, Form, samplers, spacings
+from studio.ui.components.form import MAX_COUNT, Form, samplers, spacings
 from studio.ui.markup import tag
 from studio.world.examples import FIRST_COUNT
 
@@ -71,7 +71,7 @@ def sampling_and_size(form: Form, card: ModelCard) -> dict[str, Any]:
                 elem_id="steps",
             ),
         )
-        sampler = Choice(form, "sampler", SAMPLER, samplers(), card.sampler)
+        sampler = Choice(form, "sampler", samplers(), card.sampler)
         sampler.menu("Sampler", "How noise is taken away from step to step.")
         for part in PARTS:
             sampler.controls(part)

@@ -71,7 +71,7 @@ SCALES = [Recipe(seed=7, guidance=GuidanceSpec(params={"guidance_scale": scale})
         ([Recipe(seed=7, prompt="a"), Recipe(seed=7, prompt="b")], "2 pictures of seed 7, several prompts"),
         ([Recipe(seed=7, steps=5), Recipe(seed=7, steps=9)], "2 pictures of seed 7, steps 5 to 9"),
     ],
-)  # fmt: skip
+)
 def test_several_pictures_are_told_by_what_differs(recipes: list[Recipe], said: str) -> None:
     assert caption.together(recipes).startswith(said)
     assert said in caption.many_html(recipes)

@@ -128,7 +128,7 @@ def test_more_are_shown_on_request_and_then_older_ones(fake: FakeStudio, monkeyp
     assert shown.count("data-pick") == 3 and 'data-more="3"' in shown
     asked = history.more(asked, 3)
     shown = history.past(fake, asked)
-    assert asked.before == 3 and 'data-pick="2"' in shown and "Back to the newest" in shown
+    assert asked.before_id == 3 and 'data-pick="2"' in shown and "Back to the newest" in shown
     assert "Show more" not in history.past(fake, Query(limit=5))
 
 

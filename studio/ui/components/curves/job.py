@@ -30,15 +30,15 @@ def points(studio: Studio, job_id: str) -> list[Point]:
     Those of a training that was gone on with begin in its file; what was measured again since counts.
     """
     job = studio.jobs.get(job_id)
-    kept = studio.trainings.curves(job) if job.kind == trainings.KIND else []
-    return merged(kept, studio.jobs.events(job_id))
+    stored = studio.trainings.curves(job) if job.kind == trainings.KIND else []
+    return merged(stored, studio.jobs.events(job_id))
 
 
-def merged(kept: Sequence[Point], events: Sequence[Event]) -> list[Point]:
+def merged(stored: Sequence[Point], events: Sequence[Event]) -> list[Point]:
     """The points of a file, and those that were told since."""
-    told = [event.data for event in events if event.kind == "measure"]
-    first = told[0]["step"] if told else math.inf
-    return [*(point for point in kept if point["step"] < first), *told]
+    measured = [event.data for event in events if event.kind == "measure"]
+    first = measured[0]["step"] if measured else math.inf
+    return [*(point for point in stored if point["step"] < first), *measured]
 
 
 def panels(measured: Sequence[Point]) -> list[Panel]:
@@ -50,10 +50,10 @@ def panels(measured: Sequence[Point]) -> list[Panel]:
 
 def curves_html(measured: Sequence[Point], job_id: str) -> str:
     """The plots, and where their numbers can be had; a sentence before there is anything to plot."""
-    drawn = panels(measured)
-    if not drawn:
+    plotted = panels(measured)
+    if not plotted:
         return tag("p", "The first measures come with the first steps.", class_="empty-line")
-    plots = tag("div", "".join(svg.figure(panel) for panel in drawn), class_="plots")
+    plots = tag("div", "".join(svg.figure(panel) for panel in plotted), class_="plots")
     return tag("section", plots + files_html(job_id), class_="curves")
 
 
@@ -74,8 +74,9 @@ def to_csv(measured: Sequence[Point]) -> str:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["step", *names])
     for point in measured:
-        writer.writerow([point["step"], *(f"{point['values'][name]:.6g}" if name in point["values"] else ""
-                                          for name in names)])  # fmt: skip
+        writer.writerow(
+            [point["step"], *(f"{point['values'][name]:.6g}" if name in point["values"] else "" for name in names)]
+        )
     return table.getvalue()
 
 
@@ -93,5 +94,5 @@ def window_html(studio: Studio, job_id: str) -> str:
 
 
 def _series(measured: Sequence[Point], name: str) -> Series:
-    told = [(float(point["step"]), float(point["values"][name])) for point in measured if name in point["values"]]
-    return thinned(Series(tuple(y for _, y in told), name, x=tuple(x for x, _ in told)))
+    values = [(float(point["step"]), float(point["values"][name])) for point in measured if name in point["values"]]
+    return thinned(Series(tuple(y for _, y in values), name, x=tuple(x for x, _ in values)))

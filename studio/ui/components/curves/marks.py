@@ -17,12 +17,12 @@ DASHES: tuple[tuple[float, ...], ...] = ((), (4, 2), (1, 1.6), (5, 1.6, 1, 1.6))
 
 def marks(ids: Iterable[int]) -> dict[int, int]:
     """Id, from 1 -> mark, 0..7, no two alike. Each keeps its mark while others come, go and move."""
-    taken: dict[int, int] = {}
+    mark_of: dict[int, int] = {}
     for id in sorted(ids):
-        free = [mark for mark in range(len(LETTERS)) if mark not in taken.values()]
-        wanted = (id - 1) % len(LETTERS)
-        taken[id] = wanted if wanted in free else free[0]
-    return taken
+        free = [mark for mark in range(len(LETTERS)) if mark not in mark_of.values()]
+        preferred = (id - 1) % len(LETTERS)
+        mark_of[id] = preferred if preferred in free else free[0]
+    return mark_of
 
 
 def class_of(mark: int | None) -> str:

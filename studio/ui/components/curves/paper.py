@@ -59,14 +59,14 @@ def _figure(main: Sequence[Panel], rest: Sequence[Panel], title: str) -> Figure:
 def _legend(figure: Any, panels: Sequence[Panel], ink: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    named = {(line.label, line.mark): line for panel in panels for line in panel.series if line.label}
-    if len(named) < 2:
+    lines_by_name = {(line.label, line.mark): line for panel in panels for line in panel.series if line.label}
+    if len(lines_by_name) < 2:
         return
-    lines = [Line2D([], [], label=line.label, **_style(line, ink)) for line in named.values()]
+    lines = [Line2D([], [], label=line.label, **_style(line, ink)) for line in lines_by_name.values()]
     words = figure.legend(
         handles=lines, loc="outside lower center", ncols=4, frameon=False, fontsize=11, handlelength=3.5
     )
-    for line, word in zip(named.values(), words.get_texts(), strict=True):
+    for line, word in zip(lines_by_name.values(), words.get_texts(), strict=True):
         word.set_color(ink["ink"])
         word.set_fontweight("bold" if line.main else "normal")
 

@@ -31,11 +31,11 @@ def legend(series: Sequence[Series]) -> str:
 def figure(panel: Panel) -> str:
     """A plot with its title and what to look for above, its formula beneath."""
     head = tag("h3", text(panel.title)) + (tag("p", text(panel.hint), title=panel.hint) if panel.hint else "")
-    drawn = [line.label for line in panel.series if any(math.isfinite(y) for y in line.y)]
+    plotted = [line.label for line in panel.series if any(math.isfinite(y) for y in line.y)]
     lacking = [line.label for line in panel.series if line.label and not any(math.isfinite(y) for y in line.y)]
     foot = text(panel.formula)
     if lacking:
-        which = f"Only {drawn[0]} has this" if len(drawn) == 1 else f"No line: {', '.join(lacking)}"
+        which = f"Only {plotted[0]} has this" if len(plotted) == 1 else f"No line: {', '.join(lacking)}"
         foot += tag("span", text(which), class_="lacking")
     beneath = tag("p", foot, class_="formula") if foot else ""
     return tag("figure", tag("figcaption", head) + plot(panel) + beneath, class_="measured")
@@ -46,11 +46,11 @@ def plot(panel: Panel) -> str:
     """The plot alone, as HTML."""
     on = scale(panel)
     lines = sorted(panel.series, key=lambda line: line.main)  # the main one last: on top
-    drawn = "".join(f'<path class="grid" d="M0 {_y(on, value)}H{SIDE}"/>' for value, _ in on.ticks)
+    paths = "".join(f'<path class="grid" d="M0 {_y(on, value)}H{SIDE}"/>' for value, _ in on.ticks)
     if panel.level is not None:
-        drawn += f'<path class="level" d="M0 {_y(on, panel.level)}H{SIDE}"/>'
-    drawn += "".join(_series(line, on, panel) for line in lines) + _readings(panel)
-    inner = f'<svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+        paths += f'<path class="level" d="M0 {_y(on, panel.level)}H{SIDE}"/>'
+    paths += "".join(_series(line, on, panel) for line in lines) + _readings(panel)
+    inner = f'<svg viewBox="0 0 {SIDE} {SIDE}" preserveAspectRatio="none" aria-hidden="true">{paths}</svg>'
     inner += "".join(_word("y", word, f"bottom:{100 * on.at(value):.2f}%") for value, word in on.ticks)
     inner += "".join(_word("x", word, f"left:{_x(at, panel.positions) / SIDE:.2%}") for at, word in places(panel))
     return tag("div", tag("div", inner, class_="area"), class_="plot", role="img", aria_label=described(panel))
@@ -73,24 +73,24 @@ def _word(kind: str, word: str, style: str) -> str:
 
 def _series(line: Series, on: Scale, panel: Panel) -> str:
     count = panel.positions
-    shown = f"series {_class(line)}"
+    classes = f"series {_class(line)}"
     if panel.plot == "bar" and line.main:
-        return tag("g", _bars(line, on, count), class_=shown)
+        return tag("g", _bars(line, on, count), class_=classes)
     path, dots = "", ""
-    before = False
+    is_joined = False
     points = line.points
     for k, (x, y) in enumerate(points):
-        here = math.isfinite(on.at(y))
-        if here:
+        is_finite = math.isfinite(on.at(y))
+        if is_finite:
             point = f"{_x(x, count)} {_y(on, y)}"
-            after = k + 1 < len(points) and math.isfinite(on.at(points[k + 1][1]))
-            path += f"{'L' if before else 'M'}{point}"
+            joins_next = k + 1 < len(points) and math.isfinite(on.at(points[k + 1][1]))
+            path += f"{'L' if is_joined else 'M'}{point}"
             # A point alone would be no line.
-            if (line.main and len(points) <= MAX_DOTS) or not (before or after):
+            if (line.main and len(points) <= MAX_DOTS) or not (is_joined or joins_next):
                 dots += f"M{point}h0"
-        before = here
+        is_joined = is_finite
     marked = f'<path class="dots" d="{dots}"/>' if dots else ""
-    return tag("g", _band(line, on, count) + f'<path class="line" d="{path}"/>{marked}', class_=shown)
+    return tag("g", _band(line, on, count) + f'<path class="line" d="{path}"/>{marked}', class_=classes)
 
 
 def _band(line: Series, on: Scale, count: int) -> str:
@@ -99,9 +99,9 @@ def _band(line: Series, on: Scale, count: int) -> str:
     bands = [(x, low, high) for (x, _), low, high in ends if math.isfinite(on.at(low)) and math.isfinite(on.at(high))]
     if not bands:
         return ""
-    there = "L".join(f"{_x(x, count)} {_y(on, high)}" for x, _, high in bands)
+    upper = "L".join(f"{_x(x, count)} {_y(on, high)}" for x, _, high in bands)
     back = "L".join(f"{_x(x, count)} {_y(on, low)}" for x, low, _ in reversed(bands))
-    return f'<path class="band" d="M{there}L{back}z"/>'
+    return f'<path class="band" d="M{upper}L{back}z"/>'
 
 
 def _class(line: Series) -> str:
@@ -110,12 +110,12 @@ def _class(line: Series) -> str:
 
 def _readings(panel: Panel) -> str:
     """Columns that say the values where the pointer rests: one a step, or of many steps the newest of each span."""
-    count, named = panel.positions, [line for line in panel.series if line.label]
-    if not named or panel.names:
+    count, labelled = panel.positions, [line for line in panel.series if line.label]
+    if not labelled or panel.names:
         return ""
     columns, wide = min(count, MAX_READ), count / min(count, MAX_READ)
     values: list[dict[str, tuple[float, float]]] = [{} for _ in range(columns)]
-    for line in named:
+    for line in labelled:
         for x, y in line.points:
             if math.isfinite(y):
                 values[min(columns - 1, int((x - 0.5) / wide))][line.label] = (x, y)
@@ -124,8 +124,9 @@ def _readings(panel: Panel) -> str:
         steps = [x for x, _ in column.values()] or [wide * k + 1]
         words = [f"step {max(steps):.0f}", *(f"{name}: {number(y)}" for name, (_, y) in column.items())]
         left = round(SIDE * k / columns)
-        rects += tag("rect", tag("title", text("\n".join(words))), x=left, y=0,
-                     width=round(SIDE / columns), height=SIDE)  # fmt: skip
+        rects += tag(
+            "rect", tag("title", text("\n".join(words))), x=left, y=0, width=round(SIDE / columns), height=SIDE
+        )
     return tag("g", rects, class_="readings")
 
 

@@ -27,13 +27,17 @@ def seen(code: str, vision: str) -> tuple[float, float, float]:
     parts = [int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     rgb = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     r, g, b = (min(1.0, max(0.0, sum(w * c for w, c in zip(row, rgb, strict=True)))) for row in VISIONS[vision])
-    lms = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b,
-           0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b,
-           0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)  # fmt: skip
+    lms = (
+        0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b,
+        0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b,
+        0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b,
+    )
     long, middle, short = (value ** (1 / 3) for value in lms)
-    return (0.2104542553 * long + 0.7936177850 * middle - 0.0040720468 * short,
-            1.9779984951 * long - 2.4285922050 * middle + 0.4505937099 * short,
-            0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short)  # fmt: skip
+    return (
+        0.2104542553 * long + 0.7936177850 * middle - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * middle + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short,
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])
