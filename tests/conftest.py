@@ -23,11 +23,15 @@ os.environ.update(
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from launch import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+# Nothing is timed by which a property is tried: on a busy machine a single draw may take a second.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 # -- the network is out of bounds -----------------------------------------------------------------------------------
