@@ -17,15 +17,15 @@ from studio.engine.kinds import run_in_turns
 from studio.engine.ticket import Entry, Ticket
 
 SILENT = "This job ended without saying how."
-State = Literal["starting", "ready", "busy", "stalled", "broken", "closed"]
+State = Literal["resting", "starting", "ready", "busy", "stalled", "broken", "closed"]
 
 
 @dataclass(frozen=True)
 class EngineStatus:
     """The engine at a glance.
 
-    state: "broken" means it could not be brought up and tries again with the next job; "stalled", that it lives and
-        gives no sign of progress.
+    state: "resting" means that nobody has needed it yet; "broken", that it could not be brought up and tries again
+        with the next job; "stalled", that it lives and gives no sign of progress.
     message: a sentence for the status bar.
     made_by: as `Engine.made_by` gives it once the model is up, else {}.
     pid: of the process that holds the models.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from studio.engine.backend import Backend, EngineStatus
 from studio.services.recording import Recorder
 
-NOT_STARTED = EngineStatus("starting", "The engine starts with the first picture.", {}, None, 0, None)
+NOT_STARTED = EngineStatus("resting", "The engine starts with the first picture.", {}, None, 0, None)
 
 
 class StudioEngine:

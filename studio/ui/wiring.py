@@ -63,6 +63,7 @@ class Wiring:
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
         self.parts = parts
+        self._aside: gr.State | None = None
 
     def on(
         self,
@@ -97,6 +98,7 @@ class Wiring:
             js=order.turn(*turns) if turns else None,
             trigger_mode=mode,
             preprocess=preprocess,
+            show_progress_on=self._progress_place(),
             **BROWSER,
         )
         if announces:
@@ -119,6 +121,16 @@ class Wiring:
     def components(self, names: Sequence[str]) -> list[Any]:
         """The components of some names."""
         return [self.parts[name] for name in names]
+
+    def _progress_place(self) -> gr.State:
+        """Where Gradio notes that a listener is under way: a part that is not seen.
+
+        It would note it in everything a listener may answer, again and again, and have each count the time at every
+        frame; of some it never says that it is over.
+        """
+        if self._aside is None:
+            self._aside = gr.State()
+        return self._aside
 
     def _called(self, handler: Handler, takes: Sequence[str], gives: Sequence[str]) -> Callable[..., Any]:
         @on_page

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import WIDE
+from tests.e2e.held_worker import Brake
 from tests.e2e.test_prompt_tab import LONG_MS, Open, slowdown, unfold
 
 pytestmark = pytest.mark.browser
@@ -95,15 +96,17 @@ def looked_at_closely(page: Page) -> None:
     expect(results.locator(".frame.pinned")).to_have_count(0)
 
 
-def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open) -> None:
+def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open, brake: Brake) -> None:
     page = opened()
     to_guidance(page)
     page.locator("#guidance-steps input[type=number]").fill("5")
     choose(page, 3)
     page.locator("#guidance-rows .guide.chosen select[data-op=method]").select_option("pag")
     expect(page.locator("#guidance-rows .guide.chosen .guide-name")).to_contain_text("PAG", timeout=LONG_MS)
+    brake.at("begun")
     page.click("#compare")
     expect(page.locator("#queue")).to_contain_text("Guidance: 4 rows")
+    brake.release()
     compared(page, 4)
     expect(page.locator("#queue")).to_contain_text("Nothing is being drawn")
     first = sources(page)

@@ -191,7 +191,7 @@ def test_one_owner(settings: Settings, studio: Studio) -> None:
 def test_what_it_can_say_without_an_engine(studio: Studio) -> None:
     assert studio.sources.prompt_report("a red zebra").unknown_words == ("zebra",)
     assert studio.sources.card().default_size_px == 32
-    assert studio.status().state == "starting"
+    assert studio.status().state == "resting"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to kill with")

@@ -71,7 +71,8 @@ def test_a_training_is_told_like_any_other_job_with_its_newest_measures(fake: Fa
 
 def test_the_sidebar_is_told_with_it_and_whether_to_look_again(fake: FakeStudio) -> None:
     watcher = Watcher(fake)
-    assert watcher.look({}).busy  # the engine loads
+    unneeded = watcher.look({})  # nothing is loaded, so nothing is said to be, and a page at rest asks for nothing
+    assert not unneeded.busy and "Not started" in unneeded.slim and "starts with the first picture" in unneeded.status
     fake.ended(fake.pictures.submit([Recipe(steps=1)]))
     rest = watcher.look({})
     assert not rest.busy and rest.drawing is None and "Nothing is being drawn" in rest.queue and "Ready" in rest.slim

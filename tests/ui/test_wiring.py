@@ -58,6 +58,10 @@ def test_a_handler_is_told_by_name_and_answers_by_name() -> None:
         event.read("gone", TEXT)
     assert listener.trigger_mode == "multiple" and not listener.queue and listener.api_visibility == "private"
     assert announced.js == ANNOUNCE
+    (place,) = (
+        listener.show_progress_on
+    )  # Gradio notes it in one part that is not seen, not in all that may be answered
+    assert isinstance(place, gr.State) and place not in wiring.parts.values()
 
 
 def test_a_refusal_is_shown_and_an_answer_that_was_not_declared_is_a_mistake_of_ours() -> None:

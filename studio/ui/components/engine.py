@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studio.services.queue import QueueEntry
 
 STATES = {
+    "resting": "Not started",
     "starting": "Loading the model",
     "ready": "Ready",
     "busy": "Drawing",
