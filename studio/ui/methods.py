@@ -90,6 +90,11 @@ def sampler_label(name: str) -> str:
     return method.label if method else name
 
 
+def short_label(label: str) -> str:
+    """ "Adaptive projected (APG)" -> "APG"; a label without such letters stays whole."""
+    return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else label
+
+
 def methods() -> dict[str, tuple[ParamSpec, ...]]:
     """The parameters of every guidance method, by name."""
     return {name: method.params for name, method in declarations().guidance.items()}

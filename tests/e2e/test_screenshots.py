@@ -60,7 +60,7 @@ def test_screenshots_of_the_page(opened: Open, folder: Path) -> None:
     page.wait_for_timeout(500)
     choose(page, "#axis-x", "search and replace")
     page.fill("#values-x :is(input, textarea)", "star, heart, fish, flower")
-    choose(page, "#axis-y", "Guidance: guidance scale")
+    choose(page, "#axis-y", "CFG: guidance scale")
     page.fill("#values-y :is(input, textarea)", "1, 1.5, 3")
     page.wait_for_selector("#forecast .forecast", timeout=LONG_MS)
     page.click("#grid-start")

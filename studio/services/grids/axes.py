@@ -28,6 +28,8 @@ MAX_TEXT_CHARS = 100_000
 _TYPES: dict[str, type] = {"float": float, "int": int, "bool": bool}  # all else is text
 _NUMBER = r"[+-]?\d{1,20}(?:\.\d{1,20})?"
 _RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*([+-]?{_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?")
+_EDIT = re.compile(r"edits\.(\d{1,4})\.(\w+)")
+_MODIFIER = re.compile(r"guidance\.wrappers\.\d{1,4}\.params\.")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Axis:
         """What varies, in words."""
         if self.path == SEARCH_REPLACE:
             return "words of the prompt"
-        return self.path.removeprefix("guidance.params.").removeprefix("sampler_params.").replace("_", " ")
+        if match := _EDIT.fullmatch(self.path):
+            return f"{match[2]} of edit {int(match[1]) + 1}"
+        path = _MODIFIER.sub("", self.path).removeprefix("guidance.params.").replace("sampler_params.", "sampler ")
+        return path.replace(".", " ").replace("_", " ")
 
     def labels(self) -> tuple[str, ...]:
         """What is written beside each row or column."""
@@ -72,6 +77,22 @@ def parse_axis(base: Recipe, path: str, text: str) -> Axis:
             raise BadInput(f"The axis {path} has more than {MAX_VALUES} values.", field=path)
         distinct[value] = None
     return Axis(path, tuple(distinct))
+
+
+def text_of(axis: Axis) -> str:
+    """The values of an axis as they are typed: the reverse of `parse_axis`."""
+    if any(isinstance(value, str) for value in axis.values):
+        return ", ".join(_quoted(str(value)) for value in axis.values)
+    return ", ".join(_typed(value) for value in axis.values)
+
+
+def _quoted(value: str) -> str:
+    is_plain = value and value == value.strip() and not set(value) & {",", '"', "\n", "\r"}
+    return value if is_plain else '"' + value.replace('"', '""') + '"'
+
+
+def _typed(value: Plain) -> str:
+    return str(value).lower() if isinstance(value, bool) else format(Decimal(str(value)), "f")
 
 
 def _values(path: str, kind: type, text: str) -> Iterator[Plain]:

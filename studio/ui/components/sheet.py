@@ -10,6 +10,7 @@ from studio.ui.components import results
 from studio.ui.components.progress import progress, time_left
 from studio.ui.components.results import Cell, Drawn, Head, Results
 from studio.ui.markup import tag, text
+from studio.ui.methods import declarations, short_label
 
 if TYPE_CHECKING:
     from studio.services.grids.grid import Grid, GridCell
@@ -65,7 +66,24 @@ def _head(grid: Grid) -> str:
 
 
 def _name(axis: Axis) -> str:
-    return "words" if axis.path == SEARCH_REPLACE else axis.path.removeprefix("guidance.params.").replace("_", " ")
+    return "words" if axis.path == SEARCH_REPLACE else axis.name
+
+
+def value_labels(path: str) -> Mapping[str, str]:
+    """name -> what the page calls it, of the values of an axis that chooses a sampler or a guidance method."""
+    if path == "sampler":
+        return {name: sampler.label for name, sampler in declarations().samplers.items()}
+    if path == "guidance.method":
+        return {name: short_label(method.label) for name, method in declarations().guidance.items()}
+    return {}
+
+
+def _labels(axis: Axis) -> tuple[str, ...]:
+    """What stands beside the rows or above the columns of an axis."""
+    labels = value_labels(axis.path)
+    if not labels:
+        return axis.labels()
+    return tuple(labels.get(str(value), str(value)) for value in axis.values)
 
 
 def _progress(grid: Grid, progress_data: Mapping[str, float]) -> str:
@@ -84,7 +102,7 @@ def _progress(grid: Grid, progress_data: Mapping[str, float]) -> str:
 
 def _table(grid: Grid, k: int) -> str:
     x, y, _ = grid.shape
-    labels = [axis.labels() for axis in grid.axes]
+    labels = [_labels(axis) for axis in grid.axes]
     cells = {cell.place: cell for cell in grid.cells}
     rows = tuple(Head(label) for label in labels[1]) if len(labels) > 1 else ()
     table = results.grid_html(

@@ -18,7 +18,7 @@ from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
 from studio.ui.components import around
 from studio.ui.components.rows import Row, Rows
-from studio.ui.methods import declarations, defaults
+from studio.ui.methods import declarations, defaults, short_label
 from studio.ui.sessions import Session
 
 MAX_ROWS = 8
@@ -178,7 +178,7 @@ def label(guidance: GuidanceSpec) -> str:
     """A rule in a few words: "APG 6, interval"; "PAG 3 + CFG 4" of a method that has a scale of its own besides."""
     method = declarations().guidance.get(guidance.method)
     title = method.label if method else guidance.method
-    short = title[title.index("(") + 1 : -1] if title.endswith(")") and "(" in title else title
+    short = short_label(title)
     numbers = {
         name: f"{value:g}"
         for name, value in guidance.params.items()

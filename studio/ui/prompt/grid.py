@@ -11,7 +11,6 @@ from studio.core.errors import BadInput, NotFound, StudioError, WorkspaceError
 from studio.core.params import shown
 from studio.core.recipe import EditRef, Recipe
 from studio.services.estimate import seconds_for
-from studio.services.grids.axes import SEARCH_REPLACE, Axis, parse_axis
 from studio.services.grids.grid import Grid
 from studio.services.wording import words
 from studio.ui import watch
@@ -20,8 +19,7 @@ from studio.ui.components.form import Form, recipes
 from studio.ui.components.progress import seconds
 from studio.ui.errors import sentence
 from studio.ui.markup import alert, tag, text
-from studio.ui.methods import methods
-from studio.ui.prompt import past
+from studio.ui.prompt import axes, past
 from studio.ui.stack_panel import NAME as STACK
 from studio.ui.stack_panel import SESSION
 from studio.ui.tabs.base import Page
@@ -31,44 +29,16 @@ from studio.ui.wiring import Answer, Event, Wiring
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
-NONE = ("None", "")
+AXIS_MENUS = tuple(f"axis_{letter}" for letter in "XYZ")
 AXIS_PARTS = tuple(f"{part}_{letter}" for letter in "XYZ" for part in ("axis", "values"))
-# What one varies, by the names of the form; a recipe's other parameters follow.
-AXES = [
-    ("Seed", "seed"),
-    ("Steps", "steps"),
-    ("Prompt: search and replace", SEARCH_REPLACE),
-    ("Prompt", "prompt"),
-    ("Negative prompt", "negative_prompt"),
-    ("Sampler", "sampler"),
-    ("Spacing", "spacing"),
-    ("Guidance method", "guidance.method"),
-    ("Variation strength", "variation_strength"),
-    ("Model", "model"),
-    ("Width", "width"),
-    ("Height", "height"),
-    ("Strength of the first edit", "edits.0.strength"),
-    ("Strength of the second edit", "edits.1.strength"),
-]
 HELP = (
     "Numbers: 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4]. Texts: with commas between them. Search and replace: the first "
-    "text is looked for in the prompt, and each takes its place."
+    "text is looked for in the prompt, and each takes its place. To vary what another guidance method has, choose that "
+    "method first."
 )
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
-
-
-def choices() -> list[tuple[str, str]]:
-    """(label, path) of everything an axis can be."""
-    names = dict.fromkeys(spec.name for specs in methods().values() for spec in specs)
-    return [NONE, *AXES, *((f"Guidance: {name.replace('_', ' ')}", f"guidance.params.{name}") for name in names)]
-
-
-def axes_of(base: Recipe, axis_texts: Sequence[str | None]) -> tuple[Axis, ...]:
-    """Read the axes. axis_texts: path and values of x, y and z in turn. Raises BadInput."""
-    pairs = zip(axis_texts[::2], axis_texts[1::2], strict=True)
-    return tuple(parse_axis(base, path, values or "") for path, values in pairs if path)
 
 
 def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], wording: Any, paths: Sequence[str | None]) -> Recipe:
@@ -94,7 +64,7 @@ def forecast(
         return tag("p", text(HELP), class_="hint")
     try:
         base = base_for(values, edits, words(studio.settings.workspace), axis_texts[::2])
-        plan = studio.grids.plan(base, axes_of(base, axis_texts))
+        plan = studio.grids.plan(base, axes.read(studio, base, axis_texts))
     except StudioError as error:
         return tag("p", text(sentence(error)), class_="hint wrong", role="status")
     takes = seconds_for(studio.jobs, plan.recipes)
@@ -110,7 +80,7 @@ def start(
     """Begin a grid; its number and how it looks, or None and why not."""
     try:
         base = base_for(values, edits, words(studio.settings.workspace), axis_texts[::2])
-        number = studio.grids.start(base, axes_of(base, axis_texts))
+        number = studio.grids.start(base, axes.read(studio, base, axis_texts))
     except StudioError as error:
         return None, alert(sentence(error))
     return number, show(studio, number)[0]
@@ -142,6 +112,16 @@ def act(studio: Studio, action: str, number: int) -> tuple[str, bool]:
     return show(studio, number)
 
 
+def refilled(studio: Studio, number: int | None) -> dict[str, str]:
+    """The axes of a grid as they are typed, by AXIS_PARTS; {} for no grid."""
+    try:
+        grid_axes = studio.grids.get(number).axes if number else ()
+    except (NotFound, WorkspaceError):
+        return {}
+    typed = [text for axis in grid_axes for text in (axis.path, axes.typed(axis))]
+    return dict(zip(AXIS_PARTS, typed + [""] * (len(AXIS_PARTS) - len(typed)), strict=True)) if typed else {}
+
+
 def earlier(studio: Studio) -> list[tuple[str, int]]:
     """(label, number) of the newest grids."""
     return [(f"Grid {number}", number) for number in studio.grids.newest()]
@@ -158,14 +138,14 @@ def _progress(studio: Studio, grid: Grid) -> Mapping[str, float]:
 # -- layout and wiring ----------------------------------------------------------------------------------------------
 
 
-def build() -> dict[str, Any]:
-    """The axes, the button, and the place for the sheet."""
+def build(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes, the button, and the place for the sheet. values: of the form, as it is laid out."""
     parts: dict[str, Any] = {}
     with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid") as parts["panel"]:
         for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
             with gr.Row(elem_classes="axis"):
                 parts[f"axis_{letter}"] = gr.Dropdown(
-                    choices(),
+                    axes.choices(values),
                     value="",
                     label=f"{letter} axis",
                     info=info,
@@ -211,6 +191,22 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
             refs = session.value.refs
         return form.plain(event.values), refs, [event[name] for name in AXIS_PARTS]
 
+    def menus(event: Event, typed: Mapping[str, str] | None = None) -> Answer:
+        """What each axis can be by now. typed: by AXIS_PARTS, what axes are set to; None leaves them."""
+        with edits.of(event) as session:
+            refs = session.value.refs
+        typed = typed or {}
+        selected = [typed.get(name, event[name]) for name in AXIS_MENUS]
+        entries = axes.choices(form.plain(event.values), refs, selected)
+        dropdowns = {
+            name: gr.Dropdown(entries, value=typed[name]) if name in typed else gr.Dropdown(entries)
+            for name in AXIS_MENUS
+        }
+        return {**typed, **dropdowns}
+
+    def on_recipe(event: Event) -> Answer:
+        return menus(event)
+
     def on_axes(event: Event) -> Answer:
         return {"forecast": forecast(studio, *of(event))}
 
@@ -221,7 +217,8 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
         return {"grid": number, "sheet": html, "earlier": gr.Dropdown(earlier(studio), value=number, visible=True)}
 
     def on_choice(event: Event) -> Answer:
-        return {"grid": event["earlier"], "sheet": show(studio, event["earlier"])[0]}
+        number = event["earlier"]
+        return {"grid": number, "sheet": show(studio, number)[0], **menus(event, refilled(studio, number))}
 
     def on_look(event: Event) -> Answer:
         html, drawing = show(studio, event["grid"])
@@ -232,7 +229,8 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
         entries = earlier(studio)
         chosen = event["grid"] if event["grid"] in [number for _, number in entries] else None
         html, drawing = show(studio, chosen)
-        answer = {"earlier": gr.Dropdown(entries, value=chosen, visible=bool(entries)), "sheet": html}
+        menu_of_grids = gr.Dropdown(entries, value=chosen, visible=bool(entries))
+        answer = {"earlier": menu_of_grids, "sheet": html, **menus(event, refilled(studio, chosen))}
         # One that is still drawn is in sight at once.
         return {**answer, "panel": gr.Accordion(open=True)} if drawing else answer
 
@@ -243,12 +241,16 @@ def wire(page: Page, form: Form, around: Wiring, parts: dict[str, Any]) -> None:
         return past.picked(studio, [event.read("id", WHOLE)])
 
     form_and_axes = (*form.names, *AXIS_PARTS)
+    recipe_and_axes = (*SESSION, *form_and_axes)
     changes = [parts[name].change for name in AXIS_PARTS]
-    wiring.on(changes, on_axes, (*SESSION, *form_and_axes), ("forecast",), mode="always_last")
+    wiring.on(changes, on_axes, recipe_and_axes, ("forecast",), mode="always_last")
+    offers = [wiring.parts[name].change for name in ("method", "sampler", "wrappers")]
+    wiring.on(offers, on_recipe, recipe_and_axes, AXIS_MENUS, mode="always_last")
+    edits.on_change(wiring, on_recipe, form_and_axes, AXIS_MENUS)
     begun = ("grid", "forecast", "sheet", "earlier")
     wiring.on(parts["start"].click, on_start, form_and_axes, begun, turns=(STACK,), announces=True)
-    wiring.on(menu.chosen(parts["earlier"]), on_choice, ("earlier",), ("grid", "sheet"))
+    wiring.on(menu.chosen(parts["earlier"]), on_choice, ("earlier", *recipe_and_axes), ("grid", "sheet", *AXIS_PARTS))
     wiring.on(parts["sheet"].look, on_look, ("grid", "query"), ("sheet", "past"))
     wiring.on(parts["sheet"].act, on_act, (), ("sheet",), announces=True)
     wiring.then(wiring.on(parts["sheet"].pick, on_pick, (), past.PICKED), past.REVEAL)
-    wiring.on(page.demo.load, on_open, ("grid",), ("panel", "earlier", "sheet"))
+    wiring.on(page.demo.load, on_open, ("grid", *recipe_and_axes), ("panel", "earlier", "sheet", *AXIS_PARTS))

@@ -28,7 +28,7 @@ def build(page: Page) -> None:
             parts["canvas"] = _live(canvas.unseen_html(), canvas.SCRIPT, "canvas")
             parts["progress"] = _live("", view.FOLLOW, "progress")
             parts["caption"] = _live("", caption.CLICK, "caption")
-            axes = grid.build()
+            axes = grid.build({name: control.value for name, control in form.controls.items()})
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
             parts["past"] = _live("", gallery.SCRIPT, "gallery")

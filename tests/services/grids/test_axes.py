@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from studio.core.errors import BadInput, StudioError
 from studio.core.recipe import EditRef, GuidanceSpec, Negative, Recipe
-from studio.services.grids.axes import Axis, parse_axis, with_value
+from studio.services.grids.axes import Axis, parse_axis, text_of, with_value
 
 BASE = Recipe(
     prompt="a red star, large",
@@ -142,3 +142,24 @@ def test_labels() -> None:
     assert Axis("guidance.params.guidance_scale", (1.0, 2.5)).labels() == ("guidance scale: 1", "guidance scale: 2.5")
     assert Axis("S/R", ("red", "")).labels() == ("red", "(nothing)")
     assert Axis("sampler", ("ddim",)).labels() == ("sampler: ddim",)
+    paths = ("edits.1.strength", "guidance.method", "guidance.wrappers.0.params.start", "sampler_params.s_noise")
+    assert [Axis(path, ()).name for path in paths] == [
+        "strength of edit 2",
+        "guidance method",
+        "start",
+        "sampler s noise",
+    ]
+
+
+def test_what_was_read_is_written_as_it_is_typed() -> None:
+    for path, typed in (
+        ("seed", "18446744073709551615, 3"),
+        ("guidance.params.guidance_scale", "0.1-0.5 (+0.1), 1000000"),
+        ("guidance.params.rescale", "0.000001"),
+        ("prompt", 'a, "b, ""c""", "", d e'),
+        ("S/R", '""'),
+    ):
+        axis = parse_axis(Recipe(), path, typed)
+        assert parse_axis(Recipe(), path, text_of(axis)) == axis, text_of(axis)
+    fit = parse_axis(Recipe(guidance=GuidanceSpec(method="zero_star")), "guidance.params.fit", "true, FALSE")
+    assert text_of(fit) == "true, false"

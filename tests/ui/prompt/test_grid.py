@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import time
 from typing import Any
 
@@ -10,9 +11,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from studio.core.errors import BadInput, NotFound
-from studio.core.recipe import Recipe
+from studio.core.recipe import EditRef, Recipe
 from studio.services.estimate import seconds_for
-from studio.ui.prompt import files, grid
+from studio.services.grids.axes import parse_axis
+from studio.ui.components.form import recipes
+from studio.ui.prompt import axes, files, grid
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
 
@@ -79,6 +82,8 @@ def test_the_forecast_counts_and_estimates(fake: FakeStudio) -> None:
         (["seed", "1", "seed", "2"], "different parameters"),
         (["evil.path", "1", "", ""], "no parameter"),
         (["sampler", "ddim, nothing", "", ""], "nothing"),
+        (["sampler", "ddim, DDIM", "", ""], "twice"),
+        (["sampler", " ", "", ""], "Which sampler? There are DDIM, DPM++ 2M,"),
         (["prompt", "<b>", "steps", "x"], "'x'"),
     ],
 )
@@ -96,16 +101,43 @@ def test_where_the_method_changes_its_parameters_do_not_go_along(fake: FakeStudi
     assert {made.recipe.guidance.method for made in fake.history.newest()} == {"cfg", "apg"}
 
 
-def test_every_choice_of_an_axis_is_one_the_service_knows(fake: FakeStudio) -> None:
-    from studio.services.grids.axes import parse_axis
-    from tests.ui.test_form import recipes
+def test_an_axis_offers_what_the_recipe_has_and_the_method_first() -> None:
+    wrapped = VALUES | {
+        "wrappers": '[{"wrapper": "interval", "params": {"start": 0.1, "stop": 0.7}}]',
+        "sampler": "ddim",
+    }
+    refs = (EditRef(edit="gone-3"), EditRef(edit="blue-1"))
+    base = recipes(wrapped, refs)[0]
+    entries = axes.choices(wrapped, refs)
+    groups = [group for group, _ in itertools.groupby(label.split(":")[0] for label, path in entries if path)]
+    assert groups == ["CFG", "interval", "DDIM", "Prompt", "Picture", "Choice of", "Edit"]
+    values = {"guidance.method": "cfg", "guidance.params.formulation": "uncond", "guidance.params.rescale_space": "x0"}
+    for label, path in entries[1:]:
+        assert parse_axis(base, path, values.get(path, "1")).path == path and "_" not in label, label
+    assert {("interval: stop", "guidance.wrappers.0.params.stop"), ("DDIM: eta", "sampler_params.eta")} <= set(entries)
+    assert entries[-1] == ("Edit: strength of blue-1", "edits.1.strength")
+    of_apg = dict(axes.choices(VALUES | {"method": "apg"}))
+    assert "APG: momentum" in of_apg and "CFG: rescale" not in of_apg  # of which no picture could be drawn
+    kept = axes.choices(VALUES, (), ["guidance.params.momentum", None, "seed"])
+    assert kept[-1] == ("momentum (not in this recipe)", "guidance.params.momentum")
+    assert axes.choices(VALUES | {"wrappers": '[7, {"params": 3}]', "method": "gone", "sampler": "gone"})
 
-    (base,) = recipes(VALUES)
-    paths = [path for _, path in grid.choices() if path and not path.startswith(("edits.", "guidance.params."))]
-    assert len(paths) > 10
-    for path in paths:
-        values = "cfg" if path == "guidance.method" else "1"
-        assert parse_axis(base, path, values).path == path
+
+def test_a_grid_that_is_opened_again_has_its_axes_in_the_form(fake: FakeStudio) -> None:
+    typed = ["sampler", "euler A, DPM++ 2M", "S/R", 'star, "a ring, red"', "steps", "1-3 (+2)"]
+    number, said = grid.start(fake, VALUES, (), typed)
+    assert number is not None, said
+    assert "Euler a" in said and "dpmpp_2m" not in said  # called as the page calls them
+    again = grid.refilled(fake, number)
+    assert list(again) == list(grid.AXIS_PARTS)
+    assert list(again.values()) == ["sampler", "Euler a, DPM++ 2M", "S/R", 'star, "a ring, red"', "steps", "1, 3"]
+    base = recipes(VALUES)[0]
+    assert axes.read(fake, base, list(again.values())) == fake.grids.get(number).axes
+    drawn(fake, number)
+    other, _ = grid.start(fake, VALUES, (), ["seed", "3", "", "", "", ""])
+    drawn(fake, other)
+    assert list(grid.refilled(fake, other).values()) == ["seed", "3", "", "", "", ""]  # none of the others' is left
+    assert grid.refilled(fake, 99) == grid.refilled(fake, None) == {}
 
 
 def test_grids_that_are_not_there_show_nothing(fake: FakeStudio) -> None:
