@@ -14,6 +14,7 @@ from studio.cli.grammar import add_settings, add_verb, settings_of
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from studio.services.pairing import caveat
 
 if TYPE_CHECKING:
     from studio.models.tokens import TokenReport
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     outs = png_paths(args.out, len(recipes))
     report = sources.tokenizer(recipes[0].model).report(recipes[0].prompt)
     _remark_on(report)
+    if sentence := caveat(recipes[0].guidance, recipes[0].sampler, recipes[0].sampler_params):
+        remark(sentence)
     images, first = (_unrecorded if args.no_history else _recorded)(settings, recipes, outs)
     tokens = {"tokens": report.tokens, "limit": report.limit, "cut": report.cut, "unknown": list(report.unknown_words)}
     answer = {"images": images, "recipe": first.model_dump(mode="json"), "prompt": tokens}

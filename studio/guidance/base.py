@@ -212,6 +212,13 @@ class Guidance(Params):
         ctx = StepCtx.ahead(i, n, at)
         return sum(len({request.key(ctx) for request in requests}) for requests in self.rounds(ctx))
 
+    def breaks_history(self) -> str:
+        """Say what it does at a step that a sampler which goes by earlier steps takes wrong; "" where it does not.
+
+        As words that follow its label, for `studio.services.pairing`.
+        """
+        return ""
+
     def networks(self) -> frozenset[Network]:
         """Name the networks it asks."""
         return frozenset({"main"})

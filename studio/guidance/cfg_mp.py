@@ -46,6 +46,9 @@ class ManifoldProjection(Guidance):
     def nfe(self) -> int:
         return 2 * self.iterations + len(guided_requests(self.guidance_scale, "empty"))
 
+    def breaks_history(self) -> str:
+        return "moves the latents before a step" if self.iterations > 0 and self.threshold < 1 else ""
+
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         if not self._projects(ctx):
             return [guided_requests(self.guidance_scale, ctx.uncond)]

@@ -40,6 +40,9 @@ class CFGPlusPlus(Guidance):
     def nfe(self) -> int:
         return 2
 
+    def breaks_history(self) -> str:
+        return "moves the latents before each step" if self.weight > 0 else ""
+
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         return [[Request("cond", "pos"), Request("uncond", ctx.uncond)]]
 

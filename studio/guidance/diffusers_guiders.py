@@ -131,6 +131,9 @@ class DiffusersZeroStar(DiffusersGuider):
 
     zero_init_steps: int = param(1, low=0, high=5, step=1, unit="steps", help="first steps of zero output; 0 is off")
 
+    def breaks_history(self) -> str:
+        return "predicts nothing in its first steps" if self.zero_init_steps > 0 and self.guidance_scale != 1 else ""
+
 
 @GUIDANCE.register("diffusers_tangential")
 class DiffusersTangential(DiffusersGuider):

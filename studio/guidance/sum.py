@@ -54,6 +54,9 @@ class Sum(Wrapper):
     def networks(self, inner: Guidance) -> frozenset[Network]:
         return inner.networks() | self.addend.networks()
 
+    def breaks_history(self, inner: Guidance) -> str:
+        return inner.breaks_history() or self.addend.breaks_history()
+
     def init(self, inner: Guidance, shape: Sequence[int]) -> State:
         first, second = inner.init(tuple(shape)), self.addend.init(tuple(shape))
         return (torch.full((shape[0],), float(len(first)), dtype=torch.float64), *first, *second)

@@ -47,6 +47,10 @@ class Wrapper(Params):
         """The networks it asks."""
         return inner.networks()
 
+    def breaks_history(self, inner: Guidance) -> str:
+        """What a sampler that goes by earlier steps takes wrong, as `Guidance.breaks_history`."""
+        return inner.breaks_history()
+
     def init(self, inner: Guidance, shape: Sequence[int]) -> State:
         """The state of a fresh run."""
         return inner.init(tuple(shape))
@@ -91,6 +95,9 @@ class Wrapped(Guidance):
 
     def networks(self) -> frozenset[Network]:
         return self.wrapper.networks(self.inner)
+
+    def breaks_history(self) -> str:
+        return self.wrapper.breaks_history(self.inner)
 
     def plan(self, ctx: StepCtx) -> Plan:
         return self.wrapper.plan(self.inner, ctx)

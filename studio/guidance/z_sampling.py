@@ -57,6 +57,9 @@ class ZigzagSampling(Guidance):
         out, back = (len(guided_requests(scale, "empty")) for scale in (self.guidance_scale, self.inversion_scale))
         return 2 * out + back if self.strength > 0 and self.until > 0 else out
 
+    def breaks_history(self) -> str:
+        return "goes back and forth before a step" if self.strength > 0 and self.until > 0 else ""
+
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         w = self.guidance_scale
         if not self._zigzags(ctx.i, ctx.n):

@@ -57,6 +57,9 @@ class ZeroStarGuidance(OneRound):
     def active_needs(self) -> tuple[str, ...]:
         return ("cond",) if self.guidance_scale == 1 else self.needs
 
+    def breaks_history(self) -> str:
+        return "predicts nothing in its first steps" if self.zero_steps > 0 else ""
+
     def rounds(self, ctx: StepCtx) -> list[list[Request]]:
         return [] if ctx.i < self.zero_steps else super().rounds(ctx)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from studio.core.params import ParamSpec, specs
 from studio.core.recipe import Recipe
+from studio.diffusion.solvers import SOLVERS
 from studio.guidance import GUIDANCE
 from studio.guidance.base import Guidance
 from studio.guidance.presets import read_presets
@@ -53,6 +54,9 @@ def method_page(name: str, cls: type[Guidance], presets: dict[str, str]) -> str:
     title, _, rest = maths.partition("\n")
     parts = [f"# `{name}`: {title.rstrip('.')}", _NOTE + inspect.cleandoc(cls.__doc__ or ""), rest.strip()]
     parts += [f"Source: {link(cls.source)}. Prediction space: {cls.native_space}.", _parameters(specs(cls))]
+    if reason := cls().breaks_history():
+        suitable = " and ".join(f"`{sampler}`" for sampler, solver in SOLVERS.items() if not solver().keeps_history())
+        parts.append(f"Samplers: {suitable}. It {reason}, and the others go by earlier steps too.")
     if presets:
         parts.append("Presets:\n\n" + "\n".join(f"- `{preset}`: {note}" for preset, note in presets.items()))
     return "\n\n".join(part for part in parts if part) + "\n"

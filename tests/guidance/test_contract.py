@@ -20,6 +20,7 @@ from tests.tolerance import rounding
 # A step is some twenty operations on values of up to ten; in float64, a division by the a of nearly pure noise besides.
 EXACT = rounding(torch.float64, 20, 1e4)
 SINGLE = rounding(torch.float32, 20, 10)  # of methods that are excused from more
+NOISY = NoisePoint(a=0.28, s=0.96, t=900.0)  # where also those act that leave the later steps alone
 KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
 
 
@@ -256,3 +257,20 @@ def test_a_prediction_of_zero_gives_no_nan(method: Guidance) -> None:
     for zeros in (("pos",), ("empty",), ("pos", "empty", "neg/0", "neg/1")):
         table = {cond: x0 * (cond not in zeros) for cond, x0 in predictions().items()}
         assert Step(by_condition(table), random(50), "sample").run(method).x0.isfinite().all(), zeros
+
+
+@everywhere
+def test_what_a_sampler_that_goes_by_earlier_steps_takes_wrong_is_said(method: Guidance) -> None:
+    """The latents moved under it, or a prediction that is none, whatever the network says."""
+    moves, is_mute = False, False
+    for i in (0, 10):
+        steps = [
+            Step(
+                by_condition({cond: random(seed + k) for k, cond in enumerate(("pos", "empty"))}), random(50), at=NOISY
+            )
+            for seed in (1, 3)
+        ]
+        first, second = (step.run(method, i=i) for step in steps)
+        moves = moves or (first.x is not None and not torch.equal(first.x, steps[0].x))
+        is_mute = is_mute or torch.equal(first.x0, second.x0)
+    assert bool(method.breaks_history()) == (moves or is_mute)

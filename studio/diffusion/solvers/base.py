@@ -46,6 +46,10 @@ class Solver(Params):
         """Whether `step` must be given noise."""
         return False
 
+    def keeps_history(self) -> bool:
+        """Whether a step goes by predictions of earlier ones, which must then be of the path x is on."""
+        return False
+
     def step(
         self, x: Tensor, x0: Tensor, i: int, grid: Grid, state: SolverState, noise: Tensor | None = None
     ) -> tuple[Tensor, SolverState]:

@@ -27,6 +27,9 @@ class DPMpp2M(Solver):
     label: ClassVar[str] = "DPM++ 2M"
     source: ClassVar[str] = "arXiv:2211.01095"
 
+    def keeps_history(self) -> bool:
+        return True
+
     def advance(self, x: Tensor, x0: Tensor, i: int, grid: Grid, state: SolverState) -> tuple[Tensor, SolverState]:
         direction = x0
         if state and grid.s[i + 1] > 0:

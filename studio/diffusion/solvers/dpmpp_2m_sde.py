@@ -40,6 +40,9 @@ class DPMpp2MSDE(Solver):
     def needs_noise(self) -> bool:
         return self.eta > 0 and self.s_noise > 0
 
+    def keeps_history(self) -> bool:
+        return True
+
     def advance(self, x: Tensor, x0: Tensor, i: int, grid: Grid, state: SolverState) -> tuple[Tensor, SolverState]:
         e = exp_minus_h(i, grid)
         gain = 1 - e ** (1 + self.eta)  # 1 - e^{-k}

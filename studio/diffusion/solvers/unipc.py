@@ -43,6 +43,9 @@ class UniPC(Solver):
         0, low=0, high=20, step=1, unit="steps", help="steps left uncorrected at first", when={"corrector": (True,)}
     )
 
+    def keeps_history(self) -> bool:
+        return self.order > 1 or self.corrector
+
     # State: x as predicted for this level, x it was predicted from, and guided x0 of earlier levels, newest last.
 
     def advance(self, x: Tensor, x0: Tensor, i: int, grid: Grid, state: SolverState) -> tuple[Tensor, SolverState]:

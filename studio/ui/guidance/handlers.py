@@ -50,6 +50,11 @@ class Call:
     edits: Sequence[EditRef] = ()
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def sampler(self) -> str:
+        """The sampler of all rows, "" where the event tells of none."""
+        return str(self.fields.get("sampler") or "")
+
 
 class Handlers:
     """Over a studio, its presets and the sessions of its pages. Each handler gives values by the components' names.
@@ -69,7 +74,7 @@ class Handlers:
         with self._sessions.of(call.session, call.stored) as session:
             session.begin()
             if session.visited:  # the tab was chosen before the browser's copy came
-                return view.everything(self._studio, session, call.model)
+                return view.everything(self._studio, session, call.model, call.sampler)
             return view.unvisited(self._studio, session)
 
     def visited(self, call: Call) -> Answer:
@@ -79,20 +84,20 @@ class Handlers:
             menu: Answer = {"preset": gr.Dropdown(entries(self._presets))}
             if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menu
-            return menu | view.everything(self._studio, session, call.model)
+            return menu | view.everything(self._studio, session, call.model, call.sampler)
 
-    def model_changed(self, call: Call) -> Answer:
-        """Another model, which may not do every method."""
+    def shared_changed(self, call: Call) -> Answer:
+        """Another model, which may not do every method, or another sampler, which may not suit every one."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             if not session.visited:
                 return {}
-            return view.everything(self._studio, session, call.model, previous=session.value)
+            return view.everything(self._studio, session, call.model, call.sampler, previous=session.value)
 
     def behind(self, call: Call, newest: Any) -> Answer:
         """An older answer landed on the page after a newer one, whose revision it tells."""
         with self._sessions.of(call.session, call.stored) as session:
             session.raise_above(newest)
-            return view.everything(self._studio, session, call.model)
+            return view.everything(self._studio, session, call.model, call.sampler)
 
     def update_pictures(self, call: Call) -> Answer:
         """A picture is finished, or all of them are."""
@@ -187,11 +192,11 @@ class Handlers:
                 session.put(_with_rule(board, recipe.guidance))
             except BadInput as error:
                 message = f"Picture {sent.picture} gave nothing. {sentence(error)}"
-                return view.everything(self._studio, session, call.model, message)
+                return view.everything(self._studio, session, call.model, call.sampler, message)
             is_new = len(session.value.rows) > len(board.rows)
             row = "a row of its own" if is_new else "the row that has its rule already, which is open"
             message = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
-            answer = view.everything(self._studio, session, call.model, message, "note")
+            answer = view.everything(self._studio, session, call.model, call.sampler, message, "note")
         return answer | {
             "prompt": recipe.prompt,
             "negative": recipe.negative_prompt,
@@ -239,7 +244,7 @@ class Handlers:
             session.put(board)
             # What no picture waits for any more would go on for nobody, and the next would wait behind it.
             run.stop(self._studio, run.jobs_of(previous) - run.jobs_of(board))
-            return view.everything(self._studio, session, call.model, message, previous=previous)
+            return view.everything(self._studio, session, call.model, call.sampler, message, previous=previous)
 
     def _redrawn(self, board: Board, call: Call) -> tuple[Board, str]:
         """The open row drawn on the seeds that are shown, whatever stands in the field by now."""

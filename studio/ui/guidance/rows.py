@@ -26,10 +26,18 @@ written();
 
 
 def rows_html(
-    board: Board, formulas: Mapping[int, str], problems: Mapping[int, str], offered: Sequence[Entry] = ()
+    board: Board,
+    formulas: Mapping[int, str],
+    problems: Mapping[int, str],
+    offered: Sequence[Entry] = (),
+    caveats: Mapping[int, str] | None = None,
 ) -> str:
-    """formulas: row -> its formula with the numbers; problems: row -> why it cannot be drawn; offered: the menu of
-    methods, all of them where it is left out.
+    """The list of rows.
+
+    formulas: row -> its formula with the numbers.
+    problems: row -> why it cannot be drawn.
+    offered: the menu of methods, all of them where it is left out.
+    caveats: row -> what to know of it before it is drawn.
     """
     offered = offered or method_menu.entries()
     marks_by_row = marks(row.id for row in board.rows)
@@ -39,7 +47,9 @@ def rows_html(
 
     def line(row: Row[GuidanceSpec]) -> str:
         formula = problems.get(row.id) or formulas.get(row.id, "")
-        return tag("p", text(formula), class_="formula wrong" if row.id in problems else "formula") if formula else ""
+        lines = [(formula, "formula wrong" if row.id in problems else "formula")]
+        lines.append(((caveats or {}).get(row.id, ""), "formula caveat"))
+        return "".join(tag("p", text(line), class_=style) for line, style in lines if line)
 
     adder = lists.adder_html("Add a row", offered, "A further method to compare", disabled=board.rows.is_full)
     return lists.rows_html(board.rows, name, line, lambda row: _settings(row.id, row.value, offered), adder)

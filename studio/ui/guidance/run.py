@@ -12,6 +12,7 @@ from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services.budget import network_rows, within
 from studio.services.checks import check_guidance
+from studio.services.pairing import caveat
 from studio.ui.components.form import samplers
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
@@ -152,6 +153,16 @@ def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], 
         except StudioError as error:
             problem_by_row[row.id] = sentence(error)
     return formula_by_row, problem_by_row
+
+
+def caveats(board: Board, sampler: str) -> dict[int, str]:
+    """Of each row whose method does not go with the sampler, the sentence that says so."""
+    sentences: dict[int, str] = {}
+    for row in board.rows:
+        with contextlib.suppress(StudioError):  # which `formulas` tells, or drawing it
+            if sentence_of_pair := caveat(row.value, sampler):
+                sentences[row.id] = sentence_of_pair
+    return sentences
 
 
 def tried(work: Callable[[], Board], board: Board) -> tuple[Board, str]:

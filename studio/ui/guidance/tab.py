@@ -120,7 +120,8 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
 
     events.look(page.demo.load, do.opened, SEEN)
     events.look(page.tabs.select, on_tab, (*SEEN, "preset"), "value")
-    events.change(parts["model"].change, do.model_changed, SEEN)
+    for shared in ("model", "sampler"):
+        events.change(parts[shared].change, do.shared_changed, SEEN)
     events.look(parts["board_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     for place in (parts["results"], parts["film"]):
         events.look(

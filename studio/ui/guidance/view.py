@@ -24,12 +24,14 @@ def everything(
     studio: Studio,
     session: BoardSession,
     model: str,
+    sampler: str,
     message: str = "",
     message_kind: str = "error",
     previous: Board | None = None,
 ) -> Answer:
     """All of it.
 
+    model, sampler: that all rows share.
     message, message_kind: what to say, as `alert` takes it.
     previous: a board the page shows already; what is as it was then, and is costly or the user's to change, is left.
     """
@@ -39,7 +41,7 @@ def everything(
     formulas, wrong = run.formulas(board, studio, model)
     answer: Answer = {
         **copied(session),
-        "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model)),
+        "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model), run.caveats(board, sampler)),
         "results": results_view.html,
         "film": film,
         "message": alert(message, kind=message_kind),

@@ -12,6 +12,7 @@ from studio.core.params import shown
 from studio.core.recipe import EditRef, Recipe
 from studio.services.estimate import seconds_for
 from studio.services.grids.grid import Grid
+from studio.services.pairing import caveat
 from studio.services.wording import words
 from studio.ui import watch
 from studio.ui.components import history, menu, sheet
@@ -71,7 +72,15 @@ def forecast(
     shape = " × ".join(str(len(axis.values)) for axis in plan.axes)
     time = "time known after a first picture" if takes is None else seconds(takes)
     count = f"{shape} = {len(plan.recipes)} pictures" if len(plan.axes) > 1 else f"{len(plan.recipes)} pictures"
-    return tag("p", text(f"{count}, {time}."), class_="forecast", role="status")
+    line = tag("p", text(f"{count}, {time}."), class_="forecast", role="status")
+    return line + alert(_caveat(plan.recipes), kind="note")
+
+
+def _caveat(cells: Sequence[Recipe]) -> str:
+    """What to know of the first cell whose guidance method does not go with its sampler."""
+    pairs = dict.fromkeys((recipe.guidance, recipe.sampler, tuple(recipe.sampler_params.items())) for recipe in cells)
+    sentences = (caveat(guidance, sampler, dict(params)) for guidance, sampler, params in pairs)
+    return next((sentence for sentence in sentences if sentence), "")
 
 
 def start(

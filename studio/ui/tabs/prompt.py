@@ -11,7 +11,7 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.query import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import dropped, files, grid, jobs, past, presets, redraw, settings, view, writing
+from studio.ui.prompt import dropped, files, grid, jobs, pairing, past, presets, redraw, settings, view, writing
 from studio.ui.tabs.base import Page, Tab
 from studio.ui.values import FIELDS, TEXT, holds, remembered
 from studio.ui.wiring import Answer, Event, Wiring
@@ -38,6 +38,7 @@ def build(page: Page) -> None:
     writing.wire(page, wiring)
     past.wire(page, form, wiring, tuple(filters))
     redraw.wire(page, wiring)
+    pairing.wire(form, wiring)
     grid.wire(page, form, wiring, axes)
     dropped.wire(page, form, wiring)
     _wire_reset(page, form, wiring)
@@ -90,6 +91,7 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
     parts["message"] = gr.HTML("", apply_default_css=False, elem_id="message")
     parts |= settings.seed_and_count(form)
     presets.build(form, GuidancePresets(page.studio.settings.workspace), page)
+    parts |= pairing.build()
     parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
     parts |= settings.sampling_and_size(form, page.studio.sources.card())

@@ -189,3 +189,15 @@ def test_unknown_solvers_and_parameters_are_refused() -> None:
         build_solver("ddim", {"eta": 1.5})
     with pytest.raises(BadInput, match="The sampler unipc has no field 'ordre'; did you mean 'order'"):
         build_solver("unipc", {"ordre": 2})
+
+
+@everywhere
+def test_it_says_whether_it_goes_by_earlier_steps(solver: Solver) -> None:
+    grid, x, state = grid_of("leading", 6), start(), solver.init()
+    differs = False
+    for i in range(5):
+        x0 = mixture_x0(x, grid.a[i], grid.s[i])
+        with_history, without = (solver.peek(x, x0, i, grid, memory) for memory in (state, solver.init()))
+        differs = differs or not torch.equal(with_history, without)
+        x, state = solver.step(x, x0, i, grid, state, fresh(solver, i))
+    assert solver.keeps_history() == differs

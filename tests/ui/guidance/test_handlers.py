@@ -151,7 +151,17 @@ def test_a_method_the_model_cannot_do_is_greyed_and_says_why_in_its_row(do: Hand
     assert "autoguidance needs an early checkpoint of the model" in unable
     summed = do.row_op(other, {"op": "wrap", "row": 1, "value": "sum"})["rows"]
     assert summed.count(label) == 3
-    assert do.model_changed(PAGE)["rows"].count(label) == 0
+    assert do.shared_changed(PAGE)["rows"].count(label) == 0
+
+
+def test_a_method_that_the_sampler_does_not_suit_says_so_in_its_row_before_it_is_drawn(do: Handlers) -> None:
+    do.visited(PAGE)
+    rows = do.row_op(PAGE, {"op": "method", "row": 2, "value": "z_sampling"})["rows"]
+    assert rows.count("formula caveat") == 1 and "DPM++ 2M goes by earlier steps too" in rows
+    assert "formula wrong" not in rows  # it can be drawn all the same
+    suited = replace(PAGE, fields={**FIELDS, "sampler": "ddim"})
+    assert "formula caveat" not in do.shared_changed(suited)["rows"]
+    assert "formula caveat" not in do.shared_changed(replace(PAGE, fields={**FIELDS, "sampler": None}))["rows"]
 
 
 def test_presets_go_in_and_out_of_the_open_row(do: Handlers) -> None:

@@ -93,6 +93,13 @@ def test_axes_that_cannot_be_are_told_before_anything_is_drawn(fake: FakeStudio,
     assert number is None and 'role="alert"' in message and not fake.jobs.newest()
 
 
+def test_cells_whose_method_and_sampler_do_not_go_together_are_told_before_they_are_drawn(fake: FakeStudio) -> None:
+    axes = ["guidance.method", "cfg, z_sampling", "sampler", "ddim, dpmpp_2m", "", ""]
+    said = grid.forecast(fake, VALUES, (), axes)
+    assert "2 × 2 = 4 pictures" in said and said.count("Zigzag (Z-Sampling)") == 1
+    assert "Zigzag" not in grid.forecast(fake, VALUES, (), [*axes[:2], "sampler", "ddim, euler", "", ""])
+
+
 def test_where_the_method_changes_its_parameters_do_not_go_along(fake: FakeStudio) -> None:
     axes = ["guidance.method", "cfg, apg", "sampler", "ddim, dpmpp_2m", "", ""]
     number, said = grid.start(fake, VALUES | {"sampler": "ddim", "sampler.first": '{"ddim": {"eta": 0.5}}'}, (), axes)
