@@ -1,4 +1,4 @@
-"""Kinds of jobs the engine does not know itself: work that gives way, such as training, described by other packages.
+"""Kinds of jobs: work that gives way, such as drawing (studio.engine.generate) and what other packages describe.
 
 A kind is a generator function, `run(job, context)`, that yields after each of its steps. Between two steps the engine
 runs the interactive jobs that wait, to their end; then it goes on, or stops the job. So a step should be short (to

@@ -1,4 +1,4 @@
-"""The one denoising loop: recipes and a model in, pictures out.
+"""The one denoising loop: orders and a model in, pictures out.
 
 A recipe that is `isolated` runs alone, in evaluations of one fixed shape, and gives the same bits in any company.
 Those that are `shared` run together, whatever they differ in; equal to rounding (1/255).
@@ -17,113 +17,90 @@ from studio.core.errors import NonFinite
 from studio.core.recipe import Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
-from studio.engine.edits.stack import EMPTY
-from studio.engine.edits.timed import Stack
 from studio.engine.kinds import going_on, heed
+from studio.engine.order import Order, SampleOptions
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.trajectory import CALMER, StepReport, Trajectory
 from studio.engine.weak import asks_weak, no_weak
 from studio.models.bundle import ModelBundle
 
 Picture = npt.NDArray[np.uint8]  # [H, W, 3]
+PLAIN = SampleOptions()
 
 __all__ = ["Picture", "StepReport", "decode", "sample", "sample_in_turns", "sample_latents"]
 
 
 def sample(
     bundle: ModelBundle,
-    recipes: Sequence[Recipe],
+    orders: Sequence[Order],
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
-    max_rows: int = 32,
-    stacks: Sequence[Stack] | None = None,
-    weak: ModelBundle | None = None,
-    diagnose: bool = False,
+    options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Picture]]:
-    """Make the pictures; yield (index of the recipe, picture) as each is finished.
+    """Make the pictures; yield (index of the order, picture) as each is finished.
 
-    max_rows: most rows of one network evaluation, for shared batches. stacks: the edits of each recipe as values; None
-    where no recipe has any. weak: an early checkpoint of the model, for guidance that asks one.
-    diagnose: tell with every step what guidance did.
     Raises Cancelled within one step of `should_stop` giving True, NonFinite naming the step, BadInput or NotFound for
     guidance or a sampler the recipe gets wrong. Pictures already yielded are whole.
     """
-    turns = sample_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
+    turns = sample_in_turns(bundle, orders, on_step, should_stop, options)
     yield from (finished for finished in turns if finished is not None)
 
 
 def sample_in_turns(
     bundle: ModelBundle,
-    recipes: Sequence[Recipe],
+    orders: Sequence[Order],
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
-    max_rows: int = 32,
-    stacks: Sequence[Stack] | None = None,
-    weak: ModelBundle | None = None,
-    diagnose: bool = False,
+    options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Picture] | None]:
     """As `sample`; and None after every evaluation of the network, where something more urgent may be done."""
-    for finished in _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose):
+    for finished in _latents_in_turns(bundle, orders, on_step, should_stop, options):
         if finished is None:
             yield None
         else:
             index, latents = finished
             heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
             # One at a time: the decoder's batch shape is fixed too.
-            yield index, decode(bundle, latents, recipes[index].steps)
+            yield index, decode(bundle, latents, orders[index].recipe.steps)
 
 
 def sample_latents(
     bundle: ModelBundle,
-    recipes: Sequence[Recipe],
+    orders: Sequence[Order],
     on_step: Callable[[StepReport], None] = lambda report: None,
     should_stop: Callable[[], bool] = going_on,
-    max_rows: int = 32,
-    stacks: Sequence[Stack] | None = None,
-    weak: ModelBundle | None = None,
-    diagnose: bool = False,
+    options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
-    turns = _latents_in_turns(bundle, recipes, on_step, should_stop, max_rows, stacks, weak, diagnose)
+    turns = _latents_in_turns(bundle, orders, on_step, should_stop, options)
     yield from (finished for finished in turns if finished is not None)
 
 
 def _latents_in_turns(
     bundle: ModelBundle,
-    recipes: Sequence[Recipe],
+    orders: Sequence[Order],
     on_step: Callable[[StepReport], None],
     should_stop: Callable[[], bool],
-    max_rows: int,
-    stacks: Sequence[Stack] | None,
-    weak: ModelBundle | None,
-    diagnose: bool,
+    options: SampleOptions,
 ) -> Iterator[tuple[int, Tensor] | None]:
-    for indices in companies(recipes):
+    for indices in companies([order.recipe for order in orders]):
         heed(should_stop)
-        trajectories = [
-            _trajectory(index, recipes[index], bundle, stacks[index] if stacks else EMPTY, weak, diagnose, should_stop)
-            for index in indices
-        ]
-        runs = Batcher(bundle, room_of(bundle), max_rows, weak).run(trajectories, on_step, should_stop)
+        trajectories = [_trajectory(index, orders[index], bundle, should_stop, options) for index in indices]
+        runs = Batcher(bundle, room_of(bundle), options.max_rows, options.weak).run(trajectories, on_step, should_stop)
         while (finished := _next(runs)) != ():
             yield finished or None
 
 
 def _trajectory(
-    index: int,
-    recipe: Recipe,
-    bundle: ModelBundle,
-    stack: Stack,
-    weak: ModelBundle | None,
-    diagnose: bool,
-    should_stop: Callable[[], bool],
+    index: int, order: Order, bundle: ModelBundle, should_stop: Callable[[], bool], options: SampleOptions
 ) -> Trajectory:
-    conditions, faint = Conditions.of(recipe, encoder_of(bundle), stack, should_stop), None
+    recipe, weak = order.recipe, options.weak
+    conditions, faint = Conditions.of(recipe, encoder_of(bundle), order.stack, should_stop), None
     if asks_weak(recipe):
         if weak is None:
             raise no_weak(bundle.name, recipe.guidance)
         faint = Conditions.of(recipe, encoder_of(weak), should_stop=should_stop)
-    return Trajectory(index, recipe, bundle, conditions, stack, faint, diagnose)
+    return Trajectory(index, recipe, bundle, conditions, order.stack, faint, options.diagnose)
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.conditions import Conditions
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.order import Order
 from studio.engine.resident import encoder_of, room_of
 from studio.engine.sampler import Picture, sample
 from studio.models.embedded import EmbeddedModel, load_stencil
@@ -33,7 +34,7 @@ def recipe(prompt: str = "a red star", **values: object) -> Recipe:
 
 
 def picture(bundle: EmbeddedModel, recipe: Recipe, stack: EditStack = EMPTY) -> Picture:
-    return next(made for _, made in sample(bundle, [recipe], stacks=[stack]))
+    return next(made for _, made in sample(bundle, [Order(recipe, stack)]))
 
 
 def difference(first: Picture, second: Picture) -> int:
@@ -135,8 +136,7 @@ def test_edits_side_by_side_are_as_each_alone(bundle: EmbeddedModel) -> None:
         EditStack.of([(first, 0.5), (second, -1.0)]),
         EditStack.of([(words, 1.0)]),
     ]
-    shared = [recipe(batching="shared")] * len(stacks)
-    together = dict(sample(bundle, shared, stacks=stacks))
+    together = dict(sample(bundle, [Order(recipe(batching="shared"), stack) for stack in stacks]))
     for index, stack in enumerate(stacks):
         alone = picture(bundle, recipe(), stack)
         assert difference(together[index], alone) <= 1

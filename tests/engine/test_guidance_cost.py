@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.batcher import Batcher
 from studio.engine.conditions import Conditions
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.order import Order, SampleOptions, plain_orders
 from studio.engine.resident import base_afterwards, encoder_of, room_of
 from studio.engine.sampler import sample_latents
 from studio.engine.trajectory import Trajectory
@@ -68,7 +70,7 @@ def recipe(spec: GuidanceSpec, **values: object) -> Recipe:
 
 
 def latents(bundle: EmbeddedModel, weak: EmbeddedModel | None, *recipes: Recipe, max_rows: int = 32) -> list[Tensor]:
-    found = dict(sample_latents(bundle, recipes, max_rows=max_rows, weak=weak))
+    found = dict(sample_latents(bundle, plain_orders(recipes), options=SampleOptions(max_rows, weak)))
     return [found[index] for index in range(len(recipes))]
 
 
@@ -124,17 +126,17 @@ def test_edits_count_in_perturbed_rows_too(bundle: EmbeddedModel, weak: Embedded
     shapes = {path: shape for path, shape in shapes_of(bundle.unet).items() if ".attn1." in path}
     edits = [EditStack.of([(make_edit(shapes, seed), 1.0)]) for seed in (1, 2)]
     specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "autoguidance")]
-    mixed = [recipe(spec, batching="shared") for spec in specs for _ in range(3)]
-    stacks = [EMPTY, *edits] * 3
+    mixed = [Order(recipe(spec, batching="shared"), stack) for spec in specs for stack in (EMPTY, *edits)]
+    options = SampleOptions(weak=weak)
     with base_afterwards(bundle):
-        together = dict(sample_latents(bundle, mixed, stacks=stacks, weak=weak))
+        together = dict(sample_latents(bundle, mixed, options=options))
         bare = {}
-        for index, (one, stack) in enumerate(zip(mixed, stacks, strict=True)):
-            alone = one.model_copy(update={"batching": "isolated"})
-            ((_, made),) = sample_latents(bundle, [alone], stacks=[stack], weak=weak)
+        for index, order in enumerate(mixed):
+            alone = replace(order, recipe=order.recipe.model_copy(update={"batching": "isolated"}))
+            ((_, made),) = sample_latents(bundle, [alone], options=options)
             torch.testing.assert_close(together[index], made, rtol=1e-4, atol=1e-4)
-            bare.setdefault(one.guidance.method, made)
-            assert stack is EMPTY or (made - bare[one.guidance.method]).abs().max() > 1e-3
+            bare.setdefault(order.recipe.guidance.method, made)
+            assert order.stack is EMPTY or (made - bare[order.recipe.guidance.method]).abs().max() > 1e-3
     assert room_of(bundle).equals_base()
 
 
@@ -146,9 +148,9 @@ def test_perturbs_the_larger_family_too(tmp_path: Path) -> None:
     specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *(GuidanceSpec(method=name) for name in ("pag", "seg"))]
     specs.append(GuidanceSpec(method="slg", params={"stop": 1.0}))
     mixed = [recipe(spec, **size, batching="shared") for spec in specs]
-    together = dict(sample_latents(bundle, mixed))
+    together = dict(sample_latents(bundle, plain_orders(mixed)))
     for index, one in enumerate(mixed):
-        ((_, alone),) = sample_latents(bundle, [one.model_copy(update={"batching": "isolated"})])
+        ((_, alone),) = sample_latents(bundle, [Order(one.model_copy(update={"batching": "isolated"}))])
         torch.testing.assert_close(together[index], alone, rtol=1e-4, atol=1e-4)
         assert index == 0 or (alone - together[0]).abs().max() > 1e-4, specs[index]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.core.recipe import Recipe
+from studio.engine.order import Order, SampleOptions
 from studio.engine.sampler import sample_latents
 from studio.engine.trajectory import StepReport
 from studio.guidance import build
@@ -31,7 +32,7 @@ def run(
     reports: list[StepReport] = []
     fields = {"prompt": "a red star", "seed": 3, "width": SIZE_PX, "height": SIZE_PX, "steps": STEPS, **values}
     recipe = Recipe.load({**fields, "guidance": guidance})
-    [(_, latents)] = sample_latents(bundle, [recipe], reports.append, diagnose=diagnose)
+    [(_, latents)] = sample_latents(bundle, [Order(recipe)], reports.append, options=SampleOptions(diagnose=diagnose))
     return latents, reports
 
 

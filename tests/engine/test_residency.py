@@ -15,6 +15,7 @@ from studio.core.errors import AssetError, Cancelled, NotFound, OutOfMemory
 from studio.core.recipe import Recipe
 from studio.engine import residency
 from studio.engine.memory import Memory
+from studio.engine.order import Order
 from studio.engine.residency import ModelStore
 from studio.engine.sampler import sample
 from studio.models.embedded import EmbeddedModel
@@ -190,7 +191,7 @@ def test_what_was_dear_once_does_not_stay_for_ever(store: ModelStore) -> None:
 
 def test_nothing_is_left_after_eviction(store: ModelStore) -> None:
     with store.lease("stencil") as model:
-        list(sample(model, [Recipe(width=SIZE_PX, height=SIZE_PX, steps=2)]))
+        list(sample(model, [Order(Recipe(width=SIZE_PX, height=SIZE_PX, steps=2))]))
         gone = [weakref.ref(model), *(weakref.ref(module) for module in model.components().values())]
         gone += [weakref.ref(next(module.parameters())) for module in model.components().values()]
     del model
@@ -202,11 +203,11 @@ def test_nothing_is_left_after_eviction(store: ModelStore) -> None:
 def test_a_model_comes_back_equal_and_keeps_its_preview(store: ModelStore) -> None:
     recipe = Recipe(prompt="a red star", width=SIZE_PX, height=SIZE_PX, steps=2)
     with store.lease("kin") as model:
-        first, fitted = next(picture for _, picture in sample(model, [recipe])), model.preview_map
+        first, fitted = next(picture for _, picture in sample(model, [Order(recipe)])), model.preview_map
     del model
     store.evict()
     with store.lease("kin") as model:
-        assert (next(picture for _, picture in sample(model, [recipe])) == first).all()
+        assert (next(picture for _, picture in sample(model, [Order(recipe)])) == first).all()
         assert model.preview_map is fitted
     assert [load.part for load in store.loads] == ["unet", "vae", "text_encoder"] * 2
 
@@ -282,7 +283,7 @@ def test_fifty_switches_do_not_grow_the_process(store: ModelStore) -> None:
         name = ("kin", "xl")[switch % 2]
         with store.lease(name) as model:
             side = model.default_size_px
-            list(sample(model, [Recipe(model=name, prompt="a red star", width=side, height=side, steps=2)]))
+            list(sample(model, [Order(Recipe(model=name, prompt="a red star", width=side, height=side, steps=2))]))
         del model
         gc.collect()
         sizes.append(rss_bytes())

@@ -15,6 +15,7 @@ from studio.diffusion.solvers import DDIM, DPMpp2M
 from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.noise import NoiseSource
+from studio.engine.order import Order, SampleOptions, plain_orders
 from studio.engine.sampler import Picture, StepReport, companies, sample
 from studio.guidance import Preds, State, StepCtx
 from studio.guidance.apg import AdaptiveProjectedGuidance
@@ -41,7 +42,7 @@ def scale(value: float) -> GuidanceSpec:
 
 
 def pictures(bundle: EmbeddedModel, *recipes: Recipe) -> list[Picture]:
-    found = dict(sample(bundle, recipes))
+    found = dict(sample(bundle, plain_orders(recipes)))
     return [found[index] for index in range(len(recipes))]
 
 
@@ -164,7 +165,7 @@ MIXED = (
 def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, max_rows: int) -> None:
     """Steps, samplers, guidance, sizes and prompts all differ; every image is as if it were alone, to rounding."""
     mixed = [recipe(**values, batching="shared") for values in MIXED]
-    together = dict(sample(bundle, mixed, max_rows=max_rows))
+    together = dict(sample(bundle, plain_orders(mixed), options=SampleOptions(max_rows)))
     for index, one in enumerate(mixed):
         alone = pictures(bundle, one.model_copy(update={"batching": "isolated"}))[0]
         assert difference(together[index], alone) <= 1, index
@@ -272,14 +273,14 @@ def test_scale_1_runs_no_unconditional_rows(
 def test_stops_within_one_step(bundle: EmbeddedModel) -> None:
     seen: list[StepReport] = []
     with pytest.raises(Cancelled):
-        list(sample(bundle, [recipe()], seen.append, lambda: len(seen) >= 3))
+        list(sample(bundle, [Order(recipe())], seen.append, lambda: len(seen) >= 3))
     assert [report.step for report in seen] == [1, 2, 3]
 
 
 def test_pictures_finished_before_the_stop_are_whole(bundle: EmbeddedModel) -> None:
     steps: list[StepReport] = []
     made: Iterator[tuple[int, Picture]] = sample(
-        bundle, [recipe(), recipe(seed=8)], steps.append, lambda: len(steps) >= 10
+        bundle, [Order(recipe()), Order(recipe(seed=8))], steps.append, lambda: len(steps) >= 10
     )
     index, picture = next(made)
     assert index == 0 and np.array_equal(picture, pictures(bundle, recipe())[0])
@@ -319,7 +320,7 @@ def test_nan_is_named_where_a_decomposition_meets_it(
 def test_nan_is_named_by_who_began(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(stack: EditStack = EMPTY) -> str:
         with pytest.raises(NonFinite) as caught:
-            next(sample(bundle, [recipe()], stacks=[stack]))
+            next(sample(bundle, [Order(recipe(), stack)]))
         return str(caught.value)
 
     path = "mid_block.attentions.0.proj_in"
@@ -349,5 +350,5 @@ def test_a_stop_is_heard_between_two_pictures_that_were_done_together(
     monkeypatch.setattr(bundle, "decode", lambda latents: (decoded.append(1), decode(latents))[1])
     together = [recipe(seed=seed, batching="shared", steps=2) for seed in range(4)]
     with pytest.raises(Cancelled):
-        list(sample(bundle, together, should_stop=lambda: len(decoded) == 1))
+        list(sample(bundle, plain_orders(together), should_stop=lambda: len(decoded) == 1))
     assert len(decoded) == 1

@@ -11,6 +11,7 @@ import torch
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.diffusion.solvers import SOLVERS
+from studio.engine.order import Order
 from studio.engine.sampler import sample
 from studio.models.latent_diffusion import LatentDiffusion  # before what follows: it quietens the libraries
 from studio.models.loading import load_model
@@ -68,7 +69,7 @@ def recipe(bundle: LatentDiffusion, **values: object) -> Recipe:
 
 
 def ours(bundle: LatentDiffusion, recipe: Recipe) -> np.ndarray[Any, Any]:
-    return next(picture for _, picture in sample(bundle, [recipe])).astype(int)
+    return next(picture for _, picture in sample(bundle, [Order(recipe)])).astype(int)
 
 
 def theirs(pipeline: Any, bundle: LatentDiffusion, recipe: Recipe, **more: object) -> np.ndarray[Any, Any]:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from studio.core.recipe import GuidanceSpec, Recipe
+from studio.engine.order import Order
 from studio.engine.sampler import sample
 from studio.models.files import open_model
 from studio.models.loading import load_model
@@ -114,5 +115,5 @@ def test_and_its_picture_is_the_pipelines(
     recipe = Recipe.load({"prompt": "a red star", "seed": 5, "steps": STEPS, "width": SIZE_PX, "height": SIZE_PX})
     guidance = GuidanceSpec(params={"guidance_scale": 3.0})
     recipe = recipe.model_copy(update={"sampler": card.sampler, "guidance": guidance})
-    ours = next(picture for _, picture in sample(bundle, [recipe]))
+    ours = next(picture for _, picture in sample(bundle, [Order(recipe)]))
     assert np.abs(ours.astype(int) - (theirs * 255).round().astype(int)).max() <= 1

@@ -13,6 +13,7 @@ import pytest
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec, Recipe, WrapperSpec
 from studio.core.settings import Settings
+from studio.engine.order import Order
 from studio.engine.sampler import sample_latents
 from studio.guidance import GUIDANCE, asks_of
 from studio.models.loading import load_model
@@ -92,10 +93,10 @@ def test_a_unet_without_attention_in_its_middle(sources: Sources, add: Callable[
         with pytest.raises(BadInput, match="and headless has none. Name other layers; there is some at down_blocks.0"):
             check_recipes([recipe("headless", spec)], sources)
         with pytest.raises(BadInput, match="no self-attention at layers 'mid_block'"):
-            list(sample_latents(bundle, [recipe("headless", spec)]))
+            list(sample_latents(bundle, [Order(recipe("headless", spec))]))
         named = spec.model_copy(update={"params": {**spec.params, "layers": "down_blocks"}})
         check_recipes([recipe("headless", named)], sources)
-        assert len(list(sample_latents(bundle, [recipe("headless", named)]))) == 1
+        assert len(list(sample_latents(bundle, [Order(recipe("headless", named))]))) == 1
 
 
 def test_layers_that_do_not_exist(sources: Sources) -> None:

@@ -10,6 +10,7 @@ from studio.engine.bench.pairs import difference, time_pairs
 from studio.engine.bench.reference import add_adapters, picture_of, plain_pipeline
 from studio.engine.bench.results import BenchResult
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.order import Order
 from studio.engine.resident import room_of
 from studio.engine.sampler import Picture, sample
 from studio.models.embedded import load_stencil
@@ -29,12 +30,13 @@ def grid(bench: Bench) -> BenchResult:
     pipeline = their_pipeline(bench)
     edits = add_adapters(pipeline, 3, "attention")
     stacks = [EMPTY, *(EditStack.of([(edit, 1.0)]) for edit in edits)]
-    recipes = [bench.recipe.model_copy(update={"batching": "shared"})] * len(stacks)
+    shared = bench.recipe.model_copy(update={"batching": "shared"})
+    orders = [Order(shared, stack) for stack in stacks]
 
     def ours() -> list[Picture]:
         bench.bundle.forget_prompts()
-        pictures_by_index = dict(sample(bench.bundle, recipes, stacks=stacks))
-        return [pictures_by_index[index] for index in range(len(recipes))]
+        pictures_by_index = dict(sample(bench.bundle, orders))
+        return [pictures_by_index[index] for index in range(len(orders))]
 
     def theirs() -> list[Picture]:
         pictures = []
@@ -66,7 +68,7 @@ def _strength(bench: Bench, layers: str, goal: float) -> BenchResult:
     def ours(strength: float | None = None) -> Picture:
         strength = next(our_turn) if strength is None else strength
         stack = EditStack.of([(edit, strength)])
-        return next(picture for _, picture in sample(bench.bundle, [bench.recipe], stacks=[stack]))
+        return next(picture for _, picture in sample(bench.bundle, [Order(bench.recipe, stack)]))
 
     def theirs(strength: float | None = None) -> Picture:
         strength = next(their_turn) if strength is None else strength

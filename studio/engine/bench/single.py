@@ -8,6 +8,7 @@ from studio.engine.bench.cases import CASES, Bench
 from studio.engine.bench.pairs import difference, time_pairs
 from studio.engine.bench.reference import picture_of, plain_pipeline
 from studio.engine.bench.results import BenchResult
+from studio.engine.order import Order, SampleOptions, plain_orders
 from studio.engine.sampler import Picture, sample
 
 VARIANT_SCALES = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5)
@@ -21,7 +22,7 @@ def single(bench: Bench) -> BenchResult:
 
     def ours() -> Picture:
         bundle.forget_prompts()  # theirs encodes each time
-        return next(picture for _, picture in sample(bundle, [recipe]))
+        return next(picture for _, picture in sample(bundle, [Order(recipe)]))
 
     def theirs() -> Picture:
         return picture_of(pipeline, recipe)
@@ -78,13 +79,15 @@ def account(bench: Bench) -> BenchResult:
     def ours() -> Picture:
         bundle.forget_prompts()
         accounts = Accounts(bundle, [recipe])
-        picture = next(picture for _, picture in sample(bundle, [recipe], accounts, diagnose=True))
+        picture = next(
+            picture for _, picture in sample(bundle, [Order(recipe)], accounts, options=SampleOptions(diagnose=True))
+        )
         accounts.take(0)
         return picture
 
     def theirs() -> Picture:
         bundle.forget_prompts()
-        return next(picture for _, picture in sample(bundle, [recipe]))
+        return next(picture for _, picture in sample(bundle, [Order(recipe)]))
 
     return BenchResult(
         case="account",
@@ -99,5 +102,5 @@ def account(bench: Bench) -> BenchResult:
 
 def in_order(bench: Bench, recipes: list[Recipe]) -> list[Picture]:
     """Our pictures of some recipes, in their order."""
-    pictures = dict(sample(bench.bundle, recipes))
+    pictures = dict(sample(bench.bundle, plain_orders(recipes)))
     return [pictures[index] for index in range(len(recipes))]

@@ -11,6 +11,7 @@ import torch
 
 from studio.core.recipe import Recipe
 from studio.engine.kinds import going_on
+from studio.engine.order import SampleOptions, plain_orders
 from studio.engine.sampler import sample_in_turns
 from studio.models.bundle import ModelBundle
 from studio.training.evaluate.meter import Picture
@@ -28,7 +29,8 @@ class Draw(Protocol):
 
 def by_bundle(bundle: ModelBundle) -> Draw:
     """Draw with a model that is loaded, without edits."""
-    return lambda recipes: sample_in_turns(bundle, recipes, max_rows=ROWS)
+    options = SampleOptions(max_rows=ROWS)
+    return lambda recipes: sample_in_turns(bundle, plain_orders(recipes), options=options)
 
 
 def by_engine(

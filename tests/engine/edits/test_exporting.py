@@ -28,6 +28,7 @@ from studio.engine.edits.layout import Layout
 from studio.engine.edits.manifest import EXPORT_KEY, is_ours
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.order import Order
 from studio.engine.sampler import sample
 from studio.models.embedded import EmbeddedModel, load_stencil
 from tests.engine.edits.making import make_edit
@@ -158,11 +159,11 @@ def test_a_lora_of_diffusers_is_the_same_here(
         recipe = recipe.model_copy(
             update={"guidance": recipe.guidance.model_copy(update={"params": {"guidance_scale": 7.5}})}
         )
-        ((_, ours),) = sample(stencil, [recipe])
+        ((_, ours),) = sample(stencil, [Order(recipe)])
     stencil.forget_prompts()
     difference = np.abs(ours.astype(int) - (picture * 255).round().astype(int))
     assert difference.max() <= 1
-    ((_, base),) = sample(stencil, [recipe])
+    ((_, base),) = sample(stencil, [Order(recipe)])
     assert np.abs(ours.astype(int) - base.astype(int)).mean() > 1, "the adapter shows"
 
 

@@ -19,6 +19,7 @@ from studio.engine.edits.format import Edit
 from studio.engine.edits.gates import build_gate
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.timed import Stack, TimedStack
+from studio.engine.order import Order
 from studio.engine.resident import room_of
 from studio.engine.runner import Engine
 from studio.engine.sampler import Picture, sample
@@ -49,7 +50,7 @@ def edits_of(bundle: EmbeddedModel) -> tuple[Edit, Edit]:
 
 
 def pictures(bundle: EmbeddedModel, stacks: list[Stack], **values: Any) -> list[Picture]:
-    drawn = dict(sample(bundle, [recipe(**values)] * len(stacks), stacks=stacks))
+    drawn = dict(sample(bundle, [Order(recipe(**values), stack) for stack in stacks]))
     return [drawn[index] for index in range(len(stacks))]
 
 

@@ -12,6 +12,7 @@ import torch
 
 from studio.core.errors import Cancelled
 from studio.core.recipe import GuidanceSpec, Recipe
+from studio.engine.order import SampleOptions, plain_orders
 from studio.engine.sampler import sample
 from studio.models.loading import load_model
 from studio.training.evaluate.cases import Case
@@ -101,7 +102,7 @@ def test_blocks_draw_what_one_batch_of_all_draws(scale: float, tmp_path_factory:
     cases = cases_of(70)
     recipes = [protocol.recipe(case, "stencil", bundle.default_size_px) for case in cases]
     blocks = results_of(cases, recipes, by_bundle(bundle), Meter())
-    pictures = dict(sample(bundle, recipes, max_rows=32))
+    pictures = dict(sample(bundle, plain_orders(recipes), options=SampleOptions(max_rows=32)))
     together = Meter()([pictures[i] for i in range(70)])
     assert [each.facts.plain() for each in blocks] == [facts.plain() for facts in together]
 
