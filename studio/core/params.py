@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from studio.core.errors import BadInput
 
-Kind = Literal["float", "int", "bool", "choice", "text"]
+ParamKind = Literal["float", "int", "bool", "choice", "text"]
 Plain = float | int | bool | str
 When = tuple[tuple[str, tuple[str | bool, ...]], ...]  # (name of another parameter, its values), all to hold
 M = TypeVar("M", bound=BaseModel)
@@ -35,7 +35,7 @@ def param(
     unit: str | None = None,
     choices: tuple[str, ...] | None = None,
     when: Mapping[str, tuple[str | bool, ...]] | None = None,
-    names: Kind | None = None,
+    names: ParamKind | None = None,
 ) -> Any:
     """Declare one parameter of a method (a pydantic FieldInfo; typed Any so that `x: float = param(...)` checks).
 
@@ -101,7 +101,7 @@ class ParamSpec:
     """
 
     name: str
-    kind: Kind
+    kind: ParamKind
     default: Plain
     low: float | None
     high: float | None
@@ -111,7 +111,7 @@ class ParamSpec:
     unit: str | None
     choices: tuple[str, ...] | None
     when: When = ()
-    names: Kind | None = None
+    names: ParamKind | None = None
 
 
 def specs(cls: type[BaseModel]) -> tuple[ParamSpec, ...]:
@@ -226,7 +226,7 @@ def _allowed(field: FieldInfo) -> str:
     return noun if high is None else f"{noun} of at most {high}"
 
 
-def _kind(field: FieldInfo) -> Kind | None:
+def _kind(field: FieldInfo) -> ParamKind | None:
     """Classify an annotation; None for nested models, containers, paths. `X | None` counts as X."""
     annotation = _without_none(field.annotation)
     if get_origin(annotation) is Literal:
@@ -234,7 +234,7 @@ def _kind(field: FieldInfo) -> Kind | None:
         return "choice" if all(isinstance(value, str) for value in get_args(annotation)) else None
     if annotation is str and _choices(field):
         return "choice"
-    kinds: dict[Any, Kind] = {float: "float", int: "int", bool: "bool", str: "text"}
+    kinds: dict[Any, ParamKind] = {float: "float", int: "int", bool: "bool", str: "text"}
     return kinds.get(annotation)
 
 

@@ -19,14 +19,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Kind = Literal["epsilon", "v_prediction", "flow", "sample"]
+Parameterisation = Literal["epsilon", "v_prediction", "flow", "sample"]
 Scalar = float | Tensor
 
 # At zero terminal SNR (a = 0) an eps-model says nothing of x0; this keeps the division finite.
 MIN_A = 1e-4
 
 
-def to_x0(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
+def to_x0(kind: Parameterisation, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     """Give the data a raw output predicts. For eps-models `a` is held at 1e-4 or more."""
     raw, x = at_least_float32(raw), at_least_float32(x)
     match kind:
@@ -40,7 +40,7 @@ def to_x0(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
             return raw.to(torch.promote_types(raw.dtype, x.dtype))
 
 
-def to_eps(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
+def to_eps(kind: Parameterisation, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     """Give the noise a raw output predicts. For "sample", s must not be 0."""
     raw, x = at_least_float32(raw), at_least_float32(x)
     match kind:
@@ -54,7 +54,7 @@ def to_eps(kind: Kind, raw: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
             return (x - a * raw) / s
 
 
-def from_x0(kind: Kind, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
+def from_x0(kind: Parameterisation, x0: Tensor, x: Tensor, a: Scalar, s: Scalar) -> Tensor:
     """Give the raw output that predicts `x0` at `x`: the inverse of `to_x0`. s must not be 0, except for "sample"."""
     x0, x = at_least_float32(x0), at_least_float32(x)
     if kind == "sample":

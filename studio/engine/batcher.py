@@ -19,7 +19,7 @@ from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.room import WeightRoom
 from studio.engine.kinds import heed
 from studio.engine.perturb import Perturber
-from studio.engine.trajectory import Row, Run, StepReport, Trajectory
+from studio.engine.trajectory import NetworkRow, Run, StepReport, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 
 _KEPT_STACKS = 64
@@ -29,7 +29,7 @@ _KEPT_STACKS = 64
 class _Live:
     trajectory: Trajectory
     run: Run
-    requests: list[Row]
+    requests: list[NetworkRow]
 
 
 class Batcher:
@@ -87,10 +87,10 @@ class Batcher:
             live = going
             yield None
 
-    def _evaluate(self, rows: list[Row]) -> dict[tuple[object, ...], Tensor]:
+    def _evaluate(self, rows: list[NetworkRow]) -> dict[tuple[object, ...], Tensor]:
         """Raw outputs by row key, each [1, C, h, w]."""
         once = {row.key: row for row in rows}
-        groups: dict[tuple[object, ...], list[Row]] = {}
+        groups: dict[tuple[object, ...], list[NetworkRow]] = {}
         for row in once.values():
             # A prompt of two chunks is no row beside one of one: lengthened, it would depend on its company.
             groups.setdefault((row.x.shape, row.cond.tokens.shape[1], row.model), []).append(row)
@@ -103,7 +103,7 @@ class Batcher:
                 answers |= {row.key: raw[k : k + 1] for k, row in enumerate(block)}
         return answers
 
-    def _predict(self, block: list[Row]) -> Tensor:
+    def _predict(self, block: list[NetworkRow]) -> Tensor:
         self.evaluations += 1
         self.rows += len(block)
         x = block[0].x if len(block) == 1 else torch.cat([row.x for row in block])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from studio.core.errors import BadInput, Cancelled, EngineError, NotFound, StudioError
-from studio.engine.events import FLEETING, Event, Kind
+from studio.engine.events import FLEETING, Event, EventKind
 from studio.engine.ticket import Entry, Priority, Standing, Ticket
 from studio.engine.trouble import as_studio_error
 
@@ -124,7 +124,7 @@ class Board:
                 return _entry(ticket, 0, self._standing(ticket))
             return _entry(ticket, self._queue.index(ticket) + 1, "waiting") if ticket in self._queue else None
 
-    def tell(self, job_id: str, kind: Kind, data: dict[str, Any]) -> None:
+    def tell(self, job_id: str, kind: EventKind, data: dict[str, Any]) -> None:
         """Record what happened to a job. Ignored after its last event."""
         with self._telling:
             ticket = self._tickets[job_id]
@@ -239,7 +239,7 @@ class Board:
             return "stopping"
         return "running" if ticket is self._in_hand[-1] else "paused"
 
-    def _note(self, ticket: Ticket, kind: Kind, data: dict[str, Any]) -> None:
+    def _note(self, ticket: Ticket, kind: EventKind, data: dict[str, Any]) -> None:
         if kind in FLEETING or Event(0, "", kind).final:
             superseded = {kind} if kind in FLEETING else FLEETING
             ticket.events = [event for event in ticket.events if event.kind not in superseded]

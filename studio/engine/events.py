@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal[
+EventKind = Literal[
     "queued", "started", "progress", "preview", "image", "measure", "edit", "done", "failed", "cancelled", "interrupted"
 ]
 
@@ -37,7 +37,7 @@ class Event:
 
     seq: int
     job_id: str
-    kind: Kind
+    kind: EventKind
     data: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -18,7 +18,7 @@ from torch import Tensor
 from studio.core.errors import BadInput
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.diffusion.parameterisation import Kind, at_least_float32
+from studio.diffusion.parameterisation import Parameterisation, at_least_float32
 from studio.guidance import Guidance, NoisePoint, OneRound, Pred, Request, StepCtx, build, run_plan
 from studio.guidance.sum import Sum
 from studio.guidance.wrapper import Wrapped
@@ -51,7 +51,7 @@ class ExportedGuidance(BaseGuidance):
         method: str = "cfg",
         params: dict[str, Any] | None = None,
         wrappers: list[dict[str, Any]] | None = None,
-        kind: Kind = "epsilon",
+        kind: Parameterisation = "epsilon",
         start: float = 0.0,
         stop: float = 1.0,
         enabled: bool = True,
@@ -65,7 +65,7 @@ class ExportedGuidance(BaseGuidance):
                 "unconditional prediction, or in several rounds.",
                 field="method",
             )
-        self.kind: Kind = kind
+        self.kind: Parameterisation = kind
         self._alphas_cumprod: Tensor | None = None
         self._fed: Tensor | None = None
         self._hooks: list[Any] = []

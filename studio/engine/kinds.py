@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.core.errors import Cancelled, NotFound
-from studio.engine.events import Kind
+from studio.engine.events import EventKind
 
-Tell = Callable[[Kind, dict[str, Any]], None]
+Tell = Callable[[EventKind, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from studio.models.tokens import PromptTokenizer
 
 _PLAIN_ROWS = 2  # of plain guidance of one prompt: with it and without
 
-Key = tuple[str, str]  # sha256 of the part's files, number format
+PartKey = tuple[str, str]  # sha256 of the part's files, number format
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class _Part:
 @dataclass(eq=False)
 class _Model:
     bundle: ModelBundle
-    keys: dict[str, Key]  # part -> key
+    keys: dict[str, PartKey]  # part -> key
 
     @property
-    def preview_key(self) -> tuple[str, Key]:
+    def preview_key(self) -> tuple[str, PartKey]:
         """What its preview map depends on: the autoencoder, and how the family fits it."""
         return type(self.bundle).__name__, self.keys["vae"]
 
@@ -119,9 +119,9 @@ class ModelStore:
         self.loads: deque[Load] = deque(maxlen=256)
         self._places = places
         self._require_checksums = require_checksums
-        self._parts: dict[Key, _Part] = {}
+        self._parts: dict[PartKey, _Part] = {}
         self._models: dict[str, _Model] = {}
-        self._previews: dict[tuple[str, Key], PreviewMap] = {}
+        self._previews: dict[tuple[str, PartKey], PreviewMap] = {}
         self._clock = 0.0
 
     @contextmanager
@@ -311,7 +311,7 @@ class ModelStore:
         model_hash = loading.hash_of(files, checksums_by_name)
         dtype = self._dtype_for(name)
         parts = [files.part(part) for part in files.card.layout.parts]
-        keys: dict[str, Key] = {}
+        keys: dict[str, PartKey] = {}
         for part in parts:
             heed(should_stop)  # its files are hashed: seconds for a large one
             keys[part.name] = _key(part, dtype)
@@ -349,7 +349,7 @@ class ModelStore:
         self._parts[_key(files, dtype)] = _Part(files.name, module, size, dtype_of(files.name, dtype), took)
         self.loads.append(Load(files.name, model, size, took))
 
-    def _use(self, key: Key) -> None:
+    def _use(self, key: PartKey) -> None:
         part = self._parts.pop(key)
         self._parts[key] = part  # the last used is the last in line
         part.uses += 1
@@ -371,7 +371,7 @@ class ModelStore:
             raise OutOfMemory(message, "Take fp16, or a smaller model.")
 
 
-def _key(files: PartFiles, dtype: str) -> Key:
+def _key(files: PartFiles, dtype: str) -> PartKey:
     return loading.digest_of(files), dtype_of(files.name, dtype)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from studio.core.errors import NonFinite
 from studio.core.recipe import Recipe
 from studio.diffusion.grid import Grid, make_grid
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.solvers import Solver, build_solver
 from studio.engine.ahead import rows_of
 from studio.engine.conditions import Conditions
@@ -32,7 +32,7 @@ CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class NetworkRow:
     """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row. stack: edits.
 
     perturb, model: as in studio.guidance.Request. A weak network has no edits: they were made for the main one.
@@ -68,7 +68,7 @@ class StepReport:
     diag: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-Run = Generator[list[Row], Sequence[Tensor], Tensor]
+Run = Generator[list[NetworkRow], Sequence[Tensor], Tensor]
 
 
 class Trajectory:
@@ -98,7 +98,7 @@ class Trajectory:
         self._weak = weak
         self._diagnose = diagnose
         self._latest: Sequence[Tensor] = ()  # what the network gave last, to name who began should numbers end
-        self._kind: Kind = bundle.parameterisation
+        self._kind: Parameterisation = bundle.parameterisation
         self._grid = grid_of(recipe, bundle)
         self._solver = solver_of(recipe)
         self._bundle = bundle
@@ -152,7 +152,7 @@ class Trajectory:
             on_step(StepReport(self.index, i + 1, steps, outcome.x0, self.rows, first_sample(outcome.diag)))
         return x
 
-    def _guided(self, ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Guided]:
+    def _guided(self, ctx: StepCtx) -> Generator[list[NetworkRow], Sequence[Tensor], Guided]:
         """One step of guidance, of as many rounds as it takes; none where it knows the outcome unasked."""
         plan = observed(self.guidance, ctx)
         try:
@@ -165,12 +165,14 @@ class Trajectory:
         except torch.linalg.LinAlgError:  # a decomposition, as in diffusers' tangential guider, refuses NaN
             raise self._not_finite(ctx.i + 1, torch.full_like(ctx.x, torch.nan)) from None
 
-    def _ask(self, requests: list[Request], ctx: StepCtx) -> Generator[list[Row], Sequence[Tensor], Mapping[str, Pred]]:
+    def _ask(
+        self, requests: list[Request], ctx: StepCtx
+    ) -> Generator[list[NetworkRow], Sequence[Tensor], Mapping[str, Pred]]:
         """One round: the rows of all requests together, then a prediction per request under its name."""
         places = [(ctx.x if request.x is None else request.x, request.at or ctx.at) for request in requests]
         parts = [self._conditions_of(request).parts(request.cond, ctx.i) for request in requests]
         rows = [
-            Row(
+            NetworkRow(
                 x,
                 at.t if request.t is None else float(request.t[0]),
                 cond,

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from studio.diffusion.parameterisation import Kind, from_x0, to_eps, to_x0
+from studio.diffusion.parameterisation import Parameterisation, from_x0, to_eps, to_x0
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Pred:
     Views have x's shape, in float32 or better. `eps` and `v` of a "sample" need at.s > 0.
     """
 
-    def __init__(self, kind: Kind, raw: Tensor, x: Tensor, at: NoisePoint) -> None:
-        self.kind: Kind = kind
+    def __init__(self, kind: Parameterisation, raw: Tensor, x: Tensor, at: NoisePoint) -> None:
+        self.kind: Parameterisation = kind
         self.raw = raw
         self.x = x
         self.at = at

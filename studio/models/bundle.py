@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.diffusion.grid import Grid, model_grid
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.schedule import NoiseSchedule
 from studio.models import attention
 from studio.models.conditioning import Conditioning
@@ -45,7 +45,7 @@ class ModelBundle:
     """
 
     name: str
-    parameterisation: Kind
+    parameterisation: Parameterisation
     schedule: NoiseSchedule
     spacing: str
     steps_offset: int = 0

@@ -10,7 +10,6 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from studio.diffusion.parameterisation import Kind
 from studio.diffusion.schedule import NoiseSchedule
 from studio.models import edit_targets
 from studio.models.bundle import Conditioning, ModelBundle
@@ -44,7 +43,7 @@ class LatentDiffusion(ModelBundle):
         super().__init__()
         self.name = name
         self.card = card
-        self.parameterisation = cast("Kind", card.parameterisation)
+        self.parameterisation = cast("Parameterisation", card.parameterisation)
         self.schedule = NoiseSchedule.from_config(**card.schedule)
         self.spacing = card.spacing
         self.steps_offset = card.steps_offset

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from studio.core.recipe import GuidanceSpec
-from studio.diffusion.parameterisation import Kind
 from studio.models.card import ModelCard
 from studio.storage.workspace import workspace_error
 
@@ -20,7 +19,7 @@ def export(spec: GuidanceSpec, card: ModelCard, folder: Path) -> dict[str, Any]:
     from studio.engine.exported_guider import ExportedGuidance  # seconds of imports
 
     values = spec.model_dump(mode="json")
-    kind = cast("Kind", card.parameterisation)  # as loading the model takes it
+    kind = cast("Parameterisation", card.parameterisation)  # as loading the model takes it
     guider = ExportedGuidance(**values, kind=kind)
     try:
         guider.save_pretrained(folder)

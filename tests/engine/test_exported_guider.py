@@ -13,7 +13,7 @@ from torch import Tensor
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.engine.exported_guider import ExportedGuidance, exportable
 from studio.guidance import GUIDANCE, NoisePoint, Pred, Request, StepCtx, build, run_plan
 
@@ -29,7 +29,7 @@ class Denoiser(torch.nn.Module):
         return torch.tanh(sample * 0.7 + prompt) + 0.1 * prompt
 
 
-def level(kind: Kind, t: int) -> NoisePoint:
+def level(kind: Parameterisation, t: int) -> NoisePoint:
     if kind == "flow":
         return NoisePoint(1 - t / 1000, t / 1000, t)
     kept = float(SCHEDULER.alphas_cumprod[t])
@@ -43,7 +43,7 @@ def random(seed: int, size: tuple[int, ...] = (2, 4, 6, 6)) -> Tensor:
 PROMPTS = (random(1, (2, 4, 1, 1)), random(2, (2, 4, 1, 1)))
 
 
-def by_guider(guider: Any, kind: Kind) -> tuple[list[Tensor], int]:
+def by_guider(guider: Any, kind: Parameterisation) -> tuple[list[Tensor], int]:
     """The loop of diffusers' denoising block, x fixed per step; raw guided outputs, and the rows asked for."""
     denoiser, made, rows = Denoiser(), list[Tensor](), 0
     for i in range(STEPS):
@@ -61,7 +61,7 @@ def by_guider(guider: Any, kind: Kind) -> tuple[list[Tensor], int]:
     return made, rows
 
 
-def by_us(guidance: dict[str, Any], kind: Kind) -> list[Tensor]:
+def by_us(guidance: dict[str, Any], kind: Parameterisation) -> list[Tensor]:
     method = build(Recipe.load({"guidance": guidance}).guidance)
     denoiser, state, made = Denoiser(), method.init((2, 4, 6, 6)), list[Tensor]()
     for i in range(STEPS):
@@ -77,7 +77,7 @@ def by_us(guidance: dict[str, Any], kind: Kind) -> list[Tensor]:
     return made
 
 
-def exported(guidance: dict[str, Any], kind: Kind) -> ExportedGuidance:
+def exported(guidance: dict[str, Any], kind: Parameterisation) -> ExportedGuidance:
     guider = ExportedGuidance(**guidance, kind=kind)
     guider.bind(SCHEDULER.alphas_cumprod)
     return guider
@@ -89,7 +89,7 @@ CASES = [*({"method": name} for name in METHODS), WRAPPED]
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 @pytest.mark.parametrize("guidance", CASES, ids=lambda case: case["method"] + ("+" if "wrappers" in case else ""))
-def test_in_their_loop_it_is_what_it_is_in_ours(guidance: dict[str, Any], kind: Kind) -> None:
+def test_in_their_loop_it_is_what_it_is_in_ours(guidance: dict[str, Any], kind: Parameterisation) -> None:
     made, _ = by_guider(exported(guidance, kind), kind)
     for theirs, ours in zip(made, by_us(guidance, kind), strict=True):
         torch.testing.assert_close(theirs, ours)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from studio.diffusion.parameterisation import Kind, from_x0
+from studio.diffusion.parameterisation import Parameterisation, from_x0
 from studio.guidance import Guidance, Guided, NoisePoint, Pred, Request, State, StepCtx, run_plan
 
 AT = NoisePoint(a=0.6, s=0.8, t=600.0)
@@ -31,10 +31,12 @@ def by_condition(table: Mapping[str, Tensor]) -> Network:
 class Step:
     """One step of a method on given predictions; counts the rows of network work it asks for."""
 
-    def __init__(self, network: Network, x: Tensor, kind: Kind = "v_prediction", at: NoisePoint = AT) -> None:
+    def __init__(
+        self, network: Network, x: Tensor, kind: Parameterisation = "v_prediction", at: NoisePoint = AT
+    ) -> None:
         self.network = network
         self.x = x
-        self.kind: Kind = kind
+        self.kind: Parameterisation = kind
         self.at = at
         self.at_next = NEXT
         self.rows = 0
@@ -79,7 +81,7 @@ def guide(
     cond: Tensor,
     uncond: Tensor,
     x: Tensor | None = None,
-    kind: Kind = "sample",
+    kind: Parameterisation = "sample",
     state: State | None = None,
 ) -> Guided:
     """One step with these two predictions of the data."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.diffusion.parameterisation import Kind, from_x0
+from studio.diffusion.parameterisation import Parameterisation, from_x0
 from studio.guidance import State
 from studio.guidance.apg import AdaptiveProjectedGuidance
 from studio.guidance.cfg import ClassifierFreeGuidance
@@ -133,7 +133,7 @@ def test_agrees_with_diffusers(eta: float, momentum: float | None, r_rms: float)
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
-def test_the_raw_form_works_on_what_the_network_puts_out(kind: Kind) -> None:
+def test_the_raw_form_works_on_what_the_network_puts_out(kind: Parameterisation) -> None:
     values = {"guidance_scale": 4.0, "eta": 0.2, "momentum": 0.0, "norm_threshold_rms": 0.1}
     c, u, x = random(0), random(1), random(2)
     raw = AdaptiveProjectedGuidance.model_validate({**values, "space": "raw"})

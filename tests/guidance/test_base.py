@@ -8,14 +8,14 @@ import torch
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import GuidanceSpec
-from studio.diffusion.parameterisation import Kind, from_x0
+from studio.diffusion.parameterisation import Parameterisation, from_x0
 from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, Pred, Preds, Request, StepCtx, build
 from studio.guidance.base import Plan
 from tests.guidance.stepping import AT, Step, by_condition, random
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow", "sample"])
-def test_views_of_one_prediction(kind: Kind) -> None:
+def test_views_of_one_prediction(kind: Parameterisation) -> None:
     x0, eps = random(0), random(1)
     x = AT.a * x0 + AT.s * eps
     pred = Pred(kind, from_x0(kind, x0, x, AT.a, AT.s), x, AT)

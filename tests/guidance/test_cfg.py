@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from studio.diffusion.grid import trailing
-from studio.diffusion.parameterisation import Kind, to_x0
+from studio.diffusion.parameterisation import Parameterisation, to_x0
 from studio.diffusion.schedule import NoiseSchedule
 from studio.diffusion.solvers import DPMpp2M
 from studio.guidance import NoisePoint, Pred, StepCtx
@@ -16,7 +16,7 @@ from studio.guidance.vectors import std
 from tests.guidance.stepping import AT, Step, by_condition, guide, random
 from tests.toys import GaussianMixture, latent_mixture
 
-KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
+KINDS: tuple[Parameterisation, ...] = ("epsilon", "v_prediction", "flow", "sample")
 C, U = random(1), random(2)
 
 
@@ -49,7 +49,7 @@ def test_equal_predictions_need_no_guidance(scale: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_space_makes_no_difference(kind: Kind) -> None:
+def test_the_space_makes_no_difference(kind: Parameterisation) -> None:
     """Combining raw outputs, as the libraries do, gives what combining predictions of the data gives."""
     guided = guide(cfg(4), C, U, x=random(3), kind=kind).x0
     c, u = (Pred("sample", pred, random(3), AT) for pred in (C, U))
@@ -69,7 +69,7 @@ def test_rescale_of_zero_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_full_rescale_gives_the_spread_of_the_conditional_prediction(kind: Kind) -> None:
+def test_full_rescale_gives_the_spread_of_the_conditional_prediction(kind: Parameterisation) -> None:
     x = random(3)
     cond = Pred("sample", C, x, AT)
     in_x0 = guide(cfg(7.5, rescale=1, rescale_space="x0"), C, U, x, kind).x0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.core.recipe import GuidanceSpec, WrapperSpec
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import Guided, NoisePoint, Request, StepCtx, build, run_plan
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.cfg_mp import CFGManifoldProjection, ManifoldProjection
@@ -36,7 +36,7 @@ def state(at: NoisePoint) -> Tensor:
     return at.a * MIXTURE.sample(3, seed=0) + at.s * random(5, shape=(3, 4, 4, 4))
 
 
-def step_at(at: NoisePoint, kind: Kind = "v_prediction") -> Step:
+def step_at(at: NoisePoint, kind: Parameterisation = "v_prediction") -> Step:
     return Step(mixture, state(at), kind, at)
 
 
@@ -81,7 +81,7 @@ def test_at_and_below_the_threshold_it_is_cfg(method: type[ManifoldProjection]) 
 
 @pytest.mark.parametrize("at", [HIGH, SWITCH, TOP])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
-def test_plain_iterations_of_the_operator(at: NoisePoint, kind: Kind) -> None:
+def test_plain_iterations_of_the_operator(at: NoisePoint, kind: Parameterisation) -> None:
     """G or H as written, whatever the network predicts; then guidance where they lead."""
     guided = step_at(at, kind).run(CFGManifoldProjection(guidance_scale=3.0, iterations=3))
     z = state(at) / (at.a + at.s)

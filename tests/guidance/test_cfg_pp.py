@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.diffusion.grid import Grid
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.solvers import DDIM, Euler, Solver
 from studio.guidance import Pred, Request
 from studio.guidance.cfg import ClassifierFreeGuidance
@@ -21,7 +21,7 @@ EPS_U = Pred("sample", U, X, AT).eps
 GRID = Grid((AT.t, NEXT.t), (AT.a, NEXT.a, 1.0), (AT.s, NEXT.s, 0.0))
 
 
-def stepped(weight: float, solver: Solver, kind: Kind = "v_prediction", uncond: Tensor = U) -> Tensor:
+def stepped(weight: float, solver: Solver, kind: Parameterisation = "v_prediction", uncond: Tensor = U) -> Tensor:
     guided = Step(by_condition({"pos": C, "empty": uncond}), X, kind).run(CFGPlusPlus(weight=weight))
     assert guided.x is not None
     return solver.step(guided.x, guided.x0, 0, GRID, solver.init())[0]
@@ -30,7 +30,7 @@ def stepped(weight: float, solver: Solver, kind: Kind = "v_prediction", uncond: 
 @pytest.mark.parametrize("solver", [DDIM(), Euler()])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow", "sample"])
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
-def test_the_papers_step(solver: Solver, kind: Kind, weight: float) -> None:
+def test_the_papers_step(solver: Solver, kind: Parameterisation, weight: float) -> None:
     expected = NEXT.a * (U + weight * (C - U)) + NEXT.s * EPS_U
     torch.testing.assert_close(stepped(weight, solver, kind), expected)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from studio.core.params import load, specs
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import GUIDANCE, Guidance, Guided, NoisePoint, Pred, Request, State, StepCtx, run_plan
 from tests.declared import not_mattering
 from tests.guidance.stepping import AT, Step, by_condition, random
@@ -21,7 +21,7 @@ from tests.tolerance import rounding
 EXACT = rounding(torch.float64, 20, 1e4)
 SINGLE = rounding(torch.float32, 20, 10)  # of methods that are excused from more
 NOISY = NoisePoint(a=0.28, s=0.96, t=900.0)  # where also those act that leave the later steps alone
-KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
+KINDS: tuple[Parameterisation, ...] = ("epsilon", "v_prediction", "flow", "sample")
 
 
 def variants() -> dict[str, Guidance]:
@@ -158,7 +158,7 @@ class TestAtEveryLevel:
         raws = {"pos": random(0), "empty": random(1)}
         for kind in KINDS:
 
-            def answer(asked: Sequence[Request], kind: Kind = kind) -> dict[str, Pred]:
+            def answer(asked: Sequence[Request], kind: Parameterisation = kind) -> dict[str, Pred]:
                 return {r.name: Pred(kind, raws.get(r.cond, random(1)), x, data) for r in asked}
 
             guided = run_plan(method.plan(ctx), answer)

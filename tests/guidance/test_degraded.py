@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.core.params import load
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import GUIDANCE, Guidance, NoisePoint, Perturbation, Request
 from studio.guidance.autoguidance import AutoGuidance
 from studio.guidance.cfg import ClassifierFreeGuidance
@@ -25,7 +25,7 @@ from tests.toys import latent_mixture
 
 C, U, D = random(1), random(2), random(4)
 SCALES = {"pag": "pag_scale", "seg": "seg_scale", "slg": "slg_scale", "autoguidance": "autoguidance_scale"}
-KINDS: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow", "sample")
+KINDS: tuple[Parameterisation, ...] = ("epsilon", "v_prediction", "flow", "sample")
 STEP = 2  # of 20: within the window of skip-layer guidance
 every = pytest.mark.parametrize("name", SCALES)
 
@@ -42,13 +42,13 @@ def network(request: Request, x: Tensor, at: NoisePoint) -> Tensor:
     return C if request.cond == "pos" else U
 
 
-def guided(method: Guidance, kind: Kind = "sample", i: int = STEP) -> Tensor:
+def guided(method: Guidance, kind: Parameterisation = "sample", i: int = STEP) -> Tensor:
     return Step(network, random(9), kind).run(method, i=i).x0
 
 
 @every
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_common_rule_in_every_space(name: str, kind: Kind) -> None:
+def test_the_common_rule_in_every_space(name: str, kind: Parameterisation) -> None:
     torch.testing.assert_close(guided(method_of(name, 2.5), kind), C + 2.5 * (C - D))
     both = method_of(name, 2.5, guidance_scale=4.0)
     torch.testing.assert_close(guided(both, kind), U + 4 * (C - U) + 2.5 * (C - D))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio.core.recipe import Recipe
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import GUIDANCE, Guidance, Guided, StepCtx, build, run_plan
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.diagnostics import SHARED, first_sample, observed, quantities
@@ -18,7 +18,7 @@ C, U, X = random(0), random(1), random(2)
 CTX = StepCtx(i=10, n=20, at=AT, at_next=NEXT, x=X, diagnose=True, peek=lambda x0: NEXT.a * x0 + NEXT.s * X)
 
 
-def run(method: Guidance, ctx: StepCtx = CTX, kind: Kind = "v_prediction", **table: torch.Tensor) -> Guided:
+def run(method: Guidance, ctx: StepCtx = CTX, kind: Parameterisation = "v_prediction", **table: torch.Tensor) -> Guided:
     step = Step(by_condition({"pos": C, "empty": U, **table}), X, kind)
     step.x = ctx.x
     return run_plan(observed(method, replace(ctx, state=method.init(ctx.x.shape))), step._answer)  # pyright: ignore[reportPrivateUsage]

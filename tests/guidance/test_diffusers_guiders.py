@@ -13,7 +13,7 @@ from torch import Tensor
 
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec
-from studio.diffusion.parameterisation import Kind, from_x0
+from studio.diffusion.parameterisation import Parameterisation, from_x0
 from studio.guidance import GUIDANCE, build
 from studio.guidance.diffusers_guiders import DISABLED
 from studio.guidance.interval import StepInterval
@@ -71,7 +71,12 @@ RMS = 1 / random(0)[0].numel() ** 0.5  # their norm limit of 1, per element as o
     ],
 )
 def test_parity_on_the_raw_output(
-    ours: str, params: dict[str, Any], theirs: str, their_params: dict[str, Any], tolerance: float, kind: Kind
+    ours: str,
+    params: dict[str, Any],
+    theirs: str,
+    their_params: dict[str, Any],
+    tolerance: float,
+    kind: Parameterisation,
 ) -> None:
     if ours == "zero_star" and kind != "flow":
         pytest.skip("ours works on velocities whatever the network puts out")
@@ -134,7 +139,7 @@ def test_apg_mix_begins_as_cfg_and_goes_on_projected() -> None:
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 @pytest.mark.parametrize("rescale", [0.0, 0.7])
-def test_ltx2_is_cfg_on_the_data(kind: Kind, rescale: float) -> None:
+def test_ltx2_is_cfg_on_the_data(kind: Parameterisation, rescale: float) -> None:
     theirs = {"guidance_scale": 6.0, "guidance_rescale": rescale}
     made = steps("diffusers_ltx2", theirs, kind)
     ours = steps("cfg", {"guidance_scale": 6.0, "rescale": rescale, "rescale_space": "x0"}, kind)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from tests.guidance.stepping import random
 from tests.guidance.their_guiders import EXTRA, PAIR, SD3_BLOCKS, Network, acting, fdg, guiders, pag, seg, slg, steps
 
@@ -211,7 +211,7 @@ def test_two_runs_of_one_guider_do_not_touch_each_other() -> None:
 
 @mended
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_a_zeroed_step_of_zero_star_stands_still_whatever_the_network_puts_out(kind: Kind) -> None:
+def test_a_zeroed_step_of_zero_star_stands_still_whatever_the_network_puts_out(kind: Parameterisation) -> None:
     """x0 = eps = x/(a + s) there; it zeroes the raw output, which for eps says x0 = x/a."""
     made, expected = (steps(name, {}, kind)[0] for name in ("diffusers_zero_star", "zero_star"))
     torch.testing.assert_close(made, expected)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import Guided, NoisePoint, Request, StepCtx, run_plan
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.perp_neg import PerpNeg
@@ -17,7 +17,11 @@ C, U, N1, N2, X = (random(seed) for seed in range(5))
 
 
 def guided(
-    method: PerpNeg, *negatives: Tensor, weights: tuple[float, ...] = (), kind: Kind = "sample", diagnose: bool = False
+    method: PerpNeg,
+    *negatives: Tensor,
+    weights: tuple[float, ...] = (),
+    kind: Parameterisation = "sample",
+    diagnose: bool = False,
 ) -> Guided:
     step = Step(by_condition({"pos": C, "empty": U, **{f"neg/{k}": n for k, n in enumerate(negatives)}}), X, kind)
     ctx = StepCtx(
@@ -67,7 +71,7 @@ def test_the_formula_as_written(scale: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
-def test_the_same_in_every_space(kind: Kind) -> None:
+def test_the_same_in_every_space(kind: Parameterisation) -> None:
     torch.testing.assert_close(guided(METHOD, N1, N2, kind=kind).x0, guided(METHOD, N1, N2).x0)
 
 

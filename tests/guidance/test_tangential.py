@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import NoisePoint
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.tangential import TangentialGuidance, damp
@@ -30,7 +30,7 @@ def test_never_longer_than_before_and_signs_do_not_matter() -> None:
 def test_keeping_all_is_cfg(a: float) -> None:
     """Also where a picture begins: on Stencil's cosine betas that is a = 4.93e-5."""
     method, at = TangentialGuidance(guidance_scale=5.0, keep=1.0), NoisePoint(a, (1 - a * a) ** 0.5, 999.0)
-    kinds: tuple[Kind, ...] = ("epsilon", "v_prediction", "flow")
+    kinds: tuple[Parameterisation, ...] = ("epsilon", "v_prediction", "flow")
     for kind in kinds if a >= 1e-3 else kinds[1:]:  # in purer noise an eps-model says nothing of the data
         step = Step(by_condition({"pos": random(0), "empty": random(1)}), random(2), kind, at)
         made, plain = step.run(method).x0, step.run(ClassifierFreeGuidance(guidance_scale=5.0)).x0
@@ -50,7 +50,7 @@ def test_without_a_common_direction_it_falls_back_to_cfg() -> None:
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
-def test_the_noise_is_what_is_damped_whatever_the_network_puts_out(kind: Kind) -> None:
+def test_the_noise_is_what_is_damped_whatever_the_network_puts_out(kind: Parameterisation) -> None:
     c, u, x = random(0), random(1), random(2)
     made = Step(by_condition({"pos": c, "empty": u}), x, kind).run(TangentialGuidance(guidance_scale=3.0)).x0
     eps_c, eps_u = (x - AT.a * c) / AT.s, (x - AT.a * u) / AT.s
@@ -59,7 +59,7 @@ def test_the_noise_is_what_is_damped_whatever_the_network_puts_out(kind: Kind) -
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "flow", "sample"])
-def test_in_pure_noise_half_of_what_lies_across_x_is_left(kind: Kind) -> None:
+def test_in_pure_noise_half_of_what_lies_across_x_is_left(kind: Parameterisation) -> None:
     """Both noises are x there, to the first order in a: v1 is x, and u' half way between u and c across it."""
     c, u, x = random(0), random(1), random(2)
     for at in (NoisePoint(0.0, 1.0, 999.0), NoisePoint(1e-3, 1.0, 999.0)):

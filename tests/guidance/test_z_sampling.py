@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.diffusion.grid import Grid
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.solvers import DDIM
 from studio.guidance import NoisePoint, Request
 from studio.guidance.cfg import ClassifierFreeGuidance
@@ -52,7 +52,7 @@ def back_and_forth(w: float, v: float, eval_at: str) -> Tensor:
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
 @pytest.mark.parametrize("eval_at", ["moved", "frozen"])
 @pytest.mark.parametrize(("w", "v"), [(3.0, 0.0), (3.0, 1.0), (5.5, 2.0), (1.0, 0.0)])
-def test_full_strength_is_a_step_and_its_inversion(kind: Kind, eval_at: str, w: float, v: float) -> None:
+def test_full_strength_is_a_step_and_its_inversion(kind: Parameterisation, eval_at: str, w: float, v: float) -> None:
     guided = Step(mixture, X, kind).run(zigzag(guidance_scale=w, inversion_scale=v, eval_at=eval_at))
     assert guided.x is not None
     torch.testing.assert_close(guided.x, back_and_forth(w, v, eval_at))

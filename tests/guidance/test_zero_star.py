@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance.cfg import ClassifierFreeGuidance
 from studio.guidance.vectors import dot
 from studio.guidance.zero_star import ZeroStarGuidance
@@ -18,7 +18,7 @@ def velocity(x0: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "flow"])
-def test_the_rest_is_orthogonal_to_the_unconditional_velocity(kind: Kind) -> None:
+def test_the_rest_is_orthogonal_to_the_unconditional_velocity(kind: Parameterisation) -> None:
     made = Step(by_condition(TABLE), X, kind).run(ZeroStarGuidance(guidance_scale=3.0, zero_steps=0)).x0
     # v - c = (w - 1)*(c - k*u), in velocities
     rest = velocity(made) - velocity(C)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.core.recipe import GuidanceSpec
-from studio.diffusion.parameterisation import Kind
+from studio.diffusion.parameterisation import Parameterisation
 from studio.guidance import State, build
 from tests.guidance.stepping import Step, by_condition, random
 
@@ -19,7 +19,7 @@ guiders: Any = importlib.import_module("diffusers.guiders")
 PAIR = {"x": (torch.zeros(1), torch.ones(1))}  # conditional, unconditional
 
 
-def steps(method: str, params: dict[str, Any], kind: Kind, first: int = 0) -> list[Tensor]:
+def steps(method: str, params: dict[str, Any], kind: Parameterisation, first: int = 0) -> list[Tensor]:
     """Three steps of a run, predictions changing from step to step."""
     guidance = build(GuidanceSpec(method=method, params=params))
     state: State = guidance.init(random(0).shape)

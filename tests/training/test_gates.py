@@ -31,7 +31,7 @@ from studio.training.embedded.gates import (
 )
 from studio.training.evaluate.meter import Meter
 from studio.training.evaluate.results import Facts, Result
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.training.evaluate.suites.held_out import cases_of, prompt_scenes, scenes_with_headroom
 from studio.world.caption import canonical
 from studio.world.reading import Reading, SeenThing
@@ -118,7 +118,7 @@ class Reader:
         ]
 
 
-def row(rows: list[Row], name: str, group: str | None = None) -> Row:
+def row(rows: list[ReportRow], name: str, group: str | None = None) -> ReportRow:
     (found,) = [r for r in rows if r.name == name and group in (None, r.group)]
     return found
 

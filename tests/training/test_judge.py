@@ -20,7 +20,7 @@ from studio.training.embedded.judge_data import (
     wide_scene,
 )
 from studio.training.embedded.stage import Stage
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.world.oracle import CLASSES, REGIONS, Oracle, OracleNet
 from studio.world.scene import Scene, one_object, two_objects
 
@@ -224,6 +224,6 @@ def test_the_shipped_oracle_passes_its_gates(tmp_path: Path) -> None:
     assert len(gates) >= 10 and not missed, missed
 
 
-def _reachable(gate: Row) -> bool:
+def _reachable(gate: ReportRow) -> bool:
     goal = gate.gate or 0.0
     return gate.low <= goal if gate.at_most else gate.high >= goal

@@ -3,7 +3,7 @@
 import numpy as np
 
 from studio.training.embedded import world_docs
-from studio.training.evaluate.rows import Row
+from studio.training.evaluate.rows import ReportRow
 from studio.world.oracle import CLASSES
 
 
@@ -24,9 +24,9 @@ def test_every_picture_of_a_sheet_is_there() -> None:
 
 def test_the_page_tells_gates_and_confusions() -> None:
     gates = [
-        Row("renders", "object", 2000, 0.995, 0.99, 0.998, 1990, 0.99),
-        Row("false alarms", "renders", 2000, 0.031, 0.02, 0.04, 62, 0.02, True),
-        Row("renders", "size", 10, 0.5, 0.4, 0.6, 5),
+        ReportRow("renders", "object", 2000, 0.995, 0.99, 0.998, 1990, 0.99),
+        ReportRow("false alarms", "renders", 2000, 0.031, 0.02, 0.04, 62, 0.02, True),
+        ReportRow("renders", "size", 10, 0.5, 0.4, 0.6, 5),
     ]
     counts = some_counts()
     page = world_docs.oracle_page(gates, counts, 0.42)

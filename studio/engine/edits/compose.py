@@ -17,16 +17,16 @@ from torch import Tensor
 
 from studio.engine.edits.deltas import DeltaCache
 from studio.engine.edits.format import Edit, Layer, Mask
-from studio.engine.edits.pristine import Key, Pristine
+from studio.engine.edits.pristine import Pristine, WeightKey
 from studio.engine.edits.stack import EditStack
 
 Share = tuple[Edit, Layer, float]  # what one edit does to a tensor
 _CHUNK_NUMBERS = 16 * 1024**2  # worked on at a time: bounds float32 accumulators, and deltas that no cache keeps
 
 
-def shares_of(stack: EditStack, component: str) -> dict[Key, list[Share]]:
+def shares_of(stack: EditStack, component: str) -> dict[WeightKey, list[Share]]:
     """Tensor -> what the stack does to it, in the order of the edits' hashes."""
-    shares_by_key: dict[Key, list[Share]] = {}
+    shares_by_key: dict[WeightKey, list[Share]] = {}
     for path, shares in stack.on(component).items():
         shares_by_key[path, "weight"] = shares
         if biased := [share for share in shares if share[1].bias is not None]:
@@ -38,7 +38,7 @@ def shares_of(stack: EditStack, component: str) -> dict[Key, list[Share]]:
 class _Sum:
     """One tensor. original: W0's. masks, parts: (whose, what), each in the order of the edits' hashes."""
 
-    key: Key
+    key: WeightKey
     original: Tensor
     masks: tuple[tuple[str, Mask], ...]
     parts: tuple[tuple[str, Tensor], ...]
@@ -57,7 +57,7 @@ class Composition:
     """Tensors as sums over edits. It holds references, and no strength."""
 
     def __init__(
-        self, shares: Mapping[Key, Sequence[Share]], pristine: Pristine, deltas: DeltaCache, component: str
+        self, shares: Mapping[WeightKey, Sequence[Share]], pristine: Pristine, deltas: DeltaCache, component: str
     ) -> None:
         self._shares = shares
         self._pristine = pristine
@@ -67,10 +67,10 @@ class Composition:
         self._worked_out = -1  # how much the cache had let go of by then
 
     @property
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[WeightKey]:
         return list(self._shares)
 
-    def write(self, into: Mapping[Key, Tensor], strengths: Mapping[str, float]) -> None:
+    def write(self, into: Mapping[WeightKey, Tensor], strengths: Mapping[str, float]) -> None:
         """Compute and write into tensors of W0's shapes and dtypes. strengths: by the edits' hashes."""
         if self._chunks is None or self._worked_out != self._deltas.evicted:
             self._chunks, self._worked_out = None, self._deltas.evicted
@@ -88,7 +88,7 @@ class Composition:
                 _write(chunk, into, strengths)
 
 
-def _write(chunk: Sequence[_Sum], into: Mapping[Key, Tensor], strengths: Mapping[str, float]) -> None:
+def _write(chunk: Sequence[_Sum], into: Mapping[WeightKey, Tensor], strengths: Mapping[str, float]) -> None:
     if chunk[0].original.dtype == torch.float32:  # then the place itself holds the sum
         for part in chunk:
             part.write(part.original, into[part.key], strengths)
@@ -99,7 +99,7 @@ def _write(chunk: Sequence[_Sum], into: Mapping[Key, Tensor], strengths: Mapping
     torch._foreach_copy_([into[part.key] for part in chunk], totals)
 
 
-def _sum(key: Key, shares: Sequence[Share], pristine: Pristine, deltas: DeltaCache, component: str) -> _Sum:
+def _sum(key: WeightKey, shares: Sequence[Share], pristine: Pristine, deltas: DeltaCache, component: str) -> _Sum:
     path, which = key
     original = pristine[key]
     masks: list[tuple[str, Mask]] = []
@@ -115,8 +115,8 @@ def _sum(key: Key, shares: Sequence[Share], pristine: Pristine, deltas: DeltaCac
     return _Sum(key, original, tuple(masks), tuple(parts))
 
 
-def _in_chunks(keys: Sequence[Key], pristine: Pristine) -> Iterator[list[Key]]:
-    chunk: list[Key] = []
+def _in_chunks(keys: Sequence[WeightKey], pristine: Pristine) -> Iterator[list[WeightKey]]:
+    chunk: list[WeightKey] = []
     numbers = 0
     for key in keys:
         if chunk and pristine[chunk[0]].dtype != pristine[key].dtype:

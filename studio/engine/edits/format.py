@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput
-from studio.engine.edits.manifest import COMPONENTS, MAX_RANK, Kind, Manifest, checked_name
+from studio.engine.edits.manifest import COMPONENTS, MAX_RANK, EditKind, Manifest, checked_name
 
 MAX_SCALE = 1000.0  # of |alpha / r|; what trainers write is 128 at most
 MAX_LAYERS = 20_000
@@ -125,7 +125,7 @@ class Mask:
 
 
 Layer = LowRank | Dense | Mask
-_CLASSES: dict[Kind, type[Layer]] = {"lora": LowRank, "dense": Dense, "mask": Mask}
+_CLASSES: dict[EditKind, type[Layer]] = {"lora": LowRank, "dense": Dense, "mask": Mask}
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +138,7 @@ class Edit:
     """
 
     name: str
-    kind: Kind
+    kind: EditKind
     layers: Mapping[str, Mapping[str, Layer]]
     version: int = 1
     base: Mapping[str, str] = field(default_factory=dict)

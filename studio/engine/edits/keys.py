@@ -79,7 +79,7 @@ _INSIDE_CLIP = ("model_", "transformer_", "text_model_")  # in the order in whic
 
 
 @dataclass(frozen=True)
-class Key:
+class TensorKey:
     """One tensor of a foreign file. layer: everything of its name before the role."""
 
     name: str
@@ -87,12 +87,12 @@ class Key:
     role: Role
 
 
-def split_keys(names: Iterable[str], path: object) -> tuple[list[Key], list[str]]:
+def split_keys(names: Iterable[str], path: object) -> tuple[list[TensorKey], list[str]]:
     """Sort a file's tensors into those that are LoRA's and those nobody knows.
 
     Raises AssetError for a kind of adapter that is none, by its name. path: of the file, for the sentence.
     """
-    keys: list[Key] = []
+    keys: list[TensorKey] = []
     unknown: list[str] = []
     for name in names:
         foreign = _ANY_OTHER.search(name)
@@ -110,17 +110,17 @@ def split_keys(names: Iterable[str], path: object) -> tuple[list[Key], list[str]
 _AS_LORA = "Export it as a plain LoRA from the program that made it."
 
 
-def _key(name: str) -> Key | None:
+def _key(name: str) -> TensorKey | None:
     if factor := _FACTOR.fullmatch(name):
         is_down = factor["side"] in "Aa"
         if (factor["part"] or "").lower() != "bias":
-            return Key(name, factor["layer"], "down" if is_down else "up")
-        return None if is_down else Key(name, factor["layer"], "bias")
+            return TensorKey(name, factor["layer"], "down" if is_down else "up")
+        return None if is_down else TensorKey(name, factor["layer"], "bias")
     if spelling := _WAY.fullmatch(name):
         roles: dict[str, Role] = {"down": "down", "up": "up", "mid": "mid"}
-        return Key(name, spelling["layer"], roles[spelling["way"].lower()])
+        return TensorKey(name, spelling["layer"], roles[spelling["way"].lower()])
     alpha = _ALPHA.fullmatch(name)
-    return None if alpha is None else Key(name, alpha["layer"], "alpha")
+    return None if alpha is None else TensorKey(name, alpha["layer"], "alpha")
 
 
 def is_embedding(name: str) -> bool:
@@ -161,7 +161,7 @@ class Finder:
         return next((paths[candidate] for candidate in _candidates(component, name) if candidate in paths), None)
 
 
-def style_of(keys: Iterable[Key]) -> str:
+def style_of(keys: Iterable[TensorKey]) -> str:
     """Whose spelling a file has: kohya, peft or diffusers."""
     names = [key.name.lower() for key in keys]
     if any(name.startswith(("lora_", "lycoris_")) for name in names):

@@ -14,7 +14,7 @@ from studio.core.errors import AssetError, BadInput
 from studio.core.params import Params, load
 from studio.engine.edits.header import Header, read_header
 
-Kind = Literal["lora", "dense", "mask"]
+EditKind = Literal["lora", "dense", "mask"]
 DENOISERS = ("unet", "transformer")
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 MAX_RANK = 4096  # of a low-rank layer
@@ -39,7 +39,7 @@ class Manifest(Params):
     format: Literal[1] = FORMAT
     name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
     version: int = Field(default=1, ge=1, le=1_000_000)
-    kind: Kind
+    kind: EditKind
     base: dict[str, str] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
     sha256: str = Field(min_length=64, max_length=64, pattern="^[0-9a-f]*$")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from studio.engine.edits.compose import Composition, shares_of
 from studio.engine.edits.deltas import DeltaCache
-from studio.engine.edits.pristine import Key, Pristine
+from studio.engine.edits.pristine import Pristine, WeightKey
 from studio.engine.edits.stack import EditStack
 
 MAX_BYTES = 512 * 1024**2
@@ -30,8 +30,8 @@ class Pointers:
         self._pristine = pristine
         self._deltas = deltas
         self._max_bytes = max_bytes
-        self._sets: OrderedDict[str, dict[Key, Tensor]] = OrderedDict()
-        self._pointed: dict[Key, Tensor] = {}
+        self._sets: OrderedDict[str, dict[WeightKey, Tensor]] = OrderedDict()
+        self._pointed: dict[WeightKey, Tensor] = {}
 
     def point(self, stack: EditStack) -> None:
         """Show a stack. Only while the parameters' own memory holds the base."""
@@ -50,7 +50,7 @@ class Pointers:
         self._pointed = {}
 
     @property
-    def pointed(self) -> Mapping[Key, Tensor]:
+    def pointed(self) -> Mapping[WeightKey, Tensor]:
         """Which parameters live elsewhere at the moment."""
         return self._pointed
 
@@ -62,7 +62,7 @@ class Pointers:
         self._sets.clear()
         self._pointed = {}
 
-    def _build(self, stack: EditStack) -> dict[Key, Tensor]:
+    def _build(self, stack: EditStack) -> dict[WeightKey, Tensor]:
         shares = shares_of(stack, self._component)
         self._pristine.keep(shares)  # home holds the base, so this is W0 even while another set is shown
         copies = {key: torch.empty_like(self._pristine[key]) for key in shares}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from studio.engine.edits.targets import Target
 
-Key = tuple[str, str]  # (module path, "weight" or "bias")
+WeightKey = tuple[str, str]  # (module path, "weight" or "bias")
 
 
 @contextmanager
@@ -28,10 +28,10 @@ class Pristine:
 
     def __init__(self, layers: Mapping[str, Target]) -> None:
         self._layers = layers
-        self._kept: dict[Key, Tensor] = {}
-        self._home: dict[Key, Tensor] = {}  # the memory a parameter lives in when no pointer is swapped
+        self._kept: dict[WeightKey, Tensor] = {}
+        self._home: dict[WeightKey, Tensor] = {}  # the memory a parameter lives in when no pointer is swapped
 
-    def keep(self, keys: Iterable[Key]) -> None:
+    def keep(self, keys: Iterable[WeightKey]) -> None:
         """Copy those not yet copied. Only while these parameters hold the base."""
         for key in keys:
             if key not in self._kept:
@@ -39,27 +39,27 @@ class Pristine:
                 self._home[key] = parameter.data
                 self._kept[key] = parameter.detach().clone()
 
-    def parameter(self, key: Key) -> nn.Parameter:
+    def parameter(self, key: WeightKey) -> nn.Parameter:
         """The live parameter. A layer without bias has none of that name, which `WeightRoom.check` has refused."""
         parameter = self._layers[key[0]]._parameters[key[1]]
         assert parameter is not None
         return parameter
 
-    def __getitem__(self, key: Key) -> Tensor:
+    def __getitem__(self, key: WeightKey) -> Tensor:
         """W0. Not to be written to."""
         return self._kept[key]
 
     @property
-    def homes(self) -> Mapping[Key, Tensor]:
+    def homes(self) -> Mapping[WeightKey, Tensor]:
         """The parameters' own memory, of touched tensors."""
         return self._home
 
-    def point(self, keys: Iterable[Key], tensors: Mapping[Key, Tensor] | None = None) -> None:
+    def point(self, keys: Iterable[WeightKey], tensors: Mapping[WeightKey, Tensor] | None = None) -> None:
         """Let parameters live in other memory; without `tensors`, in their own again."""
         for key in keys:
             self.parameter(key).data = self._home[key] if tensors is None else tensors[key]
 
-    def touched(self) -> tuple[Key, ...]:
+    def touched(self) -> tuple[WeightKey, ...]:
         return tuple(self._kept)
 
     def nbytes(self) -> int:
@@ -69,7 +69,7 @@ class Pristine:
         """Whether every touched parameter holds W0, byte for byte: -0 is not 0 here, and a NaN equals itself."""
         return all(_same_bytes(self.parameter(key), original) for key, original in self._kept.items())
 
-    def moved(self, elsewhere: Mapping[Key, Tensor]) -> bool:
+    def moved(self, elsewhere: Mapping[WeightKey, Tensor]) -> bool:
         """Whether somebody gave a parameter other memory: another device, dtype or layout.
 
         elsewhere: parameters whose pointers are swapped, and to what.

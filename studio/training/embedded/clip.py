@@ -30,7 +30,7 @@ from studio.training.embedded.data import HELD_OUT_SEED, Pictures, picture_set, 
 from studio.training.embedded.stage import Average, Stage, mixed_precision, warm_cosine
 from studio.training.embedded.text import WIDTH, Codec, Ids, SceneHeads, labels
 from studio.training.embedded.text import build as build_text
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.world.caption import canonical, caption, swapped
 from studio.world.render import SIZE_PX, mask
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, Scene
@@ -376,14 +376,14 @@ def top1(
     return hits / rounds
 
 
-def gate_rows(model: CLIPModel, codec: Codec, scenes: Sequence[Scene], pictures: Pictures) -> list[Row]:
+def gate_rows(model: CLIPModel, codec: Codec, scenes: Sequence[Scene], pictures: Pictures) -> list[ReportRow]:
     """Top-1 of 64 both ways, and the share of pictures closer to their caption than to one with a swap."""
     image, text = _embed_pictures(model, pictures), _embed(model, codec, [canonical(s) for s in scenes])
     rows = []
     for name, queries, answers in (("image to text", image, text), ("text to image", text, image)):
         shares = torch.from_numpy(top1(queries, answers))
         rows.append(
-            Row(
+            ReportRow(
                 "top-1 of 64",
                 name,
                 len(shares),

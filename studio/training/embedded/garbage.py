@@ -26,7 +26,7 @@ from studio.world.shapes import polygon
 from studio.world.styles import STYLES, Stroke
 
 FloatArray = npt.NDArray[np.float32]
-Kind = Callable[[np.random.Generator], FloatArray]
+GarbageMaker = Callable[[np.random.Generator], FloatArray]
 
 
 def _axis(size_px: int = SIZE_PX) -> tuple[FloatArray, FloatArray]:
@@ -309,7 +309,7 @@ def halves(rng: np.random.Generator) -> FloatArray:
     return paint(_background(scene), edge.astype(np.float32), thing, scene)
 
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, GarbageMaker] = {
     f.__name__: f
     for f in (
         noise,
@@ -326,7 +326,7 @@ KINDS: Mapping[str, Kind] = {
         warped,
     )
 }
-UNSEEN_KINDS: Mapping[str, Kind] = {f.__name__: f for f in (swirled, smeared, halves)}
+UNSEEN_KINDS: Mapping[str, GarbageMaker] = {f.__name__: f for f in (swirled, smeared, halves)}
 
 
 def garbage(kind: str, index: int, seed: int) -> npt.NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from studio.training.evaluate.evaluator import results_of
 from studio.training.evaluate.meter import Meter, Reader
 from studio.training.evaluate.protocol import Protocol
 from studio.training.evaluate.results import Result
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.training.evaluate.suites.held_out import headroom, one_object, two_objects
 from studio.world.reading import Reading
 from studio.world.render import render_uint8
@@ -76,8 +76,8 @@ def evaluate(
     two_n: prompts with two objects.
     tone_n: prompts for oversaturation.
     progress: told how many pictures are drawn, and how many there will be.
-    The result is plain values: `rows` (see Row), `passed` (all gates), `accuracy` (attribute -> its value -> n, right,
-    all_right), `confusions`, `tone` (measures by guidance scale, and of the prompts' renders), `settings` and
+    The result is plain values: `rows` (see ReportRow), `passed` (all gates), `accuracy` (attribute -> its value -> n,
+    right, all_right), `confusions`, `tone` (measures by guidance scale, and of the prompts' renders), `settings` and
     `model_hash`.
     """
     total = one_n + two_n + tone_n * len(TONE_SCALES)
@@ -128,7 +128,7 @@ def _all_right(scene: Scene, reading: Reading) -> bool:
     return not reading.invalid and all(matches[name] for name in ("bound", "style", "background"))
 
 
-def one_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[Row]:
+def one_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[ReportRow]:
     """Rows of prompts with one object. all: the object in its colour, the style and the background, and not invalid."""
     matches = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
     right = [_all_right(scene, reading) for scene, reading in zip(scenes, readings, strict=True)]
@@ -142,7 +142,7 @@ def one_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> lis
     ]
 
 
-def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[Row]:
+def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> list[ReportRow]:
     """Rows of prompts with two objects. relation and colours bound are shares of those with both objects present."""
     matches = [reading.matches(scene) for scene, reading in zip(scenes, readings, strict=True)]
     present = [match for match in matches if match["object"]]
@@ -156,7 +156,7 @@ def two_object_rows(scenes: Sequence[Scene], readings: Sequence[Reading]) -> lis
     return [share_row("two objects", name, hits, TWO_OBJECTS.get(name)) for name, hits in outcomes.items()]
 
 
-def oversaturation_row(results: Mapping[float, Sequence[Result]], pixels: int) -> Row:
+def oversaturation_row(results: Mapping[float, Sequence[Result]], pixels: int) -> ReportRow:
     """Clipped share at the highest scale over that at the middle one, paired by prompt; bootstrap over prompts.
 
     results: by guidance scale.
@@ -174,7 +174,7 @@ def oversaturation_row(results: Mapping[float, Sequence[Result]], pixels: int) -
     interval = bootstrap(pairs, ratio)
     value = float(ratio(pairs.double().mean(0, keepdim=True)))
     name = f"clipped at scale {high:g} / {low:g}"
-    return Row("oversaturation", name, len(pairs), value, *interval, gate=LEAST_RATIO)
+    return ReportRow("oversaturation", name, len(pairs), value, *interval, gate=LEAST_RATIO)
 
 
 def _tones(results: Sequence[Result]) -> dict[str, float]:

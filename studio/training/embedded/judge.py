@@ -43,7 +43,7 @@ from studio.training.embedded.judge_data import (
     wide_scene,
 )
 from studio.training.embedded.stage import Stage, mixed_precision, warm_cosine
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.world.oracle import CLASSES, CONFIG, PER_REGION, SUMS, WEIGHTS, Oracle, OracleNet
 from studio.world.reading import LAYOUTS
 
@@ -255,7 +255,7 @@ def calibrate(net: OracleNet, folder: Path, vae_folder: Path | None, n: int = 10
 
 def evaluate(
     oracle: Oracle, folder: Path, vae_folder: Path | None = None, n: int = 2400, per_kind: int = 100
-) -> list[Row]:
+) -> list[ReportRow]:
     """The oracle's gates on the test split.
 
     folder: where pictures are kept.

@@ -13,7 +13,7 @@ from studio.training.embedded.gates import DEFAULT_SCALE, measure, protocol_of
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.meter import Meter, Reader
 from studio.training.evaluate.results import Result
-from studio.training.evaluate.rows import Row, share_row
+from studio.training.evaluate.rows import ReportRow, share_row
 from studio.training.evaluate.suites.typed import each_object, open_prompts
 from studio.training.evaluate.suites.wordings import PHRASINGS, wordings
 from studio.world.scene import OBJECTS
@@ -32,7 +32,7 @@ def rows(
     guidance_scale: float | None = None,
     steps: int = 20,
     progress: Progress = lambda picture_count, total: None,
-) -> list[Row]:
+) -> list[ReportRow]:
     """Draw, read and count; one row a gate, besides a row of what was right.
 
     open_n: pictures of each kind of open prompt.
@@ -52,7 +52,7 @@ def rows(
     def results(cases: Sequence[Case]) -> list[Result]:
         return measure(bundle, cases, Meter(oracle.read), protocol, count)
 
-    measured: list[Row] = []
+    measured: list[ReportRow] = []
     for kind, cases in open_prompts(open_n).items() if open_n else ():
         outcomes = results(cases)
         measured.append(

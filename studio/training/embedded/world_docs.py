@@ -18,7 +18,7 @@ from studio.training.embedded import judge
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage
 from studio.training.embedded.judge_data import SEEDS, HeldOut
 from studio.training.embedded.sheets import GROUNDS, card
-from studio.training.evaluate.rows import Row
+from studio.training.evaluate.rows import ReportRow
 from studio.training.evaluate.suites.held_out import prompt_scenes
 from studio.world.caption import canonical
 from studio.world.oracle import CLASSES, Oracle
@@ -105,7 +105,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(r) + " |" for r in (head, ["---"] * len(head), *rows)]
 
 
-def oracle_page(gates: Sequence[Row], counts: dict[str, Counts], threshold: float) -> str:
+def oracle_page(gates: Sequence[ReportRow], counts: dict[str, Counts], threshold: float) -> str:
     """The page docs/world/oracle.md: gates with n and intervals, then a matrix per attribute."""
     lines = [
         "# The oracle: what it reads and how often it errs",
@@ -147,7 +147,7 @@ def oracle_page(gates: Sequence[Row], counts: dict[str, Counts], threshold: floa
 
 def write(
     folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400, per_kind: int = 100
-) -> list[Row]:
+) -> list[ReportRow]:
     """Write the sheets, the page and the figure into `folder`; gives the gates. The rest is as for `judge.evaluate`."""
     folder.mkdir(parents=True, exist_ok=True)
     sheets = {

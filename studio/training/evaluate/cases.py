@@ -18,7 +18,7 @@ from studio.core.registry import Registry
 from studio.world.reading import Wanted
 from studio.world.scene import Scene
 
-Key = tuple[str, str, int]  # prompt, negative prompt, seed
+CaseKey = tuple[str, str, int]  # prompt, negative prompt, seed
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Case:
     scene: Scene | None = None
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CaseKey:
         """What tells it apart from others drawn the same way: what is expected of a picture does not change it."""
         return self.prompt, self.negative, self.seed
 

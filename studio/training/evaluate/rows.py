@@ -22,7 +22,7 @@ MATCHES = ("object", "colour", "bound", "relation", "count", "style", "backgroun
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One measured number.
 
     group, name: what it is of.
@@ -67,37 +67,37 @@ def share_row(
     outcomes: Sequence[bool] | npt.NDArray[Any],
     gate: float | None = None,
     at_most: bool = False,
-) -> Row:
+) -> ReportRow:
     """A share of independent outcomes, with Wilson's interval."""
     hits, n = int(np.count_nonzero(outcomes)), len(outcomes)
     low, high = wilson(hits, n)
-    return Row(group, name, n, hits / n if n else 0.0, low, high, hits, gate, at_most)
+    return ReportRow(group, name, n, hits / n if n else 0.0, low, high, hits, gate, at_most)
 
 
-def unmeasured(group: str, name: str, why: str) -> Row:
+def unmeasured(group: str, name: str, why: str) -> ReportRow:
     """A row that says why it has no number."""
-    return Row(group, name, 0, 0.0, 0.0, 1.0, why=why)
+    return ReportRow(group, name, 0, 0.0, 0.0, 1.0, why=why)
 
 
-def share_of(group: str, name: str, results: Sequence[Result], outcome: Value, why: str = NOT_STATED) -> Row:
+def share_of(group: str, name: str, results: Sequence[Result], outcome: Value, why: str = NOT_STATED) -> ReportRow:
     """The share of results of which the outcome is true, among those of which it can be said."""
     outcomes = [bool(value) for result in results if (value := outcome(result)) is not None]
     return share_row(group, name, outcomes) if outcomes else unmeasured(group, name, why)
 
 
-def mean_of(group: str, name: str, results: Sequence[Result], value: Value, why: str = NOT_STATED) -> Row:
+def mean_of(group: str, name: str, results: Sequence[Result], value: Value, why: str = NOT_STATED) -> ReportRow:
     """The mean over prompts of a number, each prompt's seeds averaged before; bootstrap over prompts."""
     numbers = [(result, float(number)) for result in results if (number := value(result)) is not None]
     if not numbers:
         return unmeasured(group, name, why)
     prompts = by_prompt([result for result, _ in numbers])
     means = prompt_means(torch.tensor([number for _, number in numbers], dtype=torch.float64), prompts)
-    return Row(group, name, len(means), float(means.mean()), *bootstrap(means), unit="mean")
+    return ReportRow(group, name, len(means), float(means.mean()), *bootstrap(means), unit="mean")
 
 
 def difference_of(
     group: str, name: str, results: Sequence[Result], base: Sequence[Result], value: Value, why: str = NOT_STATED
-) -> Row:
+) -> ReportRow:
     """The mean over prompts of one series minus the other, each picture with that of the same prompt and seed.
 
     Pictures that one of them has not are left out; each prompt's seeds are averaged before.
@@ -113,7 +113,7 @@ def difference_of(
     prompts = by_prompt([result for result, _, _ in pairs])
     sides = torch.tensor([[number, base_number] for _, number, base_number in pairs], dtype=torch.float64)
     difference = paired(prompt_means(sides[:, 0], prompts), prompt_means(sides[:, 1], prompts))
-    return Row(group, name, len(prompts), *difference, unit="difference")
+    return ReportRow(group, name, len(prompts), *difference, unit="difference")
 
 
 def matched(name: str) -> Value:
@@ -139,7 +139,7 @@ def values_of(results: Sequence[Result]) -> dict[str, tuple[Value, bool]]:
     return values | {"invalid": (invalid, True)} | {name: (tone(name), False) for name in TONES}
 
 
-def report(group: str, results: Sequence[Result], why: str = "") -> list[Row]:
+def report(group: str, results: Sequence[Result], why: str = "") -> list[ReportRow]:
     """The rows of one series: what was read right, what was invalid, tones.
 
     why: a sentence where its pictures cannot be read at all.
@@ -151,7 +151,7 @@ def report(group: str, results: Sequence[Result], why: str = "") -> list[Row]:
     ]
 
 
-def against(group: str, results: Sequence[Result], base: Sequence[Result], why: str = "") -> list[Row]:
+def against(group: str, results: Sequence[Result], base: Sequence[Result], why: str = "") -> list[ReportRow]:
     """The same as differences from another series of the same cases, and what share of pictures differ at all."""
     reason = why or (NOT_STATED if results and base else NO_RESULTS)
     pixels = {result.case.key: result.facts.sha256 for result in base}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from studio.storage.workspace import workspace_error
-from studio.training.evaluate.cases import Case, Key
+from studio.training.evaluate.cases import Case, CaseKey
 from studio.training.evaluate.results import Facts
 
 
@@ -34,7 +34,7 @@ class MemoryStore:
     """Kept for as long as the object is."""
 
     def __init__(self) -> None:
-        self._facts: dict[Key, Facts] = {}
+        self._facts: dict[CaseKey, Facts] = {}
 
     def get(self, case: Case) -> Facts | None:
         """See Store."""
@@ -87,13 +87,13 @@ class FileStore:
         return None
 
 
-def read(path: Path) -> dict[Key, Facts]:
+def read(path: Path) -> dict[CaseKey, Facts]:
     """All lines of a file that can be read; {} where there is no file."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
         return {}
-    facts: dict[Key, Facts] = {}
+    facts: dict[CaseKey, Facts] = {}
     for line in lines:
         try:
             check, _, text = line.partition(b" ")

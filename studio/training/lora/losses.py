@@ -23,7 +23,7 @@ from torch import Tensor
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import load
-from studio.diffusion.parameterisation import Kind, to_eps, to_x0
+from studio.diffusion.parameterisation import Parameterisation, to_eps, to_x0
 
 STATE = "x"  # of a plan with one sort of noisy latents
 By = Literal["frozen", "student", "truth"]
@@ -50,7 +50,7 @@ class Prediction:
     x = a x0 + s eps. kind: what raw means.
     """
 
-    kind: Kind
+    kind: Parameterisation
     raw: Tensor
     x: Tensor
     a: Tensor

@@ -20,7 +20,7 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.diffusion.schedule import NoiseSchedule, Schedule
 from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of
-from studio.engine.trajectory import Row, Trajectory
+from studio.engine.trajectory import NetworkRow, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.training.lora.plan import PicturesPlan, Ways
 
@@ -121,7 +121,7 @@ def _pixels(path: str | None, image: str) -> Tensor:
     return torch.from_numpy(array).permute(2, 0, 1)[None] / 255
 
 
-def _predicted(bundle: ModelBundle, rows: Sequence[Row]) -> Sequence[Tensor]:
+def _predicted(bundle: ModelBundle, rows: Sequence[NetworkRow]) -> Sequence[Tensor]:
     """Raw outputs, each [1, C, h, w]."""
     raw = bundle.predict(
         torch.cat([row.x for row in rows]),

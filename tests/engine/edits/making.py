@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.engine.edits.format import Dense, Edit, Layer, LowRank, Mask
-from studio.engine.edits.manifest import Kind
+from studio.engine.edits.manifest import EditKind
 from studio.engine.edits.targets import targets
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -53,7 +53,7 @@ def shapes_of(module: nn.Module, among: Iterable[str] | None = None) -> dict[str
 def make_edit(
     shapes: Shapes,
     seed: int = 0,
-    kind: Kind = "lora",
+    kind: EditKind = "lora",
     *,
     component: str = "unet",
     rank: int = 2,

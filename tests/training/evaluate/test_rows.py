@@ -11,7 +11,7 @@ from studio.training.evaluate.results import Facts, Result
 from studio.training.evaluate.rows import (
     NO_RESULTS,
     NOT_STATED,
-    Row,
+    ReportRow,
     against,
     difference_of,
     invalid,
@@ -36,7 +36,7 @@ def result(
     return Result(Case(prompt, seed, RED_STAR), facts)
 
 
-def named(rows: list[Row], name: str) -> Row:
+def named(rows: list[ReportRow], name: str) -> ReportRow:
     (row,) = [row for row in rows if row.name == name]
     return row
 
