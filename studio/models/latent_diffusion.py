@@ -10,6 +10,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
+from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.schedule import NoiseSchedule
 from studio.models import edit_targets
 from studio.models.bundle import Conditioning, ModelBundle

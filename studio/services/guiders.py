@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from studio.core.recipe import GuidanceSpec
+from studio.diffusion.parameterisation import Parameterisation
 from studio.models.card import ModelCard
 from studio.storage.workspace import workspace_error
 
