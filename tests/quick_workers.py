@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-PRELOADED = ["studio.engine.runner", "studio.models.embedded", "studio.services.studio"]
+PRELOADED = [
+    "studio.engine.runner",
+    "studio.models.embedded",
+    "studio.services.studio",
+    # what loading a model imports by name
+    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
+    "transformers.models.clip.modeling_clip",
+]
 
 
 @pytest.fixture

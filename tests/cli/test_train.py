@@ -75,13 +75,13 @@ def test_a_plan_becomes_an_edit_that_is_told_and_listed(run: Command) -> None:
 def test_stopped_it_says_how_to_go_on_and_goes_on_there(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as pressing:
         interrupted_at(2, pressing)
-        code, answer, err = run("train", write_plan(steps=40))
+        code, answer, err = run("train", write_plan(steps=20))
     assert (code, answer) == (130, None) and "palimpsest train --resume 1" in err
     _, stopped, _ = run("jobs", "show", "1")
-    assert stopped["status"] == "cancelled" and 2 <= stopped["training"]["step"] < 40
+    assert stopped["status"] == "cancelled" and 2 <= stopped["training"]["step"] < 20
     code, answer, _ = run("train", "--resume", "1")
     assert (code, answer["status"], answer["retry_of"]) == (0, "done", stopped["id"])
-    assert answer["payload"]["from_step"] >= 2 and answer["training"]["step"] == 40
+    assert answer["payload"]["from_step"] >= 2 and answer["training"]["step"] == 20
 
 
 def test_what_cannot_be_trained_is_one_sentence_and_leaves_no_job(

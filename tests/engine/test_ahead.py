@@ -47,11 +47,10 @@ def trajectory_of(bundle: ModelBundle, recipe: Recipe, index: int = 0) -> Trajec
 def evaluations(bundle: ModelBundle, *trajectories: Trajectory, max_rows: int = 1000) -> list[int]:
     """The rows of each evaluation of a run, in order."""
     seen: list[int] = []
-    predict = bundle.predict
 
     def counted(x: Any, t: Any, cond: Any) -> Any:
         seen.append(len(x))
-        return predict(x, t, cond)
+        return 0.9 * x  # rows are counted, whatever comes of them
 
     with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
         patch.setattr(bundle, "predict", counted)

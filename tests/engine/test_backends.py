@@ -106,11 +106,12 @@ def test_the_same_job_gives_the_same_bits(backend: Backend) -> None:
 
 
 def test_previews_and_progress_come_while_it_runs(backend: Backend) -> None:
-    job_id = backend.submit(job(1, steps=300))
+    job_id = backend.submit(long_job())
     preview, progress = wait_for(backend, job_id, "preview"), wait_for(backend, job_id, "progress")
     assert preview.data["png"].startswith(b"\x89PNG")
-    assert 1 <= progress.data["step"] <= progress.data["steps"] == 300
-    wait_for(backend, job_id, "done")
+    assert 1 <= progress.data["step"] <= progress.data["steps"] == 1000
+    backend.cancel(job_id)
+    wait_for(backend, job_id, "cancelled")
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -174,14 +175,15 @@ def test_work_in_the_background_gives_way_and_goes_on(backend: Backend) -> None:
     work = backend.submit(training())
     wait_for(backend, work, "progress")
     pictures = [backend.submit(job()) for _ in range(2)]
-    slow = backend.submit(job(1, steps=200))
+    slow = backend.submit(long_job())
     for picture in pictures:
         wait_for(backend, picture, "done")
     wait_for(backend, slow, "progress")
     assert [(entry.id, entry.standing) for entry in backend.queue()] == [(work, "paused"), (slow, "running")]
     assert backend.status().running == slow
     before = backend.queue()[0].progress["step"]
-    wait_for(backend, slow, "done")
+    backend.cancel(slow)
+    wait_for(backend, slow, "cancelled")
     deadline = time.monotonic() + PATIENCE_S
     while backend.queue()[0].progress["step"] <= before:
         assert time.monotonic() < deadline, "it does not go on"
@@ -195,7 +197,7 @@ def test_pictures_ahead_are_drawn_while_a_training_waits_and_give_way_themselves
     wait_for(backend, work, "progress")
     pairs = backend.submit({**job(50, steps=200), "priority": "ahead"})
     wait_for(backend, pairs, "progress")
-    picture = backend.submit(job(1, steps=200))
+    picture = backend.submit(long_job())
     wait_for(backend, picture, "progress")
     assert [(entry.id, entry.standing) for entry in backend.queue()] == [
         (work, "paused"),
@@ -204,7 +206,8 @@ def test_pictures_ahead_are_drawn_while_a_training_waits_and_give_way_themselves
     ]
     later = backend.submit({**job(), "priority": "ahead"})
     step = backend.queue()[0].progress["step"]
-    wait_for(backend, picture, "done")
+    backend.cancel(picture)
+    wait_for(backend, picture, "cancelled")
     wait_for(backend, pairs, "progress", since=backend.events(pairs)[-1].seq)
     assert backend.queue()[0].progress["step"] == step  # the training waits for both
     backend.cancel(pairs)
@@ -242,7 +245,7 @@ def test_work_in_the_background_is_cancelled_within_a_step_and_hands_over_what_i
 
 
 def test_pictures_in_the_background_give_way_between_two_of_them(backend: Backend) -> None:
-    sweep = backend.submit({**job(50, steps=50), "priority": "background"})
+    sweep = backend.submit({**job(50, steps=20), "priority": "background"})
     wait_for(backend, sweep, "image")
     wait_for(backend, backend.submit(job()), "done")
     assert backend.events(sweep)[-1].kind != "done"
@@ -253,12 +256,13 @@ def test_pictures_in_the_background_give_way_between_two_of_them(backend: Backen
 def test_cancel_of_a_paused_job(backend: Backend) -> None:
     work = backend.submit(training())
     wait_for(backend, work, "progress")
-    picture = backend.submit(job(1, steps=200))
+    picture = backend.submit(long_job())
     wait_for(backend, picture, "progress")
     backend.cancel(work)
     assert backend.queue()[0].standing == "stopping"
+    backend.cancel(picture)
     wait_for(backend, work, "cancelled")
-    wait_for(backend, picture, "done")
+    wait_for(backend, picture, "cancelled")
 
 
 def test_the_order_can_be_changed_while_a_job_runs(backend: Backend) -> None:
@@ -480,6 +484,7 @@ def test_a_process_that_cannot_be_started_fails_its_jobs_and_is_tried_again(
         assert before < starts <= 4 * MAX_FAILED_STARTS  # and does not try without end
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_missing_model_is_told_and_deaths_known_from_before_count(tmp_path: Path) -> None:
     missing = EngineConfig(models={"stencil": tmp_path / "gone"}, preload="stencil")
     backend = ProcessBackend(missing, deaths={"fatal": 2})

@@ -18,7 +18,7 @@ from tests.tiny_model import SIZE_PX
 @pytest.fixture(scope="module")
 def bench(tiny_model: Path) -> Bench:
     config = EngineConfig({"stencil": tiny_model}, require_checksums=False, preload=None, previews=False)
-    recipe = Recipe(prompt="a red star", seed=7, width=SIZE_PX, height=SIZE_PX, steps=3)
+    recipe = Recipe(prompt="a red star", seed=7, width=SIZE_PX, height=SIZE_PX, steps=2)
     return Bench.of(config, recipe, 7, lambda pair: None)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import os
+import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -10,7 +11,7 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.services.grids.axes import Axis
 from studio.services.studio import Studio
-from tests.services.waiting import PATIENCE_S
+from tests.services.waiting import wait_for
 from tests.tiny_model import SIZE_PX
 
 
@@ -37,7 +38,9 @@ def draw_for_ever(settings: Settings, told: Connection, seed: int) -> None:
 
 
 def start_grid(settings: Settings, base: Recipe, axes: list[Axis]) -> None:
-    """Start a grid and leave it to the engine."""
+    """Start a grid, and end as one that is killed when its first picture is made."""
     with Studio(settings, backend="inline") as studio:
-        studio.grids.start(base, axes)
-        time.sleep(PATIENCE_S)
+        job_id = studio.grids.get(studio.grids.start(base, axes)).job_id
+        assert job_id is not None
+        wait_for(studio, job_id, "image")
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -45,7 +45,8 @@ def told_and_run(bundle: EmbeddedModel, made: Recipe) -> tuple[int, int]:
     conditions = Conditions.of(made, encoder_of(bundle))
     batcher, reports = Batcher(bundle, room_of(bundle), weak=bundle), list[StepReport]()
     trajectory = Trajectory(0, made, bundle, conditions, weak=conditions)  # as good a weak model as any for counting
-    with torch.inference_mode():
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle, "predict", lambda x, t, cond: 0.9 * x)  # rows are counted, whatever comes of them
         list(batcher.run([trajectory], reports.append, lambda: False))
     return reports[-1].rows, batcher.rows
 
@@ -148,7 +149,7 @@ def test_the_most_steps_within_the_same_work(card: Any, made: Recipe, steps: int
     assert found.model_copy(update={"steps": made.steps}) == made
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(6))
 def test_no_larger_number_of_steps_is_within(card: Any, number: int) -> None:
     """Also where a step more costs less: bounds rounded to steps, prompts that are one at some of them."""
     chance = random.Random(number)
@@ -156,7 +157,8 @@ def test_no_larger_number_of_steps_is_within(card: Any, number: int) -> None:
     made = recipe("pag", wrappers=(wrapper,), guidance_scale=4.0).model_copy(update={"prompt": "[red|blue|red] star"})
     made = made.model_copy(update={"negative_prompt": "[red|red|blue] star"})
     rows = chance.randint(10, 60)
-    fitting = [n for n in range(1, MAX_STEPS + 1) if network_rows(made.model_copy(update={"steps": n}), card) <= rows]
+    most = min(rows, MAX_STEPS)  # a step asks one row at least
+    fitting = [n for n in range(1, most + 1) if network_rows(made.model_copy(update={"steps": n}), card) <= rows]
     assert within(made, card, rows).steps == max(fitting)
 
 

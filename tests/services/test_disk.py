@@ -52,7 +52,7 @@ def full_disk() -> Iterator[None]:
 
 
 def test_a_job_that_meets_a_full_disk_is_over_to_all_who_ask(studio: Studio, draw: Draw) -> None:
-    job_id = studio.pictures.submit([draw(steps=300, seed=seed) for seed in range(40)])
+    job_id = studio.pictures.submit([draw(steps=30, seed=seed) for seed in range(40)])
     wait_for(studio, job_id, "progress")
     waiting = studio.pictures.submit([draw()])
     with full_disk():
@@ -101,7 +101,7 @@ def test_a_studio_that_cannot_write_when_opened_holds_nothing(settings: Settings
 
 @pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there")
 def test_pictures_of_a_workspace_that_is_moved_meanwhile_are_not_called_done(studio: Studio, draw: Draw) -> None:
-    job_id = studio.pictures.submit([draw(steps=300, seed=seed) for seed in range(40)])
+    job_id = studio.pictures.submit([draw(steps=30, seed=seed) for seed in range(40)])
     wait_for(studio, job_id, "progress")
     root = studio.archive.workspace.root
     root.rename(root.with_name("away"))

@@ -25,7 +25,7 @@ Pixels = NDArray[np.int16]
 RANK, ALPHA = 4, 6  # of different sizes: who drops alpha draws another picture
 SCALE = {"attention": 0.3, "all": 0.16}  # of the random factors: a change one sees, of a picture that is still one
 SIZES = [
-    pytest.param({"width": 64, "height": 64, "steps": 4}, id="64 px"),
+    pytest.param({"width": 64, "height": 64, "steps": 2}, id="64 px"),
     pytest.param({"steps": 20, "sampler": "ddim"}, id="128 px", marks=pytest.mark.slow),
     pytest.param(
         {"width": 96, "height": 128, "steps": 25, "seed": 2**32 - 1}, id="96 x 128 px", marks=pytest.mark.slow

@@ -117,9 +117,9 @@ def test_a_second_training_waits_for_the_first(studio: Studio) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_worker_killed_again_and_again_goes_on_where_it_was(studio: Studio) -> None:
-    unbroken = trained(ended(studio, studio.trainings.start(plan(steps=40))))
-    job = studio.trainings.start(plan(steps=40), checkpoint_every_s=0.0)
-    for number in range(1, 6):  # oftener than a work that ends its worker is tried
+    unbroken = trained(ended(studio, studio.trainings.start(plan(steps=25))))
+    job = studio.trainings.start(plan(steps=25), checkpoint_every_s=0.0)
+    for number in range(1, 4):  # oftener than a work that ends its worker is tried
         until(studio, job, is_step(5 * number))
         pid = studio.status().pid
         assert pid is not None

@@ -66,7 +66,7 @@ def test_every_cell_is_the_picture_of_its_own_recipe(studio: Studio, draw: Draw)
 
 
 def test_it_gives_way_and_names_itself_in_the_queue(studio: Studio, draw: Draw) -> None:
-    base = draw(steps=300)
+    base = draw(steps=100)
     id = studio.grids.start(base, [Axis("seed", tuple(range(40)))])
     job_id = studio.grids.get(id).job_id
     assert job_id is not None
@@ -80,7 +80,7 @@ def test_it_gives_way_and_names_itself_in_the_queue(studio: Studio, draw: Draw) 
 
 
 def test_stopping_keeps_what_is_made_and_resuming_makes_only_the_rest(studio: Studio, draw: Draw) -> None:
-    id = studio.grids.start(draw(steps=60), [Axis("seed", tuple(range(6)))])
+    id = studio.grids.start(draw(steps=12), [Axis("seed", tuple(range(12)))])
     job_id = studio.grids.get(id).job_id
     assert job_id is not None
     with pytest.raises(BadInput, match="is being made"):
@@ -89,13 +89,13 @@ def test_stopping_keeps_what_is_made_and_resuming_makes_only_the_rest(studio: St
     studio.jobs.stop(job_id)
     wait_for(studio, job_id, "cancelled")
     stopped = studio.grids.get(id)
-    assert stopped.job_id is None and 0 < stopped.missing < 6
+    assert stopped.job_id is None and 0 < stopped.missing < 12
     again = studio.jobs.retry(job_id)
     assert (
         studio.jobs.get(again).retry_of == job_id and len(studio.jobs.get(again).payload["recipes"]) == stopped.missing
     )
     made = finish(studio, id)
-    assert made.missing == 0 and studio.history.count() == 6
+    assert made.missing == 0 and studio.history.count() == 12
     kept = [cell.generation for cell in stopped.cells if cell.generation is not None]
     assert [cell.generation for cell in made.cells][: len(kept)] == kept
     with pytest.raises(BadInput, match="Every picture of grid 1 is made"):
