@@ -26,6 +26,7 @@ from studio.training.evaluate.store import count, read
 from studio.training.evaluate.suites import SUITES
 
 KIND = "evaluate"
+TIDIED = "What this evaluation measured was let go of to make room; run it again to have it drawn and measured anew."
 UNREAD = "There is no oracle for this model: what its pictures show cannot be read."
 
 
@@ -37,7 +38,7 @@ class Evaluation:
     stack: the edits; empty for the base.
     results: those there are so far.
     pictures: how many there will be.
-    why_unread: a sentence where what the pictures show cannot be read, "" else.
+    why_unread: a sentence where what the pictures show cannot be read, or is not there any more; "" else.
     """
 
     suite: str
@@ -64,9 +65,10 @@ class EvaluationService:
     def usual_protocol(self, model: str = EMBEDDED) -> Protocol:
         """How a model's pictures are drawn where nobody says how. Raises NotFound, AssetError.
 
-        Those of Stencil in company; of others each alone, and kept as soon as it is drawn, for it may take minutes.
+        Those of Stencil and its kin in company; of others each alone, and kept as soon as it is drawn, for it may take
+        minutes.
         """
-        if model == EMBEDDED:
+        if self._sources.is_of_world(model):
             return Protocol()
         return Protocol(sampler=self._sources.card(model).sampler, batching="isolated")
 
@@ -94,13 +96,13 @@ class EvaluationService:
         """What an evaluation has measured so far, by stack and suite. Raises BadInput for a ledger that is damaged."""
         request = Request.load(dict(job.payload["request"]))
         digests = read_run(self.folder, _run_of(job.payload)).digests
-        why = "" if request.model == EMBEDDED else UNREAD
         measured: list[Evaluation] = []
         for i, stack in enumerate(request.stacks):
             facts = read(results_path(self.folder, digests[i])) if i < len(digests) else {}
             for part in request.parts:
                 cases = _cases(part)
                 results = tuple(Result(case, facts[case.key]) for case in cases if case.key in facts)
+                why = _why_unread(results, is_done=job.status == "done")
                 measured.append(Evaluation(part.suite, stack, results, len(cases), why))
         return measured
 
@@ -120,7 +122,7 @@ class EvaluationService:
             "threads": run.threads,
             "cases": {name: [case.plain() for case in suite_cases] for name, suite_cases in cases.items()},
             "folder": str(self.folder),
-            "oracle": request.model == EMBEDDED,
+            "oracle": self._sources.is_of_world(request.model),
         }
         work = {**payload, "known": result_count}
         return self._jobs.submit(work, "background", retry_of=retry_of, edits=edits, places=places)
@@ -169,6 +171,13 @@ def report(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
             differences = rows.against(evaluation.label, evaluation.results, base.results, evaluation.why_unread)
             parts[-1]["against"] = {"label": base.label, "rows": [row.as_json() for row in differences]}
     return parts
+
+
+def _why_unread(results: Sequence[Result], is_done: bool) -> str:
+    """By what there is, and not by the model, which may have gone since."""
+    if not results:
+        return TIDIED if is_done else ""
+    return UNREAD if all(result.facts.reading is None for result in results) else ""
 
 
 def _run_of(payload: Mapping[str, Any]) -> str:

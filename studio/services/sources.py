@@ -64,6 +64,13 @@ class Sources:
                 self._tokenizers[model] = PromptTokenizer(card.folder, card.context, card.layout.tokenizers[0])
             return self._tokenizers[model]
 
+    def is_of_world(self, model: str) -> bool:
+        """Whether a model draws Stencil's world, which its oracle reads: it was taught in Stencil's words.
+
+        Raises NotFound, AssetError.
+        """
+        return model == EMBEDDED or self.tokenizer(model).shares_words(self.tokenizer(EMBEDDED))
+
     def prompt_report(self, text: str, model: str = EMBEDDED, dialect: Dialect = "a1111") -> TokenReport:
         """Count a prompt's tokens and say what is cut and which words are unknown.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import EditRef
 from studio.core.settings import Settings
 from studio.engine.events import Event
-from studio.services.evaluations import UNREAD, Evaluation, report
+from studio.services.evaluations import TIDIED, UNREAD, Evaluation, report
+from studio.services.sources import Sources
 from studio.services.studio import Studio
 from studio.storage.jobs import JobRecord
 from tests.services.test_trainings import is_step, until
@@ -74,10 +76,10 @@ def test_a_worker_killed_in_the_middle_goes_on_where_it_was(studio: Studio) -> N
     assert studio.jobs.get(retried).description == "toy-stars with base" and studio.history.newest() == []
 
 
-def job_of(payload: dict[str, Any]) -> JobRecord:
+def job_of(payload: dict[str, Any], status: str = "failed") -> JobRecord:
     from types import SimpleNamespace
 
-    job: Any = SimpleNamespace(payload=payload, id="abc")
+    job: Any = SimpleNamespace(payload=payload, id="abc", status=status)
     return job
 
 
@@ -128,7 +130,31 @@ def test_a_ledger_that_names_another_place_is_not_followed(settings: Settings, t
         for content in ("", "{}", '{"digests": ["../../x"], "threads": 1}', '{"digests": 5, "threads": 1}'):
             (runs / f"{'0' * 32}.json").write_text(content)
             (nothing,) = studio.evaluations.measured(job_of(payload))
-            assert (nothing.results, nothing.pictures) == ((), 6)
+            assert (nothing.results, nothing.pictures, nothing.why_unread) == ((), 6, "")
+        (tidied,) = studio.evaluations.measured(job_of(payload, "done"))
+        assert tidied.why_unread == TIDIED, "they were there once"
+
+
+def test_the_oracle_reads_what_any_model_of_the_world_draws(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the words it was taught in, and not by its name: a Stencil tuned further is read, a model of photos is not."""
+    models = tmp_path / "models"
+    shutil.copytree(settings.model_dir, models / "tuned")
+    shutil.copytree(settings.model_dir, models / "photos")
+    words = models / "photos" / "tokenizer" / "tokenizer.json"
+    words.write_text(words.read_text(encoding="utf-8").replace('"ÿ":', '"cat":'), encoding="utf-8")
+    settings = settings.model_copy(update={"models_dir": models})
+    sources = Sources(settings)
+    assert [sources.is_of_world(model) for model in ("stencil", "tuned", "photos")] == [True, True, False]
+    with Studio(settings, backend="inline") as studio:
+        places: list[dict[str, Any]] = []
+        monkeypatch.setattr(studio.jobs, "submit", lambda *given, **named: places.append(named["places"]))
+        for model in ("stencil", "tuned", "photos"):
+            protocol = studio.evaluations.usual_protocol(model)
+            assert protocol.batching == ("isolated" if model == "photos" else "shared")
+            studio.evaluations.start(asked(model=model))
+        assert [place["oracle"] for place in places] == [True, True, False]
 
 
 def test_a_report_tells_what_differs_from_the_first_stack() -> None:

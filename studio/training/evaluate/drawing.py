@@ -62,6 +62,7 @@ def by_engine(
             "kind": "generate",
             "recipes": [recipe.model_dump(mode="json") for recipe in recipes],
             "edits": dict(edits or {}),
+            "previews": False,  # nobody sees them: what is told of the job at hand is numbers
             "threads": torch.get_num_threads(),  # as many as the job at hand has, whatever others do meanwhile
         }
         with closing(engine.steps(job, tell, should_stop)) as turns:

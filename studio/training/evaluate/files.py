@@ -6,14 +6,18 @@ them an evaluation is made of.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
 
+MOST_BYTES = 1_000_000_000  # of all results together: half a million pictures
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,3 +57,23 @@ def read_run(folder: Path, name: str) -> Run:
     except (OSError, ValueError, TypeError, KeyError):
         return Run()
     return run if all(map(_DIGEST.fullmatch, run.digests)) else Run()
+
+
+def tidy(folder: Path, in_use: Collection[str], most_bytes: int = MOST_BYTES) -> None:
+    """Let go of the results that were not used for longest, until all of them fit.
+
+    in_use: digests of the evaluation at hand, whose results stay, and count as used now. What is let go of is drawn
+    again by whoever asks for it. A file that cannot be removed stays.
+    """
+    for digest in in_use:
+        with contextlib.suppress(OSError):  # nothing of it was drawn yet
+            os.utime(results_path(folder, digest))
+    stats = {path: path.stat() for path in folder.glob("*.jsonl") if _DIGEST.fullmatch(path.stem)}
+    total = sum(stat.st_size for stat in stats.values())
+    for path in sorted(stats, key=lambda path: stats[path].st_mtime_ns):
+        if total <= most_bytes:
+            return
+        if path.stem not in in_use:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= stats[path].st_size

@@ -24,7 +24,7 @@ from studio.models.bundle import ModelBundle
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.drawing import by_engine
 from studio.training.evaluate.evaluator import Place, Series, evaluate, left
-from studio.training.evaluate.files import Run, results_path, write_run
+from studio.training.evaluate.files import Run, results_path, tidy, write_run
 from studio.training.evaluate.meter import Meter
 from studio.training.evaluate.protocol import digest
 from studio.training.evaluate.request import Request, label
@@ -52,6 +52,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         bundle = leases.enter_context(engine.store.lease(request.model, context.should_stop))
         digests = [_digest(request, stack, bundle, job, context) for stack in request.stacks]
         write_run(folder, str(job["run"]), Run(tuple(digests), torch.get_num_threads()))
+        tidy(folder, digests)
         cases = {name: [Case.load(plain_case) for plain_case in values] for name, values in job["cases"].items()}
         series = _Series(request, cases, [results_path(folder, key) for key in digests], bundle.default_size_px)
         blocks = left(series.all)

@@ -89,6 +89,16 @@ def measured(results: Sequence[Result]) -> dict[str, Tensor]:
     return means
 
 
+def diversities(results: Sequence[Result]) -> dict[str, float]:
+    """prompt -> how much its pictures vary (see `diversity`), of prompts with features of at least two of them."""
+    values: dict[str, float] = {}
+    for prompt, places in by_prompt(results).items():
+        features = [row for i in places if (row := results[i].facts.features) is not None]
+        if len(features) > 1:
+            values[prompt] = float(diversity(torch.from_numpy(np.stack(features))[None]))
+    return values
+
+
 def diversity(features: Tensor) -> Tensor:
     """Mean over pairs of seeds of 1 - cosine, per prompt. features: [P, S, F], S at least 2. Gives [P] in 0..2."""
     unit = normalize(features.double(), dim=2)

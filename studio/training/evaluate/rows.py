@@ -11,13 +11,14 @@ import numpy.typing as npt
 import torch
 
 from studio.metrics.intervals import bootstrap, paired, wilson
-from studio.training.evaluate.measures import TONES, by_prompt, prompt_means
+from studio.training.evaluate.measures import TONES, by_prompt, diversities, prompt_means
 from studio.training.evaluate.results import Result
 
 Value = Callable[[Result], float | bool | None]  # None where it cannot be said of this result
 Unit = Literal["share", "ratio", "mean", "difference"]
 NO_RESULTS = "Nothing has been drawn yet."
 NOT_STATED = "None of these prompts states it."
+DRAWN_ONCE = "No prompt was drawn more than once: how much its pictures vary cannot be said."
 MATCHES = ("object", "colour", "bound", "relation", "count", "style", "background", "size", "place")
 
 
@@ -116,6 +117,29 @@ def difference_of(
     return ReportRow(group, name, len(prompts), *difference, unit="difference")
 
 
+def diversity_of(group: str, results: Sequence[Result], why: str = DRAWN_ONCE) -> ReportRow:
+    """How much the pictures of one prompt vary between seeds, 1 - cosine of the oracle's features; bootstrap."""
+    values = torch.tensor([*diversities(results).values()], dtype=torch.float64)
+    if not len(values):
+        return unmeasured(group, "diversity", why)
+    return ReportRow(group, "diversity", len(values), float(values.mean()), *bootstrap(values), unit="mean")
+
+
+def diversity_difference(
+    group: str, results: Sequence[Result], base: Sequence[Result], why: str = DRAWN_ONCE
+) -> ReportRow:
+    """The same of one series minus the other, prompt by prompt, over the seeds that both have."""
+    mutual_keys = {result.case.key for result in results} & {result.case.key for result in base}
+    values, base_values = (
+        diversities([result for result in side if result.case.key in mutual_keys]) for side in (results, base)
+    )
+    prompts = [prompt for prompt in values if prompt in base_values]
+    if not prompts:
+        return unmeasured(group, "diversity", why)
+    sides = (torch.tensor([side[prompt] for prompt in prompts], dtype=torch.float64) for side in (values, base_values))
+    return ReportRow(group, "diversity", len(prompts), *paired(*sides), unit="difference")
+
+
 def matched(name: str) -> Value:
     """Whether a stated attribute is right."""
     return lambda result: result.matches.get(name)
@@ -140,15 +164,16 @@ def values_of(results: Sequence[Result]) -> dict[str, tuple[Value, bool]]:
 
 
 def report(group: str, results: Sequence[Result], why: str = "") -> list[ReportRow]:
-    """The rows of one series: what was read right, what was invalid, tones.
+    """The rows of one series: what was read right, what was invalid, tones, how much pictures of one prompt vary.
 
     why: a sentence where its pictures cannot be read at all.
     """
     reason = why or (NOT_STATED if results else NO_RESULTS)
-    return [
+    rows = [
         (share_of if is_share else mean_of)(group, name, results, value, reason)
         for name, (value, is_share) in values_of(results).items()
     ]
+    return [*rows, diversity_of(group, results, why or (DRAWN_ONCE if results else NO_RESULTS))]
 
 
 def against(group: str, results: Sequence[Result], base: Sequence[Result], why: str = "") -> list[ReportRow]:
@@ -157,6 +182,6 @@ def against(group: str, results: Sequence[Result], base: Sequence[Result], why: 
     pixels = {result.case.key: result.facts.sha256 for result in base}
     changed = [result.facts.sha256 != pixels[result.case.key] for result in results if result.case.key in pixels]
     first = share_row(group, "changed", changed) if changed else unmeasured(group, "changed", reason)
-    return [first] + [
-        difference_of(group, name, results, base, value, reason) for name, (value, _) in values_of(results).items()
-    ]
+    rows = [difference_of(group, name, results, base, value, reason) for name, (value, _) in values_of(results).items()]
+    variety = diversity_difference(group, results, base, why or (DRAWN_ONCE if results and base else NO_RESULTS))
+    return [first, *rows, variety]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from studio.engine.edits.fingerprint import full_hash
 from studio.engine.runner import Engine
 from studio.training.evaluate import drawing, evaluator, store
 from studio.training.evaluate.cases import Case
-from studio.training.evaluate.files import read_run, results_path
+from studio.training.evaluate.files import read_run, results_path, tidy
 from studio.training.evaluate.results import Facts
 from studio.world.reading import Wanted
 from tests.engine.edits.making import make_edit, shapes_of
@@ -167,6 +168,46 @@ def test_what_is_known_is_not_drawn_and_what_changed_is(
     assert drawn(guidance={"params": {"guidance_scale": 1.5}}) == 0, "the default, said out loud"
     assert drawn(oracle=False) == 4  # what was read belongs to who read it
     assert len(list((tmp_path / "e").glob("*.jsonl"))) == 8
+
+
+def test_nobody_is_shown_a_preview_of_what_is_measured(
+    model: Path, edits: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    previews: list[int] = []
+    monkeypatch.setattr("studio.engine.progress.Progress._preview", lambda *given: previews.append(1))
+    engine = Engine(EngineConfig(models={"stencil": model}, device="cpu", kinds={"evaluate": KIND}))
+    picture(engine, CASES[0], edits)
+    assert previews, "one that somebody waits for has them"
+    previews.clear()
+    Job(engine, tmp_path / "e", edits).finish()
+    assert previews == []
+
+
+def test_results_that_were_not_used_for_longest_make_room(tmp_path: Path) -> None:
+    digests = [digit * 64 for digit in "abcd"]
+    for used_at, digest in enumerate(digests):
+        results_path(tmp_path, digest).write_bytes(b"x" * 100)
+        os.utime(results_path(tmp_path, digest), (used_at, used_at))
+    (tmp_path / "notes.jsonl").write_bytes(b"x" * 1000)  # somebody else's
+
+    def kept() -> list[str]:
+        return [digest[0] for digest in digests if results_path(tmp_path, digest).exists()]
+
+    tidy(tmp_path, [digests[0], "e" * 64], most_bytes=400)
+    assert kept() == ["a", "b", "c", "d"], "they fit"
+    tidy(tmp_path, [digests[2]], most_bytes=200)
+    assert kept() == ["a", "c"], "a was used since, and c is at hand"
+    tidy(tmp_path, [digests[2]], most_bytes=0)
+    assert kept() == ["c"] and (tmp_path / "notes.jsonl").exists()
+
+
+def test_an_evaluation_tidies_before_it_draws(
+    engine: Engine, edits: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidy, "__defaults__", (0,))
+    Job(engine, tmp_path, edits, cases=CASES[:1]).finish()
+    Job(engine, tmp_path, edits, cases=CASES[:1], steps=3).finish()
+    assert [path.stem for path in tmp_path.glob("*.jsonl")] == [*read_run(tmp_path, RUN).digests]
 
 
 def test_two_stacks_that_come_to_the_same_are_drawn_once(

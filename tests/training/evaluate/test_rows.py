@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from studio.metrics.intervals import bootstrap, wilson
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.results import Facts, Result
 from studio.training.evaluate.rows import (
+    DRAWN_ONCE,
     NO_RESULTS,
     NOT_STATED,
     ReportRow,
@@ -28,11 +30,19 @@ UNREAD = "There is no oracle for this model."
 
 
 def result(
-    prompt: str, seed: int, object: str = "star", *, broken: bool = False, contrast: float = 0.0, read: bool = True
+    prompt: str,
+    seed: int,
+    object: str = "star",
+    *,
+    broken: bool = False,
+    contrast: float = 0.0,
+    read: bool = True,
+    features: tuple[float, ...] | None = None,
 ) -> Result:
     reading = Reading((SeenThing(object, "red"),), "one", "flat", "white", "medium", "center", broken, float(broken))
     tones = {"saturation": 0.5, "contrast": contrast, "clipped": 0.0}
-    facts = Facts(f"{object}{broken}{contrast}", tones, reading if read else None)
+    array = None if features is None else np.array(features, np.float32)
+    facts = Facts(f"{object}{broken}{contrast}", tones, reading if read else None, array)
     return Result(Case(prompt, seed, RED_STAR), facts)
 
 
@@ -54,6 +64,7 @@ def test_a_report_counts_what_was_stated_and_nothing_else() -> None:
         "saturation",
         "contrast",
         "clipped",
+        "diversity",
     ]
     assert {row.name: (row.hits, row.n) for row in rows[:6]} == {
         "as stated": (2, 4),
@@ -66,7 +77,21 @@ def test_a_report_counts_what_was_stated_and_nothing_else() -> None:
     shares = named(rows, "as stated")
     assert (shares.value, (shares.low, shares.high)) == (0.5, wilson(2, 4))
     assert (named(rows, "saturation").n, named(rows, "saturation").value) == (2, 0.5), "prompts are independent"
-    assert all(row.n > 0 and not row.why for row in rows)
+    assert all(row.n > 0 and not row.why for row in rows[:-1])
+
+
+def test_diversity_is_between_the_seeds_of_one_prompt() -> None:
+    """Unit vectors at right angles are 1 apart, equal ones 0; a prompt that was drawn once tells nothing."""
+    x, y = (1.0, 0.0), (0.0, 1.0)
+    base = [result("a", 1, features=x), result("a", 2, features=y), result("b", 1, features=x)]
+    edited = [result("a", 1, features=x), result("a", 2, features=x), result("a", 3, features=y)]
+    row = named(report("base", base), "diversity")
+    assert (row.n, row.value, row.unit) == (1, pytest.approx(1.0), "mean")
+    assert named(report("edited", edited), "diversity").value == pytest.approx(2 / 3)
+    difference = named(against("edited", edited, base), "diversity")  # of seeds 1 and 2, which both have
+    assert (difference.n, difference.value, difference.unit) == (1, pytest.approx(-1.0), "difference")
+    for rows in (report("base", base[2:]), against("base", base[2:], base)):
+        assert (named(rows, "diversity").n, named(rows, "diversity").why) == (0, DRAWN_ONCE)
 
 
 def test_a_mean_is_over_prompts_whatever_their_seeds() -> None:
@@ -91,7 +116,7 @@ def test_against_itself_nothing_differs_and_the_interval_says_how_sure_that_is()
     base = [result(prompt, 1) for prompt in "abcdefghij"]
     rows = against("again", base, base)
     assert named(rows, "changed").value == 0 and named(rows, "changed").n == 10
-    assert {(row.value, row.low, row.high) for row in rows[1:]} == {(0.0, -0.3, 0.3)}
+    assert {(row.value, row.low, row.high) for row in rows[1:-1]} == {(0.0, -0.3, 0.3)}
     other = [result(prompt, 1, contrast=0.1) for prompt in "abcdefghij"]
     assert named(against("other", other, base), "changed").value == 1
 
