@@ -132,7 +132,14 @@ def picture(engine: Engine, case: Case, edits: dict[str, str], *refs: dict[str, 
 def test_every_stack_is_drawn_as_a_picture_with_it_would_be(
     engine: Engine, edits: dict[str, str], tmp_path: Path
 ) -> None:
-    job = Job(engine, tmp_path / "e", edits, stacks=((), (E,))).finish()
+    umask = os.umask(0)  # one that would show everything to everyone
+    try:
+        job = Job(engine, tmp_path / "e", edits, stacks=((), (E,))).finish()
+    finally:
+        os.umask(umask)
+    if os.name == "posix":  # what it writes is its user's alone, as all of a workspace
+        written = [tmp_path / "e", *(tmp_path / "e").rglob("*")]
+        assert len(written) >= 5 and all(not path.stat().st_mode & 0o077 for path in written)
     assert [kind for kind, _ in job.told if kind not in ("measure", "progress")] == ["started", "done"]
     base, edited = job.facts(0), job.facts(1)
     assert set(base) == set(edited) == {case.key for case in CASES}
