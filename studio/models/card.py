@@ -79,6 +79,8 @@ class ModelCard:
     finest_attends: whether the UNet has transformers at the finest level; memory estimates rest on it.
     attention: paths of the denoiser's blocks with self-attention, None where its config does not tell.
     distilled: whether guidance was built into it, so that it has no unconditional prediction to be guided away from.
+    guidance_scales: the lowest and the highest scale of plain guidance that leave its pictures whole; no config says
+        so, None where it was not measured.
     """
 
     folder: Path
@@ -100,6 +102,7 @@ class ModelCard:
     finest_attends: bool = False
     attention: tuple[str, ...] | None = None
     distilled: bool = False
+    guidance_scales: tuple[float, float] | None = None
 
     @property
     def layout(self) -> Layout:

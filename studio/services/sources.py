@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from studio.core.settings import Settings
@@ -11,6 +12,7 @@ from studio.models import attention
 from studio.models.card import ModelCard
 from studio.models.files import open_model
 from studio.models.listing import Listed, Places
+from studio.models.measured import STENCIL_SCALES
 from studio.models.tokens import PromptTokenizer, TokenReport
 from studio.prompts import Dialect, Overflow
 
@@ -53,7 +55,8 @@ class Sources:
         """Give a model's sizes and limits. Raises NotFound, AssetError."""
         with self._lock:
             if model not in self._cards:
-                self._cards[model] = open_model(self.places.find(model)).card
+                card = open_model(self.places.find(model)).card
+                self._cards[model] = replace(card, guidance_scales=STENCIL_SCALES) if model == EMBEDDED else card
             return self._cards[model]
 
     def tokenizer(self, model: str) -> PromptTokenizer:

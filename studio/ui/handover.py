@@ -1,4 +1,4 @@
-"""Pictures handed from one tab to another: "Send to Compare".
+"""Pictures handed from one tab to another, one or several at once: "Send to Compare".
 
 A tab that takes them says so (`Tab(..., accepts=True)`) and calls `receive` where it is built. What is handed over is
 plain data in a gr.State of the page, so a tab may also read it whenever it likes (`page.handover.state`).
@@ -6,7 +6,7 @@ plain data in a gr.State of the page, so a tab may also read it whenever it like
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.ui.desk import Desk
 from studio.ui.markup import facts, image, tag, text
+from studio.ui.methods import declarations
 from studio.ui.pictures import address
 from studio.ui.wiring import Answer, Event, Wiring
 
@@ -26,20 +27,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """One picture.
+
+    id: its number in the history.
+    sha256: of its file.
+    recipe: what it was made with.
+    """
+
+    id: int
+    sha256: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
 class Handover:
     """What was sent.
 
     to: id of the tab.
-    picture: its number in the history.
-    sha256: of its file.
-    recipe: what it was made with.
+    pictures: in the order in which they were made, at least one.
     count: rises with every sending.
     """
 
     to: str
-    picture: int
-    sha256: str
-    recipe: Recipe
+    pictures: tuple[Sent, ...]
     count: int
 
 
@@ -60,12 +71,13 @@ def targets() -> dict[str, str]:
     return {tab.id: tab.title for tab in tabs() if tab.accepts}
 
 
-def send(studio: Studio, to: str, picture: int, previous: Handover | None) -> Handover:
-    """Make the handover of a picture. previous: the last one. Raises NotFound for either."""
+def send(studio: Studio, to: str, ids: Iterable[int], previous: Handover | None) -> Handover:
+    """Make the handover of pictures. previous: the last one. Raises NotFound for the tab and for each picture."""
     if to not in targets():
         raise NotFound(f"There is no tab {shown(to)} that takes pictures.")
-    generation = studio.history.get(picture)
-    return Handover(to, generation.id, generation.sha256, generation.recipe, previous.count + 1 if previous else 1)
+    generations = [studio.history.get(id) for id in sorted(set(ids))]
+    pictures = tuple(Sent(generation.id, generation.sha256, generation.recipe) for generation in generations)
+    return Handover(to, pictures, previous.count + 1 if previous else 1)
 
 
 def receive(
@@ -76,7 +88,7 @@ def receive(
     takes: Sequence[str],
     gives: Sequence[str],
 ) -> None:
-    """Call a handler for each picture sent to the tab, with what it takes from the page."""
+    """Call a handler with each sending to the tab, with what it takes from the page."""
 
     def on_bell(event: Event) -> Answer:
         sent: Handover | None = event["sent"]
@@ -92,10 +104,20 @@ def notice(page: Page, tab: str) -> None:
 
 
 def notice_html(sent: Handover) -> str:
-    """The picture and recipe that wait for a tab."""
-    recipe = sent.recipe
+    """The pictures that wait for a tab, of several the first in full."""
+    first, count = sent.pictures[0], len(sent.pictures)
+    recipe = first.recipe
     prompt = recipe.prompt or "without a prompt"
-    rows = [("Prompt", prompt), ("Seed", recipe.seed), ("Steps", recipe.steps), ("Guidance", recipe.guidance.method)]
-    picture = image(address(sent.picture, sent.sha256), prompt, width=96, height=96)
-    message = tag("p", text(f"Picture {sent.picture} was sent here and waits with its recipe."), role="status")
+    method = declarations().guidance.get(recipe.guidance.method)
+    rows = [
+        ("Prompt", prompt),
+        ("Seed", recipe.seed),
+        ("Steps", recipe.steps),
+        ("Guidance", method.label if method else recipe.guidance.method),
+    ]
+    picture = image(address(first.id, first.sha256), prompt, width=96, height=96)
+    sentence = f"Picture {first.id} was sent here with its recipe."
+    if count > 1:
+        sentence = f"{count} pictures were sent here with their recipes, the first of them picture {first.id}."
+    message = tag("p", text(sentence), role="status")
     return tag("section", picture + tag("div", message + facts(rows)), class_="received")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from studio.ui import stack_panel, watch
-from studio.ui.components import engine, queue
+from studio.ui.components import engine, queue, scale_range
 from studio.ui.markup import facts, tag, text
 from studio.ui.models import Listed, choices, listed
 from studio.ui.stack_panel import StackPanel
@@ -60,6 +60,7 @@ def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
             info="Draws the pictures. It stays in memory.",
             elem_id="model",
         )
+        scale_range.build(studio, model)
         gr.HTML(broken_html(models), apply_default_css=False, elem_id="broken-models")
         gr.HTML(adding_html(studio.settings.models_dir is not None), apply_default_css=False, elem_id="adding-models")
         _watched(engine.status_html(studio.status()), "status", watch.SCRIPT)

@@ -40,7 +40,7 @@ def build(page):
     }
     wiring = Wiring(parts)
     wiring.on(parts["go"].click, lambda event: {"count": str(int(event["count"]) + 1)}, ("count",), ("count",))
-    handover.receive(page, wiring, "toy", lambda event, sent: {"count": str(sent.picture)}, (), ("count",))
+    handover.receive(page, wiring, "toy", lambda event, sent: {"count": str(sent.pictures[0].id)}, (), ("count",))
 
 
 def routes(studio):

@@ -37,8 +37,9 @@ element.addEventListener('click', (event) => {
   else if (at('unselect')) selecting(false);
   else if (at('marked')) {
     const ids = [...selection];
-    if (at('marked').dataset.marked === 'bin') trigger('bin', {ids});
-    else trigger('unbin', {ids});
+    const {marked, to} = at('marked').dataset;
+    if (marked === 'send') trigger('send', {ids, to});
+    else trigger(marked, {ids});
     selecting(false);
   } else if (at('pick')) trigger('pick', {id: Number(at('pick').dataset.pick)});
   else if (at('all')) trigger('all', {ids: at('all').dataset.all.split(',').map(Number)});
@@ -87,6 +88,7 @@ def _marking(in_bin: bool) -> str:
             hidden=True,
             title="The original PNG files, with their recipes inside",
         )
+        + ("" if in_bin else _sending())
         + tag("button", label, type="button", class_="action", data_marked=name, title=title, disabled=True)
         + tag("button", "Done", type="button", class_="action", data_unselect=True)
     )
@@ -96,15 +98,35 @@ def _marking(in_bin: bool) -> str:
         type="button",
         class_="small",
         data_select=True,
-        title="To download or delete several at once; or click with Ctrl",
+        title="To download, send or delete several at once; or click with Ctrl",
     )
     return tag("div", start + tag("div", inner, class_="marked-bar", hidden=True), class_="marking")
+
+
+def _sending() -> str:
+    """A button for each tab that takes pictures."""
+    from studio.ui.handover import targets  # which imports tabs, and these this module
+
+    title = "Lay them on that tab, with their recipes"
+    return "".join(
+        tag(
+            "button",
+            text(f"Send to {name}"),
+            type="button",
+            class_="action",
+            data_marked="send",
+            data_to=tab,
+            title=title,
+            disabled=True,
+        )
+        for tab, name in targets().items()
+    )
 
 
 def _nothing(query: Query) -> str:
     if query.in_bin and not query.is_narrow:
         return "The bin is empty."
-    if query.search and not (query.favourites or query.model or query.sampler):
+    if query.search and not (query.favourites or query.model or query.sampler or query.origin):
         return f"No picture's prompt has “{query.search}” in it."
     return "No picture is like that." if query.is_narrow else "Pictures you make are kept here."
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.ui.components import days, gallery
-from studio.ui.components.query import PAGE, Query
+from studio.ui.components.query import ANY_ORIGIN, PAGE, Query
 from studio.ui.components.tiles import Batch, batches
 from studio.ui.markup import alert
 
@@ -18,10 +18,21 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 480  # tiles on the page, and pictures read for them; from there on, it turns to older ones
 MAX_SEARCH_CHARS = 200
 NAMED = 5  # pictures that cannot be read
+# (label, origin): what a picture was drawn for, in the words of the page.
+ORIGIN_CHOICES = (
+    ("What people drew", ""),
+    ("The Prompt tab", "prompt"),
+    ("The Guidance tab", "guidance"),
+    ("Labelling", "campaign"),
+    ("Previews of trainings", "preview"),
+    ("Report cards", "card"),
+    ("Comparisons", "comparison"),
+    ("Everything", ANY_ORIGIN),
+)
 
 
-def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, chosen: Any) -> Query:
-    """Read the controls. chosen: two days. Raises BadInput for a day that is none."""
+def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, chosen: Any, origin: Any = "") -> Query:
+    """Read the controls. chosen: two days. Raises BadInput for a day or an origin that is none."""
     since, until = days.days(chosen)
     query = Query(
         search=str(search or "").strip()[:MAX_SEARCH_CHARS],
@@ -31,6 +42,7 @@ def query(search: Any, favourites: Any, in_bin: Any, model: Any, sampler: Any, c
         sampler=str(sampler or ""),
         since=since,
         until=until,
+        origin=str(origin or ""),
     )
     query.conditions()
     return query

@@ -7,9 +7,10 @@ from datetime import date, datetime, time, timedelta
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
-from studio.storage.search import HistoryFilter
+from studio.storage.search import ORIGINS, HistoryFilter
 
 PAGE = 24  # pictures
+ANY_ORIGIN = "any"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Query:
     favourites: only those that are marked.
     in_bin: the deleted ones instead of the others.
     model, sampler: "" for any.
+    origin: what it was drawn for, "" for what people drew, ANY_ORIGIN for everything.
     since, until: days as YYYY-MM-DD, both included, "" for any.
     limit: how many at once.
     before_id: only pictures with a lower number, None for all.
@@ -32,6 +34,7 @@ class Query:
     sampler: str = ""
     since: str = ""
     until: str = ""
+    origin: str = ""
     limit: int = PAGE
     before_id: int | None = None
 
@@ -41,7 +44,7 @@ class Query:
         return replace(self, limit=PAGE, before_id=None) != Query(in_bin=self.in_bin)
 
     def conditions(self) -> HistoryFilter:
-        """Raises BadInput for a day that is none."""
+        """Raises BadInput for a day or an origin that is none."""
         until = _day(self.until)
         return HistoryFilter(
             favourites=self.favourites,
@@ -50,6 +53,7 @@ class Query:
             sampler=self.sampler or None,
             made_from=_day(self.since),
             made_until=until and until + timedelta(days=1),
+            origins=ORIGINS if self.origin == ANY_ORIGIN else (self.origin,) if self.origin else None,
         )
 
 

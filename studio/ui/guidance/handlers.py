@@ -16,10 +16,10 @@ from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run, view, why
 from studio.ui.guidance import sweep as sweeps
-from studio.ui.guidance.board import Board, BoardSession
+from studio.ui.guidance.board import MAX_ROWS, Board, BoardSession
 from studio.ui.guidance.layout import entries
 from studio.ui.guidance.view import Answer
-from studio.ui.handover import Handover
+from studio.ui.handover import Handover, Sent
 from studio.ui.markup import alert
 from studio.ui.methods import defaults
 from studio.ui.sessions import Sessions
@@ -181,22 +181,20 @@ class Handlers:
         return answer if 'class="message error"' in answer["message"] else answer | {"pictures": []}
 
     def receive(self, call: Call, sent: Handover) -> Answer:
-        """A picture from another tab: its guidance as a further row, and what all rows share.
+        """Pictures from another tab: the guidance of each as a further row, and of the first what all rows share.
 
         A row that has it already is opened; the pictures that are there keep their names.
         """
-        recipe = sent.recipe
         with self._sessions.of(call.session, call.stored) as session:
-            board = session.value
-            try:
-                session.put(_with_rule(board, recipe.guidance))
-            except BadInput as error:
-                message = f"Picture {sent.picture} gave nothing. {sentence(error)}"
+            previous = session.value
+            board, taken, refusal = _with_rules(previous, sent.pictures)
+            if not taken:
+                message = f"{_pictures(sent.pictures)} gave nothing. {refusal}"
                 return view.everything(self._studio, session, call.model, call.sampler, message)
-            is_new = len(session.value.rows) > len(board.rows)
-            row = "a row of its own" if is_new else "the row that has its rule already, which is open"
-            message = f"Picture {sent.picture} gave the prompt, the seed, the steps and {row}."
+            session.put(board)
+            message = _received(taken, len(board.rows) - len(previous.rows), refusal, sent.pictures)
             answer = view.everything(self._studio, session, call.model, call.sampler, message, "note")
+        recipe = taken[0].recipe
         return answer | {
             "prompt": recipe.prompt,
             "negative": recipe.negative_prompt,
@@ -261,6 +259,39 @@ def _with_rule(board: Board, guidance: GuidanceSpec) -> Board:
     """The board with the row of a picture's rule open: a further one, unless there is one. Raises BadInput if full."""
     same = next((row.id for row in board.rows if results.is_of(guidance, row.value)), None)
     return replace(board, rows=board.rows.add(guidance) if same is None else board.rows.choose(same))
+
+
+def _with_rules(board: Board, pictures: Sequence[Sent]) -> tuple[Board, list[Sent], str]:
+    """As many of the pictures' rules as there is room for; those pictures, and why not the others, "" for all."""
+    taken: list[Sent] = []
+    refusal = ""
+    for picture in pictures:
+        try:
+            board = _with_rule(board, picture.recipe.guidance)
+            taken.append(picture)
+        except BadInput as error:
+            refusal = sentence(error)
+    return board, taken, refusal
+
+
+def _received(taken: Sequence[Sent], row_count: int, refusal: str, pictures: Sequence[Sent]) -> str:
+    """What pictures that were sent gave, and which found no room. row_count: how many rows are new."""
+    if len(pictures) == 1:
+        row = "a row of its own" if row_count else "the row that has its rule already, which is open"
+        return f"Picture {taken[0].id} gave the prompt, the seed, the steps and {row}."
+    rows = f"{row_count} further row{'s' * (row_count != 1)}" if row_count else "no row that was not there"
+    message = f"{_pictures(taken)} gave {rows}; the prompt, the seed and the steps are those of picture {taken[0].id}."
+    left = [picture for picture in pictures if picture not in taken]
+    return f"{message} No room for {_pictures(left).lower()}: {refusal[:1].lower()}{refusal[1:]}" if left else message
+
+
+def _pictures(pictures: Sequence[Sent]) -> str:
+    """What pictures are called in a sentence."""
+    if len(pictures) == 1:
+        return f"Picture {pictures[0].id}"
+    if len(pictures) > MAX_ROWS:
+        return f"{len(pictures)} pictures"
+    return f"Pictures {', '.join(str(picture.id) for picture in pictures[:-1])} and {pictures[-1].id}"
 
 
 def _whole(value: Any) -> int:

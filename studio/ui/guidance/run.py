@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import load, shown
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
+from studio.services import pairing, scales
 from studio.services.budget import network_rows, within
 from studio.services.checks import check_guidance
-from studio.services.pairing import caveat
 from studio.ui.components.form import samplers
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
@@ -155,13 +155,14 @@ def formulas(board: Board, studio: Studio, model: str) -> tuple[dict[int, str], 
     return formula_by_row, problem_by_row
 
 
-def caveats(board: Board, sampler: str) -> dict[int, str]:
-    """Of each row whose method does not go with the sampler, the sentence that says so."""
+def caveats(board: Board, studio: Studio, model: str, sampler: str) -> dict[int, str]:
+    """Of each row that does not go with the model or the sampler, though it can be drawn, the sentence that says so."""
     sentences: dict[int, str] = {}
     for row in board.rows:
         with contextlib.suppress(StudioError):  # which `formulas` tells, or drawing it
-            if sentence_of_pair := caveat(row.value, sampler):
-                sentences[row.id] = sentence_of_pair
+            of_row = (pairing.caveat(row.value, sampler), scales.caveat(row.value, studio.sources, model))
+            if any(of_row):
+                sentences[row.id] = " ".join(filter(None, of_row))
     return sentences
 
 

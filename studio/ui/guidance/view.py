@@ -39,9 +39,10 @@ def everything(
     results_view = results.show(studio, board)
     film, filming = sweeps.sweep_html(studio, board.sweep, board.picture_id)
     formulas, wrong = run.formulas(board, studio, model)
+    caveats = run.caveats(board, studio, model, sampler)
     answer: Answer = {
         **copied(session),
-        "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model), run.caveats(board, sampler)),
+        "rows": rows.rows_html(board, formulas, wrong, method_menu.entries(studio, model), caveats),
         "results": results_view.html,
         "film": film,
         "message": alert(message, kind=message_kind),

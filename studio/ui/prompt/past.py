@@ -121,6 +121,14 @@ def build(studio: Studio) -> dict[str, Any]:
             names, value="", label="By sampler", info="Only what was drawn with it.", min_width=130
         )
         parts["days"] = days.control()
+        parts["of_origin"] = gr.Dropdown(
+            list(history.ORIGIN_CHOICES),
+            value="",
+            label="Drawn for",
+            info="Pictures drawn to measure or to label are left out.",
+            min_width=130,
+            elem_id="of-origin",
+        )
     return parts
 
 
@@ -145,6 +153,9 @@ def wire(page: Page, form: Form, wiring: Wiring, filters: Sequence[str]) -> None
     def on_unbin(event: Event) -> Answer:
         return undelete(studio, event.read("ids", IDS), event["query"])
 
+    def on_send(event: Event) -> Answer:
+        return handover.put(handover.send(studio, event.read("to", TEXT), event.read("ids", IDS), event["sent"]))
+
     def on_again(event: Event) -> Answer:
         return {"seed": seed_of(studio, event["picture_id"])}
 
@@ -153,6 +164,7 @@ def wire(page: Page, form: Form, wiring: Wiring, filters: Sequence[str]) -> None
             wiring.then(pick, REVEAL)
     wiring.on(parts["past"].bin, on_bin, ("query",), ("picture_id", *HISTORY))
     wiring.on(parts["past"].unbin, on_unbin, ("query",), ("picture_id", *HISTORY))
+    wiring.on(parts["past"].send, on_send, ("sent",), ("sent", "bell", "tabs"))
     wiring.on(parts["again"].click, on_again, ("picture_id",), ("seed",))
 
 
@@ -203,7 +215,7 @@ def _wire_label(page: Page, form: Form, wiring: Wiring) -> None:
         return undelete(studio, event.read("ids", IDS), event["query"])
 
     def on_send(event: Event) -> Answer:
-        return handover.put(handover.send(studio, event.read("to", TEXT), event.read("id", WHOLE), event["sent"]))
+        return handover.put(handover.send(studio, event.read("to", TEXT), [event.read("id", WHOLE)], event["sent"]))
 
     wiring.on(label.restore, on_restore, (), gives(form), turns=(STACK,), mode="multiple")
     wiring.on(label.star, on_star, ("query",), ("caption", "past"))

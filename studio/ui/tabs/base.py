@@ -100,10 +100,13 @@ class Tab:
         }
 
 
-def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwhile: str) -> gr.HTML:
-    """The page of a tab that is not built: what it is for, what one will do there, and what can be done now.
+def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], today: str) -> gr.HTML:
+    """The page of a tab that is not built.
 
-    steps: (a few words, a sentence).
+    title: what one will do there.
+    purpose: what for, in a sentence.
+    steps: (a few words, a sentence) of what it will have.
+    today: what can be done already, and where.
     """
     items = "".join(tag("li", tag("h3", text(name)) + tag("p", text(sentence))) for name, sentence in steps)
     return gr.HTML(
@@ -113,7 +116,7 @@ def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], meanwh
             + tag("h2", text(title))
             + tag("p", text(purpose), class_="purpose")
             + tag("ol", items)
-            + tag("p", text(meanwhile), class_="meanwhile"),
+            + tag("p", tag("b", "What you can do today: ") + text(today), class_="meanwhile"),
             class_="promise",
         ),
         apply_default_css=False,

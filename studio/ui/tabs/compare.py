@@ -10,14 +10,15 @@ def build(page: Page) -> None:
     """What the tab will do, and the pictures that were sent to it."""
     handover.notice(page, "compare")
     promise(
-        "Compare side by side",
-        "Put any recipes next to each other and find out which is better, and by how much.",
+        "Compare pictures side by side",
+        "This tab will put any recipes next to each other and measure which is better, and by how much.",
         (
-            ("Look", "Drag a slider between two pictures, blink them, or show where they differ."),
-            ("Grid", "Cross prompts, seeds, strengths and methods in one table of pictures."),
-            ("Judge", "Vote blind, get the interval, and hand the whole comparison on as one file."),
+            ("Look", "Two pictures under one slider, in turns, or their difference."),
+            ("Cross", "Prompts, seeds, strengths and methods in one table of pictures."),
+            ("Judge", "A blind vote with a confidence interval, and a report in one file to share."),
         ),
-        "Until then, every picture in Prompt carries its full recipe: restore one, change one thing, generate again.",
+        "the Guidance tab draws up to eight methods on the same seeds, and the X/Y/Z grid of the Prompt tab crosses "
+        "up to three settings. In both, one picture can be pinned, laid over the others, or subtracted from them.",
     )
 
 

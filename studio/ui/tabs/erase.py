@@ -9,14 +9,14 @@ def build(page: Page) -> None:
     """What the tab will do."""
     promise(
         "Erase a concept",
-        "Take an object, a style or a colour out of the model while the rest of what it knows stays as it was.",
+        "This tab will take an object, a style or a colour out of the model, and measure what else has changed.",
         (
-            ("Name it", "Say what goes, what may stand in its place, and which neighbours must be kept."),
-            ("Watch it go", "Follow the same seeds before and after, while the edit is being trained."),
-            ("Read the card", "Every edit comes with its measured consequences before you accept it."),
+            ("Name it", "What goes, what takes its place, and which neighbours have to stay."),
+            ("Watch it go", "The same seeds before and after, while the edit is being trained."),
+            ("Read the report", "What is gone, what is kept and what is worse, measured before you accept the edit."),
         ),
-        "An accepted edit will appear in the edit stack at the left, where its strength can be changed and the base "
-        "restored bit for bit. Suppressed is not proven removed, and the tab will say so.",
+        "an edit that was trained elsewhere, as a LoRA file, goes onto the edit stack with Import an edit. Its "
+        "strength can be changed there; switched off, the base model draws the same picture as before, bit for bit.",
     )
 
 

@@ -11,14 +11,17 @@ def build(page: Page) -> None:
     handover.notice(page, "label")
     promise(
         "Label preferences",
-        "Say which of two pictures is better, many times and quickly, and have the model follow your taste.",
+        "This tab will ask which of two pictures is better, and train the model on your answers.",
         (
-            ("Collect", "Judge blind pairs with one key per answer; undo, skip and go on where you left."),
-            ("Align", "Train on your labels, with held-out labels to tell learning from memorising."),
-            ("Test", "Vote blind between the aligned model and the base, and read the result with its interval."),
+            (
+                "Collect",
+                "Blind pairs, one key for each answer, with undo; every answer is on disk before the next pair.",
+            ),
+            ("Align", "Training on your labels, some of them held out to tell learning from memorising."),
+            ("Test", "A blind vote between the trained model and the base, with a confidence interval."),
         ),
-        "Every label will be written to disk before it is acknowledged. Pictures you make in Prompt today are kept in "
-        "the workspace and can be labelled then.",
+        "every picture is kept in the history with its recipe, and those you prefer can be starred (F) and filtered by "
+        "their star.",
     )
 
 

@@ -38,7 +38,7 @@ def build(page: Page) -> None:
     writing.wire(page, wiring)
     past.wire(page, form, wiring, tuple(filters))
     redraw.wire(page, wiring)
-    pairing.wire(form, wiring)
+    pairing.wire(page.studio, form, wiring)
     grid.wire(page, form, wiring, axes)
     dropped.wire(page, form, wiring)
     _wire_reset(page, form, wiring)

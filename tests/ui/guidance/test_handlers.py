@@ -21,7 +21,7 @@ from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run
 from studio.ui.guidance.handlers import Call, Handlers
 from studio.ui.guidance.tab import LOOKING, SEEN, call_of
-from studio.ui.handover import Handover
+from studio.ui.handover import Handover, Sent
 from studio.ui.sessions import WAIT_S, Sessions
 from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
@@ -160,6 +160,9 @@ def test_a_method_that_the_sampler_does_not_suit_says_so_in_its_row_before_it_is
     assert rows.count("formula caveat") == 1 and "DPM++ 2M goes by earlier steps too" in rows
     assert "formula wrong" not in rows  # it can be drawn all the same
     suited = replace(PAGE, fields={**FIELDS, "sampler": "ddim"})
+    beyond = do.row_op(suited, move("guidance_scale", 8, row=1))["rows"]
+    assert beyond.count("formula caveat") == 1 and "Above a scale of 4, pictures of Stencil break" in beyond
+    do.row_op(suited, move("guidance_scale", 4, row=1))
     assert "formula caveat" not in do.shared_changed(suited)["rows"]
     assert "formula caveat" not in do.shared_changed(replace(PAGE, fields={**FIELDS, "sampler": None}))["rows"]
 
@@ -208,7 +211,7 @@ def test_stop_ends_what_the_page_draws_and_knows_no_other_jobs(do: Handlers, fak
 
 def sent(**guidance: Any) -> Handover:
     recipe = Recipe(prompt="a ring", seed=3, steps=120, guidance=GuidanceSpec(method="apg", params=guidance))
-    return Handover("guidance", 5, "0" * 64, recipe, 1)
+    return Handover("guidance", (Sent(5, "0" * 64, recipe),), 1)
 
 
 def test_a_picture_sent_here_is_a_row_of_its_own_and_fills_the_fields(do: Handlers) -> None:
@@ -241,6 +244,23 @@ def test_where_there_is_no_room_for_a_picture_nothing_moves_and_it_says_so(do: H
     answer = do.receive(PAGE, sent(eta=1.0))
     assert answer["board"] == before and "prompt" not in answer
     assert "Up to 8 rows" in answer["message"] and 'class="message error"' in answer["message"]
+
+
+def test_several_pictures_sent_at_once_are_rows_as_far_as_there_is_room(do: Handlers) -> None:
+    def of(id: int, scale: float) -> Sent:
+        rule = spoken(GuidanceSpec(params={"guidance_scale": scale}))  # as a picture's recipe has it
+        return Sent(id, "0" * 64, Recipe(prompt=f"ring {id}", seed=id, guidance=rule))
+
+    one_rule = do.receive(PAGE, Handover("guidance", (of(3, 2), of(4, 2)), 1))  # of two seeds, say
+    assert len(one_rule["board"]["rows"]) == 5 and one_rule["prompt"] == "ring 3" and one_rule["seed"] == "3"
+    assert "Pictures 3 and 4 gave 1 further row; the prompt" in one_rule["message"]
+    more = do.receive(PAGE, Handover("guidance", tuple(of(k, k) for k in range(10, 16)) + (of(16, 2),), 2))
+    scales = [row["guidance"]["params"]["guidance_scale"] for row in more["board"]["rows"]]
+    assert scales[4:] == [2, 10, 11, 12] and more["board"]["chosen"] == more["board"]["rows"][4]["id"]
+    assert "Pictures 10, 11, 12 and 16 gave 3 further rows" in more["message"]
+    assert "No room for pictures 13, 14 and 15: up to 8 rows can be compared. Remove one first." in more["message"]
+    full = do.receive(PAGE, Handover("guidance", tuple(of(k, k) for k in range(20, 29)), 3))
+    assert "9 pictures gave nothing. Up to 8 rows" in full["message"] and full["board"]["rows"] == more["board"]["rows"]
 
 
 def test_a_picture_keeps_its_own_name_whatever_its_row_says_by_now(do: Handlers, fake: FakeStudio) -> None:

@@ -1,16 +1,50 @@
 from __future__ import annotations
 
+import re
+
+from studio.ui.components.fields import parameters
+from studio.ui.components.scale_range import range_html
+from studio.ui.methods import declarations
 from studio.ui.prompt import pairing
+from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
 
 
-def test_what_does_not_go_together_is_said_and_what_cannot_be_read_is_left_to_generating() -> None:
+def test_what_does_not_go_together_is_said_and_what_cannot_be_read_is_left_to_generating(fake: FakeStudio) -> None:
     assert set(pairing.READ) <= set(FILLED)
     zigzag = FILLED | {"method": "z_sampling"}
-    assert "DDIM, Euler and Euler a suit it" in pairing.note(zigzag) and 'role="status"' in pairing.note(zigzag)
+    assert "DDIM, Euler and Euler a suit it" in pairing.note(fake, zigzag) and 'role="status"' in pairing.note(
+        fake, zigzag
+    )
     summed = '[{"wrapper": "sum", "params": {}, "added": {"method": "cfg_pp", "params": {}}}]'
-    assert "CFG++" in pairing.note(FILLED | {"wrappers": summed})
+    assert "CFG++" in pairing.note(fake, FILLED | {"wrappers": summed})
     for fits in (FILLED, zigzag | {"sampler": "ddim"}, zigzag | {"method.rest": '{"z_sampling": {"strength": 0}}'}):
-        assert pairing.note(fits) == ""
+        assert pairing.note(fake, fits) == ""
     for unreadable in ({"method": "gone"}, {"sampler": None}, {"wrappers": "{"}, {"method.rest": "7"}):
-        assert pairing.note(zigzag | unreadable) == ""
+        assert pairing.note(fake, zigzag | unreadable) == ""
+
+
+def test_a_scale_beyond_what_suits_the_model_says_so_while_it_is_set(fake: FakeStudio) -> None:
+    beyond = FILLED | {"method.first": '{"cfg": {"guidance_scale": 8}}'}
+    assert "Above a scale of 4, pictures of Stencil break up more often." in pairing.note(fake, beyond)
+    interval = '[{"wrapper": "interval", "params": {"start": 0.1}}]'
+    for fits in (
+        {"model": "gone"},
+        {"method": "apg"},
+        {"wrappers": interval},
+        {"method.first": '{"cfg": {"guidance_scale": 4}}'},
+    ):
+        assert pairing.note(fake, beyond | fits) == ""
+    assert "--scale-high: 4;" in range_html(fake, "stencil") and range_html(fake, "gone") == ""
+
+
+def test_the_mark_finds_its_place_on_the_slider_of_every_methods_scale() -> None:
+    for name, method in declarations().guidance.items():
+        sliders = re.findall(r'<input type="range"[^>]*>', "".join(parameters(method.params, {}, "param", 1)))
+        marked = [slider for slider in sliders if 'class="scale"' in slider]
+        assert [re.findall('data-name="([a-z_]*)"', slider) for slider in marked] == [
+            [spec.name] for spec in method.params if spec.name == "guidance_scale"
+        ], name
+        for slider in marked:
+            low, high = re.findall(r"end: ([0-9.]+)", slider)
+            assert f'min="{low}"' in slider.replace('.0"', '"') and f'max="{high}"' in slider.replace('.0"', '"')

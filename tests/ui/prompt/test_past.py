@@ -7,6 +7,8 @@ import pytest
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import Recipe
+from studio.services.grids.axes import Axis
+from studio.storage.search import ORIGINS
 from studio.ui import handover
 from studio.ui.components import history
 from studio.ui.components.query import Query
@@ -105,6 +107,30 @@ def test_filters_narrow_what_is_shown(fake: FakeStudio) -> None:
     assert "“&lt;b&gt;”" in history.past(fake, Query(search="<b>"))
 
 
+def test_what_a_picture_was_drawn_for_is_looked_for_and_what_people_drew_is_shown_first(fake: FakeStudio) -> None:
+    drawn(fake, "a ring")
+    for origin in ("guidance", "preview"):
+        fake.ended(fake.pictures.submit([Recipe(prompt=f"for {origin}", steps=1)], origin=origin))
+    origins = [origin for _, origin in history.ORIGIN_CHOICES]
+    shown = {origin: ids(history.past(fake, history.query(*EVERYTHING, origin))) for origin in origins}
+    assert shown.pop("") == [2, 1] and shown.pop("any") == [3, 2, 1]
+    assert shown.pop("prompt") == [1] and shown.pop("guidance") == [2] and shown.pop("preview") == [3]
+    assert set(shown) == {"campaign", "card", "comparison"} and not any(shown.values())
+    assert set(origins) == {*ORIGINS, "", "any"}
+    with pytest.raises(BadInput, match="drawn for"):
+        history.query(*EVERYTHING, "the moon")
+
+
+def test_a_comparison_a_sweep_and_a_grid_are_one_tile_each(fake: FakeStudio) -> None:
+    recipes = [Recipe(prompt="a ring", steps=1, seed=seed) for seed in range(3)]
+    fake.ended(fake.pictures.submit(recipes, origin="guidance", description="Sweep: eta of APG 6"))
+    drawn(fake, "a star")
+    number = fake.grids.start(recipes[0], [Axis("seed", (5, 6))])
+    fake.ended(fake.grids.get(number).job_id)
+    shown = history.past(fake, Query())
+    assert re.findall(r'data-ids="([0-9,]*)"', shown) == ["5,6", "4", "1,2,3"]
+
+
 @pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "0000-00-00", "9999-99-99", "x" * 10_000])
 def test_a_day_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(BadInput, match="2026-01-31"):
@@ -135,14 +161,28 @@ def test_more_are_shown_on_request_and_then_older_ones(fake: FakeStudio, monkeyp
 def test_a_picture_is_handed_to_a_tab_that_takes_them(fake: FakeStudio) -> None:
     drawn(fake, "<b>a ring</b>")
     assert handover.targets() == {"label": "Label", "guidance": "Guidance", "compare": "Compare"}
-    first = handover.send(fake, "compare", 1, None)
-    assert first.recipe.prompt == "<b>a ring</b>" and first.count == 1
-    assert handover.send(fake, "label", 1, first).count == 2
+    first = handover.send(fake, "compare", [1], None)
+    assert first.pictures[0].recipe.prompt == "<b>a ring</b>" and first.count == 1
+    assert handover.send(fake, "label", [1], first).count == 2
     shown = handover.notice_html(first)
     assert "/pictures/1.png" in shown and "&lt;b&gt;a ring" in shown
     for to, picture in (("erase", 1), ("../x", 1), ("compare", 99)):
         with pytest.raises(NotFound):
-            handover.send(fake, to, picture, None)
+            handover.send(fake, to, [picture], None)
+
+
+def test_marked_pictures_are_sent_together_in_the_order_they_were_made(fake: FakeStudio) -> None:
+    drawn(fake, "a ring")
+    drawn(fake, "a star")
+    gallery = history.past(fake, Query())
+    assert re.findall(r'data-marked="send" data-to="(\w+)"', gallery) == ["label", "guidance", "compare"]
+    both = handover.send(fake, "guidance", [2, 1, 2], None)
+    assert [picture.recipe.prompt for picture in both.pictures] == ["a ring", "a star"]
+    assert "2 pictures were sent here with their recipes, the first of them picture 1" in handover.notice_html(both)
+    past.delete(fake, [1], Query())
+    assert 'data-marked="send"' not in history.past(fake, Query(in_bin=True))
+    with pytest.raises(NotFound):
+        handover.send(fake, "guidance", [1, 99], None)
 
 
 def test_surprises_are_about_the_world() -> None:
