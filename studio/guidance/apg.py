@@ -32,7 +32,7 @@ class AdaptiveProjectedGuidance(OneRound):
     """Take the step from the unconditional to the conditional prediction, damp it, and leave out what saturates.
 
     With eta 1, no momentum and no norm limit it is classifier-free guidance. Known failures: contrast is lost at
-    low scale on flat images; a small norm limit leaves no guidance. Costs 2 rows a step, 1 at scale 1.
+    low scale on flat images; a small norm limit leaves no guidance. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "arXiv:2410.02416"

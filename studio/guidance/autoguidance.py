@@ -22,8 +22,8 @@ class AutoGuidance(DegradedGuidance):
     """Extrapolate from an early checkpoint of the model through the model itself.
 
     The paper's best scales are 1.7 to 2.5. The early checkpoint stays as it was trained, whatever edits the model has.
-    diffusers' guider of this name leaves out layers instead, and the prompt with them. Costs 2 rows a step, in
-    two evaluations; 3 with classifier-free guidance.
+    diffusers' guider of this name leaves out layers instead, and the prompt with them. Costs 2 NFE a step, in
+    two batches; 3 with classifier-free guidance.
     """
 
     label: ClassVar[str] = "Autoguidance"

@@ -25,7 +25,7 @@ class ClassifierFreeGuidance(OneRound):
     """Extrapolate from the unconditional (or negative-prompt) prediction through the conditional one.
 
     Known failures: saturation and blown contrast at high scale, lost variety, and a negative prompt acts
-    everywhere in the image, not only where its subject is. Costs 2 rows a step, 1 where it is neutral.
+    everywhere in the image, not only where its subject is. Costs 2 NFE a step, 1 where it is neutral.
     """
 
     source: ClassVar[str] = "arXiv:2207.12598; arXiv:2205.11487; arXiv:2305.08891 (rescale)"

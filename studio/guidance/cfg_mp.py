@@ -33,7 +33,7 @@ class ManifoldProjection(Guidance):
     }
 
     guidance_scale: float = param(2.0, low=0, high=30, step=0.1, help="of the step after the projection")
-    iterations: int = param(2, low=0, high=6, step=1, help="of the projection, two rows each; 0 is plain guidance")
+    iterations: int = param(2, low=0, high=6, step=1, help="of the projection, 2 evaluations each; 0 is plain guidance")
     threshold: float = param(
         0.6, low=0, high=1, step=0.05, help="noise level of a flow at and below which nothing is projected"
     )
@@ -102,7 +102,7 @@ class CFGManifoldProjection(ManifoldProjection):
 
     The half step is taken in s, where the authors take the middle of their grid. An independent measurement on
     SD 3.5 found it behind plain guidance of equal cost: compare at equal cost. Many iterations over-guide. Costs
-    2 rows a step, and 2 more per iteration above the threshold, one after the other.
+    2 NFE a step, and 2 more per iteration above the threshold, one after the other.
     """
 
     label: ClassVar[str] = "Manifold projection (CFG-MP)"

@@ -23,7 +23,7 @@ class CFGPlusPlus(Guidance):
     """Interpolate between both predictions, and renoise with the unconditional one.
 
     Exact for samplers of first order (DDIM, Euler); with others, state and history differ by a step's guidance. Costs
-    2 rows a step, at every weight.
+    2 NFE a step, at every weight.
     """
 
     label: ClassVar[str] = "CFG++"

@@ -33,7 +33,11 @@ class DegradedGuidance(Guidance):
     }
 
     guidance_scale: float = param(
-        1.0, low=0, high=30, step=0.1, help="of classifier-free guidance besides; 1 is none of it, and saves a row"
+        1.0,
+        low=0,
+        high=30,
+        step=0.1,
+        help="of classifier-free guidance besides; 1 is none of it, and saves a network evaluation",
     )
 
     def describe(self) -> str:

@@ -82,7 +82,7 @@ def _guider(name: str, settings: tuple[tuple[str, Any], ...]) -> Any:
 
 @GUIDANCE.register("diffusers_cfg")
 class DiffusersCFG(DiffusersGuider):
-    """Classifier-free guidance as diffusers has it. Ours is `cfg`. Costs 2 rows a step, 1 at scale 1."""
+    """Classifier-free guidance as diffusers has it. Ours is `cfg`. Costs 2 NFE a step, 1 at scale 1."""
 
     source: ClassVar[str] = "diffusers 0.42.1, ClassifierFreeGuidance"
     label: ClassVar[str] = "diffusers: classifier-free"
@@ -96,7 +96,7 @@ class DiffusersCFG(DiffusersGuider):
 class DiffusersAPG(DiffusersGuider):
     """Adaptive projected guidance as diffusers has it, on u: with eta below 1 not what the paper says.
 
-    It jumps at scale 1, and its norm limit is of the whole latent. Ours is `apg`. Costs 2 rows a step, 1 at scale 1.
+    It jumps at scale 1, and its norm limit is of the whole latent. Ours is `apg`. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "diffusers 0.42.1, AdaptiveProjectedGuidance"
@@ -117,7 +117,7 @@ class DiffusersAPG(DiffusersGuider):
 class DiffusersZeroStar(DiffusersGuider):
     """CFG-Zero* as diffusers has it: the zeroed steps zero the raw output, whatever it means.
 
-    Only for flow models do they stand still. Ours is `zero_star`. Costs 2 rows a step, 1 at scale 1.
+    Only for flow models do they stand still. Ours is `zero_star`. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "diffusers 0.42.1, ClassifierFreeZeroStarGuidance"
@@ -137,7 +137,7 @@ class DiffusersZeroStar(DiffusersGuider):
 
 @GUIDANCE.register("diffusers_tangential")
 class DiffusersTangential(DiffusersGuider):
-    """Tangential damping as diffusers has it. Ours is `tangential`. Costs 2 rows a step, 1 at scale 1."""
+    """Tangential damping as diffusers has it. Ours is `tangential`. Costs 2 NFE a step, 1 at scale 1."""
 
     source: ClassVar[str] = "diffusers 0.42.1, TangentialClassifierFreeGuidance"
     label: ClassVar[str] = "diffusers: tangential damping"
@@ -150,7 +150,7 @@ class DiffusersAPGMix(DiffusersGuider):
     """Classifier-free guidance in the first steps, then adaptive projected guidance, as diffusers has it for Hunyuan.
 
     Steps up to and with the start step are guided plainly, while the momentum fills; at a projected scale of 1 all are.
-    What `diffusers_apg` gets wrong is wrong here too: take `apg`. Costs 2 rows a step, 1 at scale 1.
+    What `diffusers_apg` gets wrong is wrong here too: take `apg`. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "diffusers 0.42.1, AdaptiveProjectedMixGuidance"
@@ -179,7 +179,7 @@ class DiffusersLTX2(DiffusersGuider):
     """The guider of LTX-2 as diffusers has it: a difference added to the conditional prediction of the data.
 
     Of its three terms only classifier-free guidance: the others need a second modality, or blocks left out, for which
-    there is `slg`. Set as in its pipeline. Ours is `cfg` with the rescale on x0. Costs 2 rows a step, 1 at scale 1.
+    there is `slg`. Set as in its pipeline. Ours is `cfg` with the rescale on x0. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "diffusers 0.42.1, LTX2Guidance"

@@ -28,7 +28,7 @@ class FrequencyDecoupledGuidance(OneRound):
     """Insist on detail without burning the coarse structure, which saturates first.
 
     With equal scales, or one level, it is classifier-free guidance. Known failures: rings where high is over four times
-    low; a latent of 8 by 8 has nothing to split beyond two levels. Costs 2 rows a step, 1 where both scales are 1.
+    low; a latent of 8 by 8 has nothing to split beyond two levels. Costs 2 NFE a step, 1 where both scales are 1.
     """
 
     source: ClassVar[str] = "arXiv:2506.19713"

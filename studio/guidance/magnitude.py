@@ -29,7 +29,7 @@ class MagnitudeAwareGuidance(OneRound):
     """High scale late, low scale while the two predictions are far apart.
 
     With damping 0 it is classifier-free guidance. Known failure: a damping for velocities is far off on other spaces.
-    Costs 2 rows a step, 1 at scale 1.
+    Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "arXiv:2508.03442"

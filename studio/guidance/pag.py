@@ -24,7 +24,7 @@ class PerturbedAttentionGuidance(DegradedGuidance):
     """Push away from a prediction whose self-attention is the identity: structure gets firmer.
 
     The authors use scale 5 alone and 3 beside a guidance scale of 4. Known failures: colours blow up above 5 with high
-    guidance; many or fine layers collapse the picture. Costs 2 rows a step, 3 with classifier-free guidance.
+    guidance; many or fine layers collapse the picture. Costs 2 NFE a step, 3 with classifier-free guidance.
     """
 
     label: ClassVar[str] = "Perturbed attention (PAG)"

@@ -29,7 +29,7 @@ class PerpNeg(OneRound):
 
     The weights of the recipe's negatives are shares; `negative_scale` is the a_k of each where they are equal, and a_k
     is 0 outside a negative's window. Known failures: a large total weight leaves the data; where c and u nearly agree
-    the split is noise. Costs 2 rows a step and 1 per negative prompt that acts. Without negatives it is classifier-free
+    the split is noise. Costs 2 NFE a step and 1 per negative prompt that acts. Without negatives it is classifier-free
     guidance.
     """
 

@@ -27,7 +27,7 @@ class ProjectionGuidance(OneRound):
     """Weigh the parallel and the orthogonal part of guidance apart, to see what each does.
 
     Only parallel shows saturation by itself; only orthogonal is what adaptive projected guidance keeps. Known failure:
-    small patches lose the picture's composition. Costs 2 rows a step, 1 at scale 1.
+    small patches lose the picture's composition. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "this project, after arXiv:2410.02416"

@@ -24,7 +24,7 @@ from studio.guidance.perturbation import Perturbation, layers_of
 class SmoothedEnergyGuidance(DegradedGuidance):
     """Push away from a prediction whose self-attention has blurred queries; gentler on colours than `pag`.
 
-    diffusers' guider of this name does nothing in 0.42.1: its hook is never installed. Costs 2 rows a step, 3 with
+    diffusers' guider of this name does nothing in 0.42.1: its hook is never installed. Costs 2 NFE a step, 3 with
     classifier-free guidance.
     """
 

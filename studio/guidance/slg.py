@@ -22,7 +22,7 @@ from studio.guidance.perturbation import Perturbation, layers_of
 class SkipLayerGuidance(DegradedGuidance):
     """Push away, in early steps, from a prediction with transformer blocks left out.
 
-    Known failure: contrast is overdone if it goes on beyond the early steps. Costs 2 rows in those, 3 with
+    Known failure: contrast is overdone if it goes on beyond the early steps. Costs 2 NFE in those, 3 with
     classifier-free guidance, and 1 less in the others.
     """
 

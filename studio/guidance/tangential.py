@@ -32,7 +32,7 @@ class TangentialGuidance(OneRound):
     """Drop from the unconditional prediction what points off the direction common to both.
 
     `keep` is ours: 1 is classifier-free guidance. Known failure: a negative prompt far from the prompt can decide the
-    common direction. Costs 2 rows a step, 1 at scale 1.
+    common direction. Costs 2 NFE a step, 1 at scale 1.
     """
 
     source: ClassVar[str] = "arXiv:2503.18137"

@@ -41,7 +41,7 @@ class TimeShift(Guidance):
         "time_shift": Quantity("How far the network's time is from the grid's", "training steps")
     }
 
-    guidance_scale: float = param(1.5, low=0, high=30, step=0.1, help="of classifier-free guidance; 1 saves a row")
+    guidance_scale: float = param(1.5, low=0, high=30, step=0.1, help="1 follows the prompt as learned, more insists")
     window: int = param(
         30, low=0, high=200, step=2, unit="of 1000", help="times looked at, half to either side; 0 is no shift"
     )

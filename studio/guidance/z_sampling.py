@@ -29,7 +29,7 @@ class ZigzagSampling(Guidance):
 
     The authors use scale 5.5 and inversion 0 on SDXL, and ask the way back at the time of the way out ("frozen").
     Known failure: errors of the inversion add up, and part of the gain is the added work: compare at equal cost. Costs
-    5 rows a step at inversion scales of 0 or 1, in three rounds.
+    5 NFE a step at inversion scales of 0 or 1, in three rounds.
     """
 
     label: ClassVar[str] = "Zigzag (Z-Sampling)"

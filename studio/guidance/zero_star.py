@@ -30,7 +30,7 @@ from studio.guidance.vectors import dot, ratio
 class ZeroStarGuidance(OneRound):
     """Guidance for flow models that are not trained to the end: fitted scale, and a first step that stands still.
 
-    Known failures: with few steps every zeroed one is missed; a well trained model loses by them. Costs 2 rows a
+    Known failures: with few steps every zeroed one is missed; a well trained model loses by them. Costs 2 NFE a
     step, 1 at scale 1, none in a zeroed step.
     """
 
@@ -50,7 +50,8 @@ class ZeroStarGuidance(OneRound):
     fit: bool = param(True, help="scale the unconditional velocity to fit; off is plain guidance")
 
     def describe(self) -> str:
-        still = f"; first {self.zero_steps} steps stand still" if self.zero_steps else ""
+        steps = "the first step stands" if self.zero_steps == 1 else f"the first {self.zero_steps} steps stand"
+        still = f"; {steps} still" if self.zero_steps else ""
         k = "k*u" if self.fit else "u"
         return f"v = {k} + {self.guidance_scale:g}*(c - {k}){still}"
 

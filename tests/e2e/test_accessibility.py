@@ -43,6 +43,8 @@ def test_the_prompt_tab_with_a_picture_and_everything_open(opened: Open) -> None
         if "open" not in str(button.get_attribute("class")):
             button.click()
     expect(page.locator("#steps")).to_be_visible()
+    for part in ("#canvas img", "#generate", "#stop"):  # what changes the picture, and the picture, beside each other
+        expect(page.locator(part).first).to_be_in_viewport()
     assert in_views(page) == []
 
 

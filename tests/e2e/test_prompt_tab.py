@@ -211,6 +211,7 @@ def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(o
     assert "xylophone" in page.inner_text("#prompt-report .unknown")
     page.fill(PROMPT, "star " * 200)
     page.wait_for_selector("#prompt-report .cut")
+    expect(page.locator("#generate")).to_be_in_viewport(ratio=0.99)  # a long prompt does not push it away
 
     page.click("#chips button >> nth=1")
     expect(page.locator(PROMPT)).to_have_value("a neon cyan ring on a night background")
@@ -242,6 +243,10 @@ def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(o
     scale.fill("7")
     scale.blur()
     expect(page.locator("#preset input")).to_have_value("Custom")
+    page.click("#reset")
+    expect(scale).to_have_value("1.5", timeout=LONG_MS)
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("-1")
+    expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star __colours__")
 
 
 def ground(page: Page) -> str:
@@ -270,6 +275,7 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate(TWO_FRAMES)
         whole(page, width)
+        page.click("#generate", trial=True)  # the sidebar does not lie over it
     whole(opened(width=400), 400)  # opened narrow, the page has its sidebar closed
     page.set_viewport_size({"width": 1440, "height": 900})
 

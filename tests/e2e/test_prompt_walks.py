@@ -198,6 +198,7 @@ def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: 
     expect(page.locator("#grid-sheet .frame.done")).to_have_count(9, timeout=LONG_MS)
     page.locator("#grid-sheet .frame.done").nth(4).click()
     expect(page.locator("#caption .said")).to_have_text("a red ring on a white background")
+    expect(page.locator("#canvas img").first).to_be_in_viewport()  # above the grid, and in sight
     with page.expect_download() as download:
         page.click("#grid-sheet a.action")
     assert Path(download.value.path()).stat().st_size > 1000

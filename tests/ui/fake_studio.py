@@ -67,6 +67,7 @@ class Sketcher:
                 tell("preview", {"image": index, "png": _png(blurred)})
                 yield
             data = {"image": index, "recipe": recipe.model_dump(mode="json"), "made_by": self.made_by(), "seconds": 1.0}
+            data |= {"origin": job["origin"]} if "origin" in job else {}
             tell("image", {**data, "rgb": picture.tobytes(), "width": picture.width, "height": picture.height})
         tell("done", {"images": len(recipes), "seconds": 1.0})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,6 +189,31 @@ def test_the_five_tabs_in_their_order() -> None:
 def test_tabs_that_are_not_built_say_so_and_what_they_will_do(blocks: gr.Blocks) -> None:
     page = str(blocks.get_config_file())
     assert page.count("Not built yet") == 3
+
+
+def test_the_page_has_the_words_of_the_field(blocks: gr.Blocks) -> None:
+    """And none of those by which people who did not write it were lost."""
+    page = str(blocks.get_config_file()).casefold()
+    assert "network evaluations (nfe)" in page
+    lost = (
+        "rows of network work",
+        "put around it",
+        "nothing around it",
+        "one batch",
+        "take it in",
+        "ended early",
+        "as set below",
+        "the bin instead",
+        "both days count",
+        "follows points from",
+        "saves a row",
+    )
+    assert [words for words in lost if words in page] == []
+    labels = [str(part["props"].get("label")) for part in blocks.get_config_file()["components"]]
+    assert [label for label in labels if re.search(r"[a-z]_[a-z]|guidance\.", label)] == []
+    assert "Compare" not in [
+        str(part["props"].get("value")) for part in blocks.get_config_file()["components"] if part["type"] == "button"
+    ]  # a tab is called so
 
 
 def test_a_port_in_use_is_told_before_anything_is_opened() -> None:

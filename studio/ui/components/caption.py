@@ -90,7 +90,7 @@ def together(recipes: Sequence[Recipe]) -> str:
     rules = len({recipe.guidance.method for recipe in recipes}) > 1
     if rules or len(differing) > 3:
         rules = rules or any(name.startswith("guidance.") for name in differing)
-        return f"{count}, several {'rules of guidance' if rules else 'settings'}"
+        return f"{count}, several {'kinds of guidance' if rules else 'settings'}"
     return ", ".join([count, *(_range(name, [settings.get(name) for settings in values]) for name in differing)])
 
 

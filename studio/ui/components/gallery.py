@@ -39,7 +39,8 @@ element.addEventListener('click', (event) => {
     const ids = [...selection];
     const {marked, to} = at('marked').dataset;
     if (marked === 'send') trigger('send', {ids, to});
-    else trigger(marked, {ids});
+    else if (marked === 'bin') trigger('bin', {ids});
+    else trigger('unbin', {ids});
     selecting(false);
   } else if (at('pick')) trigger('pick', {id: Number(at('pick').dataset.pick)});
   else if (at('all')) trigger('all', {ids: at('all').dataset.all.split(',').map(Number)});
@@ -107,7 +108,7 @@ def _sending() -> str:
     """A button for each tab that takes pictures."""
     from studio.ui.handover import targets  # which imports tabs, and these this module
 
-    title = "Lay them on that tab, with their recipes"
+    title = "Put them on that tab, with their recipes"
     return "".join(
         tag(
             "button",

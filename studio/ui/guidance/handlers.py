@@ -277,7 +277,7 @@ def _with_rules(board: Board, pictures: Sequence[Sent]) -> tuple[Board, list[Sen
 def _received(taken: Sequence[Sent], row_count: int, refusal: str, pictures: Sequence[Sent]) -> str:
     """What pictures that were sent gave, and which found no room. row_count: how many rows are new."""
     if len(pictures) == 1:
-        row = "a row of its own" if row_count else "the row that has its rule already, which is open"
+        row = "a row of its own" if row_count else "the row that has its guidance already, which is open"
         return f"Picture {taken[0].id} gave the prompt, the seed, the steps and {row}."
     rows = f"{row_count} further row{'s' * (row_count != 1)}" if row_count else "no row that was not there"
     message = f"{_pictures(taken)} gave {rows}; the prompt, the seed and the steps are those of picture {taken[0].id}."

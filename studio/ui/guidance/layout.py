@@ -81,7 +81,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
             "7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40, elem_id="guidance-seed", min_width=90
         )
         parts["seeds"] = gr.Slider(
-            1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="Columns.", min_width=90, elem_id="guidance-seeds"
+            1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="A column each.", min_width=90, elem_id="guidance-seeds"
         )
     with gr.Row(elem_classes="shared"):
         parts["steps"] = gr.Slider(
@@ -105,7 +105,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
     parts["rows"] = _html("", "guidance-rows", rows.SCRIPT)
     with gr.Accordion("Rows from past pictures", open=False, elem_id="guidance-pictures"):
         parts["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
-        parts["take"] = gr.Button("Add their rules as rows", size="sm", elem_id="guidance-take")
+        parts["take"] = gr.Button("Add their guidance as rows", size="sm", elem_id="guidance-take")
     parts["preset"] = gr.Dropdown(
         entries(presets),
         value="",

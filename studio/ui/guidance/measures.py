@@ -32,7 +32,7 @@ class Words:
     log: bool = False
 
 
-# Three curves tell the story of a step in its order: what there is to push with, how hard the rule pushes, what comes
+# Three curves tell the story of a step in its order: what there is to push with, how hard guidance pushes, what comes
 # out. Each has a stand-in for the methods that never ask what the model predicts without the prompt.
 MAIN = (("gap", "degraded_gap"), ("w_eff", "rel_update"), ("norm_ratio",))
 
@@ -45,10 +45,10 @@ WORDS = {
     "degraded_gap": Words(
         "How far the model and its degraded twin disagree",
         "|c − d| / |c|",
-        "This difference is what the rule enlarges. Near 0 there is nothing left to push.",
+        "This difference is what guidance enlarges. Near 0 there is nothing left to push.",
     ),
     "w_eff": Words(
-        "How hard the rule pushes",
+        "How hard guidance pushes",
         "(g − u)·D / D·D",
         "1 is no guidance. Flat: plain guidance at that scale. Where a line stops, guidance is off.",
         level=1.0,

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 SCRIPT = results.script("why")
 EMPTY = (
-    '<div class="guidance-empty"><p class="empty-title">One prompt, one seed, several rules</p>'
+    '<div class="guidance-empty"><p class="empty-title">One prompt, one seed, several kinds of guidance</p>'
     '<p class="empty-told">Choose what to compare at the left and press Generate all. All rows are drawn together; '
-    "click a picture to see what its rule did at every step.</p></div>"
+    "click a picture to see what its guidance did at every step.</p></div>"
 )
 HINT = "Why: what guidance did at each step"
 
@@ -119,7 +119,9 @@ class _Table:
             guidance = picture.recipe.guidance
             facts = measures(self.studio, picture, fact_names, self.speeds.get(place.job) if place else None)
             note = (
-                "" if is_of(guidance, row.value) else f"The row reads {boards.label(row.value)} now, and was not drawn."
+                ""
+                if is_of(guidance, row.value)
+                else f"The row is now {boards.label(row.value)}, which is not drawn yet."
             )
             return Cell(picture, self.name(row, [seed]), tuple(facts.items()), mark=mark, hint=HINT, note=note)
         cell = Cell(None, boards.label(row.value), tuple((name, "–") for name in fact_names), mark=mark)
@@ -209,7 +211,7 @@ def _total(studio: Studio, pictures: Mapping[tuple[int, str], Drawn]) -> str:
     except NotFound:
         return ""
     count = f"{len(pictures)} picture{'s' * (len(pictures) != 1)}"
-    hint = tag("span", " Choose one to see what its rule did at every step.", class_="hint")
+    hint = tag("span", " Choose one to see what its guidance did at every step.", class_="hint")
     return tag(
         "p", text(f"{count}, {evaluations:,} network evaluations.") + hint, class_="guidance-total", role="status"
     )

@@ -94,7 +94,9 @@ def why_html(studio: Studio, board: Board, pictures: Mapping[tuple[int, str], Dr
         return alert(sentence(error))
     title = tag("h2", "Why this picture")
     if not main:
-        nothing = "Guidance did nothing here that could be measured: only the conditional prediction was asked for."
+        nothing = (
+            "Nothing to measure: the model was asked for its prediction with the prompt alone, and nothing pushed it."
+        )
         right = tag("p", nothing, class_="hint")
     else:
         right = svg.legend(main[0].series) if len(main[0].series) > 1 else ""

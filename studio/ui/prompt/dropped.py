@@ -53,7 +53,7 @@ def told_html(dropped: Dropped) -> str:
         ours = "This is the recipe the picture was made with."
         return alert(ours if dropped.ours else "All of its settings were taken over.", kind="note")
     items = "".join(tag("li", text(sentence)) for sentence in dropped.left_out)
-    inner = tag("p", "Restored, but for what has no place here:") + tag("ul", items)
+    inner = tag("p", "Restored, except for what is not here:") + tag("ul", items)
     return tag("div", inner, class_="message note", role="status")
 
 

@@ -67,7 +67,7 @@ SCALES = [Recipe(seed=7, guidance=GuidanceSpec(params={"guidance_scale": scale})
         ([Recipe(seed=seed) for seed in (7, 8, 9)], "3 pictures, seeds 7 to 9"),
         ([Recipe(seed=seed) for seed in (7, 1)], "2 pictures, 2 seeds"),
         (SCALES, "3 pictures of seed 7, guidance scale 0 to 30"),
-        ([Recipe(seed=7), Recipe(seed=7, guidance=GuidanceSpec(method="apg"))], "2 pictures of seed 7, several rules"),
+        ([Recipe(seed=7), Recipe(seed=7, guidance=GuidanceSpec(method="apg"))], "2 pictures of seed 7, several kinds"),
         ([Recipe(seed=7, prompt="a"), Recipe(seed=7, prompt="b")], "2 pictures of seed 7, several prompts"),
         ([Recipe(seed=7, steps=5), Recipe(seed=7, steps=9)], "2 pictures of seed 7, steps 5 to 9"),
     ],

@@ -223,7 +223,7 @@ def test_a_picture_sent_here_is_a_row_of_its_own_and_fills_the_fields(do: Handle
     assert answer["board"]["chosen"] == rows[-1]["id"] and "Picture 5" in answer["message"]
     whole = spoken(GuidanceSpec(method="apg", params={"eta": 1.0})).params  # as a picture's recipe has it
     again = do.receive(PAGE, sent(**whole))
-    assert again["board"]["rows"] == rows and "has its rule already" in again["message"]
+    assert again["board"]["rows"] == rows and "has its guidance already" in again["message"]
 
 
 def test_rules_of_past_pictures_become_rows_once(do: Handlers, fake: FakeStudio) -> None:
@@ -270,8 +270,8 @@ def test_a_picture_keeps_its_own_name_whatever_its_row_says_by_now(do: Handlers,
     refused = do.row_op(PAGE, move("guidance_scale", 99))
     assert "from 0 to 30" in refused["message"]
     assert re.findall(r'class="card-name">.*?<span>([^<]*)', refused["results"]) == names
-    assert refused["results"].count("The row reads CFG 99 now, and was not drawn.") == 1
-    assert "The row reads" not in do.row_op(PAGE, move("guidance_scale", 6))["results"]
+    assert refused["results"].count("The row is now CFG 99, which is not drawn yet.") == 1
+    assert "The row is now" not in do.row_op(PAGE, move("guidance_scale", 6))["results"]
 
 
 def test_a_strip_that_comes_late_is_not_shown_under_another_picture(

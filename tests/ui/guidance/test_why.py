@@ -51,7 +51,7 @@ def test_the_picture_stands_beside_its_rule_and_three_curves(compared: Compared)
     assert "6·(c − u)" in html and "/pictures/" in html and 'class="why-picture mark-b"' in html
     assert titles(html) == [
         "How far prompt and no prompt disagree",
-        "How hard the rule pushes",
+        "How hard guidance pushes",
         "How much the prediction grows",
     ]
     assert html.split("<details")[1].count('class="measured"') >= 6

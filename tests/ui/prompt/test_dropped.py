@@ -26,6 +26,15 @@ def test_a_picture_of_a1111_tells_what_was_left_out(fake: FakeStudio, tmp_path: 
     assert "dreamshaper" in said and "&lt;lora:x:1&gt;" in said and said.count("<li>") >= 3
 
 
+def test_a_picture_of_another_model_is_restored_in_the_size_of_the_one_that_draws(
+    fake: FakeStudio, tmp_path: Path
+) -> None:
+    assert "Size: 512x768" in A1111
+    recipe, said = dropped.restore(fake, str(png(tmp_path / "it.png", parameters=A1111)), "stencil")
+    assert recipe is not None and (recipe.width, recipe.height) == (128, 128)
+    assert "size: 512 × 768 (another model&#x27;s; stencil draws 128 × 128)" in said
+
+
 @pytest.mark.parametrize("data", [b"", b"<html><script>alert(1)</script>", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
 def test_an_evil_file_is_refused_with_a_sentence_and_removed(fake: FakeStudio, tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "<img src=x>.png"
