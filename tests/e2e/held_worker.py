@@ -27,17 +27,23 @@ class HeldWorker(worker._Worker):
 
     def __init__(self, config: EngineConfig, pipe: Connection) -> None:
         self._hold, self._counts = Path(os.environ[HOLD]), Counter[str]()
+        self._in_hand = set[str]()  # a stop that came after its job's end is kept, and stops none of these
         super().__init__(config, pipe)
 
     def _send(self, *message: Any) -> None:
         super()._send(*message)
         if message[0] == "begun":
             self._counts = Counter(begun=1)
+            self._in_hand.add(message[1])
+        elif message[0] == "end":
+            self._in_hand.discard(message[1])
         elif message[0] == "tell":
             self._counts[message[2]] += 1
 
     def _give_way(self) -> None:
-        while self._is_held() and not (self._cancelled or self._closing.is_set()) and self._orders.empty():
+        while self._is_held() and self._orders.empty():
+            if self._closing.is_set() or self._cancelled & self._in_hand:
+                break
             self._pulse.beat()
             time.sleep(0.01)
         super()._give_way()

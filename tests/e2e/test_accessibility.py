@@ -34,7 +34,10 @@ def in_views(page: Page, part: str | None = None) -> list[str]:
     return [line for width, scheme in VIEWS for line in violations(page, scheme, width, part)]
 
 
-def test_the_prompt_tab_with_a_picture_and_everything_open(opened: Open) -> None:
+WRONG = """document.querySelector('#generate').insertAdjacentHTML('afterend', '<img id="wrong" src="data:,">')"""
+
+
+def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_is_wrong_is_found(opened: Open) -> None:
     page = opened()
     generate(page)
     folded = page.locator(".controls .label-wrap").locator("visible=true")
@@ -46,6 +49,17 @@ def test_the_prompt_tab_with_a_picture_and_everything_open(opened: Open) -> None
     for part in ("#canvas img", "#generate", "#stop"):  # what changes the picture, and the picture, beside each other
         expect(page.locator(part).first).to_be_in_viewport()
     assert in_views(page) == []
+
+    page.evaluate(WRONG)
+    assert any("image-alt" in line for line in violations(page, "light", 1440, "#wrong"))
+    page.evaluate("document.querySelector('#wrong').remove()")
+
+    # The tabs that are to come are of one mould: one of them in both views is looked at by axe.
+    for tab in ("Erase", "Label", "Compare"):
+        page.set_viewport_size({"width": 1440, "height": 900})  # where all of them have room
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(".promise:visible .stamp")).to_be_visible()
+    assert in_views(page, "#tabs") == []
 
 
 def test_the_guidance_tab_with_results_and_reasons_which_can_be_read_from_afar(opened: Open) -> None:
@@ -65,18 +79,3 @@ def test_the_guidance_tab_with_results_and_reasons_which_can_be_read_from_afar(o
     page.locator("#guidance-rows .chosen select.menu-like").select_option("schedule")
     expect(page.locator("#guidance-rows .chosen .curve svg")).to_be_visible(timeout=LONG_MS)
     assert in_views(page) == []
-
-
-WRONG = """document.querySelector('#generate').insertAdjacentHTML('afterend', '<img id="wrong" src="data:,">')"""
-
-
-def test_the_tabs_that_are_to_come_and_what_is_wrong_is_found(opened: Open) -> None:
-    page = opened()
-    page.evaluate(WRONG)
-    assert any("image-alt" in line for line in violations(page, "light", 1440, "#tabs"))
-    page.evaluate("document.querySelector('#wrong').remove()")
-    for tab in ("Erase", "Label", "Compare"):
-        page.set_viewport_size({"width": 1440, "height": 900})  # where all of them have room
-        page.get_by_role("tab", name=tab).click()
-        expect(page.locator(".promise:visible .stamp")).to_be_visible()
-        assert in_views(page, "#tabs") == [], tab

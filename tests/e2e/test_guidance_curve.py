@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from studio.guidance.schedule import Schedule
 from studio.storage.png import read_png
 from tests.e2e.test_guidance_tab import choose, to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, fill, generate, wait_until_done
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
 from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
@@ -121,11 +121,74 @@ def kept_points(served: Served) -> str:
     return str(wrapper.params["points"])
 
 
-def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_with_it(
+def shown_as_computed(page: Page) -> None:
+    """Every curve; and no control loses or keeps what it should not. At the end four rows are as they were."""
+    curve = with_schedule(page, ROWS)
+    seen = page.locator(f"{ROWS} .wrapper .param:visible [data-name]:not([type=range])")
+    cases: list[tuple[str, dict[str, float], list[str]]] = [
+        ("constant", {"first": 1.25}, ["first"]),
+        ("linear", {"first": 0.25, "last": 3.5}, ["first", "last"]),
+        ("cosine", {"first": 2.0, "last": 0.5}, ["first", "last"]),
+        ("beta", {"rise": 2.5, "fall": 4.0}, ["rise", "fall"]),
+        ("beta", {"rise": 1.0, "fall": 1.0}, ["rise", "fall"]),
+    ]
+    for name, params, needed in cases:
+        curve.choose(name)
+        expect(page.locator(f"{ROWS} .formula")).to_contain_text(f"({name})", timeout=LONG_MS)
+        for param, value in params.items():
+            curve.put(param, value)
+        assert [one.get_attribute("data-name") for one in seen.all()] == ["parameter", "curve", *needed]
+        assert curve.handles.count() == 0
+        expected = Schedule.model_validate({"curve": name, **params})
+        for p, share in curve.line():
+            assert share == pytest.approx(expected.factor(round(p * 60) / 60), abs=0.02), (name, p)
+
+    # Live: the line follows a slider that is still held.
+    curve.choose("linear")
+    curve.put("last", 1)
+    page.wait_for_timeout(500)
+    slider = page.locator(f"{ROWS} input[type=range][data-name=last]")
+    slider.evaluate("one => { one.value = 2; one.dispatchEvent(new Event('input', {bubbles: true})); }")
+    assert curve.line()[-1] == pytest.approx((1, 2), abs=0.02)
+
+    # What is moved while the rows are written anew is not lost.
+    curve.choose("points")
+    expect(curve.handles).to_have_count(3, timeout=LONG_MS)
+    page.mouse.move(*curve.place(0.5, 1))
+    page.mouse.down()
+    page.mouse.move(*curve.place(0.6, 1.2), steps=3)
+    # Something else changes the rows meanwhile.
+    name = page.locator(f"{ROWS} .guide-name")
+    page.evaluate("document.querySelector('#guidance-rows .guide.chosen [data-op=down]').click()")
+    expect(page.locator("#guidance-rows .guide.chosen ~ .guide")).to_have_count(2, timeout=LONG_MS)
+    expect(name).to_contain_text("schedule")
+    page.mouse.move(*curve.place(0.7, 1.5), steps=3)
+    expect(curve.svg.locator(".point.held")).to_have_count(1)
+    page.mouse.up()
+    expect(curve.handles).to_have_count(3)
+    assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
+
+    # A control that comes to stand for another parameter shows that one's value.
+    choose(page, 0)
+    method = page.locator(f"{ROWS} select[data-op=method]")
+    method.select_option("perp_neg")
+    switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
+    switch.click()
+    expect(switch).to_have_attribute("checked", "", timeout=LONG_MS)
+    switch.click()
+    expect(switch).not_to_have_attribute("checked", "", timeout=LONG_MS)
+    method.select_option("zero_star")
+    expect(page.locator(f"{ROWS} input[data-name=fit]")).to_be_checked()
+    method.select_option("cfg")
+    expect(page.locator(f"{ROWS} .guide-name")).to_contain_text("CFG", timeout=LONG_MS)
+
+
+def test_a_curve_is_shown_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_with_it(
     opened: Open, served: Served
 ) -> None:
     page = opened()
     ready(page)
+    shown_as_computed(page)
     page.locator("#guidance-steps input[type=number]").fill("2")
     for left in (3, 2, 1):  # one row is enough
         page.locator("#guidance-rows [data-op=remove]").last.click()
@@ -206,67 +269,6 @@ def test_a_curve_is_dragged_drawn_and_moved_by_keys_and_the_picture_is_drawn_wit
     assert curve.line()[-1] == pytest.approx((1, 4.5), abs=0.01)
 
 
-def test_every_curve_is_shown_as_it_is_computed_and_no_control_loses_or_keeps_what_it_should_not(opened: Open) -> None:
-    page = opened()
-    ready(page)
-    curve = with_schedule(page, ROWS)
-    seen = page.locator(f"{ROWS} .wrapper .param:visible [data-name]:not([type=range])")
-    cases: list[tuple[str, dict[str, float], list[str]]] = [
-        ("constant", {"first": 1.25}, ["first"]),
-        ("linear", {"first": 0.25, "last": 3.5}, ["first", "last"]),
-        ("cosine", {"first": 2.0, "last": 0.5}, ["first", "last"]),
-        ("beta", {"rise": 2.5, "fall": 4.0}, ["rise", "fall"]),
-        ("beta", {"rise": 1.0, "fall": 1.0}, ["rise", "fall"]),
-    ]
-    for name, params, needed in cases:
-        curve.choose(name)
-        expect(page.locator(f"{ROWS} .formula")).to_contain_text(f"({name})", timeout=LONG_MS)
-        for param, value in params.items():
-            curve.put(param, value)
-        assert [one.get_attribute("data-name") for one in seen.all()] == ["parameter", "curve", *needed]
-        assert curve.handles.count() == 0
-        expected = Schedule.model_validate({"curve": name, **params})
-        for p, share in curve.line():
-            assert share == pytest.approx(expected.factor(round(p * 60) / 60), abs=0.02), (name, p)
-
-    # Live: the line follows a slider that is still held.
-    curve.choose("linear")
-    curve.put("last", 1)
-    page.wait_for_timeout(500)
-    slider = page.locator(f"{ROWS} input[type=range][data-name=last]")
-    slider.evaluate("one => { one.value = 2; one.dispatchEvent(new Event('input', {bubbles: true})); }")
-    assert curve.line()[-1] == pytest.approx((1, 2), abs=0.02)
-
-    # What is moved while the rows are written anew is not lost.
-    curve.choose("points")
-    expect(curve.handles).to_have_count(3, timeout=LONG_MS)
-    page.mouse.move(*curve.place(0.5, 1))
-    page.mouse.down()
-    page.mouse.move(*curve.place(0.6, 1.2), steps=3)
-    # Something else changes the rows meanwhile.
-    name = page.locator(f"{ROWS} .guide-name")
-    page.evaluate("document.querySelector('#guidance-rows .guide.chosen [data-op=down]').click()")
-    expect(page.locator("#guidance-rows .guide.chosen ~ .guide")).to_have_count(2, timeout=LONG_MS)
-    expect(name).to_contain_text("schedule")
-    page.mouse.move(*curve.place(0.7, 1.5), steps=3)
-    expect(curve.svg.locator(".point.held")).to_have_count(1)
-    page.mouse.up()
-    expect(curve.handles).to_have_count(3)
-    assert len(pairs(curve.text)) == 3 and pairs(curve.text)[1] != (0.5, 1.0)
-
-    # A control that comes to stand for another parameter shows that one's value.
-    choose(page, 0)
-    method = page.locator(f"{ROWS} select[data-op=method]")
-    method.select_option("perp_neg")
-    switch = page.locator(f"{ROWS} input[data-name=gram_schmidt]")
-    switch.click()
-    expect(switch).to_have_attribute("checked", "", timeout=LONG_MS)
-    switch.click()
-    expect(switch).not_to_have_attribute("checked", "", timeout=LONG_MS)
-    method.select_option("zero_star")
-    expect(page.locator(f"{ROWS} input[data-name=fit]")).to_be_checked()
-
-
 def open_method(page: Page) -> Locator:
     page.click("#guidance-method > button")
     around = page.locator(AROUND)
@@ -274,13 +276,47 @@ def open_method(page: Page) -> Locator:
     return around
 
 
-def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: Served) -> None:
+# Nothing sticks out, and a finger has 44 px.
+HAS_ROOM = """(root) => {
+  const [frame, reach] = [' .curve svg', ' .curve .point .reach'].map(
+    (one) => document.querySelector(root + one).getBoundingClientRect());
+  const dots = [...document.querySelectorAll(root + ' .curve .point .dot')].map((one) => one.getBoundingClientRect());
+  return document.documentElement.scrollWidth <= innerWidth && reach.width >= 44 && reach.height >= 44
+    && dots.length === 3 && dots.every((dot) => frame.left <= dot.left && dot.right <= frame.right);
+}"""
+
+
+def drawn_by_a_finger(page: Page, curve: Curve) -> None:
+    """Its points have room for one at any width, and it moves the second to 0.7."""
+    for width in (1440, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(HAS_ROOM, arg=curve.root)
+    # A finger 20 px beside the point takes hold of it where a mouse would not.
+    (x, y), (to_x, to_y) = curve.place(0.5, 1), curve.place(0.7, 1)
+    page.evaluate(
+        """([x, y, toX, toY]) => {
+          const at = document.elementFromPoint(x, y + 20);
+          const send = (name, x, y) => at.dispatchEvent(new PointerEvent(name,
+            {bubbles: true, pointerId: 1, pointerType: 'touch', button: 0, clientX: x, clientY: y, isPrimary: true}));
+          Element.prototype.setPointerCapture = () => {};
+          send('pointerdown', x, y + 20); send('pointermove', toX, toY + 20); send('pointerup', toX, toY + 20);
+        }""",
+        [x, y, to_x, to_y],
+    )
+    curve.said("0:0, 0.7:1, 1:0")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_the_prompt_tab_has_the_same_controls_no_json_what_the_method_has_and_tells_bad_values(
+    opened: Open, served: Served
+) -> None:
     page = opened()
     fill(page, "a red star", steps=3)
     around = open_method(page)
     expect(around).to_contain_text("No modifiers")
     curve = points(page, AROUND)
-    curve.drag((0.5, 1), (0.3, 1.5))
+    drawn_by_a_finger(page, curve)
+    curve.drag((0.7, 1), (0.3, 1.5))
     generate(page)  # at once: no answer of the server's is waited for
     wait_until_done(page)
     assert kept_points(served) == curve.text == "0:0, 0.3:1.5, 1:0"
@@ -295,14 +331,29 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     page.wait_for_timeout(1000)
     assert page.locator("#gallery .thumb").count() == pictures
 
-    # A preset keeps it; it is there after a reload; a past picture brings its own back.
+    # A preset keeps it.
     page.fill("#preset-name :is(input, textarea)", "drawn")
     page.click("#preset-save")
     page.wait_for_selector("#preset-said .note")
+
+    # What a schedule moves is what the method has.
+    parameter = around.locator("select[data-name=parameter]")
+    offered = parameter.locator("option")
+    expect(offered).to_have_text(["Guidance scale", "Rescale"], timeout=LONG_MS)
+    parameter.select_option("rescale")
+    page.click("#method input")
+    page.click("[role=option]:has-text('(APG)')")
+    expect(offered.first).to_have_text("Not here: rescale", timeout=LONG_MS)
+    expect(parameter).to_have_value("rescale")
+    parameter.select_option("momentum")
+
+    # All of it is there after a reload; the preset and a past picture bring their own back.
     page.reload()
     page.wait_for_selector("#generate")
     open_method(page)
     curve.said("0:0, 1:0")
+    expect(parameter).to_have_value("momentum", timeout=LONG_MS)
+    assert "Eta" in offered.all_inner_texts()
     around.locator("[data-op=unwrap]").click()
     expect(around).to_contain_text("No modifiers", timeout=LONG_MS)
     page.click("#preset input")
@@ -335,55 +386,8 @@ def test_the_prompt_tab_has_the_same_controls_and_no_json(opened: Open, served: 
     assert wrapper.added is not None and wrapper.added.method == "seg" and wrapper.added.params["blur"] == "mean"
     assert [(one.wrapper, one.params["stop"]) for one in wrapper.added.wrappers] == [("interval", 0.5)]
 
-
-def test_the_prompt_tab_offers_what_the_method_has_tells_bad_values_and_a_finger_can_draw(opened: Open) -> None:
-    page = opened()
-    around = open_method(page)
-    curve = points(page, AROUND)
-    for width in (1440, 800):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate(TWO_FRAMES)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        box: Any = curve.handles.first.locator(".reach").bounding_box()
-        assert box["width"] >= 44 and box["height"] >= 44
-        outer: Any = curve.svg.bounding_box()
-        for k in range(3):
-            dot: Any = curve.handles.nth(k).locator(".dot").bounding_box()
-            assert outer["x"] <= dot["x"] and dot["x"] + dot["width"] <= outer["x"] + outer["width"]
-    # A finger 20 px beside the point takes hold of it where a mouse would not.
-    (x, y), (to_x, to_y) = curve.place(0.5, 1), curve.place(0.7, 1)
-    page.evaluate(
-        """([x, y, toX, toY]) => {
-          const at = document.elementFromPoint(x, y + 20);
-          const send = (name, x, y) => at.dispatchEvent(new PointerEvent(name,
-            {bubbles: true, pointerId: 1, pointerType: 'touch', button: 0, clientX: x, clientY: y, isPrimary: true}));
-          Element.prototype.setPointerCapture = () => {};
-          send('pointerdown', x, y + 20); send('pointermove', toX, toY + 20); send('pointerup', toX, toY + 20);
-        }""",
-        [x, y, to_x, to_y],
-    )
-    curve.said("0:0, 0.7:1, 1:0")
-
-    page.set_viewport_size({"width": 1440, "height": 900})
-    parameter = around.locator("select[data-name=parameter]")
-    offered = parameter.locator("option")
-    expect(offered).to_have_text(["Guidance scale", "Rescale"], timeout=LONG_MS)
-    parameter.select_option("rescale")
-    page.click("#method input")
-    page.click("[role=option]:has-text('(APG)')")
-    expect(offered.first).to_have_text("Not here: rescale", timeout=LONG_MS)
-    expect(parameter).to_have_value("rescale")
-    parameter.select_option("momentum")
-    # As it was left, after a reload too.
-    page.reload()
-    page.wait_for_selector("#generate")
-    open_method(page)
-    expect(parameter).to_have_value("momentum", timeout=LONG_MS)
-    assert "Eta" in offered.all_inner_texts()
-
     # A bad value is told when a picture is asked for.
-    fill(page, "a red star", steps=3)
-    around.locator("[data-op=unwrap]").click()
+    around.locator("[data-op=unwrap]").first.click()
     expect(around).to_contain_text("No modifiers", timeout=LONG_MS)
     around.locator("select[data-op=wrap]").select_option("interval")
     number = around.locator("input[type=number][data-name=start]")

@@ -83,7 +83,7 @@ def test_the_page_is_painted_within_six_seconds_of_the_start(browser: Browser, m
     )
 
 
-def test_generate_shows_a_moving_preview_and_then_the_picture(
+def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reload_in_the_middle_finds_the_job(
     opened: Open, served: Served, model: Path, brake: Brake
 ) -> None:
     page, side = opened(), read_card(model).default_size_px
@@ -112,50 +112,7 @@ def test_generate_shows_a_moving_preview_and_then_the_picture(
     kept = [path.read_bytes() for path in served.folder.rglob("*.png")]
     assert file.read_bytes() in kept
 
-
-def test_what_was_typed_and_made_survives_a_reload_and_is_restored_from_a_past_picture(opened: Open) -> None:
-    page = opened()
-    fill(page, "a blue ring on a black background", seed=str(2**64 - 1), steps=3)
-    page.click("#negatives > button")
-    page.click("#more-negatives .add")
-    page.keyboard.type("blue ${alert(1)} {{value}} <b>")
-    page.click("#more-negatives .add")
-    page.keyboard.type("green")
-    page.fill("#more-negatives .weight >> nth=0", "0.5")
-    page.get_by_label("Stop of negative prompt 2").fill("0.75")
-    generate(page)
-    wait_until_done(page)
-    page.wait_for_selector("#gallery .thumb")
-    before = page.locator("#gallery .thumb").count()
-    page.reload()
-    page.wait_for_selector("#gallery .thumb")
-    assert page.locator("#gallery .thumb").count() == before
-    expect(page.locator(PROMPT)).to_have_value("a blue ring on a black background")
-    expect(page.locator("#seed :is(input, textarea)")).to_have_value("18446744073709551615")
-    assert "seed 18446744073709551615 ·" in page.inner_text("#caption .made")
-    if not page.is_visible("#more-negatives .add"):
-        page.click("#negatives > button")
-    expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
-    expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
-    expect(page.locator("#more-negatives .start").first).to_have_value("0")
-    expect(page.locator("#more-negatives .stop").first).to_have_value("0.75")
-    page.click("#more-negatives .remove >> nth=1")
-    expect(page.locator("#more-negatives .text")).to_have_count(1)
-    fill(page, "a green fish", seed=str(2**53 + 1), steps=2)
-    generate(page)
-    wait_until_done(page)
-    page.click("#caption summary")
-    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
-    fill(page, "something else", seed="1", steps=9)
-    page.locator("#gallery .thumb").first.click()
-    page.click("#caption button[data-do=restore]")
-    expect(page.locator(PROMPT)).to_have_value("a green fish")
-    expect(page.locator("#seed :is(input, textarea)")).to_have_value("9007199254740993")
-    expect(page.locator("#steps input[type=number]")).to_have_value("2")
-
-
-def test_stop_stops_and_keeps_and_a_reload_in_the_middle_finds_the_job_again(opened: Open, brake: Brake) -> None:
-    page = opened()
+    # Stop stops and keeps.
     fill(page, "a star", count=16, steps=3)
     brake.at("image")
     generate(page)
@@ -188,8 +145,8 @@ def choose(page: Page, menu: str, entry: str) -> None:
     page.click(f"[role=option]:has-text('{entry}')")
 
 
-def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(opened: Open) -> None:
-    page = opened()
+def told_and_read(page: Page) -> None:
+    """Bad input is told beside the button, and what is typed is read at once."""
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
     evil = "<img src=x onerror=alert(1)> ${alert(2)} {{value}} `</textarea>"
@@ -247,6 +204,52 @@ def test_bad_input_is_told_beside_the_button_and_what_is_typed_is_read_at_once(o
     expect(scale).to_have_value("1.5", timeout=LONG_MS)
     expect(page.locator("#seed :is(input, textarea)")).to_have_value("-1")
     expect(page.locator(PROMPT)).to_have_value("a (red:1.4) star __colours__")
+
+
+def test_what_is_typed_is_told_beside_the_button_read_at_once_survives_a_reload_and_comes_back_with_a_picture(
+    opened: Open,
+) -> None:
+    page = opened()
+    told_and_read(page)
+    choose(page, "#styles", "neon")  # off again
+    expect(page.locator("#prompt-report .read")).not_to_contain_text("neon style")
+    fill(page, "a blue ring on a black background", seed=str(2**64 - 1), steps=3)
+    page.click("#negatives > button")
+    page.click("#more-negatives .add")
+    page.keyboard.type("blue ${alert(1)} {{value}} <b>")
+    page.click("#more-negatives .add")
+    page.keyboard.type("green")
+    page.fill("#more-negatives .weight >> nth=0", "0.5")
+    page.get_by_label("Stop of negative prompt 2").fill("0.75")
+    generate(page)
+    wait_until_done(page)
+    page.wait_for_selector("#gallery .thumb")
+    before = page.locator("#gallery .thumb").count()
+    page.reload()
+    page.wait_for_selector("#gallery .thumb")
+    assert page.locator("#gallery .thumb").count() == before
+    expect(page.locator(PROMPT)).to_have_value("a blue ring on a black background")
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("18446744073709551615")
+    assert "seed 18446744073709551615 ·" in page.inner_text("#caption .made")
+    if not page.is_visible("#more-negatives .add"):
+        page.click("#negatives > button")
+    expect(page.locator("#more-negatives .text").first).to_have_value("blue ${alert(1)} {{value}} <b>")
+    expect(page.locator("#more-negatives .weight").first).to_have_value("0.5")
+    expect(page.locator("#more-negatives .start").first).to_have_value("0")
+    expect(page.locator("#more-negatives .stop").first).to_have_value("0.75")
+    page.click("#more-negatives .remove >> nth=1")
+    expect(page.locator("#more-negatives .text")).to_have_count(1)
+    fill(page, "a green fish", seed=str(2**53 + 1), steps=2)
+    generate(page)
+    wait_until_done(page)
+    page.click("#caption summary")
+    expect(page.locator("#caption .recipe")).to_contain_text("blue ${alert(1)} {{value}} <b> × 0.5, from 0 to 0.75")
+    fill(page, "something else", seed="1", steps=9)
+    page.locator("#gallery .thumb").first.click()
+    page.click("#caption button[data-do=restore]")
+    expect(page.locator(PROMPT)).to_have_value("a green fish")
+    expect(page.locator("#seed :is(input, textarea)")).to_have_value("9007199254740993")
+    expect(page.locator("#steps input[type=number]")).to_have_value("2")
 
 
 def ground(page: Page) -> str:

@@ -60,10 +60,8 @@ def reloaded(page: Page) -> Page:
     return page
 
 
-def test_two_switches_within_the_time_of_one_answer_are_both_switched_and_an_edit_is_renamed(
-    opened: Open, edits: list[str]
-) -> None:
-    page = started(opened)
+def switched_and_renamed(page: Page) -> None:
+    """Of three, two switches within the time of one answer are both switched; and an edit is renamed and back again."""
     waiting = held(page, 1)
     page.locator(SWITCH).nth(0).click()
     arrived(page, waiting, 1)
@@ -92,7 +90,45 @@ def test_two_switches_within_the_time_of_one_answer_are_both_switched_and_an_edi
     page.get_by_label("New name of Softer").fill("b")
     page.locator(f"{ROW} .rename button[type=submit]").nth(1).click()
     expect(page.locator(SWITCH).nth(1)).to_have_text("b")
-    expect(page.locator(SWITCH)).to_have_text(["a", "b"])
+    expect(page.locator(SWITCH)).to_have_text(["a", "b", "c"])
+
+
+def test_switches_in_one_answers_time_at_once_and_right_before_a_picture_are_all_heard_and_an_edit_is_renamed(
+    opened: Open, edits: list[str]
+) -> None:
+    page = started(opened, 3)
+    switched_and_renamed(page)
+    for number in (0, 1):
+        page.locator(SWITCH).nth(number).click()
+    switched(page, True, True, True)
+    fill(page, "a red star on a white background", steps=4)
+    generate(page)
+    wait_until_done(page)
+    expect(page.locator("#caption .made")).to_contain_text("3 edits")
+    page.evaluate(AT_ONCE, [f"{ROW}:nth-child(1) [role=switch]", f"{ROW}:nth-child(3) [role=switch]"])
+    switched(page, False, True, False)
+    expect(page.locator("#caption .made")).to_contain_text("1 edit")
+    wait_until_done(page)
+    expect(page.locator("#caption .made")).to_contain_text("1 edit")
+
+    # A picture made right after a switch is made with it.
+    prompt = "a purple cross at night"  # of no other picture there is
+    fill(page, prompt, steps=2)
+    waiting = held(page, 1)
+    page.locator(SWITCH).nth(0).click()
+    arrived(page, waiting, 1)
+    page.click("#generate")
+    page.wait_for_timeout(500)
+    waiting[0].continue_()
+    # A picture that was on the page before is drawn again with the switch as well: which comes last is open.
+    page.fill("#search :is(input, textarea)", prompt)
+    expect(page.locator("#gallery .thumb")).to_have_count(1, timeout=LONG_MS)
+    wait_until_done(page)
+    page.locator("#gallery .thumb").click()
+    expect(page.locator("#caption")).to_contain_text(prompt)
+    src = page.locator(PICTURE).first.get_attribute("src")
+    made = read_png(page.request.get(urljoin(page.url, str(src))).body()).recipe
+    assert [ref.edit for ref in made.edits] == edits[:2]
 
 
 @pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
@@ -124,40 +160,6 @@ def test_an_older_answer_that_lands_last_does_not_stay(opened: Open, edits: list
     page.wait_for_timeout(500)
     switched(page, False, False)
     switched(reloaded(page), False, False)
-
-
-def test_two_switches_at_once_draw_the_picture_again_and_a_picture_right_after_one_is_made_with_it(
-    opened: Open, edits: list[str]
-) -> None:
-    page = started(opened, 3)
-    fill(page, "a red star on a white background", steps=4)
-    generate(page)
-    wait_until_done(page)
-    expect(page.locator("#caption .made")).to_contain_text("3 edits")
-    page.evaluate(AT_ONCE, [f"{ROW}:nth-child(1) [role=switch]", f"{ROW}:nth-child(3) [role=switch]"])
-    switched(page, False, True, False)
-    expect(page.locator("#caption .made")).to_contain_text("1 edit")
-    wait_until_done(page)
-    expect(page.locator("#caption .made")).to_contain_text("1 edit")
-
-    # A picture made right after a switch is made with it.
-    prompt = "a purple cross at night"  # of no other picture there is
-    fill(page, prompt, steps=2)
-    waiting = held(page, 1)
-    page.locator(SWITCH).nth(0).click()
-    arrived(page, waiting, 1)
-    page.click("#generate")
-    page.wait_for_timeout(500)
-    waiting[0].continue_()
-    # A picture that was on the page before is drawn again with the switch as well: which comes last is open.
-    page.fill("#search :is(input, textarea)", prompt)
-    expect(page.locator("#gallery .thumb")).to_have_count(1, timeout=LONG_MS)
-    wait_until_done(page)
-    page.locator("#gallery .thumb").click()
-    expect(page.locator("#caption")).to_contain_text(prompt)
-    src = page.locator(PICTURE).first.get_attribute("src")
-    made = read_png(page.request.get(urljoin(page.url, str(src))).body()).recipe
-    assert [ref.edit for ref in made.edits] == edits[:2]
 
 
 @pytest.mark.slow  # the same without a page: tests/ui/test_sessions.py, tests/ui/test_stack_panel.py
