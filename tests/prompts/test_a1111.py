@@ -194,7 +194,7 @@ def test_what_is_written_reads_back(prompt: str) -> None:
     assert parse(print_tree(tree)) == tree
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(a1111_trees)
 def test_every_tree_can_be_written(tree: Node) -> None:
     assert parse(print_tree(tree)) == tree

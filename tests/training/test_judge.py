@@ -19,10 +19,10 @@ from studio.training.embedded.judge_data import (
     spoiled,
     wide_scene,
 )
-from studio.training.embedded.stage import Stage
 from studio.training.evaluate.rows import ReportRow, share_row
 from studio.world.oracle import CLASSES, REGIONS, Oracle, OracleNet
 from studio.world.scene import Scene, one_object, two_objects
+from tests.training.counted import Counted
 
 SCENES = [
     Scene((), background="night"),
@@ -205,8 +205,8 @@ def small_sources() -> list[judge.Source]:
 def test_a_short_training_learns_resumes_and_writes_what_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "calibrate", lambda *arguments: 0.25)
     parts = small_sources()
-    for minutes in (0.08, 0.03):
-        folder = judge.train(Stage("oracle", tmp_path, minutes), batch=16, threads=1, data=parts)
+    for _ in range(2):
+        folder = judge.train(Counted("oracle", tmp_path, minutes=1), batch=16, threads=1, data=parts)
     oracle = Oracle.load(folder)
     assert oracle.threshold == 0.25
     assert len(oracle.read(parts[0].pictures[:3])) == 3

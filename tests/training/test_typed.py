@@ -40,9 +40,10 @@ def build_of(text: str) -> str:
     return " ".join(kind_of.get(word, word) for word in words)
 
 
-def test_no_wording_is_built_like_a_sentence_of_training() -> None:
+@pytest.mark.parametrize("count", [3_000, pytest.param(12_000, marks=pytest.mark.slow)])
+def test_no_wording_is_built_like_a_sentence_of_training(count: int) -> None:
     rng = np.random.default_rng(0)
-    scenes = [scene_at(i, seed=90, two=0.45, empty=0.0) for i in range(12_000)]
+    scenes = [scene_at(i, seed=90, two=0.45, empty=0.0) for i in range(count)]
     trained = {build_of(sentence) for scene in scenes for sentence in (phrase(scene, rng), caption(scene, rng))}
     assert len(PHRASINGS) == 40
     assert [text for text, _ in PHRASINGS if build_of(text) in trained] == []

@@ -20,17 +20,10 @@ from gradio_client.exceptions import AppError
 from studio.core.recipe import Recipe
 from studio.ui.api import Api
 from tests.ui.endpoints import ENDPOINTS
-from tests.ui.serving import ROOT, Served, serving
+from tests.ui.serving import ROOT, Served
 from tests.ui.stencil_edits import edit_file
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("workspace")
-    with serving(["-m", "tests.ui.serve_fake", str(folder)], folder) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -20,21 +20,7 @@ from studio.ui import app, server
 from studio.ui.tabs import tabs
 from tests.ui.endpoints import ENDPOINTS
 from tests.ui.fake_studio import FakeStudio
-from tests.ui.serving import Served, serving
-
-# None of them answers, and the SOCKS one needs a package that is not there. The whole file runs under them.
-DEAD_PROXIES = {
-    **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), "http://user:word@127.0.0.1:9"),
-    **dict.fromkeys(("ALL_PROXY", "all_proxy"), "socks5h://127.0.0.1:9"),
-    **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
-}
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("workspace")
-    with serving(["-m", "tests.ui.serve_fake", str(folder)], folder, DEAD_PROXIES) as found:
-        yield found
+from tests.ui.serving import Served
 
 
 @pytest.fixture(scope="module")

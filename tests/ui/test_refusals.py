@@ -52,8 +52,8 @@ async def lay_out() -> App:
     return App.create_app(demo, app_kwargs={"middleware": [Middleware(Refusals)]})
 
 
-def answered(ask: Callable[[httpx.AsyncClient], Any]) -> httpx.Response:
-    async def run() -> httpx.Response:
+def answered(ask: Callable[[httpx.AsyncClient], Any]) -> Any:
+    async def run() -> Any:
         transport = httpx.ASGITransport(await lay_out())
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await ask(client)
@@ -61,18 +61,22 @@ def answered(ask: Callable[[httpx.AsyncClient], Any]) -> httpx.Response:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("how", FAILURES)
-@pytest.mark.parametrize("path", ["fail", "predict"])
-def test_a_failure_has_its_status_and_its_sentence(path: str, how: str, caplog: pytest.LogCaptureFixture) -> None:
-    """path: fail is a program's, predict the page's."""
+def test_a_failure_has_its_status_and_its_sentence(caplog: pytest.LogCaptureFixture) -> None:
     hide_folders(Path("/srv/studio/ws"))
-    _, status, said = FAILURES[how]
-    body = {"data": [how], "session_hash": "x"} | ({"fn_index": 0} if path == "predict" else {})
-    answer = answered(lambda client: client.post(f"/gradio_api/run/{path}", json=body))
-    assert answer.status_code == status
-    expected = said.replace("<", "&lt;").replace(">", "&gt;") if path == "predict" else said
-    assert answer.json()["error"].startswith(expected)
-    assert "a detail" not in answer.text and ("a detail for the log" in caplog.text) == (how == "bug")
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for path, function in (("fail", {}), ("predict", {"fn_index": 0})):  # a program's, and the page's
+            for how, (_, status, said) in FAILURES.items():
+                caplog.clear()
+                body = {"data": [how], "session_hash": "x", **function}
+                answer = await client.post(f"/gradio_api/run/{path}", json=body)
+                assert answer.status_code == status, (path, how)
+                expected = said.replace("<", "&lt;").replace(">", "&gt;") if path == "predict" else said
+                assert answer.json()["error"].startswith(expected), (path, how)
+                assert "a detail" not in answer.text
+                assert ("a detail for the log" in caplog.text) == (how == "bug"), (path, how)
+
+    answered(ask)
 
 
 def test_what_no_handler_catches_is_told_by_its_id(caplog: pytest.LogCaptureFixture) -> None:
