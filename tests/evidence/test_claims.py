@@ -1,6 +1,8 @@
 """Every claim on record as an experiment: it can be drawn, its conditions name what there is, its work is equal."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import get_args
 
 import pytest
@@ -14,7 +16,6 @@ from studio.guidance import GUIDANCE, build
 from studio.guidance.wrapper import WRAPPERS
 from studio.models.card import ModelCard, read_card
 from studio.services.budget import network_rows
-from studio.training.evaluate.cases import Case
 from studio.training.evaluate.measures import TOLD
 
 UNEQUAL = {"interval"}  # its claim is that it is cheaper
@@ -25,12 +26,20 @@ def card() -> ModelCard:
     return read_card(Settings().model_dir)
 
 
-def recipe_of(arm: Arm, case: Case, card: ModelCard) -> Recipe:
-    return protocol_of(arm, case, card).recipe(case, "stencil", card.default_size_px)
+@pytest.fixture(scope="module")
+def recipe_of(card: ModelCard) -> Callable[[Arm, str], Recipe]:
+    """The recipe of an arm for the first case of a suite. Many claims have an arm in common, whose steps are sought."""
+
+    @cache
+    def first(arm: Arm, name: str) -> Recipe:
+        case = suite(name, 1)[0]
+        return protocol_of(arm, case, card).recipe(case, "stencil", card.default_size_px)
+
+    return first
 
 
 @pytest.mark.parametrize(("name", "claim"), CLAIMS.items())
-def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
+def test_claim(name: str, claim: Claim, card: ModelCard, recipe_of: Callable[[Arm, str], Recipe]) -> None:
     assert re.fullmatch(r"[a-z_]+", name)  # its anchor on the page
     assert claim.method in (*GUIDANCE.names(), *WRAPPERS.names())
     assert claim.source.startswith("arXiv:") and claim.sentence.endswith(".") and claim.chosen.endswith(".")
@@ -38,8 +47,7 @@ def test_claim(name: str, claim: Claim, card: ModelCard) -> None:
     for condition in claim.conditions:
         assert {condition.arm, condition.against} <= set(claim.arms) and condition.arm != condition.against
         assert condition.measure in TOLD and condition.matters > 0
-    first = suite(claim.suite, 1)[0]
-    recipes = {label: recipe_of(arm, first, card) for label, arm in claim.arms.items()}
+    recipes = {label: recipe_of(arm, claim.suite) for label, arm in claim.arms.items()}
     work = {label: network_rows(recipes[label], card) for label, arm in claim.arms.items()}
     tried = work[claim.conditions[0].arm]
     for condition in claim.conditions:
@@ -59,13 +67,12 @@ def test_every_guidance_method_has_a_claim() -> None:
     assert ours <= {claim.method for _, claim in CLAIMS.items()}
 
 
-def test_work_counts_the_rows_that_prompts_add(card: ModelCard) -> None:
-    prompt = suite("full", 1)[0]
+def test_work_counts_the_rows_that_prompts_add(card: ModelCard, recipe_of: Callable[[Arm, str], Recipe]) -> None:
     plain = cfg(3.0)
     composed = Arm(plain.guidance, negative="composed")
     perp = CLAIMS.get("perp_neg").arms["Perp-Neg"]
-    steps = {arm: recipe_of(arm, prompt, card).steps for arm in (plain, composed, perp)}
+    steps = {arm: recipe_of(arm, "full").steps for arm in (plain, composed, perp)}
     assert (steps[plain], steps[composed], steps[perp]) == (12, 8, 8)
-    assert network_rows(recipe_of(composed, prompt, card), card) == 24
-    field = recipe_of(Arm(plain.guidance, negative="field"), prompt, card)
+    assert network_rows(recipe_of(composed, "full"), card) == 24
+    field = recipe_of(Arm(plain.guidance, negative="field"), "full")
     assert field.steps == 12  # it stands in for the empty prompt

@@ -32,7 +32,7 @@ ZERO_SNR: dict[str, Any] = {"rescale_betas_zero_snr": True, "prediction_type": "
 DDIM: dict[str, Any] = {**SD, "clip_sample": False, "set_alpha_to_one": True}
 LEADING: dict[str, Any] = {"timestep_spacing": "leading"}
 TRAILING: dict[str, Any] = {"timestep_spacing": "trailing"}
-STEPS = 8
+STEPS = 5
 
 # Scheduler class, its config, and the names of our sampler and grid.
 CONFIGS: list[tuple[str, dict[str, Any], str, str]] = [

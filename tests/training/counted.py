@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.training.embedded.stage import Stage
 
-LOOKS = 12
+LOOKS = 6
 
 
 class Counted(Stage):
