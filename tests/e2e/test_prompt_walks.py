@@ -28,8 +28,8 @@ def pixels(page: Page) -> str:
     )
 
 
-def test_generating_while_a_job_runs_adds_to_the_queue_and_nothing_blocks_typing(opened: Open, brake: Brake) -> None:
-    page = opened()
+def queued(page: Page, brake: Brake) -> None:
+    """Generating while a job runs adds to the queue, and nothing blocks typing."""
     fill(page, "a red star", count=2, steps=3)
     brake.at("begun")
     generate(page)
@@ -104,10 +104,11 @@ def starred_deleted_and_sent(page: Page) -> None:
     expect(page.locator("#guidance-rows .guide")).to_have_count(rows)
 
 
-def test_a_picture_is_starred_deleted_sent_and_dropped_on_the_page_and_evil_uploads_are_refused(
-    opened: Open, served: Served, tmp_path: Path
+def test_pictures_are_queued_starred_deleted_sent_and_dropped_on_the_page_and_evil_uploads_are_refused(
+    opened: Open, served: Served, brake: Brake, tmp_path: Path
 ) -> None:
     page = opened()
+    queued(page, brake)
     starred_deleted_and_sent(page)
     page.get_by_role("tab", name="Prompt").click()
 
@@ -151,7 +152,9 @@ def test_a_picture_is_starred_deleted_sent_and_dropped_on_the_page_and_evil_uplo
     assert not list((served.folder / "cache").rglob("evil.png"))
 
 
-def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(opened: Open, tmp_path: Path) -> None:
+def test_the_strength_of_an_edit_changes_the_picture_off_is_the_base_again_and_a_grid_fills_while_one_watches(
+    opened: Open, tmp_path: Path
+) -> None:
     page = opened()
     fill(page, "a red star on a white background", seed="5", steps=4)
     generate(page)
@@ -175,16 +178,8 @@ def test_the_strength_of_an_edit_changes_the_picture_and_off_is_the_base_again(o
     page.click("#edit-stack [role=switch]")
     expect(page.locator("#caption .made")).not_to_contain_text("edit", timeout=LONG_MS)
     assert pixels(page) == base
-    page.reload()
-    expect(page.locator("#edit-stack [role=switch]")).to_have_attribute("aria-checked", "false", timeout=LONG_MS)
-    page.click("#edit-stack [data-op=remove]")
-    expect(page.locator("#edit-stack .edit")).to_have_count(0)
-    page.click("#edit-stack [data-op=undo]")
-    expect(page.locator("#edit-stack .edit")).to_have_count(1)
 
-
-def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: Open, tmp_path: Path) -> None:
-    page = opened()
+    # A grid of nine fills while one watches, and goes out as a sheet.
     fill(page, "a red star on a white background", seed="5", steps=2)
     unfold(page, "#grid", "#axis-x")
     choose(page, "#axis-x", "Seed")
@@ -195,6 +190,7 @@ def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: 
     page.click("#grid-start")
     page.wait_for_selector("#grid-sheet .frame.done", timeout=LONG_MS)
     page.reload()  # in the middle
+    expect(page.locator("#edit-stack [role=switch]")).to_have_attribute("aria-checked", "false", timeout=LONG_MS)
     page.wait_for_selector("#grid > button")
     try:
         page.wait_for_selector("#grid-sheet", timeout=3000)
@@ -207,3 +203,8 @@ def test_a_grid_of_nine_fills_while_one_watches_and_goes_out_as_a_sheet(opened: 
     with page.expect_download() as download:
         page.click("#grid-sheet a.action")
     assert Path(download.value.path()).stat().st_size > 1000
+
+    page.click("#edit-stack [data-op=remove]")
+    expect(page.locator("#edit-stack .edit")).to_have_count(0)
+    page.click("#edit-stack [data-op=undo]")
+    expect(page.locator("#edit-stack .edit")).to_have_count(1)
