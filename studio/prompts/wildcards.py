@@ -92,17 +92,12 @@ class Wildcards:
         return self.lists[name]
 
 
-def read_wildcards(folder: Path) -> Wildcards:
-    """Read every list `name.txt` of a folder; one that is not there has none.
+def read_list(path: Path) -> tuple[str, ...]:
+    """Read one list, `name.txt`: an entry a line; empty lines and those that begin with # do not count.
 
     Raises BadInput, naming the file: a name with other than letters, digits, - and single _; not UTF-8 text; over 1 MB,
     10,000 entries or 1,000 characters in one; no entry.
     """
-    return Wildcards({path.stem: read_list(path) for path in sorted(folder.glob("*.txt"))})
-
-
-def read_list(path: Path) -> tuple[str, ...]:
-    """Read one list. Raises as `read_wildcards`."""
     name = f"The wildcard list {shown(path.name)}"
     if not _NAME.fullmatch(path.stem):
         raise BadInput(f"{name} must be named with letters, digits, - and single _.", "Rename the file.")

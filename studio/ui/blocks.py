@@ -54,10 +54,6 @@ class Blocks(gr.Blocks):
             message = html.escape(message) if listener.api_visibility == "private" else message
             raise gr.Error(message, duration=10, print_exception=False) from error
 
-    def get_block_name(self) -> str:
-        """By which the browser knows it."""
-        return "blocks"
-
 
 def _check_count(endpoint: BlockFunction, inputs: list[Any]) -> None:
     names = list(refusals.parameters(endpoint))

@@ -95,16 +95,6 @@ def short_label(label: str) -> str:
     return label[label.index("(") + 1 : -1] if label.endswith(")") and "(" in label else label
 
 
-def methods() -> dict[str, tuple[ParamSpec, ...]]:
-    """The parameters of every guidance method, by name."""
-    return {name: method.params for name, method in declarations().guidance.items()}
-
-
-def samplers() -> dict[str, tuple[ParamSpec, ...]]:
-    """The parameters of every sampler, by name."""
-    return {name: method.params for name, method in declarations().samplers.items()}
-
-
 def defaults(method: str) -> dict[str, Any]:
     """The guidance of a method as it comes, as a recipe writes it. Raises BadInput for one that is not there."""
     entry = known(declarations().guidance, method, "guidance method")

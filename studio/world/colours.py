@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 RGB = tuple[float, float, float]
-FloatArray = npt.NDArray[np.float32]
 
 
 def _hex(code: str) -> RGB:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -216,21 +215,6 @@ class Oracle:
     def read(self, images: Any) -> list[Reading]:
         """Read every image; images: as for `prepare`. Raises BadInput for what is no batch of images."""
         return readings(self.logits(images), self.threshold)
-
-    def presence(self, images: Any, kind: str, name: str) -> npt.NDArray[np.float32]:
-        """Probability [N] that the picture shows `name`, one of CLASSES[kind] (object, colour, style, background).
-
-        For object and colour: that at least one of the objects the layout tells of is (has) it.
-        """
-        logits, column = self.logits(images), CLASSES[kind].index(name)
-        share = logits[kind].softmax(-1)[..., column]
-        if kind not in PER_REGION:
-            return share.numpy()
-        layout = logits["layout"].softmax(-1)
-        total = torch.zeros(len(share))
-        for i, regions in enumerate(REGIONS_OF_LAYOUT.values()):
-            total += layout[:, i] * (1 - (1 - share[:, list(regions)]).prod(1))
-        return total.numpy()
 
 
 def readings(logits: dict[str, Tensor], threshold: float) -> list[Reading]:

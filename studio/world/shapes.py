@@ -130,19 +130,3 @@ def fish(x: FloatArray, y: FloatArray) -> FloatArray:
 SHAPES: dict[str, Shape] = {
     f.__name__: f for f in (circle, ring, moon, square, house, triangle, star, heart, cross, flower, tree, fish)
 }
-
-# Objects that look alike: where an edit of one leaks first.
-NEIGHBOURS: dict[str, tuple[str, ...]] = {
-    "circle": ("ring", "moon"),
-    "ring": ("circle", "flower"),
-    "moon": ("circle", "ring"),
-    "square": ("house", "cross"),
-    "house": ("square", "triangle"),
-    "triangle": ("house", "star"),
-    "star": ("flower", "triangle"),
-    "heart": ("triangle", "circle"),
-    "cross": ("square", "star"),
-    "flower": ("star", "ring"),
-    "tree": ("flower", "heart"),
-    "fish": ("moon", "triangle"),
-}

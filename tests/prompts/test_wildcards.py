@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.core.errors import BadInput, NotFound
-from studio.prompts.wildcards import MANY, Wildcards, read_wildcards
+from studio.prompts.wildcards import MANY, Wildcards, read_list
 from studio.world.words import COLOUR_WORDS, OBJECT_WORDS, STYLE_WORDS
 
 SHIPPED = Path(__file__).parents[2] / "presets" / "wildcards"
@@ -99,9 +99,7 @@ def test_lists_that_explode() -> None:
 
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "a_b.txt").write_bytes("\ufeff# a comment\r\n\r\n red star \r\n#no\r\nbleu é\n".encode())
-    (tmp_path / "notes.md").write_text("not a list")
-    assert read_wildcards(tmp_path).lists == {"a_b": ("red star", "bleu é")}
-    assert read_wildcards(tmp_path / "missing").lists == {}
+    assert read_list(tmp_path / "a_b.txt") == ("red star", "bleu é")
 
 
 @pytest.mark.parametrize(
@@ -119,11 +117,11 @@ def test_files(tmp_path: Path) -> None:
 def test_bad_files(tmp_path: Path, name: str, data: bytes, says: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BadInput, match=says):
-        read_wildcards(tmp_path)
+        read_list(tmp_path / name)
 
 
 def test_shipped_lists_are_the_worlds_words() -> None:
-    lists = read_wildcards(SHIPPED).lists
+    lists = {path.stem: read_list(path) for path in SHIPPED.glob("*.txt")}
     assert lists["objects"] == tuple(OBJECT_WORDS) and lists["colours"] == tuple(COLOUR_WORDS)
     assert lists["styles"] == tuple(STYLE_WORDS)
     assert Wildcards(lists).count("__scenes__") == 2 * 8 * 8 * 12 + (8 * 8 * 12) ** 2

@@ -49,7 +49,7 @@ def test_samplers_and_grids_are_declared_too() -> None:
     found = module.declarations()
     assert {"ddim", "dpmpp_2m"} <= found.samplers.keys() and {"trailing", "karras"} <= found.grids.keys()
     assert not [name for name in found.grids if name.startswith("flow")]
-    assert [spec.name for spec in module.samplers()["ddim"]] == ["eta"]
+    assert [spec.name for spec in found.samplers["ddim"].params] == ["eta"]
     assert all(method.label for method in (*found.guidance.values(), *found.samplers.values()))
 
 

@@ -126,16 +126,6 @@ def test_an_empty_scene_has_no_things_and_is_valid(oracle: Oracle) -> None:
     assert (reading.count, reading.background, reading.invalid) == (0, "sunset", False)
 
 
-def test_presence_is_a_probability_that_finds_either_of_two(oracle: Oracle) -> None:
-    pair = two_objects(("star", "red"), ("fish", "blue"), "left of", style="neon", background="night")
-    images = np.stack([render_uint8(pair), render_uint8(one_object("house", "green"))])
-    for name in ("star", "fish"):
-        there, absent = oracle.presence(images, "object", name)
-        assert there > 0.9 and absent < 0.1
-    assert oracle.presence(images, "colour", "blue").round().tolist() == [1, 0]
-    assert oracle.presence(images, "style", "neon").round().tolist() == [1, 0]
-
-
 def test_logits_have_the_shapes_they_are_said_to_have(oracle: Oracle) -> None:
     logits = oracle.logits(draw(3)[1])
     for name, classes in CLASSES.items():

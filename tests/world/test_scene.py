@@ -17,7 +17,6 @@ from studio.world.scene import (
     random_scene,
     two_objects,
 )
-from studio.world.shapes import NEIGHBOURS
 
 
 def draw(n: int, seed: int = 0, **options: object) -> list[Scene]:
@@ -95,12 +94,6 @@ def test_objects_stay_inside_the_picture_and_apart() -> None:
             a, b = scene.things
             assert a.object != b.object
             assert np.hypot(a.x - b.x, a.y - b.y) > 0.99 * (a.size + b.size)
-
-
-def test_neighbours_are_other_objects_of_the_world() -> None:
-    assert set(NEIGHBOURS) == set(OBJECTS)
-    for name, others in NEIGHBOURS.items():
-        assert others and name not in others and set(others) <= set(OBJECTS)
 
 
 def test_an_empty_scene_is_never_held_out() -> None:

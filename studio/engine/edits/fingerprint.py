@@ -1,4 +1,4 @@
-"""Which weights an edit was made on: a hash of a component, and a hash of everything it holds bit for bit."""
+"""Which weights an edit was made on: a hash of a component."""
 
 from __future__ import annotations
 
@@ -41,15 +41,6 @@ def fingerprint(module: nn.Module, pristine: Mapping[int, Tensor] | None = None)
     for name, tensor in _named(module, pristine or {}):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
         digest.update(raw_bytes(tensor.to(torch.bfloat16)))
-    return digest.hexdigest()
-
-
-def full_hash(module: nn.Module) -> str:
-    """Hash every parameter and buffer of a module bit for bit, in its own dtype: equal hashes are equal modules."""
-    digest = hashlib.sha256()
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(raw_bytes(tensor))
     return digest.hexdigest()
 
 

@@ -23,7 +23,6 @@ from studio.engine.edits import pointer
 from studio.engine.edits.component import EditedComponent
 from studio.engine.edits.deltas import MAX_BYTES, DeltaCache
 from studio.engine.edits.format import Edit
-from studio.engine.edits.interference import Interference, interference
 from studio.engine.edits.layout import Layout
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EditStack
@@ -108,11 +107,6 @@ class WeightRoom:
     def base_weight(self, component: str, path: str) -> Tensor:
         """W0 of a layer, whatever is applied. Not to be written to."""
         return self._components[component].base_weight(path)
-
-    def interference(self, stack: EditStack) -> Interference:
-        """How the edits of a stack get on with each other here."""
-        self.check(stack)
-        return interference(stack, self.base_weight)
 
     def equals_base(self) -> bool:
         """Whether every tensor an edit ever touched holds the base byte for byte."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from torch import nn
 
-from studio.engine.edits.layout import Layout, plain_path
+from studio.engine.edits.layout import plain_path
 
 Target = nn.Linear | nn.Conv2d
 _WRAPPED = "base_layer"  # peft keeps the layer it wraps under this name, and its own beside it
@@ -28,13 +26,3 @@ def targets(module: nn.Module) -> dict[str, Target]:
         if layer.weight.is_floating_point():  # quantised weights are no place to add to
             layers[plain_path(".".join(part for part in parts if part != _WRAPPED))] = layer
     return layers
-
-
-def layout_of(components: Mapping[str, nn.Module]) -> Layout:
-    """Give the layout of live modules."""
-    return Layout(
-        {
-            name: {path: tuple(layer.weight.shape) for path, layer in targets(module).items()}
-            for name, module in components.items()
-        }
-    )

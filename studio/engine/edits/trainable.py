@@ -162,10 +162,6 @@ class TrainableEdit:
             for name, parameter in parameters.items():
                 parameter.copy_(state[name])
 
-    def is_finite(self) -> bool:
-        """Whether every number of the factors is one."""
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters())
-
 
 def _sides(layer: Target) -> tuple[int, int]:
     """Numbers that go into one output of a layer, and number of outputs."""

@@ -59,10 +59,3 @@ def write(root: Path, gates: dict[str, Any]) -> None:
     for page, block in blocks(gates).items():
         path = root / page
         path.write_text(page_with(path.read_text(encoding="utf-8"), block), encoding="utf-8")
-
-
-def stale(root: Path) -> list[str]:
-    """Pages whose table is not what gates.json says."""
-    gates = json.loads((root / GATES).read_text(encoding="utf-8"))
-    texts = {page: (root / page).read_text(encoding="utf-8") for page in PAGES}
-    return [str(page) for page, block in blocks(gates).items() if page_with(texts[page], block) != texts[page]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from studio.engine.edits.format import Dense, Edit, Layer, LowRank, Mask
+from studio.engine.edits.format import Dense, Edit, Layer, LowRank, Mask, raw_bytes
+from studio.engine.edits.layout import Layout
 from studio.engine.edits.manifest import EditKind
 from studio.engine.edits.targets import targets
 
@@ -79,3 +81,22 @@ def make_edit(
         else:
             layers[path] = Mask((torch.rand(shape, generator=generator) > 0.3).float(), bias)
     return Edit(name=name, kind=kind, layers={component: layers}, provenance={"made_by": "test", "seed": seed})
+
+
+def full_hash(module: nn.Module) -> str:
+    """Hash every parameter and buffer of a module bit for bit, in its own dtype: equal hashes are equal modules."""
+    digest = hashlib.sha256()
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(raw_bytes(tensor))
+    return digest.hexdigest()
+
+
+def layout_of(components: Mapping[str, nn.Module]) -> Layout:
+    """Give the layout of live modules."""
+    return Layout(
+        {
+            name: {path: tuple(layer.weight.shape) for path, layer in targets(module).items()}
+            for name, module in components.items()
+        }
+    )

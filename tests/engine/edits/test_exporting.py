@@ -20,7 +20,6 @@ from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.engine.bench.reference import plain_pipeline
 from studio.engine.edits.exporting import SVD_TOLERANCE, export, low_rank_layers
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.format import Dense, Edit, LowRank
 from studio.engine.edits.header import read_header
 from studio.engine.edits.importing import read_lora
@@ -31,7 +30,7 @@ from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.order import Order
 from studio.engine.sampler import sample
 from studio.models.embedded import EmbeddedModel, load_stencil
-from tests.engine.edits.making import make_edit
+from tests.engine.edits.making import full_hash, make_edit
 from tests.tolerance import rounding
 
 

@@ -23,10 +23,9 @@ from studio.engine.edits.importing import inspect, read_lora
 from studio.engine.edits.keys import Finder, split_keys
 from studio.engine.edits.layout import Layout
 from studio.engine.edits.original import sgm_names
-from studio.engine.edits.targets import layout_of
 from studio.models.embedded import EmbeddedModel
 from tests.engine.edits.foreign import STYLES, Tensors, diffusers_new, kohya, peft_bare, write
-from tests.engine.edits.making import make_edit
+from tests.engine.edits.making import layout_of, make_edit
 from tests.tolerance import rounding
 
 

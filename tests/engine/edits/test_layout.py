@@ -12,8 +12,8 @@ import pytest
 
 from studio.engine.edits.layout import layout_at, layout_of_folder
 from studio.engine.edits.original import clip_names, clip_path, sgm_names, unet_paths
-from studio.engine.edits.targets import layout_of
 from studio.models.loading import load_model
+from tests.engine.edits.making import layout_of
 from tests.ldm_checkpoint import write_checkpoint
 from tests.tiny_model import build_once
 from tests.tiny_sdxl import build_xl

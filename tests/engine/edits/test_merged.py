@@ -11,13 +11,12 @@ from torch import nn
 
 from studio.engine.edits import compose
 from studio.engine.edits.deltas import DeltaCache
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.format import Edit, Mask
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.targets import targets
 from studio.models.embedded import EmbeddedModel
-from tests.engine.edits.making import given, make_edit, shapes_of, small
+from tests.engine.edits.making import full_hash, given, make_edit, shapes_of, small
 from tests.tolerance import rounding
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]

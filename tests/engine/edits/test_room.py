@@ -14,15 +14,15 @@ from torch import nn
 from studio.core.errors import AssetError, BadInput, NotFound
 from studio.core.recipe import EditRef
 from studio.engine.edits.files import to_bytes
-from studio.engine.edits.fingerprint import fingerprint, full_hash
+from studio.engine.edits.fingerprint import fingerprint
 from studio.engine.edits.layout import layout_of_folder
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.shelf import EditShelf
 from studio.engine.edits.stack import EMPTY, EditStack
-from studio.engine.edits.targets import layout_of, targets
+from studio.engine.edits.targets import targets
 from studio.models.bundle import Conditioning
 from studio.models.embedded import EmbeddedModel, load_stencil
-from tests.engine.edits.making import Shapes, given, make_edit, shapes_of, small
+from tests.engine.edits.making import Shapes, full_hash, given, layout_of, make_edit, shapes_of, small
 from tests.tolerance import rounding
 
 

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from studio.engine.edits import rows as rows_module
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
-from tests.engine.edits.making import Small, given, make_edit, shapes_of, small
+from tests.engine.edits.making import Small, full_hash, given, make_edit, shapes_of, small
 from tests.tolerance import rounding
 
 

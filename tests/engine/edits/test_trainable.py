@@ -12,13 +12,12 @@ import torch
 from torch import nn
 
 from studio.core.errors import BadInput
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.edits.format import LowRank
 from studio.engine.edits.room import WeightRoom
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.trainable import TrainableEdit
 from studio.models.embedded import load_stencil
-from tests.engine.edits.making import given, small
+from tests.engine.edits.making import full_hash, given, small
 from tests.tolerance import rounding
 
 
@@ -211,14 +210,6 @@ def test_what_cannot_be_is_refused(wish: dict[str, Any], said: str) -> None:
         TrainableEdit.on({"unet": small()}, every, **wish)
     with pytest.raises(BadInput, match="no layer of that choice"):
         TrainableEdit.on({"unet": small()}, lambda component, path: False)
-
-
-def test_numbers_that_are_none_are_noticed() -> None:
-    learning = trained(small())
-    assert learning.is_finite()
-    with torch.no_grad():
-        learning.factors["unet", "time"].B[0, 0] = float("nan")
-    assert not learning.is_finite()
 
 
 def test_a_resident_network_learns(tiny_model: Path) -> None:

@@ -13,14 +13,13 @@ from studio.core.errors import Cancelled, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import to_bytes
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.runner import Engine
 from studio.training.evaluate import drawing, evaluator, store
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.files import read_run, results_path, tidy
 from studio.training.evaluate.results import Facts
 from studio.world.reading import Wanted
-from tests.engine.edits.making import make_edit, shapes_of
+from tests.engine.edits.making import full_hash, make_edit, shapes_of
 from tests.tiny_model import build_once
 
 KIND = "studio.training.evaluate.job:run"

@@ -22,7 +22,6 @@ from studio.core.errors import AssetError, BadInput, Cancelled, NonFinite, NotFo
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
-from studio.engine.edits.fingerprint import full_hash
 from studio.engine.memory import Memory
 from studio.engine.runner import Engine
 from studio.training.lora import checkpoints, files, measures, memory, pace, trainer
@@ -30,6 +29,7 @@ from studio.training.lora.losses import build_loss
 from studio.training.lora.memory import TrainingDemand, training_demand
 from studio.training.lora.plan import PicturesPlan, Plan
 from studio.training.lora.states import Renoised
+from tests.engine.edits.making import full_hash
 from tests.quick_workers import forking
 from tests.tiny_model import build, build_once
 from tests.training.lora.toy_losses import Breaks, Greedy
