@@ -29,6 +29,7 @@ from launch import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+SLOW_TIMEOUT_S = 3600  # a thousand sequences of edits take minutes, and on a busy machine a quarter of an hour
 # Nothing is timed by which a property is tried: on a busy machine a single draw may take a second.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -150,10 +151,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):  # the longest first, so that no worker waits for it at the end
         items.sort(key=lambda item: not item.nodeid.startswith(PAGE))
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    for item in items:
+        if "slow" not in item.keywords:
+            continue
+        if not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        elif item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
     if any("gpu" in item.keywords for item in items):
         import torch  # here, not above: a run without such tests need not wait for it
 

@@ -63,7 +63,7 @@ from pathlib import Path
 from studio.ui import app, edit_stack, stack_panel
 from studio.ui.prompt import grid, presets, view, writing
 from tests.ui.fake_studio import FakeStudio
-assert set(methods.methods()) >= {"cfg", "apg"}
+assert set(methods.declarations().guidance) >= {"cfg", "apg"}
 with FakeStudio(Path(sys.argv[1])) as studio:
     app.build(studio)
     view.on_opening(studio, None)
