@@ -17,10 +17,11 @@ from studio.services.engine import StudioEngine
 from studio.services.history import History
 from studio.services.queue import QueueEntry
 from studio.services.recording import Recorder
-from studio.storage.jobs import JobRecord, Jobs
+from studio.storage.jobs import ENDED_EARLY, JobRecord, Jobs
 from studio.storage.unreadable import Unreadable
 
 MAX_JOBS_LISTED = 200
+LOOKED_AT = 20  # newest jobs of the ledger, among which those that ended early are sought
 
 Retry = Callable[[JobRecord], str]
 OnEvent = Callable[[Event], object]
@@ -110,6 +111,20 @@ class JobService:
         except NotFound:
             pass
         self.get(job_id)  # over, since it is of an earlier run; unknown ids still raise
+
+    def dismiss(self, job_id: str) -> None:
+        """Clear a job from those that ended early (`ended_early`); it stays in the ledger, with all it made.
+
+        Raises NotFound, and BadInput for a job that is not over.
+        """
+        if not self.get(job_id).over:
+            raise BadInput("This job is not over yet: stop it before clearing it from the list.")
+        self._ledger.dismiss([job_id])
+
+    def dismiss_all(self) -> None:
+        """Clear all of them, however long ago they ended."""
+        self._ledger.dismiss([job.id for job in self.ended_early()])  # an end may not be in the ledger yet
+        self._ledger.dismiss_ended_early()
 
     # -- followed ---------------------------------------------------------------------------------------------------
 
@@ -218,6 +233,12 @@ class JobService:
             return records
 
         return self._recorder.as_told(read), unreadable
+
+    def ended_early(self) -> list[JobRecord]:
+        """Of the newest jobs those that failed or were stopped, and were not run again or dismissed, newest first."""
+        newest = self.newest(LOOKED_AT)
+        again = {job.retry_of for job in newest}
+        return [job for job in newest if job.status in ENDED_EARLY and not job.dismissed and job.id not in again]
 
     def _remember(self, job: JobRecord, backend: Backend) -> None:
         """Keep what the queue tells of a job at hand for as long as it is in the queue."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -19,6 +19,7 @@ from studio.storage.unreadable import BROKEN, Reader, Unreadable, number_or_none
 
 Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 UNFINISHED = ("queued", "running")
+ENDED_EARLY = ("failed", "cancelled", "interrupted")
 PRIORITIES = ("interactive", "ahead", "background")
 MAX_WHAT_CHARS = 80
 _COLUMNS = [column for column in jobs.c if column.name != "payload"]  # which can be long, and is seldom asked for
@@ -40,6 +41,7 @@ class JobRecord:
     priority: "interactive" or "background".
     retry_of: id of the job whose work it does again.
     last_seq: number of its last event, where that is known.
+    dismissed: it ended early, and was cleared from the list of those.
     read_payload: reads what it is to do, which may be large.
     """
 
@@ -56,6 +58,7 @@ class JobRecord:
     priority: str
     retry_of: str | None
     last_seq: int | None
+    dismissed: bool
     read_payload: Callable[[], dict[str, Any]] = field(repr=False, compare=False)
 
     @property
@@ -114,6 +117,7 @@ class Jobs:
             priority=priority,
             retry_of=retry_of,
             last_seq=None,
+            dismissed=False,
             read_payload=lambda: self._payload(job_id),
         )
 
@@ -153,6 +157,17 @@ class Jobs:
                 values = {"status": "interrupted", "error": error, "finished_at": _timestamp()}
                 left += connection.execute(update(jobs).where(jobs.c.status == status).values(values)).rowcount
             return left
+
+    def dismiss(self, ids: Sequence[str]) -> None:
+        """Clear jobs from the list of those that ended early. Nothing else of them changes."""
+        with self._database.write() as connection:
+            connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(dismissed=True))
+
+    def dismiss_ended_early(self) -> None:
+        """The same for all that did."""
+        listed = (jobs.c.status.in_(ENDED_EARLY), jobs.c.dismissed.is_(False))
+        with self._database.write() as connection:
+            connection.execute(update(jobs).where(*listed).values(dismissed=True))
 
     def get(self, id: str) -> JobRecord:
         """Give one row. Raises NotFound, WorkspaceError if it cannot be read."""
@@ -240,6 +255,7 @@ class Jobs:
             priority=priority,
             retry_of=text_or_none(row.retry_of, "retry"),
             last_seq=number_or_none(row.last_seq, "last event"),
+            dismissed=bool(row.dismissed),
             read_payload=lambda: self._payload(id),
         )
 

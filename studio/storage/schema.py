@@ -24,6 +24,7 @@ jobs = Table(
     Column("retry_of", Text, ForeignKey("jobs.id")),  # the job whose work this one does again
     Column("last_seq", Integer),  # number of its last event; not known of one that a dead program left
     Column("what", Text, nullable=False, server_default=""),  # the work in a few words, from the payload
+    Column("dismissed", Boolean(create_constraint=False), nullable=False, server_default="0"),  # see Jobs.dismiss
     CheckConstraint(
         "status in ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')", name="jobs_status_known"
     ),

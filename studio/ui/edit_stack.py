@@ -90,8 +90,8 @@ def from_refs(refs: Sequence[EditRef], previous: Stack) -> Stack:
 def change(stack: Stack, op: str, edit: str = "", value: Any = None) -> Stack:
     """Do one thing to a stack. edit: whose row; by its name, for the page may show rows that have moved meanwhile.
 
-    toggle; strength (value: a number); start, stop (value: a share of the steps); up, down; remove; add, which puts it
-    last; undo. Raises BadInput for what cannot be done.
+    toggle; strength (value: a number); start, stop (value: a share of the steps); auto (value: true or false); up,
+    down; remove; add, which puts it last; undo. Raises BadInput for what cannot be done.
     """
     if op == "undo":
         return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
@@ -105,6 +105,7 @@ def change(stack: Stack, op: str, edit: str = "", value: Any = None) -> Stack:
         "strength": lambda: _replaced(stack.rows, at, strength=strength(value)),
         "start": lambda: _replaced(stack.rows, at, start=share(value, 0.0, stack.rows[at].stop)),
         "stop": lambda: _replaced(stack.rows, at, stop=share(value, stack.rows[at].start, 1.0)),
+        "auto": lambda: _replaced(stack.rows, at, auto=switch(value)),
         "up": lambda: _swapped(stack.rows, at, at - 1),
         "down": lambda: _swapped(stack.rows, at, at + 1),
         "remove": lambda: (*stack.rows[:at], *stack.rows[at + 1 :]),
@@ -136,6 +137,13 @@ def share(value: Any, low: float, high: float) -> float:
         percent = shown(round(value * 100, 2)) if is_number and math.isfinite(value) else shown(value)
         raise BadInput(f"Here a share of the steps is from {low:.0%} to {high:.0%}, not {percent}.", field="edits")
     return round(float(value), 4)
+
+
+def switch(value: Any) -> bool:
+    """Read what is on or off. Raises BadInput for what is neither."""
+    if not isinstance(value, bool):
+        raise BadInput(f"A switch is true or false, not {shown(value)}.", field="edits")
+    return value
 
 
 def _added(stack: Stack, edit: str) -> Stack:

@@ -66,7 +66,7 @@ def build(studio: Studio, demo: gr.Blocks) -> Sidebar:
         _watched(engine.status_html(studio.status()), "status", watch.SCRIPT)
         gr.HTML(QUEUE, apply_default_css=False)
         waiting = _watched(queue.queue_html([]), "queue", queue.CLICK)
-        ended = _watched("", "ended", queue.CLICK)
+        ended = _watched("", "ended", queue.CLICK + queue.UNFOLDED)
         gr.HTML(STACK, apply_default_css=False)
         edits = stack_panel.build(studio, model, demo)
         gr.HTML(_keys(), apply_default_css=False, elem_id="keys")

@@ -60,8 +60,11 @@ def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:
 def change(studio: Studio, stack: Stack, op: str, edit: str, value: Any) -> Stack:
     """Do one thing to the stack (`edit_stack.change`), or to an edit of it: rename (value: its new name), delete.
 
-    A row keeps the name that its edit had: recipes do too, and both still find it. Raises StudioError.
+    A row keeps the name that its edit had: recipes do too, and both still find it. Raises StudioError, for an edit
+    without a gate too, whose strength is to follow the prompt.
     """
+    if op == "auto" and value is True:
+        studio.edits.check_gate(edit)
     if op == "rename":
         studio.edits.rename(edit, value.strip() if isinstance(value, str) else "")
         return stack
@@ -123,7 +126,7 @@ def _facts(studio: Studio, entry: EditEntry | None, model: str, bases: Any) -> E
     if isinstance(bases, dict) and entry.base:
         same = all(bases.get(component) in (None, made_on) for component, made_on in entry.base.items())
         base = "same" if same else "other"
-    return EditFacts(entry, misfit(entry, studio.sources, model), base)
+    return EditFacts(entry, misfit(entry, studio.sources, model), base, studio.edits.why_no_gate(entry))
 
 
 # -- layout and wiring ----------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class Watcher:
     def _ended_html(self, busy: bool) -> str:
         with self._lock:
             if not busy or time.monotonic() - self._ended_at > ENDED_EVERY_S:
-                self._ended = queue.ended_html(queue.ended_early(self._studio))
+                self._ended = queue.ended_html(self._studio.jobs.ended_early())
                 self._ended_at = time.monotonic()
             return self._ended
 

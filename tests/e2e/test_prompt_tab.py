@@ -139,6 +139,16 @@ def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reloa
     page.wait_for_selector("#caption button[data-do=restore]")
     assert page.locator(PICTURE).count() == 1
 
+    # Over the whole window it goes on to the others of its batch, and the last of them is what the page shows then.
+    page.click("#canvas [data-tool=full]")
+    expect(page.locator("dialog.viewer .viewer-place")).to_have_text("1 of 4")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("dialog.viewer .viewer-place")).to_have_text("4 of 4")
+    seed = page.inner_text("dialog.viewer .viewer-name")
+    page.keyboard.press("Escape")
+    expect(page.locator("#caption .made")).to_contain_text(f"{seed} ·")
+    expect(page.locator("#canvas .walk")).to_contain_text("4 of 4")
+
 
 def choose(page: Page, menu: str, entry: str) -> None:
     page.click(f"{menu} input")

@@ -59,6 +59,11 @@ def queued(page: Page, brake: Brake) -> None:
     expect(page.locator("#ended .what").nth(0)).to_contain_text("a blue ring")  # the newest first
     expect(page.locator("#ended .what").nth(1)).to_contain_text("a red star")
     assert page.locator("#ended [data-act=retry]").count() >= 2
+    page.locator("#ended [data-act=dismiss]").first.click()
+    expect(page.locator("#ended .what").nth(0)).to_contain_text("a red star")
+    expect(page.locator("#ended details")).to_have_attribute("open", "")  # and is not folded away by that
+    page.locator("#ended :is([data-act=dismiss], [data-act=dismiss_all])").last.click()  # of all, where there are more
+    expect(page.locator("#ended details")).to_have_count(0)
 
 
 def starred_deleted_and_sent(page: Page) -> None:

@@ -82,7 +82,7 @@ def test_what_the_first_version_kept_is_found_by_what_later_ones_search(tmp_path
     assert row.recipe == recipe and (row.favourite, row.deleted_at, row.seq) == (False, None, None)
     assert row.origin == "prompt"
     job = archive.jobs.get("j")
-    assert (job.priority, job.retry_of, job.last_seq) == ("interactive", None, None)
+    assert (job.priority, job.retry_of, job.last_seq, job.dismissed) == ("interactive", None, None, False)
     archive.close()
 
 
@@ -209,6 +209,39 @@ def test_payloads_of_the_second_version_are_packed_and_one_that_cannot_be_read_c
         _ = broken.payload
     again = archive.jobs.add("generate", first.payload, retry_of=first.id)
     assert archive.jobs.worker_deaths() == {again.digest: 1}  # the quarantine still knows the work
+    archive.close()
+
+
+def test_of_the_fourth_version_every_job_is_there_and_none_that_ended_early_was_cleared(tmp_path: Path) -> None:
+    older = Database(tmp_path / "studio.db")
+    older.migrate("0004")
+    rows = [
+        {
+            "id": f"j{number}",
+            "status": status,
+            "number": number + 7,
+            "error": f"Why {number}.",
+            "what": f"work {number}",
+        }
+        for number, status in enumerate(("done", "failed", "cancelled", "interrupted"))
+    ]
+    with older.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs (number, id, kind, status, payload, digest, error, created_at, what) "
+                "VALUES (:number, :id, 'generate', :status, '{}', 'd', :error, '2026-01-01T00:00:00+00:00', :what)"
+            ),
+            rows,
+        )
+    older.close()
+    archive = Archive.open(tmp_path)
+    jobs = archive.jobs.page(10)
+    columns = [
+        {"number": job.number, "id": job.id, "status": job.status, "error": job.error, "what": job.description}
+        for job in reversed(jobs)
+    ]
+    assert columns == rows and not any(job.dismissed for job in jobs)
+    assert archive.jobs.add("generate", {}).number == 11  # as if there had been no other version
     archive.close()
 
 

@@ -66,6 +66,23 @@ def test_pages_of_the_ledger(archive: Archive) -> None:
     assert [job.number for job in archive.jobs.page(10, before_number=page[-1].number)] == [3, 2, 1]
 
 
+def test_of_jobs_that_ended_early_one_or_all_are_dismissed_and_stay_so(archive: Archive, tmp_path: Path) -> None:
+    failed, cancelled, interrupted, done, queued = (archive.jobs.add("generate", {"n": n}) for n in range(5))
+    for job, status in ((failed, "failed"), (cancelled, "cancelled"), (interrupted, "interrupted"), (done, "done")):
+        archive.jobs.finish(job.id, status)  # type: ignore[arg-type]
+
+    def dismissed(opened: Archive) -> list[str]:
+        return [job.id for job in opened.jobs.page(10) if job.dismissed]
+
+    archive.jobs.dismiss([cancelled.id])
+    assert dismissed(archive) == [cancelled.id] and archive.jobs.get(cancelled.id).status == "cancelled"
+    archive.jobs.dismiss_ended_early()
+    archive.close()
+    again = Archive.open(tmp_path)
+    assert dismissed(again) == [interrupted.id, cancelled.id, failed.id] and queued.id not in dismissed(again)
+    again.close()
+
+
 def test_deaths_are_counted_by_work(archive: Archive) -> None:
     jobs = [archive.jobs.add("generate", payload) for payload in ({"a": 1}, {"a": 1}, {"a": 2})]
     for job in jobs:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from studio.core.settings import Settings
 from studio.engine.edits import files
@@ -11,12 +14,20 @@ from tests.engine.edits.making import make_edit
 
 
 def edit_file(
-    path: Path, name: str = "an edit", *, component: str = "unet", fits: bool = True, size: float = 0.1
+    path: Path,
+    name: str = "an edit",
+    *,
+    component: str = "unet",
+    fits: bool = True,
+    size: float = 0.1,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write an edit of two of Stencil's layers, in our own format."""
+    """Write an edit of two of Stencil's layers, in our own format. provenance: beside how such edits are made."""
     layers = layout_of_folder(Settings().model_dir).components[component]
     shapes = dict(list(layers.items())[2:4])
     if not fits:
         shapes = {f"somewhere.{layer}": shape for layer, shape in shapes.items()}
-    path.write_bytes(files.to_bytes(make_edit(shapes, name=name, component=component, size=size)))
+    edit = make_edit(shapes, name=name, component=component, size=size)
+    edit = replace(edit, provenance={**edit.provenance, **(provenance or {})})
+    path.write_bytes(files.to_bytes(edit))
     return path

@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from studio.core.errors import StudioError
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.engine.backend import EngineStatus
 from studio.models.tokens import TokenReport
@@ -108,7 +110,30 @@ def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) ->
     for one in fake.jobs.unfinished():
         fake.jobs.stop(one.id, keep=False)
     fake.ended(job)
-    assert "Stopped or failed" in queue.ended_html(queue.ended_early(fake)) and queue.ended_html([]) == ""
+    assert "Stopped or failed" in queue.ended_html(fake.jobs.ended_early()) and queue.ended_html([]) == ""
+
+
+def test_what_was_stopped_or_failed_is_cleared_from_its_list_for_good_and_nothing_is_lost(tmp_path: Path) -> None:
+    with FakeStudio(tmp_path / "workspace", step_s=0) as studio:
+        studio.sketcher.fail_at = 2
+        jobs = [studio.ended(studio.pictures.submit([Recipe(prompt=f"star {n}", steps=9)])) for n in range(6)]
+        html = queue.ended_html(studio.jobs.ended_early())
+        assert "Stopped or failed (6)" in html and "And 2 before them." in html and html.count(">Clear<") == 4
+        queue.act(studio, "dismiss", jobs[4])
+        html = queue.ended_html(studio.jobs.ended_early())
+        assert "Stopped or failed (5)" in html and "star 4" not in html and 'data-act="dismiss_all"' in html
+        queue.act(studio, "dismiss_all", "")
+        assert queue.ended_html(studio.jobs.ended_early()) == ""
+        studio.sketcher.hold, studio.sketcher.fail_at = True, None
+        running = studio.pictures.submit([Recipe(steps=40)])
+        for job, sentence in ((running, "stop it before"), ("nothing", "no job")):
+            with pytest.raises(StudioError, match=sentence):
+                queue.act(studio, "dismiss", job)
+        studio.jobs.stop(running)
+        studio.ended(running)
+    with FakeStudio(tmp_path / "workspace") as studio:
+        assert [job.id for job in studio.jobs.ended_early()] == [running]
+        assert len(studio.jobs.newest()) == 7 and studio.jobs.get(jobs[0]).error  # the ledger has them all the same
 
 
 def test_the_queue_is_cleared_of_all_that_wait(fake: FakeStudio) -> None:

@@ -71,6 +71,15 @@ def test_what_cannot_be_done_is_refused(what: str, edit: str) -> None:
         change(stack("a"), what, edit)
 
 
+def test_the_strength_follows_the_prompt_or_not() -> None:
+    gated = change(stack("a"), "auto", "a", True)
+    assert gated.refs[0].auto and not change(gated, "auto", "a", False).refs[0].auto
+    assert not change(gated, "undo").refs[0].auto
+    for value in ("on", 1, None):
+        with pytest.raises(BadInput, match="true or false"):
+            change(gated, "auto", "a", value)
+
+
 def test_a_button_pressed_twice_means_its_own_edit_and_not_the_one_that_took_its_place() -> None:
     found = change(stack("a", "b"), "remove", "a")
     with pytest.raises(BadInput, match="not in the stack any more"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from studio.core.errors import AssetError, BadInput, NotFound
 from studio.core.recipe import Recipe
+from studio.services import sources
 from studio.ui import edit_stack, exports, stack_panel
 from studio.ui.components import stack as look
 from studio.ui.components.stack import EditFacts
@@ -67,6 +69,34 @@ def test_rows_tell_what_is_wrong_with_their_edits(fake: FakeStudio, tmp_path: Pa
     assert "other base" in look.stack_html(stack, {entry.id: EditFacts(entry, base="other")})
     entry.path.write_bytes(b"torn")
     assert "broken" in stack_panel.show(fake, stack, MODEL)
+
+
+def test_of_an_edit_with_a_gate_the_strength_can_follow_the_prompt_and_of_others_the_row_says_why_not(
+    fake: FakeStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sources.GATES, "word", "nowhere:Word")
+    plain_file, gated_file = tmp_path / "plain.safetensors", tmp_path / "gated.safetensors"
+    stack, _ = stack_panel.take(fake, str(edit_file(plain_file, "plain")), "", MODEL, False, Stack())
+    edit_file(gated_file, "gated", size=0.2, provenance={"gate": {"name": "word", "params": {"word": "star"}}})
+    stack, _ = stack_panel.take(fake, str(gated_file), "", MODEL, False, stack)
+    plain, gated = (row.edit for row in stack.rows)
+
+    def switches(stack: Stack) -> list[str]:
+        return re.findall(r'<input type="checkbox"[^>]*>', stack_panel.show(fake, stack, MODEL))
+
+    assert ["disabled" in switch for switch in switches(stack)] == [True, False]
+    assert "The edit &#x27;plain&#x27; carries no gate, so its strength cannot follow the prompt." in stack_panel.show(
+        fake, stack, MODEL
+    )
+    with pytest.raises(BadInput, match="carries no gate"):
+        stack_panel.change(fake, stack, "auto", plain, True)
+    stack = stack_panel.change(fake, stack, "auto", gated, True)
+    assert [ref.auto for ref in stack.refs] == [False, True] and " checked" in switches(stack)[1]
+    assert "Acts in all steps, as strongly as the prompt calls for" in stack_panel.show(fake, stack, MODEL)
+    brought = edit_stack.change(stack, "auto", plain, True)  # by a recipe of a workspace that knows more
+    assert "disabled" not in switches(brought)[0]
+    assert "Pictures with it are refused: switch this off." in stack_panel.show(fake, brought, MODEL)
+    assert not stack_panel.change(fake, brought, "auto", plain, False).refs[0].auto
 
 
 def test_a_strength_outside_of_the_slider_is_still_shown() -> None:

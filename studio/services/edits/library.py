@@ -103,7 +103,17 @@ class EditLibrary:
         """Raise BadInput for an edit whose strength cannot follow the prompt. Raises NotFound as `show` does."""
         if ref.startswith(LIVE):  # what is being trained has none yet
             gate_address(ref, {}, {})
-        entry = self.show(ref)
+        self._check_gate(self.show(ref))
+
+    def why_no_gate(self, entry: EditEntry) -> str:
+        """Why the strength of an edit cannot follow the prompt, a sentence; "" if it can."""
+        try:
+            self._check_gate(entry)
+        except BadInput as error:
+            return error.message
+        return ""
+
+    def _check_gate(self, entry: EditEntry) -> None:
         gate_address(entry.name or entry.id, entry.provenance, self._sources.engine_config().gates)
 
     def inspect(self, path: Path, model: str = "stencil") -> ImportCheck:

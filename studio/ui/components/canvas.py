@@ -6,6 +6,7 @@ whole state can be read anew at every poll: nothing is lost by a reload, and not
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +130,8 @@ def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> 
     return sheet + results.tools_html() if finished else sheet
 
 
-def picture_html(picture: Generation, siblings: Sequence[int] = ()) -> str:
-    """One picture of the history. siblings: numbers of all that its job made, itself among them, in their order."""
+def picture_html(picture: Generation, siblings: Sequence[Drawn] = ()) -> str:
+    """One picture of the history. siblings: all that its job made, itself among them, in their order."""
     cell_picture = Drawn(picture.id, address(picture.id, picture.sha256), picture.recipe)
     sheet = results.sheet_html(Results(((_cell(cell_picture),),)), alone=True)
     return sheet + results.tools_html(_walk(picture, siblings))
@@ -142,19 +143,20 @@ def pictures_html(pictures: Sequence[Generation]) -> str:
     return results.sheet_html(Results((cells,)), alone=len(cells) == 1) + results.tools_html()
 
 
-def _walk(picture: Generation, siblings: Sequence[int]) -> str:
-    """From one picture of a batch to the next, and back to all of them."""
-    if len(siblings) < 2 or picture.id not in siblings:
+def _walk(picture: Generation, siblings: Sequence[Drawn]) -> str:
+    """From one picture of a batch to the next, and back to all of them; over the whole window too (results.js)."""
+    ids = [sibling.id for sibling in siblings]
+    if len(ids) < 2 or picture.id not in ids:
         return ""
-    at, count = siblings.index(picture.id), len(siblings)
-    previous, following = siblings[at - 1], siblings[(at + 1) % count]
+    at, count = ids.index(picture.id), len(ids)
+    previous, following = ids[at - 1], ids[(at + 1) % count]
     inner = (
         _step("‹", "Previous picture of its batch", data_pick=str(previous), data_walk="-1")
         + tag("span", f"{at + 1} of {count}")
         + _step("›", "Next picture of its batch", data_pick=str(following), data_walk="1")
-        + _step("All", "All pictures of its batch", data_all=",".join(map(str, siblings)))
+        + _step("All", "All pictures of its batch", data_all=",".join(map(str, ids)))
     )
-    return tag("div", inner, class_="walk")
+    return tag("div", inner, class_="walk", data_batch=json.dumps([results.viewed(_cell(each)) for each in siblings]))
 
 
 def _step(label: str, title: str, **data: str) -> str:

@@ -27,19 +27,33 @@ element.addEventListener('click', (event) => {
 """
     + job.SCRIPT
 )
+# Of the list of those that ended early. Written anew, as when one is cleared, it would be folded: so it is unfolded
+# again, in the same turn and before anything is painted.
+UNFOLDED = """
+let unfolded = false;
+const list = () => element.querySelector('.ended');
+element.addEventListener('click', (event) => {
+  if (event.target.closest('summary')) setTimeout(() => { unfolded = list() !== null && list().open; });
+});
+window.addEventListener('palimpsest-watch', () => queueMicrotask(() => {
+  unfolded = unfolded && list() !== null;
+  if (list()) list().open = unfolded;
+}));
+"""
 STATES = {"running": "Drawing", "paused": "Gives way to a picture", "stopping": "Stopping", "waiting": "Waiting"}
+CLEARED = "Take out of this list; the pictures stay in the history."
 ENDS = {"failed": "Failed", "interrupted": "Interrupted", "cancelled": "Stopped"}
-ENDED_SHOWN = 4
+ENDED_SHOWN = 4  # of those that ended early
 QUEUE_SHOWN = 50  # jobs of the queue; it is sent four times a second, and nobody reads on
-LOOKED_AT = 20  # newest jobs of the ledger among which those are sought
 
 
 # -- what can be done -----------------------------------------------------------------------------------------------
 
 
 def act(studio: Studio, action: str, job_id: str) -> str | None:
-    """Do what a button of the queue says; clear: of all that wait. Gives the id of a job that it has begun.
+    """Do what a button of the queue says. Gives the id of a job that it has begun.
 
+    action: "clear" is of all that wait, "dismiss_all" of all that ended early, the others of the job.
     Raises NotFound for the job, BadInput where it can no longer be done.
     """
     match action:
@@ -51,6 +65,10 @@ def act(studio: Studio, action: str, job_id: str) -> str | None:
             _move(studio, job_id, up=action == "up")
         case "retry":
             return studio.jobs.retry(job_id)
+        case "dismiss":
+            studio.jobs.dismiss(job_id)
+        case "dismiss_all":
+            studio.jobs.dismiss_all()
         case "clear":
             for entry in studio.jobs.queue():
                 if entry.state == "waiting":
@@ -72,13 +90,6 @@ def _move(studio: Studio, job_id: str, up: bool) -> None:
         studio.jobs.move(job_id, line[place - 1])
     elif not up and place + 1 < len(line):
         studio.jobs.move(job_id, line[place + 2] if place + 2 < len(line) else None)
-
-
-def ended_early(studio: Studio) -> list[JobRecord]:
-    """The newest jobs that did not finish and were not run again, newest first."""
-    newest = studio.jobs.newest(LOOKED_AT)
-    again = {job.retry_of for job in newest}
-    return [job for job in newest if job.status in ENDS and job.id not in again][:ENDED_SHOWN]
 
 
 # -- how it looks ---------------------------------------------------------------------------------------------------
@@ -105,18 +116,26 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
     """Those that ended early, folded away; "" if there are none."""
     if not jobs:
         return ""
-    rows = "".join(
-        tag(
-            "li",
-            tag("p", text(job.description), class_="what")
-            + tag("p", text(f"{ENDS[job.status]}. {job.error or ''}".strip()), class_="how")
-            + tag("div", _button("retry", job.id, "Run again", job.description), class_="tools"),
-            class_=f"job {job.status}",
-        )
-        for job in jobs
+    older = len(jobs) - ENDED_SHOWN
+    clear = _button("dismiss_all", "", "Clear the list", "all that were stopped or failed", f"{CLEARED} All of them")
+    inner = (
+        tag("summary", f"Stopped or failed ({len(jobs)})")
+        + tag("ol", "".join(map(_ended_row, jobs[:ENDED_SHOWN])), class_="jobs")
+        + (tag("p", f"And {older} before them.", class_="hint") if older > 0 else "")
+        + (tag("p", clear, class_="clear") if len(jobs) > 1 else "")
     )
+    return tag("details", inner, class_="ended")
+
+
+def _ended_row(job: JobRecord) -> str:
+    tools = _button("retry", job.id, "Run again", job.description)
+    tools += _button("dismiss", job.id, "Clear", job.description, CLEARED)
     return tag(
-        "details", tag("summary", f"Stopped or failed ({len(jobs)})") + tag("ol", rows, class_="jobs"), class_="ended"
+        "li",
+        tag("p", text(job.description), class_="what")
+        + tag("p", text(f"{ENDS[job.status]}. {job.error or ''}".strip()), class_="how")
+        + tag("div", tools, class_="tools"),
+        class_=f"job {job.status}",
     )
 
 

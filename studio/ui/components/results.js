@@ -19,9 +19,15 @@ function settle() {
   tool('fit').textContent = `${Math.round(100 * lens.zoom)} %`;
   element.querySelector('.result-tools .reference').textContent = pinned ? `Reference: ${pinned.name}` : '';
 }
+// A picture of a batch that stands alone has the others beside it in `data-batch`. The one that was looked at last is
+// picked then.
 const open = (frame) => {
-  const all = frames();
-  if (frame) pictures.show(all.map(pictures.of), all.indexOf(frame), reference.pinned);
+  if (!frame) return;
+  const batch = element.querySelector('[data-batch]'), {picture} = frame.dataset;
+  const list = batch ? JSON.parse(batch.dataset.batch) : frames().map(pictures.of);
+  pictures.show(list, list.findIndex(({id}) => id === picture), reference.pinned, ({id}) => {
+    if (batch && id !== picture) trigger(PICKED, {id: Number(id)});
+  });
 };
 const TOOLS = {
   full: () => open(picked()),

@@ -223,6 +223,20 @@ def frame_html(cell: Cell, picked: int = 0, alone: bool = False) -> str:
     )
 
 
+def viewed(cell: Cell) -> dict[str, str]:
+    """A picture that is not on the page, as viewer.js shows it. Its address is as of those that are."""
+    assert cell.picture is not None
+    picture, recipe = cell.picture, cell.picture.recipe
+    return {
+        "id": str(picture.id),
+        "name": cell.name,
+        "src": picture.src,
+        "alt": f"{prompt_of(recipe)}: {cell.name}",
+        "size": f"{recipe.width}x{recipe.height}",
+        "caption": "",
+    }
+
+
 def _place(cell: Cell) -> str:
     """A place for a picture, in its shape. What draws it fills it in: see studio.ui.watch."""
     about = {"data_watch": cell.job, "data_place": str(cell.place)} if cell.job else {}

@@ -56,6 +56,7 @@ element.addEventListener('input', (event) => {
 element.addEventListener('change', (event) => {
   event.stopPropagation();
   const field = event.target;
+  if (field.type === 'checkbox') { tell(field, field.checked); return; }
   if (Number.isNaN(field.valueAsNumber)) return;
   if (field.dataset.op === 'strength') tell(field, field.valueAsNumber);
   else if (field.closest('.window')) tell(field, field.valueAsNumber / 100);
@@ -72,6 +73,7 @@ EXPORTS = (
     ("peft", "peft folder (zip)"),
     ("palimpsest", "The edit itself"),
 )
+GATED = "The edit's gate reads each prompt and lets 0 to 100 % of the strength through."
 SLIDER = {"mask": (0.0, 1.0), "other": (-1.0, 2.0)}  # what the slider spans; the number beside it takes more
 
 
@@ -82,11 +84,13 @@ class EditFacts:
     entry: None if its file is gone.
     misfit: which layer the model has not, "" if it has all.
     base: "same" if it was made on these very weights, "other", or "" where nobody knows.
+    no_gate: why its strength cannot follow the prompt, a sentence; "" if it can.
     """
 
     entry: EditEntry | None
     misfit: str = ""
     base: str = ""
+    no_gate: str = ""
 
 
 def stack_html(stack: Stack, facts: Mapping[str, EditFacts]) -> str:
@@ -140,7 +144,7 @@ def _row(row: EditRow, at: int, rows: int, facts: Mapping[str, EditFacts]) -> st
         tag("div", switch + _badges(about), class_="head")
         + (_rename(row, name) if _is_whole(about) else "")
         + _strength(row, name, about)
-        + _window(row, name)
+        + _acts(row, name, about)
         + tag("div", _tools(row, at, rows, name, about), class_="tools"),
         class_="edit" if row.on else "edit off",
     )
@@ -212,16 +216,38 @@ def _strength(row: EditRow, name: str, about: EditFacts) -> str:
     return tag("div", "".join(fields), class_="strength")
 
 
-def _window(row: EditRow, name: str) -> str:
-    """The part of the steps it acts in: folded away while that is all of them."""
+def _acts(row: EditRow, name: str, about: EditFacts) -> str:
+    """In which part of the steps, and whether as strongly as the prompt calls for: folded away while it always does."""
     start, stop = (
         f"<input{attributes(_percent(row, name, op, value))}>"
         for op, value in (("start", row.start), ("stop", row.stop))
     )
     is_whole = (row.start, row.stop) == (0.0, 1.0)
     summary = "Acts in all steps" if is_whole else f"Acts from {row.start:.0%} to {row.stop:.0%} of the steps"
-    fields = tag("label", f"from {start} %") + tag("label", f"to {stop} %")
-    return tag("details", tag("summary", text(summary)) + fields, class_="window", open=not is_whole)
+    if row.auto:
+        summary += ", as strongly as the prompt calls for"
+    fields = tag("label", f"from {start} %") + tag("label", f"to {stop} %") + _gate(row, name, about)
+    is_always = is_whole and not row.auto
+    return tag("details", tag("summary", text(summary)) + fields, class_="window", open=not is_always)
+
+
+def _gate(row: EditRow, name: str, about: EditFacts) -> str:
+    """The switch of the edit's own gate. Where it has none, that is said before anybody is refused a picture."""
+    if not _is_whole(about):
+        return ""
+    field = {
+        "type": "checkbox",
+        "checked": row.auto,
+        "disabled": bool(about.no_gate) and not row.auto,  # what a recipe brought along can be taken away
+        "data_op": "auto",
+        "data_edit": row.edit,
+        "aria_label": f"Strength of {name} follows the prompt",
+    }
+    label = tag("label", f"<input{attributes(field)}>{tag('span', 'strength follows the prompt')}", class_="gate")
+    if not about.no_gate:
+        return label + tag("p", GATED, class_="hint")
+    wrong = f"{about.no_gate} Pictures with it are refused: switch this off." if row.auto else about.no_gate
+    return label + tag("p", text(wrong), class_="hint wrong" if row.auto else "hint")
 
 
 def _percent(row: EditRow, name: str, op: str, value: float) -> dict[str, Any]:

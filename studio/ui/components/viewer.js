@@ -101,7 +101,7 @@ const pictures = (window.palimpsestPictures ||= (() => {
   const isWriting = (event) => event.target.closest && Boolean(event.target.closest(WRITING));
 
   let dialog = null;
-  function show(list, at, pinned) {
+  function show(list, at, pinned, closed) {
     if (dialog || !list.length) return;
     dialog = document.createElement('dialog');
     dialog.className = 'viewer';
@@ -176,7 +176,7 @@ const pictures = (window.palimpsestPictures ||= (() => {
     });
     hold(within('[data-do=flip]'), (on) => reference.flip(on));
     lens.listen(() => {});
-    dialog.addEventListener('close', () => { dialog.remove(); dialog = null; });
+    dialog.addEventListener('close', () => { dialog.remove(); dialog = null; closed(list[at]); });
     (document.querySelector('.gradio-container') || document.body).append(dialog);
     reference.pin(pinned);
     draw();

@@ -55,11 +55,21 @@ def refused(studio: Studio, error: StudioError, watched: str | None) -> PromptVi
     return PromptView(view.attached(studio, watched) is not None, message=alert(sentence(error)))
 
 
-def stop(studio: Studio, jobs: Sequence[str | None], keep: bool) -> None:
-    """Ask jobs to stop, None among them being none. keep: whether their finished pictures stay."""
-    for job_id in jobs:
-        if job_id:
-            studio.jobs.stop(job_id, keep=keep)
+def stop(studio: Studio) -> int:
+    """Stop all of the tab's: what is being drawn, whose finished pictures stay, and what waits. Gives how many waited.
+
+    From the last to the first: or the next would begin where the one before it stops.
+    """
+    job_ids = view.of_tab(studio)
+    for job_id in reversed(job_ids):
+        studio.jobs.stop(job_id, keep=True)
+    return max(len(job_ids) - 1, 0)
+
+
+def discard(studio: Studio, job_ids: Sequence[str | None]) -> None:
+    """Stop these jobs, None among them being none, and move their pictures into the bin. What waits goes on."""
+    for job_id in filter(None, job_ids):
+        studio.jobs.stop(job_id, keep=False)
 
 
 # -- wiring ---------------------------------------------------------------------------------------------------------
@@ -77,8 +87,11 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
 
     def on_look(event: Event) -> Answer:
         watched = event["job"]
-        job, prompt_view = view.watching(studio, watched, event["pinned"], event["query"], event["newest_id"])
-        return {**({} if job == watched else {"job": job}), **view.answer(prompt_view)}
+        job, prompt_view = view.watching(
+            studio, watched, event["pinned"], event["query"], event["newest_id"], event["taken_out"]
+        )
+        counted = {} if prompt_view.drawing else {"taken_out": 0}  # once it was told
+        return {**counted, **({} if job == watched else {"job": job}), **view.answer(prompt_view)}
 
     def on_open(event: Event) -> Answer:
         page.opened()
@@ -86,18 +99,19 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
         typed = form.update(event["draft"] or {})
         return {"job": job, "pinned": False, "query": Query(), **typed, **view.answer(prompt_view)}
 
-    def on_stop(keep: bool) -> Any:
-        def handle(event: Event) -> None:
-            with edits.of(event) as session:
-                jobs = (event["job"], session.drawing)  # a redrawing may wait behind what is shown
-            stop(studio, jobs, keep)
+    def on_stop(event: Event) -> Answer:
+        return {"taken_out": stop(studio)}
 
-        return handle
+    def on_discard(event: Event) -> None:
+        with edits.of(event) as session:
+            job_ids = (event["job"], session.drawing)  # a redrawing may wait behind what is shown
+        discard(studio, job_ids)
 
     job_and_more = ("job", "pinned", *GIVES)
     wiring.on(parts["generate"].click, on_generate, ("job", *form.names), job_and_more, turns=(STACK,), announces=True)
-    wiring.on(parts["stop"].click, on_stop(keep=True), (*SESSION, "job"), announces=True)
-    wiring.on(parts["cancel"].click, on_stop(keep=False), (*SESSION, "job"), announces=True)
-    wiring.on(parts["progress"].look, on_look, ("job", "pinned", "query", "newest_id"), ("job", *GIVES))
+    wiring.on(parts["stop"].click, on_stop, (), ("taken_out",), announces=True)
+    wiring.on(parts["cancel"].click, on_discard, (*SESSION, "job"), announces=True)
+    look = ("job", "pinned", "query", "newest_id", "taken_out")
+    wiring.on(parts["progress"].look, on_look, look, ("job", "taken_out", *GIVES))
     wiring.on(page.demo.load, on_open, ("job", "draft"), (*job_and_more, "query", *form.names))
     wiring.keep(form.names, "draft")

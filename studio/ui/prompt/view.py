@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -12,7 +12,9 @@ from studio.core.recipe import Recipe
 from studio.services.pictures import is_for_prompt
 from studio.ui.components import canvas, caption, history
 from studio.ui.components.query import Query
+from studio.ui.components.results import Drawn
 from studio.ui.markup import alert
+from studio.ui.pictures import address
 from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
@@ -51,12 +53,14 @@ class PromptView:
     """What is to be shown. None leaves a part as it is.
 
     drawing: whether the job one watches is unfinished.
+    waiting: how many more of the tab's jobs are.
     canvas, progress, caption, past, message: HTML of each part.
     picture_id: number of the picture one looks at, 0 if there is none.
     newest_id: number of the newest picture that was told.
     """
 
     drawing: bool = False
+    waiting: int | None = None
     canvas: str | None = None
     progress: str | None = None
     caption: str | None = None
@@ -68,14 +72,22 @@ class PromptView:
 
 def answer(prompt_view: PromptView) -> Answer:
     """A view as values for the components, by name."""
-    values = {name: value for name, value in vars(prompt_view).items() if value is not None and name != "drawing"}
-    return {**values, **{name: gr.Button(interactive=prompt_view.drawing) for name in ("stop", "cancel")}}
+    values = {name: value for name, value in vars(prompt_view).items() if name in GIVES and value is not None}
+    label: dict[str, Any] = (
+        {} if prompt_view.waiting is None else {"value": "Stop all" if prompt_view.waiting else "Stop"}
+    )
+    stop = gr.Button(interactive=prompt_view.drawing, **label)
+    return {**values, "stop": stop, "cancel": gr.Button(interactive=prompt_view.drawing)}
 
 
-def of_job(studio: Studio, job_id: str, pinned: bool = False, query: Query | None = None) -> PromptView:
-    """A job as it is now. pinned: a picture of the history was chosen meanwhile, and stays where it is.
+def of_job(
+    studio: Studio, job_id: str, pinned: bool = False, query: Query | None = None, taken_out: int = 0
+) -> PromptView:
+    """A job as it is now.
 
+    pinned: a picture of the history was chosen meanwhile, and stays where it is.
     query: what the history shows, which is read again when the job is over.
+    taken_out: how many jobs that waited were stopped with it.
     """
     job = canvas.view(studio.jobs.events(job_id))
     first = job.drawn[0][1].id if job.drawn else None
@@ -83,16 +95,27 @@ def of_job(studio: Studio, job_id: str, pinned: bool = False, query: Query | Non
     prompt_view = PromptView(
         not job.over, canvas=canvas.job_html(job, job_id, _size(studio, job_id)), picture_id=first, newest_id=last
     )
+    waiting = sum(id != job_id for id in of_tab(studio))
     if job.over:
-        past = _past(studio, query)
-        prompt_view = replace(prompt_view, progress="", caption=_made(studio, job), message=outcome(job), past=past)
+        ending: dict[str, Any] = {
+            "caption": _made(studio, job),
+            "message": outcome(job, taken_out),
+            "past": _past(studio, query),
+        }
+        prompt_view = replace(prompt_view, waiting=waiting, progress="", **ending)
     else:
-        prompt_view = replace(prompt_view, progress=canvas.progress_html(job, job_id), caption="")
+        progress = canvas.progress_html(job, job_id)
+        prompt_view = replace(prompt_view, waiting=waiting, progress=progress, caption="")
     return replace(prompt_view, canvas=None, caption=None, picture_id=None) if pinned else prompt_view
 
 
 def watching(
-    studio: Studio, job_id: str | None, pinned: bool = False, query: Query | None = None, newest_id: int = 0
+    studio: Studio,
+    job_id: str | None,
+    pinned: bool = False,
+    query: Query | None = None,
+    newest_id: int = 0,
+    taken_out: int = 0,
 ) -> tuple[str | None, PromptView]:
     """The job to watch next, and how things stand now: what the page asks for when that has changed.
 
@@ -100,10 +123,11 @@ def watching(
 
     newest_id: number of the newest picture there was when that was asked last: jobs that began and ended since then
         are told by their newest picture.
+    taken_out: how many jobs that waited were stopped with this one.
     """
     job_id = job_id if job_id and _is_known(studio, job_id) else attached(studio, None)
     if job_id is not None:
-        prompt_view = of_job(studio, job_id, pinned, query)
+        prompt_view = of_job(studio, job_id, pinned, query, taken_out)
         if prompt_view.drawing:
             return job_id, prompt_view
         if (following := attached(studio, None)) is not None:
@@ -111,7 +135,7 @@ def watching(
         # Jobs behind this one may have ended between two looks.
         newest_id = max(newest_id, prompt_view.newest_id or 0)
         return None, prompt_view if pinned else _newest_shown(studio, prompt_view, newest_id)
-    prompt_view = PromptView(progress="", past=_past(studio, query))
+    prompt_view = PromptView(waiting=0, progress="", past=_past(studio, query))
     return None, prompt_view if pinned else _newest_shown(studio, prompt_view, newest_id)
 
 
@@ -128,10 +152,7 @@ def _unseen(studio: Studio, newest_id: int) -> Generation | None:
     newest = next(iter(studio.history.newest(1)), None)
     if newest is None or newest.id <= newest_id or newest.job_id is None:
         return None
-    try:
-        return newest if is_for_prompt(studio.jobs.get(newest.job_id)) else None
-    except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being shown
-        return None
+    return newest if _is_for_prompt(studio, newest.job_id) else None
 
 
 def as_it_is(studio: Studio, job_id: str | None) -> PromptView:
@@ -159,7 +180,15 @@ def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, PromptVi
     past = _past(studio, None)
     if job := attached(studio, job_id):
         return job, replace(of_job(studio, job), message="", past=past)
-    prompt_view = PromptView(canvas=BLANK, progress="", caption="", message="", past=past, picture_id=0, newest_id=0)
+    blank: dict[str, Any] = {
+        "canvas": BLANK,
+        "progress": "",
+        "caption": "",
+        "message": "",
+        "picture_id": 0,
+        "newest_id": 0,
+    }
+    prompt_view = PromptView(waiting=0, past=past, **blank)
     if newest := studio.history.newest(1):
         sheet, label = picture_html(studio, newest[0]), caption.caption_html(newest[0])
         prompt_view = replace(prompt_view, canvas=sheet, caption=label, picture_id=newest[0].id, newest_id=newest[0].id)
@@ -179,14 +208,28 @@ def attached(studio: Studio, job_id: str | None) -> str | None:
     return next((job.id for job in studio.jobs.unfinished() if is_for_prompt(job)), None)
 
 
-def outcome(job: canvas.JobView) -> str:
-    """A message about how a job ended, where there is something to say."""
+def of_tab(studio: Studio) -> list[str]:
+    """The jobs that this tab has in hand and waiting, in the order in which they run."""
+    return [entry.job_id for entry in studio.jobs.queue() if _is_for_prompt(studio, entry.job_id)]
+
+
+def _is_for_prompt(studio: Studio, job_id: str) -> bool:
+    try:
+        return is_for_prompt(studio.jobs.get(job_id))
+    except StudioError:  # its row of the ledger cannot be read, which keeps nothing else from being shown
+        return False
+
+
+def outcome(job: canvas.JobView, taken_out: int = 0) -> str:
+    """A message about how a job ended, where there is something to say. taken_out: see `of_job`."""
     if job.state in ("failed", "interrupted"):
         return alert(job.error or "The job ended before it was done.")
     if job.state == "cancelled":
         count = len(job.drawn) or job.binned
         outcome = f"; {count} picture{'s' * (count != 1)} {'kept' if job.drawn else 'moved into the bin'}"
-        return alert(f"Stopped{outcome if count else ''}.", kind="note")
+        others = f"{taken_out} job{'s' * (taken_out > 1)} that waited {'was' if taken_out == 1 else 'were'}"
+        rest = f" {others} taken out of the queue; “Stopped or failed” at the left runs them again."
+        return alert(f"Stopped{outcome if count else ''}.{rest if taken_out else ''}", kind="note")
     return ""
 
 
@@ -201,7 +244,11 @@ def _is_known(studio: Studio, job_id: str) -> bool:
 def picture_html(studio: Studio, picture: Generation) -> str:
     """One picture of the history, from which one gets to those its job made beside it."""
     of_job = studio.archive.generations.of_job(picture.job_id) if picture.job_id else []
-    siblings = [generation.id for generation in of_job if generation.deleted_at == picture.deleted_at]
+    siblings = [
+        Drawn(generation.id, address(generation.id, generation.image), generation.recipe)
+        for generation in of_job
+        if generation.deleted_at == picture.deleted_at
+    ]
     return canvas.picture_html(picture, siblings)
 
 

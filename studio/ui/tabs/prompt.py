@@ -64,6 +64,7 @@ def _memory() -> dict[str, Any]:
     picture_id: number of the picture one looks at, 0 for none.
     query: what the history shows.
     newest_id: number of the newest picture that was told.
+    taken_out: how many jobs that waited were stopped with the one that is watched, until that is told.
     """
     # Fixed key and secret: with random ones, nothing kept in the browser would outlive a restart of the studio.
     job, draft = (
@@ -76,6 +77,7 @@ def _memory() -> dict[str, Any]:
         "picture_id": gr.State(0),
         "query": gr.State(Query()),
         "newest_id": gr.State(0),
+        "taken_out": gr.State(0),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -101,7 +102,13 @@ def test_from_one_of_a_batch_one_gets_to_the_next_and_to_all() -> None:
     class Picture:
         id, sha256, recipe, job_id = 5, "ab" * 32, Recipe(), "j"
 
-    html = canvas.picture_html(Picture(), (4, 5, 9))  # type: ignore[arg-type]
+    four, five, nine = (drawn(id, seed=id, width=96, height=64) for id in (4, 5, 9))
+    html = canvas.picture_html(Picture(), (four, five, nine))  # type: ignore[arg-type]
     assert re.findall(r'data-pick="(\d)"', html) == ["4", "9"] and "2 of 3" in html and 'data-all="4,5,9"' in html
-    assert "data-walk" not in canvas.picture_html(Picture(), (5,))  # type: ignore[arg-type]
-    assert "data-walk" not in canvas.picture_html(Picture(), (4, 9))  # type: ignore[arg-type]
+    walk = next(part for part in tree(html).iter() if part.get("class") == "walk")
+    batch = json.loads(walk.get("data-batch") or "")  # what the viewer goes through
+    assert [picture["id"] for picture in batch] == ["4", "5", "9"]
+    assert batch[2]["src"] == "/pictures/9.png" and batch[2]["alt"] == f"{EVIL}: seed 9" and EVIL not in html
+    assert (batch[2]["name"], batch[2]["size"]) == ("seed 9", "96x64")
+    assert "data-walk" not in canvas.picture_html(Picture(), (five,))  # type: ignore[arg-type]
+    assert "data-walk" not in canvas.picture_html(Picture(), (four, nine))  # type: ignore[arg-type]

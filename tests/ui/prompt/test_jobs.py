@@ -99,13 +99,38 @@ def test_another_page_follows_the_same_job(fake: FakeStudio) -> None:
         fake.jobs.stop(job.id)
 
 
+def test_stop_is_of_all_that_the_tab_has_in_the_queue_and_of_nothing_else(fake: FakeStudio) -> None:
+    fake.sketcher.hold = True
+    first = jobs.submit(fake, FILLED)[0] or ""
+    while fake.jobs.queue()[0].state != "running":
+        pass
+    beside = fake.pictures.submit([Recipe(steps=50)], origin="guidance")
+    waiting = [jobs.submit(fake, FILLED, watched=first)[0] for _ in range(2)]
+    assert waiting == [first, first] and len(view.of_tab(fake)) == 3
+    now = view.of_job(fake, first)
+    assert view.answer(now)["stop"].value == "Stop all" and now.waiting == 2
+    behind = view.of_tab(fake)[1:]
+    assert jobs.stop(fake) == 2
+    following, now = view.watching(fake, fake.ended(first), taken_out=2)
+    assert following is None and "2 jobs that waited were taken out of the queue" in (now.message or "")
+    assert view.answer(now)["stop"].value == "Stop"
+    kinds = [[event.kind for event in fake.jobs.events(job)] for job in behind]
+    assert kinds == [["queued", "cancelled"]] * 2  # none had begun when the one before it stopped
+    assert [entry.job_id for entry in fake.jobs.queue()] == [beside]  # which another tab has asked for
+    fake.jobs.stop(beside)
+    assert jobs.stop(fake) == 0
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_stop_keeps_what_is_finished_and_discarding_does_not(fake: FakeStudio, keep: bool) -> None:
     fake.sketcher.step_s = 0.005
     job, _ = jobs.submit(fake, FILLED | {"count": 16})
     while not fake.history.count():
         time.sleep(0.005)
-    jobs.stop(fake, (job, None), keep)
+    if keep:
+        jobs.stop(fake)
+    else:
+        jobs.discard(fake, (job, None))
     _, now = view.watching(fake, fake.ended(job))
     assert ("kept." if keep else "moved into the bin.") in (now.message or "")
     assert (fake.history.count() > 0) is keep and ("/pictures/" in (now.canvas or "")) is keep
@@ -116,11 +141,11 @@ def test_a_failure_is_told_with_its_sentence_and_can_be_run_again(fake: FakeStud
     job = fake.ended(jobs.submit(fake, FILLED)[0])
     _, now = view.watching(fake, job)
     assert "A NaN appeared at a &lt;b&gt;step" in (now.message or "") and not now.drawing
-    assert 'data-act="retry"' in queue.ended_html(queue.ended_early(fake))
+    assert 'data-act="retry"' in queue.ended_html(fake.jobs.ended_early())
     fake.sketcher.fail_at = None
     sidebar.act(fake, Event(data={"act": "retry", "job": job}))
     (again, _) = fake.jobs.newest()
-    assert again.retry_of == job and queue.ended_early(fake) == []
+    assert again.retry_of == job and fake.jobs.ended_early() == []
     fake.ended(again.id)
     assert view.watching(fake, None, newest_id=0)[1].picture_id == 1  # the tab finds it by itself
 
