@@ -20,6 +20,7 @@ EMBEDDED = "stencil"
 
 # Of jobs besides pictures, losses of trainings and gates of edits -> where the engine finds them.
 KINDS = {
+    "erase": "studio.training.erase.instant:run",
     "evaluate": "studio.training.evaluate.job:run",
     "frames": "studio.engine.frames:run",
     "train": "studio.training.lora.trainer:run",

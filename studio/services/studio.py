@@ -13,6 +13,7 @@ from studio.engine.process import ProcessBackend
 from studio.services import evaluations, pictures, runs, trainings
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
+from studio.services.erasures import ErasureService
 from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
@@ -39,6 +40,7 @@ class _Services:
     grids: GridService
     trainings: TrainingService
     evaluations: EvaluationService
+    erasures: ErasureService
 
 
 class Studio:
@@ -137,6 +139,11 @@ class Studio:
         return self._opened.evaluations
 
     @property
+    def erasures(self) -> ErasureService:
+        """Concepts to be erased."""
+        return self._opened.erasures
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -151,6 +158,7 @@ class Studio:
         grids = GridService(archive, jobs, sources, edits)
         training = TrainingService(archive, jobs, sources)
         evaluating = EvaluationService(archive, jobs, sources, edits)
+        erasing = ErasureService(archive, jobs, sources)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)
@@ -163,7 +171,7 @@ class Studio:
 
         jobs.otherwise = submit_again
         jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry, evaluations.KIND: evaluating.retry}
-        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating)
+        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating, erasing)
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
         config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")

@@ -16,3 +16,5 @@ def tidy(folder: Path) -> None:
     for name in (CHECKPOINT, BANK, EDIT):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # nothing was measured in it
+        folder.rmdir()

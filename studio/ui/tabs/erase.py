@@ -15,7 +15,8 @@ def build(page: Page) -> None:
             ("Watch it go", "The same seeds before and after, while the edit is being trained."),
             ("Read the report", "What is gone, what is kept and what is worse, measured before you accept the edit."),
         ),
-        "an edit that was trained elsewhere, as a LoRA file, goes onto the edit stack with Import an edit. Its "
+        "on the command line, palimpsest erase takes a concept out at once, as an edit on the stack. An edit that was "
+        "trained elsewhere, as a LoRA file, goes there too with Import an edit. An edit's "
         "strength can be changed there; switched off, the base model draws the same picture as before, bit for bit.",
     )
 

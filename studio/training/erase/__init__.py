@@ -1,0 +1,1 @@
+"""Erasures made: which texts say a concept, and the jobs that turn a method of `studio.erasure` into an edit."""

@@ -1,0 +1,160 @@
+"""Instant erasure: the closed form (studio.erasure.closed_form) over texts of the concepts, as an edit of the denoiser.
+
+A kind of job. Nothing is trained and nothing drawn: texts are encoded, one system is solved, every key and value of
+cross-attention is changed by it. How much of the way unseen texts of each concept go, and how far unseen other texts
+are moved, is told with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.core.errors import BadInput
+from studio.engine.edits.files import to_bytes
+from studio.engine.edits.format import Edit, LowRank
+from studio.engine.edits.stack import EMPTY
+from studio.engine.kinds import JobContext, Steps, heed
+from studio.engine.resident import room_of
+from studio.erasure.closed_form import Pairs, completeness_of, leak_of, low_rank, solve
+from studio.models.bundle import ModelBundle
+from studio.storage.images import write_durably
+from studio.storage.workspace import workspace_error
+from studio.training.erase.concept import Concept
+from studio.training.erase.plan import METHOD, InstantPlan, read_plan
+from studio.training.erase.texts import Wordings, wordings
+from studio.training.lora.files import EDIT
+
+ENERGY = 0.9999  # of each layer's change, which its low-rank factors keep
+LAYERS = "xattn_kv"
+TOGETHER = 64  # texts that are encoded in one pass
+
+
+def run(job: Mapping[str, Any], context: JobContext) -> Steps:
+    """Make the edit; yields while texts are encoded.
+
+    job: "plan" (plain values, InstantPlan) and "folder" (where the edit is written).
+    Tells "started", "measure", "edit" and "done". Raises BadInput, NotFound, WorkspaceError.
+    """
+    plan, folder = read_plan(job["plan"]), Path(job["folder"])
+    began = time.monotonic()
+    context.tell("started", {"steps": 1})
+    with context.engine.lease(plan.model, context.should_stop, False) as bundle:
+        room_of(bundle).use(EMPTY)
+        texts = Texts(bundle)
+        used = [wordings(concept, plan.in_world, plan.seed, plan.preserves) for concept in plan.concepts]
+        unseen = [wordings(concept, plan.in_world, plan.seed + 1) for concept in plan.concepts]
+        yield from texts.read(used, context)
+        yield from texts.read(unseen, context)
+        unrelated = texts.all_of(_unrelated(plan, used))
+        untouched = texts.all_of(plan.preserves) if plan.untouched and plan.preserves else None
+        pairs = [texts.pairs(wording, concept) for wording, concept in zip(used, plan.concepts, strict=True)]
+        change = torch.stack(solve(pairs, unrelated, plan.protect, plan.completeness, untouched)).sum(0)
+        measures = _measures(plan, texts, unseen, change)
+        context.tell("measure", {"step": 1, "values": measures})
+        edit = _edit(plan, bundle, change, measures)
+        context.tell("edit", _written(edit, folder))
+    context.tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
+
+
+class Texts:
+    """Encodings of sentences, each made once: vectors [positions, width] in float64."""
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self._bundle = bundle
+        self._vectors: dict[str, Tensor] = {}
+
+    def read(self, wording: Sequence[Wordings], context: JobContext) -> Iterator[None]:
+        """Encode what is not yet, some at a time, and give way. Raises BadInput for a text that is too long."""
+        texts_in_order = (
+            text
+            for sentences in wording
+            for text in (*sentences.unrelated, *(text for pair in sentences.pairs for text in pair))
+        )
+        missing = [text for text in dict.fromkeys(texts_in_order) if text not in self._vectors]
+        tokenizer = self._bundle.tokenizer
+        for text in missing:
+            if len(tokenizer.word_ids(text)) > tokenizer.limit:
+                raise BadInput(f"The text {text[:60]!r} is too long for this model.", "Say it shorter.")
+        for first in range(0, len(missing), TOGETHER):
+            heed(context.should_stop)
+            texts = missing[first : first + TOGETHER]
+            ids = torch.tensor([tokenizer.ids(text) for text in texts], device=self._bundle.device)
+            with torch.inference_mode():
+                tokens = self._bundle.embed(ids).tokens.double().cpu()
+                if "" in texts:  # some models take another vector for no prompt at all
+                    tokens[texts.index("")] = self._bundle.encode_one("").tokens[0].double().cpu()
+            self._vectors |= dict(zip(texts, tokens.clone(), strict=True))
+            yield
+
+    def all_of(self, sentences: Sequence[str]) -> Tensor:
+        """The vectors of sentences at every position, [n, width]."""
+        return torch.cat([self._vectors[text] for text in sentences])
+
+    def pairs(self, wording: Wordings, concept: Concept) -> Pairs:
+        """The vectors of sentences that say the concept, and where each is to go.
+
+        From the first token on in which the two differ: before it a text encoder that reads from left to right has
+        equal vectors, and after it all of them know of the concept, the padding too.
+        """
+        sources, targets = [], []
+        for text, replaced in wording.pairs:
+            start = self._first_difference(text, replaced)
+            sources.append(self._vectors[text][start:])
+            targets.append(self._vectors[replaced][start:])
+        pairs = Pairs(torch.cat(sources), torch.cat(targets))
+        if not pairs.ways.any():
+            aim = f"{concept.substitute!r}" if concept.substitute else "nothing"
+            raise BadInput(f"To this model, {concept.words!r} and {aim} are the same.", "Choose another substitute.")
+        return pairs
+
+    def _first_difference(self, text: str, replaced: str) -> int:
+        ids, replaced_ids = (self._bundle.tokenizer.ids(sentence) for sentence in (text, replaced))
+        return next((place for place, (a, b) in enumerate(zip(ids, replaced_ids, strict=True)) if a != b), len(ids))
+
+
+def _unrelated(plan: InstantPlan, wording: Sequence[Wordings]) -> list[str]:
+    """The sentences that say none of the concepts: those of one may say another."""
+    sentences = dict.fromkeys(text for part in wording for text in part.unrelated)
+    return [text for text in sentences if not any(concept.named_in(text) for concept in plan.concepts)]
+
+
+def _measures(plan: InstantPlan, texts: Texts, unseen: Sequence[Wordings], change: Tensor) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for concept, wording in zip(plan.concepts, unseen, strict=True):
+        pairs = texts.pairs(wording, concept)
+        values[f"{concept.words}: completeness"] = completeness_of(change, pairs)
+        values[f"{concept.words}: leak"] = leak_of(change, pairs, texts.all_of(_unrelated(plan, [wording])))
+    return values
+
+
+def _edit(plan: InstantPlan, bundle: ModelBundle, change: Tensor, measures: Mapping[str, float]) -> Edit:
+    layers: dict[str, dict[str, LowRank]] = {}
+    for address in bundle.edit_targets()[LAYERS]:
+        component, _, path = address.partition(".")
+        layer: Any = bundle.components()[component].get_submodule(path)
+        b, a = low_rank(layer.weight.detach().cpu(), change, ENERGY)
+        layers.setdefault(component, {})[path] = LowRank(a.float(), b.float(), float(len(a)))
+    return Edit(
+        plan.name,
+        "lora",
+        layers,
+        base={component: room_of(bundle).fingerprint(component) for component in layers},
+        provenance={"method": METHOD, "erasure": plan.model_dump(mode="json"), "measures": dict(measures)},
+    )
+
+
+def _written(edit: Edit, folder: Path) -> dict[str, Any]:
+    """Write the edit where the studio takes it over from. Raises WorkspaceError."""
+    path = folder / EDIT
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        write_durably(path, to_bytes(edit))
+    except OSError as error:
+        raise workspace_error(error, "The edit that was made") from None
+    return {"path": str(path), "name": edit.name, "sha256": edit.sha256, "steps": 1, "final": True}
