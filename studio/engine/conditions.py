@@ -19,8 +19,10 @@ Part = tuple[float, Conditioning]  # weight, conditioning of one row
 
 @dataclass(frozen=True)
 class Conditions:
-    """plan: what each condition says at each step. encoded: all that is ever said, under the edits of each of these
-    stretches of the steps.
+    """What is said to the network, at each step, and how it is read.
+
+    plan: what each condition says at each step.
+    encoded: all that is ever said, under the edits of each of these stretches of the steps.
     """
 
     plan: ConditionPlan

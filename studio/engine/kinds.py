@@ -28,9 +28,12 @@ Tell = Callable[[EventKind, dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a running job may use. engine: the resident models. tell: its events, the last of them "done".
+    """What a running job may use.
 
-    should_stop: whether it was asked to stop; asked by the engine after each step, and by the job within a long one.
+    engine: the resident models.
+    tell: its events, the last of them "done".
+    should_stop: whether it was asked to stop; asked by the engine after each step, and by the job within a long
+        one.
     """
 
     engine: Any

@@ -45,9 +45,14 @@ PartKey = tuple[str, str]  # sha256 of the part's files, number format
 
 @dataclass(frozen=True)
 class Resident:
-    """One row of the table. part: "unet", ...; models: which use it. bytes: of its weights. uses: leases so far.
+    """One row of the table.
 
-    leases: those that hold it now. seconds: its loading took.
+    part: "unet", ...
+    models: which use it.
+    bytes: of its weights.
+    uses: leases so far.
+    leases: those that hold it now.
+    seconds: its loading took.
     """
 
     part: str

@@ -34,8 +34,12 @@ _UNHEARD = 0.25  # of a processor taken by others, an editor or a page, that cos
 
 @dataclass(frozen=True)
 class ProcessorTimes:
-    """at_s: of a clock. busy_s: time all programs together have had of the processors that this one may run on.
-    ours_s: this process's share of it."""
+    """What the processors did until a moment, in seconds.
+
+    at_s: of a clock.
+    busy_s: time all programs together have had of the processors that this one may run on.
+    ours_s: this process's share of it.
+    """
 
     at_s: float
     busy_s: float

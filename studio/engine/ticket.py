@@ -20,8 +20,9 @@ Standing = Literal["running", "paused", "stopping", "waiting"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One job of the queue. position: 0 in hand, 1, 2, ... in the order in which those that wait will run.
+    """One job of the queue.
 
+    position: 0 in hand, 1, 2, ... in the order in which those that wait will run.
     standing: "paused" while another runs between two of its steps, "stopping" from the wish to stop until its end.
     progress: data of its newest progress event, {} before the first.
     """

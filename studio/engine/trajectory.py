@@ -33,8 +33,12 @@ CALMER = "Take a lower guidance scale, or fp32 in place of fp16."
 
 @dataclass(frozen=True, eq=False)
 class NetworkRow:
-    """One row of network work. x: [1, C, h, w]. t: the time fed. cond: conditioning of one row. stack: edits.
+    """One row of network work.
 
+    x: [1, C, h, w].
+    t: the time fed.
+    cond: conditioning of one row.
+    stack: edits.
     perturb, model: as in studio.guidance.Request. A weak network has no edits: they were made for the main one.
     """
 
@@ -55,8 +59,8 @@ class NetworkRow:
 class StepReport:
     """Where one image is: `step` of `steps` done (1 .. steps) for the recipe of this index.
 
-    x0: guided prediction of its data, [1, C, h, w], for previews. rows: of network work so far; one asked for twice
-    at once is one.
+    x0: guided prediction of its data, [1, C, h, w], for previews.
+    rows: of network work so far; one asked for twice at once is one.
     diag: what guidance did, by the names of studio.guidance.diagnostics; empty unless it was asked for.
     """
 

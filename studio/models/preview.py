@@ -17,7 +17,11 @@ PREVIEW_SIDE_PX = 128  # longer side of a preview as shown
 
 @dataclass(frozen=True, eq=False)
 class PreviewMap:
-    """colour = latent @ weight + bias. weight: [C, 3], bias: [3], colours in 0..1."""
+    """colour = latent @ weight + bias.
+
+    weight: [C, 3].
+    bias: [3], colours in 0..1.
+    """
 
     weight: Tensor
     bias: Tensor

@@ -15,8 +15,11 @@ from studio.models.embedded import EmbeddedModel
 
 @dataclass(frozen=True)
 class Bench:
-    """engine, bundle: warm, with the model of the recipe. recipe: one picture. pairs: timings of each side.
+    """What a case is measured on.
 
+    engine, bundle: warm, with the model of the recipe.
+    recipe: one picture.
+    pairs: timings of each side.
     on_pair: told how many pairs are done.
     """
 

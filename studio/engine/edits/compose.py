@@ -36,7 +36,11 @@ def shares_of(stack: EditStack, component: str) -> dict[WeightKey, list[Share]]:
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """One tensor. original: W0's. masks, parts: (whose, what), each in the order of the edits' hashes."""
+    """One tensor.
+
+    original: W0's.
+    masks, parts: (whose, what), each in the order of the edits' hashes.
+    """
 
     key: WeightKey
     original: Tensor

@@ -22,8 +22,11 @@ Run = tuple[int, int, int]  # rows lo .. hi - 1 of the batch, whose factors begi
 
 @dataclass(frozen=True, eq=False)
 class LayerRows:
-    """What one layer adds. A: [n, R, in] or [n, R, in, k, k], B: [n, out, R], bias: [n, out], for the n rows of `runs`.
+    """What one layer adds.
 
+    A: [n, R, in] or [n, R, in, k, k].
+    B: [n, out, R].
+    bias: [n, out], for the n rows of `runs`.
     dense: one entry per stack with dense or masked changes: D in the weight's shape, and its rows as (lo, hi).
     """
 
@@ -39,7 +42,11 @@ class LayerRows:
 
 @dataclass(frozen=True, eq=False)
 class RowPlan:
-    """All of it for one batch. rows: of the batch. layers: by module path."""
+    """All of it for one batch.
+
+    rows: of the batch.
+    layers: by module path.
+    """
 
     rows: int
     layers: Mapping[str, LayerRows]

@@ -33,8 +33,12 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
-    """A: [r, in] or [r, in, k, k]. B: [out, r] or [out, r, 1, 1]. bias: [out] or None. Raises BadInput if they do not
-    fit together, r is 0 or above 4096, or |alpha / r| is not a number in (0, 1000].
+    """A change of one weight as a product, (alpha / r) B A.
+
+    A: [r, in] or [r, in, k, k].
+    B: [out, r] or [out, r, 1, 1].
+    bias: [out] or None.
+    Raises BadInput if they do not fit together, r is 0 or above 4096, or |alpha / r| is not a number in (0, 1000].
     """
 
     A: Tensor
@@ -80,7 +84,11 @@ class LowRank:
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """D: added to the weight, of its shape. bias: [out] or None."""
+    """A change of one weight, number by number.
+
+    D: added to the weight, of its shape.
+    bias: [out] or None.
+    """
 
     D: Tensor
     bias: Tensor | None = None
@@ -103,7 +111,11 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """M: multiplied onto the pristine weight, of its shape, 1 keeps and 0 removes. bias: [out] or None."""
+    """Which numbers of one weight stay.
+
+    M: multiplied onto the pristine weight, of its shape, 1 keeps and 0 removes.
+    bias: [out] or None.
+    """
 
     M: Tensor
     bias: Tensor | None = None

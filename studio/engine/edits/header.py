@@ -39,8 +39,10 @@ _ANOTHER = "Give a .safetensors file."
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One tensor as announced. dtype: in the format's words, e.g. "F16". shape: () for a single number.
+    """One tensor as announced.
 
+    dtype: in the format's words, e.g. "F16".
+    shape: () for a single number.
     place: its first byte and the one after its last, counted from the first of the file's numbers.
     """
 
@@ -51,8 +53,10 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Header:
-    """metadata: free texts of whoever wrote the file. tensors: by name, in the file's order.
+    """What a file announces of itself.
 
+    metadata: free texts of whoever wrote the file.
+    tensors: by name, in the file's order.
     numbers_at: where in the file its numbers begin.
     """
 

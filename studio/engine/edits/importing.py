@@ -43,8 +43,11 @@ _OTHER_MODEL = "It is probably for another model."
 class Inspection:
     """What a LoRA file holds and how much of it a model has a place for, from its header alone.
 
-    style: peft, diffusers or kohya. matched: place -> role -> tensor's name. missing: layers of the file that the model
-    has not. unknown: tensors that are no part of a LoRA. ranks: every rank there is, growing.
+    style: peft, diffusers or kohya.
+    matched: place -> role -> tensor's name.
+    missing: layers of the file that the model has not.
+    unknown: tensors that are no part of a LoRA.
+    ranks: every rank there is, growing.
     """
 
     file: Path

@@ -21,9 +21,12 @@ BaseWeight = Callable[[str, str], Tensor]  # (component, path) -> W0
 
 @dataclass(frozen=True)
 class Interference:
-    """norms: |Delta_k| in the stack's order. ratio: |sum Delta_k| / sum |Delta_k|, 1 where all pull the same way, 0
-    where they cancel; 1 for fewer than two. overlaps: for each pair i < j the cosine
-    <Delta_i, Delta_j> / (|Delta_i| |Delta_j|), in -1..1; 0 for edits that share no layer.
+    """How the edits of a stack get on with each other.
+
+    norms: |Delta_k| in the stack's order.
+    ratio: |sum Delta_k| / sum |Delta_k|, 1 where all pull the same way, 0 where they cancel; 1 for fewer than two.
+    overlaps: for each pair i < j the cosine <Delta_i, Delta_j> / (|Delta_i| |Delta_j|), in -1..1; 0 for edits that
+        share no layer.
     """
 
     norms: tuple[float, ...]

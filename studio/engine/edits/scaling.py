@@ -44,10 +44,12 @@ _PLAIN = re.compile(r"\^?[\w.]+")
 
 @dataclass(frozen=True)
 class PeftConfig:
-    """alpha: of layers no pattern names. patterns: (end of a path, or "^" and a whole path) -> alpha of that layer.
+    """What the file beside a LoRA says of its scale.
 
-    rank_stabilised: the scale is alpha / sqrt(r), arXiv:2312.03732, in place of alpha / r. rank: that alpha was stated
-    for, where only a file with layers of that rank can be meant.
+    alpha: of layers no pattern names.
+    patterns: (end of a path, or "^" and a whole path) -> alpha of that layer.
+    rank_stabilised: the scale is alpha / sqrt(r), arXiv:2312.03732, in place of alpha / r.
+    rank: that alpha was stated for, where only a file with layers of that rank can be meant.
     """
 
     alpha: float | None

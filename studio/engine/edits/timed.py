@@ -11,8 +11,10 @@ from studio.engine.edits.stack import EditStack
 
 @dataclass(frozen=True, eq=False)
 class TimedStack:
-    """whole: every edit that acts in some step. windows: the steps each entry acts in, from 0.
+    """Edits, and the steps in which each acts.
 
+    whole: every edit that acts in some step.
+    windows: the steps each entry acts in, from 0.
     auto: hashes of those whose strength is to be multiplied by what their gate makes of the prompt.
     """
 

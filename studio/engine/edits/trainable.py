@@ -29,7 +29,12 @@ from studio.engine.edits.targets import Target, targets
 
 @dataclass(frozen=True)
 class Factors:
-    """Of one layer. A: [r, in] or [r, in, k, k]. B: [out, r] or [out, r, 1, 1]. Both float32 and learning."""
+    """Of one layer.
+
+    A: [r, in] or [r, in, k, k].
+    B: [out, r] or [out, r, 1, 1].
+    Both float32 and learning.
+    """
 
     A: nn.Parameter
     B: nn.Parameter

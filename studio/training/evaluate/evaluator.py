@@ -29,7 +29,11 @@ Block = Sequence[Place]
 
 @dataclass(eq=False)
 class Series:
-    """Cases drawn one way. recipes: one for each case. store: what is known of them, and where it is kept."""
+    """Cases drawn one way.
+
+    recipes: one for each case.
+    store: what is known of them, and where it is kept.
+    """
 
     cases: Sequence[Case]
     recipes: Sequence[Recipe]

@@ -19,8 +19,13 @@ from studio.training.lora.files import CHECKPOINT
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a training is, and what it belongs to. plan: its digest. base: hash of the model it learns on.
-    step: steps done. seconds: of work so far, over all runs. threads: of the arithmetic; others give other bits.
+    """How far a training is, and what it belongs to.
+
+    plan: its digest.
+    base: hash of the model it learns on.
+    step: steps done.
+    seconds: of work so far, over all runs.
+    threads: of the arithmetic; others give other bits.
     """
 
     plan: str

@@ -34,8 +34,9 @@ class Need:
     """A prediction by name.
 
     by: the resident network as it is, or with the factors that learn; or truth, the noise that was put on a stored
-    picture, which no network is asked for. condition: which column of the plan's prompts it is asked with. state: which
-    noisy latents it is asked at; all states of a row have one time.
+        picture, which no network is asked for.
+    condition: which column of the plan's prompts it is asked with.
+    state: which noisy latents it is asked at; all states of a row have one time.
     """
 
     name: str
@@ -46,8 +47,11 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Of a batch. raw, x: [B, C, h, w], what the network said and where it was asked. a, s: [B, 1, 1, 1], with
-    x = a x0 + s eps. kind: what raw means.
+    """Of a batch.
+
+    raw, x: [B, C, h, w], what the network said and where it was asked.
+    a, s: [B, 1, 1, 1], with x = a x0 + s eps.
+    kind: what raw means.
     """
 
     kind: Parameterisation

@@ -33,8 +33,10 @@ _COPIES = 4  # of the factors: themselves, their gradient, and AdamW's two momen
 
 @dataclass(frozen=True)
 class TrainingDemand:
-    """Bytes a training must have at its peak. weights: of the model. factors: with gradient, moments and averages.
+    """Bytes a training must have at its peak.
 
+    weights: of the model.
+    factors: with gradient, moments and averages.
     activations: alive at once within a step, which grow with its rows.
     """
 

@@ -29,7 +29,12 @@ MAX_ROWS = 32  # of one evaluation, as where pictures are drawn
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A batch of states. x: [B, C, h, w]. t: [B]. noise: [B, C, h, w], where it is known what was put on data."""
+    """A batch of states.
+
+    x: [B, C, h, w].
+    t: [B].
+    noise: [B, C, h, w], where it is known what was put on data.
+    """
 
     x: Tensor
     t: Tensor
@@ -46,7 +51,11 @@ class States(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """x: [R, N, C, h, w] float32 on the CPU, N states for each of the R rows of the prompts; t: [R, N], their times."""
+    """States on the way from noise to pictures.
+
+    x: [R, N, C, h, w] float32 on the CPU, N states for each of the R rows of the prompts.
+    t: [R, N], their times.
+    """
 
     x: Tensor
     t: Tensor
@@ -59,8 +68,10 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class Renoised:
-    """Stored pictures with noise on them. x0: [P, C, h, w] float32 on the CPU. plan: which row has which of them.
+    """Stored pictures with noise on them.
 
+    x0: [P, C, h, w] float32 on the CPU.
+    plan: which row has which of them.
     schedule: of the model; its times are drawn evenly, whole numbers between the plan's first and last.
     """
 

@@ -51,9 +51,14 @@ _OTHER_SEEDS = 2**40  # from here on: no way under a retained prompt begins as o
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """prompts: column -> one for each row. x: [B, C, h, w]. t: [B]. a, s: [B, 1, 1, 1], with x = a x0 + s eps.
+    """What one step learns from, B rows.
 
-    noise: eps, where it is known. widths: [B], share of the log-SNR that a row's time stands for.
+    prompts: column -> one for each row.
+    x: [B, C, h, w].
+    t: [B].
+    a, s: [B, 1, 1, 1], with x = a x0 + s eps.
+    noise: eps, where it is known.
+    widths: [B], share of the log-SNR that a row's time stands for.
     """
 
     prompts: Mapping[str, Sequence[str]]

@@ -18,7 +18,16 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.core.errors import AssetError, BadInput, Cancelled, NonFinite, NotFound, OutOfMemory, StudioError
+from studio.core.errors import (
+    AssetError,
+    BadInput,
+    Cancelled,
+    NonFinite,
+    NotFound,
+    OutOfMemory,
+    StudioError,
+    WorkspaceError,
+)
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
@@ -278,6 +287,27 @@ def test_a_full_disk_is_told_and_the_training_goes_on(
     troubles = ["trouble" in one for one in job.of("progress")]
     assert troubles == [True, True, False, False, False, False]
     assert "disk is full" in job.of("progress")[0]["trouble"] and job.of("edit")[0]["steps"] == 6
+
+
+def test_a_disk_that_is_full_to_the_end_is_told_and_costs_no_more_than_it_had_no_room_for(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = Job(engine, tmp_path / "unbroken").finish().of("edit")[0]["sha256"]
+    job, folder = Job(engine, tmp_path / "full"), tmp_path / "full"
+    monkeypatch.setattr(trainer, "CHECKPOINT_EVERY_S", 0.0)
+
+    def refuse(path: Path, data: bytes, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full, pytest.raises(WorkspaceError, match="disk is full"):
+        for _ in job.steps:
+            if job.of("progress") and job.of("progress")[-1]["step"] == 3:
+                full.setattr(checkpoints, "write_durably", refuse)
+                full.setattr(trainer, "write_durably", refuse)
+    assert job.of("edit") == [] and job.of("progress")[-1]["step"] == 6 and engine.shelf._live == {}
+    again = Job(engine, folder).finish()
+    assert again.of("progress")[0]["step"] == 4, "from the last checkpoint that the disk took"
+    assert again.of("edit")[0]["sha256"] == unbroken
 
 
 # -- what must stay, and states from pictures --------------------------------------------------------------------------
