@@ -26,10 +26,10 @@ def caveat(spec: GuidanceSpec, sampler: str, sampler_params: Mapping[str, Any] |
     reason = guidance.breaks_history()
     if not reason or not solver.keeps_history():
         return ""
-    *others, last = [cls.label for _, cls in SOLVERS.items() if not cls().keeps_history()]
+    *further_labels, last_label = [cls.label for _, cls in SOLVERS.items() if not cls().keeps_history()]
     return (
         f"{_label_of(spec)} {reason}, and {solver.label} goes by earlier steps too, which it then takes wrong: "
-        f"{', '.join(others)} and {last} suit it."
+        f"{', '.join(further_labels)} and {last_label} suit it."
     )
 
 
