@@ -158,6 +158,18 @@
     });
   }
 
+  // What somebody has opened is open again where the part it is in is painted anew.
+  const unfolded = new Set();
+  document.addEventListener('click', ({ target }) => {
+    const part = target.closest && target.closest('summary') && target.closest('details[data-keep]');
+    if (part && part.open) unfolded.delete(part.dataset.keep); // before it closes, lest it be opened again
+    else if (part) setTimeout(() => part.open && unfolded.add(part.dataset.keep)); // and after it has opened
+  }, true);
+  new MutationObserver(() => {
+    if (!unfolded.size) return;
+    for (const part of document.querySelectorAll('details[data-keep]:not([open])')) part.open = unfolded.has(part.dataset.keep);
+  }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['open'] });
+
   // Keys that are letters count only where nothing is being written or chosen.
   const WRITING = 'input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"]), textarea, select, [contenteditable], [role="listbox"], [role="slider"]';
   const press = (selector) => {

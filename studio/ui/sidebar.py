@@ -102,7 +102,7 @@ def broken_html(models: list[Listed]) -> str:
         return ""
     count = f"{len(broken)} model{'s' * (len(broken) > 1)} cannot be used"
     reasons = facts([(model.label, model.problem) for model in broken])
-    return tag("details", tag("summary", count) + reasons, class_="broken")
+    return tag("details", tag("summary", count) + reasons, class_="broken", data_keep="broken")
 
 
 def adding_html(has_folder: bool) -> str:
@@ -112,7 +112,12 @@ def adding_html(has_folder: bool) -> str:
         f"Put its .safetensors file, or its diffusers folder, into {where} <code>--models-dir</code> when the studio "
         "is started. Stable Diffusion 1.x, 2.x and SDXL can be drawn with. It is in the list after the next start."
     )
-    return tag("details", tag("summary", "Add a checkpoint") + tag("p", sentence, class_="hint"), class_="broken")
+    return tag(
+        "details",
+        tag("summary", "Add a checkpoint") + tag("p", sentence, class_="hint"),
+        class_="broken",
+        data_keep="adding",
+    )
 
 
 def _section(title: str, inner: str) -> str:

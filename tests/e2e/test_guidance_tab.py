@@ -120,12 +120,16 @@ def test_four_methods_a_why_panel_a_sweep_a_preset_and_equal_work(opened: Open, 
     page.set_viewport_size(WIDE)
     looked_at_closely(page)
     page.locator(WHY).nth(2).click()
+    expect(page.locator("#guidance-why .why-picture .card-name")).to_contain_text("APG", timeout=LONG_MS)
     expect(page.locator("#guidance-why .why-picture .formula")).to_contain_text("g = ", timeout=LONG_MS)
     assert page.locator("#guidance-why .why-curves .plot").count() == 3
     assert page.locator("#guidance-why .plots .plot").first.is_hidden()
     page.get_by_text("All measures").click()
     assert page.locator("#guidance-why .plots .plot").count() >= 6
     assert page.locator("#guidance-why .plots .plot").first.is_visible()
+    page.locator(WHY).nth(1).click()  # what was opened stays open for another picture
+    expect(page.locator("#guidance-why .why-picture .card-name")).to_contain_text("CFG 6", timeout=LONG_MS)
+    expect(page.locator("#guidance-why .plots .plot").first).to_be_visible()
     page.wait_for_selector("#guidance-strip img", timeout=LONG_MS)
     with page.expect_download() as download:
         page.get_by_role("link", name="Numbers (CSV)").first.click()

@@ -42,7 +42,9 @@ def prompt_of(recipe: Recipe) -> str:
 def caption_html(picture: Generation) -> str:
     """The label of one picture."""
     recipe = picture.recipe
-    recipe_list = tag("details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe")
+    recipe_list = tag(
+        "details", tag("summary", "Whole recipe") + facts(recipe_facts(picture)), class_="recipe", data_keep="recipe"
+    )
     return tag(
         "div",
         tag("div", tag("p", text(prompt_of(recipe)), class_="said") + tag("p", text(summary(recipe)), class_="made"))

@@ -124,7 +124,7 @@ def ended_html(jobs: Sequence[JobRecord]) -> str:
         + (tag("p", f"And {older} before them.", class_="hint") if older > 0 else "")
         + (tag("p", clear, class_="clear") if len(jobs) > 1 else "")
     )
-    return tag("details", inner, class_="ended")
+    return tag("details", inner, class_="ended", data_keep="ended")
 
 
 def _ended_row(job: JobRecord) -> str:

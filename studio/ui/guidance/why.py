@@ -152,7 +152,9 @@ def _all(panels: Sequence[Panel]) -> str:
     """The other curves, out of the way."""
     figures = tag("div", "".join(svg.figure(panel) for panel in panels), class_="plots")
     symbols = tag("p", text(measures.SYMBOLS), class_="hint")
-    return tag("details", tag("summary", "All measures") + symbols + figures, class_="all-measures")
+    return tag(
+        "details", tag("summary", "All measures") + symbols + figures, class_="all-measures", data_keep="measures"
+    )
 
 
 def _cut(png: bytes, count: int) -> list[bytes]:
