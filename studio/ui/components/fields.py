@@ -14,7 +14,7 @@ from typing import Any
 
 from studio.core.params import ParamSpec, mattering, nameable
 from studio.ui import controls
-from studio.ui.components.scale_range import slider_attributes
+from studio.ui.components.scale_range import marked
 from studio.ui.markup import attributes, tag, text
 
 # Of a list: (label, name), and for what cannot be chosen a sentence that says why.
@@ -183,9 +183,8 @@ def _number(spec: ParamSpec, value: Any, name: str, data: Mapping[str, str]) -> 
     number = f"<input{attributes({'type': 'number', 'aria-label': name, **shared})}>"
     if spec.low is None or spec.high is None:
         return number
-    marked = {"type": "range", "aria-label": f"{name}, slider", **shared, **slider_attributes(spec)}
-    slider = f"<input{attributes(marked)}>"
-    return tag("span", slider + number, class_="pair")
+    slider = f"<input{attributes({'type': 'range', 'aria-label': f'{name}, slider', **shared})}>"
+    return tag("span", slider + number, **marked(spec))
 
 
 def _shown(value: Any) -> str:

@@ -30,11 +30,11 @@ def range_html(studio: Studio, model: str) -> str:
     return style + tag("p", f"Guidance scales of {low:g} to {high:g} suit it, as marked on the sliders.", class_="hint")
 
 
-def slider_attributes(spec: ParamSpec) -> dict[str, str]:
-    """What the slider of a parameter has besides, so that the mark finds its place on it; {} for none of a scale."""
+def marked(spec: ParamSpec) -> dict[str, str]:
+    """Attributes of what holds the slider of a parameter, so that the mark finds its place beneath it."""
     if spec.name != PARAMETER:
-        return {}
-    return {"class": "scale", "style": f"--low-end: {spec.low:g}; --high-end: {spec.high:g}"}
+        return {"class_": "pair"}
+    return {"class_": "pair scale", "style": f"--low-end: {spec.low:g}; --high-end: {spec.high:g}"}
 
 
 def build(studio: Studio, model: gr.Dropdown) -> None:

@@ -91,9 +91,9 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
             "Discard", variant="stop", interactive=False, elem_id="cancel", min_width=64, scale=0
         )
     parts["message"] = gr.HTML("", apply_default_css=False, elem_id="message")
+    parts |= pairing.build()
     parts |= settings.seed_and_count(form)
     presets.build(form, GuidancePresets(page.studio.settings.workspace), page)
-    parts |= pairing.build()
     parts |= writing.styles_and_wildcards(form, page.studio)
     writing.more_negatives(form)
     parts |= settings.sampling_and_size(form, page.studio.sources.card())

@@ -39,12 +39,12 @@ def test_a_scale_beyond_what_suits_the_model_says_so_while_it_is_set(fake: FakeS
 
 
 def test_the_mark_finds_its_place_on_the_slider_of_every_methods_scale() -> None:
+    pair = re.compile(
+        r'<span class="pair scale" style="--low-end: (\d+); --high-end: (\d+)"><input type="range"([^>]*)>'
+    )
     for name, method in declarations().guidance.items():
-        sliders = re.findall(r'<input type="range"[^>]*>', "".join(parameters(method.params, {}, "param", 1)))
-        marked = [slider for slider in sliders if 'class="scale"' in slider]
-        assert [re.findall('data-name="([a-z_]*)"', slider) for slider in marked] == [
-            [spec.name] for spec in method.params if spec.name == "guidance_scale"
-        ], name
-        for slider in marked:
-            low, high = re.findall(r"end: ([0-9.]+)", slider)
-            assert f'min="{low}"' in slider.replace('.0"', '"') and f'max="{high}"' in slider.replace('.0"', '"')
+        found = pair.findall("".join(parameters(method.params, {}, "param", 1)))
+        scales = [spec for spec in method.params if spec.name == "guidance_scale"]
+        assert len(found) == len(scales), name
+        for (low, high, slider), spec in zip(found, scales, strict=True):
+            assert (float(low), float(high)) == (spec.low, spec.high) and 'data-name="guidance_scale"' in slider
