@@ -187,14 +187,14 @@ class Handlers:
         """
         with self._sessions.of(call.session, call.stored) as session:
             previous = session.value
-            board, taken, refusal = _with_rules(previous, sent.pictures)
-            if not taken:
+            board, accepted, refusal = _with_rules(previous, sent.pictures)
+            if not accepted:
                 message = f"{_pictures(sent.pictures)} gave nothing. {refusal}"
                 return view.everything(self._studio, session, call.model, call.sampler, message)
             session.put(board)
-            message = _received(taken, len(board.rows) - len(previous.rows), refusal, sent.pictures)
+            message = _received(accepted, len(board.rows) - len(previous.rows), refusal, sent.pictures)
             answer = view.everything(self._studio, session, call.model, call.sampler, message, "note")
-        recipe = taken[0].recipe
+        recipe = accepted[0].recipe
         return answer | {
             "prompt": recipe.prompt,
             "negative": recipe.negative_prompt,
@@ -263,25 +263,27 @@ def _with_rule(board: Board, guidance: GuidanceSpec) -> Board:
 
 def _with_rules(board: Board, pictures: Sequence[Sent]) -> tuple[Board, list[Sent], str]:
     """As many of the pictures' rules as there is room for; those pictures, and why not the others, "" for all."""
-    taken: list[Sent] = []
+    accepted: list[Sent] = []
     refusal = ""
     for picture in pictures:
         try:
             board = _with_rule(board, picture.recipe.guidance)
-            taken.append(picture)
+            accepted.append(picture)
         except BadInput as error:
             refusal = sentence(error)
-    return board, taken, refusal
+    return board, accepted, refusal
 
 
-def _received(taken: Sequence[Sent], row_count: int, refusal: str, pictures: Sequence[Sent]) -> str:
+def _received(accepted: Sequence[Sent], row_count: int, refusal: str, pictures: Sequence[Sent]) -> str:
     """What pictures that were sent gave, and which found no room. row_count: how many rows are new."""
     if len(pictures) == 1:
         row = "a row of its own" if row_count else "the row that has its guidance already, which is open"
-        return f"Picture {taken[0].id} gave the prompt, the seed, the steps and {row}."
+        return f"Picture {accepted[0].id} gave the prompt, the seed, the steps and {row}."
     rows = f"{row_count} further row{'s' * (row_count != 1)}" if row_count else "no row that was not there"
-    message = f"{_pictures(taken)} gave {rows}; the prompt, the seed and the steps are those of picture {taken[0].id}."
-    left = [picture for picture in pictures if picture not in taken]
+    message = (
+        f"{_pictures(accepted)} gave {rows}; the prompt, the seed and the steps are those of picture {accepted[0].id}."
+    )
+    left = [picture for picture in pictures if picture not in accepted]
     return f"{message} No room for {_pictures(left).lower()}: {refusal[:1].lower()}{refusal[1:]}" if left else message
 
 
