@@ -45,7 +45,7 @@ class JobView:
 
     state: "queued", "running", or the kind of its last event.
     images: how many pictures it makes, 0 while unknown.
-    drawn: (place in the job, finished picture) of each.
+    pictures: (place in the job, finished picture) of each.
     binned: how many finished ones were discarded.
     image: place of the picture it is at.
     step: of that picture.
@@ -58,7 +58,7 @@ class JobView:
 
     state: str = "queued"
     images: int = 0
-    drawn: tuple[tuple[int, Drawn], ...] = ()
+    pictures: tuple[tuple[int, Drawn], ...] = ()
     binned: int = 0
     image: int = 0
     step: int = 0
@@ -106,7 +106,7 @@ def view(events: Sequence[Event]) -> JobView:
     # The newest preview may still be of the picture before.
     if fields.pop("preview_of", None) in pictures:
         fields["preview"] = b""
-    return JobView(drawn=tuple(sorted(pictures.items())), **fields)
+    return JobView(pictures=tuple(sorted(pictures.items())), **fields)
 
 
 def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> str:
@@ -115,7 +115,7 @@ def job_html(job: JobView, job_id: str = "", size: tuple[int, int] = (0, 0)) -> 
     job_id: of which the places that are empty yet are filled while it is drawn (studio.ui.watch). size: (width, height)
     of its pictures in pixels, (0, 0) where that is not known: then the preview says.
     """
-    finished = dict(job.drawn)
+    finished = dict(job.pictures)
     if job.over:
         cells = [_cell(picture) for picture in finished.values()]
     else:
@@ -156,7 +156,9 @@ def _walk(picture: Generation, siblings: Sequence[Drawn]) -> str:
         + _step("›", "Next picture of its batch", data_pick=str(following), data_walk="1")
         + _step("All", "All pictures of its batch", data_all=",".join(map(str, ids)))
     )
-    return tag("div", inner, class_="walk", data_batch=json.dumps([results.viewed(_cell(each)) for each in siblings]))
+    return tag(
+        "div", inner, class_="walk", data_batch=json.dumps([results.viewed(_cell(sibling)) for sibling in siblings])
+    )
 
 
 def _step(label: str, title: str, **data: str) -> str:
@@ -206,7 +208,9 @@ def progress_html(job: JobView, job_id: str = "") -> str:
     }
     standing = line(job.state, job.ahead, progress_data)
     steps_done, of = job.image * job.steps + job.step, max(job.images, 1) * job.steps
-    return progress(standing.doing, steps_done if of else 0, of or 1, standing.left, job_id, len(job.drawn), moves=True)
+    return progress(
+        standing.doing, steps_done if of else 0, of or 1, standing.left, job_id, len(job.pictures), moves=True
+    )
 
 
 def _sheet(inner: str) -> str:

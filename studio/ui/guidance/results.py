@@ -58,7 +58,7 @@ def show(studio: Studio, board: Board) -> ResultsView:
     pictures = {
         key: picture
         for key, place in places.items()
-        if place.job in jobs and (picture := dict(jobs[place.job].drawn).get(place.place)) is not None
+        if place.job in jobs and (picture := dict(jobs[place.job].pictures).get(place.place)) is not None
     }
     speeds = {id: _seconds_per_evaluation(studio, job) for id, job in jobs.items()}
     table = _Table(studio, board, jobs, places, pictures, speeds)
@@ -176,10 +176,10 @@ def _jobs(studio: Studio, ids: Iterable[str]) -> dict[str, JobView]:
 
 
 def _seconds_per_evaluation(studio: Studio, job: JobView) -> float | None:
-    if not job.over or not job.drawn:
+    if not job.over or not job.pictures:
         return None
     try:
-        accounts = [account.of(studio, picture.id) for _, picture in job.drawn]
+        accounts = [account.of(studio, picture.id) for _, picture in job.pictures]
     except NotFound:
         return None
     seconds = max(picture_account.seconds for picture_account in accounts)
@@ -189,7 +189,7 @@ def _seconds_per_evaluation(studio: Studio, job: JobView) -> float | None:
 def _progress(job: JobView, id: str) -> str:
     if not job.images:
         return progress("Starting", 0, 1, "", id, waits=True)
-    finished, steps = len(job.drawn), max(1, job.steps)
+    finished, steps = len(job.pictures), max(1, job.steps)
     return progress(
         f"{finished} of {job.images} pictures",
         finished * steps + job.step,

@@ -81,7 +81,7 @@ def recipes(base: Recipe, name: str, chosen: Sequence[float]) -> list[Recipe]:
 def measured(studio: Studio, job: str, name: str) -> list[tuple[float, int, dict[str, float]]]:
     """(value, number of the picture, its colours) of what is drawn of a sweep. Raises NotFound."""
     points: list[tuple[float, int, dict[str, float]]] = []
-    for _, picture in canvas.view(studio.jobs.events(job)).drawn:
+    for _, picture in canvas.view(studio.jobs.events(job)).pictures:
         value = picture.recipe.guidance.params.get(name)
         if isinstance(value, int | float):
             points.append((float(value), picture.id, account.colours(studio, picture.id)))
@@ -127,7 +127,7 @@ def sweep_html(studio: Studio, sweep: Sweep | None, picked: int = 0) -> tuple[st
     except NotFound:  # of another workspace, or its pictures are gone
         return "", False
     numbers = {round(value, 6): id for value, id, _ in points}
-    pictures = {picture.id: picture for _, picture in view.drawn}
+    pictures = {picture.id: picture for _, picture in view.pictures}
     cells = tuple(
         Cell(
             pictures.get(numbers.get(round(value, 6), 0)),
@@ -164,7 +164,7 @@ def pictures(studio: Studio, sweep: Sweep | None) -> list[Drawn]:
     if sweep is None:
         return []
     try:
-        return [picture for _, picture in canvas.view(studio.jobs.events(sweep.job)).drawn]
+        return [picture for _, picture in canvas.view(studio.jobs.events(sweep.job)).pictures]
     except NotFound:
         return []
 

@@ -90,8 +90,8 @@ def of_job(
     taken_out: how many jobs that waited were stopped with it.
     """
     job = canvas.view(studio.jobs.events(job_id))
-    first = job.drawn[0][1].id if job.drawn else None
-    last = max((picture.id for _, picture in job.drawn), default=None)
+    first = job.pictures[0][1].id if job.pictures else None
+    last = max((picture.id for _, picture in job.pictures), default=None)
     prompt_view = PromptView(
         not job.over, canvas=canvas.job_html(job, job_id, _size(studio, job_id)), picture_id=first, newest_id=last
     )
@@ -225,8 +225,8 @@ def outcome(job: canvas.JobView, taken_out: int = 0) -> str:
     if job.state in ("failed", "interrupted"):
         return alert(job.error or "The job ended before it was done.")
     if job.state == "cancelled":
-        count = len(job.drawn) or job.binned
-        outcome = f"; {count} picture{'s' * (count != 1)} {'kept' if job.drawn else 'moved into the bin'}"
+        count = len(job.pictures) or job.binned
+        outcome = f"; {count} picture{'s' * (count != 1)} {'kept' if job.pictures else 'moved into the bin'}"
         others = f"{taken_out} job{'s' * (taken_out > 1)} that waited {'was' if taken_out == 1 else 'were'}"
         rest = f" {others} taken out of the queue; “Stopped or failed” at the left runs them again."
         return alert(f"Stopped{outcome if count else ''}.{rest if taken_out else ''}", kind="note")
@@ -271,12 +271,12 @@ def _past(studio: Studio, query: Query | None) -> str:
 
 def _made(studio: Studio, job: canvas.JobView) -> str:
     """The label of what a job made: of its picture, or of them all."""
-    if not job.drawn:
+    if not job.pictures:
         return ""
-    first = job.drawn[0][1]
-    if len(job.drawn) == 1:
+    first = job.pictures[0][1]
+    if len(job.pictures) == 1:
         try:
             return caption.caption_html(studio.history.get(first.id))
         except (NotFound, WorkspaceError):  # emptied out of the bin meanwhile, or a row that cannot be read
             return ""
-    return caption.many_html([picture.recipe for _, picture in job.drawn])
+    return caption.many_html([picture.recipe for _, picture in job.pictures])
