@@ -132,6 +132,7 @@ def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reloa
     page.reload()
     page.wait_for_selector("#progress .progress")
     expect(page.locator("#stop")).to_be_enabled()
+    beside_a_wide_tab(page)
     brake.release()
     wait_until_done(page)
     assert page.locator(PICTURE).count() == 4
@@ -148,6 +149,53 @@ def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reloa
     page.keyboard.press("Escape")
     expect(page.locator("#caption .made")).to_contain_text(f"{seed} ·")
     expect(page.locator("#canvas .walk")).to_contain_text("4 of 4")
+
+
+# A tab that declares itself wide: its controls are those of this one, and what it shows is longer than any window.
+DECLARE_WIDE = "window.palimpsestTabs.find((tab) => tab.id === 'label').wide = true"
+LAY_OUT = """() => {
+  const bench = document.querySelector('.workbench').cloneNode(true), stage = bench.querySelector('.stage');
+  bench.classList.add('wide');
+  bench.querySelector('.past').remove();
+  stage.style.minHeight = '3000px';
+  document.querySelector('#tab-label .promise').parentElement.replaceChildren(bench);
+}"""
+MEASURE_WIDE = """() => {
+  window.scrollTo(0, 0);
+  const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+  const wide = '#tab-label .workbench.wide > ', bar = box(`${wide}.controls`), stage = box(`${wide}.stage`);
+  const parts = [...document.querySelectorAll(`${wide}.controls > *`)].filter((part) => part.offsetParent);
+  return {
+    room: document.documentElement.clientWidth - stage.width, gap: stage.top - bar.bottom, height: bar.height,
+    parts: parts.length, rows: new Set(parts.map((part) => Math.round(part.getBoundingClientRect().bottom))).size,
+    beyond: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  };
+}"""
+
+
+def beside_a_wide_tab(page: Page) -> None:
+    """The sidebar is folded, the controls are a bar over all the width, and a line with the progress stays in view."""
+    page.evaluate(DECLARE_WIDE)
+    page.get_by_role("tab", name="Label").click()
+    expect(page.locator("#sidebar.open")).to_have_count(0)
+    page.wait_for_selector("#tab-label .promise")
+    page.evaluate(LAY_OUT)
+    for width, height in ((1440, 900), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate(TWO_FRAMES)
+        measured = page.evaluate(MEASURE_WIDE)
+        assert measured["room"] < 120 and measured["beyond"] <= 0, measured
+        assert measured["gap"] >= 0 and measured["height"] < height / 2, measured  # over it, and leaves it room
+        assert measured["rows"] < measured["parts"], measured  # beside each other
+        page.evaluate("window.scrollTo(0, 2000)")
+        for part in ("#slim .state", "#slim .bar", "#tab-label .workbench.wide #generate"):
+            expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
+        line, bar = (page.locator(part).bounding_box() for part in ("#slim", "#tab-label .controls"))
+        assert line and bar and bar["y"] >= line["y"] + line["height"] - 1  # one does not cover the other
+    page.locator("#tab-label .workbench").evaluate("bench => bench.remove()")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_role("tab", name="Prompt").click()
+    expect(page.locator("#sidebar.open")).to_have_count(1)  # as it was
 
 
 def choose(page: Page, menu: str, entry: str) -> None:
