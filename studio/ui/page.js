@@ -84,17 +84,18 @@
   // to its button: so this asks until both are as they are to be, and then never again.
   let tries = 0;
   const waiting = setInterval(() => {
-    tries += 1;
     const sidebar = document.getElementById('sidebar'), strip = document.querySelector('#tabs > .tab-wrapper');
-    if (strip && shownTab() && !strip.dataset.watched) {
+    if (!sidebar || !strip) return; // on a busy machine for a minute, which counts for nothing
+    tries += 1;
+    if (shownTab() && !strip.dataset.watched) {
       strip.dataset.watched = 'yes';
       go();
       new MutationObserver(arrived).observe(strip, { attributes: true, attributeFilter: ['aria-selected'], subtree: true });
     }
-    if (sidebar && sidebar.classList.contains('open') && (narrow.matches || (shownTab() || {}).wide)) {
+    if (sidebar.classList.contains('open') && (narrow.matches || (shownTab() || {}).wide)) {
       reason = '';
       fold();
-    } else if (strip && strip.dataset.watched && sidebar && tries > 5) clearInterval(waiting);
+    } else if (strip.dataset.watched && tries > 5) clearInterval(waiting);
     if (tries > 40) clearInterval(waiting);
   }, 100);
 
