@@ -87,9 +87,7 @@ def test_screenshots_of_the_page(opened: Open, folder: Path, brake: Brake) -> No
     seen_as(page, VIEWS[0])
     page.screenshot(path=folder / f"drawing-{VIEWS[0]}.png")
     brake.release()
-    page.click("#stop")
-    for _ in range(2):
-        page.click("#queue [data-act=cancel]")
+    page.click("#stop")  # all three
     expect(page.locator("#queue")).to_contain_text("Nothing is being drawn", timeout=LONG_MS)
 
     fill(page, "a red star on a white background", seed="1", steps=20)
