@@ -138,7 +138,7 @@ def test_pictures_are_served_bit_for_bit(client: httpx.Client, served: Served) -
     assert "palimpsest-00001-seed-3.png" in answer.headers["Content-Disposition"]
 
 
-@pytest.mark.parametrize("name", ["2.png", f"{10**30}.png", "..%2f..%2fpalimpsest.db", "-1.png", "1"])
+@pytest.mark.parametrize("name", ["1000000.png", f"{10**30}.png", "..%2f..%2fpalimpsest.db", "-1.png", "1"])
 def test_there_are_no_other_pictures(client: httpx.Client, name: str) -> None:
     assert client.get(f"/pictures/{name}").status_code == 404
 
