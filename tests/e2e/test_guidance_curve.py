@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,17 @@ class Curve:
         x0, x1, y0, y1 = self.frame()
         pairs = re.findall(r"[ML]([\d.]+) ([\d.]+)", str(self.svg.locator(".line").get_attribute("d")))
         return [((float(x) - x0) / (x1 - x0), (float(y) - y0) / (y1 - y0)) for x, y in pairs]
+
+    def comes_to(self, share: Callable[[float], float]) -> None:
+        """Wait until the line is drawn along these shares: its numbers are in the fields before it is."""
+        expected: list[float] = []
+        for _ in range(200):
+            line = self.line()
+            expected = [share(progress) for progress, _ in line]
+            if [drawn for _, drawn in line] == pytest.approx(expected, abs=0.02):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{self.line()} is not along {expected}")
 
     def drag(self, *places: tuple[float, float]) -> None:
         first, *others = [self.place(*one) for one in places]
@@ -140,8 +152,7 @@ def shown_as_computed(page: Page) -> None:
         assert [one.get_attribute("data-name") for one in seen.all()] == ["parameter", "curve", *needed]
         assert curve.handles.count() == 0
         expected = Schedule.model_validate({"curve": name, **params})
-        for p, share in curve.line():
-            assert share == pytest.approx(expected.factor(round(p * 60) / 60), abs=0.02), (name, p)
+        curve.comes_to(lambda p, expected=expected: expected.factor(round(p * 60) / 60))
 
     # Live: the line follows a slider that is still held.
     curve.choose("linear")
