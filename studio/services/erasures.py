@@ -43,11 +43,11 @@ class ErasureService:
 
     def _settled(self, plan: InstantPlan) -> InstantPlan:
         in_world = self._sources.is_of_world(plan.model)
+        for concept in plan.concepts if in_world else ():
+            self._check_known(plan.model, (*concept.called(), concept.substitute))
         concepts = tuple(concept.in_world() if in_world else concept for concept in plan.concepts)
-        for concept in concepts:
-            if in_world:
-                self._check_known(plan.model, (*concept.called(), concept.substitute))
-                _check_substitute(concept)
+        for concept in concepts if in_world else ():
+            _check_substitute(concept)
         # Read once more: the other words of one concept may be the substitute of another.
         return read_plan(plan.model_copy(update={"concepts": concepts, "in_world": in_world}).model_dump(mode="json"))
 

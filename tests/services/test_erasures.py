@@ -93,6 +93,9 @@ def test_what_is_untouched_is_not_moved_but_by_rounding(studio: Studio) -> None:
     [
         ({"words": "zebra", "substitute": "star"}, "does not know the word 'zebra'"),
         ({"words": "star", "substitute": "zebra"}, "does not know the word 'zebra'"),
+        ({"words": "meadow", "substitute": "star"}, "no object, style or colour"),
+        ({"words": "red star", "substitute": "heart"}, "no object, style or colour"),
+        ({"words": "star", "kind": "style"}, "needs a substitute"),  # the world says what it is
         ({"words": "star"}, "needs a substitute"),
         ({"words": "red"}, "needs a substitute"),
         ({"words": "scarlet", "substitute": "red"}, "cannot take the place of itself"),  # its other word

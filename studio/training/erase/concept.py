@@ -70,14 +70,22 @@ class Concept(Params):
         return " ".join(swapped.split()).strip(" ,")
 
     def in_world(self) -> Concept:
-        """The same with kind and synonyms as Stencil's world has them, where the words are of it."""
+        """The same with its kind and its other words, as Stencil's world has them.
+
+        Raises BadInput for words that are no object, style or colour of it.
+        """
+        name = self.words.casefold()
         for kind, table in WORLD.items():
             for entry in table.values():
                 words = (entry.usual, *entry.synonyms)
-                if self.words.casefold() in words and self.kind in ("", kind):
-                    of_world = (word for word in words if word != self.words.casefold())
+                if name in words or name in entry.rare:
+                    of_world = (word for word in words if word != name)
                     return self.model_copy(update={"kind": kind, "synonyms": (*self.synonyms, *of_world)})
-        return self
+        raise BadInput(
+            f"{self.words!r} is no object, style or colour of Stencil's.",
+            f"Name one, such as {', '.join(OBJECT_WORDS)}.",
+            field="concepts",
+        )
 
 
 def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:

@@ -16,19 +16,16 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput
-from studio.engine.edits.files import to_bytes
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.edits.stack import EMPTY
 from studio.engine.kinds import JobContext, Steps, heed
 from studio.engine.resident import room_of
 from studio.erasure.closed_form import Pairs, completeness_of, leak_of, low_rank, solve
 from studio.models.bundle import ModelBundle
-from studio.storage.images import write_durably
-from studio.storage.workspace import workspace_error
 from studio.training.erase.concept import Concept
 from studio.training.erase.plan import METHOD, InstantPlan, read_plan
 from studio.training.erase.texts import Wordings, wordings
-from studio.training.lora.files import EDIT
+from studio.training.handover import hand_over
 
 ENERGY = 0.9999  # of each layer's change, which its low-rank factors keep
 LAYERS = "xattn_kv"
@@ -52,13 +49,13 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         yield from texts.read(used, context)
         yield from texts.read(unseen, context)
         unrelated = texts.all_of(_unrelated(plan, used))
-        untouched = texts.all_of(plan.preserves) if plan.untouched and plan.preserves else None
+        untouched = texts.all_of(plan.preserves) if plan.untouched else None
         pairs = [texts.pairs(wording, concept) for wording, concept in zip(used, plan.concepts, strict=True)]
         change = torch.stack(solve(pairs, unrelated, plan.protect, plan.completeness, untouched)).sum(0)
         measures = _measures(plan, texts, unseen, change)
         context.tell("measure", {"step": 1, "values": measures})
         edit = _edit(plan, bundle, change, measures)
-        context.tell("edit", _written(edit, folder))
+        context.tell("edit", hand_over(edit, folder, steps=1, final=True))
     context.tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
 
 
@@ -147,14 +144,3 @@ def _edit(plan: InstantPlan, bundle: ModelBundle, change: Tensor, measures: Mapp
         base={component: room_of(bundle).fingerprint(component) for component in layers},
         provenance={"method": METHOD, "erasure": plan.model_dump(mode="json"), "measures": dict(measures)},
     )
-
-
-def _written(edit: Edit, folder: Path) -> dict[str, Any]:
-    """Write the edit where the studio takes it over from. Raises WorkspaceError."""
-    path = folder / EDIT
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        write_durably(path, to_bytes(edit))
-    except OSError as error:
-        raise workspace_error(error, "The edit that was made") from None
-    return {"path": str(path), "name": edit.name, "sha256": edit.sha256, "steps": 1, "final": True}

@@ -58,7 +58,7 @@ def wordings(concept: Concept, in_world: bool, seed: int, preserves: Sequence[st
     in_world: whether the model speaks Stencil's language. preserves: what else must stay, as it is.
     """
     rng = np.random.default_rng(seed)
-    saying = _from_world(concept, rng) if in_world and concept.kind else _from_templates(concept, rng)
+    saying = _from_world(concept, rng) if in_world else _from_templates(concept, rng)
     pairs = dict.fromkeys((text, concept.replaced_in(text)) for text in islice(saying, PAIRS))
     drawn_sentences = _sentences_of_world(rng) if in_world else _plain_sentences(rng)
     sentences = (text for text in drawn_sentences if not concept.named_in(text))

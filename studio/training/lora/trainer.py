@@ -20,7 +20,6 @@ from torch import Tensor
 
 from studio.core.errors import BadInput, Cancelled, NonFinite, OutOfMemory, WorkspaceError
 from studio.core.recipe import LIVE
-from studio.engine.edits.files import to_bytes
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EMPTY
 from studio.engine.edits.trainable import TrainableEdit
@@ -29,10 +28,9 @@ from studio.engine.memory import give_back
 from studio.engine.resident import room_of
 from studio.engine.trouble import is_out_of_memory
 from studio.models.bundle import Conditioning, ModelBundle
-from studio.storage.images import write_durably
-from studio.storage.workspace import workspace_error
+from studio.training.handover import hand_over
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
-from studio.training.lora.files import BANK, EDIT
+from studio.training.lora.files import BANK
 from studio.training.lora.losses import STATE, Loss, Need, Prediction, build_loss
 from studio.training.lora.measures import Measures
 from studio.training.lora.memory import check_memory
@@ -356,10 +354,13 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
             keep.all()
             if training.step:
                 with suppress(WorkspaceError):  # why it ends is what is to be told
-                    tell("edit", _written(training, folder))
+                    tell(
+                        "edit",
+                        _handed_over(training, folder),
+                    )
             raise
         keep.all()
-        tell("edit", _written(training, folder))
+        tell("edit", _handed_over(training, folder))
     tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
 
 
@@ -393,18 +394,5 @@ def _progress(training: Training, trouble: str) -> dict[str, Any]:
     return {**progress, "trouble": trouble} if trouble else progress
 
 
-def _written(training: Training, folder: Path) -> dict[str, Any]:
-    """Write the edit where the studio takes it over from. Raises WorkspaceError."""
-    edit, path = training.snapshot(), folder / EDIT
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        write_durably(path, to_bytes(edit))
-    except OSError as error:
-        raise workspace_error(error, "The edit that was trained") from None
-    return {
-        "path": str(path),
-        "name": edit.name,
-        "sha256": edit.sha256,
-        "steps": training.step,
-        "final": training.step == training.plan.steps,
-    }
+def _handed_over(training: Training, folder: Path) -> dict[str, Any]:
+    return hand_over(training.snapshot(), folder, training.step, training.step == training.plan.steps)

@@ -47,6 +47,12 @@ def test_sentences_of_the_world_say_the_concept_and_others_do_not(kind: str, nam
     assert wordings(concept, True, 3, ("a pentagram",)).unrelated[:2] == ("", "a pentagram")
 
 
+def test_a_rare_word_is_erased_with_the_usual_ones() -> None:
+    concept = Concept(words="pentagram", substitute="heart").in_world()
+    assert concept.kind == "object" and set(concept.called()) == {"pentagram", "star"}
+    assert len(wordings(concept, True, 0).pairs) > 50
+
+
 def test_of_other_models_they_are_templates() -> None:
     sentences = wordings(Concept(words="Van Gogh", substitute="a painter", kind="style"), False, 0)
     assert all("Van Gogh" in text and "Van Gogh" not in replaced for text, replaced in sentences.pairs)

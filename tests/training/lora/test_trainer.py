@@ -33,6 +33,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
 from studio.engine.memory import Memory
 from studio.engine.runner import Engine
+from studio.training import handover
 from studio.training.lora import checkpoints, files, measures, memory, pace, trainer
 from studio.training.lora.losses import build_loss
 from studio.training.lora.memory import TrainingDemand, training_demand
@@ -303,7 +304,7 @@ def test_a_disk_that_is_full_to_the_end_is_told_and_costs_no_more_than_it_had_no
         for _ in job.steps:
             if job.of("progress") and job.of("progress")[-1]["step"] == 3:
                 full.setattr(checkpoints, "write_durably", refuse)
-                full.setattr(trainer, "write_durably", refuse)
+                full.setattr(handover, "write_durably", refuse)
     assert job.of("edit") == [] and job.of("progress")[-1]["step"] == 6 and engine.shelf._live == {}
     again = Job(engine, folder).finish()
     assert again.of("progress")[0]["step"] == 4, "from the last checkpoint that the disk took"
