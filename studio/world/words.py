@@ -6,7 +6,10 @@ attacks on erasures: a concept that comes back under another name was suppressed
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+WORD = re.compile(r"[a-z]+|[0-9]|[^\sa-z0-9]+")  # as CLIP's tokenizer splits lower-case English
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from studio.training.embedded import assemble, autoencoder, denoiser, latents, run, text
+from studio.training.embedded import assemble, autoencoder, denoiser, latents, run, snapshots, text
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.stage import Stage
 from tests.training.counted import Counted
@@ -57,7 +57,7 @@ def test_a_run_resumes_where_it_stopped_and_assembles(work: Path, tmp_path: Path
     for a, b in zip(again.unet.parameters(), training.unet.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
-    unet, encoder = run.averaged(training)
+    unet, encoder = snapshots.averaged(training)
     tokenizer = text.CLIPTokenizer.from_pretrained(work / "text" / "tokenizer")
     vae = autoencoder.AutoencoderKL.from_pretrained(work / "autoencoder" / "standard")
     probe = SwapProbe.make(vae, text.Codec(tokenizer), n=4)
@@ -82,7 +82,7 @@ def test_timesteps_are_drawn_where_objects_are_decided() -> None:
 def test_training_goes_on_from_the_shipped_model(work: Path, tmp_path: Path) -> None:
     """`unpack` and `begin_from`: the weights in training are the shipped ones, to float16."""
     first = _training(work, Stage("denoiser", tmp_path, minutes=1))
-    unet, encoder = run.averaged(first)
+    unet, encoder = snapshots.averaged(first)
     vae = autoencoder.AutoencoderKL.from_pretrained(work / "autoencoder" / "standard")
     tokenizer = text.CLIPTokenizer.from_pretrained(work / "text" / "tokenizer")
     assemble.write(tmp_path / "model", vae, encoder, unet, tokenizer)

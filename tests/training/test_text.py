@@ -55,7 +55,9 @@ def test_slot_a_is_the_left_or_upper_object(relation: str, first_slot: str) -> N
 
 def test_a_few_steps_learn_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = text._batch  # type: ignore[attr-defined]
-    monkeypatch.setattr(text, "_batch", lambda codec, rng, size, rare: batch(codec, rng, size // 16, rare))
+    monkeypatch.setattr(
+        text, "_batch", lambda codec, rng, size, rare, without: batch(codec, rng, size // 16, rare, without)
+    )
     monkeypatch.setattr(text, "accuracy", partial(text.accuracy, n=64))
     torch.manual_seed(0)
     stage = Counted("text", tmp_path, minutes=1)

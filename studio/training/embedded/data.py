@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from studio.training.embedded.exclusion import Exclusion
 from studio.world.render import SIZE_PX, render_uint8
 from studio.world.scene import Scene, random_scene
 
@@ -25,10 +26,18 @@ def scene_at(
     empty: float = 0.02,
     biased: bool = True,
     held_out: bool | None = False,
+    without: Exclusion | None = None,
 ) -> Scene:
-    """Scene number `index` of the split named by the other arguments."""
+    """Scene number `index` of the split named by the other arguments.
+
+    without: a scene that shows it gives way to the next of its own generator that does not and has as many objects;
+    every other number has the scene that it has without this.
+    """
     rng = np.random.default_rng((seed, index))
-    return random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
+    drawn = scene = random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
+    while without is not None and (without.shown_in(scene) or len(scene.things) != len(drawn.things)):
+        scene = random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
+    return scene
 
 
 def _render_block(scenes: Sequence[Scene]) -> Pictures:

@@ -94,7 +94,14 @@ class SceneAlignment(nn.Module):
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of a denoiser run. Learning rates are AdamW's; `batch` is per process."""
+    """Settings of a denoiser run. Learning rates are AdamW's; `batch` is per process.
+
+    samples: the budget over runs together; None: the stage's time, in each run. With it no shard is added on the way,
+        and a run that stopped before goes on to the same weights as one that did not stop.
+    shards: how many of the shards are read; None: all there are.
+    snapshot_every: samples between averaged weights that are kept.
+    seed: of the first weights, and of the order of rows, noise and noise levels.
+    """
 
     lr: float = 1e-3
     text_lr: float = 5e-4
@@ -109,6 +116,10 @@ class Plan:
     low_early: float = 0.25
     low_late: float = 0.4
     processes: int = 1
+    samples: int | None = None
+    shards: int | None = None
+    snapshot_every: int = 60_000
+    seed: int = 0
 
 
 def schedule() -> NoiseSchedule:
@@ -128,9 +139,9 @@ class SceneDraw:
     """Draws scenes of a set: a share of pairs, the rest lone objects (or none), each as often as EMPHASIS says."""
 
     def __init__(self, data: LatentSet) -> None:
-        is_pair = data.labels[:, list(HEADS).index("layout")] >= 2
+        is_pair = data.order[:, list(HEADS).index("layout")] >= 2
         weight_of = np.asarray([*(EMPHASIS.get(name, 1.0) for name in OBJECTS), 1.0])  # the last: no object
-        slots = data.labels[:, [list(HEADS).index("object_a"), list(HEADS).index("object_b")]]
+        slots = data.order[:, [list(HEADS).index("object_a"), list(HEADS).index("object_b")]]
         weights = weight_of[slots].max(1)
         rows = {"pairs": np.flatnonzero(is_pair), "others": np.flatnonzero(~is_pair)}
         self._rows = {kind: (numbers, np.cumsum(weights[numbers])) for kind, numbers in rows.items()}
@@ -163,7 +174,7 @@ class DenoiserTraining:
         self.stage, self.plan, self.rank, self.eos, self.latents_folder = stage, plan, rank, eos, latents
         self.device = stage.device
         self._read_shards()
-        torch.manual_seed(3)
+        torch.manual_seed(3 + 1000 * plan.seed)
         self.text: Any = CLIPTextModel.from_pretrained(text_folder, dtype=torch.float32)
         self.text.to(self.device)
         self.unet: Any = build(self.data.latents.shape[1], self.text.config.hidden_size)
@@ -193,7 +204,8 @@ class DenoiserTraining:
         self.step, self.samples = 0, 0
 
     def _read_shards(self) -> None:
-        self.data, self.shards = LatentSet.read(self.latents_folder), len(shards_in(self.latents_folder))
+        self.data = LatentSet.read(self.latents_folder, self.plan.shards)
+        self.shards = len(shards_in(self.latents_folder))
         self.scenes = SceneDraw(self.data)
 
     def state(self) -> dict[str, Any]:
@@ -277,9 +289,10 @@ class DenoiserTraining:
 
     def run(self, report: Callable[[DenoiserTraining], None]) -> None:
         """Train until the budget is spent. `report` is called by the first process whenever a checkpoint is due."""
-        rng = np.random.default_rng((41, self.rank, self.step))
-        share, sums = 0.0, np.zeros(3)
-        while share < 1:
+        samples = self.plan.samples
+        share, sums = self.samples / samples if samples else 0.0, np.zeros(3)
+        while share < 1 and not (samples and self.stage.paused):
+            rng = np.random.default_rng((41, self.plan.seed, self.rank, self.step))
             factor = (
                 warm_cosine(max(0.0, share - 0.5) * 2, 0.0, 0.02) if share > 0.5 else min(1.0, (self.step + 1) / 200)
             )
@@ -288,23 +301,25 @@ class DenoiserTraining:
             denoise, align, read = self.loss(rng, share)
             self.optimiser.zero_grad(set_to_none=True)
             (denoise + self.plan.align * align + self.plan.read * read).backward()
-            share = self._average_gradients(self.stage.share)
+            share = self._average_gradients(0.0 if samples else self.stage.share)
             torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
             self.optimiser.step()
             self.average.update(self.model)
             self.step += 1
             self.samples += self.plan.batch * self.plan.processes
+            share = self.samples / samples if samples else share
             sums += [float(term.detach()) for term in (denoise, align, read)]
             if self.rank == 0 and self.step % 200 == 0:
                 self.stage.say(
                     step=self.step, samples=self.samples, loss=sums[0] / 200, align=sums[1] / 200, read=sums[2] / 200
                 )
                 sums[:] = 0
-            if self.step % 500 == 0 and len(shards_in(self.latents_folder)) > self.shards:
+            if not samples and self.step % 500 == 0 and len(shards_in(self.latents_folder)) > self.shards:
                 self._read_shards()
-            if self.rank == 0 and self.stage.due():
-                self.stage.save(self.state())
+            every, before = self.plan.snapshot_every, self.samples - self.plan.batch * self.plan.processes
+            if self.rank == 0 and (self.stage.due() or before // every < self.samples // every):
                 report(self)
+                self.stage.save(self.state())
 
 
 def _process(

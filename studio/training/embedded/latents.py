@@ -6,7 +6,9 @@ Written once to memory-mapped files, in shards, so that more scenes can be added
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from diffusers import AutoencoderKL
 
 from studio.training.embedded.autoencoder import encode, to_tensor
 from studio.training.embedded.data import render_all, scene_at
+from studio.training.embedded.exclusion import Exclusion, say
 from studio.training.embedded.text import Codec, labels
 from studio.world.caption import caption
 from studio.world.phrasing import phrase
@@ -27,6 +30,7 @@ CAPTIONS = 8  # sentences of a scene, half by the grammar of captions and half a
 GRID = 16
 SHARD = 5_000
 FIELDS = ("latents", "ids", "objects", "colours", "labels")
+ORDER = "order"  # a file beside them, where scenes gave way to others: the labels of those that would be there
 
 
 @torch.no_grad()
@@ -48,6 +52,16 @@ def standardise(vae: Any, pictures: npt.NDArray[np.uint8]) -> None:
     vae.register_to_config(scaling_factor=1.0)
 
 
+def standard_vae(work_dir: Path) -> Path:
+    """The trained autoencoder with its latents standardised, written once beside it."""
+    target = work_dir / "autoencoder" / "standard"
+    if not target.exists():
+        vae = AutoencoderKL.from_pretrained(work_dir / "autoencoder" / "vae")
+        standardise(vae, render_all([scene_at(i, two=0.4) for i in range(512)]))
+        vae.save_pretrained(target)
+    return target
+
+
 def _cells(scene: Scene) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Which object and colour covers each of the 16 x 16 latent cells; the last class is background."""
     objects = np.full((GRID, GRID), len(OBJECTS), dtype=np.uint8)
@@ -58,15 +72,21 @@ def _cells(scene: Scene) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     return objects, colours
 
 
-def sentences(scene: Scene, rng: np.random.Generator, codec: Codec) -> list[str]:
-    """CAPTIONS sentences true of a scene, each of them within the text encoder's length."""
-    captions = [caption(scene, rng) for _ in range(CAPTIONS)]
-    if scene.things:
-        for i in range(CAPTIONS // 2):
-            prompt = phrase(scene, rng)
-            if codec.fits(prompt):
-                captions[i] = prompt
-    return captions
+def sentences(scene: Scene, number: int, codec: Codec, without: Exclusion | None = None) -> list[str]:
+    """CAPTIONS sentences true of scene `number`, each of them within the text encoder's length.
+
+    Each has a generator of its own, so that one that would name what is left out can be drawn anew by itself.
+    """
+
+    def as_asked(rng: np.random.Generator) -> str:
+        prompt = phrase(scene, rng)
+        return prompt if codec.fits(prompt) else caption(scene, rng)
+
+    def sentence(place: int) -> str:
+        speak = as_asked if scene.things and place < CAPTIONS // 2 else partial(caption, scene)
+        return say(speak, np.random.default_rng((77, number, place)), without)
+
+    return [sentence(place) for place in range(CAPTIONS)]
 
 
 @torch.no_grad()
@@ -92,18 +112,69 @@ def write_shard(
     target = folder / f"shard_{number:04d}"
     if target.exists():
         return
-    scenes = [scene_at(i, two=two) for i in range(number * size, (number + 1) * size)]
-    rng = np.random.default_rng((77, number))
-    cells = [_cells(s) for s in scenes]
-    arrays = {
+    numbers = range(number * size, (number + 1) * size)
+    _write(target, _arrays([scene_at(i, two=two) for i in numbers], numbers, vae, codec, device, workers))
+
+
+def write_shard_without(
+    folder: Path,
+    number: int,
+    base: Path,
+    without: Exclusion,
+    vae: AutoencoderKL,
+    codec: Codec,
+    device: str = "cpu",
+    size: int = SHARD,
+    two: float = 0.35,
+    workers: int | None = None,
+) -> None:
+    """The shard of the same number in `base`, with what shows or names a concept replaced; whole or not at all.
+
+    Every other row is that of `base`, byte for byte. size, two: as the shard in `base` was written with.
+    """
+    target = folder / f"shard_{number:04d}"
+    if target.exists():
+        return
+    numbers = range(number * size, (number + 1) * size)
+    drawn = [scene_at(i, two=two) for i in numbers]
+    scenes = [scene_at(i, two=two, without=without) for i in numbers]
+    arrays = {name: np.load(base / target.name / f"{name}.npy") for name in FIELDS}
+    order = arrays["labels"].copy()
+    changed = [row for row in range(size) if without.shown_in(drawn[row])]
+    if changed:
+        rows = [scenes[row] for row in changed]
+        replaced = _arrays(rows, [numbers[row] for row in changed], vae, codec, device, workers, without)
+        for name in FIELDS:
+            arrays[name][changed] = replaced[name]
+    for row in set(range(size)) - set(changed):
+        arrays["ids"][row] = codec(sentences(scenes[row], numbers[row], codec, without))
+    _write(target, {**arrays, ORDER: order})
+
+
+def _arrays(
+    scenes: Sequence[Scene],
+    numbers: Sequence[int],
+    vae: AutoencoderKL,
+    codec: Codec,
+    device: str,
+    workers: int | None,
+    without: Exclusion | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """The rows of some scenes, by field."""
+    said = [sentences(scene, number, codec, without) for scene, number in zip(scenes, numbers, strict=True)]
+    cells = [_cells(scene) for scene in scenes]
+    return {
         "latents": _encode(vae, render_all(scenes, workers), device),
-        "ids": codec([sentence for scene in scenes for sentence in sentences(scene, rng, codec)])
+        "ids": codec([sentence for row in said for sentence in row])
         .astype(np.uint16)
-        .reshape(size, CAPTIONS, -1),
-        "objects": np.stack([c[0] for c in cells]),
-        "colours": np.stack([c[1] for c in cells]),
-        "labels": np.asarray([labels(s) for s in scenes], dtype=np.uint8),
+        .reshape(len(scenes), CAPTIONS, -1),
+        "objects": np.stack([objects for objects, _ in cells]),
+        "colours": np.stack([colours for _, colours in cells]),
+        "labels": np.asarray([labels(scene) for scene in scenes], dtype=np.uint8),
     }
+
+
+def _write(target: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     temporary = target.with_suffix(".tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
@@ -124,6 +195,8 @@ class LatentSet:
     ids: [N, CAPTIONS, 32] uint16.
     objects, colours: [N, 16, 16] uint8, class per cell.
     labels: [N, len(HEADS)] uint8.
+    order: [N, len(HEADS)] uint8, the labels by which rows are drawn: those of the scene that a row would hold if
+        nothing were left out, so that a training without a concept draws its rows in the order of one with it.
     """
 
     latents: npt.NDArray[np.float16]
@@ -131,12 +204,16 @@ class LatentSet:
     objects: npt.NDArray[np.uint8]
     colours: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
+    order: npt.NDArray[np.uint8]
 
     @classmethod
-    def read(cls, folder: Path) -> LatentSet:
-        """Read every finished shard into memory."""
-        shards = shards_in(folder)
-        return cls(*(np.concatenate([np.load(s / f"{name}.npy") for s in shards]) for name in FIELDS))
+    def read(cls, folder: Path, most: int | None = None) -> LatentSet:
+        """Read the finished shards into memory, the first `most` of them or all."""
+        shards = shards_in(folder)[:most]
+        arrays = [np.concatenate([np.load(shard / f"{name}.npy") for shard in shards]) for name in FIELDS]
+        kept = all((shard / f"{ORDER}.npy").exists() for shard in shards)
+        order = np.concatenate([np.load(shard / f"{ORDER}.npy") for shard in shards]) if kept else arrays[-1]
+        return cls(*arrays, order)
 
     def __len__(self) -> int:
         return len(self.latents)

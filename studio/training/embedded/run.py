@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from studio.training.embedded import (
     autoencoder,
     clip,
     denoiser,
+    family,
     gates,
     judge,
     latents,
@@ -33,64 +35,19 @@ from studio.training.embedded import (
     typed,
     world_docs,
 )
-from studio.training.embedded.data import render_all, scene_at
-from studio.training.embedded.diagnose import SwapProbe
+from studio.training.embedded.exclusion import Exclusion
+from studio.training.embedded.snapshots import Reporter
 from studio.training.embedded.stage import Stage
 from studio.world.oracle import Oracle
 
 Answer = dict[str, Any]
 PARTS = ("stencil", "oracle", "clip")
+MINUTES = 20.0
 ASSETS = Path(__file__).resolve().parents[3] / "assets" / "models"
 
 
-@dataclass
-class Reporter:
-    """Called at every checkpoint of the denoiser: keeps a snapshot of the averaged weights and the swap diagnostic."""
-
-    vae_folder: Path
-    tokenizer_folder: Path
-    snapshot_every: int = 60_000
-    probe: SwapProbe | None = None
-
-    def __call__(self, training: denoiser.DenoiserTraining) -> None:
-        vae = AutoencoderKL.from_pretrained(self.vae_folder)
-        if self.probe is None:
-            codec = text.Codec(CLIPTokenizer.from_pretrained(self.tokenizer_folder))
-            self.probe = SwapProbe.make(vae, codec)
-        unet, encoder = averaged(training)
-        started = time.monotonic()
-        scores = self.probe.score(unet, encoder, training.a.cpu(), training.s.cpu())
-        training.stage.say(samples=training.samples, probe_s=time.monotonic() - started, **scores)
-        name = f"snapshot_{training.samples // self.snapshot_every * self.snapshot_every:08d}"
-        for folder in (training.stage.folder / "latest", training.stage.folder / name):
-            if folder.name == "latest" or not folder.exists():
-                unet.save_pretrained(folder / "unet")
-                encoder.save_pretrained(folder / "text_encoder")
-
-
-def averaged(training: denoiser.DenoiserTraining) -> tuple[Any, CLIPTextModel]:
-    """The denoiser and text encoder with averaged weights, on the CPU in float32."""
-    unet = denoiser.build(training.data.latents.shape[1], training.text.config.hidden_size)
-    encoder = CLIPTextModel(training.text.config)
-    shadow = {name: tensor.cpu() for name, tensor in training.average.state_dict().items()}
-    for prefix, module in (("unet.", unet), ("text.", encoder)):
-        weights = {name.removeprefix(prefix): tensor for name, tensor in shadow.items() if name.startswith(prefix)}
-        module.load_state_dict({**module.state_dict(), **weights})
-    return unet.eval(), encoder.eval()
-
-
-def standard_vae(work_dir: Path) -> Path:
-    """The trained autoencoder with its latents standardised, written once beside it."""
-    target = work_dir / "autoencoder" / "standard"
-    if not target.exists():
-        vae = AutoencoderKL.from_pretrained(work_dir / "autoencoder" / "vae")
-        latents.standardise(vae, render_all([scene_at(i, two=0.4) for i in range(512)]))
-        vae.save_pretrained(target)
-    return target
-
-
 def _latents(args: argparse.Namespace) -> Answer:
-    vae: Any = AutoencoderKL.from_pretrained(standard_vae(args.work_dir))
+    vae: Any = AutoencoderKL.from_pretrained(latents.standard_vae(args.work_dir))
     vae.to(args.device).to(memory_format=torch.channels_last)
     codec = text.Codec(CLIPTokenizer.from_pretrained(args.work_dir / "text" / "tokenizer"))
     torch.set_num_threads(args.threads)
@@ -101,7 +58,30 @@ def _latents(args: argparse.Namespace) -> Answer:
     return {"latents": str(args.work_dir / "latents")}
 
 
+def _member(args: argparse.Namespace) -> Answer:
+    """A member of the family, from its captions to its model folder."""
+    if args.processes != 1 or args.two is not None:
+        raise BadInput("--processes and --two are of a training by --minutes; leave them out with --samples.")
+    member = family.Member(
+        samples=args.samples,
+        seed=args.seed,
+        without=Exclusion.read(args.without) if args.without else None,
+        shards=args.shards,
+        batch=args.batch,
+        lr=args.lr,
+        align=args.align,
+    )
+    stage = Stage(
+        "denoiser", family.home_of(args.work_dir, member), args.minutes or math.inf, args.device, args.save_every
+    )
+    return family.train(args.work_dir, member, stage, ASSETS / "stencil" / "vae", args.out, args.threads)
+
+
 def _denoiser(args: argparse.Namespace) -> Answer:
+    if args.samples is not None:
+        return _member(args)
+    if args.without or args.seed or args.out:
+        raise BadInput("--without, --seed and --out are of a member of the family.", "Say its budget with --samples.")
     tokenizer_folder = args.work_dir / "text" / "tokenizer"
     torch.set_num_threads(args.threads)
     stage = _stage(args)
@@ -115,7 +95,7 @@ def _denoiser(args: argparse.Namespace) -> Answer:
         args.work_dir / "text" / "text_encoder",
         args.work_dir / "latents",
         text.Codec(CLIPTokenizer.from_pretrained(tokenizer_folder)).eos,
-        Reporter(standard_vae(args.work_dir), tokenizer_folder),
+        Reporter(latents.standard_vae(args.work_dir), tokenizer_folder),
     )
     return {"denoiser": str(stage.folder / "latest")}
 
@@ -124,7 +104,7 @@ def _assemble(args: argparse.Namespace) -> Answer:
     latest = args.work_dir / "denoiser" / (args.snapshot or "latest")
     assemble.write(
         args.out,
-        AutoencoderKL.from_pretrained(standard_vae(args.work_dir)),
+        AutoencoderKL.from_pretrained(latents.standard_vae(args.work_dir)),
         CLIPTextModel.from_pretrained(latest / "text_encoder"),
         UNet.from_pretrained(latest / "unet"),
         CLIPTokenizer.from_pretrained(args.work_dir / "text" / "tokenizer"),
@@ -162,7 +142,7 @@ def _unpack(args: argparse.Namespace) -> Answer:
 def _autoencoder(args: argparse.Namespace) -> Answer:
     vae_folder = autoencoder.train(_stage(args), decoder_only=args.decoder_only, threads=args.threads)
     shutil.rmtree(args.work_dir / "autoencoder" / "standard", ignore_errors=True)
-    return {"vae": str(vae_folder), "standard": str(standard_vae(args.work_dir))}
+    return {"vae": str(vae_folder), "standard": str(latents.standard_vae(args.work_dir))}
 
 
 def _text(args: argparse.Namespace) -> Answer:
@@ -236,7 +216,7 @@ def _count_to_stderr(picture_count: int, total: int) -> None:
 
 
 def _stage(args: argparse.Namespace) -> Stage:
-    return Stage(args.stage, args.work_dir, args.minutes, args.device, save_every_s=args.save_every)
+    return Stage(args.stage, args.work_dir, args.minutes or MINUTES, args.device, save_every_s=args.save_every)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -248,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
         verb = stages.add_parser(name, help=help, description=help)
         verb.set_defaults(run=run)
         verb.add_argument("--work-dir", type=Path, default=Path("workspace/training"), help="checkpoints and data")
-        verb.add_argument("--minutes", type=float, default=20.0, help="wall-clock budget; a second run goes on")
+        verb.add_argument("--minutes", type=float, help=f"wall-clock budget ({MINUTES:g}); a second run goes on")
         verb.add_argument("--save-every", type=float, default=240.0, help="seconds between checkpoints")
         verb.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
         verb.add_argument("--threads", type=int, default=2)
@@ -269,6 +249,13 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--lr", type=float, default=1e-3)
     verb.add_argument("--two", type=float, help="share of two-object scenes when training is taken up again (0.45)")
     verb.add_argument("--align", type=float, default=0.1, help="weight of the scene alignment loss")
+    verb.add_argument(
+        "--samples", type=int, help="train a member of the family for so many samples, text encoder first"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="of a member: its first weights and the order of its data")
+    verb.add_argument("--without", metavar="KIND:NAME", help="of a member: what it never meets, such as object:star")
+    verb.add_argument("--shards", type=int, default=8, help="of a member: shards of 5000 scenes")
+    verb.add_argument("--out", type=Path, help="of a member: its model folder (in the work folder)")
     verb = stage("clip", _clip, "the world's CLIP")
     verb.add_argument("--out", type=Path, help="where to ship it, such as assets/models/clip")
     verb.add_argument("--batch", type=int, default=128, help="pairs per step; more are more contrast (512 on CUDA)")
@@ -300,7 +287,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run the stage that the arguments name; 0 when done, 1 when a gate of `evaluate` failed."""
     args = parser().parse_args(list(argv))
-    if not args.minutes > 0:
+    if args.minutes is not None and not args.minutes > 0:
         raise BadInput(f"--minutes must be above 0, not {args.minutes}.", field="minutes")
     answer = args.run(args)
     if args.json:

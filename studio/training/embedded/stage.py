@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -33,6 +36,8 @@ class Stage:
     work_dir: where checkpoints and `log.jsonl` go.
     minutes: wall-clock budget of this run.
     device: torch device.
+    save_every_s: seconds between checkpoints.
+    interrupted: whether somebody asked to stop (`stops_between_steps`).
     """
 
     name: str
@@ -40,6 +45,7 @@ class Stage:
     minutes: float
     device: str = "cpu"
     save_every_s: float = 120.0
+    interrupted: bool = False
     started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
 
@@ -54,6 +60,31 @@ class Stage:
     def share(self) -> float:
         """Share of the time budget used, 0..1 and beyond."""
         return (time.monotonic() - self.started) / (self.minutes * 60)
+
+    def progress(self, count: int, total: int | None) -> float:
+        """Share of the budget used, 0..1 and beyond: `count` of `total` where it is counted, else of the time."""
+        return count / total if total else self.share
+
+    @property
+    def paused(self) -> bool:
+        """Whether what is counted stops here, to go on in another run: it was asked to, or the time is up."""
+        return self.interrupted or self.share >= 1
+
+    @contextmanager
+    def stops_between_steps(self) -> Iterator[None]:
+        """Within, Ctrl-C and SIGTERM ask for a stop after the step under way; the second one breaks off."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+
+        handlers = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
     def say(self, **values: Any) -> None:
         """Write one line of progress to standard error and to the stage's log."""

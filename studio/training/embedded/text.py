@@ -10,9 +10,9 @@ different scenes, so swaps are the hard negatives. Rare words are met here and n
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from studio.training.embedded.data import scene_at
+from studio.training.embedded.exclusion import Exclusion, say
 from studio.training.embedded.stage import Stage, warm_cosine
 from studio.world.caption import caption
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, PLACES, SIZES, STYLE_NAMES, Scene
-from studio.world.words import vocabulary
+from studio.world.words import WORD, vocabulary
 
 CONTEXT = 32
 WIDTH = 128
@@ -45,7 +46,6 @@ HEADS: dict[str, int] = {
     "place": len(PLACES),
 }
 Ids = npt.NDArray[np.int64]
-WORD = re.compile(r"[a-z]+|[0-9]|[^\sa-z0-9]+")  # as CLIP's tokenizer splits lower-case English
 
 
 def _byte_letters() -> list[str]:
@@ -175,9 +175,15 @@ class SceneHeads(nn.Module):
         return {name: readout(hidden) for name, readout in self.readouts.items()}
 
 
-def _batch(codec: Codec, rng: np.random.Generator, size: int, rare: float) -> tuple[Tensor, Tensor]:
-    scenes = [scene_at(int(i), seed=21, two=0.5) for i in rng.integers(0, 1 << 40, size)]
-    texts = [caption(scene, rng, rare=rare) for scene in scenes]
+def _batch(
+    codec: Codec, rng: np.random.Generator, size: int, rare: float, without: Exclusion | None = None
+) -> tuple[Tensor, Tensor]:
+    scenes, texts = [], []
+    for number in map(int, rng.integers(0, 1 << 40, size)):
+        scene = scene_at(number, seed=21, two=0.5, without=without)
+        speaker = np.random.default_rng((23, number))  # of its own, so that a sentence drawn anew leaves the others
+        texts.append(say(partial(caption, scene, rare=rare), speaker, without))
+        scenes.append(scene)
     return torch.from_numpy(codec(texts)), torch.tensor([labels(scene) for scene in scenes])
 
 
@@ -200,10 +206,24 @@ def accuracy(
     return {name: float((logits[name].argmax(-1) == truth[:, i]).float().mean()) for i, name in enumerate(HEADS)}
 
 
-def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
-    """Train until the budget is spent. Returns the folder that holds `tokenizer/` and `text_encoder/`."""
+def train(
+    stage: Stage,
+    *,
+    lr: float = 2e-3,
+    threads: int = 2,
+    steps: int | None = None,
+    seed: int = 0,
+    without: Exclusion | None = None,
+) -> Path:
+    """Train until the budget is spent. Returns the folder that holds `tokenizer/` and `text_encoder/`.
+
+    steps: the budget in steps, over runs together; None: the stage's time, in each run.
+    seed: of the first weights and of the order of captions.
+    without: what no caption says. Its words keep the tokens they have and the vectors they began with.
+    A run that stopped before its steps were done goes on to the same weights as one that did not stop.
+    """
     torch.set_num_threads(threads)
-    torch.manual_seed(1)
+    torch.manual_seed(1 + 1000 * seed)
     tokenizer = write_tokenizer(stage.folder / "tokenizer")
     codec = Codec(tokenizer)
     encoder: Any = build(len(tokenizer), codec.eos)
@@ -214,17 +234,22 @@ def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
         encoder.load_state_dict(checkpoint["encoder"])
         heads.load_state_dict(checkpoint["heads"])
         step = checkpoint["step"]
+    else:
+        checkpoint = {}
     parameters = [*encoder.parameters(), *heads.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
-    rng = np.random.default_rng((22, step))
+    if "optimiser" in checkpoint:
+        optimiser.load_state_dict(checkpoint["optimiser"])
 
     def state() -> dict[str, Any]:
-        return {"encoder": encoder.state_dict(), "heads": heads.state_dict(), "step": step}
+        parts = {"encoder": encoder, "heads": heads, "optimiser": optimiser}
+        return {"step": step, **{name: part.state_dict() for name, part in parts.items()}}
 
-    while stage.share < 1:
+    while (share := stage.progress(step, steps)) < 1 and not (steps and stage.paused):
         for group in optimiser.param_groups:
-            group["lr"] = lr * warm_cosine(stage.share, 0.05, 0.02)
-        ids, truth = (t.to(stage.device) for t in _batch(codec, rng, 256, rare=0.12))
+            group["lr"] = lr * warm_cosine(share, 0.05, 0.02)
+        rng = np.random.default_rng((22, seed, step))
+        ids, truth = (t.to(stage.device) for t in _batch(codec, rng, 256, rare=0.12, without=without))
         longest = int((ids != codec.eos).sum(1).max())
         length = min(CONTEXT, longest + 3)
         hidden = _hidden(encoder, ids, length)
@@ -244,6 +269,8 @@ def train(stage: Stage, *, lr: float = 2e-3, threads: int = 2) -> Path:
         if stage.due():
             stage.save(state())
     stage.save(state())
+    if steps and step < steps:
+        return stage.folder
     for rare in (0.0, 1.0):
         stage.say(step=step, rare=rare, **accuracy(encoder, heads, codec, rare=rare))
     encoder.save_pretrained(stage.folder / "text_encoder")
