@@ -1,9 +1,9 @@
 """A family of models that differ in nothing but what they were shown: the base, and others that never met a concept.
 
 What an erasure should come to is a model that has never seen the concept (a gold model; FADE, arXiv:2510.12981). How
-far an edited model is from it means something only beside two other distances: that of the model before the edit, and that
-of the same training from other first weights. So every member has the same budget, autoencoder, scenes and order of
-them, and begins with a text encoder of its own that never read the concept's words.
+far an edited model is from it means something only beside two other distances: that of the model before the edit, and
+that of the same training from other first weights. So every member has the same budget, autoencoder, scenes and order
+of them, and begins with a text encoder of its own that never read the concept's words.
 """
 
 from __future__ import annotations
