@@ -94,8 +94,8 @@ def test_a_shard_without_it_is_the_other_one_but_for_what_shows_it(tmp_path: Pat
     np.testing.assert_array_equal(filtered.order, base.labels)
     row = int(np.flatnonzero(shown)[0])
     assert filtered.labels[row].tolist() == text.labels(scene_at(row, two=TWO, without=STAR))
-    draws = [denoiser.SceneDraw(data)(np.random.default_rng(1), 500, 0.4) for data in (base, filtered)]
-    np.testing.assert_array_equal(*draws)
+    own, other = (denoiser.SceneDraw(data)(np.random.default_rng(1), 500, 0.4) for data in (base, filtered))
+    np.testing.assert_array_equal(own, other)
 
 
 def test_an_empty_scene_counts_as_of_its_style() -> None:

@@ -210,10 +210,9 @@ class LatentSet:
     def read(cls, folder: Path, most: int | None = None) -> LatentSet:
         """Read the finished shards into memory, the first `most` of them or all."""
         shards = shards_in(folder)[:most]
-        arrays = [np.concatenate([np.load(shard / f"{name}.npy") for shard in shards]) for name in FIELDS]
-        kept = all((shard / f"{ORDER}.npy").exists() for shard in shards)
-        order = np.concatenate([np.load(shard / f"{ORDER}.npy") for shard in shards]) if kept else arrays[-1]
-        return cls(*arrays, order)
+        is_ordered = all((shard / f"{ORDER}.npy").exists() for shard in shards)
+        names = (*FIELDS, ORDER if is_ordered else "labels")
+        return cls(*(np.concatenate([np.load(shard / f"{name}.npy") for shard in shards]) for name in names))
 
     def __len__(self) -> int:
         return len(self.latents)

@@ -15,36 +15,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from studio.metrics.divergence import nats
 from studio.training.lora.losses import Prediction
 from studio.training.lora.plan import Retention
 
 DUAL_RATE = 0.1  # of the multiplier, for a constraint that is off by its whole budget
-MAX_LOG_SNR = 10.0  # what a state of pure noise or pure data counts as
 FIRST_MULTIPLIER = 1.0
-
-
-def log_snr_widths(t: Tensor, a: Tensor, s: Tensor) -> Tensor:
-    """How much of the log-SNR, log(a²/s²), each of the times of a way stands for: [N] for [N] of each.
-
-    Half the way to both neighbours in the order of t, so that they sum to the range they cover.
-    """
-    order = t.argsort()
-    level = (2 * (a.log() - s.log())).double().clamp(-MAX_LOG_SNR, MAX_LOG_SNR)[order]
-    gaps = level.diff().abs()
-    zero = torch.zeros(1, dtype=gaps.dtype)
-    widths = torch.empty_like(level)
-    widths[order] = (torch.cat([zero, gaps]) + torch.cat([gaps, zero])) / 2
-    return widths
 
 
 def drift(student: Prediction, frozen: Prediction, widths: Tensor) -> Tensor:
     """KL of the base's pictures from the student's, in nats for each picture: 1/2 ∫ ||eps - eps'||² d log-SNR.
 
     widths: [B], what of the integral each row stands for. A single number, estimated from the batch.
-    Source: arXiv:2101.09258, theorem 1, in log-SNR: equal for exact denoisers, an estimate for others.
+    Source: studio/metrics/divergence.py.
     """
-    gap = (student.eps - frozen.eps).square().flatten(1).sum(1)
-    return (0.5 * widths.to(gap) * gap).mean()
+    return nats(student.eps, frozen.eps, widths).mean()
 
 
 def distillation(student: Prediction, frozen: Prediction) -> Tensor:

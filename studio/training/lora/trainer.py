@@ -27,6 +27,7 @@ from studio.engine.kinds import JobContext, Steps
 from studio.engine.memory import give_back
 from studio.engine.resident import room_of
 from studio.engine.trouble import is_out_of_memory
+from studio.metrics.divergence import log_snr_widths
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.training.handover import hand_over
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
@@ -36,7 +37,7 @@ from studio.training.lora.measures import Measures
 from studio.training.lora.memory import check_memory
 from studio.training.lora.pace import MEASURED_STEPS, check_time
 from studio.training.lora.plan import Plan
-from studio.training.lora.retention import Retainer, log_snr_widths
+from studio.training.lora.retention import Retainer
 from studio.training.lora.states import Bank, Drawn, Renoised, States, encode, walk
 
 CHECKPOINT_EVERY_S = 30.0

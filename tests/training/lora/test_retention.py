@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.diffusion.schedule import NoiseSchedule
+from studio.metrics.divergence import log_snr_widths
 from studio.training.lora.losses import Prediction
 from studio.training.lora.plan import Retention
 from studio.training.lora.retention import (
@@ -16,7 +17,6 @@ from studio.training.lora.retention import (
     Retainer,
     distillation,
     drift,
-    log_snr_widths,
     next_multiplier,
     without_conflict,
 )
