@@ -9,9 +9,11 @@ from studio.core.errors import BadInput
 from studio.services import runs
 from studio.services.jobs import JobService
 from studio.services.sources import Sources
+from studio.services.trainings import TrainingService
 from studio.storage.archive import Archive
-from studio.training.erase.concept import Concept
-from studio.training.erase.plan import InstantPlan, read_plan
+from studio.training.erase.methods import METHODS
+from studio.training.erase.plan import ErasePlan, read_plan
+from studio.training.erase.trained import training_plan
 
 KIND = "erase"
 
@@ -19,37 +21,53 @@ KIND = "erase"
 class ErasureService:
     """The erasures of an open studio. Every method may be called from any thread."""
 
-    def __init__(self, archive: Archive, jobs: JobService, sources: Sources) -> None:
+    def __init__(self, archive: Archive, jobs: JobService, sources: Sources, trainings: TrainingService) -> None:
         self._archive = archive
         self._jobs = jobs
         self._sources = sources
+        self._trainings = trainings
 
-    def start(self, plan: Mapping[str, Any]) -> str:
-        """Queue an instant erasure before all that waits in the background; give the job's id.
+    def start(self, plan: Mapping[str, Any], limit_s: float | None = None) -> str:
+        """Queue an erasure: in closed form before all that waits in the background, else a training; give the job's id.
 
-        plan: plain values (studio.training.erase.plan.InstantPlan); of a concept of the model's world, its kind and its
-        other words are filled in. Raises BadInput, NotFound, AssetError.
+        plan: plain values (studio.training.erase.plan.ErasePlan); of a concept of the model's world, its kind and its
+        other words are filled in. limit_s: how long a training's steps may take in all.
+        Raises BadInput, NotFound, AssetError.
         """
-        checked = self._settled(read_plan(plan))
-        words = ", ".join(concept.words for concept in checked.concepts)
-        payload = {
-            "kind": KIND,
-            "plan": checked.model_dump(mode="json"),
-            "run": runs.new_run(),
-            "what": f"erasing {words}",
-        }
+        checked = self.check(plan)
+        words = f"erasing {', '.join(concept.words for concept in checked.concepts)}"
+        method = METHODS.get(checked.method)
+        if method.learning is not None:
+            return self._trainings.start(training_plan(checked, method), limit_s=limit_s, what=words)
+        payload = {"kind": KIND, "plan": checked.model_dump(mode="json"), "run": runs.new_run(), "what": words}
         work, places = runs.work_of(self._archive.workspace.root, payload)
         return self._jobs.submit(work, "interactive", places=places)
 
-    def _settled(self, plan: InstantPlan) -> InstantPlan:
+    def check(self, plan: Mapping[str, Any]) -> ErasePlan:
+        """The plan as it would be run. Raises BadInput, NotFound, AssetError."""
+        return self._settled(read_plan(plan))
+
+    def _settled(self, plan: ErasePlan) -> ErasePlan:
+        method = METHODS.get(plan.method)
+        self._check_length(plan)
         in_world = self._sources.is_of_world(plan.model)
         for concept in plan.concepts if in_world else ():
             self._check_known(plan.model, (*concept.called(), concept.substitute))
         concepts = tuple(concept.in_world() if in_world else concept for concept in plan.concepts)
         for concept in concepts if in_world else ():
-            _check_substitute(concept)
+            method.check(concept)
         # Read once more: the other words of one concept may be the substitute of another.
         return read_plan(plan.model_copy(update={"concepts": concepts, "in_world": in_world}).model_dump(mode="json"))
+
+    def _check_length(self, plan: ErasePlan) -> None:
+        """Raise BadInput for a text of the user's that the model does not read to its end."""
+        named = (word for concept in plan.concepts for word in (*concept.called(), concept.substitute))
+        for text in (*plan.preserves, *named):
+            if cut := self._sources.prompt_report(text, plan.model, "plain").cut:
+                raise BadInput(
+                    f"The text {text[:60]!r} is too long for {plan.model}, which does not read {cut[:60]!r}.",
+                    "Say it shorter.",
+                )
 
     def _check_known(self, model: str, words: Iterable[str]) -> None:
         for word in words:
@@ -59,13 +77,3 @@ class ErasureService:
                     "Name something that it draws.",
                     field="concepts",
                 )
-
-
-def _check_substitute(concept: Concept) -> None:
-    """Raise BadInput where leaving the words out was measured to leave garbage, or the concept itself."""
-    if not concept.substitute and concept.kind != "style":
-        raise BadInput(
-            f"{concept.words!r} needs a substitute: of an object or a colour, instant erasure cannot make nothing.",
-            "Say what takes its place.",
-            field="concepts",
-        )

@@ -25,7 +25,11 @@ KINDS = {
     "frames": "studio.engine.frames:run",
     "train": "studio.training.lora.trainer:run",
 }
-LOSSES: dict[str, str] = {}
+LOSSES = {
+    "all_but_one": "studio.erasure.all_but_one:AllButOne",
+    "concept_ablation": "studio.erasure.ablation:ConceptAblation",
+    "esd": "studio.erasure.esd:ESD",
+}
 GATES: dict[str, str] = {}
 
 

@@ -158,7 +158,7 @@ class Studio:
         grids = GridService(archive, jobs, sources, edits)
         training = TrainingService(archive, jobs, sources)
         evaluating = EvaluationService(archive, jobs, sources, edits)
-        erasing = ErasureService(archive, jobs, sources)
+        erasing = ErasureService(archive, jobs, sources, training)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)

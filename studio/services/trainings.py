@@ -20,7 +20,6 @@ from studio.training.lora.plan import MAX_STEPS, PicturesPlan, Plan
 
 KIND = "train"
 CHECKPOINT_EVERY_S = 30.0
-NO_LOSS = "This version brings no loss of its own yet."
 
 
 class TrainingService:
@@ -36,25 +35,27 @@ class TrainingService:
         plan: Mapping[str, Any],
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         limit_s: float | None = None,
+        what: str = "",
     ) -> str:
         """Queue a training in the background; give the job's id. A second one waits until the first is over.
 
         plan: plain values (studio.training.lora.plan.Plan).
         checkpoint_every_s: how much work a death may cost.
         limit_s: how long its steps may take in all; where they would take longer it is refused after three of them.
+        what: a few words for the queue; "" is the edit's name.
         Raises BadInput, NotFound.
         """
         self._check_steps(plan)
         checked = Plan.load(dict(plan))
         self._sources.card(checked.model)  # a model that is not there is told now
         if checked.loss not in (losses := self._sources.engine_config().losses):
-            there_are = f"There are {', '.join(sorted(losses))}." if losses else NO_LOSS
-            raise NotFound(f"There is no loss named {checked.loss[:60]!r}.", there_are, field="loss")
+            names = ", ".join(sorted(losses))
+            raise NotFound(f"There is no loss named {checked.loss[:60]!r}.", f"There are {names}.", field="loss")
         payload = {
             "kind": KIND,
             "plan": checked.model_dump(mode="json"),
             "run": runs.new_run(),
-            "what": checked.name,
+            "what": what or checked.name,
             "checkpoint_every_s": checkpoint_every_s,
             **({} if limit_s is None else {"limit_s": limit_s}),
         }

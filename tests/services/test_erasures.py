@@ -108,3 +108,9 @@ def test_what_cannot_be_erased_is_refused_before_anything_runs(
     with pytest.raises(BadInput, match=complaint):
         studio.erasures.start({"name": "gone", "model": "stencil", "concepts": [concept]})
     assert studio.jobs.newest(1) == before
+
+
+def test_a_text_that_the_model_does_not_read_to_its_end_is_refused(studio: Studio) -> None:
+    plan = {"name": "g", "model": "stencil", "concepts": [{"words": "star", "substitute": "heart"}]}
+    with pytest.raises(BadInput, match="too long for stencil"):
+        studio.erasures.start({**plan, "preserves": ["a red ring " * 40]})

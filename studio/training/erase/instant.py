@@ -23,7 +23,7 @@ from studio.engine.resident import room_of
 from studio.erasure.closed_form import Pairs, completeness_of, leak_of, low_rank, solve
 from studio.models.bundle import ModelBundle
 from studio.training.erase.concept import Concept
-from studio.training.erase.plan import METHOD, InstantPlan, read_plan
+from studio.training.erase.plan import INSTANT, ErasePlan, read_plan
 from studio.training.erase.texts import Wordings, wordings
 from studio.training.handover import hand_over
 
@@ -35,7 +35,7 @@ TOGETHER = 64  # texts that are encoded in one pass
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Make the edit; yields while texts are encoded.
 
-    job: "plan" (plain values, InstantPlan) and "folder" (where the edit is written).
+    job: "plan" (plain values, ErasePlan) and "folder" (where the edit is written).
     Tells "started", "measure", "edit" and "done". Raises BadInput, NotFound, WorkspaceError.
     """
     plan, folder = read_plan(job["plan"]), Path(job["folder"])
@@ -67,21 +67,17 @@ class Texts:
         self._vectors: dict[str, Tensor] = {}
 
     def read(self, wording: Sequence[Wordings], context: JobContext) -> Iterator[None]:
-        """Encode what is not yet, some at a time, and give way. Raises BadInput for a text that is too long."""
+        """Encode what is not yet, some at a time, and give way. What they read beyond their context is cut."""
         texts_in_order = (
             text
             for sentences in wording
             for text in (*sentences.unrelated, *(text for pair in sentences.pairs for text in pair))
         )
         missing = [text for text in dict.fromkeys(texts_in_order) if text not in self._vectors]
-        tokenizer = self._bundle.tokenizer
-        for text in missing:
-            if len(tokenizer.word_ids(text)) > tokenizer.limit:
-                raise BadInput(f"The text {text[:60]!r} is too long for this model.", "Say it shorter.")
         for first in range(0, len(missing), TOGETHER):
             heed(context.should_stop)
             texts = missing[first : first + TOGETHER]
-            ids = torch.tensor([tokenizer.ids(text) for text in texts], device=self._bundle.device)
+            ids = torch.tensor([self._bundle.tokenizer.ids(text) for text in texts], device=self._bundle.device)
             with torch.inference_mode():
                 tokens = self._bundle.embed(ids).tokens.double().cpu()
                 if "" in texts:  # some models take another vector for no prompt at all
@@ -115,13 +111,13 @@ class Texts:
         return next((place for place, (a, b) in enumerate(zip(ids, replaced_ids, strict=True)) if a != b), len(ids))
 
 
-def _unrelated(plan: InstantPlan, wording: Sequence[Wordings]) -> list[str]:
+def _unrelated(plan: ErasePlan, wording: Sequence[Wordings]) -> list[str]:
     """The sentences that say none of the concepts: those of one may say another."""
     sentences = dict.fromkeys(text for part in wording for text in part.unrelated)
     return [text for text in sentences if not any(concept.named_in(text) for concept in plan.concepts)]
 
 
-def _measures(plan: InstantPlan, texts: Texts, unseen: Sequence[Wordings], change: Tensor) -> dict[str, float]:
+def _measures(plan: ErasePlan, texts: Texts, unseen: Sequence[Wordings], change: Tensor) -> dict[str, float]:
     values: dict[str, float] = {}
     for concept, wording in zip(plan.concepts, unseen, strict=True):
         pairs = texts.pairs(wording, concept)
@@ -130,7 +126,7 @@ def _measures(plan: InstantPlan, texts: Texts, unseen: Sequence[Wordings], chang
     return values
 
 
-def _edit(plan: InstantPlan, bundle: ModelBundle, change: Tensor, measures: Mapping[str, float]) -> Edit:
+def _edit(plan: ErasePlan, bundle: ModelBundle, change: Tensor, measures: Mapping[str, float]) -> Edit:
     layers: dict[str, dict[str, LowRank]] = {}
     for address in bundle.edit_targets()[LAYERS]:
         component, _, path = address.partition(".")
@@ -142,5 +138,5 @@ def _edit(plan: InstantPlan, bundle: ModelBundle, change: Tensor, measures: Mapp
         "lora",
         layers,
         base={component: room_of(bundle).fingerprint(component) for component in layers},
-        provenance={"method": METHOD, "erasure": plan.model_dump(mode="json"), "measures": dict(measures)},
+        provenance={"method": INSTANT, "erasure": plan.model_dump(mode="json"), "measures": dict(measures)},
     )

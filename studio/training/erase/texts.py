@@ -13,12 +13,13 @@ from itertools import islice, product
 import numpy as np
 
 from studio.training.erase.concept import WORLD, Concept
-from studio.world.caption import caption
+from studio.world.caption import canonical, caption
 from studio.world.scene import Scene, Thing, random_scene
 
 PAIRS = 60  # of a concept; 20 and 200 measured alike
 UNRELATED = 60
 TWO_OBJECTS = 0.15  # share of sentences
+EMPTY_SCENE = "an empty scene"  # in place of an object without a substitute, where no grammar says what is left
 
 _OBJECT_FORMS = ("a photo of {}", "a picture of {}", "an image of {}", "a painting of {}", "a portrait of {}", "{}")
 _STYLE_FORMS = ("{} style", "a painting by {}", "art by {}", "a picture in the style of {}", "a landscape, {}", "{}")
@@ -58,19 +59,26 @@ def wordings(concept: Concept, in_world: bool, seed: int, preserves: Sequence[st
     in_world: whether the model speaks Stencil's language. preserves: what else must stay, as it is.
     """
     rng = np.random.default_rng(seed)
-    saying = _from_world(concept, rng) if in_world else _from_templates(concept, rng)
-    pairs = dict.fromkeys((text, concept.replaced_in(text)) for text in islice(saying, PAIRS))
+    pairs = dict.fromkeys(islice(_from_world(concept, rng) if in_world else _from_templates(concept, rng), PAIRS))
     drawn_sentences = _sentences_of_world(rng) if in_world else _plain_sentences(rng)
     sentences = (text for text in drawn_sentences if not concept.named_in(text))
     return Wordings(tuple(pairs), tuple(dict.fromkeys(("", *preserves, *islice(sentences, UNRELATED)))))
 
 
-def _from_world(concept: Concept, rng: np.random.Generator) -> Iterator[str]:
+def _from_world(concept: Concept, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     while True:
         scene = _saying(concept, random_scene(rng, two=TWO_OBJECTS, empty=0.0))
         text = caption(scene, rng)
         if concept.named_in(text):  # a caption leaves things unsaid
-            yield text
+            empties = concept.kind == "object" and not concept.substitute
+            yield text, canonical(_without(concept, scene)) if empties else concept.replaced_in(text)
+
+
+def _without(concept: Concept, scene: Scene) -> Scene:
+    """What is left of a scene when an object is gone: its background, and the other object where there was one."""
+    name = _usual(concept)
+    left = tuple(thing for thing in scene.things if thing.object != name)
+    return replace(scene, things=left, relation=None)
 
 
 def _saying(concept: Concept, scene: Scene) -> Scene:
@@ -92,13 +100,15 @@ def _sentences_of_world(rng: np.random.Generator) -> Iterator[str]:
         yield caption(random_scene(rng, two=TWO_OBJECTS), rng)
 
 
-def _from_templates(concept: Concept, rng: np.random.Generator) -> Iterator[str]:
+def _from_templates(concept: Concept, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     forms = {"style": _STYLE_FORMS, "colour": _COLOUR_FORMS}.get(concept.kind or "object", _OBJECT_FORMS)
     plain = concept.kind in ("style", "colour")
     choices = [(form, place, word) for form, place, word in product(forms, _PLACES, concept.called())]
     for index in rng.permutation(len(choices)):
         form, place, word = choices[index]
-        yield form.format(word if plain else _one(word)) + place
+        text = form.format(word if plain else _one(word)) + place
+        empties = not plain and not concept.substitute
+        yield text, form.format(EMPTY_SCENE) + place if empties else concept.replaced_in(text)
 
 
 def _one(word: str) -> str:

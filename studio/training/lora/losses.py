@@ -1,85 +1,17 @@
-"""What a loss of a training is: a file of pure tensors that says which predictions it needs, and sees nothing else.
+"""Losses by name: the engine knows the address of each, and a training builds the one its plan names.
 
-    class Pull(Params):
-        weight: float = param(1.0, low=0, high=10)
-
-        needs = (Need("learning", "student", "concept"), Need("target", "frozen", "anchor"))
-
-        def terms(self, predictions):
-            gap = predictions["learning"].eps - predictions["target"].eps
-            return {"pull": self.weight * gap.square().mean()}
-
-The trainer plans the batch from `needs`: frozen rows in one forward without gradients, the student's in another.
+What a loss is, and all it is given: studio/diffusion/predictions.py.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
-
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import load
-from studio.diffusion.parameterisation import Parameterisation, to_eps, to_x0
-
-STATE = "x"  # of a plan with one sort of noisy latents
-By = Literal["frozen", "student", "truth"]
-
-
-@dataclass(frozen=True)
-class Need:
-    """A prediction by name.
-
-    by: the resident network as it is, or with the factors that learn; or truth, the noise that was put on a stored
-        picture, which no network is asked for.
-    condition: which column of the plan's prompts it is asked with.
-    state: which noisy latents it is asked at; all states of a row have one time.
-    """
-
-    name: str
-    by: By
-    condition: str
-    state: str = STATE
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Of a batch.
-
-    raw, x: [B, C, h, w], what the network said and where it was asked.
-    a, s: [B, 1, 1, 1], with x = a x0 + s eps.
-    kind: what raw means.
-    """
-
-    kind: Parameterisation
-    raw: Tensor
-    x: Tensor
-    a: Tensor
-    s: Tensor
-
-    @property
-    def eps(self) -> Tensor:
-        """The noise it predicts, float32."""
-        return to_eps(self.kind, self.raw, self.x, self.a, self.s)
-
-    @property
-    def x0(self) -> Tensor:
-        """The data it predicts, float32."""
-        return to_x0(self.kind, self.raw, self.x, self.a, self.s)
-
-
-class Loss(Protocol):
-    """One objective. needs: what `terms` is given, by name, at least one of them the student's."""
-
-    @property
-    def needs(self) -> Sequence[Need]: ...
-
-    def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
-        """The parts of the loss by name, each a single number; their sum is made small."""
-        ...
+from studio.diffusion.predictions import Loss
 
 
 def build_loss(name: str, params: Mapping[str, Any], addresses: Mapping[str, str]) -> Loss:

@@ -19,14 +19,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from studio.core.errors import OutOfMemory
+from studio.diffusion.predictions import Loss
 from studio.engine.edits.trainable import TrainableEdit
 from studio.engine.memory import memory_of
 from studio.engine.residency import ModelStore
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.models.files import ModelFiles
 from studio.models.loading import hollow
-from studio.training.lora.losses import Loss
 from studio.training.lora.plan import Plan
+from studio.training.lora.pool import way_needs
 
 _COPIES = 4  # of the factors: themselves, their gradient, and AdamW's two moments
 
@@ -119,10 +120,11 @@ def training_demand(files: ModelFiles, plan: Plan, loss: Loss, dtype: str) -> Tr
 
 
 def rows_of(plan: Plan, loss: Loss) -> tuple[int, int]:
-    """Rows of a step's two evaluations: the frozen network's and the student's."""
+    """Rows of a step's two evaluations: without a gradient (the frozen network's, above all) and with one."""
     retained = plan.retention.batch if plan.retention is not None else 0
     by = [need.by for need in loss.needs]
-    return plan.batch * by.count("frozen") + retained, plan.batch * by.count("student") + retained
+    without_gradient = by.count("frozen") + len(way_needs(plan.pool, loss.needs))
+    return plan.batch * without_gradient + retained, plan.batch * by.count("student") + retained
 
 
 def check_memory(store: ModelStore, plan: Plan, loss: Loss) -> None:

@@ -39,6 +39,18 @@ class BankPlan(Ways):
     condition: str = Field(description="column of the prompts the pictures are drawn with")
 
 
+class PoolPlan(_Values):
+    """Where noisy latents come from: ways that the model walks while it learns, one for each row of the batch.
+
+    Each step of the training takes every way one step on, with what the student has just predicted (own path). What it
+    learns at is where it will be when pictures are drawn with it, which the base's own ways are not.
+    """
+
+    condition: str = Field(description="column of the prompts the ways are walked under")
+    steps: int = Field(default=12, ge=1, le=1000, description="of each way")
+    guidance_scale: float = Field(default=1.5, ge=0, le=30, description="classifier-free guidance on the way")
+
+
 class PicturesPlan(_Values):
     """Where noisy latents come from: stored pictures with noise on them, x_t = a_t x0 + s_t e, t drawn evenly."""
 
@@ -59,14 +71,17 @@ class Retention(_Values):
 
 
 class Plan(_Values):
-    """A training of one edit."""
+    """A training of one edit. Its noisy latents come from bank, pool or pictures, exactly one of them."""
 
     name: str = Field(max_length=80, description="of the edit it ends with")
     model: str = Field(description="which model learns")
     loss: str = Field(description="name of the loss")
     loss_params: dict[str, Any] = Field(default_factory=dict, description="parameters of the loss")
     prompts: tuple[dict[str, str], ...] = Field(min_length=1, max_length=10_000, description="rows of column -> prompt")
-    bank: BankPlan | None = Field(default=None, description="noisy latents from the base's ways; this or pictures")
+    bank: BankPlan | None = Field(
+        default=None, description="noisy latents from the base's ways; this, pool or pictures"
+    )
+    pool: PoolPlan | None = Field(default=None, description="noisy latents from ways the student walks")
     pictures: PicturesPlan | None = Field(default=None, description="noisy latents from stored pictures")
     retention: Retention | None = Field(default=None, description="what must stay as it is")
     layers: Group = Field(default="xattn", description="which layers learn")
@@ -79,15 +94,16 @@ class Plan(_Values):
     clip: float = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged factors; 0 keeps the last")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="of factors, noise and rows")
+    provenance: dict[str, Any] = Field(default_factory=dict, description="what the edit says of its origin besides")
 
     @classmethod
     def load(cls, values: dict[str, Any]) -> Plan:
         """Check plain values. Raises BadInput naming the first field that is wrong."""
         plan = load(cls, values, "training")
-        if (plan.bank is None) == (plan.pictures is None):
-            raise BadInput("A training takes its states either from a bank or from pictures.", field="bank")
-        if plan.bank is not None:
-            plan.check_columns({plan.bank.condition})
+        if sum(source is not None for source in (plan.bank, plan.pool, plan.pictures)) != 1:
+            raise BadInput("A training takes its states from a bank, from a pool or from pictures.", field="bank")
+        if walked := plan.bank or plan.pool:
+            plan.check_columns({walked.condition})
         if plan.pictures is not None:
             plan.check_pictures(plan.pictures)
         return plan

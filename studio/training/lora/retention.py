@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from studio.diffusion.predictions import Prediction
 from studio.metrics.divergence import nats
-from studio.training.lora.losses import Prediction
 from studio.training.lora.plan import Retention
 
 DUAL_RATE = 0.1  # of the multiplier, for a constraint that is off by its whole budget

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from studio.diffusion.predictions import Prediction
 from studio.diffusion.schedule import NoiseSchedule
 from studio.metrics.divergence import log_snr_widths
-from studio.training.lora.losses import Prediction
 from studio.training.lora.plan import Retention
 from studio.training.lora.retention import (
     DUAL_RATE,

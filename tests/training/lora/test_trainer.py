@@ -39,6 +39,7 @@ from studio.training.lora.losses import build_loss
 from studio.training.lora.memory import TrainingDemand, training_demand
 from studio.training.lora.plan import PicturesPlan, Plan
 from studio.training.lora.states import Renoised
+from studio.training.lora.training import Training
 from tests.engine.edits.making import full_hash
 from tests.quick_workers import forking
 from tests.tiny_model import build, build_once
@@ -196,8 +197,11 @@ def train_in_a_process(model: Path, folder: Path, changes: dict[str, Any], told:
         told.send("a turn")
 
 
+POOLED: dict[str, Any] = {"bank": None, "pool": {"condition": "concept", "steps": 4}, "steps": 10}  # ways end in it
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}], ids=["plain", "averaged"])
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, POOLED], ids=["plain", "averaged", "own path"])
 def test_killed_at_any_instant_it_goes_on_to_the_same_bits(
     model: Path, engine: Engine, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
@@ -234,6 +238,42 @@ def test_every_step_can_be_the_last_before_a_resume(model: Path, engine: Engine,
                     job.steps.throw(Cancelled("stopped"))
         assert job.of("edit")[0]["steps"] == last
     assert Job(engine, folder).finish().of("edit")[0]["sha256"] == unbroken
+
+
+def test_on_its_own_way_it_can_be_stopped_anywhere(engine: Engine, tmp_path: Path) -> None:
+    """Also while the ways are taken to where they begin, and within a step: a way is never taken on twice."""
+    changes = {**POOLED, "steps": 5}
+    whole = Job(engine, tmp_path / "unbroken", **changes).finish()
+    unbroken = whole.of("edit")[0]["sha256"]
+    turns = sum(1 for _ in Job(engine, tmp_path / "counted", **changes).steps)
+    for turn in range(1, turns, 2):
+        job = Job(engine, tmp_path / str(turn), **changes)
+        for _ in range(turn):
+            next(job.steps)
+        with pytest.raises(Cancelled):
+            job.steps.throw(Cancelled("stopped"))
+        assert Job(engine, tmp_path / str(turn), **changes).finish().of("edit")[0]["sha256"] == unbroken, turn
+    banked = Job(engine, tmp_path / "banked", steps=5).finish().of("edit")[0]["sha256"]
+    assert banked != unbroken
+
+
+def test_its_own_ways_are_drawn_with_what_it_has_learned(engine: Engine, tmp_path: Path) -> None:
+    """A learning rate of nothing walks the base's ways; any other leaves them."""
+
+    def places(lr: float) -> torch.Tensor:
+        plan = Plan.load({**PLAN, **POOLED, "lr": lr, "steps": 3})
+        with engine.lease("stencil", lambda: False, False) as bundle:
+            training = Training(plan, build_loss(plan.loss, plan.loss_params, LOSSES), bundle)
+            for _ in training.prepare(checkpoints.Checkpoints(tmp_path), {}):
+                pass
+            for _ in range(plan.steps):
+                for _ in training.advance():
+                    pass
+            assert training.pool is not None
+            return training.pool.x
+
+    still, also_still, learning = places(1e-30), places(2e-30), places(0.05)
+    assert torch.equal(still, also_still) and not torch.equal(still, learning)
 
 
 def test_stopped_in_the_middle_of_a_step_it_takes_that_step_again(engine: Engine, tmp_path: Path) -> None:
@@ -499,8 +539,8 @@ def test_long_times_are_told_in_large_units() -> None:
         ({"bank": {"condition": "concepts"}}, BadInput, "Row 1 of the prompts has no 'concepts'"),
         ({"prompts": [{"concept": "a star"}]}, BadInput, "Row 1 of the prompts has no 'anchor'"),
         ({"model": "gone"}, StudioError, "gone"),
-        ({"bank": None}, BadInput, "either from a bank or from pictures"),
-        ({"pictures": {"images": [["a" * 64]] * 2}}, BadInput, "either from a bank or from pictures"),
+        ({"bank": None}, BadInput, "from a bank, from a pool or from pictures"),
+        ({"pictures": {"images": [["a" * 64]] * 2}}, BadInput, "from a bank, from a pool or from pictures"),
         ({"bank": None, "pictures": {"images": [["a" * 64], []]}}, BadInput, "needs a picture of its own"),
         ({"bank": None, "pictures": {"images": [["a" * 64]]}}, BadInput, "needs a picture of its own"),
         ({"bank": None, "pictures": {"images": [["../a"]] * 2}}, BadInput, "named by the sha256 of its file"),

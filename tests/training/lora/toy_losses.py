@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.core.params import Params, param
-from studio.training.lora.losses import Need, Prediction
+from studio.diffusion.predictions import Need, Prediction
 
 
 class Pull(Params):
