@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from studio.core.errors import BadInput
+from studio.models.clip_vocabulary import WORD_END
 from studio.services import runs
 from studio.services.jobs import JobService
 from studio.services.sources import Sources
@@ -13,6 +14,7 @@ from studio.services.trainings import TrainingService
 from studio.storage.archive import Archive
 from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import ErasePlan, read_plan
+from studio.training.erase.preview import Sight, sights
 from studio.training.erase.trained import training_plan
 
 KIND = "erase"
@@ -47,6 +49,11 @@ class ErasureService:
         """The plan as it would be run. Raises BadInput, NotFound, AssetError."""
         return self._settled(read_plan(plan))
 
+    def sights(self, plan: Mapping[str, Any]) -> tuple[Sight, ...]:
+        """Prompts to look at an erasure in: its concept twice, a neighbour, something unrelated. Raises as `check`."""
+        checked = self.check(plan)
+        return sights(checked.concepts, checked.in_world, checked.preserves)
+
     def _settled(self, plan: ErasePlan) -> ErasePlan:
         method = METHODS.get(plan.method)
         self._check_length(plan)
@@ -72,8 +79,10 @@ class ErasureService:
     def _check_known(self, model: str, words: Iterable[str]) -> None:
         for word in words:
             if unknown := self._sources.prompt_report(word, model, "plain").unknown_words:
+                spelled = self._sources.prompt_report(unknown[0], model, "plain").rows
+                pieces = " + ".join(row.token.removesuffix(WORD_END) for row in spelled)
                 raise BadInput(
-                    f"{model} does not know the word {unknown[0]!r}, so it draws nothing by it.",
+                    f"{model} does not know the word {unknown[0]!r}: it reads {pieces}, and draws nothing by it.",
                     "Name something that it draws.",
                     field="concepts",
                 )

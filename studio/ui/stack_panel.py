@@ -8,7 +8,7 @@ who wants it has its event take turns of "stack" and asks `StackPanel.of`. A tab
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,12 +140,14 @@ class StackPanel:
     sessions: the stacks of the pages.
     parts: its components by name; GIVES is among them.
     changes: the events after which the stack may do something else.
+    listeners: what is called after each of them, given the event.
     """
 
     studio: Studio
     sessions: Sessions[StackSession]
     parts: dict[str, Any]
     changes: list[Any] = field(default_factory=list)
+    listeners: list[Callable[[Any], None]] = field(default_factory=list)
 
     def of(self, event: Event) -> AbstractContextManager[StackSession]:
         """The session of the page that asks, alone inside. event: one that took SESSION, or takes turns of NAME."""
@@ -164,8 +166,19 @@ class StackPanel:
 
     def on_change(self, wiring: Wiring, handler: Handler, takes: Sequence[str], gives: Sequence[str]) -> None:
         """Call a handler after the user has changed what the stack does. It is told SESSION and what it takes."""
-        for change in self.changes:
+
+        def listen(change: Any) -> None:
             wiring.on(change.then, handler, (*SESSION, *takes), gives, mode="multiple", announces=True)
+
+        self.listeners.append(listen)
+        for change in self.changes:
+            listen(change)
+
+    def changed_by(self, change: Any) -> None:
+        """Say that the stack may do something else after an event of a tab."""
+        self.changes.append(change)
+        for listen in self.listeners:
+            listen(change)
 
 
 def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
@@ -261,12 +274,12 @@ def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
             session.raise_above(event.read("newest", ANYTHING))
             return panel.answer(session, event["model"])
 
-    panel.changes.append(wiring.on(parts["stack_rows"].op, on_op, ("model",), GIVES, turns=(NAME,), mode="multiple"))
+    panel.changed_by(wiring.on(parts["stack_rows"].op, on_op, ("model",), GIVES, turns=(NAME,), mode="multiple"))
     # Empty again once it is added, the menu tells of that too when it is left; what it says then is no choice any more,
     # which Gradio's own check would refuse.
     inputs = ("model", "stack_add")
     chosen = menu.chosen(parts["stack_add"])
-    panel.changes.append(wiring.on(chosen, on_add, inputs, GIVES, turns=(NAME,), mode="multiple", preprocess=False))
+    panel.changed_by(wiring.on(chosen, on_add, inputs, GIVES, turns=(NAME,), mode="multiple", preprocess=False))
     wiring.on(parts[f"{NAME}_revision"].behind, on_behind, (*SESSION, "model"), GIVES, mode="multiple")
     wiring.on(demo.load, on_open, (*SESSION, "model"), GIVES)
     wiring.on(menu.chosen(parts["model"]), on_model, ("model",), GIVES, turns=(NAME,), mode="multiple")
@@ -292,6 +305,4 @@ def _wire_import(panel: StackPanel, wiring: Wiring) -> None:
 
     wiring.on([parts["file"].upload, parts["file"].clear], on_file, ("file", "model"), fields)
     inputs = ("model", "file", "file_name", "file_partial")
-    panel.changes.append(
-        wiring.on(parts["file_accept"].click, on_accept, inputs, ("file", *fields, *GIVES), turns=(NAME,))
-    )
+    panel.changed_by(wiring.on(parts["file_accept"].click, on_accept, inputs, ("file", *fields, *GIVES), turns=(NAME,)))

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from studio.world.examples import EXAMPLES, FIRST
 from tests.e2e.conftest import Scheme
 from tests.e2e.held_worker import Brake
+from tests.e2e.test_erase_tab import erase, to_erase
 from tests.e2e.test_prompt_tab import LONG_MS, Open, choose, fill, generate, wait_until_done
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -104,7 +105,7 @@ def test_screenshots_of_the_page(opened: Open, folder: Path, brake: Brake) -> No
     seen_as(page, VIEWS[0])
     page.evaluate("document.querySelector('#grid').scrollIntoView()")
     page.screenshot(path=folder / f"grid-{VIEWS[0]}.png")
-    for tab in ("Erase", "Label", "Compare"):
+    for tab in ("Label", "Compare"):
         page.get_by_role("tab", name=tab).click()
         seen_as(page, VIEWS[0])
         page.screenshot(path=folder / f"{tab.lower()}-{VIEWS[0]}.png")
@@ -131,3 +132,18 @@ def test_screenshots_of_guidance(opened: Open, folder: Path) -> None:
             seen_as(page, view._replace(height=int(bottom) + 40))
         page.screenshot(path=folder / f"guidance-{view}.png")
     assert {path.stem for path in folder.glob("guidance-*.png")} == {f"guidance-{view}" for view in VIEWS}
+
+
+def test_screenshots_of_erase(opened: Open, folder: Path) -> None:
+    page = opened()
+    to_erase(page)
+    erase(page)
+    for view in VIEWS:
+        seen_as(page, view)
+        if view.width != 1280:  # as of the Guidance tab
+            bottom = page.evaluate(
+                "document.querySelector('.workbench.erase').getBoundingClientRect().bottom + scrollY"
+            )
+            seen_as(page, view._replace(height=int(bottom) + 40))
+        page.screenshot(path=folder / f"erase-{view}.png")
+    assert {path.stem for path in folder.glob("erase-*.png")} == {f"erase-{view}" for view in VIEWS}

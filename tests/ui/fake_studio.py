@@ -18,24 +18,30 @@ from studio.engine.backend import Backend, InlineBackend
 from studio.services.recording import Recorder
 from studio.services.studio import Studio
 from studio.storage.archive import Archive
+from studio.training.handover import hand_over
 from studio.world.render import render
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
+from tests.ui.stencil_edits import small_edit
 
 
 class Sketcher:
     """In the place of `engine.runner.Engine`. step_s: seconds a step takes. fail_at: step of a job's first picture at
     which the job fails, None for never. hold: whether what begins from now on goes on until it is stopped. An edit of
-    the stack tints the picture by its strength.
+    the stack tints the picture by its strength; tints: whether it does.
     """
 
     def __init__(self, step_s: float, fail_at: int | None) -> None:
         self.step_s, self.fail_at = step_s, fail_at
         self.hold = False
+        self.tints = True
 
     def made_by(self) -> dict[str, Any]:
         return {"model": "stencil", "device": "cpu", "dtype": "fp32", "threads": 2}
 
     def steps(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        if job["kind"] == "erase":
+            yield from self._erasure(job, tell, should_stop)
+            return
         if job["kind"] != "generate":
             yield from self._measures(int(job["steps"]), tell, should_stop)
             return
@@ -43,7 +49,7 @@ class Sketcher:
         tell("started", {"images": len(recipes)})
         total, done = sum(recipe.steps for recipe in recipes), 0
         for index, recipe in enumerate(recipes):
-            picture = _picture(recipe)
+            picture = _picture(recipe if self.tints else recipe.model_copy(update={"edits": ()}))
             for step in range(1, recipe.steps + 1):
                 time.sleep(self.step_s)
                 while self.hold and not should_stop():
@@ -70,6 +76,23 @@ class Sketcher:
             data |= {"origin": job["origin"]} if "origin" in job else {}
             tell("image", {**data, "rgb": picture.tobytes(), "width": picture.width, "height": picture.height})
         tell("done", {"images": len(recipes), "seconds": 1.0})
+
+    def _erasure(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        """An edit of two layers, as large as the plan's completeness."""
+        tell("started", {"steps": 1})
+        while self.hold and not should_stop():
+            time.sleep(0.005)
+        if should_stop():
+            raise Cancelled("The job was stopped.")
+        yield
+        plan = job["plan"]
+        measures = {f"{concept['words']}: {name}": value for concept in plan["concepts"]
+                    for name, value in (("completeness", 0.9), ("leak", 0.05))}  # fmt: skip
+        tell("measure", {"step": 1, "values": measures})
+        edit = small_edit(plan["name"], size=plan["completeness"],
+                          provenance={"method": "uce", "erasure": plan, "measures": measures})  # fmt: skip
+        tell("edit", hand_over(edit, Path(job["folder"]), steps=1, final=True))
+        tell("done", {"images": 0, "seconds": 0.2})
 
     def _measures(self, steps: int, tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         """Work that makes no pictures and measures something at each step."""

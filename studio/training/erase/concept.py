@@ -69,6 +69,12 @@ class Concept(Params):
         swapped = _pattern(self.called()).sub(lambda match: _with_article(match, self.substitute), text)
         return " ".join(swapped.split()).strip(" ,")
 
+    def usual(self) -> str:
+        """The world's usual word for it, of a concept that has its kind and its other words (`in_world`)."""
+        words = {word.casefold() for word in self.called()}
+        table = WORLD[self.kind or "object"]
+        return next(name for name, entry in table.items() if words & {entry.usual, *entry.synonyms})
+
     def in_world(self) -> Concept:
         """The same with its kind and its other words, as Stencil's world has them.
 

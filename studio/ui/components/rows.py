@@ -79,7 +79,7 @@ class Rows(Generic[T]):
     def add(self, value: T) -> Rows[T]:
         """A further row, last and open. Raises BadInput for one too many."""
         if self.is_full:
-            raise BadInput(f"Up to {self.most} rows can be compared.", "Remove one first.")
+            raise BadInput(f"There is room for {self.most} rows.", "Remove one first.")
         row = Row(self.next_id, value)
         return replace(self, items=(*self.items, row), chosen=row.id, next_id=row.id + 1)
 

@@ -1,24 +1,18 @@
-"""Erase: make the model forget a concept, and see what else it forgot. So far, what the tab will do."""
+"""Erase: take a concept out of the model, and see what else has changed. See studio/ui/erase."""
 
 from __future__ import annotations
 
-from studio.ui.tabs.base import Page, Tab, promise
+from pathlib import Path
 
+from studio.ui.erase import tab
+from studio.ui.tabs.base import Tab
 
-def build(page: Page) -> None:
-    """What the tab will do."""
-    promise(
-        "Erase a concept",
-        "This tab will take an object, a style or a colour out of the model, and measure what else has changed.",
-        (
-            ("Name it", "What goes, what takes its place, and which neighbours have to stay."),
-            ("Watch it go", "The same seeds before and after, while the edit is being trained."),
-            ("Read the report", "What is gone, what is kept and what is worse, measured before you accept the edit."),
-        ),
-        "on the command line, palimpsest erase takes a concept out at once, as an edit on the stack. An edit that was "
-        "trained elsewhere, as a LoRA file, goes there too with Import an edit. An edit's "
-        "strength can be changed there; switched off, the base model draws the same picture as before, bit for bit.",
-    )
-
-
-TAB = Tab("Erase", order=20, build=build)
+TAB = Tab(
+    tab.TITLE,
+    order=20,
+    build=tab.build,
+    remembers=True,
+    style=(Path(tab.__file__).parent / "style.css").read_text(encoding="utf-8"),
+    primary="#erase-go",
+    stop="#erase-stop",
+)

@@ -243,7 +243,7 @@ def test_where_there_is_no_room_for_a_picture_nothing_moves_and_it_says_so(do: H
     before = [do.row_op(PAGE, {"op": "copy", "row": 1})["board"] for _ in range(4)][-1]
     answer = do.receive(PAGE, sent(eta=1.0))
     assert answer["board"] == before and "prompt" not in answer
-    assert "Up to 8 rows" in answer["message"] and 'class="message error"' in answer["message"]
+    assert "room for 8 rows" in answer["message"] and 'class="message error"' in answer["message"]
 
 
 def test_several_pictures_sent_at_once_are_rows_as_far_as_there_is_room(do: Handlers) -> None:
@@ -258,9 +258,12 @@ def test_several_pictures_sent_at_once_are_rows_as_far_as_there_is_room(do: Hand
     scales = [row["guidance"]["params"]["guidance_scale"] for row in more["board"]["rows"]]
     assert scales[4:] == [2, 10, 11, 12] and more["board"]["chosen"] == more["board"]["rows"][4]["id"]
     assert "Pictures 10, 11, 12 and 16 gave 3 further rows" in more["message"]
-    assert "No room for pictures 13, 14 and 15: up to 8 rows can be compared. Remove one first." in more["message"]
+    assert "No room for pictures 13, 14 and 15: there is room for 8 rows. Remove one first." in more["message"]
     full = do.receive(PAGE, Handover("guidance", tuple(of(k, k) for k in range(20, 29)), 3))
-    assert "9 pictures gave nothing. Up to 8 rows" in full["message"] and full["board"]["rows"] == more["board"]["rows"]
+    assert (
+        "9 pictures gave nothing. There is room for 8 rows" in full["message"]
+        and full["board"]["rows"] == more["board"]["rows"]
+    )
 
 
 def test_a_picture_keeps_its_own_name_whatever_its_row_says_by_now(do: Handlers, fake: FakeStudio) -> None:

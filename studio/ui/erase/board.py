@@ -1,0 +1,174 @@
+"""What the Erase tab holds: the concepts to be erased, and the erasure that is looked at. The browser keeps a copy:
+
+{"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "trial": {...} or null}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import Field
+
+from studio.core.errors import BadInput
+from studio.core.params import Params, load, shown
+from studio.training.erase.concept import ConceptKind
+from studio.training.erase.preview import Sight
+from studio.ui.components.rows import Row, Rows
+from studio.ui.sessions import Session
+
+MAX_ROWS = 24
+MAX_CHARS = 1000  # of what stands in a field; of which a plan takes fewer, and says so
+LEAST, MOST = 0.0, 1.5  # of a strength
+
+
+class Entry(Params):
+    """A concept as it is typed: none of it is checked.
+
+    words: what is erased.
+    substitute: what takes its place.
+    kind: what sort of thing it is; "" asks the model's own words.
+    synonyms: other words for it, between commas.
+    """
+
+    words: str = Field(default="", max_length=MAX_CHARS)
+    substitute: str = Field(default="", max_length=MAX_CHARS)
+    kind: ConceptKind = ""
+    synonyms: str = Field(default="", max_length=MAX_CHARS)
+
+    @property
+    def concept(self) -> dict[str, Any]:
+        """What it says in a plan."""
+        synonyms = [word.strip() for word in self.synonyms.split(",") if word.strip()]
+        return {"words": self.words, "substitute": self.substitute, "kind": self.kind, "synonyms": synonyms}
+
+
+class Drawing(Params):
+    """The prompts drawn with the edit.
+
+    job: that draws them, in their order.
+    strength: of the edit.
+    """
+
+    job: str
+    strength: float = 1.0
+
+
+class Trial(Params):
+    """An erasure that is looked at.
+
+    model: it is of.
+    concepts: (what is erased, what takes its place) of each.
+    sights: the prompts it is looked at in.
+    seed: of the first picture; the others have the next ones.
+    job: that makes the edit, "" for one that was made before.
+    edit: its id, "" until there is one.
+    base: the job that draws the prompts without it.
+    drawn: what is shown beside that.
+    drawing: what will be, under way.
+    strength: that is wanted.
+    """
+
+    model: str
+    concepts: tuple[tuple[str, str], ...] = Field(max_length=MAX_ROWS)
+    sights: tuple[Sight, ...] = Field(max_length=4)
+    seed: int
+    job: str = ""
+    edit: str = ""
+    base: str = ""
+    drawn: Drawing | None = None
+    drawing: Drawing | None = None
+    strength: float = Field(default=1.0, ge=LEAST, le=MOST)
+
+    def having(self, **values: Any) -> Trial:
+        """The same with other values."""
+        return self.model_copy(update=values)
+
+    @property
+    def jobs(self) -> set[str]:
+        """All that work for it."""
+        drawings = (drawing.job for drawing in (self.drawn, self.drawing) if drawing)
+        return {job for job in (self.job, self.base, *drawings) if job}
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything on the tab.
+
+    rows: the concepts.
+    trial: what is looked at, None before the first.
+    """
+
+    rows: Rows[Entry]
+    trial: Trial | None = None
+
+
+class BoardSession(Session[Board]):
+    """The board of one page. visited: whether its tab has been shown."""
+
+    def __init__(self) -> None:
+        super().__init__(new(), read, plain)
+        self.visited = False
+
+
+def new() -> Board:
+    """What a first visitor finds: an example that works on Stencil."""
+    return Board(Rows.of([Entry(words="star", substitute="heart")], MAX_ROWS))
+
+
+def read(value: Any) -> Board:
+    """The board of a browser's copy; what is no board is a new one."""
+    try:
+        items = tuple(Row(int(row["id"]), load(Entry, row["concept"], "concept")) for row in value["rows"])
+        ids, chosen = [row.id for row in items], int(value["chosen"])
+        if not 0 < len(items) <= MAX_ROWS or len(set(ids)) < len(ids) or min(ids) < 1:
+            return new()
+        rows = Rows(items, chosen if chosen in ids else ids[0], max(ids) + 1, MAX_ROWS)
+        trial = value.get("trial")
+        return Board(rows, load(Trial, trial, "trial") if isinstance(trial, dict) else None)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, BadInput):
+        return new()
+
+
+def plain(board: Board) -> dict[str, Any]:
+    """The reverse of `read`."""
+    return {
+        "rows": [{"id": row.id, "concept": row.value.model_dump(mode="json")} for row in board.rows],
+        "chosen": board.rows.chosen,
+        "trial": board.trial.model_dump(mode="json") if board.trial else None,
+    }
+
+
+def change(board: Board, op: str, id: int, value: Any = None) -> Board:
+    """Do one thing to a row. Raises BadInput for what cannot be done.
+
+    op: one of `Rows.OPS`; add (without a row); or a field of an `Entry`, with its new value.
+    """
+    if op == "add":
+        return replace(board, rows=board.rows.add(Entry()))
+    if op in Entry.model_fields:
+        values = {**board.rows[id].model_dump(mode="json"), op: _text(value)}
+        return replace(board, rows=board.rows.put(id, load(Entry, values, "concept")))
+    return replace(board, rows=board.rows.do(op, id))
+
+
+def with_trial(board: Board, trial: Trial | None) -> Board:
+    """The same, looking at another erasure."""
+    return replace(board, trial=trial)
+
+
+def strength(value: Any) -> float:
+    """Read a strength. Raises BadInput for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST <= value <= MOST:
+        raise BadInput(f"Here a strength is a number from {LEAST:g} to {MOST:g}, not {shown(value)}.", field="strength")
+    return round(float(value), 4)
+
+
+def concepts_of(plan: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What a plan erases, and what takes the place of each. Raises KeyError, TypeError for what is no plan."""
+    return tuple((str(concept["words"]), str(concept["substitute"])) for concept in plan["concepts"])
+
+
+def _text(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else ""

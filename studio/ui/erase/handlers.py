@@ -1,0 +1,201 @@
+"""What happens on the Erase tab, as functions of plain values: each does one thing to a session and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from studio.core.errors import StudioError
+from studio.core.params import shown
+from studio.ui import edit_stack, stack_panel
+from studio.ui.edit_stack import Stack
+from studio.ui.erase import board as boards
+from studio.ui.erase import run, view
+from studio.ui.erase.board import Board, BoardSession
+from studio.ui.errors import sentence
+from studio.ui.markup import alert
+from studio.ui.sessions import Sessions
+from studio.ui.wiring import Answer
+
+if TYPE_CHECKING:
+    from studio.services.studio import Studio
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an event brings along, none of it checked.
+
+    session: the page's.
+    turn: of its events, None for one that takes none.
+    stored: the browser's copy of the board.
+    model: of the sidebar.
+    stack: of the sidebar.
+    fields: by the names of `run.FIELDS`.
+    """
+
+    session: Any = None
+    turn: Any = None
+    stored: Any = None
+    model: str = ""
+    stack: Stack = field(default_factory=Stack)
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Handlers:
+    """Over a studio and the sessions of its pages. Each handler gives values by the components' names.
+
+    What cannot be done is said on the page, and what was set stays; other errors are raised.
+    """
+
+    def __init__(self, studio: Studio, sessions: Sessions[BoardSession]) -> None:
+        self._studio = studio
+        self._sessions = sessions
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def opened(self, call: Call) -> Answer:
+        """A page was loaded."""
+        with self._sessions.of(call.session, call.stored) as session:
+            session.begin()
+            return self._everything(session, call) if session.visited else view.copied(session)
+
+    def visited(self, call: Call) -> Answer:
+        """The tab is looked at."""
+        with self._sessions.of(call.session, call.stored) as session:
+            session.visited = True
+            if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
+                return {}
+            return self._everything(session, call)
+
+    def behind(self, call: Call, newest: Any) -> Answer:
+        """An older answer landed on the page after a newer one, whose revision it tells."""
+        with self._sessions.of(call.session, call.stored) as session:
+            session.raise_above(newest)
+            return self._everything(session, call)
+
+    def looked(self, call: Call) -> Answer:
+        """A job of the trial has come further, or the stack is another."""
+        with self._sessions.of(call.session, call.stored) as session:
+            return self._advanced(session, call) if session.visited else {}
+
+    def checked(self, call: Call) -> Answer:
+        """A field was left, or another model chosen: what is wrong is said at once."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            return view.form(self._studio, session, call.fields, call.model) if session.visited else {}
+
+    # -- changing ---------------------------------------------------------------------------------------------------
+
+    def row_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
+        """Do {op, row, value} to a row."""
+        op_name, row = str(change.get("op")), change.get("row")
+
+        def work(board: Board) -> Board:
+            id = row if isinstance(row, int) and not isinstance(row, bool) else 0
+            return boards.change(board, op_name, id, change.get("value"))
+
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, work)
+            return view.form(self._studio, session, call.fields, call.model) | {"message": message}
+
+    def erase(self, call: Call) -> Answer:
+        """Run it."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            previous = session.value
+            message = self._tried(session, lambda board: run.start(self._studio, board, call.fields, call.model))
+            self._let_go(previous, session.value)
+            shown_trial = self._advanced(session, call, message)
+            return shown_trial | view.form(self._studio, session, call.fields, call.model)
+
+    def open(self, call: Call, edit: Any) -> Answer:
+        """Look at an erasure that was made before."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            previous = session.value
+            message = self._tried(
+                session, lambda board: run.open_edit(self._studio, board, str(edit or ""), call.model)
+            )
+            self._let_go(previous, session.value)
+            return view.trial(self._studio, session, call.stack, message)
+
+    def stop(self, call: Call) -> Answer:
+        """Stop all that works for this page's trial."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            trial = session.value.trial
+        run.stop(self._studio, trial.jobs if trial else ())
+        return {}
+
+    def act(self, call: Call, op: str, value: Any) -> tuple[Answer, Stack]:
+        """Do something with the edit that is looked at; give the answer, and the edit stack as it is then.
+
+        op: strength (value: a number), accept, discard.
+        """
+        stack = call.stack
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = ""
+            try:
+                match op:
+                    case "strength":
+                        session.put(run.at_strength(session.value, boards.strength(value)))
+                    case "accept":
+                        stack = self._accepted(session.value, stack)
+                    case "discard":
+                        stack = self._discarded(session, stack)
+                    case _:
+                        message = alert(f"There is nothing to do with an erasure called {shown(op)}.")
+            except StudioError as error:
+                message = alert(sentence(error))
+            return self._advanced(session, replace(call, stack=stack), message), stack
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _accepted(self, board: Board, stack: Stack) -> Stack:
+        """The stack with the trial's edit on, at its strength."""
+        trial = board.trial
+        entry = run.entry_of(self._studio, trial) if trial else None
+        if trial is None or entry is None or not trial.strength:
+            return stack
+        row = view.row_of(self._studio, stack, trial)
+        if row is None:
+            stack = edit_stack.change(stack, "add", entry.id)
+        elif not row.on:
+            stack = edit_stack.change(stack, "toggle", row.edit)
+        return edit_stack.change(stack, "strength", row.edit if row else entry.id, trial.strength)
+
+    def _discarded(self, session: BoardSession, stack: Stack) -> Stack:
+        """The stack without the trial's edit, which is deleted. Raises BadInput while others draw with it."""
+        trial = session.value.trial
+        if trial is None:
+            return stack
+        run.stopped(self._studio, trial.jobs)
+        if entry := run.entry_of(self._studio, trial):
+            stack = stack_panel.change(self._studio, stack, "delete", entry.id, None)
+        session.put(boards.with_trial(session.value, None))
+        return stack
+
+    def _everything(self, session: BoardSession, call: Call) -> Answer:
+        return self._advanced(session, call) | view.form(self._studio, session, call.fields, call.model)
+
+    def _advanced(self, session: BoardSession, call: Call, message: str = "") -> Answer:
+        """The trial as far as it has come."""
+        before = session.value
+        try:
+            board = run.advanced(self._studio, before)
+        except StudioError as error:
+            board, message = before, message or alert(sentence(error))
+        if board != before:
+            session.put(board)
+        return view.trial(self._studio, session, call.stack, message)
+
+    def _tried(self, session: BoardSession, work: Callable[[Board], Board]) -> str:
+        """Do something to the board; give what to say if it could not be done, as HTML."""
+        try:
+            session.put(work(session.value))
+            return ""
+        except StudioError as error:
+            session.put(session.value)  # an answer that is newer than what the page shows
+            return alert(sentence(error))
+
+    def _let_go(self, previous: Board, board: Board) -> None:
+        """Stop what no trial waits for any more."""
+        jobs = previous.trial.jobs if previous.trial else set[str]()
+        run.stop(self._studio, jobs - (board.trial.jobs if board.trial else set()))

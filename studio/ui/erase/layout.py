@@ -1,0 +1,102 @@
+"""The Erase tab's components, by name, laid out; what happens between them is in `tab`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.erasure.defaults import COMPLETENESS, PROTECT
+from studio.ui import order
+from studio.ui.erase import outcome, pairs, past, rows, run
+from studio.ui.values import TURN_OR_REVISION, holds
+
+Parts = dict[str, Any]
+
+
+def build() -> Parts:
+    """Lay them out. What stands in fields has the names of `run.FIELDS`."""
+    with gr.Row(elem_classes="workbench erase"):
+        with gr.Column(elem_classes="controls", min_width=0):
+            parts = _controls()
+        with gr.Column(elem_classes="stage", min_width=0):
+            parts |= {
+                "message": _html("", "erase-message"),
+                "outcome": _html(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
+                "pairs": _html("", "erase-pairs", pairs.SCRIPT),
+                "past": _html("", "erase-past", past.SCRIPT),
+            }
+    parts["erase_revision"] = gr.HTML(
+        order.revision("erase", 0),
+        visible="hidden",
+        js_on_load=order.watcher("erase", drops=True),
+        elem_id="erase-revision",
+    )
+    holds(parts["erase_revision"], TURN_OR_REVISION)
+    return parts
+
+
+def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
+    return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
+
+
+def _controls() -> Parts:
+    parts: Parts = {"rows": _html("", "erase-rows", rows.SCRIPT)}
+    parts["preserve"] = gr.Textbox(
+        "",
+        label="Keep",
+        info="Texts that stay as they are, one per line. Sixty others are kept in any case.",
+        lines=2,
+        max_lines=8,
+        max_length=run.MAX_CHARS,
+        placeholder="a red ring\na moon at night",
+        elem_id="erase-preserve",
+    )
+    with gr.Row(elem_classes="go"):
+        parts["go"] = gr.Button("Erase", variant="primary", elem_id="erase-go")
+        parts["stop"] = gr.Button(
+            "Stop", variant="stop", interactive=False, elem_id="erase-stop", min_width=64, scale=0
+        )
+    parts["note"] = _html("", "erase-note")
+    with gr.Accordion("Advanced", open=False, elem_id="erase-advanced"):
+        parts["protect"] = gr.Slider(
+            0,
+            10,
+            PROTECT,
+            step=0.1,
+            label="Protect",
+            info="How much all that stays weighs against what goes. 0: not at all.",
+            elem_id="erase-protect",
+        )
+        parts["completeness"] = gr.Slider(
+            0.9,
+            0.9999,
+            COMPLETENESS,
+            step=0.0001,
+            label="Completeness",
+            info="How much of its way the concept is sent. At 0.95 pictures are blends of both.",
+            elem_id="erase-completeness",
+        )
+        parts["untouched"] = gr.Checkbox(
+            False,
+            label="What is kept is not moved at all",
+            info="Of the texts under Keep; at the price of what the concept has in common with them.",
+            elem_id="erase-untouched",
+        )
+        parts["edit_name"] = gr.Textbox(
+            "",
+            label="Name of the edit",
+            info="Empty: “no-” and the concept.",
+            max_lines=1,
+            max_length=100,
+            elem_id="erase-name",
+        )
+        parts["seed"] = gr.Textbox(
+            "0",
+            label="Seed",
+            info="Of the sentences, and of the first preview picture; the others have the next.",
+            max_lines=1,
+            max_length=40,
+            elem_id="erase-seed",
+        )
+    return parts

@@ -1,0 +1,68 @@
+"""The erasures of the workspace: what each took out, by which method, and how big it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from studio.services.edits.library import EditEntry
+from studio.ui.erase.board import concepts_of
+from studio.ui.erase.outcome import size
+from studio.ui.erase.rows import way_html
+from studio.ui.markup import tag, text
+
+if TYPE_CHECKING:
+    from studio.services.studio import Studio
+
+SCRIPT = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-open]');
+  if (button) trigger('open', {edit: button.dataset.open});
+});
+"""
+SHOWN = 40
+METHODS = {"uce": "Instant"}
+
+
+def erasures(studio: Studio) -> list[EditEntry]:
+    """Those of the workspace's edits that erasures made, the newest first."""
+    entries = [entry for entry in studio.edits.list() if concepts_in(entry)]
+    return sorted(entries, key=lambda entry: entry.changed_at, reverse=True)
+
+
+def concepts_in(entry: EditEntry) -> tuple[tuple[str, str], ...]:
+    """What an edit took out, by its provenance, which may be somebody else's; () of one that is no erasure."""
+    try:
+        return concepts_of(entry.provenance["erasure"])
+    except (KeyError, TypeError):
+        return ()
+
+
+def past_html(entries: Sequence[EditEntry], shown: str = "") -> str:
+    """A row for each. shown: id of the edit that is looked at."""
+    if not entries:
+        return ""
+    rows = "".join(_row(entry, entry.id == shown) for entry in entries[:SHOWN])
+    heads = "".join(tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", ""))
+    table = tag("table", tag("thead", tag("tr", heads)) + tag("tbody", rows))
+    count = len(entries)
+    more = "" if count <= SHOWN else tag("p", text(f"And {count - SHOWN} older ones, in the edit stack's menu."))
+    scrolled = tag("div", table, class_="past-scroll", tabindex="0", role="group", aria_label="Erasures made before")
+    return tag("section", tag("h3", "Erasures made before") + scrolled + more, class_="erase-past")
+
+
+def _row(entry: EditEntry, is_shown: bool) -> str:
+    ways = "<br>".join(way_html(*concept) for concept in concepts_in(entry))
+    made = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
+    method = METHODS.get(str(entry.provenance.get("method")), str(entry.provenance.get("method", "")))
+    button = tag(
+        "button",
+        "Shown" if is_shown else "Look at it",
+        type="button",
+        class_="small",
+        data_open=entry.id,
+        disabled=is_shown,
+        aria_label=f"Look at {entry.name}",
+    )
+    cells = (ways, text(entry.name), text(method), text(made), size(entry.nbytes), button)
+    return tag("tr", "".join(tag("td", cell) for cell in cells))

@@ -1,0 +1,95 @@
+"""The concepts as rows: what goes, what takes its place, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from studio.training.erase.concept import MAX_WORDS_CHARS
+from studio.ui.components import fields
+from studio.ui.components import rows as lists
+from studio.ui.components.rows import Row
+from studio.ui.erase.board import Board, Entry
+from studio.ui.markup import attributes, tag, text
+
+# One event for everything: {op, row, value}.
+SCRIPT = f"""
+const tell = (from, value) => trigger('op', {{op: from.dataset.op, row: Number(from.dataset.row), value: value}});
+{fields.SCRIPT}
+watch('value', settle);
+settle();
+"""
+KINDS: tuple[fields.Entry, ...] = (
+    ("by its word", ""),
+    ("an object", "object"),
+    ("a style", "style"),
+    ("a colour", "colour"),
+)
+UNNAMED = "a concept"
+NOTHING = "nothing"
+
+
+def rows_html(board: Board, problems: Mapping[int, str], in_world: bool) -> str:
+    """The list. problems: row -> what is wrong with it, a sentence. in_world: whether the model knows kinds itself."""
+
+    def name(row: Row[Entry]) -> str:
+        return tag("span", way_html(row.value.words or UNNAMED, row.value.substitute), class_="name")
+
+    def line(row: Row[Entry]) -> str:
+        sentence = problems.get(row.id, "")
+        return tag("p", text(sentence), class_="formula wrong", role="status") if sentence else ""
+
+    def settings(row: Row[Entry]) -> str:
+        return _settings(row.id, row.value, in_world)
+
+    adder = tag(
+        "button",
+        "Add a concept",
+        type="button",
+        class_="menu-like",
+        data_op="add",
+        data_row="0",
+        disabled=board.rows.is_full,
+        title="A further concept, erased in the same edit",
+    )
+    return lists.rows_html(board.rows, name, line, settings, adder)
+
+
+def way_html(words: str, substitute: str) -> str:
+    """What goes and what takes its place, with an arrow between them that is read as a word."""
+    arrow = tag("span", " becomes ", class_="unseen") + tag("span", "→", aria_hidden="true", class_="arrow")
+    return text(words) + arrow + (text(substitute) if substitute else tag("i", NOTHING))
+
+
+def _settings(id: int, entry: Entry, in_world: bool) -> str:
+    parts = [
+        _text("words", id, "Erase", entry.words, "star", "What is to be forgotten, as prompts name it."),
+        _text("substitute", id, "Draw instead", entry.substitute, NOTHING, "What takes its place. Best of its kind."),
+    ]
+    if not in_world:
+        parts.append(fields.select("kind", id, "It is", KINDS, entry.kind))
+    synonyms = _text("synonyms", id, "Also called", entry.synonyms, "none", "Between commas. They go with it.")
+    known = " Stencil's own synonyms go in any case." if in_world else ""
+    hint = tag("p", text(f"Other words for it, between commas, that are erased with it.{known}"), class_="hint")
+    drawer = tag(
+        "details",
+        tag("summary", "Synonyms") + synonyms + hint,
+        class_="more",
+        data_keep=f"synonyms-{id}",
+        open=bool(entry.synonyms),
+    )
+    return "".join(parts) + drawer
+
+
+def _text(op: str, id: int, label: str, value: str, example: str, title: str) -> str:
+    about = {
+        "type": "text",
+        "value": value,
+        "placeholder": example,
+        "maxlength": MAX_WORDS_CHARS,
+        "aria_label": label,
+        "autocomplete": "off",
+        "data_op": op,
+        "data_row": str(id),
+    }
+    caption = tag("span", text(label), class_="label")
+    return tag("label", f"{caption}<input{attributes(about)}>", class_="param text", title=title)

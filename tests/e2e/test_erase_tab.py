@@ -1,0 +1,159 @@
+"""The Erase tab in Chromium, with the real model: one page for the whole walk."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import urljoin
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from studio.world.oracle import Oracle
+from tests.e2e.held_worker import Brake
+from tests.e2e.test_accessibility import in_views
+from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, unfold
+
+pytestmark = pytest.mark.browser
+BEFORE, AFTER = "#erase-pairs .before .frame.done img", "#erase-pairs .after .frame.done img"
+ROW = "#erase-rows .guide.chosen"
+
+
+def to_erase(page: Page) -> None:
+    page.get_by_role("tab", name="Erase").click()
+    page.wait_for_selector("#erase-rows .guide", timeout=LONG_MS)
+    expect(page.locator("#erase-note p")).to_be_visible(timeout=LONG_MS)
+
+
+def erase(page: Page) -> None:
+    """Press Erase and wait until the pictures after are there, and nothing is under way."""
+    page.click("#erase-go")
+    looked_at(page)
+
+
+def looked_at(page: Page, strength: str = "1") -> None:
+    expect(page.locator("#erase-pairs .after figcaption")).to_have_text(
+        [f"after, strength {strength}"] * 4, timeout=LONG_MS
+    )
+    expect(page.locator("#erase-stop")).to_be_disabled(timeout=LONG_MS)
+    expect(page.locator(BEFORE)).to_have_count(4)
+
+
+def pixels(page: Page, frames: str) -> np.ndarray:
+    """The pictures of a column, [4, side, side, 3]."""
+    sources = [urljoin(page.url, str(image.get_attribute("src"))) for image in page.locator(frames).all()]
+    files = [io.BytesIO(page.request.get(source).body()) for source in sources]
+    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+
+
+def objects(pictures: np.ndarray) -> list[str]:
+    return [reading.things[0].object if reading.things else "" for reading in Oracle.load().read(pictures)]
+
+
+def write(page: Page, label: str, value: str) -> None:
+    field = page.locator(ROW).get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+
+
+def whole(page: Page) -> None:
+    """Nothing is wider than the page."""
+    for width in (1440, 800, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(TWO_FRAMES)
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, width
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_draft_outlives_a_reload(
+    opened: Open, brake: Brake
+) -> None:
+    page = opened()
+    to_erase(page)
+
+    # What is wrong is said while it is typed, and nothing is lost by it.
+    write(page, "Erase", "zebra")
+    expect(page.locator(f"{ROW} .wrong")).to_contain_text("does not know the word 'zebra': it reads")
+    write(page, "Draw instead", "")
+    write(page, "Erase", "star")
+    expect(page.locator(f"{ROW} .wrong")).to_contain_text("needs a substitute")
+    page.click("#erase-go")
+    expect(page.locator("#erase-message .error")).to_contain_text("needs a substitute")
+    write(page, "Draw instead", "heart")
+    expect(page.locator(f"{ROW} .wrong")).to_have_count(0)
+    expect(page.locator("#erase-rows .guide-name")).to_have_text(["star becomes →heart"])
+
+    # Ctrl+Enter erases, Ctrl+. stops; then it runs to its end.
+    brake.at("begun")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#erase-stop")).to_be_enabled(timeout=LONG_MS)
+    page.keyboard.press("Control+.")
+    brake.release()
+    expect(page.locator("#erase-outcome")).to_contain_text("stopped before there was an edit", timeout=LONG_MS)
+    erase(page)
+    base, edited = pixels(page, BEFORE), pixels(page, AFTER)
+    assert objects(base) == ["star", "star", "triangle", "fish"]
+    assert objects(edited) == ["heart", "heart", "triangle", "fish"]
+    expect(page.locator("#erase-outcome .erase-measures b.good")).to_have_count(2)
+    expect(page.locator("#erase-past tbody tr")).to_have_count(1)
+    whole(page)
+    assert in_views(page, "#tab-erase") == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    # A picture opens beside the others; while a button is held, those after are as they were before.
+    page.locator(AFTER).first.click()
+    expect(page.locator("dialog.viewer .viewer-place")).to_have_text("2 of 8")
+    page.keyboard.press("Escape")
+    page.locator("[data-hold]").hover()
+    page.mouse.down()
+    covering = "document.querySelector('.pair .after .frame'), '::before'"
+    assert page.evaluate(f"getComputedStyle({covering}).opacity") == "1"
+    page.mouse.up()
+    assert page.evaluate(f"getComputedStyle({covering}).opacity") == "0"
+
+    # Accepted, it is on the stack; at 0 the base model draws, bit for bit.
+    page.get_by_role("button", name="Accept at strength 1").click()
+    expect(page.locator("#edit-stack [role=switch]")).to_have_text(["no-star"])
+    expect(page.get_by_role("button", name="On the edit stack at 1")).to_be_disabled()
+    strength = page.locator("#erase-outcome input[type=number]")
+    strength.fill("0")
+    strength.press("Enter")
+    looked_at(page, "0")
+    assert np.array_equal(pixels(page, AFTER), base)
+    expect(page.locator("#erase-pairs .same")).to_contain_text("bit for bit")
+    strength.fill("0.5")
+    strength.press("Enter")
+    looked_at(page, "0.5")
+    page.get_by_role("button", name="Set to 0.5 on the edit stack").click()
+    expect(page.locator("#edit-stack input[type=number][data-op=strength]")).to_have_value("0.5")
+    page.locator("#edit-stack [data-op=remove]").click()  # the tab follows the stack
+    expect(page.get_by_role("button", name="Accept at strength 0.5")).to_be_enabled()
+
+    # The draft, and what is looked at, outlive a reload.
+    page.fill("#erase-preserve textarea", "a red ring")
+    unfold(page, "#erase-advanced", "#erase-name")
+    page.fill("#erase-name :is(input, textarea)", "mine")
+    page.locator("#erase-rows [data-op=add]").click()
+    write(page, "Erase", "neon")
+    expect(page.locator("#erase-rows .guide-name")).to_have_text(["star becomes →heart", "neon becomes →nothing"])
+    page.wait_for_timeout(1000)  # the browser writes its copy, encrypted, a moment after the page shows it
+    page.reload()
+    expect(page.locator("#erase-rows .guide-name")).to_have_text(
+        ["star becomes →heart", "neon becomes →nothing"], timeout=LONG_MS
+    )
+    expect(page.locator("#erase-preserve textarea")).to_have_value("a red ring", timeout=LONG_MS)
+    looked_at(page, "0.5")
+
+    # Both at once; what is kept is the neighbour. The first try is opened again, and deleted.
+    erase(page)
+    expect(page.locator("#erase-outcome h2")).to_contain_text("neon")
+    expect(page.locator("#erase-pairs .neighbour .pair-prompt")).to_have_text("a red ring")
+    expect(page.locator("#erase-past tbody tr")).to_have_count(2)
+    page.get_by_role("button", name="Look at no-star").click()
+    looked_at(page)
+    page.locator(".erase-sure summary").click()
+    page.get_by_role("button", name="Delete it for good").click()
+    expect(page.locator("#erase-past tbody tr")).to_have_count(1, timeout=LONG_MS)
+    expect(page.locator("#erase-outcome")).to_contain_text("Press Erase")

@@ -1,0 +1,226 @@
+"""What happens on the Erase tab, without a page: each handler with the plain values that an event brings."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from studio.ui.edit_stack import Stack
+from studio.ui.erase import board as boards
+from studio.ui.erase.board import Board, BoardSession
+from studio.ui.erase.handlers import Call, Handlers
+from studio.ui.erase.tab import SEEN, TRIAL, stored_fields
+from studio.ui.sessions import Sessions
+from studio.ui.wiring import Answer
+from tests.ui.fake_studio import FakeStudio
+
+FIELDS = {
+    "preserve": "",
+    "protect": 1.0,
+    "completeness": 0.999,
+    "untouched": False,
+    "edit_name": "",
+    "seed": "0",
+}
+PAGE = Call("page", model="stencil", fields=FIELDS)
+
+
+@pytest.fixture
+def do(fake: FakeStudio) -> Handlers:
+    made = Handlers(fake, Sessions(BoardSession))
+    made.opened(replace(PAGE, stored=boards.plain(boards.new())))
+    made.visited(PAGE)
+    return made
+
+
+def held(answer: Answer) -> Board:
+    return boards.read(answer["erase"])
+
+
+def settled(do: Handlers, fake: FakeStudio, call: Call = PAGE) -> Answer:
+    """Look until nothing is under way."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer = do.looked(call)
+        trial = held(answer).trial
+        if trial is None or all(fake.jobs.events(job)[-1].final for job in trial.jobs) and trial.drawing is None:
+            return answer
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def erased(do: Handlers, fake: FakeStudio, **fields: Any) -> Answer:
+    do.erase(replace(PAGE, fields={**FIELDS, **fields}))
+    return settled(do, fake)
+
+
+def pictures(answer: Answer) -> list[str]:
+    return re.findall(r'data-picture="(\d+)" data-name="([^"]*)"', answer["pairs"])
+
+
+def test_a_first_visitor_has_an_example_and_one_press_shows_it_before_and_after(do: Handlers, fake: FakeStudio) -> None:
+    first = do.visited(PAGE)
+    assert "star" in first["rows"] and "Press Erase" in first["outcome"] and "message error" not in first["note"]
+    going = do.erase(PAGE)
+    assert "solves" in going["outcome"] or "Completeness" in going["outcome"]
+    answer = settled(do, fake)
+    assert [name for _, name in pictures(answer)] == ["before", "after, strength 1"] * 4
+    assert "Completeness" in answer["outcome"] and "0.90" in answer["outcome"] and "0.05" in answer["outcome"]
+    assert "Accept at strength 1" in answer["outcome"] and "suppressed, not proven removed" in answer["outcome"]
+    drawn = [fake.history.get(int(id)) for id, _ in pictures(answer)]
+    assert all(picture.origin == "preview" for picture in drawn) and not fake.history.newest()
+    for before, after in zip(drawn[::2], drawn[1::2], strict=True):  # nothing but the edit is another
+        assert before.recipe.edits == () and after.recipe.edits[0].strength == 1
+        assert before.recipe == after.recipe.model_copy(update={"edits": ()})
+    (entry,) = fake.edits.list()
+    assert entry.name == "no-star" and entry.provenance["erasure"]["concepts"][0]["kind"] == "object"
+    assert entry.id in str(answer["past"]) and "Instant" in answer["past"]
+
+
+def test_another_strength_draws_again_and_at_0_the_pictures_are_the_bases(do: Handlers, fake: FakeStudio) -> None:
+    first = erased(do, fake)
+    base = held(first).trial.base  # type: ignore[union-attr]
+    do.act(PAGE, "strength", 0)
+    answer = settled(do, fake)
+    assert answer["pairs"].count("the same, bit for bit") == 4 and "At strength 0 every picture" in answer["pairs"]
+    assert [name for _, name in pictures(answer)][1] == "after, strength 0"
+    assert "data-op" not in answer["outcome"] or "disabled" in answer["outcome"]
+    do.act(PAGE, "strength", 0.5)
+    do.act(PAGE, "strength", 0.75)
+    answer = settled(do, fake)
+    assert [name for _, name in pictures(answer)] == ["before", "after, strength 0.75"] * 4
+    trial = held(answer).trial
+    assert trial is not None and trial.base == base  # it is drawn once
+    refused, _ = do.act(PAGE, "strength", 9)
+    assert "from 0 to 1.5" in refused["message"] and held(refused).trial == trial
+
+
+def test_an_edit_that_changes_nothing_says_so_loudly(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.tints = False
+    answer = erased(do, fake)
+    assert 'class="message error"' in answer["pairs"] and "No effect" in answer["pairs"]
+
+
+def test_accepted_it_is_on_the_stack_at_its_strength_and_the_button_says_so(do: Handlers, fake: FakeStudio) -> None:
+    erased(do, fake)
+    do.act(PAGE, "strength", 0.75)
+    settled(do, fake)
+    answer, stack = do.act(PAGE, "accept", None)
+    (entry,) = fake.edits.list()
+    assert [(row.edit, row.strength, row.on) for row in stack.rows] == [(entry.id, 0.75, True)]
+    assert "On the edit stack at 0.75" in answer["outcome"]
+    weaker = replace(PAGE, stack=stack)
+    answer, _ = do.act(weaker, "strength", 0.25)
+    assert "Set to 0.25 on the edit stack" in answer["outcome"]
+    _, stack = do.act(weaker, "accept", None)
+    assert [row.strength for row in stack.rows] == [0.25]
+    do.act(replace(PAGE, stack=stack), "strength", 0)
+    assert do.act(replace(PAGE, stack=stack), "accept", None)[1] == stack  # nothing to accept
+
+
+def test_discarded_it_is_gone_from_the_workspace_and_the_stack_and_what_was_set_stays(
+    do: Handlers, fake: FakeStudio
+) -> None:
+    fake.sketcher.step_s = 0.05  # its preview is under way
+    do.erase(PAGE)
+    while not fake.edits.list():
+        do.looked(PAGE)
+        time.sleep(0.01)
+    do.looked(PAGE)
+    (entry,) = fake.edits.list()
+    _, stack = do.act(PAGE, "accept", None)
+    assert stack.rows
+    answer, stack = do.act(replace(PAGE, stack=stack), "discard", None)
+    assert not fake.edits.list() and stack == Stack() and "Press Erase" in answer["outcome"]
+    assert "star" in do.visited(PAGE)["rows"] and entry.id not in answer["past"]
+
+
+@pytest.mark.parametrize(
+    ("ops", "fields", "complaint"),
+    [
+        ([("words", "zebra")], {}, "does not know the word"),
+        ([("words", "")], {}, "Say what is to be erased"),
+        ([("substitute", "")], {}, "needs a substitute"),
+        ([("substitute", "star")], {}, "cannot take the place of itself"),
+        ([("words", "star " * 40)], {}, "words"),
+        ([], {"preserve": "a ring\na red star"}, "cannot stay"),
+        ([], {"seed": "seven"}, "seed"),
+        ([], {"edit_name": "x" * 200}, "name"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once_and_again_when_erased_and_nothing_is_lost(
+    do: Handlers, fake: FakeStudio, ops: list[tuple[str, str]], fields: dict[str, str], complaint: str
+) -> None:
+    call = replace(PAGE, fields={**FIELDS, **fields})
+    for op, value in ops:
+        do.row_op(call, {"op": op, "row": 1, "value": value})
+    checked = do.checked(call)
+    assert complaint in checked["rows"] + checked["note"]
+    board = held(checked)
+    answer = do.erase(call)
+    assert 'class="message error"' in answer["message"] and complaint in answer["message"] + answer["rows"]
+    assert held(answer).rows == board.rows and not fake.jobs.newest()
+
+
+def test_an_unknown_word_is_shown_as_what_the_model_reads(do: Handlers) -> None:
+    rows = do.row_op(PAGE, {"op": "words", "row": 1, "value": "zebra"})["rows"]
+    assert re.search(r"does not know the word &#x27;zebra&#x27;: it reads \S+ \+ ", rows)
+
+
+def test_erased_again_with_other_settings_the_base_is_not_drawn_again_and_both_edits_are_there(
+    do: Handlers, fake: FakeStudio
+) -> None:
+    base = held(erased(do, fake)).trial.base  # type: ignore[union-attr]
+    again = erased(do, fake, completeness=0.99, edit_name="second try")
+    assert held(again).trial.base == base  # type: ignore[union-attr]
+    assert sorted(entry.name for entry in fake.edits.list()) == ["no-star", "second try"]
+    first = next(entry for entry in fake.edits.list() if entry.name == "no-star")
+    do.open(PAGE, first.id)
+    answer = settled(do, fake)
+    assert "no-star" in answer["outcome"] and len(pictures(answer)) == 8 and "0.90" in answer["outcome"]
+    assert "not made by an erasure" in do.open(PAGE, _foreign(fake))["message"]
+    assert held(do.looked(PAGE)).trial == held(answer).trial
+    assert "no edit named" in do.open(PAGE, "nothing")["message"]
+
+
+def _foreign(fake: FakeStudio) -> str:
+    from tests.ui.stencil_edits import edit_file
+
+    path = fake.settings.workspace / "foreign.safetensors"
+    return fake.edits.import_file(edit_file(path, "foreign", size=3.0)).id
+
+
+def test_stop_ends_what_this_page_runs_and_says_what_became_of_it(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.hold = True
+    job = held(do.erase(PAGE)).trial.job  # type: ignore[union-attr]
+    assert do.looked(PAGE)["stop"].interactive
+    do.stop(PAGE)
+    fake.sketcher.hold = False
+    fake.ended(job)
+    answer = settled(do, fake)
+    assert "stopped before there was an edit" in answer["outcome"] and not fake.edits.list()
+    assert "press Erase again" in answer["outcome"]
+
+
+def test_a_page_loaded_again_finds_its_trial_and_a_deleted_edit_says_so(do: Handlers, fake: FakeStudio) -> None:
+    kept = erased(do, fake)["erase"]
+    elsewhere = Handlers(fake, Sessions(BoardSession))
+    page = replace(PAGE, session="loaded again", stored=kept)
+    elsewhere.opened(page)
+    answer = elsewhere.visited(page)
+    assert set(answer) == set(SEEN) and pictures(answer) == pictures(do.looked(PAGE))
+    fake.edits.remove(fake.edits.list()[0].id)
+    assert "was deleted" in elsewhere.looked(page)["outcome"]
+    foreign = {**kept, "revision": 99, "trial": {**kept["trial"], "job": "of another workspace", "edit": ""}}
+    lost = elsewhere.behind(replace(page, session="third", stored=foreign), 5)
+    assert "another workspace" in lost["outcome"] and set(TRIAL) <= set(lost)
+
+
+def test_fields_of_a_browser_are_taken_as_far_as_they_can_be_held() -> None:
+    assert stored_fields({**FIELDS, "protect": 2.5}) == {**FIELDS, "protect": 2.5}
+    wrong = {"preserve": 3, "protect": 99, "completeness": "x", "untouched": 1, "edit_name": None, "seed": [], "x": 1}
+    assert stored_fields(wrong) == {} and stored_fields(None) == {}
