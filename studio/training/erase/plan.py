@@ -15,6 +15,7 @@ from studio.training.erase.concept import MAX_CONCEPTS, MAX_PRESERVES, Concept
 from studio.training.lora.plan import MAX_STEPS, Group
 
 INSTANT = "uce"
+MAX_NAME_CHARS = 80  # of an edit that an erasure makes
 
 
 class TrainingOptions(Params):
@@ -59,7 +60,7 @@ class ErasePlan(Params):
     seed: of texts, and of all else that is drawn.
     """
 
-    name: str = Field(min_length=1, max_length=80)
+    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
     model: str = Field(min_length=1)
     method: str = INSTANT
     in_world: bool = False

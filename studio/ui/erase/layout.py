@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from studio.erasure.defaults import COMPLETENESS, PROTECT
+from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui import order
 from studio.ui.erase import outcome, pairs, past, rows, run
 from studio.ui.values import TURN_OR_REVISION, holds
@@ -88,7 +89,7 @@ def _controls() -> Parts:
             label="Name of the edit",
             info="Empty: “no-” and the concept.",
             max_lines=1,
-            max_length=100,
+            max_length=MAX_NAME_CHARS,
             elem_id="erase-name",
         )
         parts["seed"] = gr.Textbox(

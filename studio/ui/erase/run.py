@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.core.recipe import EditRef, Recipe
-from studio.services.edits.library import MAX_NAME_CHARS
+from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui.components import canvas
 from studio.ui.components.canvas import JobView
 from studio.ui.components.seeds import MAX_SEED, parse_seed
@@ -72,7 +72,7 @@ def plan_of(entries: Sequence[Entry], fields: Mapping[str, Any], model: str) -> 
 def usual_name(entries: Sequence[Entry]) -> str:
     """What an edit is called where nobody says."""
     words = "-".join(entry.words for entry in entries if entry.words)
-    return f"no-{words}"[:MAX_NAME_CHARS]
+    return f"no-{words}"[:MAX_NAME_CHARS].rstrip("- ")
 
 
 def problems(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> tuple[dict[int, str], str]:
