@@ -28,7 +28,7 @@ OPTIONS = {  # flag -> what it says; each a field of studio.training.erase.plan.
 CHOICES = {
     "source": ("own", "base"),
     "retention": ("distil", "pcgrad", "dual", "none"),
-    "layers": ("xattn_kv", "xattn", "attn", "ffn", "conv", "all"),
+    "layers": ("xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"),
     "towards": ("substitute", "nothing", "away"),
 }
 

@@ -34,13 +34,18 @@ class Need:
     by: the resident network as it is, or with the factors that learn; or truth, the noise that was put on a stored
         picture, which no network is asked for.
     condition: which column of the plan's prompts it is asked with; UNCONDITIONAL is no prompt.
-    state: which noisy latents it is asked at; all states of a row have one time.
+    state: which noisy latents it is asked at; all states of a row have one time, and one noise where it is known.
+    strength: of the student: what its factors act at, -1 for the opposite of what they do at 1.
+    anchor: 0 is the prompt itself; else a random encoding in its place, in each step the same for all needs of that
+        condition and number (training/lora/anchors.py).
     """
 
     name: str
     by: By
     condition: str
     state: str = STATE
+    strength: float = 1.0
+    anchor: int = 0
 
 
 @dataclass(frozen=True, eq=False)

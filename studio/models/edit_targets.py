@@ -13,6 +13,7 @@ _GROUPS: dict[str, Callable[[str, nn.Module], bool]] = {
     "xattn": lambda path, layer: ".attn2." in path and path.endswith(_ATTENTION),
     "attn": lambda path, layer: (".attn1." in path or ".attn2." in path) and path.endswith(_ATTENTION),
     "ffn": lambda path, layer: ".ff.net." in path,
+    "noxattn": lambda path, layer: ".attn2." not in path,
     "conv": lambda path, layer: isinstance(layer, nn.Conv2d) and ".attentions." not in path,
     "all": lambda path, layer: True,
 }
@@ -22,8 +23,8 @@ def of_unet(unet: nn.Module, prefix: str) -> dict[str, tuple[str, ...]]:
     """Name the Linear and Conv2d layers of each group, in the network's own order, as "<prefix>.<path>".
 
     xattn_kv: keys and values of cross-attention, which see the prompt alone. xattn, attn: all projections of
-    cross-attention; of it and self-attention. ffn: the feed-forward layers. conv: convolutions outside the
-    transformers. all: every layer with a weight matrix or kernel.
+    cross-attention; of it and self-attention. ffn: the feed-forward layers. noxattn: all layers but those of
+    cross-attention. conv: convolutions outside the transformers. all: every layer with a weight matrix or kernel.
     """
     layers = [(path, layer) for path, layer in unet.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     return {

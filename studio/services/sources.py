@@ -29,8 +29,12 @@ LOSSES = {
     "all_but_one": "studio.erasure.all_but_one:AllButOne",
     "concept_ablation": "studio.erasure.ablation:ConceptAblation",
     "esd": "studio.erasure.esd:ESD",
+    "negation": "studio.erasure.negation:Negation",
+    "picture_slider": "studio.erasure.picture_slider:PictureSlider",
+    "slider": "studio.erasure.slider:Slider",
+    "spm": "studio.erasure.spm:SPM",
 }
-GATES: dict[str, str] = {}
+GATES = {"spm": "studio.engine.edits.transport:FacilitatedTransport"}
 
 
 class Sources:

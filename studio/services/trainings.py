@@ -87,7 +87,7 @@ class TrainingService:
 
     def _pictures(self, pictures: PicturesPlan, run: str) -> dict[str, str]:
         """Where the pictures are that a training learns from; no purge takes them until it is over. Raises NotFound."""
-        images = {image for row in pictures.images for image in row}
+        images = set(pictures.names)
         ids = self._archive.generations.of_images(images)
         if missing := sorted(images - ids.keys()):
             raise NotFound(f"There is no picture {missing[0][:12]} in the history.", field="pictures")

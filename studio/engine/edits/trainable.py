@@ -109,21 +109,21 @@ class TrainableEdit:
         return sum(parameter.nbytes for parameter in self.parameters())
 
     @contextmanager
-    def applied(self, strength: float = 1.0, rows: Sequence[bool] | None = None) -> Iterator[None]:
+    def applied(self, strength: float = 1.0, rows: Sequence[float] | None = None) -> Iterator[None]:
         """Within it, the layers add the factors' product; afterwards no hook is left, whatever happens.
 
-        rows: which rows of every batch are the student's; None for all of them. Rows of a frozen teacher and of the
-        student then share one forward, and no gradient reaches the teacher's.
+        rows: how much of the strength each row of every batch has; None is 1 for all of them. Rows of the student at
+        several strengths, and those of a frozen teacher, which have 0, then share one forward; nothing is added to a
+        teacher's, and no gradient reaches it.
         """
         if self._is_applied:
             raise RuntimeError("the factors are applied already")
         self._is_applied = True
         with ExitStack() as hooks:
             hooks.callback(self._end)
-            chosen = None if rows is None or all(rows) else torch.tensor(rows).nonzero().flatten()
-            count = None if rows is None else len(rows)
+            shares = None if rows is None else torch.tensor([float(share) for share in rows])
             for place, layer in self._layers.items():
-                hook = _hook(self.factors[place], self.scale * strength, chosen, count, place)
+                hook = _hook(self.factors[place], self.scale * strength, shares, place)
                 hooks.callback(layer.register_forward_hook(hook).remove)
             yield
 
@@ -181,17 +181,22 @@ def _fresh(layer: Target, rank: int, generator: torch.Generator) -> Factors:
     return Factors(*(nn.Parameter(part.to(layer.weight.device)) for part in (a, b)))
 
 
-def _hook(factors: Factors, scale: float, chosen: Tensor | None, rows: int | None, place: tuple[str, str]) -> Any:
+def _hook(factors: Factors, scale: float, shares: Tensor | None, place: tuple[str, str]) -> Any:
+    """shares: [rows], how much of the scale each has; None is 1 for all."""
+    chosen = torch.empty(0) if shares is None else shares.nonzero().flatten()
+    are_all_whole = shares is None or bool((shares == 1).all())
+
     def add(layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
         x = inputs[0]
-        if rows is not None and len(x) != rows:
-            raise RuntimeError(f"{'.'.join(place)} sees {len(x)} rows, and the student's are told of {rows}")
-        if chosen is None:
+        if shares is not None and len(x) != len(shares):
+            raise RuntimeError(f"{'.'.join(place)} sees {len(x)} rows, and the student's are told of {len(shares)}")
+        if shares is None or are_all_whole:
             return out + _product(factors, layer, x) * scale
-        index = chosen.to(x.device)
-        if not len(index):
+        if not len(chosen):
             return out
-        return out.index_add(0, index, _product(factors, layer, x[index]) * scale)
+        index = chosen.to(x.device)
+        weights = shares.to(x)[index].view(-1, *(1,) * (out.ndim - 1))
+        return out.index_add(0, index, _product(factors, layer, x[index]) * scale * weights)
 
     return add
 

@@ -15,7 +15,7 @@ from studio.engine.edits.manifest import MAX_RANK
 
 MAX_STEPS = 1_000_000
 _IMAGE = re.compile(r"[0-9a-f]{64}")
-Group = Literal["xattn_kv", "xattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
+Group = Literal["xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
 
 
 class _Values(BaseModel):
@@ -37,6 +37,9 @@ class BankPlan(Ways):
     """Where noisy latents come from: the base's own ways under a column of the prompts."""
 
     condition: str = Field(description="column of the prompts the pictures are drawn with")
+    renoised: bool = Field(
+        default=False, description="keep the ways' ends alone, and put noise on them anew: then it is known"
+    )
 
 
 class PoolPlan(_Values):
@@ -52,11 +55,23 @@ class PoolPlan(_Values):
 
 
 class PicturesPlan(_Values):
-    """Where noisy latents come from: stored pictures with noise on them, x_t = a_t x0 + s_t e, t drawn evenly."""
+    """Where noisy latents come from: stored pictures with noise on them, x_t = a_t x0 + s_t e, t drawn evenly.
+
+    A picture's partners are further states of its row: the same noise is on them, at the same time.
+    """
 
     images: tuple[tuple[str, ...], ...] = Field(min_length=1, description="for each row of the prompts its pictures")
+    partners: dict[str, tuple[tuple[str, ...], ...]] = Field(
+        default_factory=dict, description="of a further state, for each row as many pictures, in the same order"
+    )
     first: float = Field(default=0.0, ge=0, le=1, description="earliest time, as a share of the schedule's; 0 is data")
     last: float = Field(default=1.0, ge=0, le=1, description="latest time; 1 is noise")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every picture once, in the order of the rows, those of further states after the others."""
+        sides = (self.images, *self.partners.values())
+        return tuple(dict.fromkeys(image for rows in sides for row in rows for image in row))
 
 
 class Retention(_Values):
@@ -112,7 +127,10 @@ class Plan(_Values):
         """Raise BadInput where not every row of the prompts has pictures, or no time is left for them."""
         if len(pictures.images) != len(self.prompts) or not all(pictures.images):
             raise BadInput("Every row of the prompts needs a picture of its own.", field="pictures")
-        if wrong := next((image for row in pictures.images for image in row if not _IMAGE.fullmatch(image)), None):
+        counts = [len(row) for row in pictures.images]
+        if any([len(row) for row in rows] != counts for rows in pictures.partners.values()):
+            raise BadInput("Every picture needs a partner of its own.", field="pictures")
+        if wrong := next((image for image in pictures.names if not _IMAGE.fullmatch(image)), None):
             raise BadInput(f"A picture is named by the sha256 of its file, not {wrong[:60]!r}.", field="pictures")
         if pictures.first > pictures.last:
             raise BadInput("The earliest time of the pictures' noise must not be after the latest.", field="pictures")

@@ -11,13 +11,14 @@ for every step; the pool of ways at staggered places is measured in the trial of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
 
 from studio.diffusion.grid import Grid
 from studio.diffusion.parameterisation import Parameterisation, to_x0
-from studio.diffusion.predictions import UNCONDITIONAL, Need, Prediction
+from studio.diffusion.predictions import STATE, UNCONDITIONAL, Need, Prediction
 from studio.training.lora.plan import PoolPlan
 from studio.training.lora.states import Drawn
 
@@ -77,20 +78,49 @@ class Pool:
         self.rows, self.at, self.x = (state[name].clone() for name in ("rows", "at", "x"))
 
 
+def is_on_way(need: Need) -> bool:
+    """Whether what a loss needs is what a way could be walked with."""
+    return need.by == "student" and need.state == STATE and not need.anchor
+
+
+def way_strengths(plan: PoolPlan | None, needs: Sequence[Need]) -> tuple[float, ...]:
+    """The strengths that ways are walked at, in turn: those at which a loss asks the student under their prompt."""
+    asked = (need for need in needs if plan is not None and is_on_way(need) and need.condition == plan.condition)
+    return tuple(dict.fromkeys(need.strength for need in asked)) or (1.0,)
+
+
 def way_needs(plan: PoolPlan | None, needs: Sequence[Need]) -> tuple[Need, ...]:
     """What the ways want of the student that a loss with these needs does not ask for anyhow."""
     if plan is None:
         return ()
     conditions = (plan.condition, *((UNCONDITIONAL,) if plan.guidance_scale != 1 else ()))
-    there = {need.condition for need in needs if need.by == "student"}
-    return tuple(Need(f"way/{condition}", "student", condition) for condition in conditions if condition not in there)
+    there = {(need.condition, need.strength) for need in needs if is_on_way(need)}
+    return tuple(
+        Need(f"way/{condition}/{strength:g}", "student", condition, strength=strength)
+        for condition, strength in product(conditions, way_strengths(plan, needs))
+        if (condition, strength) not in there
+    )
 
 
-def guided_x0(plan: PoolPlan, kind: Parameterisation, by_condition: Mapping[str, Prediction]) -> Tensor:
-    """The data that classifier-free guidance predicts, [B, C, h, w]; no gradient."""
-    conditional = by_condition[plan.condition]
-    raw = conditional.raw.detach()
+def guided_x0(
+    plan: PoolPlan,
+    kind: Parameterisation,
+    of_needs: Mapping[tuple[str, float], Prediction],
+    strengths: Sequence[float] = (1.0,),
+) -> Tensor:
+    """The data that classifier-free guidance predicts, [B, C, h, w]; no gradient.
+
+    of_needs: by condition and strength. strengths: of the ways, in turn.
+    """
+    conditional = of_needs[plan.condition, strengths[0]]
+    raw = _in_turn([of_needs[plan.condition, strength] for strength in strengths])
     if plan.guidance_scale != 1:
-        null = by_condition[UNCONDITIONAL].raw.detach()
+        null = _in_turn([of_needs[UNCONDITIONAL, strength] for strength in strengths])
         raw = null + plan.guidance_scale * (raw - null)
     return to_x0(kind, raw, conditional.x, conditional.a, conditional.s)
+
+
+def _in_turn(predictions: Sequence[Prediction]) -> Tensor:
+    """Raw outputs, row after row of the next prediction."""
+    raws = [prediction.raw.detach() for prediction in predictions]
+    return torch.stack([raws[row % len(raws)][row] for row in range(len(raws[0]))])

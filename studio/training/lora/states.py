@@ -6,7 +6,7 @@ Either is made once, and kept beside the checkpoint.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.diffusion.schedule import NoiseSchedule, Schedule
 from studio.engine.conditions import Conditions
 from studio.engine.resident import encoder_of
-from studio.engine.trajectory import NetworkRow, Trajectory
+from studio.engine.trajectory import NetworkRow, Run, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 from studio.training.lora.plan import PicturesPlan, Ways
 
@@ -34,11 +34,13 @@ class Drawn:
     x: [B, C, h, w].
     t: [B].
     noise: [B, C, h, w], where it is known what was put on data.
+    beside: x of further states, by name.
     """
 
     x: Tensor
     t: Tensor
     noise: Tensor | None = None
+    beside: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 class States(Protocol):
@@ -68,36 +70,54 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class Renoised:
-    """Stored pictures with noise on them.
+    """Data with noise on it.
 
     x0: [P, C, h, w] float32 on the CPU.
-    plan: which row has which of them.
-    schedule: of the model; its times are drawn evenly, whole numbers between the plan's first and last.
+    of_rows: for each row of the prompts, which of them it has.
+    schedule: of the model; its times are drawn evenly, whole numbers between `first` and `last`.
+    first, last: as shares of the schedule's time.
+    partners: of further states, for each row the partners of what it has.
     """
 
     x0: Tensor
-    plan: PicturesPlan
+    of_rows: Sequence[Sequence[int]]
     schedule: Schedule
+    first: float = 0.0
+    last: float = 1.0
+    partners: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict[str, Sequence[Sequence[int]]])
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Drawn:
-        """A picture of each of these rows, [B], at a time and with noise of its own."""
-        last = self.schedule.num_train_timesteps - isinstance(self.schedule, NoiseSchedule)
-        low, high = (round(share * last) for share in (self.plan.first, self.plan.last))
+        """One of each of these rows', [B], at a time and with noise of its own, which its partners share."""
+        final = self.schedule.num_train_timesteps - isinstance(self.schedule, NoiseSchedule)
+        low, high = (round(share * final) for share in (self.first, self.last))
         low = max(low, 0 if isinstance(self.schedule, NoiseSchedule) else 1)  # a flow has no noise at all at 0
         t = torch.randint(low, max(low, high) + 1, rows.shape, generator=generator)
-        choice = torch.rand(rows.shape, generator=generator)
-        order = {image: number for number, image in enumerate(images_of(self.plan))}
-        row_images = [self.plan.images[row] for row in rows.tolist()]
-        at = [order[names[int(share * len(names))]] for names, share in zip(row_images, choice.tolist(), strict=True)]
-        x0 = self.x0[at]
-        noise = torch.randn(x0.shape, generator=generator)
+        shares = torch.rand(rows.shape, generator=generator).tolist()
+        places = [(row, int(share * len(self.of_rows[row]))) for row, share in zip(rows.tolist(), shares, strict=True)]
+        noise = torch.randn((len(places), *self.x0.shape[1:]), generator=generator)
         a, s = (part.float().view(-1, 1, 1, 1) for part in self.schedule.at(t.double()))
-        return Drawn(a * x0 + s * noise, t, noise)
+
+        def noised(sides: Sequence[Sequence[int]]) -> Tensor:
+            return a * self.x0[[sides[row][place] for row, place in places]] + s * noise
+
+        return Drawn(noised(self.of_rows), t, noise, {name: noised(sides) for name, sides in self.partners.items()})
 
 
-def images_of(plan: PicturesPlan) -> list[str]:
-    """Every picture once, in the order of the rows."""
-    return list(dict.fromkeys(image for row in plan.images for image in row))
+def renoised_pictures(x0: Tensor, plan: PicturesPlan, schedule: Schedule) -> Renoised:
+    """A plan's pictures as states. x0: as `encode` gives them."""
+    order = {image: number for number, image in enumerate(plan.names)}
+
+    def numbers(rows: Sequence[Sequence[str]]) -> list[list[int]]:
+        return [[order[image] for image in row] for row in rows]
+
+    partners = {name: numbers(rows) for name, rows in plan.partners.items()}
+    return Renoised(x0, numbers(plan.images), schedule, plan.first, plan.last, partners)
+
+
+def renoised_ends(ends: Tensor, schedule: Schedule) -> Renoised:
+    """Where the base's ways ended as states. ends: as `walk` gives them."""
+    rows, ways = ends.shape[:2]
+    return Renoised(ends.flatten(0, 1), [range(row * ways, (row + 1) * ways) for row in range(rows)], schedule)
 
 
 def encode(plan: PicturesPlan, paths: Mapping[str, str], bundle: ModelBundle) -> Generator[None, None, Tensor]:
@@ -106,7 +126,7 @@ def encode(plan: PicturesPlan, paths: Mapping[str, str], bundle: ModelBundle) ->
     Raises AssetError for a picture that is gone or damaged, BadInput for one of another size than the first.
     """
     encoded: list[Tensor] = []
-    for image in images_of(plan):
+    for image in plan.names:
         pixels = _pixels(paths.get(image), image)
         with torch.inference_mode():
             latents = bundle.encode_pictures(pixels.to(bundle.device)).float().cpu()
@@ -144,14 +164,16 @@ def _predicted(bundle: ModelBundle, rows: Sequence[NetworkRow]) -> Sequence[Tens
 
 def walk(
     ways: Ways, prompts: Sequence[str], bundle: ModelBundle, model: str, seed: int, size: tuple[int, ...] = ()
-) -> Generator[None, None, Bank]:
+) -> Generator[None, None, tuple[Bank, Tensor]]:
     """Walk the base's ways under these prompts, `ways.ways` seeds from `seed` on for each.
 
-    size: (height, width) in pixels; () is the model's own. Yields after every evaluation of the network.
+    Gives their places, and where they ended, [R, ways, C, h, w]. size: (height, width) in pixels; () is the model's
+    own. Yields after every evaluation of the network.
     """
     height, width = size or (bundle.default_size_px, bundle.default_size_px)
     rows_x: list[Tensor] = []
     rows_t: list[Tensor] = []
+    ends: list[Tensor] = []
     for number, prompt in enumerate(prompts):
         recipes = [
             Recipe(
@@ -182,13 +204,25 @@ def walk(
                 blocks = [flat[at : at + MAX_ROWS] for at in range(0, len(flat), MAX_ROWS)]
                 answers = iter([row for block in blocks for row in _predicted(bundle, block)])
                 answered = [[next(answers) for _ in rows] for rows in requests]
-                try:  # all ways are of one length, and end together
-                    requests = [run.send(answer) for run, answer in zip(runs, answered, strict=True)]
-                except StopIteration:
-                    break
+                requests, row_ends = _sent(runs, answered)
+            if row_ends:
+                break
             yield
+        ends.append(torch.cat(row_ends).float().cpu().clone())
         rows_x.append(torch.cat([x for x, _ in states]).cpu().clone())
         rows_t.append(torch.tensor([t for _, t in states]))
         yield
     with torch.inference_mode(False):  # what was made in inference mode could not be learned from
-        return Bank(torch.stack(rows_x).clone(), torch.stack(rows_t))
+        return Bank(torch.stack(rows_x).clone(), torch.stack(rows_t)), torch.stack(ends).clone()
+
+
+def _sent(runs: Sequence[Run], answers: Sequence[Sequence[Tensor]]) -> tuple[list[list[NetworkRow]], list[Tensor]]:
+    """What the ways ask next, or, all of them being of one length, where they all ended, each [1, C, h, w]."""
+    requests: list[list[NetworkRow]] = []
+    ends: list[Tensor] = []
+    for run, answer in zip(runs, answers, strict=True):
+        try:
+            requests.append(run.send(answer))
+        except StopIteration as end:
+            ends.append(end.value)
+    return requests, ends

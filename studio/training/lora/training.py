@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,38 +21,18 @@ from studio.engine.edits.trainable import TrainableEdit
 from studio.engine.kinds import Steps
 from studio.engine.resident import room_of
 from studio.metrics.divergence import log_snr_widths
-from studio.models.bundle import Conditioning, ModelBundle
+from studio.models.bundle import ModelBundle
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
 from studio.training.lora.files import BANK
 from studio.training.lora.plan import Plan, PoolPlan
-from studio.training.lora.pool import Pool, guided_x0, way_needs
+from studio.training.lora.pool import Pool, guided_x0, is_on_way, way_needs, way_strengths
+from studio.training.lora.questions import Batch, ask, draw_anchors, placed, strengths_of
 from studio.training.lora.retention import Retainer
-from studio.training.lora.states import Bank, Drawn, Renoised, States, encode, walk
+from studio.training.lora.states import Bank, States, encode, renoised_ends, renoised_pictures, walk
 
 RETAINED = "retained"  # the one column of the prompts that must stay
 _BASE, _NOW = Need("base", "frozen", RETAINED), Need("now", "student", RETAINED)
 _OTHER_SEEDS = 2**40  # from here on: no way under a retained prompt begins as one under the plan's own
-
-
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """What one step learns from, B rows.
-
-    prompts: column -> one for each row.
-    x: [B, C, h, w].
-    t: [B].
-    a, s: [B, 1, 1, 1], with x = a x0 + s eps.
-    noise: eps, where it is known.
-    widths: [B], share of the log-SNR that a row's time stands for.
-    """
-
-    prompts: Mapping[str, Sequence[str]]
-    x: Tensor
-    t: Tensor
-    a: Tensor
-    s: Tensor
-    noise: Tensor | None = None
-    widths: Tensor | None = None
 
 
 class Training:
@@ -62,9 +41,11 @@ class Training:
     def __init__(self, plan: Plan, loss: Loss, bundle: ModelBundle) -> None:
         """Raises BadInput for a plan that does not fit the loss or the model."""
         plan.check_columns({need.condition for need in loss.needs if need.by != "truth"} - {UNCONDITIONAL})
-        if plan.pictures is None and any(need.by == "truth" for need in loss.needs):
+        is_noise_known = plan.pictures is not None or (plan.bank is not None and plan.bank.renoised)
+        if not is_noise_known and any(need.by == "truth" for need in loss.needs):
             raise BadInput(f"The loss {plan.loss!r} learns from pictures, and this plan has none.", field="pictures")
-        if wrong := next((need.state for need in loss.needs if need.state != STATE), None):
+        states = {STATE, *(plan.pictures.partners if plan.pictures is not None else ())}
+        if wrong := next((need.state for need in loss.needs if need.state not in states), None):
             raise BadInput(f"The loss {plan.loss!r} asks for the state {wrong!r}, which this plan has not.")
         chosen = set(bundle.edit_targets().get(plan.layers, ()))
         self.plan, self.loss, self.bundle = plan, loss, bundle
@@ -83,6 +64,7 @@ class Training:
         self.step, self.seconds = 0, 0.0
         self.retainer = Retainer(plan.retention) if plan.retention is not None else None
         self.asides = way_needs(plan.pool, loss.needs)  # which no gradient goes through
+        self.strengths = way_strengths(plan.pool, loss.needs)
         self.pool = self._new_pool(plan.pool) if plan.pool is not None else None
         self._is_staggered = False
         self._states: States | None = None
@@ -108,7 +90,9 @@ class Training:
         else:
             tensors = stored.tensors
         if self.plan.pictures is not None:
-            self._states = Renoised(tensors["x0"], self.plan.pictures, self.bundle.schedule)
+            self._states = renoised_pictures(tensors["x0"], self.plan.pictures, self.bundle.schedule)
+        elif self.plan.bank is not None and self.plan.bank.renoised:
+            self._states = renoised_ends(tensors["ends"], self.bundle.schedule)
         elif self.plan.bank is not None:
             self._states = Bank(tensors["x"], tensors["t"])
         if self.pool is not None and not self._is_staggered:
@@ -133,15 +117,15 @@ class Training:
             batch = self._batch()
             needs = way_needs(self.plan.pool, ())
             with torch.no_grad():
-                answers = self._predict([(batch, need) for need in needs])
-            by_condition = {need.condition: answers[id(batch), need.name] for need in needs}
-            pool.advance(self._guided(by_condition), self.generator, behind)
+                answers = ask([(batch, need) for need in needs], self.bundle)
+            of_needs = {(need.condition, need.strength): answers[id(batch), need.name] for need in needs}
+            pool.advance(self._guided(of_needs, way_strengths(self.plan.pool, ())), self.generator, behind)
             yield
         self._is_staggered = True
 
-    def _guided(self, by_condition: Mapping[str, Prediction]) -> Tensor:
+    def _guided(self, of_needs: Mapping[tuple[str, float], Prediction], strengths: Sequence[float]) -> Tensor:
         assert self.plan.pool is not None, "only a plan with a pool has ways"
-        return guided_x0(self.plan.pool, self.bundle.parameterisation, by_condition)
+        return guided_x0(self.plan.pool, self.bundle.parameterisation, of_needs, strengths)
 
     def _make_states(self, pictures: Mapping[str, str]) -> Generator[None, None, dict[str, Tensor]]:
         plan, tensors = self.plan, dict[str, Tensor]()
@@ -149,14 +133,14 @@ class Training:
             tensors["x0"] = yield from encode(plan.pictures, pictures, self.bundle)
         elif plan.bank is not None:
             prompts = [row[plan.bank.condition] for row in plan.prompts]
-            bank = yield from walk(plan.bank, prompts, self.bundle, plan.model, plan.seed)
-            tensors |= {"x": bank.x, "t": bank.t}
+            bank, ends = yield from walk(plan.bank, prompts, self.bundle, plan.model, plan.seed)
+            tensors |= {"ends": ends} if plan.bank.renoised else {"x": bank.x, "t": bank.t}
         if plan.retention is not None:
             size = (
                 tuple(side * self.bundle.latent_scale_px for side in tensors["x0"].shape[2:]) if "x0" in tensors else ()
             )
             ways, prompts, seed = plan.retention.bank, plan.retention.prompts, plan.seed + _OTHER_SEEDS
-            bank = yield from walk(ways, prompts, self.bundle, plan.model, seed, size)
+            bank, _ = yield from walk(ways, prompts, self.bundle, plan.model, seed, size)
             tensors |= {"retained/x": bank.x, "retained/t": bank.t}
         return tensors
 
@@ -173,20 +157,20 @@ class Training:
         if retained is not None:
             frozen.append((retained, _BASE))
             student.append((retained, _NOW))
-        predictions = {need.name: _truth(batch) for need in self.loss.needs if need.by == "truth"}
+        predictions = {need.name: batch.truth(need.state) for need in self.loss.needs if need.by == "truth"}
+        anchors = draw_anchors(batch, self.loss.needs, self.bundle, self.generator)
         answers: dict[tuple[int, str], Prediction] = {}
         asides = [(batch, need) for need in self.asides]
         if frozen or asides:
-            of_student = [False for question, _ in frozen for _ in question.x]
-            of_student += [True for question, _ in asides for _ in question.x]
-            with torch.no_grad(), self.edit.applied(rows=of_student) if asides else nullcontext():
-                answers |= self._predict([*frozen, *asides])
+            strengths = [0.0 for question, _ in frozen for _ in question.x] + strengths_of(asides)
+            with torch.no_grad(), self.edit.applied(rows=strengths) if asides else nullcontext():
+                answers |= ask([*frozen, *asides], self.bundle, anchors)
             yield
             room_of(self.bundle).use(EMPTY)
         parameters = self.edit.parameters()
         with torch.enable_grad():
-            with self.edit.applied():
-                answers |= self._predict(student)
+            with self.edit.applied(rows=strengths_of(student)):
+                answers |= ask(student, self.bundle, anchors)
             predictions |= {need.name: answers[id(batch), need.name] for need in self.loss.needs if need.by != "truth"}
             terms = dict(self.loss.terms(predictions))
             for name, term in terms.items():
@@ -201,12 +185,12 @@ class Training:
         if self.retainer is not None:
             self.retainer.settle(parameters)
         if self.pool is not None:
-            by_condition = {
-                need.condition: answers[id(batch), need.name]
+            of_needs = {
+                (need.condition, need.strength): answers[id(batch), need.name]
                 for need in (*self.asides, *self.loss.needs)
-                if need.by == "student"
+                if is_on_way(need)
             }
-            self.pool.advance(self._guided(by_condition), self.generator)
+            self.pool.advance(self._guided(of_needs, self.strengths), self.generator)
         self.step += 1
         self._settled = self.generator.get_state()
         decay = min(self.plan.ema, self.step / (self.step + 10))
@@ -218,7 +202,7 @@ class Training:
         self.measures |= self.retainer.measures() if self.retainer is not None else {}
 
     def _gradients(
-        self, total: Tensor, answers: Mapping[tuple[int, str], Prediction], retained: _Batch | None
+        self, total: Tensor, answers: Mapping[tuple[int, str], Prediction], retained: Batch | None
     ) -> Sequence[Tensor]:
         """What to descend along, in the order of the parameters."""
         parameters = self.edit.parameters()
@@ -276,7 +260,7 @@ class Training:
             self.retainer.multiplier = float(parts["multiplier"][""])
         self.step, self.seconds = checkpoint.standing.step, checkpoint.standing.seconds
 
-    def _batch(self) -> _Batch:
+    def _batch(self) -> Batch:
         if self.pool is not None:
             rows, states = self.pool.rows, self.pool.states()
         else:
@@ -285,43 +269,17 @@ class Training:
             states = self._states.draw(rows, self.generator)
         row_prompts = [self.plan.prompts[row] for row in rows.tolist()]
         columns = {UNCONDITIONAL, *(column for row in row_prompts for column in row)}
-        return self._placed({column: [row.get(column, "") for row in row_prompts] for column in columns}, states)
+        prompts = {column: [row.get(column, "") for row in row_prompts] for column in columns}
+        return placed(prompts, states, self.bundle)
 
-    def _retained_batch(self) -> _Batch | None:
+    def _retained_batch(self) -> Batch | None:
         retention = self.plan.retention
         if retention is None or self._retained is None:
             return None
         rows = torch.randint(len(retention.prompts), (retention.batch,), generator=self.generator)
         states = self._retained.draw(rows, self.generator)
         widths = torch.tensor([self._widths[t] for t in states.t.tolist()])
-        return self._placed({RETAINED: [retention.prompts[row] for row in rows.tolist()]}, states, widths)
-
-    def _placed(self, prompts: Mapping[str, Sequence[str]], states: Drawn, widths: Tensor | None = None) -> _Batch:
-        device = self.bundle.device
-        a, s = (part.float().view(-1, 1, 1, 1).to(device) for part in self.bundle.schedule.at(states.t.double()))
-        noise = None if states.noise is None else states.noise.to(device)
-        widths = None if widths is None else widths.to(device)
-        return _Batch(prompts, states.x.to(device), states.t.to(device), a, s, noise, widths)
-
-    def _predict(self, questions: Sequence[tuple[_Batch, Need]]) -> dict[tuple[int, str], Prediction]:
-        """All of them in one evaluation, by batch and name."""
-        prompts = tuple(prompt for batch, need in questions for prompt in batch.prompts[need.condition])
-        raw = self.bundle.predict(
-            torch.cat([batch.x for batch, _ in questions]),
-            torch.cat([batch.t for batch, _ in questions]),
-            self._encoded(prompts),
-        )
-        parts = raw.split([len(batch.x) for batch, _ in questions])
-        return {
-            (id(batch), need.name): Prediction(self.bundle.parameterisation, part, batch.x, batch.a, batch.s)
-            for (batch, need), part in zip(questions, parts, strict=True)
-        }
-
-    def _encoded(self, prompts: tuple[str, ...]) -> Conditioning:
-        """Made outside of inference mode, in which what the page encodes is made: gradients pass by it."""
-        with torch.inference_mode():
-            encoded = self.bundle.encode(prompts)
-        return Conditioning(encoded.tokens.clone(), {name: extra.clone() for name, extra in encoded.extras.items()})
+        return placed({RETAINED: [retention.prompts[row] for row in rows.tolist()]}, states, self.bundle, widths)
 
     def _check(self, name: str, number: Tensor) -> None:
         if not bool(torch.isfinite(number.detach())):
@@ -329,9 +287,3 @@ class Training:
                 f"The training stopped being numbers at step {self.step + 1}; it began with {name}.",
                 "Take a lower learning rate; what it had learned by then is kept.",
             )
-
-
-def _truth(batch: _Batch) -> Prediction:
-    """As a network would give that knew the noise."""
-    assert batch.noise is not None, "a plan without pictures is refused where a loss asks for this"
-    return Prediction("epsilon", batch.noise, batch.x, batch.a, batch.s)

@@ -114,6 +114,20 @@ def test_no_row_is_the_student_s_and_all_are() -> None:
         assert torch.equal(module(x, t), student)
 
 
+def test_each_row_has_a_strength_of_its_own_turned_round_too() -> None:
+    module, (x, t) = small(), given(5)
+    learning, shares = trained(module), [1.0, -1.0, 0.0, 0.5, -1.0]
+    with learning.applied(0.8, rows=shares):
+        mixed = module(x, t)
+    for row, share in enumerate(shares):
+        with learning.applied(0.8 * share):
+            alone = module(x, t)
+        allowed = rounding(torch.float32, 40, float(alone.detach().abs().max()))
+        torch.testing.assert_close(mixed[row], alone[row], rtol=0, atol=allowed)
+    assert torch.equal(mixed[2], module(x, t)[2])
+    assert not torch.equal(mixed[1], mixed[4]) and not torch.equal(mixed[0], mixed[1])
+
+
 def test_another_number_of_rows_is_a_mistake() -> None:
     module, (x, t) = small(), given(3)
     with pytest.raises(RuntimeError, match="sees 3 rows"), trained(module).applied(rows=[True, False]):

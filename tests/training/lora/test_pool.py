@@ -91,7 +91,7 @@ def test_guidance_is_that_of_pictures(scale: float) -> None:
     data = guided_x0(
         PoolPlan(condition="concept", guidance_scale=scale),
         "epsilon",
-        {"concept": made(conditional), UNCONDITIONAL: made(null)},
+        {("concept", 1.0): made(conditional), (UNCONDITIONAL, 1.0): made(null)},
     )
     expected = (x - 0.8 * (null + scale * (conditional - null))) / 0.6
     torch.testing.assert_close(data, expected, rtol=0, atol=rounding(torch.float32, 32, 8))

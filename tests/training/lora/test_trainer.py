@@ -38,7 +38,7 @@ from studio.training.lora import checkpoints, files, measures, memory, pace, tra
 from studio.training.lora.losses import build_loss
 from studio.training.lora.memory import TrainingDemand, training_demand
 from studio.training.lora.plan import PicturesPlan, Plan
-from studio.training.lora.states import Renoised
+from studio.training.lora.states import renoised_pictures
 from studio.training.lora.training import Training
 from tests.engine.edits.making import full_hash
 from tests.quick_workers import forking
@@ -433,7 +433,7 @@ def test_noise_on_pictures_is_what_the_schedule_says(engine: Engine) -> None:
     plan = PicturesPlan(images=((names[0],), (names[1], names[2])), first=0.25, last=0.5)
     x0 = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 8, 8)
     rows = torch.tensor([0, 1] * 50)
-    drawn = Renoised(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
+    drawn = renoised_pictures(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
     last = schedule.num_train_timesteps - 1
     assert round(0.25 * last) <= int(drawn.t.min()) and int(drawn.t.max()) <= round(0.5 * last)
     a, s = (part.float().view(-1, 1, 1, 1) for part in schedule.at(drawn.t.double()))
@@ -441,7 +441,7 @@ def test_noise_on_pictures_is_what_the_schedule_says(engine: Engine) -> None:
     data = ((drawn.x - s * drawn.noise) / a).mean((1, 2, 3))
     assert sorted({round(float(one)) for one in data[rows == 0]}) == [0]
     assert sorted({round(float(one)) for one in data[rows == 1]}) == [1, 2]
-    again = Renoised(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
+    again = renoised_pictures(x0, plan, schedule).draw(rows, torch.Generator().manual_seed(0))
     assert torch.equal(again.x, drawn.x) and torch.equal(again.t, drawn.t)
 
 
