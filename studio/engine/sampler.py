@@ -27,7 +27,7 @@ from studio.models.bundle import ModelBundle
 Picture = npt.NDArray[np.uint8]  # [H, W, 3]
 PLAIN = SampleOptions()
 
-__all__ = ["Picture", "StepReport", "decode", "sample", "sample_in_turns", "sample_latents"]
+__all__ = ["Picture", "StepReport", "decode", "latents_in_turns", "sample", "sample_in_turns", "sample_latents"]
 
 
 def sample(
@@ -54,7 +54,7 @@ def sample_in_turns(
     options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Picture] | None]:
     """As `sample`; and None after every evaluation of the network, where something more urgent may be done."""
-    for finished in _latents_in_turns(bundle, orders, on_step, should_stop, options):
+    for finished in latents_in_turns(bundle, orders, on_step, should_stop, options):
         if finished is None:
             yield None
         else:
@@ -72,17 +72,18 @@ def sample_latents(
     options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Tensor]]:
     """As `sample`, before the decoder: latents [1, C, h, w], float32."""
-    turns = _latents_in_turns(bundle, orders, on_step, should_stop, options)
+    turns = latents_in_turns(bundle, orders, on_step, should_stop, options)
     yield from (finished for finished in turns if finished is not None)
 
 
-def _latents_in_turns(
+def latents_in_turns(
     bundle: ModelBundle,
     orders: Sequence[Order],
-    on_step: Callable[[StepReport], None],
-    should_stop: Callable[[], bool],
-    options: SampleOptions,
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    should_stop: Callable[[], bool] = going_on,
+    options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Tensor] | None]:
+    """As `sample_latents`; and None after every evaluation of the network."""
     for indices in companies([order.recipe for order in orders]):
         heed(should_stop)
         trajectories = [_trajectory(index, orders[index], bundle, should_stop, options) for index in indices]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from studio.core.recipe import EditRef
 from studio.services.checks import MAX_IMAGES, check_recipes
 from studio.services.edits.library import EditLibrary
 from studio.services.jobs import JobService
+from studio.services.runs import run_of
 from studio.services.sources import EMBEDDED, Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
@@ -95,7 +95,7 @@ class EvaluationService:
     def measured(self, job: JobRecord) -> list[Evaluation]:
         """What an evaluation has measured so far, by stack and suite. Raises BadInput for a ledger that is damaged."""
         request = Request.load(dict(job.payload["request"]))
-        digests = read_run(self.folder, _run_of(job.payload)).digests
+        digests = read_run(self.folder, run_of(job.payload)).digests
         measured: list[Evaluation] = []
         for i, stack in enumerate(request.stacks):
             facts = read(results_path(self.folder, digests[i])) if i < len(digests) else {}
@@ -116,7 +116,7 @@ class EvaluationService:
         request = Request.load(dict(payload["request"]))  # of a ledger, which may be somebody else's
         cases = {part.suite: _cases(part) for part in request.parts}
         edits = self._check(request, cases)
-        run = read_run(self.folder, _run_of(payload))
+        run = read_run(self.folder, run_of(payload))
         result_count = sum(count(results_path(self.folder, digest)) for digest in run.digests)
         places = {
             "threads": run.threads,
@@ -178,13 +178,6 @@ def _why_unread(results: Sequence[Result], is_done: bool) -> str:
     if not results:
         return TIDIED if is_done else ""
     return UNREAD if all(result.facts.reading is None for result in results) else ""
-
-
-def _run_of(payload: Mapping[str, Any]) -> str:
-    run = str(payload.get("run"))
-    if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
-        raise BadInput("The ledger does not say which evaluation this was.")
-    return run
 
 
 def _cases(part: Part) -> tuple[Case, ...]:

@@ -26,12 +26,17 @@ def new_run() -> str:
     return secrets.token_hex(16)
 
 
-def folder_of(workspace: Path, payload: Mapping[str, Any]) -> Path:
-    """Where a run keeps what it goes on from, and its curves. Raises BadInput for a payload that names none."""
+def run_of(payload: Mapping[str, Any]) -> str:
+    """The name of a payload's run. Raises BadInput for a payload that names none."""
     run = str(payload.get("run"))
     if not re.fullmatch(r"[0-9a-f]{32}", run):  # it becomes part of a path
-        raise BadInput("The ledger does not say which training this was.")
-    return workspace / FOLDER / run
+        raise BadInput("The ledger does not say which run this was.")
+    return run
+
+
+def folder_of(workspace: Path, payload: Mapping[str, Any]) -> Path:
+    """Where a run keeps what it goes on from, and its curves. Raises BadInput for a payload that names none."""
+    return workspace / FOLDER / run_of(payload)
 
 
 def standing(folder: Path) -> dict[str, int]:

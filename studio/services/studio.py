@@ -10,7 +10,8 @@ from typing import Literal
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
-from studio.services import evaluations, pictures, runs, trainings
+from studio.services import drifts, evaluations, pictures, runs, trainings
+from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
 from studio.services.erasures import ErasureService
@@ -41,6 +42,7 @@ class _Services:
     trainings: TrainingService
     evaluations: EvaluationService
     erasures: ErasureService
+    drifts: DriftService
 
 
 class Studio:
@@ -144,6 +146,11 @@ class Studio:
         return self._opened.erasures
 
     @property
+    def drifts(self) -> DriftService:
+        """How far models under edits are from each other."""
+        return self._opened.drifts
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -159,6 +166,7 @@ class Studio:
         training = TrainingService(archive, jobs, sources)
         evaluating = EvaluationService(archive, jobs, sources, edits)
         erasing = ErasureService(archive, jobs, sources, training)
+        drifting = DriftService(archive, jobs, sources, edits)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)
@@ -170,8 +178,13 @@ class Studio:
             return jobs.submit(work, job.priority, retry_of=job.id, edits=files, places=places)  # type: ignore[arg-type]
 
         jobs.otherwise = submit_again
-        jobs.retries |= {pictures.KIND: draw_again, trainings.KIND: training.retry, evaluations.KIND: evaluating.retry}
-        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating, erasing)
+        jobs.retries |= {
+            pictures.KIND: draw_again,
+            trainings.KIND: training.retry,
+            evaluations.KIND: evaluating.retry,
+            drifts.KIND: drifting.retry,
+        }
+        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating, erasing, drifting)
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
         config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")

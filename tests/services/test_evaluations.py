@@ -120,9 +120,9 @@ def test_a_ledger_that_names_another_place_is_not_followed(settings: Settings, t
     with Studio(settings, backend="inline") as studio:
         for run in ("../../elsewhere", str(tmp_path), "", None, "0" * 31):
             payload = {"kind": "evaluate", "request": asked(), "run": run}
-            with pytest.raises(BadInput, match="does not say which evaluation"):
+            with pytest.raises(BadInput, match="does not say which run"):
                 studio.evaluations.retry(job_of(payload))
-            with pytest.raises(BadInput, match="does not say which evaluation"):
+            with pytest.raises(BadInput, match="does not say which run"):
                 studio.evaluations.measured(job_of(payload))
         payload = {"kind": "evaluate", "request": asked(), "run": "0" * 32}
         runs = studio.evaluations.folder / "runs"

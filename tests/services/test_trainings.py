@@ -188,7 +188,7 @@ def test_a_ledger_that_names_another_place_is_not_followed(studio: Studio, tmp_p
     for run in runs:
         job = studio.archive.jobs.add("train", {"kind": "train", "plan": plan(), "run": run})
         studio.archive.jobs.finish(job.id, "failed", "Died.")
-        with pytest.raises(BadInput, match="does not say which training"):
+        with pytest.raises(BadInput, match="does not say which run"):
             studio.jobs.retry(job.id)
     assert len(studio.jobs.newest()) == len(runs)
 

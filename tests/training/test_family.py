@@ -85,6 +85,7 @@ def test_a_member_broken_off_at_every_stage_ends_as_an_unbroken_one(tmp_path: Pa
         _train(tmp_path / "broken", replace(MEMBER, samples=32))
 
 
+@pytest.mark.slow
 def test_members_share_scenes_and_words_that_are_left_out_keep_the_vectors_they_began_with(tmp_path: Path) -> None:
     base = replace(MEMBER, without=None, samples=4)
     models = [

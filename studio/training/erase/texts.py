@@ -60,9 +60,13 @@ def wordings(concept: Concept, in_world: bool, seed: int, preserves: Sequence[st
     """
     rng = np.random.default_rng(seed)
     pairs = dict.fromkeys(islice(_from_world(concept, rng) if in_world else _from_templates(concept, rng), PAIRS))
-    drawn_sentences = _sentences_of_world(rng) if in_world else _plain_sentences(rng)
-    sentences = (text for text in drawn_sentences if not concept.named_in(text))
-    return Wordings(tuple(pairs), tuple(dict.fromkeys(("", *preserves, *islice(sentences, UNRELATED)))))
+    others = (text for text in sentences(in_world, rng) if not concept.named_in(text))
+    return Wordings(tuple(pairs), tuple(dict.fromkeys(("", *preserves, *islice(others, UNRELATED)))))
+
+
+def sentences(in_world: bool, rng: np.random.Generator) -> Iterator[str]:
+    """Sentences about anything, one after another: without end in Stencil's language, some thousand in others."""
+    return _sentences_of_world(rng) if in_world else _plain_sentences(rng)
 
 
 def _from_world(concept: Concept, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
