@@ -23,7 +23,11 @@ STATES = {
     "broken": "Could not start; tries again with the next job",
     "closed": "Closed",
 }
-WORKING = {"train": "Training", "evaluate": "Measuring", "drift": "Measuring"}  # at what it is busy, by the kind of the job in hand
+WORKING = {
+    "train": "Training",
+    "evaluate": "Measuring",
+    "drift": "Measuring",
+}  # at what it is busy, by the kind of the job in hand
 SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 
 

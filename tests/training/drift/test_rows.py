@@ -18,14 +18,16 @@ def measured(*nats: float) -> Measured:
 
 
 def test_fade_is_the_sum_of_both_directions_beside_the_bases() -> None:
-    values = {
-        RETAIN: measured(0.1, 0.3),
-        NOTHING: measured(0.0, 0.0),
-        EDIT_GOLD: measured(1.0, 2.0),
-        GOLD_EDIT: measured(3.0, 4.0),
-        BASE_GOLD: measured(1.0, 1.0),
-        GOLD_BASE: measured(1.0, 1.0),
-    }
+    values = dict(
+        [
+            (RETAIN, measured(0.1, 0.3)),
+            (NOTHING, measured(0.0, 0.0)),
+            (EDIT_GOLD, measured(1.0, 2.0)),
+            (GOLD_EDIT, measured(3.0, 4.0)),
+            (BASE_GOLD, measured(1.0, 1.0)),
+            (GOLD_BASE, measured(1.0, 1.0)),
+        ]
+    )
     answer = rows(values, list(values))
     assert answer["drift_retain"].value == pytest.approx(0.2) and answer["drift_retain"].unit == "mean"
     assert (answer["drift_unconditional"].n, answer["drift_unconditional"].value) == (2, 0.0)
@@ -39,7 +41,7 @@ def test_fade_is_the_sum_of_both_directions_beside_the_bases() -> None:
 def test_what_was_not_measured_says_why() -> None:
     assert rows({}, [RETAIN])["fade"].why == NO_GOLD
     pairs = [RETAIN, EDIT_GOLD, GOLD_EDIT, BASE_GOLD, GOLD_BASE]
-    assert rows({EDIT_GOLD: measured(1.0)}, pairs)["fade_edit"].why == UNFINISHED
+    assert rows(dict([(EDIT_GOLD, measured(1.0))]), pairs)["fade_edit"].why == UNFINISHED
     same = {pair: measured(0.0, 0.0) for pair in pairs}
     assert rows(same, pairs)["fade"].why == NO_EFFECT
 
