@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.diffusion.grid import Grid, make_grid, model_grid
 from studio.diffusion.schedule import NoiseSchedule, Schedule
-from studio.guidance import Guidance, NoisePoint, StepCtx, build
+from studio.guidance import Guidance, NoisePoint, Request, StepCtx, build
 from studio.models.card import ModelCard
 from studio.prompts import Overflow, compile, parse
 from studio.prompts.conditions import ConditionPlan, Said, negatives_of
@@ -21,6 +22,7 @@ from studio.prompts.layout import Tokeniser, chunk_count
 from studio.prompts.plan import Mix
 
 Chunks = Callable[[Said], int]
+_Cond = TypeVar("_Cond")  # what is said, or its encoding
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ def rows_of(
         rows = most = 0
         for requests in guidance.rounds(step):
             once = {
-                (text, *request.place(step)): (request.model, chunks(text))
+                (text, _attended(request, text, conditions, step.i), *request.place(step)): (
+                    request.model,
+                    chunks(text),
+                )
                 for request in requests
                 for _, text in conditions.parts(request.cond, step.i)
             }
@@ -105,6 +110,19 @@ def why_wide(recipe: Recipe) -> str:
     reasons = [f"{joined} prompts joined by AND"] if joined else []
     reasons += [f"{len(negatives)} negative prompts"] if len(negatives) > 1 else []
     return ", ".join([*reasons, f"guidance by {' and '.join(_methods(recipe.guidance))}"])
+
+
+def moved_away(away: tuple[tuple[float, _Cond], ...], cond: _Cond) -> tuple[tuple[float, _Cond], ...]:
+    """What guidance in attention moves a condition away from, () where that is itself, and the row a plain one."""
+    return () if all(part == cond for _, part in away) else away
+
+
+def _attended(request: Request, text: Said, conditions: ConditionPlan, i: int) -> object:
+    """Equal for rows of one text whose attention is guided alike."""
+    if request.attention is None:
+        return None
+    away = moved_away(conditions.parts(request.attention.cond, i), text)
+    return (request.attention, away) if away else None
 
 
 def _steps(conditions: ConditionPlan, grid: Grid, schedule: Schedule) -> Iterator[StepCtx]:

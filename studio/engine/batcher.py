@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.room import WeightRoom
 from studio.engine.kinds import heed
-from studio.engine.perturb import Perturber
+from studio.engine.perturb import CrossAttentionGuider, Perturber
 from studio.engine.trajectory import NetworkRow, Run, StepReport, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
 
@@ -42,7 +42,8 @@ class Batcher:
         self, bundle: ModelBundle, room: WeightRoom, max_rows: int = 32, weak: ModelBundle | None = None
     ) -> None:
         self._bundles = {"main": bundle} if weak is None else {"main": bundle, "weak": weak}
-        self._perturbers: dict[str, Perturber] = {}  # made when first asked for
+        self._perturbers: dict[str, Perturber] = {}  # made when first asked for, as are these:
+        self._attention_guiders: dict[str, CrossAttentionGuider] = {}
         self._room = room
         self._max_rows = max(1, max_rows)
         self._stacks: OrderedDict[tuple[int, ...], tuple[list[Conditioning], Conditioning]] = OrderedDict()
@@ -119,6 +120,11 @@ class Batcher:
                 if model not in self._perturbers:
                     self._perturbers[model] = perturber_of(bundle)
                 within.enter_context(self._perturbers[model].applied(perturbed, (x.shape[2], x.shape[3])))
+            attention_rows = [row.attention for row in block]
+            if any(attention_rows):
+                if model not in self._attention_guiders:
+                    self._attention_guiders[model] = CrossAttentionGuider(denoiser_of(bundle), bundle.name)
+                within.enter_context(self._attention_guiders[model].applied(attention_rows))
             return bundle.predict(x, t, cond)
 
     def _stack(self, conds: list[Conditioning]) -> Conditioning:
@@ -142,9 +148,13 @@ def _width(live: Sequence[_Live]) -> int:
 
 def perturber_of(bundle: ModelBundle) -> Perturber:
     """Perturbs the denoiser of a model."""
+    return Perturber(denoiser_of(bundle), bundle.perturbed_layers, bundle.name)
+
+
+def denoiser_of(bundle: ModelBundle) -> nn.Module:
+    """The network of a model that denoises."""
     parts = bundle.components()
-    denoiser = next(parts[name] for name in DENOISERS if name in parts)
-    return Perturber(denoiser, bundle.perturbed_layers, bundle.name)
+    return next(parts[name] for name in DENOISERS if name in parts)
 
 
 def shared_start(trajectory: Trajectory, starts: dict[tuple[object, ...], Tensor]) -> Tensor:

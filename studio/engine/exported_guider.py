@@ -20,6 +20,7 @@ from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
 from studio.diffusion.parameterisation import Parameterisation, at_least_float32
 from studio.guidance import Guidance, NoisePoint, OneRound, Pred, Request, StepCtx, build, run_plan
+from studio.guidance.asking import nominal_steps
 from studio.guidance.sum import Sum
 from studio.guidance.wrapper import Wrapped
 
@@ -33,6 +34,13 @@ def exportable(guidance: Guidance) -> bool:
         added = guidance.wrapper.addend if isinstance(guidance.wrapper, Sum) else None
         return exportable(guidance.inner) and (added is None or exportable(added))
     return isinstance(guidance, OneRound) and set(guidance.needs) <= {"cond", "uncond"}
+
+
+def _reason(guidance: Guidance) -> str:
+    """Why a method that is not `exportable` is not."""
+    if any(r.attention is not None for step in nominal_steps() for asked in guidance.rounds(step) for r in asked):
+        return "it acts in the network's attention, and a guider is given the network's predictions alone"
+    return "it asks for more than one conditional and one unconditional prediction, or in several rounds"
 
 
 class ExportedGuidance(BaseGuidance):
@@ -61,9 +69,7 @@ class ExportedGuidance(BaseGuidance):
         self.guidance = build(load(GuidanceSpec, values, "guider"))
         if not exportable(self.guidance):
             raise BadInput(
-                f"The guidance method {method} cannot be a guider: it asks for more than one conditional and one "
-                "unconditional prediction, or in several rounds.",
-                field="method",
+                f"The guidance method {method} cannot be a guider: {_reason(self.guidance)}.", field="method"
             )
         self.kind: Parameterisation = kind
         self._alphas_cumprod: Tensor | None = None

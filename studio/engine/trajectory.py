@@ -18,12 +18,13 @@ from studio.core.recipe import Recipe
 from studio.diffusion.grid import Grid, make_grid
 from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.solvers import Solver, build_solver
-from studio.engine.ahead import rows_of
+from studio.engine.ahead import moved_away, rows_of
 from studio.engine.conditions import Conditions
 from studio.engine.edits.manifest import DENOISERS
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.timed import Stack
 from studio.engine.noise import NoiseSource
+from studio.engine.perturb import AttentionRow
 from studio.guidance import Guidance, Guided, NoisePoint, Perturbation, Pred, Request, StepCtx, build
 from studio.guidance.diagnostics import first_sample, observed
 from studio.models.bundle import Conditioning, ModelBundle
@@ -40,6 +41,7 @@ class NetworkRow:
     cond: conditioning of one row.
     stack: edits.
     perturb, model: as in studio.guidance.Request. A weak network has no edits: they were made for the main one.
+    attention: what is done where the prompt is attended to, None for nothing.
     """
 
     x: Tensor
@@ -48,11 +50,13 @@ class NetworkRow:
     stack: EditStack = EMPTY
     perturb: Perturbation | None = None
     model: str = "main"
+    attention: AttentionRow | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for rows whose output is equal. By identity: comparing values would cost more than it saves."""
-        return (id(self.x), self.t, id(self.cond), self.stack.id, self.perturb, self.model)
+        attention = None if self.attention is None else self.attention.key
+        return (id(self.x), self.t, id(self.cond), self.stack.id, self.perturb, self.model, attention)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +187,7 @@ class Trajectory:
                 self.stack.at(ctx.i) if request.model == "main" else EMPTY,
                 request.perturb,
                 request.model,
+                self._attention(request, cond, ctx.i),
             )
             for request, (x, at), condition_parts in zip(requests, places, parts, strict=True)
             for _, cond in condition_parts
@@ -199,6 +204,13 @@ class Trajectory:
             weighted = [(weight, next(raws)) for weight, _ in condition_parts]
             answers[request.name] = Pred(self._kind, _mixed(weighted), x, at)
         return answers
+
+    def _attention(self, request: Request, cond: Conditioning, step: int) -> AttentionRow | None:
+        """Guidance in the attention of one row. Conditions are encoded once: what is equal is one object."""
+        if request.attention is None:
+            return None
+        away = moved_away(self._conditions_of(request).parts(request.attention.cond, step), cond)
+        return AttentionRow(request.attention, away) if away else None
 
     def _not_finite(self, step: int, x0: Tensor) -> NonFinite:
         """Name the first that gave no numbers: the network, the guidance or the sampler."""

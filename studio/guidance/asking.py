@@ -34,7 +34,7 @@ class Asks:
 
 def asks_of(guidance: Guidance, steps: Iterable[StepCtx] | None = None) -> Asks:
     """Look at what a method, in its wrappers, will ask at these steps; None looks at twenty, from noise to data."""
-    requests = [request for step in steps or _nominal() for round in guidance.rounds(step) for request in round]
+    requests = [request for step in steps or nominal_steps() for round in guidance.rounds(step) for request in round]
     return Asks(
         guidance.networks(),
         any(request.cond != "pos" for request in requests),
@@ -43,7 +43,8 @@ def asks_of(guidance: Guidance, steps: Iterable[StepCtx] | None = None) -> Asks:
     )
 
 
-def _nominal() -> Iterable[StepCtx]:
+def nominal_steps() -> Iterable[StepCtx]:
+    """Steps of a run on nothing in particular, from noise to data, without negative prompts."""
     for i in range(_STEPS):
         left = 1 - (i + 0.5) / _STEPS
         yield StepCtx.ahead(i, _STEPS, NoisePoint((1 - left**2) ** 0.5, left, 999 * left))

@@ -21,6 +21,7 @@ from torch import Tensor
 from studio.core.params import Params
 from studio.core.registry import Registry
 from studio.diffusion.schedule import Schedule
+from studio.guidance.attention import AttentionGuidance
 from studio.guidance.perturbation import Perturbation
 from studio.guidance.prediction import NoisePoint, Pred, Preds
 
@@ -40,6 +41,7 @@ class Request:
     perturb: what is done to the network, None for nothing.
     model: which network, "main" or "weak", an early checkpoint of it.
     t: the time to feed in place of at.t, [B], one per sample; x stays what it is at `at`.
+    attention: what is done where the condition is attended to, None for nothing.
     """
 
     name: str
@@ -49,13 +51,14 @@ class Request:
     perturb: Perturbation | None = None
     model: Network = "main"
     t: Tensor | None = None
+    attention: AttentionGuidance | None = None
 
     def key(self, ctx: StepCtx) -> tuple[object, ...]:
         """Equal for requests of one round of a step whose answers are equal, whatever they are called."""
-        return (self.cond, *self.place(ctx))
+        return (self.cond, self.attention, *self.place(ctx))
 
     def place(self, ctx: StepCtx) -> tuple[object, ...]:
-        """The same but for the condition: where, and of which network."""
+        """The same but for the conditions: where, and of which network."""
         x, at = ctx.x if self.x is None else self.x, self.at or ctx.at
         return (id(x), at, id(self.t), self.perturb, self.model)
 

@@ -2,7 +2,8 @@
 
     g = g_1 + weight*(g_2 - c)
 
-Rows that both ask for are asked for once. Two methods that both move the sampler's state cannot be added.
+Rows that both ask for are asked for once. Two methods that both move the sampler's state cannot be added, nor two that
+change the prediction itself, in attention: neither asks for the c that their effects are counted from.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import SerializeAsAny
 from studio.core.errors import BadInput
 from studio.core.params import param
 from studio.diffusion.parameterisation import at_least_float32
+from studio.guidance.asking import nominal_steps
 from studio.guidance.base import Guidance, Guided, Network, Plan, Request, State, StepCtx
 from studio.guidance.prediction import Pred
 from studio.guidance.wrapper import WRAPPERS, Wrapper, is_cond
@@ -37,6 +39,13 @@ class Sum(Wrapper):
     def check(self, inner: Guidance) -> None:
         if self.added is None:
             raise BadInput("The guidance wrapper sum lacks the method it adds: give it as 'added'.", field="added")
+        if any(_lacks_cond([*inner.rounds(step), *self.added.rounds(step)], step) for step in nominal_steps()):
+            raise BadInput(
+                "Effects that are added are counted from the plain prediction for the prompt, and none of these "
+                "methods asks for it: guidance in attention changes it.",
+                "Add a method that does, such as pag, or take a higher scale of the one.",
+                field="added",
+            )
 
     @property
     def addend(self) -> Guidance:
@@ -122,6 +131,13 @@ class _Course:
     def end(self) -> Guided:
         assert self._end is not None
         return self._end
+
+
+def _lacks_cond(rounds: list[list[Request]], ctx: StepCtx) -> bool:
+    """Whether attention is guided in a step of which nobody asks what the prediction were without."""
+    requests = [request for requests in rounds for request in requests]
+    guided = any(request.attention is not None for request in requests)
+    return guided and not any(is_cond(request, ctx) for request in requests)
 
 
 def _split(state: State) -> tuple[State, State]:

@@ -120,27 +120,28 @@ def method_of(guidance: Guidance) -> Guidance:
 
 
 def is_plain(request: Request) -> bool:
-    """Whether a request is for the network as it is."""
+    """Whether a request is for the network as it is, or as guidance in its attention makes it better."""
     return request.perturb is None and request.model == "main"
 
 
 def is_cond(request: Request, ctx: StepCtx) -> bool:
     """Whether a request is for the plain conditional prediction where the step begins."""
     at_start = (request.x is None or request.x is ctx.x) and (request.at is None or request.at == ctx.at)
-    return request.cond == "pos" and at_start and is_plain(request)
+    return request.cond == "pos" and at_start and is_plain(request) and request.attention is None
 
 
 def followed(plan: Plan) -> Generator[list[Request], Mapping[str, Pred], tuple[Guided, dict[str, Pred]]]:
     """Run a plan to its end, and give with its outcome the plain predictions it was sent, by condition.
 
-    Of several rounds the last counts: methods that move the state ask at the end where they have moved it.
+    Of several rounds the last counts: methods that move the state ask at the end where they have moved it. A prediction
+    that guidance in attention has changed counts where the plain one was not asked for beside it.
     """
     preds: dict[str, Pred] = {}
     try:
         requests = next(plan)
         while True:
             answers = yield requests
-            for request in requests:
+            for request in sorted(requests, key=lambda request: request.attention is None):
                 if is_plain(request):
                     preds[request.cond] = answers[request.name]
             requests = plan.send(answers)

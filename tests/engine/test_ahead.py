@@ -24,7 +24,7 @@ from studio.models.loading import load_model
 from tests.services.random_recipes import draw_guided, prompt
 from tests.tiny_model import SIZE_PX
 
-ASKING_MORE = ("pag", "seg", "slg", "autoguidance", "perp_neg", "cfg")
+ASKING_MORE = ("pag", "seg", "slg", "autoguidance", "perp_neg", "cfg", "nag")
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,8 @@ def test_the_widest_evaluation_is_the_one_foretold(
         ({"prompt": "a star BREAK red", "negative_prompt": "red BREAK blue"}, 2),
         ({"guidance": {"method": "autoguidance", "params": {"guidance_scale": 3.0}}}, 2),  # the third is of another
         ({"guidance": {"method": "pag", "params": {"guidance_scale": 3.0}}, "prompt": "a star AND a square"}, 6),
+        ({"guidance": {"method": "nag"}, "negative_prompt": "red"}, 1),
+        ({"guidance": {"method": "nag", "params": {"guidance_scale": 3.0}}, "negative_prompt": "a star"}, 1),
     ],
 )
 def test_what_makes_it_wide(cutting: ModelBundle, tiny_model: Path, values: dict[str, Any], rows: int) -> None:

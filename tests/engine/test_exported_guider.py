@@ -135,6 +135,14 @@ def test_what_asks_for_more_is_refused(name: str) -> None:
         ExportedGuidance(method=name)
 
 
+def test_what_acts_in_attention_is_refused_for_that() -> None:
+    sentence = "nag cannot be a guider: it acts in the network's attention, and a guider is given the network's"
+    with pytest.raises(BadInput, match=sentence):
+        ExportedGuidance(method="nag")
+    with pytest.raises(BadInput, match="the network's attention"):
+        ExportedGuidance(method="cfg", wrappers=[{"wrapper": "sum", "added": {"method": "nag"}}])
+
+
 def test_missing_steps_are_told() -> None:
     guider = ExportedGuidance()
     guider.set_state(0, 5, torch.tensor(900))  # pyright: ignore[reportArgumentType]

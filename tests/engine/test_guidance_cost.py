@@ -33,6 +33,8 @@ OTHERS = [
     GuidanceSpec(method="seg", params={"blur": "mean", "layers": "down_blocks.0"}),
     GuidanceSpec(method="seg", params={"blur_sigma": 0.7, "guidance_scale": 4.0}),
     GuidanceSpec(method="slg", params={"stop": 0.6, "layers": "up_blocks, mid_block"}),
+    GuidanceSpec(method="nag", params={"guidance_scale": 3.0, "start": 0.2, "stop": 0.7}),
+    GuidanceSpec(method="nag", params={"nag_scale": 9.0, "nag_tau": 1.5, "nag_alpha": 1.0}),
     GuidanceSpec(method="autoguidance", params={"guidance_scale": 3.0}),
     GuidanceSpec(method="cfg_mp", params={"iterations": 1, "threshold": 0.3, "switch": 0.6}),
     GuidanceSpec(method="cfg_mp_plus", params={"guidance_scale": 1.0, "iterations": 3, "window": 2}),
@@ -122,10 +124,10 @@ def test_a_mixed_company_equals_each_alone(bundle: EmbeddedModel, weak: Embedded
 
 
 def test_edits_count_in_perturbed_rows_too(bundle: EmbeddedModel, weak: EmbeddedModel) -> None:
-    """Rows of the base and of two edits of the very layers that are perturbed, in one evaluation."""
-    shapes = {path: shape for path, shape in shapes_of(bundle.unet).items() if ".attn1." in path}
+    """Rows of the base and of two edits of the very layers that are perturbed or guided, in one evaluation."""
+    shapes = {path: shape for path, shape in shapes_of(bundle.unet).items() if ".attn1." in path or ".attn2." in path}
     edits = [EditStack.of([(make_edit(shapes, seed), 1.0)]) for seed in (1, 2)]
-    specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "autoguidance")]
+    specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "nag", "autoguidance")]
     mixed = [Order(recipe(spec, batching="shared"), stack) for spec in specs for stack in (EMPTY, *edits)]
     options = SampleOptions(weak=weak)
     with base_afterwards(bundle):
@@ -145,7 +147,7 @@ def test_perturbs_the_larger_family_too(tmp_path: Path) -> None:
     build_xl(tmp_path / "xl")
     bundle = load_model(tmp_path / "xl", name="xl")
     size = {"model": "xl", "width": XL_SIZE_PX * 2, "height": XL_SIZE_PX, "steps": 3}
-    specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *(GuidanceSpec(method=name) for name in ("pag", "seg"))]
+    specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *(GuidanceSpec(method=name) for name in ("pag", "seg", "nag"))]
     specs.append(GuidanceSpec(method="slg", params={"stop": 1.0}))
     mixed = [recipe(spec, **size, batching="shared") for spec in specs]
     together = dict(sample_latents(bundle, plain_orders(mixed)))
