@@ -28,8 +28,8 @@ class Arm:
 
     rows: network rows a picture may cost; the steps are the most that fit.
     steps: a fixed number of steps instead.
-    negative: none; "field": the same caption in another style as negative prompt; "composed": that caption subtracted
-    from the prompt, AND with weight -1, as Composable Diffusion does.
+    negative: none; "field": what the suite has for it as negative prompt; "composed": that subtracted from the prompt,
+    AND with weight -1, as Composable Diffusion does.
     """
 
     guidance: GuidanceSpec
@@ -80,7 +80,7 @@ class Claim:
     chosen: str
     arms: Mapping[str, Arm]
     conditions: tuple[Condition, ...]
-    suite: Literal["full", "open"] = "full"
+    suite: Literal["full", "open", "negative"] = "full"
     remarks: Mapping[Verdict, str] = field(default_factory=dict[Verdict, str])
 
 

@@ -25,7 +25,7 @@ BLOCK = 64  # pictures drawn together, of all arms side by side
 
 
 def suite(name: str, pictures: int) -> tuple[Case, ...]:
-    """The cases of the claims' suite "full" or "open", of about so many pictures per arm, all seeds of each prompt."""
+    """The cases of a suite of the claims by its short name, about so many, all seeds of each prompt."""
     seeds = _seeds(SUITES.get(f"claims-{name}").cases(8))
     return SUITES.get(f"claims-{name}").cases(max(1, pictures // seeds) * seeds)
 

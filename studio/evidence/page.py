@@ -128,7 +128,12 @@ def page(record: Record) -> str:
 def _all_arms(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every arm once, by the prompts it drew: what one claim compares with may explain another."""
     parts: list[str] = []
-    for suite, prompts in (("full", "captions that say everything"), ("open", "prompts that leave most open")):
+    suites = {
+        "full": "captions that say everything",
+        "open": "prompts that leave most open",
+        "negative": "prompts with a word that is not wanted",
+    }
+    for suite, prompts in suites.items():
         arms = {
             (arm["label"], arm["steps"], arm["sampler"]): arm
             for r in results

@@ -127,7 +127,9 @@ def test_edits_count_in_perturbed_rows_too(bundle: EmbeddedModel, weak: Embedded
     """Rows of the base and of two edits of the very layers that are perturbed or guided, in one evaluation."""
     shapes = {path: shape for path, shape in shapes_of(bundle.unet).items() if ".attn1." in path or ".attn2." in path}
     edits = [EditStack.of([(make_edit(shapes, seed), 1.0)]) for seed in (1, 2)]
-    specs = [GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "nag", "autoguidance")]
+    specs = [
+        GuidanceSpec(method=name, params={"guidance_scale": 3.0}) for name in ("pag", "seg", "nag", "autoguidance")
+    ]
     mixed = [Order(recipe(spec, batching="shared"), stack) for spec in specs for stack in (EMPTY, *edits)]
     options = SampleOptions(weak=weak)
     with base_afterwards(bundle):
@@ -147,7 +149,10 @@ def test_perturbs_the_larger_family_too(tmp_path: Path) -> None:
     build_xl(tmp_path / "xl")
     bundle = load_model(tmp_path / "xl", name="xl")
     size = {"model": "xl", "width": XL_SIZE_PX * 2, "height": XL_SIZE_PX, "steps": 3}
-    specs = [GuidanceSpec(params={"guidance_scale": 1.0}), *(GuidanceSpec(method=name) for name in ("pag", "seg", "nag"))]
+    specs = [
+        GuidanceSpec(params={"guidance_scale": 1.0}),
+        *(GuidanceSpec(method=name) for name in ("pag", "seg", "nag")),
+    ]
     specs.append(GuidanceSpec(method="slg", params={"stop": 1.0}))
     mixed = [recipe(spec, **size, batching="shared") for spec in specs]
     together = dict(sample_latents(bundle, plain_orders(mixed)))

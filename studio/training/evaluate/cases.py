@@ -29,8 +29,9 @@ class Case:
     seed: of its noise.
     expectation: what the prompt states; None where nothing is held against the picture.
     group: which part of its suite it belongs to; pictures are drawn in company of their own part alone.
-    negative: the same scene in another style, for protocols with a negative prompt.
+    negative: for protocols with a negative prompt.
     scene: the one the prompt describes; None where it describes many, or none is known.
+    unwanted: what its negative names; None where that is not measured.
     """
 
     prompt: str
@@ -39,6 +40,7 @@ class Case:
     group: str = ""
     negative: str = ""
     scene: Scene | None = None
+    unwanted: Wanted | None = None
 
     @property
     def key(self) -> CaseKey:
@@ -49,19 +51,21 @@ class Case:
         """The same as plain values, all but the scene; what says nothing is left out."""
         values = {"wanted": None if self.expectation is None else asdict(self.expectation)}
         values |= {"group": self.group, "negative": self.negative}
+        values |= {"unwanted": None if self.unwanted is None else asdict(self.unwanted)}
         return {"prompt": self.prompt, "seed": self.seed, **{name: value for name, value in values.items() if value}}
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Case:
         """Build a case from what `plain` gave. Raises BadInput."""
         try:
-            expectation = values.get("wanted")  # as ledgers have it
+            expectation, unwanted = values.get("wanted"), values.get("unwanted")  # as ledgers have it
             return cls(
                 str(values["prompt"]),
                 int(values["seed"]),
                 None if expectation is None else _expectation(expectation),
                 str(values.get("group", "")),
                 str(values.get("negative", "")),
+                unwanted=None if unwanted is None else _expectation(unwanted),
             )
         except (KeyError, TypeError, ValueError):
             raise BadInput("A case to evaluate needs a prompt and a seed.", field="cases") from None

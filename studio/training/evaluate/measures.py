@@ -26,6 +26,7 @@ TOLD: dict[str, tuple[str, bool]] = {
     "accuracy": ("mean of the stated attributes right", True),
     "all": ("everything stated right, and valid", True),
     "shared": ("mean of object, colour and background right", True),
+    "unwanted": ("what the negative prompt names is in the picture", True),
     "invalid": ("invalid pictures", True),
     "quality": ("accuracy, 0 for invalid pictures", True),
     "saturation": ("mean HSV saturation", False),
@@ -48,6 +49,11 @@ def read_picture(reading: Reading, expectation: Wanted) -> dict[str, float]:
     values["invalid"] = float(not valid)
     values["quality"] = values["accuracy"] * valid
     return values
+
+
+def _unwanted(reading: Reading, unwanted: Wanted | None) -> dict[str, float]:
+    """Whether all that is not wanted is there, 0 or 1; nothing where nothing was named."""
+    return {} if unwanted is None else {"unwanted": float(all(reading.matches(unwanted).values()))}
 
 
 def by_prompt(results: Sequence[Result]) -> dict[str, list[int]]:
@@ -76,7 +82,8 @@ def measured(results: Sequence[Result]) -> dict[str, Tensor]:
         if result.facts.reading is None or result.case.expectation is None:
             raise ValueError(f"the picture of {result.case.prompt!r} was not read, or nothing was expected of it")
         tones = {name: result.facts.tones[name] for name in TONES}
-        rows.append({**read_picture(result.facts.reading, result.case.expectation), **tones})
+        unwanted = _unwanted(result.facts.reading, result.case.unwanted)
+        rows.append({**read_picture(result.facts.reading, result.case.expectation), **unwanted, **tones})
     prompts = by_prompt(results)
     means = {
         name: prompt_means(torch.tensor([row[name] for row in rows], dtype=torch.float64), prompts) for name in rows[0]
