@@ -43,8 +43,16 @@ def asks_of(guidance: Guidance, steps: Iterable[StepCtx] | None = None) -> Asks:
     )
 
 
-def nominal_steps() -> Iterable[StepCtx]:
-    """Steps of a run on nothing in particular, from noise to data, without negative prompts."""
+def uses_negatives(guidance: Guidance) -> bool:
+    """Whether a negative prompt makes a difference to a method, in its wrappers."""
+    requests = [request for step in nominal_steps((1.0,)) for round in guidance.rounds(step) for request in round]
+    conditions = {request.cond for request in requests}
+    conditions |= {request.attention.cond for request in requests if request.attention is not None}
+    return any(cond.startswith("neg") for cond in conditions)
+
+
+def nominal_steps(negative_weights: tuple[float, ...] = ()) -> Iterable[StepCtx]:
+    """Steps of a run on nothing in particular, from noise to data, with negative prompts of these weights."""
     for i in range(_STEPS):
         left = 1 - (i + 0.5) / _STEPS
-        yield StepCtx.ahead(i, _STEPS, NoisePoint((1 - left**2) ** 0.5, left, 999 * left))
+        yield StepCtx.ahead(i, _STEPS, NoisePoint((1 - left**2) ** 0.5, left, 999 * left), negative_weights)

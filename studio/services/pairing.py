@@ -1,4 +1,4 @@
-"""Which guidance methods and samplers do not go together: each does what it says, and the pair does neither.
+"""What of a recipe does not go together: guidance with a sampler, or with a negative prompt it has no use for.
 
 A sampler of higher order extrapolates from the predictions of earlier steps. Where guidance moves the latents in
 between, or predicts nothing, what it extrapolates from is not of the path that the latents are on.
@@ -30,6 +30,22 @@ def caveat(spec: GuidanceSpec, sampler: str, sampler_params: Mapping[str, Any] |
     return (
         f"{_label_of(spec)} {reason}, and {solver.label} goes by earlier steps too, which it then takes wrong: "
         f"{', '.join(further_labels)} and {last_label} suit it."
+    )
+
+
+def idle_negative(spec: GuidanceSpec) -> str:
+    """Say in a sentence that a negative prompt has no effect under this guidance, and what gives it one; "" if it has.
+
+    Raises NotFound, BadInput as the recipe would.
+    """
+    from studio.guidance import GUIDANCE, build
+    from studio.guidance.asking import uses_negatives
+
+    if uses_negatives(build(spec)):
+        return ""
+    return (
+        "The negative prompt has no effect: this guidance asks for the prompt alone. A guidance scale other than 1 "
+        f"uses it, or {GUIDANCE.get('nag').label}, in which it acts without one."
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from studio.core.recipe import GuidanceSpec, WrapperSpec
 from studio.diffusion.solvers import SOLVERS
 from studio.guidance import GUIDANCE
-from studio.services.pairing import caveat
+from studio.services.pairing import caveat, idle_negative
 
 
 def test_zigzag_on_a_sampler_with_a_memory_names_the_samplers_that_suit_it() -> None:
@@ -52,3 +52,26 @@ def test_what_is_turned_off_disturbs_nothing(
 def test_what_a_sum_adds_is_looked_at_too_and_called_by_its_own_name() -> None:
     wrappers = (WrapperSpec(wrapper="interval"), WrapperSpec(wrapper="sum", added=GuidanceSpec(method="cfg_pp")))
     assert caveat(GuidanceSpec(method="cfg", wrappers=wrappers), "unipc").startswith("CFG++ moves the latents")
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "has_effect"),
+    [
+        ("cfg", {"guidance_scale": 1.0}, False),
+        ("cfg", {"guidance_scale": 1.5}, True),
+        ("pag", {}, False),
+        ("pag", {"guidance_scale": 2.0}, True),
+        ("nag", {}, True),
+        ("nag", {"nag_alpha": 0.0}, False),
+        ("perp_neg", {"negative_scale": 0.0}, False),  # asks for the empty prompt, whatever the negative says
+    ],
+)
+def test_a_negative_prompt_without_effect_is_told_as_such(
+    method: str, params: dict[str, Any], has_effect: bool
+) -> None:
+    assert (idle_negative(GuidanceSpec(method=method, params=params)) == "") is has_effect
+
+
+def test_every_method_as_it_comes_uses_a_negative_prompt_or_says_that_it_does_not() -> None:
+    idle = {method for method in GUIDANCE.names() if idle_negative(GuidanceSpec(method=method))}
+    assert {"pag", "seg", "slg", "autoguidance"} <= idle and not {"cfg", "apg", "perp_neg", "nag"} & idle

@@ -1,4 +1,4 @@
-"""What to know of the chosen guidance beside the sampler and the model, before anything is drawn with them."""
+"""What to know of the chosen guidance beside sampler, model and negative prompt, before anything is drawn with them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from studio.core.errors import StudioError
 from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
 from studio.services import scales
-from studio.services.pairing import caveat
-from studio.ui.components import around, choice
+from studio.services.pairing import caveat, idle_negative
+from studio.ui.components import around, choice, negatives
 from studio.ui.components.form import GUIDANCE, SAMPLER, Form, samplers
 from studio.ui.markup import alert
 from studio.ui.methods import declarations
@@ -21,8 +21,10 @@ from studio.ui.wiring import Answer, Event, Wiring
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
+TEXTS = ("negative_prompt", "more_negatives")
 READ = (
     "model",
+    *TEXTS,
     "wrappers",
     *(f"{key}{part}" for key in ("method", "sampler") for part in ("", *(f".{part}" for part in choice.PARTS))),
 )
@@ -36,7 +38,10 @@ def note(studio: Studio, values: Mapping[str, Any]) -> str:
         wrappers = around.read(values["wrappers"])
         spec = load(GuidanceSpec, {"method": method, "params": params, "wrappers": wrappers}, "guidance")
         of_scale = scales.caveat(spec, studio.sources, str(values["model"]))
-        return alert(of_scale, kind="note") + alert(caveat(spec, sampler, sampler_params), kind="note")
+        has_negative = bool(values["negative_prompt"] or negatives.negatives(values["more_negatives"]))
+        of_negative = idle_negative(spec) if has_negative else ""
+        sentences = (of_scale, caveat(spec, sampler, sampler_params), of_negative)
+        return "".join(alert(sentence, kind="note") for sentence in sentences)
     except StudioError:  # which generating will say
         return ""
 
@@ -52,5 +57,6 @@ def wire(studio: Studio, form: Form, wiring: Wiring) -> None:
     def on_choice(event: Event) -> Answer:
         return {"pairing": note(studio, event.values)}
 
-    changes = [form.controls[name].change for name in READ]  # type: ignore[attr-defined]
+    changes = [form.controls[name].change for name in READ if name != "negative_prompt"]  # type: ignore[attr-defined]
+    changes.append(form.controls["negative_prompt"].blur)  # type: ignore[attr-defined]  # not at every letter
     wiring.on(changes, on_choice, READ, ("pairing",), mode="always_last")

@@ -38,6 +38,15 @@ def test_a_scale_beyond_what_suits_the_model_says_so_while_it_is_set(fake: FakeS
     assert "--scale-high: 4;" in range_html(fake, "stencil") and range_html(fake, "gone") == ""
 
 
+def test_a_negative_prompt_that_nothing_uses_says_so(fake: FakeStudio) -> None:
+    alone = FILLED | {"method": "cfg", "method.first": '{"cfg": {"guidance_scale": 1}}'}
+    for words in ({"negative_prompt": "red"}, {"more_negatives": [{"prompt": "red", "weight": 1.0}]}):
+        assert "The negative prompt has no effect" in pairing.note(fake, alone | words)
+        for uses in ({"method": "nag"}, {"method.first": '{"cfg": {"guidance_scale": 2}}'}):
+            assert pairing.note(fake, alone | words | uses) == ""
+    assert pairing.note(fake, alone | {"negative_prompt": ""}) == ""
+
+
 def test_the_mark_finds_its_place_on_the_slider_of_every_methods_scale() -> None:
     pair = re.compile(
         r'<span class="pair scale" style="--low-end: (\d+); --high-end: (\d+)"><input type="range"([^>]*)>'
