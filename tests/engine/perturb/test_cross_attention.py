@@ -135,6 +135,21 @@ def test_off_it_is_the_plain_row_bit_for_bit(
         assert torch.equal(forward(bundle, range(2)), plain)
 
 
+def test_half_precision_gives_nearly_the_same(tiny_model: Path, rows: list[AttentionRow | None]) -> None:
+    """Of every row what single precision gives, to the rounding of the network's type; and of that type."""
+    made: list[Tensor] = []
+    for dtype in (torch.float32, torch.bfloat16):
+        other = load_stencil(tiny_model, dtype=dtype)
+        typed = [
+            row and AttentionRow(row.guidance, tuple((w, Conditioning(cond.tokens.to(dtype))) for w, cond in row.away))
+            for row in rows
+        ]
+        with CrossAttentionGuider(other.unet, "tiny").applied(typed):
+            made.append(forward(other, range(6)))
+    assert made[1].dtype == torch.bfloat16
+    torch.testing.assert_close(made[1].float(), made[0], rtol=0, atol=rounding(torch.bfloat16, 1, 2))
+
+
 def test_away_from_the_prompt_itself_nothing_moves(bundle: EmbeddedModel, guider: CrossAttentionGuider) -> None:
     plain = forward(bundle, [0])
     with guider.applied([AttentionRow(STRONG, ((1.0, bundle.encode_one(PROMPTS[0])),))]):
