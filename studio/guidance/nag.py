@@ -31,9 +31,10 @@ class NormalizedAttentionGuidance(Guidance):
     The authors use scale 3, tau 2.5 and alpha 0.5 for SDXL in few steps, scale 5 and alpha 0.25 for FLUX; their rule is
     to find tau and alpha for a model, and then to change the scale alone. Without a negative prompt it moves away from
     the empty one, as theirs does, which insists on the prompt. A negative prompt that is the prompt itself has no
-    effect. Several negatives are attended to by their weights, each in its window. Known failures: at high scales,
-    tau and alpha textures harden; the curves of the page are told from c+, so what happens in attention is not in them.
-    Costs 1 NFE a step, 2 with classifier-free guidance, and a second cross-attention.
+    effect. Several negatives are attended to by their weights, each in its window. Known failures: more pictures break;
+    the authors hold tau and alpha low where steps are many or the guidance scale is high. The curves of the page are
+    told from c+, so what happens in attention is not in them. Costs 1 NFE a step, 2 with classifier-free guidance, and
+    a second cross-attention.
     """
 
     label: ClassVar[str] = "Normalized attention (NAG)"

@@ -180,7 +180,7 @@ def test_in_a_sum_its_effect_is_counted_from_the_plain_prediction(methods: tuple
     torch.testing.assert_close(guided(build(spec)).x0, random(3) + cfg - random(1))
 
 
-def _params(name: str) -> dict[str, float]:
+def _params(name: str) -> dict[str, float | int | bool | str]:
     return {"guidance_scale": 4.0} if name == "cfg" else {}
 
 

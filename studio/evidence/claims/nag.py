@@ -37,6 +37,10 @@ CLAIMS.register("nag_fidelity")(
             Condition("accuracy", "NAG 3", "no guidance", "no lower"),
             Condition("invalid", "NAG 3", "no guidance", "no higher"),
         ),
+        remarks={
+            "inconclusive": "What the prompt says stays. It breaks between none and eight pictures in a hundred more; "
+            "so many prompts cannot tell more narrowly."
+        },
         suite="negative",
     )
 )

@@ -228,7 +228,7 @@ def test_the_prompt_as_its_own_negative_is_the_plain_picture_bit_for_bit(bundle:
 
 def test_several_negatives_count_by_weight_and_window(bundle: EmbeddedModel) -> None:
     def made(**values: object) -> Tensor:
-        return latents(bundle, recipe(**values))[0]
+        return latents(bundle, recipe(NAG, **values))[0]
 
     both = made(negative_prompt="blue", more_negatives=[{"prompt": "red", "weight": 3.0}])
     one, other = made(negative_prompt="blue"), made(negative_prompt="red")
