@@ -1,4 +1,7 @@
-"""The verb `evaluate` of the command line: suites drawn with the base and under edits, read, and counted."""
+"""The verb `evaluate` of the command line: suites drawn with the base and under edits, read, and counted.
+
+With an edit's name in a suite's place it gives the report card of an erasure (studio/cli/card.py).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.cli import card
 from studio.cli.answer import give, line, progress
+from studio.cli.evaluate_rows import row_text
 from studio.cli.files import write_file
 from studio.cli.following import finish
 from studio.cli.grammar import add_settings, add_verb, number, settings_of
@@ -24,7 +29,11 @@ def add(verbs: Any) -> None:
     """Add the verb to argparse's subparsers."""
     help = "measure what the model draws, and what edits change of it; what is known already is not drawn again"
     parser = add_verb(verbs, "evaluate", run, help)
-    parser.add_argument("suite", nargs="*", help="suites of prompts; without one, list those there are")
+    parser.add_argument(
+        "suite",
+        nargs="*",
+        help="suites of prompts, or the name of an edit that erases, for its report card; without one, list the suites",
+    )
     parser.add_argument(
         "--edits",
         action="append",
@@ -37,7 +46,15 @@ def add(verbs: Any) -> None:
     parser.add_argument("--quick", action="store_true", help="as few pictures as a suite says is worth looking at")
     parser.add_argument("--steps", help="sampling steps (20)")
     parser.add_argument("--guidance-scale", metavar="W", help="of classifier-free guidance (the studio's default)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result of every prompt here, as JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the result of every prompt here, as JSON; or the card, .html or .json",
+    )
+    parser.add_argument(
+        "--budget", help="of a report card: preview (a minute), standard (minutes, the usual one) or full"
+    )
     add_settings(parser)
 
 
@@ -49,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
         suites = [{"name": name, **_about(suite)} for name, suite in SUITES.items()]
         give(args, {"suites": suites}, "\n".join(map(_suite_line, suites)))
         return 0
+    if edit := card.edit_named(args, SUITES.names()):
+        return card.run(args, edit, _follow)
+    if args.budget is not None:
+        raise BadInput("--budget is of an edit's report card: suites have --pictures.", field="budget")
     if args.quick and args.pictures is not None:
         raise BadInput("Say either how many --pictures, or --quick.", field="pictures")
     from studio.services.evaluations import report
@@ -113,19 +134,6 @@ def table(part: dict[str, Any]) -> str:
             *map(row_text, part["against"]["rows"]),
         ]
     return "\n".join(lines)
-
-
-def row_text(row: dict[str, Any]) -> str:
-    """One row: a share in percent, a mean or a difference as a number, each with its n and interval."""
-    if row.get("why"):
-        return f"  {row['name']:<14} {row['why']}"
-    signed = "+" if row.get("unit") == "difference" else ""
-    figures = [
-        f"{100 * row[k]:.1f} %" if row["hits"] is not None else f"{row[k]:{signed}.3f}"
-        for k in ("value", "low", "high")
-    ]
-    of = "pictures" if row["hits"] is not None else "prompts"
-    return f"  {row['name']:<14} {figures[0]:>8}  [{figures[1]}, {figures[2]}]  n = {row['n']} {of}"
 
 
 def _by_prompt(measured: Sequence[Evaluation]) -> list[dict[str, Any]]:

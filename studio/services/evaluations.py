@@ -72,21 +72,23 @@ class EvaluationService:
             return Protocol()
         return Protocol(sampler=self._sources.card(model).sampler, batching="isolated")
 
-    def start(self, request: Mapping[str, Any]) -> str:
+    def start(self, request: Mapping[str, Any], kind: str = KIND, what: str = "", **more: Any) -> str:
         """Queue an evaluation in the background; give the job's id.
 
         request: plain values (studio.training.evaluate.request.Request).
+        kind: of the job, one that evaluates and does more; `more` is what else it is told, and the ledger with it.
+        what: how the queue calls it, in place of its suites and stacks.
         Raises BadInput, NotFound for a suite, an edit or a model that is not there, or what no engine could draw.
         """
         checked = Request.load(request)
         names = ", ".join(part.suite for part in checked.parts)
         payload = {
-            "kind": KIND,
+            "kind": kind,
             "request": checked.model_dump(mode="json"),
             "run": secrets.token_hex(16),
-            "what": f"{names} with {', '.join(label(stack) for stack in checked.stacks)}",
+            "what": what or f"{names} with {', '.join(label(stack) for stack in checked.stacks)}",
         }
-        return self._submit(payload)
+        return self._submit({**more, **payload})
 
     def retry(self, job: JobRecord) -> str:
         """Queue what is left of an evaluation; give the new job's id. Raises BadInput, NotFound."""
@@ -99,7 +101,7 @@ class EvaluationService:
         measured: list[Evaluation] = []
         for i, stack in enumerate(request.stacks):
             facts = read(results_path(self.folder, digests[i])) if i < len(digests) else {}
-            for part in request.parts:
+            for part in (part for part in request.parts if part.is_under(i)):
                 cases = _cases(part)
                 results = tuple(Result(case, facts[case.key]) for case in cases if case.key in facts)
                 why = _why_unread(results, is_done=job.status == "done")
@@ -129,14 +131,14 @@ class EvaluationService:
 
     def _check(self, request: Request, cases: Mapping[str, Sequence[Case]]) -> dict[str, str]:
         """Raise for what no engine could draw; give the file of each edit."""
-        pictures = sum(map(len, cases.values())) * len(request.stacks)
+        pictures = sum(len(cases[part.suite]) * (len(part.stacks) or len(request.stacks)) for part in request.parts)
         if pictures > MAX_PICTURES:
             message = f"An evaluation draws at most {MAX_PICTURES:,} pictures, not {pictures:,}."
             raise BadInput(message, "Take fewer pictures of each suite, or fewer stacks.", field="pictures")
         side = self._sources.card(request.model).default_size_px
         files: dict[str, str] = {}
-        for stack in request.stacks:
-            for part in request.parts:
+        for place, stack in enumerate(request.stacks):
+            for part in (part for part in request.parts if part.is_under(place)):
                 suite_cases = cases[part.suite]
                 cases_to_check = suite_cases if part.cases else suite_cases[:1]  # those of a file are known to be sound
                 recipes = [request.protocol.recipe(case, request.model, side, stack) for case in cases_to_check]

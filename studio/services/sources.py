@@ -21,6 +21,7 @@ EMBEDDED = "stencil"
 # Of jobs besides pictures, losses of trainings and gates of edits -> where the engine finds them.
 KINDS = {
     "drift": "studio.training.drift.job:run",
+    "card": "studio.training.erase.card.job:run",
     "erase": "studio.training.erase.instant:run",
     "evaluate": "studio.training.evaluate.job:run",
     "frames": "studio.engine.frames:run",

@@ -11,6 +11,8 @@ from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
 from studio.services import drifts, evaluations, pictures, runs, trainings
+from studio.services.cards import CardService
+from studio.services.cards import service as cards
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
@@ -43,6 +45,7 @@ class _Services:
     evaluations: EvaluationService
     erasures: ErasureService
     drifts: DriftService
+    cards: CardService
 
 
 class Studio:
@@ -151,6 +154,11 @@ class Studio:
         return self._opened.drifts
 
     @property
+    def cards(self) -> CardService:
+        """Report cards of erasures."""
+        return self._opened.cards
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -167,6 +175,7 @@ class Studio:
         evaluating = EvaluationService(archive, jobs, sources, edits)
         erasing = ErasureService(archive, jobs, sources, training)
         drifting = DriftService(archive, jobs, sources, edits)
+        reporting = CardService(archive, jobs, history, sources, edits, evaluating)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)
@@ -183,8 +192,22 @@ class Studio:
             trainings.KIND: training.retry,
             evaluations.KIND: evaluating.retry,
             drifts.KIND: drifting.retry,
+            cards.KIND: reporting.retry,
         }
-        return _Services(archive, engine, jobs, history, edits, drawing, grids, training, evaluating, erasing, drifting)
+        return _Services(
+            archive,
+            engine,
+            jobs,
+            history,
+            edits,
+            drawing,
+            grids,
+            training,
+            evaluating,
+            erasing,
+            drifting,
+            reporting,
+        )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
         config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")

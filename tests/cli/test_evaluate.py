@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio.cli import main
-from studio.cli.evaluate import row_text, stack_of
+from studio.cli.evaluate import stack_of
+from studio.cli.evaluate_rows import row_text
 from studio.core.errors import BadInput
 from tests.engine.edits.making import make_edit
 from tests.tiny_model import build_once

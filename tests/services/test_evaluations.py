@@ -95,6 +95,7 @@ def job_of(payload: dict[str, Any], status: str = "failed") -> JobRecord:
         ({"parts": [{"suite": "mine", "cases": [{"prompt": "a", "seed": 1}] * 2}]}, BadInput, "twice with one seed"),
         ({"stacks": [[{"edit": "gone"}]]}, NotFound, "gone"),
         ({"stacks": [[{"edit": "live:abc"}]]}, BadInput, "still being trained cannot be evaluated"),
+        ({"parts": [{"suite": "toy-stars", "stacks": [1]}]}, BadInput, "a stack that is not among the 1"),
         ({"stacks": [[], []]}, BadInput, "stack of edits is asked for twice"),
         ({"model": "gone"}, BadInput, "gone"),
         ({"protocol": {"steps": 0}}, BadInput, "steps"),

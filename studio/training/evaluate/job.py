@@ -39,8 +39,9 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
 
     job: "request" (see Request), "cases" (suite -> its cases, Case.plain), "edits" (EditRef.edit -> file), "folder" (of
     the results), "run" (hex digits that name this evaluation), "oracle" (whether the model's pictures can be read).
-    Tells "measure" (shares so far, by suite and stack), "progress", and "done". Raises NotFound, BadInput, AssetError,
-    WorkspaceError where its last results cannot be kept, and what drawing raises.
+    Tells "measure" (shares so far, by suite and stack), "progress", and "done" (with "drawn", of its
+    own pictures). Raises NotFound, BadInput, AssetError, WorkspaceError where its last results cannot be kept, and what
+    drawing raises.
     """
     engine, tell = context.engine, context.tell
     request, folder = Request.load(job["request"]), Path(str(job["folder"]))
@@ -65,49 +66,52 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         for store in series.stores:
             store.close()
         account.end()
-    tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
+    tell("done", {"images": 0, "drawn": account.drawn, "seconds": round(time.monotonic() - began, 3)})
 
 
 class _Series:
     """The series of a request: every suite under every stack. labels: of each, for measures.
 
     paths: where each stack's results are kept. Stacks that come to the same, such as one whose only edit is off and
-    none, share theirs, and are drawn once.
+    none, share theirs, and a suite is drawn once under all of them.
     """
 
     def __init__(self, request: Request, cases: Mapping[str, list[Case]], paths: list[Path], side_px: int) -> None:
         self.all: list[Series] = []
         self.labels: list[str] = []
         stores: dict[Path, FileStore] = {}
-        for stack, path in zip(request.stacks, paths, strict=True):
-            if path in stores:
-                continue
-            store = stores[path] = FileStore(path)
+        taken: set[tuple[Path, str]] = set()
+        for place, (stack, path) in enumerate(zip(request.stacks, paths, strict=True)):
+            if path not in stores:
+                stores[path] = FileStore(path)
             for part in request.parts:
+                if not part.is_under(place) or (path, part.suite) in taken:
+                    continue
+                taken.add((path, part.suite))
                 suite_cases = cases[part.suite]
                 recipes = [request.protocol.recipe(case, request.model, side_px, stack) for case in suite_cases]
-                self.all.append(Series(suite_cases, recipes, store))
+                self.all.append(Series(suite_cases, recipes, stores[path]))
                 self.labels.append(f"{part.suite}, {label(stack)}")
         self.stores = list(stores.values())
 
 
 class _Account:
-    """Tells how far an evaluation is, and what it has measured so far."""
+    """Tells how far an evaluation is, and what it has measured so far. drawn: pictures, by this job."""
 
     def __init__(self, series: _Series, to_draw: int, context: JobContext) -> None:
         self._series, self._to_draw, self._context = series, to_draw, context
         self._total = sum(len(part.cases) for part in series.all)
-        self._drawn, self._began, self._told_at = 0, time.monotonic(), 0.0
+        self.drawn, self._began, self._told_at = 0, time.monotonic(), 0.0
         self._values: dict[str, float] = {}
 
     def picture(self, place: Place) -> None:
         """One more is drawn."""
-        self._drawn += 1
+        self.drawn += 1
         self.progress()
 
     def progress(self, in_hand: float = 0.0) -> None:
         """in_hand: the work done at pictures that are not finished, in pictures."""
-        pictures, done_now = self._total - self._to_draw + self._drawn, self._drawn + in_hand
+        pictures, done_now = self._total - self._to_draw + self.drawn, self.drawn + in_hand
         data: dict[str, Any] = {"step": pictures, "steps": self._total, "done": (pictures + in_hand) / self._total}
         if done_now:
             seconds = time.monotonic() - self._began
@@ -141,7 +145,7 @@ class _Account:
 
     def _tell_measures(self) -> None:
         self._told_at = time.monotonic()
-        pictures = self._total - self._to_draw + self._drawn
+        pictures = self._total - self._to_draw + self.drawn
         self._context.tell("measure", {"step": pictures, "values": dict(self._values)})
 
 

@@ -25,6 +25,9 @@ class Part(Params):
     cases: tuple[dict[str, Any], ...] = Field(
         default=(), description="the cases themselves (Case.plain), of a suite that has no file"
     )
+    stacks: tuple[int, ...] = Field(
+        default=(), max_length=MAX_STACKS, description="places of the stacks it is drawn under; none is all of them"
+    )
 
     def drawn(self, suites: Mapping[str, Suite]) -> tuple[Case, ...]:
         """The cases to draw. suites: those with a file. Raises BadInput."""
@@ -35,9 +38,13 @@ class Part(Params):
             raise BadInput(f"The suite {self.suite} draws a prompt twice with one seed.", field="cases")
         return cases
 
+    def is_under(self, stack: int) -> bool:
+        """Whether it is drawn under the stack at this place of its request."""
+        return not self.stacks or stack in self.stacks
+
 
 class Request(Params):
-    """Every suite is drawn under every stack of edits."""
+    """Every suite is drawn under every stack of edits, or under those that it names."""
 
     model: str = Field(default="stencil", max_length=500, description="name of the model")
     parts: tuple[Part, ...] = Field(min_length=1, max_length=64, description="the suites")
@@ -55,6 +62,8 @@ class Request(Params):
             raise BadInput("A suite is asked for twice; name each once.", field="parts")
         if len(set(request.stacks)) < len(request.stacks):
             raise BadInput("A stack of edits is asked for twice; name each once.", field="stacks")
+        if any(not 0 <= place < len(request.stacks) for part in request.parts for place in part.stacks):
+            raise BadInput(f"A suite names a stack that is not among the {len(request.stacks)}.", field="parts")
         if any(ref.edit.startswith(LIVE) for stack in request.stacks for ref in stack):
             raise BadInput(
                 "An edit that is still being trained cannot be evaluated: it would change meanwhile.",

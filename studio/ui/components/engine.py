@@ -27,6 +27,7 @@ WORKING = {
     "train": "Training",
     "evaluate": "Measuring",
     "drift": "Measuring",
+    "card": "Measuring",
 }  # at what it is busy, by the kind of the job in hand
 SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 

@@ -59,12 +59,13 @@ class Job:
         cases: list[Case] = CASES,
         oracle: bool = True,
         stacks: tuple[Any, ...] = ((),),
+        under: tuple[int, ...] = (),
         **protocol: Any,
     ) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.folder = folder
         request = {
-            "parts": [{"suite": "stars"}],
+            "parts": [{"suite": "stars", "stacks": under}],
             "stacks": stacks,
             "protocol": {"steps": 2, "batching": "isolated", **protocol},
         }
@@ -221,6 +222,17 @@ def test_two_stacks_that_come_to_the_same_are_drawn_once(
 ) -> None:
     job = Job(engine, tmp_path / "e", edits, stacks=((), ({**E, "strength": 0.0},))).finish()
     assert len(counted) == 4 and set(job.facts(0)) == set(job.facts(1))
+
+
+def test_a_suite_is_drawn_under_the_stacks_it_names(
+    engine: Engine, edits: dict[str, str], tmp_path: Path, counted: list[int]
+) -> None:
+    job = Job(engine, tmp_path / "e", edits, stacks=((), (E,)), under=(1,)).finish()
+    assert len(counted) == 4 and job.facts(0) == {} and set(job.facts(1)) == {case.key for case in CASES}
+    assert job.of("done")[-1]["drawn"] == 4
+    # Off, the edit is the base, and what is known of one suite does not keep another from being drawn.
+    off = Job(engine, tmp_path / "e", edits, stacks=((), ({**E, "strength": 0.0},)), under=(1,)).finish()
+    assert len(counted) == 8 and set(off.facts(0)) == set(off.facts(1))
 
 
 def test_it_gives_way_after_every_evaluation_and_leaves_the_base(

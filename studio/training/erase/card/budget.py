@@ -1,0 +1,77 @@
+"""How much a card may draw: three budgets, each with the pictures of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from studio.core.errors import NotFound
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.25, 1.5)  # beside 1, which everything else is drawn at
+HALF = 0.5  # share of the steps the base draws alone, where a picture is completed under the edit
+HALF_WAY = "half-way"  # what that stack is called
+FEW = 50  # a rate of fewer pictures is a preview
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """What one card draws.
+
+    name: as it is asked for.
+    about: one sentence for whoever chooses.
+    in_world: part -> its prompts, of a model that speaks Stencil's language.
+    elsewhere: the same of any other, whose pictures take seconds to minutes each.
+    """
+
+    name: str
+    about: str
+    in_world: Mapping[str, int]
+    elsewhere: Mapping[str, int]
+
+    def sizes(self, in_world: bool) -> Mapping[str, int]:
+        """Part -> its prompts."""
+        return self.in_world if in_world else self.elsewhere
+
+
+def _sizes(forget: int, keep: int, near: int, wording: int, preserve: int, strength: int) -> dict[str, int]:
+    return {
+        "forget": forget,
+        "keep": keep,
+        "near": near,
+        "wording": wording,
+        "preserve": preserve,
+        "strength": strength,
+    }
+
+
+# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 12 minutes.
+BUDGETS: dict[str, Budget] = {
+    budget.name: budget
+    for budget in (
+        Budget(
+            "preview",
+            "A first look: too few pictures for a rate.",
+            _sizes(28, 28, 12, 12, 4, 0),
+            _sizes(4, 4, 0, 2, 2, 0),
+        ),
+        Budget(
+            "standard",
+            "Rates with intervals one can decide by, and the curve over strengths.",
+            _sizes(64, 64, 36, 36, 8, 16),
+            _sizes(12, 12, 0, 4, 4, 4),
+        ),
+        Budget(
+            "full",
+            "The same from three times the pictures.",
+            _sizes(192, 192, 96, 96, 16, 32),
+            _sizes(48, 48, 0, 16, 8, 8),
+        ),
+    )
+}
+
+
+def budget_named(name: str) -> Budget:
+    """The budget of a name. Raises NotFound."""
+    if name not in BUDGETS:
+        raise NotFound(f"There is no budget {name[:60]!r}; there are {', '.join(BUDGETS)}.", field="budget")
+    return BUDGETS[name]

@@ -1,0 +1,107 @@
+"""Lines of a card: a figure, what it stands beside, and how far apart the two are. Pure functions of outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from studio.metrics.intervals import bootstrap, paired
+from studio.training.evaluate.rows import ReportRow, share_row, unmeasured
+
+Section = Literal["erased", "kept", "robust", "quality", "drift"]
+Light = Literal["", "good", "fair", "poor"]
+NOT_DRAWN = "Nothing of it has been drawn."
+NEVER = "The base never does it, so that there is no share to give."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a card.
+
+    key: what programs call it.
+    section: where it stands.
+    name: what people call it.
+    about: one sentence.
+    part: of which prompts and seeds it is (probes.PARTS); "" for what was measured in another way.
+    row: the edit's figure.
+    beside: what it is held against, None where that is nothing.
+    beside_is: what that is: ceiling, base or floor.
+    apart: how far the two are apart, over pictures of equal seeds: a difference, or a share of the base.
+    light: what is thought of it; "" where nothing is.
+    goal: what that goes by.
+    """
+
+    key: str
+    section: Section
+    name: str
+    about: str
+    part: str
+    row: ReportRow
+    beside: ReportRow | None = None
+    beside_is: str = ""
+    apart: ReportRow | None = None
+    light: Light = ""
+    goal: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        rows = {"edit": self.row, "beside": self.beside, "apart": self.apart}
+        shown = {name: None if row is None else _plain(row) for name, row in rows.items()}
+        facts = ("key", "section", "name", "about", "part", "beside_is", "light", "goal")
+        return {name: getattr(self, name) for name in facts} | shown
+
+
+def share(name: str, values: Sequence[float | None], why: str = "") -> ReportRow:
+    """The share of ones, with Wilson's interval. why: what to say where there are none."""
+    known = [value > 0.5 for value in values if value is not None]
+    return share_row("", name, known) if known else unmeasured("", name, why or NOT_DRAWN)
+
+
+def mean(name: str, values: Sequence[float | None], why: str = "") -> ReportRow:
+    """The mean of numbers, with the bootstrap's interval over pictures. why: as of `share`."""
+    known = torch.tensor([value for value in values if value is not None], dtype=torch.float64)
+    if not len(known):
+        return unmeasured("", name, why or NOT_DRAWN)
+    return ReportRow("", name, len(known), float(known.mean()), *bootstrap(known), unit="mean")
+
+
+def difference(values: Sequence[float | None], beside: Sequence[float | None]) -> ReportRow:
+    """The mean of paired differences, place by place."""
+    sides = _both(values, beside)
+    if not len(sides):
+        return unmeasured("", "difference", NOT_DRAWN)
+    return ReportRow("", "difference", len(sides), *paired(sides[:, 0], sides[:, 1]), unit="difference")
+
+
+def ratio(values: Sequence[float | None], beside: Sequence[float | None]) -> ReportRow:
+    """The mean as a share of the other's, with the bootstrap over pairs.
+
+    Where no pair differs the rule of three gives the interval, as it does of differences (studio.metrics.intervals).
+    """
+    sides = _both(values, beside)
+    if not len(sides):
+        return unmeasured("", "share of the base", NOT_DRAWN)
+    base = float(sides[:, 1].mean())
+    if base <= 0:
+        return unmeasured("", "share of the base", NEVER)
+    apart = paired(sides[:, 0], sides[:, 1])
+    interval = (1 + apart.low / base, 1 + apart.high / base)
+    if bool((sides[:, 0] != sides[:, 1]).any()):
+        # A resample of a rare outcome may have none of it: what it says of a share is nothing, and it counts as one.
+        interval = bootstrap(sides, lambda means: torch.where(means[:, 1] > 0, means[:, 0] / means[:, 1], 1.0))
+    low, high = (max(0.0, end) for end in interval)
+    return ReportRow("", "share of the base", len(sides), float(sides[:, 0].mean()) / base, low, high, unit="ratio")
+
+
+def _both(values: Sequence[float | None], beside: Sequence[float | None]) -> torch.Tensor:
+    pairs = [(a, b) for a, b in zip(values, beside, strict=False) if a is not None and b is not None]
+    return torch.tensor(pairs, dtype=torch.float64).reshape(-1, 2)
+
+
+def _plain(row: ReportRow) -> dict[str, Any]:
+    """A row without what the line says already."""
+    values = row.as_json()
+    return {name: values[name] for name in ("n", "value", "low", "high", "hits", "unit", "why") if name in values}

@@ -1,0 +1,151 @@
+"""Cards as the studio runs them: drawn once, kept by the edit's hash, shown with their pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.core.errors import BadInput, NotFound
+from studio.core.settings import Settings
+from studio.engine.edits.files import to_bytes
+from studio.engine.edits.layout import layout_at
+from studio.services.cards import request
+from studio.services.studio import Studio
+from studio.training.erase.card.budget import BUDGETS, Budget
+from tests.engine.edits.making import make_edit
+
+SIZES = {"forget": 2, "keep": 2, "near": 2, "wording": 1, "preserve": 1, "strength": 1}
+ERASURE = {
+    "model": "stencil",
+    "in_world": True,
+    "concepts": [{"words": "star", "substitute": "heart", "kind": "object"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards of a handful of pictures in two steps each."""
+    monkeypatch.setattr(request, "STEPS", 2)
+    monkeypatch.setattr(request, "SHOWN", {"forget": 1, "keep": 1})
+    for name in ("preview", "standard"):
+        sizes = {**SIZES, "strength": 0} if name == "preview" else SIZES
+        monkeypatch.setitem(BUDGETS, name, Budget(name, "", sizes, sizes))
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[Studio]:
+    with Studio(settings, backend="inline") as opened:
+        yield opened
+
+
+def edit(studio: Studio, folder: Path, provenance: dict[str, Any], name: str = "no-star") -> str:
+    """The id of an edit that says this of itself."""
+    model = studio.settings.model_dir
+    shapes = {path: shape for path, shape in layout_at(model).components["unet"].items() if "attn2.to_k" in path}
+    path = folder / f"{name}.safetensors"
+    path.write_bytes(to_bytes(replace(make_edit(shapes, size=1.0, name=name), provenance=provenance)))
+    return studio.edits.import_file(path).id
+
+
+def drawn(studio: Studio, job: str) -> dict[str, Any]:
+    studio.jobs.wait(job)
+    return studio.jobs.events(job)[-1].data
+
+
+def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: Path) -> None:
+    made = edit(studio, tmp_path, {"method": "uce", "erasure": ERASURE})
+    assert studio.cards.card(made) is None
+    with pytest.raises(BadInput, match="There is no report card of no-star yet"):
+        studio.cards.page(made)
+    outlook = studio.cards.outlook(made, "preview")
+    # Two of each under both, of the substitute under the base; two rows of pictures to see, and one without a prompt.
+    assert outlook["pictures"] == 3 * 2 + 2 * (2 + 2 + 1) + 3 + 2 + 2 and outlook["seconds"] > 0
+    job = studio.cards.start(made, "preview")
+    assert drawn(studio, job)["drawn"] == outlook["pictures"]
+    assert studio.jobs.get(job).description == "report card of no-star"
+    card = studio.cards.card(made)
+    assert card is not None and (card["budget"], card["method"]) == ("preview", "uce")
+    lines = {line["key"]: line for line in card["lines"]}
+    assert (lines["changed"]["edit"]["hits"], lines["changed"]["edit"]["n"]) == (2, 2)
+    assert lines["ua"]["edit"]["n"] == lines["ua"]["beside"]["n"] == 2
+    assert lines["back_half"]["edit"]["why"] == "Not in this budget."
+    shown = [number for sight in card["sights"] for number in sight["pictures"].values()]
+    assert len(shown) == 7 and all(studio.history.get(number).origin == "card" for number in shown)
+    assert studio.history.newest() == [], "the history shows what people drew"
+    again = studio.cards.start(made, "preview")
+    assert drawn(studio, again)["drawn"] == 0, "a second card draws nothing"
+    second = studio.cards.card(made)
+    assert second is not None and second["lines"] == card["lines"] and second["sights"] == card["sights"]
+    # A fuller one draws what the first did not; and is then the one that is shown.
+    fuller = drawn(studio, studio.cards.start(made, "standard"))
+    assert fuller["drawn"] == 6
+    standard = studio.cards.card(made)
+    assert standard is not None and standard["budget"] == "standard"
+    assert [point["strength"] for point in standard["strengths"]] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
+    assert next(line for line in standard["lines"] if line["key"] == "back_half")["edit"]["n"] == 1
+    # What it shows is not purged, and it outlives a rename.
+    studio.history.delete(shown)
+    assert studio.history.purge().pictures == 0
+    renamed = studio.edits.rename(made, "nothing like it")
+    kept = studio.cards.card(renamed.id, "preview")
+    assert kept is not None and kept["edit"]["name"] == "nothing like it" and kept["lines"] == card["lines"]
+    page = studio.cards.page(renamed.id)
+    assert page.count("data:image/png;base64,") == 7 and "nothing like it" in page
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page) and "url(" not in page, "nothing is fetched"
+    studio.history.get(shown[0]).image_path.unlink()
+    assert studio.cards.page(renamed.id).count("data:image/png;base64,") == 6
+    assert "This picture is gone" in studio.cards.fragment(renamed.id)
+
+
+def test_a_card_is_found_again_by_the_next_studio(settings: Settings, tmp_path: Path) -> None:
+    with Studio(settings, backend="inline") as first:
+        made = edit(first, tmp_path, {"erasure": ERASURE})
+        job = first.cards.start(made, "preview")
+        first.jobs.wait(job)  # and nobody looks
+    with Studio(settings, backend="inline") as second:
+        card = second.cards.card(made)
+        assert card is not None and card["job"] == job and card["edit"]["id"] == made
+
+
+def test_an_edit_that_changes_nothing_has_no_effect(studio: Studio, tmp_path: Path) -> None:
+    shapes = {
+        path: shape
+        for path, shape in layout_at(studio.settings.model_dir).components["unet"].items()
+        if "attn2.to_k" in path
+    }
+    path = tmp_path / "nil.safetensors"
+    path.write_bytes(to_bytes(replace(make_edit(shapes, size=0.0, name="nil"), provenance={"erasure": ERASURE})))
+    made = studio.edits.import_file(path).id
+    studio.jobs.wait(studio.cards.start(made, "preview"))
+    card = studio.cards.card(made)
+    assert card is not None and card["verdict"]["headline"] == "No effect" and card["verdict"]["light"] == "poor"
+    assert "None of 2 pictures" in studio.cards.page(made)
+
+
+@pytest.mark.parametrize(
+    ("provenance", "said"),
+    [
+        ({}, "does not say which concept it erases"),
+        ({"erasure": "star"}, "does not say which concept it erases"),
+        ({"erasure": {"model": "stencil", "concepts": []}}, "names no concept"),
+        ({"erasure": {"concepts": [{"words": "star"}]}}, "cannot be read"),
+        ({"erasure": {**ERASURE, "model": "gone"}}, "gone"),
+        ({"erasure": {**ERASURE, "concepts": [{"words": "Monet"}]}}, "no object, style or colour"),
+    ],
+)
+def test_what_has_no_card_is_refused_in_a_sentence(
+    studio: Studio, tmp_path: Path, provenance: dict[str, Any], said: str
+) -> None:
+    made = edit(studio, tmp_path, provenance)
+    with pytest.raises(BadInput, match=said):
+        studio.cards.start(made)
+    with pytest.raises(NotFound, match="There is no budget 'huge'"):
+        studio.cards.start(made, "huge")
+    with pytest.raises(NotFound):
+        studio.cards.start("gone")
+    assert studio.jobs.newest() == []
