@@ -9,7 +9,8 @@ from typing import Any
 from studio.core.recipe import EditRef, Recipe
 from studio.training.erase.card.answers import BASE, EDIT
 from studio.training.erase.card.budget import HALF, HALF_WAY, STRENGTHS, Budget
-from studio.training.erase.card.probes import Probe, Probes, probes_of
+from studio.training.erase.card.probe import Probe, Probes
+from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.protocol import Protocol

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from studio.training.erase.card.probes import Probe, Probes
+from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.results import Facts
 

@@ -11,7 +11,7 @@ from studio.training.erase.card.budget import FEW, Budget
 from studio.training.erase.card.erased import base_miss, erased_lines
 from studio.training.erase.card.kept import kept_lines
 from studio.training.erase.card.lines import Line
-from studio.training.erase.card.probes import PARTS, Probe
+from studio.training.erase.card.probe import PARTS, Probe
 from studio.training.erase.card.quality import quality_lines
 from studio.training.erase.card.robust import robust_lines, strength_curve
 from studio.training.erase.card.verdict import judge, lit

@@ -13,7 +13,7 @@ from studio.training.erase.card import outcomes as seen
 from studio.training.erase.card.answers import BASE, EDIT, Answers, Outcome, outcomes
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.lines import Line, difference, mean, ratio, share
-from studio.training.erase.card.probes import Probe
+from studio.training.erase.card.probe import Probe
 from studio.training.evaluate.measures import ATTRIBUTES
 from studio.training.evaluate.results import Facts
 

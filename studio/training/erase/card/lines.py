@@ -25,7 +25,7 @@ class Line:
     section: where it stands.
     name: what people call it.
     about: one sentence.
-    part: of which prompts and seeds it is (probes.PARTS); "" for what was measured in another way.
+    part: of which prompts and seeds it is (probe.PARTS); "" for what was measured in another way.
     row: the edit's figure.
     beside: what it is held against, None where that is nothing.
     beside_is: what that is: ceiling, base or floor.

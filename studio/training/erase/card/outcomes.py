@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from studio.training.erase.card.answers import Outcome
-from studio.training.erase.card.probes import Probe
+from studio.training.erase.card.probe import Probe
 from studio.training.erase.card.subject import Target
 from studio.training.evaluate.results import Facts
 from studio.world.reading import Reading, Wanted

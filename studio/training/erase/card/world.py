@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from studio.training.erase.card.probes import Probe, seed_of
+from studio.training.erase.card.probe import Probe, seed_of
 from studio.training.erase.card.subject import Subject, Target
 from studio.training.erase.concept import WORLD, Concept
 from studio.training.erase.texts import wordings
@@ -30,7 +30,7 @@ Draw = Callable[[np.random.Generator, int], tuple[Scene, Probe] | None]
 
 
 def world_probes(subject: Subject, sizes: Mapping[str, int]) -> dict[str, list[Probe]]:
-    """Part -> its pictures; see probes.PARTS."""
+    """Part -> its pictures; see probe.PARTS."""
     builder = _Builder(subject)
     forget, substitute = builder.forget(sizes["forget"])
     return {

@@ -9,7 +9,7 @@ import numpy as np
 
 from studio.training.erase.card.answers import BASE, EDIT, Answers
 from studio.training.erase.card.lines import Line
-from studio.training.erase.card.probes import Probe, Probes
+from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.results import Facts

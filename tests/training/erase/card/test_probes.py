@@ -8,7 +8,8 @@ import pytest
 
 from studio.core.errors import BadInput, NotFound
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
-from studio.training.erase.card.probes import Probes, probes_of
+from studio.training.erase.card.probe import Probes
+from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
 from studio.training.erase.texts import wordings
 from studio.training.evaluate.suites import SUITES
