@@ -42,6 +42,9 @@ class Sketcher:
         if job["kind"] == "erase":
             yield from self._erasure(job, tell, should_stop)
             return
+        if job["kind"] == "train":
+            yield from self._training(job, tell, should_stop)
+            return
         if job["kind"] != "generate":
             yield from self._measures(int(job["steps"]), tell, should_stop)
             return
@@ -93,6 +96,25 @@ class Sketcher:
                           provenance={"method": "uce", "erasure": plan, "measures": measures})  # fmt: skip
         tell("edit", hand_over(edit, Path(job["folder"]), steps=1, final=True))
         tell("done", {"images": 0, "seconds": 0.2})
+
+    def _training(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        """An edit as large as the steps it has had; what is stopped after its first step hands over what it has."""
+        plan, step = job["plan"], 0
+
+        def hand_over_at(step: int) -> None:
+            edit = small_edit(plan["name"], size=step / plan["steps"], provenance=plan["provenance"])
+            tell("edit", hand_over(edit, Path(job["folder"]), steps=step, final=step == plan["steps"]))
+
+        try:
+            for _ in self._measures(plan["steps"], lambda kind, data: kind != "done" and tell(kind, data), should_stop):
+                step += 1
+                yield
+        except Cancelled:
+            if step:
+                hand_over_at(step)
+            raise
+        hand_over_at(step)
+        tell("done", {"images": 0, "seconds": 2.0})
 
     def _measures(self, steps: int, tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         """Work that makes no pictures and measures something at each step."""

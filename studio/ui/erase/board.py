@@ -1,12 +1,12 @@
 """What the Erase tab holds: the concepts to be erased, and the erasure that is looked at. The browser keeps a copy:
 
-{"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "trial": {...} or null}
+{"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "method": "uce", "options": {...}, "trial": {...} or null}
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +14,7 @@ from pydantic import Field
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, shown
 from studio.training.erase.concept import ConceptKind
+from studio.training.erase.plan import INSTANT, TrainingOptions
 from studio.training.erase.preview import Sight
 from studio.ui.components.rows import Row, Rows
 from studio.ui.sessions import Session
@@ -21,6 +22,7 @@ from studio.ui.sessions import Session
 MAX_ROWS = 24
 MAX_CHARS = 1000  # of what stands in a field; of which a plan takes fewer, and says so
 LEAST, MOST = 0.0, 1.5  # of a strength
+MAX_OPTIONS = 40  # that a copy is believed to have
 
 
 class Entry(Params):
@@ -48,17 +50,22 @@ class Drawing(Params):
     """The prompts drawn with the edit.
 
     job: that draws them, in their order.
+    edit: as recipes name it; while it is trained, "live:" and its job.
     strength: of the edit.
+    share: of the training that was done.
     """
 
     job: str
+    edit: str
     strength: float = 1.0
+    share: float = 1.0
 
 
 class Trial(Params):
     """An erasure that is looked at.
 
     model: it is of.
+    method: by name (studio.training.erase.methods).
     concepts: (what is erased, what takes its place) of each.
     sights: the prompts it is looked at in.
     seed: of the first picture; the others have the next ones.
@@ -71,6 +78,7 @@ class Trial(Params):
     """
 
     model: str
+    method: str = INSTANT
     concepts: tuple[tuple[str, str], ...] = Field(max_length=MAX_ROWS)
     sights: tuple[Sight, ...] = Field(max_length=4)
     seed: int
@@ -97,10 +105,14 @@ class Board:
     """Everything on the tab.
 
     rows: the concepts.
+    method: by name (studio.training.erase.methods).
+    options: of methods that train, those that were set.
     trial: what is looked at, None before the first.
     """
 
     rows: Rows[Entry]
+    method: str = INSTANT
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     trial: Trial | None = None
 
 
@@ -126,7 +138,12 @@ def read(value: Any) -> Board:
             return new()
         rows = Rows(items, chosen if chosen in ids else ids[0], max(ids) + 1, MAX_ROWS)
         trial = value.get("trial")
-        return Board(rows, load(Trial, trial, "trial") if isinstance(trial, dict) else None)
+        return Board(
+            rows,
+            str(value.get("method", INSTANT))[:40],
+            _options(value.get("options")),
+            load(Trial, trial, "trial") if isinstance(trial, dict) else None,
+        )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
 
@@ -136,6 +153,8 @@ def plain(board: Board) -> dict[str, Any]:
     return {
         "rows": [{"id": row.id, "concept": row.value.model_dump(mode="json")} for row in board.rows],
         "chosen": board.rows.chosen,
+        "method": board.method,
+        "options": dict(board.options),
         "trial": board.trial.model_dump(mode="json") if board.trial else None,
     }
 
@@ -153,6 +172,22 @@ def change(board: Board, op: str, id: int, value: Any = None) -> Board:
     return replace(board, rows=board.rows.do(op, id))
 
 
+def choose(board: Board, op: str, name: str, value: Any) -> Board:
+    """Another method (op "method", value: its name), an option of its training set (option), or not set (reset).
+
+    Raises BadInput for what is no option, or no value of one.
+    """
+    if op == "method":
+        return replace(board, method=str(value)[:40])
+    options = {key: option for key, option in board.options.items() if key != name}
+    if op == "option":
+        options[name] = value
+        load(TrainingOptions, options, "training")
+    elif op != "reset":
+        raise BadInput(f"There is nothing to do with a method called {shown(op)}.")
+    return replace(board, options=options)
+
+
 def with_trial(board: Board, trial: Trial | None) -> Board:
     """The same, looking at another erasure."""
     return replace(board, trial=trial)
@@ -168,6 +203,13 @@ def strength(value: Any) -> float:
 def concepts_of(plan: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What a plan erases, and what takes the place of each. Raises KeyError, TypeError for what is no plan."""
     return tuple((str(concept["words"]), str(concept["substitute"])) for concept in plan["concepts"])
+
+
+def _options(value: Any) -> dict[str, Any]:
+    """Those of a browser's copy. Raises BadInput for what they cannot be."""
+    options = dict(value) if isinstance(value, dict) and len(value) <= MAX_OPTIONS else {}
+    load(TrainingOptions, options, "training")
+    return options
 
 
 def _text(value: Any) -> str:

@@ -98,6 +98,13 @@ class Handlers:
             message = self._tried(session, work)
             return view.form(self._studio, session, call.fields, call.model) | {"message": message}
 
+    def method_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
+        """Do {op, name, value} to the choice of a method."""
+        op_name, name = str(change.get("op")), str(change.get("name", ""))
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, lambda board: boards.choose(board, op_name, name, change.get("value")))
+            return view.form(self._studio, session, call.fields, call.model) | {"message": message}
+
     def erase(self, call: Call) -> Answer:
         """Run it."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -127,7 +134,7 @@ class Handlers:
     def act(self, call: Call, op: str, value: Any) -> tuple[Answer, Stack]:
         """Do something with the edit that is looked at; give the answer, and the edit stack as it is then.
 
-        op: strength (value: a number), accept, discard.
+        op: strength (value: a number), accept, discard, go_on.
         """
         stack = call.stack
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -138,6 +145,8 @@ class Handlers:
                         session.put(run.at_strength(session.value, boards.strength(value)))
                     case "accept":
                         stack = self._accepted(session.value, stack)
+                    case "go_on":
+                        session.put(run.go_on(self._studio, session.value))
                     case "discard":
                         stack = self._discarded(session, stack)
                     case _:

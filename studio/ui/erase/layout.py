@@ -9,7 +9,8 @@ import gradio as gr
 from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui import order
-from studio.ui.erase import outcome, pairs, past, rows, run
+from studio.ui.components.curves import job as curves
+from studio.ui.erase import methods, outcome, pairs, past, rows, run
 from studio.ui.values import TURN_OR_REVISION, holds
 
 Parts = dict[str, Any]
@@ -25,6 +26,7 @@ def build() -> Parts:
                 "message": _html("", "erase-message"),
                 "outcome": _html(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
                 "pairs": _html("", "erase-pairs", pairs.SCRIPT),
+                "curves": _html("", "erase-curves", curves.INLINE),
                 "past": _html("", "erase-past", past.SCRIPT),
             }
     parts["erase_revision"] = gr.HTML(
@@ -53,6 +55,7 @@ def _controls() -> Parts:
         placeholder="a red ring\na moon at night",
         elem_id="erase-preserve",
     )
+    parts["methods"] = _html("", "erase-methods", methods.SCRIPT)
     with gr.Row(elem_classes="go"):
         parts["go"] = gr.Button("Erase", variant="primary", elem_id="erase-go")
         parts["stop"] = gr.Button(
@@ -69,19 +72,26 @@ def _controls() -> Parts:
             info="How much all that stays weighs against what goes. 0: not at all.",
             elem_id="erase-protect",
         )
+        # Without limits: Gradio's own check of them says neither where nor what is allowed.
+        parts["minutes"] = gr.Number(
+            None,
+            label="At most, in minutes",
+            info="A training that would take longer here is refused after its third step. Empty: no limit.",
+            elem_id="erase-minutes",
+        )
         parts["completeness"] = gr.Slider(
             0.9,
             0.9999,
             COMPLETENESS,
             step=0.0001,
             label="Completeness",
-            info="How much of its way the concept is sent. At 0.95 pictures are blends of both.",
+            info="Of Instant: how much of its way the concept is sent. At 0.95 pictures are blends of both.",
             elem_id="erase-completeness",
         )
         parts["untouched"] = gr.Checkbox(
             False,
             label="What is kept is not moved at all",
-            info="Of the texts under Keep; at the price of what the concept has in common with them.",
+            info="Of Instant: the texts under Keep, at the price of what the concept has in common with them.",
             elem_id="erase-untouched",
         )
         parts["edit_name"] = gr.Textbox(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from studio.training.erase.methods import METHODS
+from studio.training.erase.plan import INSTANT
+from studio.ui import watch
 from studio.ui.components import fields
-from studio.ui.components.progress import progress
+from studio.ui.components.progress import line, progress
 from studio.ui.erase.board import LEAST, MOST, Trial
 from studio.ui.erase.rows import way_html
-from studio.ui.erase.run import Making
+from studio.ui.erase.run import Making, next_share
 from studio.ui.markup import alert, attributes, tag, text
 
 if TYPE_CHECKING:
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from studio.ui.edit_stack import EditRow
 
 # What is to be seen is told as `op`, what becomes of the edit as `decide`: {op, value}.
-SCRIPT = f"""
+SCRIPT = (
+    f"""
 const tell = (from, value) => {{
   const {{op}} = from.dataset;
   trigger(op === 'strength' ? 'op' : 'decide', {{op: op, value: value}});
@@ -25,7 +29,18 @@ const tell = (from, value) => {{
 {fields.SCRIPT}
 watch('value', settle);
 settle();
+// While an edit is trained it is looked at now and again: `data-next` says at which share of the training.
+let told = '';
+window.addEventListener('palimpsest-watch', ({{detail}}) => {{
+  const part = element.querySelector('[data-next]'), facts = part && detail.jobs[part.dataset.job];
+  const due = part && part.dataset.job + part.dataset.next;
+  if (!facts || facts.over || facts.share < Number(part.dataset.next) || told === due) return;
+  told = due;
+  trigger('look');
+}});
 """
+    + watch.PART
+)
 EMPTY = (
     '<div class="erase-empty"><p class="empty-title">Take a concept out of the model</p>'
     '<p class="empty-told">At the left stands an example: every <b>star</b> becomes a <b>heart</b>. Press Erase, and '
@@ -43,14 +58,33 @@ LITTLE_LEAK = 0.1  # with .10, 24 of 24 other objects, colours and styles were s
 def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None) -> str:
     """All of it. entry: the edit, None while there is none. row: where it stands on the stack, None if it does not."""
     head = tag("h2", "".join(tag("span", way_html(*concept)) for concept in trial.concepts), class_="erase-ways")
-    if making.error:
+    if making.error and entry is None:
         again = tag("p", "What you set is kept: change it, or press Erase again.", class_="hint")
         return head + (alert(making.error) + again if making.state != "cancelled" else _note(making.error) + again)
     if not making.over:
-        return head + progress("Reads sentences, and solves for the edit", 0, 1, "", trial.job, waits=True)
+        return head + _under_way(trial, making)
     if entry is None:
         return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
-    return head + _about(entry) + measures_html(trial, making.measures) + _strength(trial) + _acts(trial, entry, row)
+    about = _about(entry, trial) + _ended_early(making) + measures_html(trial, making.measures)
+    limits = tag("p", "What is erased is suppressed, not proven removed.", class_="hint")
+    return head + about + limits + _strength(trial) + _acts(trial, making, entry, row)
+
+
+def _under_way(trial: Trial, making: Making) -> str:
+    if trial.method == INSTANT:
+        return progress("Reads sentences, and solves for the edit", 0, 1, "", trial.job, waits=True)
+    standing = line(making.state, making.ahead, making.progress)
+    bar = progress(standing.doing, standing.share, 1, standing.left, trial.job, moves=True)
+    hint = "The pictures are drawn again on the way, with the edit as it is by then. Stop keeps what was learned."
+    return tag("div", bar, data_job=trial.job, data_next=f"{next_share(trial):.4f}") + tag("p", hint, class_="hint")
+
+
+def _ended_early(making: Making) -> str:
+    if making.error:
+        return alert(making.error)
+    if not making.steps:
+        return ""
+    return _note(f"Stopped after {making.steps} steps. What it had learned by then is the edit.")
 
 
 def measures_html(trial: Trial, measures: Mapping[str, float]) -> str:
@@ -79,7 +113,7 @@ def measures_html(trial: Trial, measures: Mapping[str, float]) -> str:
         )
     if not items:
         return ""
-    limits = "Both are about texts: look at the pictures. What is erased is suppressed, not proven removed."
+    limits = "Both are about texts, over sentences that were not used: look at the pictures."
     return tag("ul", items, class_="erase-measures") + tag("p", limits, class_="hint")
 
 
@@ -89,10 +123,15 @@ def _measure(name: str, value: float, good: bool, about: str, otherwise: str) ->
     return tag("li", words + ("" if good else tag("span", text(otherwise), class_="hint wrong")))
 
 
-def _about(entry: EditEntry) -> str:
+def _about(entry: EditEntry, trial: Trial) -> str:
     made = entry.changed_at.astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
-    facts = f"{entry.name} · {size(entry.nbytes)} · {made}"
+    facts = f"{entry.name} · {method_title(trial.method)} · {size(entry.nbytes)} · {made}"
     return tag("p", text(facts), class_="erase-about")
+
+
+def method_title(name: str) -> str:
+    """A method's word for menus; the name itself of one that is not here."""
+    return METHODS.get(name).title if name in METHODS.names() else name
 
 
 def size(nbytes: int) -> str:
@@ -113,7 +152,7 @@ def _strength(trial: Trial) -> str:
     return tag("div", tag("span", "Strength", class_="label") + pair + hint, class_="guide alone param erase-strength")
 
 
-def _acts(trial: Trial, entry: EditEntry, row: EditRow | None) -> str:
+def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None) -> str:
     at = f"{trial.strength:g}"
     if not trial.strength:
         accept = _button("accept", "Accept", "At strength 0 it does nothing: choose another first.", disabled=True)
@@ -123,21 +162,21 @@ def _acts(trial: Trial, entry: EditEntry, row: EditRow | None) -> str:
         accept = _button("accept", f"On the edit stack at {at}", "It acts in every picture now.", disabled=True)
     else:
         accept = _button("accept", f"Set to {at} on the edit stack", "And switch it on there", main=True)
-    if row is None and not trial.job:
-        discard = _sure(entry)
-    elif row is None:
+    if row is None and trial.job and trial.method == INSTANT:
         discard = _button("discard", "Discard", "Delete the edit; the same settings make it again")
     else:
-        discard = _sure(entry)
+        discard = _sure(entry, "Discard" if row is None and trial.job else "Delete")
+    if making.steps or making.error:
+        discard = _button("go_on", "Go on training", "From where it was stopped") + discard
     alone = tag("p", "Drawn with this edit alone: others of the stack are left out.", class_="hint")
     return tag("div", accept + discard, class_="actions erase-acts") + alone
 
 
-def _sure(entry: EditEntry) -> str:
-    """A question before it is deleted, where more than a try would be lost."""
+def _sure(entry: EditEntry, word: str) -> str:
+    """A question before it is deleted, where more than a try would be lost. word: on what opens it."""
     question = tag("p", text(f"Delete the edit {entry.name} from the workspace, and from the edit stack?"))
     sure = _button("discard", "Delete it for good", "It cannot be brought back")
-    inner = tag("summary", "Delete", class_="action") + tag("div", question + sure, class_="choices")
+    inner = tag("summary", word, class_="action") + tag("div", question + sure, class_="choices")
     return tag("details", inner, class_="menu erase-sure")
 
 

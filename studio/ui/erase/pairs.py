@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from studio.core.errors import NotFound
+from studio.core.recipe import LIVE
 from studio.services.differences import mean_difference
 from studio.training.erase.preview import Role, Sight
 from studio.ui import watch
@@ -102,7 +103,8 @@ class _Pair:
         """By what the picture was drawn with."""
         if self.after is None or not self.after.recipe.edits:
             return "after"
-        return f"after, strength {self.after.recipe.edits[-1].strength:g}"
+        ref = self.after.recipe.edits[-1]
+        return f"after, {'so far' if ref.edit.startswith(LIVE) else f'strength {ref.strength:g}'}"
 
     def _frame(self, picture: Drawn | None, name: str, job: str, view: JobView) -> str:
         size = (picture.recipe.width, picture.recipe.height) if picture else (0, 0)
@@ -125,7 +127,7 @@ class _Pair:
 def _said(trial: Trial, differences: Sequence[float | None]) -> str:
     """What all pairs together say, where they say something."""
     complete = [difference for difference in differences if difference is not None]
-    if len(complete) < len(differences) or trial.drawing:
+    if len(complete) < len(differences) or trial.drawing or not trial.edit:
         return ""
     strength = trial.drawn.strength if trial.drawn else trial.strength
     if strength == 0 and not any(complete):

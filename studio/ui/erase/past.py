@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.services.edits.library import EditEntry
 from studio.ui.erase.board import concepts_of
-from studio.ui.erase.outcome import size
+from studio.ui.erase.outcome import method_title, size
 from studio.ui.erase.rows import way_html
 from studio.ui.markup import tag, text
 
@@ -21,7 +21,6 @@ element.addEventListener('click', (event) => {
 });
 """
 SHOWN = 40
-METHODS = {"uce": "Instant"}
 
 
 def erasures(studio: Studio) -> list[EditEntry]:
@@ -54,7 +53,7 @@ def past_html(entries: Sequence[EditEntry], shown: str = "") -> str:
 def _row(entry: EditEntry, is_shown: bool) -> str:
     ways = "<br>".join(way_html(*concept) for concept in concepts_in(entry))
     made = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
-    method = METHODS.get(str(entry.provenance.get("method")), str(entry.provenance.get("method", "")))
+    method = method_title(str(entry.provenance.get("method", "")))
     button = tag(
         "button",
         "Shown" if is_shown else "Look at it",

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, NotFound, StudioError
-from studio.core.params import shown
-from studio.core.recipe import EditRef, Recipe
-from studio.training.erase.plan import MAX_NAME_CHARS
+from studio.core.params import load, shown
+from studio.core.recipe import LIVE, EditRef, Recipe
+from studio.training.erase.concept import Concept
+from studio.training.erase.methods import METHODS
+from studio.training.erase.plan import INSTANT, MAX_NAME_CHARS
 from studio.ui.components import canvas
 from studio.ui.components.canvas import JobView
+from studio.ui.components.curves import job as curves
+from studio.ui.components.rows import Rows
 from studio.ui.components.seeds import MAX_SEED, parse_seed
 from studio.ui.erase.board import Board, Drawing, Trial, concepts_of, with_trial
 from studio.ui.errors import sentence
@@ -22,10 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.services.edits.library import EditEntry
+    from studio.services.erasures import Outlook
     from studio.services.studio import Studio
+    from studio.training.erase.concept import ConceptKind
     from studio.ui.erase.board import Entry
 
-FIELDS = ("preserve", "protect", "completeness", "untouched", "edit_name", "seed")
+FIELDS = ("preserve", "protect", "completeness", "untouched", "edit_name", "seed", "minutes")
+PREVIEWS = 8  # of an edit while it is trained
 MAX_CHARS = 20_000  # that can be typed
 STEPS = {True: 12, False: 20}  # of a picture, by whether the model is of Stencil's world
 STOPPED_WITHIN_S = 5.0
@@ -36,12 +43,18 @@ class Making:
     """How far an erasure is.
 
     state: "queued", "running", or the kind of its last event; "done" of one that was made before.
-    measures: name -> number, those it told last.
-    error: why there is no edit, a sentence; "" while there may be one.
+    ahead: jobs before it.
+    progress: data of its newest progress event, {} before the first and of the closed form.
+    measures: name -> number, those of the closed form.
+    steps: of a training, that its edit has had; 0 where it is whole.
+    error: how it ended early, a sentence; "" else.
     """
 
     state: str = "done"
+    ahead: int = 0
+    progress: Mapping[str, Any] = field(default_factory=dict[str, Any])
     measures: Mapping[str, float] = field(default_factory=dict[str, float])
+    steps: int = 0
     error: str = ""
 
     @property
@@ -49,18 +62,26 @@ class Making:
         """Whether it has ended, however."""
         return self.state not in ("queued", "running")
 
+    @property
+    def share(self) -> float:
+        """Of a training that is done."""
+        return float(self.progress.get("done", 0.0))
+
 
 # -- what is asked for ----------------------------------------------------------------------------------------------
 
 
-def plan_of(entries: Sequence[Entry], fields: Mapping[str, Any], model: str) -> dict[str, Any]:
+def plan_of(board: Board, fields: Mapping[str, Any], model: str) -> dict[str, Any]:
     """The plan of an erasure as plain values; none of it is checked but the seed, which is text. Raises BadInput."""
+    entries = [row.value for row in board.rows]
     preserves = [line.strip() for line in str(fields["preserve"] or "").splitlines() if line.strip()]
     seed = parse_seed(fields["seed"])
     return {
         "name": str(fields["edit_name"] or "").strip() or usual_name(entries),
         "model": model,
+        "method": board.method,
         "concepts": [entry.concept for entry in entries],
+        "training": dict(board.options),
         "preserves": preserves,
         "protect": fields["protect"],
         "completeness": fields["completeness"],
@@ -78,22 +99,55 @@ def usual_name(entries: Sequence[Entry]) -> str:
 def problems(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> tuple[dict[int, str], str]:
     """What is wrong, before anything runs: row -> a sentence, and what is wrong besides; "" for nothing."""
     of_rows: dict[int, str] = {}
-    alone = {**fields, "preserve": "", "edit_name": "a name"}
+    alone = {**fields, "preserve": "", "edit_name": "a name", "seed": "0", "minutes": None}
     for row in board.rows:
-        if wrong := _refusal(studio, [row.value], alone, model):
+        if wrong := _refusal(studio, replace(board, rows=Rows.of([row.value])), alone, model):
             of_rows[row.id] = wrong
-    rest = "" if of_rows else _refusal(studio, [row.value for row in board.rows], fields, model)
-    return of_rows, rest
+    return of_rows, "" if of_rows else _refusal(studio, board, fields, model)
 
 
-def _refusal(studio: Studio, entries: Sequence[Entry], fields: Mapping[str, Any], model: str) -> str:
-    if not all(entry.words for entry in entries):
+def _refusal(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> str:
+    if not all(row.value.words for row in board.rows):
         return "Say what is to be erased."
     try:
-        studio.erasures.check(plan_of(entries, fields, model))
+        studio.erasures.check(plan_of(board, fields, model))
+        limit_s(fields["minutes"])
     except StudioError as error:
         return sentence(error)
     return ""
+
+
+def kinds(studio: Studio, board: Board, model: str) -> list[ConceptKind]:
+    """What sorts of things the rows name, as far as that is known: "" where it is not."""
+    in_world = studio.sources.is_of_world(model)
+    return [_kind(row.value, in_world) for row in board.rows]
+
+
+def _kind(entry: Entry, in_world: bool) -> ConceptKind:
+    if not in_world:
+        return entry.kind
+    try:
+        return load(Concept, entry.concept, "concept").in_world().kind
+    except BadInput:
+        return ""
+
+
+def outlooks(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> dict[str, Outlook]:
+    """Method -> what it would take; without those that cannot erase this."""
+    each: dict[str, Outlook] = {}
+    for name in METHODS.names():
+        with contextlib.suppress(StudioError):
+            each[name] = studio.erasures.outlook(plan_of(replace(board, method=name), fields, model))
+    return each
+
+
+def limit_s(minutes: Any) -> float | None:
+    """How long a training may take, in seconds; None where nobody says. Raises BadInput for what is no time."""
+    if minutes in (None, 0):
+        return None
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not minutes > 0:
+        raise BadInput(f"A time in minutes is a number above 0, not {shown(minutes)}.", field="minutes")
+    return 60.0 * minutes
 
 
 # -- runs -----------------------------------------------------------------------------------------------------------
@@ -101,20 +155,28 @@ def _refusal(studio: Studio, entries: Sequence[Entry], fields: Mapping[str, Any]
 
 def start(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> Board:
     """Erase what the rows say, and draw what it is looked at in. Raises BadInput and NotFound for what cannot be."""
-    entries = [row.value for row in board.rows]
     if empty := next((row for row in board.rows if not row.value.words), None):
         at = list(board.rows).index(empty) + 1
         raise BadInput(f"The concept in row {at} has no name.", "Say what is to be erased.", field="concepts")
-    plan = studio.erasures.check(plan_of(entries, fields, model))
+    plan, limit = studio.erasures.check(plan_of(board, fields, model)), limit_s(fields["minutes"])
     values = plan.model_dump(mode="json")
     trial = Trial(
         model=model,
+        method=plan.method,
         concepts=concepts_of(values),
         sights=studio.erasures.sights(values),
         seed=plan.seed,
     )
     trial = _with_base(studio, trial, board.trial)
-    return with_trial(board, trial.having(job=studio.erasures.start(values)))
+    return with_trial(board, trial.having(job=studio.erasures.start(values, limit)))
+
+
+def go_on(studio: Studio, board: Board) -> Board:
+    """Train on what was stopped, from where it was. Raises BadInput where nothing was."""
+    trial = board.trial
+    if trial is None or not trial.job or making(studio, trial).state == "done":
+        raise BadInput("There is nothing to go on with.", "Press Erase.")
+    return with_trial(board, trial.having(job=studio.jobs.retry(trial.job), edit=""))
 
 
 def open_edit(studio: Studio, board: Board, ref: str, model: str) -> Board:
@@ -129,6 +191,7 @@ def open_edit(studio: Studio, board: Board, ref: str, model: str) -> Board:
         )
     trial = Trial(
         model=model,
+        method=str(plan.get("method", INSTANT)),
         concepts=concepts_of(plan),
         sights=studio.erasures.sights(plan),
         seed=int(plan.get("seed", 0)),
@@ -148,15 +211,41 @@ def advanced(studio: Studio, board: Board) -> Board:
         return board
     if trial.job and not trial.edit:
         trial = trial.having(edit=_edit_of(studio, trial.job))
-    if trial.drawing and view_of(studio, trial.drawing.job).over:
-        trial = trial.having(drawn=trial.drawing, drawing=None)
-    if trial.edit and _shown_strength(trial) != trial.strength:
+    if trial.drawing and (drawing := view_of(studio, trial.drawing.job)).over:
+        # Of an edit that was handed over before its turn came, nothing could be drawn.
+        is_shown = drawing.pictures or not trial.drawing.edit.startswith(LIVE)
+        trial = trial.having(drawn=trial.drawing if is_shown else trial.drawn, drawing=None)
+    if (due := _due(studio, trial)) is not None:
         if trial.drawing:
             stop(studio, {trial.drawing.job})
-        ref = EditRef(edit=trial.edit, strength=trial.strength)
-        job = _draw(studio, trial, [ref], f"Preview of {_title(trial)} at {trial.strength:g}")
-        trial = trial.having(drawing=Drawing(job=job, strength=trial.strength))
+        ref = EditRef(edit=due.edit, strength=due.strength)
+        job = _draw(studio, trial, [ref], f"Preview of {_title(trial)} at {due.strength:g}")
+        trial = trial.having(drawing=due.model_copy(update={"job": job}))
     return with_trial(board, trial)
+
+
+def _due(studio: Studio, trial: Trial) -> Drawing | None:
+    """What is to be drawn next, without its job; None for nothing.
+
+    While it is trained, the edit as it is by then: at its first eighth, at the next, and so on.
+    """
+    newest = trial.drawing or trial.drawn
+    if trial.edit:
+        drawing = Drawing(job="", edit=trial.edit, strength=trial.strength)
+        return None if newest and newest.model_copy(update={"job": ""}) == drawing else drawing
+    if not trial.job or trial.drawing:
+        return None
+    training = making(studio, trial)
+    if training.over or training.share < next_share(trial):
+        return None
+    return Drawing(job="", edit=f"{LIVE}{trial.job}", strength=trial.strength, share=training.share)
+
+
+def next_share(trial: Trial) -> float:
+    """How much of a training has to be done before its edit is looked at again."""
+    newest = trial.drawing or trial.drawn
+    is_live = newest is not None and newest.edit == f"{LIVE}{trial.job}"
+    return (int(newest.share * PREVIEWS) + 1) / PREVIEWS if newest and is_live else 1 / PREVIEWS
 
 
 def making(studio: Studio, trial: Trial) -> Making:
@@ -167,16 +256,32 @@ def making(studio: Studio, trial: Trial) -> Making:
         events = studio.jobs.events(trial.job)
     except NotFound:  # the browser remembers a job of another workspace
         return Making("interrupted", error="This erasure is of another workspace.")
-    state, measures, error = "queued", dict[str, float](), ""
+    values: dict[str, Any] = {"state": "queued"}
     for event in events:
-        if event.kind == "measure":
-            measures = event.data["values"]
+        if event.kind == "queued":
+            values["ahead"] = event.data.get("ahead", 0)
+        elif event.kind == "progress":
+            values["progress"] = event.data
+        elif event.kind == "measure" and trial.method == INSTANT:
+            values["measures"] = event.data["values"]
+        elif event.kind == "edit" and not event.data.get("final", True):
+            values["steps"] = event.data["steps"]
         elif event.final:
-            error = event.data.get("error", "")
-        state = event.kind if event.final else "running" if event.kind != "queued" else state
-    if state != "done":
-        error = error or ("It was stopped before there was an edit." if state == "cancelled" else "")
-    return Making(state, measures or _measures(entry_of(studio, trial)), error)
+            values["error"] = event.data.get("error", "")
+        values["state"] = event.kind if event.final else "running" if event.kind != "queued" else values["state"]
+    if values["state"] == "cancelled":
+        values["error"] = "" if values.get("steps") else "It was stopped before there was an edit."
+    values.setdefault("measures", _measures(entry_of(studio, trial)))
+    return Making(**values)
+
+
+def has_curves(studio: Studio, trial: Trial) -> bool:
+    """Whether it is a training that has measured something."""
+    if not trial.job or trial.method == INSTANT:
+        return False
+    with contextlib.suppress(NotFound):
+        return bool(curves.points(studio, trial.job))
+    return False
 
 
 def entry_of(studio: Studio, trial: Trial) -> EditEntry | None:
@@ -241,11 +346,6 @@ def _draw(studio: Studio, trial: Trial, refs: Sequence[EditRef], description: st
     return studio.pictures.submit(recipes, "ahead", origin="preview", description=description)
 
 
-def _shown_strength(trial: Trial) -> float | None:
-    drawing = trial.drawing or trial.drawn
-    return None if drawing is None else drawing.strength
-
-
 def _edit_of(studio: Studio, job: str) -> str:
     """The edit that an erasure has made; "" while there is none. Of an earlier run of the studio it is found again by
     its plan, for of that only the end is known.
@@ -255,7 +355,8 @@ def _edit_of(studio: Studio, job: str) -> str:
         if edit := next((event.data["edit"] for event in events if event.kind == "edit"), ""):
             return edit
         if events and events[-1].kind == "done":
-            plan = studio.jobs.get(job).payload.get("plan")
+            plan = studio.jobs.get(job).payload.get("plan") or {}
+            plan = (plan.get("provenance") or {}).get("erasure", plan)  # that of a training has it among its origins
             return next((entry.id for entry in studio.edits.list() if entry.provenance.get("erasure") == plan), "")
     return ""
 

@@ -25,8 +25,8 @@ REVEAL = """() => {
 TURNS = ("erase", "stack")
 SHARED = ("model", *run.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
-FORM = ("erase", "erase_revision", "rows", "note")
-TRIAL = ("erase", "erase_revision", "outcome", "pairs", "message", "past", "stop")
+FORM = ("erase", "erase_revision", "rows", "methods", "note")
+TRIAL = ("erase", "erase_revision", "outcome", "pairs", "curves", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
 
@@ -92,8 +92,9 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
     events.look(page.demo.load, do.opened, SEEN)
     events.look(page.tabs.select, on_tab, SEEN, "value")
     events.look(parts["erase_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
-    events.look(parts["pairs"].look, do.looked, TRIAL)
-    for name in ("preserve", "edit_name", "seed"):
+    for place in ("pairs", "outcome"):
+        events.look(parts[place].look, do.looked, TRIAL)
+    for name in ("preserve", "edit_name", "seed", "minutes"):
         events.change(parts[name].blur, do.checked, FORM)
     events.change(parts["model"].change, do.checked, FORM)
 
@@ -104,7 +105,11 @@ def _wire_changes(events: _Events, do: Handlers) -> None:
     def on_row(event: Event) -> Answer:
         return do.row_op(events._call(event), event.data)
 
+    def on_method(event: Event) -> Answer:
+        return do.method_op(events._call(event), event.data)
+
     events.wiring.on(parts["rows"].op, on_row, SHARED, (*FORM, "message"), turns=TURNS, mode="multiple")
+    events.wiring.on(parts["methods"].op, on_method, SHARED, (*FORM, "message"), turns=TURNS, mode="multiple")
     # Once: who presses twice wants one job.
     go = events.change(parts["go"].click, do.erase, SEEN, mode="once", announces=True)
     events.wiring.then(go, REVEAL)
@@ -148,9 +153,11 @@ def stored_fields(stored: Any) -> dict[str, Any]:
         if name in limits:
             low, high = limits[name]
             return is_number(value) and low <= value <= high
-        return (
-            isinstance(value, bool) if name == "untouched" else isinstance(value, str) and len(value) <= run.MAX_CHARS
-        )
+        if name == "minutes":
+            return value is None or is_number(value)
+        if name == "untouched":
+            return isinstance(value, bool)
+        return isinstance(value, str) and len(value) <= run.MAX_CHARS
 
     if not isinstance(stored, dict):
         return {}

@@ -9,28 +9,37 @@ import gradio as gr
 
 from studio.core.errors import StudioError
 from studio.ui import order
+from studio.ui.components import progress
+from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
-from studio.ui.erase import outcome, pairs, past, rows, run
+from studio.ui.erase import methods, outcome, pairs, past, rows, run
 from studio.ui.erase.board import BoardSession, Trial
 from studio.ui.erase.run import Making
 from studio.ui.markup import alert, tag, text
 from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
+    from studio.services.erasures import Outlook
     from studio.services.studio import Studio
 
-TIME = "Takes about a second, and nothing is trained; then eight small pictures are drawn."
-TIME_OTHERS = "Nothing is trained: some sentences are encoded, in a second or a few. Then eight pictures are drawn."
+UNKNOWN_S = "How long that takes here is known after its third step."
+MEANWHILE = "Meanwhile you can draw: what you ask for goes first."
 
 
 def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model: str) -> Answer:
     """What is to be erased, with what is wrong of it."""
-    of_rows, rest = run.problems(studio, session.value, fields, model)
-    in_world = _is_of_world(studio, model)
+    board = session.value
+    of_rows, rest = run.problems(studio, board, fields, model)
+    outlooks = {} if of_rows else run.outlooks(studio, board, fields, model)
+    outlook = outlooks.get(board.method)
+    times = {name: _in_short(each) for name, each in outlooks.items()}
     return {
         **copied(session),
-        "rows": rows.rows_html(session.value, of_rows, in_world),
-        "note": note_html(in_world, rest),
+        "rows": rows.rows_html(board, of_rows, _is_of_world(studio, model)),
+        "methods": methods.methods_html(
+            board.method, board.options, outlook.steps if outlook else 0, run.kinds(studio, board, model), times
+        ),
+        "note": alert(rest) or (tag("p", text(_in_words(outlook)), class_="hint") if outlook else ""),
     }
 
 
@@ -42,6 +51,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             **copied(session),
             "outcome": outcome.EMPTY,
             "pairs": "",
+            "curves": "",
             "message": message,
             "past": past.past_html(past.erasures(studio)),
             "stop": gr.Button(interactive=False),
@@ -52,6 +62,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
         **copied(session),
         "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current)),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
+        "curves": curves.inline_html(studio, current.job) if run.has_curves(studio, current) else "",
         "message": message,
         "past": past.past_html(past.erasures(studio), entry.id if entry else ""),
         "stop": gr.Button(interactive=is_busy(studio, current, making)),
@@ -72,11 +83,20 @@ def is_busy(studio: Studio, current: Trial, making: Making) -> bool:
     return not making.over or any(not run.view_of(studio, job).over for job in current.jobs - {current.job})
 
 
-def note_html(in_world: bool, wrong: str) -> str:
-    """What stands under the button: what is wrong, else what it takes."""
-    if wrong:
-        return alert(wrong)
-    return tag("p", text(TIME if in_world else TIME_OTHERS), class_="hint")
+def _in_short(outlook: Outlook) -> str:
+    """What a method takes, on its card."""
+    if outlook.seconds is not None:
+        return progress.seconds(outlook.seconds)
+    return f"{outlook.steps} steps" if outlook.steps else "some seconds"
+
+
+def _in_words(outlook: Outlook) -> str:
+    """What the erasure takes, under the button, before it is started."""
+    if not outlook.steps:
+        time = "some seconds" if outlook.seconds is None else progress.seconds(outlook.seconds)
+        return f"Takes {time}: nothing is trained. Then eight pictures are drawn, four before and four after."
+    time = UNKNOWN_S if outlook.seconds is None else f"That takes {progress.seconds(outlook.seconds)} here."
+    return f"Trains {outlook.steps} steps, and shows the pictures as they change. {time} {MEANWHILE}"
 
 
 def copied(session: BoardSession) -> Answer:

@@ -21,7 +21,7 @@ TRIAL = Trial(
     job="a",
     edit="no-star-0123",
     base="b",
-    drawn=Drawing(job="c", strength=0.5),
+    drawn=Drawing(job="c", edit="no-star-0123", strength=0.5),
     strength=0.25,
 )
 

@@ -25,6 +25,7 @@ FIELDS = {
     "untouched": False,
     "edit_name": "",
     "seed": "0",
+    "minutes": None,
 }
 PAGE = Call("page", model="stencil", fields=FIELDS)
 
@@ -88,7 +89,6 @@ def test_another_strength_draws_again_and_at_0_the_pictures_are_the_bases(do: Ha
     answer = settled(do, fake)
     assert answer["pairs"].count("the same, bit for bit") == 4 and "At strength 0 every picture" in answer["pairs"]
     assert [name for _, name in pictures(answer)][1] == "after, strength 0"
-    assert "data-op" not in answer["outcome"] or "disabled" in answer["outcome"]
     do.act(PAGE, "strength", 0.5)
     do.act(PAGE, "strength", 0.75)
     answer = settled(do, fake)
@@ -218,6 +218,87 @@ def test_a_page_loaded_again_finds_its_trial_and_a_deleted_edit_says_so(do: Hand
     foreign = {**kept, "revision": 99, "trial": {**kept["trial"], "job": "of another workspace", "edit": ""}}
     lost = elsewhere.behind(replace(page, session="third", stored=foreign), 5)
     assert "another workspace" in lost["outcome"] and set(TRIAL) <= set(lost)
+
+
+def choose(do: Handlers, method: str, **options: Any) -> Answer:
+    for name, value in options.items():
+        do.method_op(PAGE, {"op": "option", "name": name, "value": value})
+    return do.method_op(PAGE, {"op": "method", "name": "", "value": method})
+
+
+def test_methods_stand_in_plain_words_with_what_they_take_and_grey_where_they_were_measured_not_to_work(
+    do: Handlers,
+) -> None:
+    cards = do.visited(PAGE)["methods"]
+    assert [cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Classic")] == sorted(
+        cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Classic")
+    )
+    assert "disabled" not in cards and "about 64 s" in cards and "about 1 s" in cards
+    trained = choose(do, "ca")
+    assert "Trains 160 steps" in trained["note"] and "How it trains" in trained["methods"]
+    assert "Trains 40 steps" in choose(do, "ca", steps=40)["note"]
+    assert "Trains 160 steps" in do.method_op(PAGE, {"op": "reset", "name": "steps"})["note"]
+    choose(do, "uce")
+    do.row_op(PAGE, {"op": "words", "row": 1, "value": "red"})
+    colour = do.row_op(PAGE, {"op": "substitute", "row": 1, "value": "blue"})["methods"]
+    assert colour.count("disabled") == 1 and "Not for a colour: other colours suffer" in colour
+    refused = do.erase(replace(PAGE, fields={**FIELDS}, session=None, stored={**boards.plain(boards.new())}))
+    assert refused["message"] == ""  # another page's method is its own
+    assert "Careful does not erase" in choose(do, "abo")["rows"]
+    for wrong in (
+        {"op": "option", "name": "steps", "value": -3},
+        {"op": "option", "name": "x", "value": 1},
+        {"op": "y"},
+    ):
+        assert 'class="message error"' in do.method_op(PAGE, wrong)["message"]
+
+
+def test_while_it_trains_its_pictures_are_drawn_again_with_the_edit_as_it_is(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.005
+    choose(do, "ca", steps=1000)
+    answer = do.erase(PAGE)
+    assert "data-next" in answer["outcome"] and "data-watch" in answer["outcome"]
+    live: set[str] = set()
+    deadline = time.monotonic() + 20
+    while held(answer := do.looked(PAGE)).trial.edit == "":  # type: ignore[union-attr]
+        trial = held(answer).trial
+        if trial.drawn:  # type: ignore[union-attr]
+            live.add(trial.drawn.edit)  # type: ignore[union-attr]
+            fake.sketcher.step_s = 0  # to its end
+        assert time.monotonic() < deadline
+    job = held(answer).trial.job  # type: ignore[union-attr]
+    assert live == {f"live:{job}"}
+    answer = settled(do, fake)
+    (entry,) = fake.edits.list()
+    assert held(answer).trial.drawn.edit == entry.id  # type: ignore[union-attr]
+    assert len(pictures(answer)) == 8 and "Replace" in answer["outcome"] and "Replace" in answer["past"]
+    assert f'data-curves-of="{job}"' in answer["curves"] and "<svg" in answer["curves"]
+
+
+def test_a_training_that_is_stopped_keeps_what_it_learned_and_goes_on(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.01
+    choose(do, "abo", steps=60)
+    job = held(do.erase(PAGE)).trial.job  # type: ignore[union-attr]
+    while not any(event.kind == "measure" for event in fake.jobs.events(job)):
+        time.sleep(0.01)
+    do.stop(PAGE)
+    fake.ended(job)
+    fake.sketcher.step_s = 0.001
+    answer = settled(do, fake)
+    assert "Stopped after" in answer["outcome"] and "Go on training" in answer["outcome"]
+    assert len(fake.edits.list()) == 1 and len(pictures(answer)) == 8
+    do.act(PAGE, "go_on", None)
+    answer = settled(do, fake)
+    assert "Stopped after" not in answer["outcome"] and "Go on training" not in answer["outcome"]
+    assert held(answer).trial.job != job  # type: ignore[union-attr]
+    assert "nothing to go on with" in do.act(PAGE, "go_on", None)[0]["message"]
+
+
+def test_a_time_limit_is_told_to_the_training(do: Handlers, fake: FakeStudio) -> None:
+    choose(do, "ca", steps=10)
+    assert "number above 0" in do.checked(replace(PAGE, fields={**FIELDS, "minutes": -1}))["note"]
+    job = held(do.erase(replace(PAGE, fields={**FIELDS, "minutes": 2}))).trial.job  # type: ignore[union-attr]
+    assert fake.jobs.get(fake.ended(job)).payload["limit_s"] == 120
 
 
 def test_fields_of_a_browser_are_taken_as_far_as_they_can_be_held() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Point = Mapping[str, Any]  # {"step": 1.., "values": name -> number}
 # For a host of buttons [data-curves]: they open a window of `window_html`.
 SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+# For a host of `inline_html`.
+INLINE = Path(__file__).with_name("inline.js").read_text(encoding="utf-8")
 FIRST = "loss"  # where there is one, it is what one looks at first
 
 
@@ -91,6 +93,11 @@ def window_html(studio: Studio, job_id: str) -> str:
     job = studio.jobs.get(job_id)
     head = tag("h2", text(job.description), data_over=job.over)
     return head + curves_html(points(studio, job_id), job_id)
+
+
+def inline_html(studio: Studio, job_id: str) -> str:
+    """The curves of a job in a place of their own, which are drawn anew while it runs. Raises NotFound."""
+    return tag("div", window_html(studio, job_id), class_="curves-inline", data_curves_of=job_id)
 
 
 def _series(measured: Sequence[Point], name: str) -> Series:
