@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
-from studio.cli.grammar import add_actions, add_verb, settings_of
+from studio.cli.grammar import add_actions, add_verb, number, settings_of
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry, EditLibrary
 
+EMBEDDED = "stencil"
 Run = Callable[["EditLibrary", argparse.Namespace], "tuple[Answer, str]"]
 
 
@@ -29,20 +30,31 @@ def add(verbs: Any) -> None:
 
     action("list", _list, "list all edits")
     show = action("show", _show, "say everything about one edit")
-    importing = action("import", _import, "take a LoRA file, a peft folder or an edit of ours into the workspace")
-    importing.add_argument("file", type=Path)
+    importing = action(
+        "import", _import, "take a LoRA, erased weights (ESD, UCE) or an edit of ours into the workspace"
+    )
+    importing.add_argument("file", type=Path, help=".safetensors, .pt, or a peft folder")
     importing.add_argument("--name", help="what to call it (the file's name)")
     importing.add_argument("--partial", action="store_true", help="take what fits the model where not all does")
     importing.add_argument("--check", action="store_true", help="only say how much of the file fits")
-    importing.add_argument("--model-dir", help="folder of the model it is for")
     export = action("export", _export, "write an edit for other programs")
     rename = action("rename", _rename, "give an edit another name; recipes still find it")
     remove = action("remove", _remove, "delete an edit")
     for parser in (show, export, rename, remove):
         parser.add_argument("edit", help="its id, its hash, or its name where only one has it")
-    export.add_argument("--style", default="diffusers", help="diffusers, kohya, peft or palimpsest")
-    export.add_argument("--out", type=Path, required=True, metavar="PATH", help="a new .safetensors file; peft: folder")
+    export.add_argument(
+        "--format", default="diffusers", help="diffusers, kohya, comfyui, peft, palimpsest or merged (diffusers)"
+    )
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="PATH", help="a new .safetensors file; of peft, a new folder"
+    )
     export.add_argument("--max-rank", metavar="N", help="of the low-rank form of a dense edit (128)")
+    export.add_argument("--energy", metavar="SHARE", help="of a dense layer's change, kept at least (0.99)")
+    export.add_argument("--strength", metavar="S", help="of the edit within a merged model (1)")
+    for parser in (importing, export):
+        parser.add_argument("--model", help="which model it is for (stencil; of an export, the one it was made of)")
+        parser.add_argument("--model-dir", help="folder of stencil")
+        parser.add_argument("--models-dir", help="folder of further models")
     rename.add_argument("name")
 
 
@@ -62,7 +74,7 @@ def _show(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
 
 def _import(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
     if args.check:
-        fit = library.inspect(args.file)
+        fit = library.inspect(args.file, args.model or EMBEDDED)
         answer = {
             "style": fit.style,
             "matched": fit.matched,
@@ -72,7 +84,7 @@ def _import(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str
         }
         left = f" Left over: {', '.join(fit.left[:5])}." if fit.left else ""
         return answer, f"{fit.matched} of {fit.total} layers fit ({fit.style}).{left}"
-    entry = library.import_file(args.file, args.name, partial=args.partial)
+    entry = library.import_file(args.file, args.name, args.model or EMBEDDED, partial=args.partial)
     return _plain(entry), entry.id
 
 
@@ -82,8 +94,28 @@ def _export(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str
         if not args.max_rank.isdecimal() or not 1 <= int(args.max_rank[:6]) <= 4096:
             raise BadInput(f"The rank is a whole number from 1 to 4096, not {args.max_rank!r}.", field="max_rank")
         rank = int(args.max_rank)
-    files = [str(path) for path in library.export(args.edit, args.style, args.out, rank)]
-    return {"files": files}, "\n".join(files)
+    energy = None if args.energy is None else _number(args.energy, "energy", 1.0)
+    strength = 1.0 if args.strength is None else _number(args.strength, "strength", 10.0)
+    export = library.export(args.edit, args.format, args.out, rank, energy, model=args.model, strength=strength)
+    files = [str(path) for path in export.files]
+    lines = list(files)
+    if export.error > _NOTHING:
+        worst = max(export.errors, key=lambda address: export.errors[address])
+        lines.append(
+            f"Left out: {100 * export.error:.2g} % of the change, "
+            f"at most {100 * export.errors[worst]:.2g} % of a layer ({worst})."
+        )
+    return {"files": files, "error": export.error, "errors": dict(export.errors)}, "\n".join(lines)
+
+
+def _number(text: str, field: str, most: float) -> float:
+    value = number(text)
+    if not isinstance(value, int | float) or not 0 < value <= most:
+        raise BadInput(f"The {field} is a number above 0 and up to {most:g}, not {text[:40]!r}.", field=field)
+    return float(value)
+
+
+_NOTHING = 1e-4  # where float32 rounding ends
 
 
 def _rename(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
@@ -112,12 +144,14 @@ def _library(args: argparse.Namespace) -> Iterator[EditLibrary]:
     from studio.services.edits.library import EditLibrary
     from studio.services.sources import Sources
     from studio.storage.edits import EditStore
+    from studio.storage.reports import ReportStore
     from studio.storage.workspace import Workspace
 
     settings = settings_of(args)
     workspace = Workspace.open(settings.workspace)
     try:
-        yield EditLibrary(EditStore(workspace.root / "edits"), Sources(settings))
+        reports = ReportStore(workspace.root / "reports", workspace.check)
+        yield EditLibrary(EditStore(workspace.root / "edits"), Sources(settings), reports)
     finally:
         workspace.close()
 

@@ -62,16 +62,12 @@ def split(checkpoint: Path, parts: tuple[str, ...]) -> dict[str, Weights]:
     }
 
 
-def tensors_of(checkpoint: Path, parts: tuple[str, ...]) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Give each part's tensors, by their names within it and still in the original spelling, with their shapes.
+def prefixes_of(checkpoint: Path) -> dict[str, str]:
+    """Give each part's prefix: what stands before the names of its tensors, which are still in the original spelling.
 
-    parts: names as in a layout. Raises AssetError.
+    Raises AssetError.
     """
-    prefixes = _prefixes(_architecture(checkpoint, read_weights((checkpoint,))))
-    return {
-        part: {name.removeprefix(prefixes[part]): shape for name, shape in weights.shapes.items()}
-        for part, weights in split(checkpoint, parts).items()
-    }
+    return _prefixes(_architecture(checkpoint, read_weights((checkpoint,))))
 
 
 def _prefixes(architecture: str) -> dict[str, str]:

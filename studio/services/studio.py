@@ -166,7 +166,7 @@ class Studio:
 
     def _on(self, archive: Archive) -> _Services:
         sources, history, recorder = self.sources, History(archive), Recorder(archive)
-        edits = EditLibrary(archive.edits, sources)
+        edits = EditLibrary(archive.edits, sources, archive.reports)
         engine = StudioEngine(lambda: self._backend(archive, recorder), recorder)
         jobs = JobService(archive.jobs, engine, recorder, history)
         drawing = PictureService(jobs, history, sources, edits)

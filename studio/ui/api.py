@@ -180,7 +180,7 @@ class Api:
         model: ModelName = "stencil",
         partial: bool = False,
     ) -> Plain:
-        """Take an uploaded LoRA file, zipped peft folder or edit of ours into the workspace; gives the edit."""
+        """Take an uploaded LoRA, zipped peft folder, erased weights or edit of ours in; gives the edit."""
         try:
             with opened(file, self._studio.archive.workspace.scratch) as edit_file:
                 return edit_values(self._studio.edits.import_file(edit_file, name, model, partial=partial))
@@ -192,7 +192,7 @@ class Api:
         edit: EditName,
         style: ExportStyle = "diffusers",
     ) -> Plain:
-        """Export an edit for other programs (diffusers, kohya, peft, palimpsest); gives the path it is served at."""
+        """Export an edit for other programs (diffusers, kohya, comfyui, peft, palimpsest); gives where it is served."""
         id = self._studio.edits.show(edit).id
         folder = self._studio.archive.workspace.scratch()
         try:

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
+from studio.services.edits.outgoing import MERGED
 from studio.ui.components.curves import job as job_curves
 from studio.ui.errors import sentence, status
 from studio.ui.pictures import MAX_ID, file_name
@@ -29,16 +30,22 @@ FRESH = {"Cache-Control": "no-store"}  # of an answer that is made anew each tim
 
 
 def export(studio: Studio, edit: str, style: str, folder: Path) -> Path:
-    """Write an edit in a style into a folder, as one file: a peft folder is packed. Raises what `edits.export` does."""
+    """Write an edit in a style into a folder, as one file: a peft folder is packed.
+
+    Raises what `edits.export` does, and BadInput for a merged model, gigabytes that a page is no way for.
+    """
     entry = studio.edits.show(edit)
+    if style == MERGED:
+        command = f"edits export {entry.id} --format merged --out ..."
+        raise BadInput("A merged model is written on the command line.", f"Run: python3 launch.py {command}")
     if style != "peft":
-        (file,) = studio.edits.export(entry.id, style, folder / f"{entry.id}-{style}.safetensors"[:200])
+        (file,) = studio.edits.export(entry.id, style, folder / f"{entry.id}-{style}.safetensors"[:200]).files
         return file
-    files = studio.edits.export(entry.id, style, folder / entry.id)
+    files = studio.edits.export(entry.id, style, folder / entry.id).files
     packed = folder / f"{entry.id}-peft.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # numbers do not get smaller
         for file in files:
-            archive.write(file, f"{entry.id}/{file.name}")
+            archive.write(file, f"{entry.id}/{file.relative_to(folder / entry.id).as_posix()}")
     return packed
 
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.core.errors import BadInput, StudioError
+from studio.engine.edits import pickled
 from studio.services.edits import use
 from studio.services.edits.fit import misfit
-from studio.services.edits.library import OWN_STYLE
+from studio.services.edits.incoming import OWN_STYLE
 from studio.services.edits.peft_zip import opened
 from studio.ui import edit_stack, order
 from studio.ui.components import menu
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 NAME = "stack"  # of what events take turns of
 SESSION = (f"{NAME}_revision", NAME)  # what an event takes to be told of the stack without taking a turn
 GIVES = (NAME, "stack_rows", "stack_add", f"{NAME}_revision")  # what `StackPanel.answer` may name
-TYPES = [".safetensors", ".zip"]
+TYPES = [".safetensors", ".zip", *pickled.SUFFIXES]
 
 
 # -- handlers -------------------------------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
 
 def _import_parts() -> dict[str, Any]:
     file = gr.File(
-        label="LoRA or edit (.safetensors), or a zipped peft folder",
+        label="LoRA, edit or erased weights (.safetensors, .pt), or a zipped peft folder",
         file_types=TYPES,
         type="filepath",
         height=110,

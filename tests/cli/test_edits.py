@@ -58,7 +58,7 @@ def test_a_life(run: Any, file: Path, tmp_path: Path) -> None:
         "show", made["id"]
     )
     assert run("export", "no-stars", "--out", "a.safetensors") == "a.safetensors\n"
-    assert json.loads(run("export", "no-stars", "--style", "peft", "--out", "b", "--json"))["files"][0].startswith("b")
+    assert json.loads(run("export", "no-stars", "--format", "peft", "--out", "b", "--json"))["files"][0].startswith("b")
     renamed = run("rename", "no-stars", "Gone").strip()
     assert renamed.startswith("gone-") and run("remove", made["id"]) == f"{renamed} is gone.\n"
     assert json.loads(run("list", "--json")) == {"edits": []}

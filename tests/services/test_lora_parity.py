@@ -147,12 +147,12 @@ def test_an_edit_of_ours_draws_the_same_there(
     PeftModel.from_pretrained(pipeline.unet, str(folder / "unet")).eval()  # wraps the layers where they are
     assert apart(theirs(pipeline, recipe), ours) <= 1
 
-    (file,) = studio.edits.export(entry.id, "diffusers", tmp_path / "single.safetensors")
+    (file,) = studio.edits.export(entry.id, "diffusers", tmp_path / "single.safetensors").files
     pipeline = plain(recipe)
     pipeline.load_lora_weights(tmp_path, weight_name=file.name)
     assert apart(theirs(pipeline, recipe), ours) <= 1
 
-    (file,) = studio.edits.export(entry.id, "kohya", tmp_path / "kohya.safetensors")
+    (file,) = studio.edits.export(entry.id, "kohya", tmp_path / "kohya.safetensors").files
     studio.edits.remove(entry.id)  # so that the import is not answered with what is there
     back = studio.edits.import_file(file, "back")
     assert back.provenance["style"] == "kohya"

@@ -1,89 +1,92 @@
-"""Edits as LoRA files that other programs read. A file or folder is given as name -> bytes; whoever asks writes it.
+"""Edits as files that other programs read. A file or folder is given as name -> bytes; whoever asks writes it.
 
 peft        <component>/adapter_config.json and adapter_model.safetensors, for PeftModel.from_pretrained
 diffusers   one file for pipeline.load_lora_weights, alpha / r folded into B
-kohya       one file under kohya's names, one alpha for all layers
+kohya       one file under kohya's names; one alpha for all layers, or none where every alpha is its rank
+comfyui     one file under ComfyUI's own names (`comfyui`), which carries dense changes and biases as they are
 
-A dense edit is exported where a low-rank form of it is exact, and refused otherwise. Each file says in its metadata
-which edit it is. diffusers misreads alphas that differ between layers (it looks them up under names it has rewritten
-meanwhile), so none of these files asks that of it.
+For the first three a dense edit goes out as a low-rank form (`factoring`). Each file says in its metadata which edit it
+is, what a low-rank form leaves out, layer by layer, and what was measured of the edit. diffusers misreads alphas that
+differ between layers (it looks them up under names it has rewritten meanwhile), so none of these files asks that of it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput
+from studio.engine.edits.comfyui import alpha_tensor, comfyui_tensors
+from studio.engine.edits.factoring import CARRIES_ALL, ENERGY, MAX_EXPORT_RANK, LowRankForm, low_rank_form
 from studio.engine.edits.files import own_memory
-from studio.engine.edits.format import Dense, Edit, LowRank
+from studio.engine.edits.format import Edit, LowRank
 from studio.engine.edits.keys import kohya_name
+from studio.engine.edits.layout import Layout
 from studio.engine.edits.manifest import EXPORT_KEY, TEXT_ENCODERS
 
-SVD_TOLERANCE = 1e-5  # of |D - B A| / |D|: where float32 rounding ends and a different edit begins
-MAX_EXPORT_RANK = 128
+MAX_REPORT_BYTES = 2 * 1024**2  # within a file's metadata, which its readers hold in memory
 Files = dict[str, bytes]
 _Layers = dict[str, dict[str, LowRank]]
-_OWN = "Share the edit's own file instead."
+_OWN = "Share the edit's own file instead, or a merged model."
 
 
-def export(edit: Edit, style: str, max_rank: int = MAX_EXPORT_RANK) -> Files:
-    """Give the files of an edit: name (with folders) -> bytes.
+@dataclass(frozen=True)
+class Exported:
+    """What an export gives.
 
-    max_rank: of the low-rank form of a dense edit. Raises BadInput: an unknown style, a mask, biases, a dense edit
-    without an exact low-rank form (with what it would leave out).
+    files: name, with folders -> content.
+    errors: "component/path" -> |D - B A| / |D| of every dense layer that went out as factors.
+    error: the same of all of them together; 0 where nothing is left out.
+    """
+
+    files: Files
+    errors: Mapping[str, float] = field(default_factory=dict)
+    error: float = 0.0
+
+
+def export(
+    edit: Edit,
+    style: str,
+    max_rank: int = MAX_EXPORT_RANK,
+    energy: float = ENERGY,
+    *,
+    layout: Layout | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> Exported:
+    """Give the files of an edit.
+
+    max_rank, energy: of the low-rank form of a dense edit (`low_rank_form`).
+    layout: of the model that it is for; ComfyUI's names follow from it.
+    report: what was measured of it, plain JSON; left out where it is too large for a file's metadata.
+    Raises BadInput: an unknown style, a mask, biases or a dense edit that the style cannot carry.
     """
     if style not in STYLES:
         raise BadInput(f"There is no export style {style[:60]!r}; there are {', '.join(STYLES)}.", field="style")
-    return STYLES[style](edit, low_rank_layers(edit, max_rank))
-
-
-def low_rank_layers(edit: Edit, max_rank: int = MAX_EXPORT_RANK) -> _Layers:
-    """Give component -> path -> layer, dense ones by truncated SVD. Raises BadInput as `export` does."""
     if edit.kind == "mask":
         raise BadInput(f"The mask {edit.name!r} has no form as a LoRA: it depends on the weights it cuts.", _OWN)
+    if style == COMFYUI:
+        assert layout is not None, "ComfyUI's names follow from the whole model's layout"
+        tensors = comfyui_tensors(edit, layout)
+        return Exported({"comfyui.safetensors": _packed(manifest_text(edit, style, report), tensors)})
     if edit.has_biases:
-        raise BadInput(f"The edit {edit.name!r} changes biases, which LoRA files of other programs do not carry.", _OWN)
-    layers: _Layers = {}
-    for component, path, layer in edit.each():
-        if isinstance(layer, Dense):
-            layer = _factored(edit, f"{component}.{path}", layer, max_rank)
-        assert isinstance(layer, LowRank)
-        layers.setdefault(component, {})[path] = layer
-    return layers
-
-
-def _factored(edit: Edit, where: str, layer: Dense, max_rank: int) -> LowRank:
-    """The smallest B A within SVD_TOLERANCE of D, by singular values (Eckart-Young): B = U S, A = V^T."""
-    matrix = layer.D.double().flatten(1)
-    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
-    # residual[r] = |D - D_r| / |D|, from the tail of the squared singular values
-    tail = torch.cat([s.square().flip(0).cumsum(0).flip(0), torch.zeros(1, dtype=s.dtype)]).sqrt()
-    residual = tail / tail[0].clamp_min(torch.finfo(s.dtype).tiny)
-    rank = max(1, int((residual > SVD_TOLERANCE).sum()))
-    if rank > max_rank:
-        message = (
-            f"The edit {edit.name!r} is not of low rank: rank {max_rank} would lose "
-            f"{100 * float(residual[max_rank]):.2g} % of its change of {where} (rank {rank} is exact)."
-        )
-        raise BadInput(message, f"Allow a rank of {rank}, or share the edit's own file.", field="max_rank")
-    shape = tuple(layer.D.shape)
-    a = vh[:rank].float().reshape(rank, *shape[1:])
-    b = (u[:, :rank] * s[:rank]).float().reshape(shape[0], rank, *(1,) * (len(shape) - 2))
-    return LowRank(a.contiguous(), b.contiguous(), float(rank))
+        message = f"The edit {edit.name!r} changes biases, which LoRA files for {style} do not carry."
+        raise BadInput(message, f"{CARRIES_ALL[:1].upper()}{CARRIES_ALL[1:]}.")
+    form = low_rank_form(edit, max_rank, energy)
+    manifest = manifest_text(edit, style, report, form if edit.kind == "dense" else None)
+    return Exported(_LORAS[style](manifest, form.layers), form.errors, form.error)
 
 
 # -- peft -----------------------------------------------------------------------------------------------------------
 
 
-def _peft(edit: Edit, layers: _Layers) -> Files:
-    files: Files = {"manifest.json": _manifest(edit).encode()}
+def _peft(manifest: str, layers: _Layers) -> Files:
+    files: Files = {"manifest.json": manifest.encode()}
     for component, own_layers in layers.items():
         tensors: dict[str, Tensor] = {}
         for path, layer in own_layers.items():
@@ -92,7 +95,7 @@ def _peft(edit: Edit, layers: _Layers) -> Files:
         files[f"{component}/adapter_config.json"] = json.dumps(
             _peft_config(own_layers), indent=2, sort_keys=True
         ).encode()
-        files[f"{component}/adapter_model.safetensors"] = _packed(edit, tensors)
+        files[f"{component}/adapter_model.safetensors"] = _packed(manifest, tensors)
     return files
 
 
@@ -124,7 +127,7 @@ def _peft_config(layers: Mapping[str, LowRank]) -> dict[str, Any]:
 # -- one file -------------------------------------------------------------------------------------------------------
 
 
-def _diffusers(edit: Edit, layers: _Layers) -> Files:
+def _diffusers(manifest: str, layers: _Layers) -> Files:
     tensors: dict[str, Tensor] = {}
     for component, own_layers in layers.items():
         for path, layer in own_layers.items():
@@ -136,23 +139,33 @@ def _diffusers(edit: Edit, layers: _Layers) -> Files:
                 name = f"{component}.text_model.{path}"
             tensors[f"{name}.{down}"] = layer.A
             tensors[f"{name}.{up}"] = _scaled(layer.B, layer.scale)
-    return {"pytorch_lora_weights.safetensors": _packed(edit, tensors)}
+    return {"pytorch_lora_weights.safetensors": _packed(manifest, tensors)}
 
 
-def _kohya(edit: Edit, layers: _Layers) -> Files:
-    alphas = {float(layer.alpha) for own_layers in layers.values() for layer in own_layers.values()}
-    alpha = alphas.pop() if len(alphas) == 1 else max(alphas, key=abs)
+def _kohya(manifest: str, layers: _Layers) -> Files:
+    alpha = _one_alpha([layer for own_layers in layers.values() for layer in own_layers.values()])
     tensors: dict[str, Tensor] = {}
     for component, own_layers in layers.items():
         for path, layer in own_layers.items():
             name = kohya_name(component, path)
             tensors[f"{name}.lora_down.weight"] = layer.A
-            tensors[f"{name}.lora_up.weight"] = _scaled(layer.B, layer.alpha / alpha)
-            tensors[f"{name}.alpha"] = torch.tensor(alpha, dtype=torch.float32)
-    return {"lora.safetensors": _packed(edit, tensors)}
+            tensors[f"{name}.lora_up.weight"] = layer.B if alpha is None else _scaled(layer.B, layer.alpha / alpha)
+            if alpha is not None:
+                tensors[f"{name}.alpha"] = alpha_tensor(alpha)
+    return {"lora.safetensors": _packed(manifest, tensors)}
 
 
-STYLES: Mapping[str, Callable[[Edit, _Layers], Files]] = {"diffusers": _diffusers, "kohya": _kohya, "peft": _peft}
+def _one_alpha(layers: Sequence[LowRank]) -> float | None:
+    """The alpha that all layers are written with; None to leave it out, which says B A as it stands."""
+    if all(layer.scale == 1 for layer in layers):
+        return None
+    alphas = {float(layer.alpha) for layer in layers}
+    return alphas.pop() if len(alphas) == 1 else max(alphas, key=abs)
+
+
+_LORAS: Mapping[str, Callable[[str, _Layers], Files]] = {"diffusers": _diffusers, "kohya": _kohya, "peft": _peft}
+COMFYUI = "comfyui"
+STYLES = (*_LORAS, COMFYUI)
 
 
 def _scaled(b: Tensor, scale: float) -> Tensor:
@@ -160,11 +173,29 @@ def _scaled(b: Tensor, scale: float) -> Tensor:
     return b if scale == 1 else b.float() * scale
 
 
-def _packed(edit: Edit, tensors: Mapping[str, Tensor]) -> bytes:
+def _packed(manifest: str, tensors: Mapping[str, Tensor]) -> bytes:
     plain = {name: own_memory(tensor) for name, tensor in tensors.items()}
-    return safetensors.torch.save(plain, {EXPORT_KEY: _manifest(edit)})
+    return safetensors.torch.save(plain, {EXPORT_KEY: manifest})
 
 
-def _manifest(edit: Edit) -> str:
-    """What the files say of their edit: all of its manifest but the alphas, which are its own format's."""
-    return edit.manifest().model_copy(update={"alphas": {}}).to_json()
+def manifest_text(
+    edit: Edit, style: str, report: Mapping[str, Any] | None, form: LowRankForm | None = None, **more: Any
+) -> str:
+    """What a file says of its edit, one JSON text: several are written in an order that changes from run to run.
+
+    The edit's own manifest but the alphas, which are its own format's; "low_rank", what its factors leave out; and
+    "report", what was measured of it. form: of a dense edit that goes out as factors. more: further values.
+    """
+    values = edit.manifest().model_dump(mode="json") | {"alphas": {}, "style": style, **more}
+    if form is not None:
+        values["low_rank"] = {
+            "error": round(form.error, 9),
+            "layers": {
+                address: {"rank": form.layers[component][path].rank, "error": round(error, 9)}
+                for address, error in form.errors.items()
+                for component, _, path in (address.partition("/"),)
+            },
+        }
+    if report and len(json.dumps(report)) <= MAX_REPORT_BYTES:
+        values["report"] = dict(report)
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))

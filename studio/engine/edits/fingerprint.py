@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.engine.edits.format import raw_bytes
-from studio.engine.edits.layout import plain_path
+from studio.engine.edits.stored import plain_path
 
 # Of a config, what the arithmetic depends on and the weights' shapes do not show. Not all of it: libraries add keys
 # with every release, and a fingerprint must outlive their updates.

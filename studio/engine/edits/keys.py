@@ -10,7 +10,8 @@ underscores. Programs differ in each of these, so each is read in every spelling
     kohya            lora_unet_PATH_WITH_UNDERSCORES.lora_down.weight, lora_up, lora_mid, alpha; lora_te_, lora_te1_
     LyCORIS          lycoris_unet_PATH, lycoris_te_PATH; SimpleTuner: lycoris_PATH
     OneTrainer       unet.ORIGINAL_PATH.lora_down.weight; clip_l.PATH, clip_g.PATH
-    ComfyUI          [model.]diffusion_model.ORIGINAL_PATH; text_encoders.clip_l.transformer.PATH
+    ComfyUI          [model.]diffusion_model.ORIGINAL_PATH; text_encoders.clip_l.transformer.PATH; besides the factors
+                     .diff, a whole difference of a weight, and .diff_b, of a bias
 
 ORIGINAL_PATH: as the first Stable Diffusion code has it (`original`). Sources: peft's save_and_load, diffusers'
 lora_conversion_utils, sd-scripts' networks/lora.py, LyCORIS' wrapper, OneTrainer's modules/util/convert/lora, ComfyUI's
@@ -29,7 +30,7 @@ from studio.engine.edits.layout import Layout, Shape
 from studio.engine.edits.manifest import TEXT_ENCODERS
 from studio.engine.edits.original import clip_names, sgm_names
 
-Role = Literal["down", "up", "mid", "alpha", "bias"]
+Role = Literal["down", "up", "mid", "alpha", "bias", "diff", "diff_b"]
 Place = tuple[str, str]  # (component, module path)
 
 # peft in memory names the adapter behind lora_A; some writers leave ".weight" out.
@@ -40,6 +41,7 @@ _WAY = re.compile(
     r"(?P<layer>.+?)(?:[._]lora(?:_linear_layer)?[._]|\.)(?P<way>down|up|mid)(?:\.weight)?", re.IGNORECASE
 )
 _ALPHA = re.compile(r"(?P<layer>.+?)(?:[._]lora)?\.(?:lora_)?alpha", re.IGNORECASE)
+_DIFFERENCE = re.compile(r"(?P<layer>.+)\.(?P<role>diff|diff_b)")
 # What is not a LoRA at all, by a piece of its keys: part of such a file would be another edit than its author's.
 _OTHERS = (
     (r"dora_scale|lora_magnitude_vector", "DoRA, which rescales the weights' columns"),
@@ -50,7 +52,7 @@ _OTHERS = (
     (r"\.on_input$", "(IA)^3 (a factor for each channel)"),
     (r"\.[ab][12]\.weight$", "GLoRA (LoRA on weights and prompts at once)"),
     (r"\.lora_embedding_[AB]", "LoRA on embeddings"),
-    (r"\.(?:diff|diff_b|w_norm|b_norm)$", "whole differences of weights"),
+    (r"\.(?:w_norm|b_norm)$", "differences of norms"),
 )
 _ANY_OTHER = re.compile("|".join(f"({pattern})" for pattern, _ in _OTHERS), re.IGNORECASE)
 # Embeddings of new words: OneTrainer puts them beside a LoRA, textual inversion into a file of their own.
@@ -119,6 +121,9 @@ def _key(name: str) -> TensorKey | None:
     if spelling := _WAY.fullmatch(name):
         roles: dict[str, Role] = {"down": "down", "up": "up", "mid": "mid"}
         return TensorKey(name, spelling["layer"], roles[spelling["way"].lower()])
+    if difference := _DIFFERENCE.fullmatch(name):
+        differences: dict[str, Role] = {"diff": "diff", "diff_b": "diff_b"}
+        return TensorKey(name, difference["layer"], differences[difference["role"]])
     alpha = _ALPHA.fullmatch(name)
     return None if alpha is None else TensorKey(name, alpha["layer"], "alpha")
 
@@ -162,8 +167,10 @@ class Finder:
 
 
 def style_of(keys: Iterable[TensorKey]) -> str:
-    """Whose spelling a file has: kohya, peft or diffusers."""
+    """Whose spelling a file has: kohya, comfyui, peft or diffusers."""
     names = [key.name.lower() for key in keys]
+    if any(name.startswith(("diffusion_model.", "text_encoders.")) for name in names):
+        return "comfyui"
     if any(name.startswith(("lora_", "lycoris_")) for name in names):
         return "kohya"
     return "peft" if any(".lora_a." in name for name in names) else "diffusers"

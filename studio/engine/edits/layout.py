@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from studio.core.errors import AssetError
-from studio.engine.edits.header import read_header
-from studio.engine.edits.manifest import COMPONENTS, TEXT_ENCODERS
-from studio.engine.edits.original import CLIP_PROJECTIONS, clip_path, unet_paths
-from studio.models.card import read_config
-from studio.models.single_file import read_card_of, tensors_of
-
-Shape = tuple[int, ...]
-_LOOSE = "text_model."  # older transformers wrap CLIP's text model once more; an edit's paths leave that out
+from studio.engine.edits.manifest import COMPONENTS
+from studio.engine.edits.stored import Shape, in_checkpoint, plain_path, tensors_in
 
 
 @dataclass(frozen=True)
@@ -41,11 +34,6 @@ class Layout:
         return None
 
 
-def plain_path(name: str) -> str:
-    """Give a module's path as edits write it."""
-    return name.removeprefix(_LOOSE)
-
-
 def layout_at(place: Path) -> Layout:
     """Read a model's layers from headers alone. place: a diffusers folder, or a single checkpoint.
 
@@ -56,41 +44,12 @@ def layout_at(place: Path) -> Layout:
 
 def layout_of_checkpoint(checkpoint: Path) -> Layout:
     """Give the layers of a single checkpoint by the names that they have once it is loaded. Raises AssetError."""
-    card = read_card_of(checkpoint)
-    parts = tensors_of(checkpoint, tuple(name for name in card.layout.parts if name in COMPONENTS))
-    components: dict[str, dict[str, Shape]] = {}
-    for name, tensors in parts.items():
-        if name in TEXT_ENCODERS:
-            layers = read_config(card.folder, f"{name}/config.json").get("num_hidden_layers")
-            components[name] = _clip_layers(tensors, layers if isinstance(layers, int) else None)
-        else:
-            weights = _weights(tensors)
-            components[name] = {path: weights[layer] for layer, path in unet_paths(weights).items()}
-    return Layout(components)
-
-
-def _clip_layers(tensors: Mapping[str, Shape], count: int | None) -> dict[str, Shape]:
-    """Layers of a CLIP text model by transformers' names, whichever of the two it was saved under.
-
-    count: of its transformer's layers that are used; SD 2.x leaves out the last that its checkpoints hold.
-    """
-    layers: dict[str, Shape] = {}
-    for path, shape in _weights(tensors).items():
-        layers[clip_path(path.removeprefix("transformer.")) or path] = shape
-    for name, shape in tensors.items():
-        if name.endswith(".attn.in_proj_weight"):  # [3 D, D]
-            number = name.split(".")[-3]
-            side = (shape[0] // 3, shape[1])
-            layers |= {f"encoder.layers.{number}.self_attn.{projection}": side for projection in CLIP_PROJECTIONS}
-    if "text_projection" in tensors:  # a bare matrix, which transformers turns into a layer
-        layers["text_projection"] = tensors["text_projection"][::-1]
-    return {path: shape for path, shape in layers.items() if count is None or _number_of(path) < count}
-
-
-def _number_of(path: str) -> int:
-    """Which of a text model's layers a path is in; -1 for none of them."""
-    match = re.match(r"encoder\.layers\.(\d{1,4})\.", path)
-    return int(match[1]) if match else -1
+    return Layout(
+        {
+            component: _weights({name: parameter.shape for name, parameter in parameters.items()})
+            for component, parameters in in_checkpoint(checkpoint).items()
+        }
+    )
 
 
 def layout_of_folder(folder: Path) -> Layout:
@@ -108,14 +67,14 @@ def layout_of_folder(folder: Path) -> Layout:
 def _shapes(folder: Path) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
     for file in sorted(folder.glob("*.safetensors")):  # all shards; variants of a file agree on shapes
-        shapes |= _weights({name: info.shape for name, info in read_header(file).tensors.items()})
+        shapes |= _weights({name: parameter.shape for name, parameter in tensors_in(file).items()})
     return shapes
 
 
-def _weights(tensors: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The layers among tensors: path -> shape of the weight."""
+def _weights(parameters: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The layers among parameters: path -> shape of the weight."""
     shapes: dict[str, Shape] = {}
-    for name, shape in tensors.items():
+    for name, shape in parameters.items():
         path, _, part = plain_path(name).rpartition(".")
         # Of a header alone an embedding table looks like a linear layer; no edit changes one.
         if part == "weight" and len(shape) in (2, 4) and not path.endswith("embedding"):

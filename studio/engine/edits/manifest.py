@@ -87,6 +87,17 @@ def manifest_of(header: Header, path: Path) -> Manifest:
         raise AssetError(f"The file {path} has a broken manifest: {reason}") from None
 
 
+def exported_manifest(header: Header) -> Manifest | None:
+    """What a file that was exported for other programs says of the edit it came from; None for any other file."""
+    text = header.metadata.get(EXPORT_KEY, "")
+    try:
+        values = bounded_json.loads(text, _MAX_VALUES) if len(text) <= MAX_JSON_BYTES else None
+        own = {name: value for name, value in dict(values or {}).items() if name in Manifest.model_fields}
+        return load(Manifest, own, "exported edit's manifest") if own else None
+    except (ValueError, TypeError, RecursionError, BadInput):
+        return None  # it is only said: the file counts without it
+
+
 _UPDATE = "Update Palimpsest to read it."
 
 

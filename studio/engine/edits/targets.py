@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from studio.engine.edits.layout import plain_path
+from studio.engine.edits.stored import plain_path
 
 Target = nn.Linear | nn.Conv2d
 _WRAPPED = "base_layer"  # peft keeps the layer it wraps under this name, and its own beside it

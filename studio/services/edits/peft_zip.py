@@ -7,7 +7,6 @@ whether the weights begin with a header that accounts for every byte of them. On
 from __future__ import annotations
 
 import contextlib
-import io
 import shutil
 import stat
 import tempfile
@@ -17,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from studio.core.errors import BadInput, StudioError
+from studio.engine.edits.bounded_zip import opened_zip
 from studio.engine.edits.header import MAX_FILE_BYTES, header_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LIMITS = {CONFIG: 1_000_000, WEIGHTS: MAX_FILE_BYTES}  # bytes, unpacked
 MAX_MEMBERS = 50
-# The library reads an archive's whole directory at once and makes an object of every entry, 200,000 of them in 10 s. 50
-# entries with names of 1,000 letters take 52 kB; in search of the directory's place it reads the last 65,558 bytes.
+# 50 entries with names of 1,000 letters take 52 kB; in search of the directory's place the last 65,558 bytes are read.
 MAX_DIRECTORY_BYTES = 66_000
 # Trained weights hardly shrink: to a half where one of the two factors is still zero or float32 holds bfloat16. Zeros
 # shrink to a thousandth, and are no weights; but a small file may be whatever it is.
@@ -78,8 +77,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     """
     name = f"The archive {archive.name[:80]}"
     try:
-        with _Opening(archive, name) as file, zipfile.ZipFile(file) as opened:
-            file.is_open = True
+        with opened_zip(archive, MAX_DIRECTORY_BYTES, lambda: _too_many(name)) as opened:
             members = _checked(opened.infolist(), archive.stat().st_size, name)
             for file_name, member in members.items():
                 _check_member(member, file_name, name)
@@ -95,28 +93,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     return folder
 
 
-class _Opening(io.FileIO):
-    """An archive that is being opened: it refuses to be read by more than MAX_DIRECTORY_BYTES at a time.
-
-    is_open: set once the directory was read.
-    """
-
-    def __init__(self, path: Path, name: str) -> None:
-        super().__init__(path)
-        self.is_open = False
-        self._name = name
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        byte_count = self._rest() if size is None or size < 0 else size
-        if not self.is_open and byte_count > MAX_DIRECTORY_BYTES:
-            raise BadInput(f"{self._name} has too many files; a peft folder has two.")
-        return super().read(byte_count)
-
-    def _rest(self) -> int:
-        position = self.tell()
-        end = self.seek(0, io.SEEK_END)
-        self.seek(position)
-        return max(0, end - position)
+def _too_many(name: str) -> BadInput:
+    return BadInput(f"{name} has too many files; a peft folder has two.")
 
 
 def _checked(members: list[zipfile.ZipInfo], size: int, name: str) -> dict[str, zipfile.ZipInfo]:

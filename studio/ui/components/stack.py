@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from studio.services.edits.library import MAX_NAME_CHARS, EditEntry, ImportCheck
+from studio.engine.edits.manifest import MAX_NAME_CHARS
+from studio.services.edits.incoming import ImportCheck
+from studio.services.edits.library import EditEntry
 from studio.ui.edit_stack import LIMIT, EditRow, Stack
 from studio.ui.markup import attributes, tag, text
 
@@ -69,7 +71,8 @@ EMPTY = (
 )
 EXPORTS = (
     ("diffusers", "LoRA for diffusers"),
-    ("kohya", "LoRA for A1111, ComfyUI, kohya"),
+    ("kohya", "LoRA for A1111, Forge, kohya"),
+    ("comfyui", "LoRA for ComfyUI"),
     ("peft", "peft folder (zip)"),
     ("palimpsest", "The edit itself"),
 )

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.engine.bench.reference import plain_pipeline
-from studio.engine.edits.exporting import SVD_TOLERANCE, export, low_rank_layers
+from studio.engine.edits.exporting import export
+from studio.engine.edits.factoring import SVD_TOLERANCE, low_rank_form
 from studio.engine.edits.format import Dense, Edit, LowRank
 from studio.engine.edits.header import read_header
 from studio.engine.edits.importing import read_lora
@@ -174,7 +175,7 @@ def test_exports_load_in_a_plain_pipeline(
     another: EmbeddedModel, stencil: EmbeddedModel, room: WeightRoom, layout: Layout, tmp_path: Path, style: str
 ) -> None:
     edit = everything(layout)
-    ((name, data),) = export(edit, style).items()
+    ((name, data),) = export(edit, style).files.items()
     put({name: data}, tmp_path)
     pipeline = plain_pipeline(another, "ddim")
     before = output(another)
@@ -186,14 +187,14 @@ def test_exports_load_in_a_plain_pipeline(
             torch.testing.assert_close(output(stencil), theirs, rtol=0, atol=rounding(torch.float32, 20, 4))
     header = read_header(tmp_path / name)
     assert json.loads(header.metadata[EXPORT_KEY])["sha256"] == edit.sha256 and not is_ours(header)
-    assert export(edit, style)[name] == data, "the same edit gives the same file"
+    assert export(edit, style).files[name] == data, "the same edit gives the same file"
 
 
 def test_one_alpha_of_all_layers_is_left_as_it_is(layout: Layout, tmp_path: Path) -> None:
     attention = {path: shape for path, shape in layout.components["unet"].items() if "mid_block" in path}
     edit = make_edit(attention, seed=1, rank=4)  # and so alpha 2: one that float32, in which kohya keeps it, holds
     for style in ("kohya", "peft"):
-        put(export(edit, style), tmp_path / style)
+        put(export(edit, style).files, tmp_path / style)
     for file in (tmp_path / "kohya" / "lora.safetensors", tmp_path / "peft" / "unet"):
         assert read_lora(file, layout, "back").sha256 == edit.sha256
 
@@ -203,7 +204,7 @@ def test_exports_load_in_peft(
     another: EmbeddedModel, stencil: EmbeddedModel, room: WeightRoom, layout: Layout, tmp_path: Path
 ) -> None:
     edit = everything(layout)
-    put(export(edit, "peft"), tmp_path)
+    put(export(edit, "peft").files, tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["name"] == "Everything"
     unet: Any = another.unet
     unet = PeftModel.from_pretrained(unet, str(tmp_path / "unet")).eval()
@@ -224,7 +225,7 @@ def test_a_text_encoder_alone_loads_too(
     """Of its feed-forward alone: a spelling that diffusers cannot tell apart from others would be refused by it."""
     layers = {p: s for p, s in room.layout().components["text_encoder"].items() if p.endswith("fc2")}
     edit = make_edit(layers, seed=4, size=0.05, component="text_encoder")
-    put(export(edit, "diffusers"), tmp_path)
+    put(export(edit, "diffusers").files, tmp_path)
     pipeline = plain_pipeline(another, "ddim")
     pipeline.load_lora_weights(tmp_path, weight_name="pytorch_lora_weights.safetensors")
     with edited(room, edit):
@@ -242,14 +243,14 @@ def low_rank_dense(rank: int) -> Dense:
 
 def test_a_dense_edit_goes_out_where_it_is_of_low_rank() -> None:
     edit = Edit("e", "dense", {"unet": {"linear": Dense(low_rank_dense(2).D.flatten(1)), "conv": low_rank_dense(3)}})
-    layers = low_rank_layers(edit, max_rank=4)["unet"]
+    layers = low_rank_form(edit, max_rank=4).layers["unet"]
     assert {path: layer.rank for path, layer in layers.items()} == {"linear": 2, "conv": 3}
     for path, layer in layers.items():
         d = dict(edit.layers["unet"][path].parts())["D"]
         assert float((layer.delta() - d).norm() / d.norm()) <= SVD_TOLERANCE
-    assert set(export(edit, "kohya")) == {"lora.safetensors"}
+    assert set(export(edit, "kohya").files) == {"lora.safetensors"}
     zero = Edit("e", "dense", {"unet": {"a": Dense(torch.zeros(3, 3))}})
-    assert low_rank_layers(zero)["unet"]["a"].rank == 1
+    assert low_rank_form(zero).layers["unet"]["a"].rank == 1
 
 
 def test_what_would_be_lost_is_said() -> None:
@@ -268,7 +269,7 @@ def test_what_no_lora_can_carry_is_refused() -> None:
         export(make_edit(shapes, kind="mask"), "peft")
     with pytest.raises(BadInput, match="changes biases"):
         export(make_edit(shapes, biased=["a"]), "peft")
-    with pytest.raises(BadInput, match="no export style 'onnx'; there are diffusers, kohya, peft"):
+    with pytest.raises(BadInput, match="no export style 'onnx'; there are diffusers, kohya, peft, comfyui"):
         export(make_edit(shapes), "onnx")
 
 

@@ -19,7 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from studio.core.errors import AssetError, BadInput
 from studio.engine.edits import files, importing
 from studio.engine.edits.format import Edit, LowRank
-from studio.engine.edits.importing import inspect, read_lora
+from studio.engine.edits.importing import read_lora
+from studio.engine.edits.inspection import inspect
 from studio.engine.edits.keys import Finder, split_keys
 from studio.engine.edits.layout import Layout
 from studio.engine.edits.original import sgm_names
@@ -224,7 +225,16 @@ def filled(value: float) -> Callable[[Tensor], Tensor]:
         (lambda tensors: {"lora_unet_conv_in.hada_w1_a": torch.ones(2, 2)}, "holds LoHa"),
         (lambda tensors: {"lora_unet_conv_in.lokr_w1": torch.ones(2, 2)}, "holds LoKr"),
         (lambda tensors: {"lora_unet_conv_in.oft_blocks": torch.ones(2, 2)}, "holds OFT"),
-        (lambda tensors: {"lora_unet_conv_in.diff": torch.ones(2, 2)}, "holds whole differences"),
+        (lambda tensors: {"lora_unet_conv_in.w_norm": torch.ones(2)}, "holds differences of norms"),
+        (
+            lambda tensors: {"lora_unet_conv_in.diff": torch.ones(2, 2)},
+            r"conv_in has shape .* the file is for \(2, 2\)",
+        ),
+        (lambda tensors: {"lora_unet_conv_in.diff_b": torch.ones(64)}, "only half of the layer unet.conv_in"),
+        (
+            lambda tensors: {**tensors, f"{Q}.diff": torch.zeros(128, 128)},
+            "to_q as a whole and in parts, such as 'unet.mid_block",
+        ),
         (lambda tensors: {"conv_in.lora_embedding_A": torch.ones(2, 2)}, "holds LoRA on embeddings"),
         (
             lambda tensors: {

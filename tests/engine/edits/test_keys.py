@@ -180,7 +180,7 @@ def test_the_other_roles_and_what_is_none() -> None:
         ("ia3_l", "other than LoRA"),
         ("on_input", r"\(IA\)\^3"),
         ("a1.weight", "GLoRA"),
-        ("diff_b", "whole differences"),
+        ("w_norm", "differences of norms"),
     ],
 )
 def test_what_is_no_lora_is_refused_by_its_name(ending: str, kind: str) -> None:

@@ -19,7 +19,8 @@ from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
 from studio.services.checks import check_recipes
 from studio.services.edits.fit import misfit
-from studio.services.edits.library import EditLibrary, ImportCheck
+from studio.services.edits.incoming import ImportCheck
+from studio.services.edits.library import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from tests.engine.edits.foreign import kohya, write
@@ -77,7 +78,7 @@ def test_an_edit_without_a_gate_cannot_be_as_strong_as_the_prompt_asks(
 def test_exports_come_back(library: EditLibrary, edit: Edit, tmp_path: Path, style: str) -> None:
     entry = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"), "Stars")
     out = tmp_path / "out" / ("folder" if style == "peft" else "file.safetensors")
-    files = library.export("stars", style, out)
+    files = library.export("stars", style, out).files
     assert all(file.is_file() for file in files) and files == sorted(files)
     (plain := tmp_path / "plain").touch()
     assert {file.stat().st_mode for file in files} == {plain.stat().st_mode}, "as whoever may read the folder expects"
@@ -182,7 +183,7 @@ def test_exports_that_cannot_be(library: EditLibrary, tmp_path: Path, settings: 
     library.import_file(tmp_path / "own.safetensors")
     out = tmp_path / "out.safetensors"
     for style, place, said in [
-        ("onnx", out, "There is no export style 'onnx'; there are diffusers, kohya, peft, palimpsest"),
+        ("onnx", out, "There is no export style 'onnx'; there are diffusers, kohya, comfyui, peft, palimpsest, merged"),
         ("peft", out, "goes to a folder, not"),
         ("kohya", tmp_path / "out", "goes to a .safetensors file, not"),
     ]:
@@ -190,7 +191,7 @@ def test_exports_that_cannot_be(library: EditLibrary, tmp_path: Path, settings: 
             library.export("dense", style, place)
     with pytest.raises(BadInput, match="is not of low rank: rank 1 would lose"):
         library.export("dense", "kohya", out, max_rank=1)
-    assert library.export("dense", "kohya", out, max_rank=min(shape)) == [out]
+    assert library.export("dense", "kohya", out, max_rank=min(shape)).files == [out]
 
 
 def test_the_page_need_not_wait_for_torch() -> None:
