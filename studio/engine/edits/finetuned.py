@@ -33,7 +33,7 @@ from studio.engine.edits.importing import as_exported, check_size
 from studio.engine.edits.inspection import OTHER_MODEL, Inspection, what_for
 from studio.engine.edits.keys import Finder
 from studio.engine.edits.layout import Layout
-from studio.engine.edits.stored import Parameters, Shape, StoredParameter
+from studio.engine.edits.stored import Parameters, Shape, StoredParameter, tensors_in
 
 STYLE = "weights"
 MAX_DENSE_BYTES = 2 * 1024**3  # of the change, in float32: twice the UNet's part that ESD trains in SDXL
@@ -81,12 +81,15 @@ def inspect_weights(file: Path, header: Header, stored: Mapping[str, Parameters]
     matched: dict[str, dict[str, dict[str, str]]] = {}
     others: dict[str, StoredParameter] = {}
     missing: list[str] = []
+    unnamed = _by_name_in_file(stored)
     for name, info in header.tensors.items():
         module, _, part = name.rpartition(".")
         place = finder.find(module) if part in ("weight", "bias") and not name.startswith(_BESIDES) else None
         own = stored[place[0]].get(f"{place[1]}.{part}") if place else None
         if place is None or own is None:
-            if not name.startswith(_BESIDES) and not any(table in name for table in _TABLES):
+            if name in unnamed and unnamed[name].shape == info.shape:
+                others[name] = unnamed[name]
+            elif not name.startswith(_BESIDES) and not any(table in name for table in _TABLES):
                 missing.append(name)
             continue
         component, path = place
@@ -140,7 +143,7 @@ def read_weights(
     if changed and not (partial and layers):
         message = f"{_counted(changed)} of {file} differ and are no part of an edit, such as {shown(changed[0])}"
         hint = "Ask for a partial import to leave them out, or put the whole model into the models' folder."
-        raise AssetError(f"{message}: norms and embeddings.", hint)
+        raise AssetError(f"{message}: norms, embeddings and the like.", hint)
     try:
         edit = Edit(name, "dense", layers, provenance=_provenance(weights, model, alike, changed))
         check_finite(edit)
@@ -150,6 +153,14 @@ def read_weights(
             raise
         raise AssetError(f"The file {file} cannot be taken: {error}") from None
     return as_exported(edit, header)
+
+
+def _by_name_in_file(stored: Mapping[str, Parameters]) -> dict[str, StoredParameter]:
+    """The tensors of a model that is a single checkpoint as they are called there: a file may have one of these whose
+    layers have other names, such as the three projections in one matrix of OpenCLIP's text encoder.
+    """
+    files = {own.file for parameters in stored.values() for own in parameters.values()}
+    return tensors_in(files.pop()) if len(stored) > 1 and len(files) == 1 else {}
 
 
 def _modules(stored: Mapping[str, Parameters]) -> Layout:

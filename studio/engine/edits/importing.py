@@ -88,7 +88,7 @@ def _stated_alphas(inspection: Inspection, header: Header, finder: Finder) -> di
     silent = {
         place: header.tensors[names["down"]].shape[0]
         for place, names in inspection.matched.items()
-        if "alpha" not in names
+        if "alpha" not in names and "down" in names
     }
     if not silent:
         return {}
