@@ -141,7 +141,9 @@ class EvaluationService:
             for part in (part for part in request.parts if part.is_under(place)):
                 suite_cases = cases[part.suite]
                 cases_to_check = suite_cases if part.cases else suite_cases[:1]  # those of a file are known to be sound
-                recipes = [request.protocol.recipe(case, request.model, side, stack) for case in cases_to_check]
+                recipes = [
+                    request.protocol_of(place).recipe(case, request.model, side, stack) for case in cases_to_check
+                ]
                 for at in range(0, len(recipes), MAX_IMAGES):
                     files |= check_recipes(recipes[at : at + MAX_IMAGES], self._sources, self._edits)
         return files

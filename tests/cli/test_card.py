@@ -11,7 +11,7 @@ from studio.cli import main
 from studio.services.cards import request
 from studio.training.erase.card.budget import BUDGETS, Budget
 
-SIZES = {"forget": 2, "keep": 1, "near": 1, "wording": 1, "preserve": 0, "strength": 0}
+SIZES = {"forget": 2, "keep": 1, "near": 1, "wording": 1, "preserve": 0, "strength": 0, "unedited": 0}
 
 
 @pytest.fixture(autouse=True)

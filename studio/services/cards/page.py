@@ -24,6 +24,12 @@ SECTIONS = (
     ("kept", "All else", "Prompts that do not name it, beside the base at the same seeds."),
     ("robust", "Coming back", "How often the concept is read in a valid picture all the same; the base beside it."),
     (
+        "unedited",
+        "No edit",
+        "The base with the concept's words as the negative prompt, beside the edit at the same prompts and seeds: "
+        "whether an edit is needed.",
+    ),
+    (
         "quality",
         "As a whole",
         "Distances of sets of pictures; the floor is the base's distance from itself, over other prompts.",

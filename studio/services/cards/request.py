@@ -12,6 +12,7 @@ from studio.training.erase.card.budget import HALF, HALF_WAY, STRENGTHS, Budget
 from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
+from studio.training.erase.card.ways import WAYS, protocols_of
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.protocol import Protocol
 
@@ -49,21 +50,32 @@ def request_of(subject: Subject, edit: str, budget: Budget, protocol: Protocol) 
 
     edit: as a recipe names it.
     """
-    stacks = stacks_of(edit, budget, subject.in_world)
+    stacks = list(stacks_of(edit, budget, subject.in_world).values())
     under = {"substitute": [0], "strength": list(range(2, len(stacks)))}
+    protocols = [protocol] * len(stacks)
+    probes_by_part = dict(probes_of(subject, budget))
+    ways = protocols_of(protocol)
+    for part in WAYS:  # the base again, with a negative prompt
+        if probes_by_part.get(part) and part in ways:
+            under[part] = [len(stacks)]
+            stacks.append([])
+            protocols.append(ways[part])
+        else:
+            probes_by_part.pop(part, None)
     parts = [
         {
             "suite": part,
             "cases": [probe.case.plain() for probe in probes],
             "stacks": under.get(part, [0, 1]),
         }
-        for part, probes in probes_of(subject, budget).items()
+        for part, probes in probes_by_part.items()
     ]
     return {
         "model": subject.model,
         "parts": parts,
-        "stacks": [[ref.model_dump(mode="json") for ref in stack] for stack in stacks.values()],
+        "stacks": [[ref.model_dump(mode="json") for ref in stack] for stack in stacks],
         "protocol": protocol.model_dump(mode="json"),
+        "protocols": [of_stack.model_dump(mode="json") for of_stack in protocols],
     }
 
 

@@ -224,7 +224,7 @@ class CardService:
     def _answers(self, job: JobRecord, subject: Subject, budget: Budget) -> Answers:
         probes = probes_of(subject, budget)
         stacks = Request.load(dict(job.payload["request"])).stacks
-        names = dict(zip(stacks, stacks_of("", budget, subject.in_world), strict=True))
+        names = dict(zip(stacks, stacks_of("", budget, subject.in_world), strict=False))
         facts: dict[tuple[str, str], list[Facts | None]] = {}
         for evaluation in self._evaluations.measured(job):
             by_key = {result.case.key: result.facts for result in evaluation.results}

@@ -10,7 +10,7 @@ from studio.core.markup import tag, text
 Line = Mapping[str, Any]
 Row = Mapping[str, Any]
 LIGHTS = {"good": ("●", "good"), "fair": ("◐", "to be looked at"), "poor": ("○", "bad")}
-APART = {"ceiling": "From the ceiling", "floor": "Above the floor"}
+APART = {"ceiling": "From the ceiling", "floor": "Above the floor", "the edit": "From the edit"}
 
 
 def lines_table(lines: Sequence[Line]) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-from studio.core.recipe import EditRef
 from studio.engine.edits.stack import EditStack
 from studio.engine.edits.timed import Stack
 from studio.engine.kinds import JobContext, Steps
@@ -51,7 +50,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     began = time.monotonic()
     with ExitStack() as leases:
         bundle = leases.enter_context(engine.store.lease(request.model, context.should_stop))
-        digests = [_digest(request, stack, bundle, job, context) for stack in request.stacks]
+        digests = [_digest(request, place, bundle, job, context) for place in range(len(request.stacks))]
         write_run(folder, str(job["run"]), Run(tuple(digests), torch.get_num_threads()))
         tidy(folder, digests)
         cases = {name: [Case.load(plain_case) for plain_case in values] for name, values in job["cases"].items()}
@@ -89,7 +88,9 @@ class _Series:
                     continue
                 taken.add((path, part.suite))
                 suite_cases = cases[part.suite]
-                recipes = [request.protocol.recipe(case, request.model, side_px, stack) for case in suite_cases]
+                recipes = [
+                    request.protocol_of(place).recipe(case, request.model, side_px, stack) for case in suite_cases
+                ]
                 self.all.append(Series(suite_cases, recipes, stores[path]))
                 self.labels.append(f"{part.suite}, {label(stack)}")
         self.stores = list(stores.values())
@@ -149,18 +150,16 @@ class _Account:
         self._context.tell("measure", {"step": pictures, "values": dict(self._values)})
 
 
-def _digest(
-    request: Request, stack: tuple[EditRef, ...], bundle: ModelBundle, job: Mapping[str, Any], context: JobContext
-) -> str:
-    """What the results of one stack are kept under."""
-    made_by = bundle.made_by()
-    plain = request.protocol.recipe(Case("", 0, negative="-"), request.model, bundle.default_size_px)
+def _digest(request: Request, place: int, bundle: ModelBundle, job: Mapping[str, Any], context: JobContext) -> str:
+    """What the results of the stack at one place are kept under."""
+    made_by, protocol = bundle.made_by(), request.protocol_of(place)
+    plain = protocol.recipe(Case("", 0, negative="-"), request.model, bundle.default_size_px)
     if asks_weak(plain):
         with context.engine.store.lease_early(request.model, context.should_stop) as weak:
             made_by["weak_hash"] = None if weak is None else weak.model_hash
     return digest(
-        request.protocol,
-        stack=_identity(context.engine.shelf.stack(stack, job["edits"], request.protocol.steps)),
+        protocol,
+        stack=_identity(context.engine.shelf.stack(request.stacks[place], job["edits"], protocol.steps)),
         reader=version() if job["oracle"] else None,
         made_by=made_by,
         side_px=bundle.default_size_px,

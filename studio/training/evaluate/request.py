@@ -52,6 +52,13 @@ class Request(Params):
         default=((),), min_length=1, max_length=MAX_STACKS, description="stacks of edits; an empty one is the base"
     )
     protocol: Protocol = Field(default_factory=Protocol, description="how pictures are drawn")
+    protocols: tuple[Protocol, ...] = Field(
+        default=(), max_length=MAX_STACKS, description="how those of each stack are; none is the one for all"
+    )
+
+    def protocol_of(self, stack: int) -> Protocol:
+        """How pictures under the stack at this place are drawn."""
+        return self.protocols[stack] if self.protocols else self.protocol
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Request:
@@ -60,7 +67,13 @@ class Request(Params):
         names = [part.suite for part in request.parts]
         if len(set(names)) < len(names):
             raise BadInput("A suite is asked for twice; name each once.", field="parts")
-        if len(set(request.stacks)) < len(request.stacks):
+        if request.protocols and len(request.protocols) != len(request.stacks):
+            message = (
+                f"There are {len(request.protocols)} protocols for {len(request.stacks)} stacks; give one for each."
+            )
+            raise BadInput(message, field="protocols")
+        drawn = [(stack, request.protocol_of(place).model_dump_json()) for place, stack in enumerate(request.stacks)]
+        if len(set(drawn)) < len(drawn):
             raise BadInput("A stack of edits is asked for twice; name each once.", field="stacks")
         if any(not 0 <= place < len(request.stacks) for part in request.parts for place in part.stacks):
             raise BadInput(f"A suite names a stack that is not among the {len(request.stacks)}.", field="parts")

@@ -19,7 +19,7 @@ from studio.services.studio import Studio
 from studio.training.erase.card.budget import BUDGETS, Budget
 from tests.engine.edits.making import make_edit
 
-SIZES = {"forget": 2, "keep": 2, "near": 2, "wording": 1, "preserve": 1, "strength": 1}
+SIZES = {"forget": 2, "keep": 2, "near": 2, "wording": 1, "preserve": 1, "strength": 1, "unedited": 2}
 ERASURE = {
     "model": "stencil",
     "in_world": True,
@@ -33,7 +33,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "STEPS", 2)
     monkeypatch.setattr(request, "SHOWN", {"forget": 1, "keep": 1})
     for name in ("preview", "standard"):
-        sizes = {**SIZES, "strength": 0} if name == "preview" else SIZES
+        sizes = {**SIZES, "strength": 0, "unedited": 0} if name == "preview" else SIZES
         monkeypatch.setitem(BUDGETS, name, Budget(name, "", sizes, sizes))
 
 
@@ -83,11 +83,15 @@ def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: P
     assert second is not None and second["lines"] == card["lines"] and second["sights"] == card["sights"]
     # A fuller one draws what the first did not; and is then the one that is shown.
     fuller = drawn(studio, studio.cards.start(made, "standard"))
-    assert fuller["drawn"] == 6
+    assert fuller["drawn"] == 6 + 3 * 2  # six strengths, and three ways without an edit
     standard = studio.cards.card(made)
     assert standard is not None and standard["budget"] == "standard"
     assert [point["strength"] for point in standard["strengths"]] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
     assert next(line for line in standard["lines"] if line["key"] == "back_half")["edit"]["n"] == 1
+    for way in ("negative", "perp-neg", "nag"):
+        assert lines[f"{way}_ua_valid"]["edit"]["why"] == "Not in this budget."
+        measured = next(line for line in standard["lines"] if line["key"] == f"{way}_ua_valid")
+        assert measured["edit"]["n"] == measured["beside"]["n"] == 2 and measured["beside_is"] == "the edit"
     # What it shows is not purged, and it outlives a rename.
     studio.history.delete(shown)
     assert studio.history.purge().pictures == 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.core.errors import Cancelled, WorkspaceError
+from studio.core.errors import BadInput, Cancelled, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import to_bytes
@@ -60,6 +60,7 @@ class Job:
         oracle: bool = True,
         stacks: tuple[Any, ...] = ((),),
         under: tuple[int, ...] = (),
+        protocols: tuple[dict[str, Any], ...] = (),
         **protocol: Any,
     ) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
@@ -68,6 +69,7 @@ class Job:
             "parts": [{"suite": "stars", "stacks": under}],
             "stacks": stacks,
             "protocol": {"steps": 2, "batching": "isolated", **protocol},
+            "protocols": [{"steps": 2, "batching": "isolated", **of_stack} for of_stack in protocols],
         }
         job = {
             "kind": "evaluate",
@@ -222,6 +224,22 @@ def test_two_stacks_that_come_to_the_same_are_drawn_once(
 ) -> None:
     job = Job(engine, tmp_path / "e", edits, stacks=((), ({**E, "strength": 0.0},))).finish()
     assert len(counted) == 4 and set(job.facts(0)) == set(job.facts(1))
+
+
+def test_each_stack_may_be_drawn_in_its_own_way(
+    engine: Engine, edits: dict[str, str], tmp_path: Path, counted: list[int]
+) -> None:
+    """The base as it is, and with a negative prompt in attention: kept apart, and each as drawn alone."""
+    case = Case("a red star", 5, Wanted((("star", "red"),)), negative="blue")
+    nag = {"guidance": {"method": "nag"}, "negative": "field"}
+    both = Job(engine, tmp_path / "e", edits, cases=[case], stacks=((), ()), protocols=({}, nag)).finish()
+    assert len(counted) == 2 and both.facts(0)[case.key].sha256 != both.facts(1)[case.key].sha256
+    alone = Job(engine, tmp_path / "f", edits, cases=[case], **nag).finish()
+    assert alone.facts()[case.key].sha256 == both.facts(1)[case.key].sha256
+    with pytest.raises(BadInput, match="A stack of edits is asked for twice"):
+        Job(engine, tmp_path / "e", edits, stacks=((), ()), protocols=(nag, nag)).finish()
+    with pytest.raises(BadInput, match="There are 1 protocols for 2 stacks; give one for each"):
+        Job(engine, tmp_path / "e", edits, stacks=((), (E,)), protocols=(nag,)).finish()
 
 
 def test_a_suite_is_drawn_under_the_stacks_it_names(

@@ -33,7 +33,9 @@ class Budget:
         return self.in_world if in_world else self.elsewhere
 
 
-def _sizes(forget: int, keep: int, near: int, wording: int, preserve: int, strength: int) -> dict[str, int]:
+def _sizes(
+    forget: int, keep: int, near: int, wording: int, preserve: int, strength: int, unedited: int = 0
+) -> dict[str, int]:
     return {
         "forget": forget,
         "keep": keep,
@@ -41,6 +43,7 @@ def _sizes(forget: int, keep: int, near: int, wording: int, preserve: int, stren
         "wording": wording,
         "preserve": preserve,
         "strength": strength,
+        "unedited": unedited,
     }
 
 
@@ -62,9 +65,9 @@ BUDGETS: dict[str, Budget] = {
         ),
         Budget(
             "full",
-            "The same from three times the pictures.",
-            _sizes(192, 192, 96, 96, 16, 32),
-            _sizes(48, 48, 0, 16, 8, 8),
+            "The same from three times the pictures, and what a negative prompt does without an edit.",
+            _sizes(192, 192, 96, 96, 16, 32, 56),
+            _sizes(48, 48, 0, 16, 8, 8, 12),
         ),
     )
 }

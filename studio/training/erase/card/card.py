@@ -14,6 +14,7 @@ from studio.training.erase.card.lines import Line
 from studio.training.erase.card.probe import PARTS, Probe
 from studio.training.erase.card.quality import quality_lines
 from studio.training.erase.card.robust import robust_lines, strength_curve
+from studio.training.erase.card.unedited import unedited_lines
 from studio.training.erase.card.verdict import judge, lit
 from studio.training.evaluate.measures import TONES
 from studio.training.evaluate.results import Result
@@ -61,6 +62,7 @@ def _lines(answers: Answers, outside: Mapping[str, ReportRow]) -> list[Line]:
         *erased_lines(answers),
         *kept_lines(answers),
         *robust_lines(answers),
+        *unedited_lines(answers),
         *quality_lines(answers),
         *drifts,
     ]

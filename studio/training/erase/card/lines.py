@@ -11,7 +11,7 @@ import torch
 from studio.metrics.intervals import bootstrap, paired
 from studio.training.evaluate.rows import ReportRow, share_row, unmeasured
 
-Section = Literal["erased", "kept", "robust", "quality", "drift"]
+Section = Literal["erased", "kept", "robust", "unedited", "quality", "drift"]
 Light = Literal["", "good", "fair", "poor"]
 NOT_DRAWN = "Nothing of it has been drawn."
 NEVER = "The base never does it, so that there is no share to give."
@@ -28,7 +28,7 @@ class Line:
     part: of which prompts and seeds it is (probe.PARTS); "" for what was measured in another way.
     row: the edit's figure.
     beside: what it is held against, None where that is nothing.
-    beside_is: what that is: ceiling, base or floor.
+    beside_is: what that is: ceiling, base, floor, or the edit where the line is of none.
     apart: how far the two are apart, over pictures of equal seeds: a difference, or a share of the base.
     light: what is thought of it; "" where nothing is.
     goal: what that goes by.

@@ -17,6 +17,9 @@ PARTS = {
     "wording": "the concept in other words",
     "preserve": "the texts that were to stay",
     "strength": "prompts that name the concept, at other strengths, and completed from half-way",
+    "negative": "prompts that name the concept, which is the negative prompt too; the base alone",
+    "perp-neg": "the same by Perp-Neg",
+    "nag": "the same by NAG",
 }
 
 

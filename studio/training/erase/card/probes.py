@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import cycle, islice
 
 from studio.training.erase.card.budget import Budget
 from studio.training.erase.card.probe import PARTS, Probe, Probes, seed_of
 from studio.training.erase.card.subject import Subject
+from studio.training.erase.card.ways import WAYS
 from studio.training.erase.card.world import world_probes
 from studio.training.erase.texts import wordings
 from studio.training.evaluate.cases import Case
@@ -18,7 +20,7 @@ from studio.training.evaluate.cases import Case
 def probes_of(subject: Subject, budget: Budget) -> Probes:
     """The pictures of every part that there are any of.
 
-    "substitute" has as many as "forget", and "strength" the first of them.
+    "substitute" has as many as "forget", and "strength" and those without an edit the first of them.
     """
     sizes = budget.sizes(subject.in_world)
     if subject.in_world:
@@ -27,7 +29,16 @@ def probes_of(subject: Subject, budget: Budget) -> Probes:
         parts = _template_probes(subject, sizes)
     parts["preserve"] = _preserves(subject, sizes["preserve"])
     parts["strength"] = parts["forget"][: sizes["strength"]]
+    parts |= dict.fromkeys(WAYS, _negated(parts["forget"][: sizes["unedited"]], subject))
     return {part: probes for part in PARTS if (probes := parts.get(part))}
+
+
+def _negated(probes: Sequence[Probe], subject: Subject) -> list[Probe]:
+    """The same prompts and seeds, with what each names as its negative prompt."""
+    return [
+        replace(probe, case=replace(probe.case, negative=subject.concepts[probe.concept or 0].words))
+        for probe in probes
+    ]
 
 
 def _preserves(subject: Subject, most: int) -> list[Probe]:

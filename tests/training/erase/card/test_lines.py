@@ -19,6 +19,7 @@ from studio.training.erase.card.lines import ratio
 from studio.training.erase.card.quality import quality_lines
 from studio.training.erase.card.robust import robust_lines, strength_curve
 from studio.training.erase.card.subject import Target
+from studio.training.erase.card.unedited import unedited_lines
 from studio.training.evaluate.rows import ReportRow
 from studio.world.reading import Wanted
 from tests.training.erase.card.making import answers, facts, feature, named, probe, subject
@@ -147,6 +148,19 @@ def test_what_comes_back_is_read_and_whole_and_stands_beside_the_base() -> None:
     assert [points[s]["ua"]["value"] for s in (0, 0.5, 1)] == [0, 0.5, 1]
     assert [points[s]["ua_valid"]["value"] for s in (0, 0.5, 1)] == [0, 0, 1]
     assert points[0.25]["ua"]["n"] == 0 and points[0.5]["invalid"]["value"] == 0.5
+
+
+def test_what_a_negative_prompt_does_without_an_edit_stands_beside_the_edit() -> None:
+    """Of the first prompts alone; a broken picture has not lost its concept. Ways that were not drawn say so."""
+    made = answers([facts("heart"), facts("star"), facts("heart")])
+    probes = {**made.probes, "nag": made.probes["forget"][:2]}
+    drawn = {**made.facts, ("nag", BASE): [facts("circle"), facts("circle", broken=True)]}
+    lines = unedited_lines(replace(made, probes=probes, facts=drawn))
+    gone, broken = named(lines, "nag_ua_valid"), named(lines, "nag_invalid")
+    assert (gone.row.hits, gone.row.n, broken.row.hits, broken.row.n) == (1, 2, 1, 2)
+    assert gone.beside is not None and (gone.beside.hits, gone.beside.n, gone.beside_is) == (1, 2, "the edit")
+    assert gone.apart is not None and gone.apart.value == 0 and broken.apart is not None and broken.apart.value == 0.5
+    assert named(lines, "negative_ua_valid").row.why == "Not in this budget."
 
 
 def test_the_quality_of_equal_pictures_is_their_floor_and_garbage_is_far_from_it() -> None:

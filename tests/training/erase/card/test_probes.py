@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from studio.core.errors import BadInput, NotFound
+from studio.core.recipe import GuidanceSpec
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
 from studio.training.erase.card.probe import Probes
 from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
+from studio.training.erase.card.ways import WAYS, protocols_of
 from studio.training.erase.texts import wordings
+from studio.training.evaluate.protocol import Protocol
 from studio.training.evaluate.suites import SUITES
 from tests.training.erase.card.making import STAR, subject
 
 NEON, RED = {"words": "neon", "kind": "style"}, {"words": "red", "substitute": "blue", "kind": "colour"}
-SIZES = {"forget": 12, "keep": 12, "near": 12, "wording": 12, "preserve": 3, "strength": 4}
+SIZES = {"forget": 12, "keep": 12, "near": 12, "wording": 12, "preserve": 3, "strength": 4, "unedited": 5}
+DRAWN = {
+    **{part: size for part, size in SIZES.items() if part != "unedited"},
+    "substitute": 12,
+    **dict.fromkeys(WAYS, 5),
+}
 SMALL = Budget("small", "", SIZES, SIZES)
 
 
@@ -28,7 +37,7 @@ def all_of(probes: Probes) -> list[Any]:
 def test_prompts_of_the_world(concepts: tuple[dict[str, Any], ...]) -> None:
     about = subject(*concepts, preserves=["a circle"])
     probes = probes_of(about, SMALL)
-    assert {part: len(rows) for part, rows in probes.items()} == {**SIZES, "substitute": 12}
+    assert {part: len(rows) for part, rows in probes.items()} == DRAWN
     trained = {text for concept in about.concepts for text, _ in wordings(concept, True, 0).pairs}
     for place, probe in enumerate(probes["forget"]):
         target = about.targets[probe.concept or 0]
@@ -44,10 +53,32 @@ def test_prompts_of_the_world(concepts: tuple[dict[str, Any], ...]) -> None:
     first = {part: rows[:3] for part, rows in probes.items()}
     fewer = probes_of(about, Budget("", "", dict.fromkeys(SIZES, 3), {}))
     assert {part: list(rows) for part, rows in fewer.items()} == first
-    keys = [probe.case.key for part, rows in probes.items() if part != "strength" for probe in rows]
+    drawn_otherwise = ("strength", *WAYS)
+    keys = [probe.case.key for part, rows in probes.items() if part not in drawn_otherwise for probe in rows]
     assert len(set(keys)) == len(keys), "no picture is asked for twice"
     most = max(case.seed for name, suite in SUITES.items() if not name.startswith("toy") for case in suite.cases(2))
     assert min(probe.case.seed for probe in all_of(probes)) > most
+
+
+def test_without_an_edit_the_word_that_a_prompt_names_is_its_negative_prompt() -> None:
+    about = subject(STAR, NEON)
+    probes = probes_of(about, SMALL)
+    for part in WAYS:
+        for probe, twin in zip(probes[part], probes["forget"], strict=False):
+            assert replace(probe.case, negative="") == twin.case
+            assert probe.case.negative == about.concepts[probe.concept or 0].words
+    assert {probe.case.negative for probe in probes["nag"]} == {"star", "neon"}
+
+
+def test_ways_without_an_edit_are_drawn_as_the_card_is_but_for_guidance() -> None:
+    own = Protocol(steps=12)
+    protocols = protocols_of(own)
+    assert [protocol.guidance.method for protocol in protocols.values()] == ["cfg", "perp_neg", "nag"]
+    for protocol in protocols.values():
+        assert protocol.guidance.params == {"guidance_scale": 1.5}, "the scale of the card's own pictures"
+        assert protocol.model_copy(update={"guidance": own.guidance, "negative": "none"}) == own
+    at_one = Protocol(guidance=GuidanceSpec(params={"guidance_scale": 1.0}))
+    assert list(protocols_of(at_one)) == ["nag"], "the others have no effect there"
 
 
 def test_the_concept_in_other_words() -> None:
@@ -75,7 +106,8 @@ def test_budgets_draw_so_many_that_their_time_is_kept() -> None:
     for name, budget in BUDGETS.items():
         sizes = budget.sizes(True)
         pictures = 3 * sizes["forget"] + 2 * (sizes["keep"] + sizes["near"] + sizes["wording"] + sizes["preserve"])
-        assert 0.4 * (pictures + 6 * sizes["strength"] + 19) <= limits[name]
+        # Without an edit three ways, of which Perp-Neg asks the network half as often again.
+        assert 0.4 * (pictures + 6 * sizes["strength"] + 3.5 * sizes["unedited"] + 19) <= limits[name]
     with pytest.raises(NotFound, match="There is no budget 'huge'; there are preview, standard, full"):
         budget_named("huge")
 
