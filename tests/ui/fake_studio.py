@@ -18,10 +18,8 @@ from studio.engine.backend import Backend, InlineBackend
 from studio.services.recording import Recorder
 from studio.services.studio import Studio
 from studio.storage.archive import Archive
-from studio.training.handover import hand_over
 from studio.world.render import render
 from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NAMES, one_object
-from tests.ui.stencil_edits import small_edit
 
 
 class Sketcher:
@@ -88,6 +86,10 @@ class Sketcher:
         if should_stop():
             raise Cancelled("The job was stopped.")
         yield
+        # Here and not above: they bring torch, which a page is built and opened without.
+        from studio.training.handover import hand_over
+        from tests.ui.stencil_edits import small_edit
+
         plan = job["plan"]
         measures = {f"{concept['words']}: {name}": value for concept in plan["concepts"]
                     for name, value in (("completeness", 0.9), ("leak", 0.05))}  # fmt: skip
@@ -99,6 +101,9 @@ class Sketcher:
 
     def _training(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         """An edit as large as the steps it has had; what is stopped after its first step hands over what it has."""
+        from studio.training.handover import hand_over
+        from tests.ui.stencil_edits import small_edit
+
         plan, step = job["plan"], 0
 
         def hand_over_at(step: int) -> None:
