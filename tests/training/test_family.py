@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from studio.core.errors import BadInput
+from studio.core.settings import Settings
 from studio.models.embedded import load_stencil
+from studio.services.sources import Sources
 from studio.training.embedded import autoencoder, denoiser, family, run, snapshots, text
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.exclusion import Exclusion
@@ -52,13 +54,15 @@ class InDenoiser(Interrupted):
     where = "denoiser"
 
 
-def _train(work_dir: Path, member: family.Member = MEMBER, kind: type[Stage] = Stage) -> dict[str, Any]:
+def _train(
+    work_dir: Path, member: family.Member = MEMBER, kind: type[Stage] = Stage, out: Path | None = None
+) -> dict[str, Any]:
     vae = work_dir / "vae"
     if not vae.exists():
         torch.manual_seed(0)
         autoencoder.build().save_pretrained(vae)
     stage = kind("denoiser", family.home_of(work_dir, member), float("inf"), save_every_s=1e9)
-    return family.train(work_dir, member, stage, vae, shard_size=24)
+    return family.train(work_dir, member, stage, vae, out, shard_size=24)
 
 
 def _weights(answer: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -73,14 +77,16 @@ def test_a_member_broken_off_at_every_stage_ends_as_an_unbroken_one(tmp_path: Pa
     assert whole["finished"] and whole["samples"] == 16
     broken = [_train(tmp_path / "broken", kind=kind) for kind in (InText, InDenoiser)]
     assert [(part["finished"], part["samples"]) for part in broken] == [(False, 0), (False, 4)]
-    resumed = _train(tmp_path / "broken")
+    resumed = _train(tmp_path / "broken", out=tmp_path / "models" / "no-star")
     assert resumed["finished"]
+    settings = Settings(models_dir=tmp_path / "models")
+    assert Sources(settings).is_of_world("no-star"), "a model like any other, which the oracle reads"
     expected, actual = _weights(whole), _weights(resumed)
     assert expected.keys() == actual.keys()
     assert [name for name in expected if not torch.equal(expected[name], actual[name])] == []
 
-    settings = json.loads((Path(resumed["model"]) / "member.json").read_text(encoding="utf-8"))
-    assert settings["without"] == "object:star" and settings["trained_samples"] == 16
+    about = json.loads((Path(resumed["model"]) / "member.json").read_text(encoding="utf-8"))
+    assert about["without"] == "object:star" and about["trained_samples"] == 16
     with pytest.raises(BadInput, match="was begun with samples 16"):
         _train(tmp_path / "broken", replace(MEMBER, samples=32))
 
