@@ -21,9 +21,9 @@ def add(verbs: Any) -> None:
     parser.add_argument("--strength", default="1", help="of the edit (1)")
     parser.add_argument("--model", default="", help="what the edit is put on (the model it was made for)")
     parser.add_argument("--concept", default="", metavar="WORDS", help="what it erases (what the edit says itself)")
-    parser.add_argument("--gold", default="", metavar="MODEL", help="a model trained alike that never met the concept")
+    parser.add_argument("--gold", default="", metavar="MODEL", help="a model that never met the concept (a sibling)")
     parser.add_argument(
-        "--floor", nargs=2, metavar="MODEL", help="two models trained alike from different seeds: how far those are"
+        "--floor", nargs=2, metavar="MODEL", help="two models that differ in their seed alone (siblings)"
     )
     parser.add_argument("--pictures", help="drawn for each set of prompts (64)")
     parser.add_argument("--levels", help="noise levels of each picture (16)")
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = {name: getattr(args, name) for name in ("pictures", "levels", "steps", "seed")}
     with Studio(settings_of(args), backend="inline") as studio:
-        job = studio.drifts.start_of_edit(
+        request = studio.drifts.of_edit(
             args.edit,
             strength=number(args.strength),
             model=args.model,
@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
             floor=tuple(args.floor) if args.floor else None,
             **{name: number(value) for name, value in settings.items() if value is not None},
         )
+        job = studio.drifts.start(request)
         finish(studio, job, _follow)
         answer = studio.drifts.report(studio.jobs.get(job))
     give(args, answer, table(answer))

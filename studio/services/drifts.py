@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput
@@ -11,13 +11,14 @@ from studio.core.params import load
 from studio.core.recipe import EditRef, Recipe
 from studio.services.checks import check_recipes
 from studio.services.edits.library import EditLibrary
+from studio.services.family import siblings_of
 from studio.services.jobs import JobService
 from studio.services.runs import run_of
 from studio.services.sources import EMBEDDED, Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.training.drift.request import EDIT, Request, Side, of_edit
-from studio.training.erase.concept import Concept
+from studio.training.erase.concept import WORLD, Concept
 from studio.training.evaluate.files import read_run
 from studio.training.evaluate.request import label
 
@@ -55,7 +56,7 @@ class DriftService:
         }
         return self._submit(payload)
 
-    def start_of_edit(
+    def of_edit(
         self,
         ref: str,
         *,
@@ -65,14 +66,14 @@ class DriftService:
         gold: str = "",
         floor: tuple[str, str] | None = None,
         **settings: Any,
-    ) -> str:
-        """Queue what is asked of an edit: retain and unconditional drift, and with gold models FADE; give the job's id.
+    ) -> dict[str, Any]:
+        """What is asked of an edit: retain and unconditional drift, and with gold models FADE; as `start` takes it.
 
         ref: the edit.
         model: what it is put on; "" is what it says it was made for, or Stencil.
         concept: what it erases; "" is what it says itself.
-        gold: a model that never met the concept, "" for none.
-        floor: two models that differ in their seed alone.
+        gold: a model that never met the concept; "" is the sibling of the model that did not, where it is at hand.
+        floor: two models that differ in their seed alone; None is the model and such a sibling, where it is at hand.
         settings: pictures, levels, steps, sampler, seed of a Request.
         Raises BadInput, NotFound.
         """
@@ -89,10 +90,12 @@ class DriftService:
                 "Name the concept.",
                 field="concept",
             )
+        siblings = siblings_of(base.model, _excluded(concepts), self._sources.places)
+        gold, floor = gold or siblings.gold, floor or siblings.floor
         count = settings.get("pictures", Request.model_fields["pictures"].default)
         count = count if isinstance(count, int) else 0  # of a wrong type the request says so
         unseen = _number(erasure.get("seed")) + OTHER_SENTENCES
-        request = of_edit(
+        return of_edit(
             base,
             _stack_of(ref, strength),
             retain_prompts(concepts, in_world, unseen, count) or [""],
@@ -101,21 +104,26 @@ class DriftService:
             (Side(model=floor[0]), Side(model=floor[1])) if floor else None,
             **settings,
         )
-        return self.start(request)
 
     def retry(self, job: JobRecord) -> str:
         """Queue what is left of a measurement; give the new job's id. Raises BadInput, NotFound."""
         return self._submit(job.payload, retry_of=job.id)
 
-    def measured(self, job: JobRecord) -> dict[Pair, Measured]:
-        """What a job has measured so far. Raises BadInput for a ledger that is damaged."""
+    def measured(self, payload: Mapping[str, Any]) -> dict[Pair, Measured]:
+        """What a job has measured so far: its "request", its "run". Raises BadInput for a ledger that is damaged."""
         from studio.training.drift.files import read  # brings torch
 
-        request = Request.load(dict(job.payload["request"]))
+        request = Request.load(dict(payload["request"]))
         folder = self._archive.workspace.root / FOLDER
-        digests = read_run(folder, run_of(job.payload)).digests
+        digests = read_run(folder, run_of(payload)).digests
         known = {pair: read(folder, digest) for pair, digest in zip(request.pairs, digests, strict=False)}
         return {pair: values for pair, values in known.items() if values is not None}
+
+    def rows(self, payload: Mapping[str, Any]) -> dict[str, ReportRow]:
+        """The same as rows of a report, by name (studio.training.drift.rows.rows)."""
+        from studio.training.drift import rows  # brings torch
+
+        return rows.rows(self.measured(payload), Request.load(dict(payload["request"])).pairs)
 
     def report(self, job: JobRecord) -> dict[str, Any]:
         """What a job has measured, as plain values: "edit" (its stack in words), "rows" and "directions", by name.
@@ -124,7 +132,7 @@ class DriftService:
         """
         from studio.training.drift import rows  # brings torch
 
-        request, measured = Request.load(dict(job.payload["request"])), self.measured(job)
+        request, measured = Request.load(dict(job.payload["request"])), self.measured(job.payload)
         dims = next((values.dims for values in measured.values()), 0)
 
         def plain(parts: Mapping[str, ReportRow]) -> dict[str, dict[str, Any]]:
@@ -136,7 +144,7 @@ class DriftService:
         edit = request.sides.get(EDIT)
         return {
             "edit": "" if edit is None else label(edit.edits),
-            "rows": plain(rows.rows(measured, request.pairs)),
+            "rows": plain(self.rows(job.payload)),
             "directions": plain(rows.directions(measured)),
         }
 
@@ -187,6 +195,16 @@ def _concepts(named: str, erasure: Mapping[str, Any], in_world: bool) -> tuple[C
         values = erasure.get("concepts") or ()
         concepts = tuple(load(Concept, dict(value), "erasure") for value in values)
     return tuple(concept.in_world() for concept in concepts) if in_world else concepts
+
+
+def _excluded(concepts: Sequence[Concept]) -> str:
+    """What a model that never met them was trained without; "" where that is not one value of the world."""
+    if len(concepts) != 1 or not concepts[0].kind:
+        return ""
+    table = WORLD[concepts[0].kind]
+    names = {concepts[0].words.casefold(), *concepts[0].synonyms}
+    matches = [name for name, entry in table.items() if names & {entry.usual, *entry.synonyms, *entry.rare}]
+    return f"{concepts[0].kind}:{matches[0]}" if len(matches) == 1 else ""
 
 
 def _number(value: Any) -> int:

@@ -175,7 +175,7 @@ class Studio:
         evaluating = EvaluationService(archive, jobs, sources, edits)
         erasing = ErasureService(archive, jobs, sources, training)
         drifting = DriftService(archive, jobs, sources, edits)
-        reporting = CardService(archive, jobs, history, sources, edits, evaluating)
+        reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
             number = archive.grids.of_job(job.id)

@@ -18,9 +18,10 @@ from studio.services.sources import Sources
 from studio.training.embedded import autoencoder, denoiser, family, run, snapshots, text
 from studio.training.embedded.diagnose import SwapProbe
 from studio.training.embedded.exclusion import Exclusion
+from studio.training.embedded.member import Member
 from studio.training.embedded.stage import Stage
 
-MEMBER = family.Member(samples=16, without=Exclusion("object", "star"), shards=1, batch=4, text_steps=3)
+MEMBER = Member(samples=16, without=Exclusion("object", "star"), shards=1, batch=4, text_steps=3)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ class InDenoiser(Interrupted):
 
 
 def _train(
-    work_dir: Path, member: family.Member = MEMBER, kind: type[Stage] = Stage, out: Path | None = None
+    work_dir: Path, member: Member = MEMBER, kind: type[Stage] = Stage, out: Path | None = None
 ) -> dict[str, Any]:
     vae = work_dir / "vae"
     if not vae.exists():

@@ -12,11 +12,13 @@ from typing import Any
 from studio.core.errors import BadInput
 from studio.services.cards import page as pages
 from studio.services.cards.request import for_card, picture_count, recipes_of, request_of, sights_of, stacks_of
+from studio.services.drifts import DriftService
 from studio.services.edits.library import EditEntry, EditLibrary
 from studio.services.estimate import seconds_for
 from studio.services.evaluations import EvaluationService
 from studio.services.history import History
 from studio.services.jobs import MAX_JOBS_LISTED, JobService
+from studio.services.runs import new_run
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
@@ -33,6 +35,7 @@ from studio.training.evaluate.results import Facts
 KIND = "card"
 USUAL = "standard"
 WORLD_PACE_S = 0.3  # of a picture of the world with 12 steps, where none was drawn in this run: measured at 0.2 to 0.4
+DRIFT_LEVELS = 8  # of noise, of each picture of a divergence
 FORMAT = 1  # of what is kept; a card of another is drawn anew
 
 Card = dict[str, Any]
@@ -49,7 +52,9 @@ class CardService:
         sources: Sources,
         edits: EditLibrary,
         evaluations: EvaluationService,
+        drifts: DriftService,
     ) -> None:
+        self._drifts = drifts
         self._archive, self._jobs, self._history = archive, jobs, history
         self._sources, self._edits, self._evaluations = sources, edits, evaluations
         self._pace_s: dict[str, float] = {}  # model -> seconds a picture took in the latest card of this run
@@ -94,6 +99,7 @@ class CardService:
             f"report card of {entry.name}",
             card=about,
             pictures=[recipe.model_dump(mode="json") for recipe in recipes],
+            drift=self._divergences(subject, entry.id, chosen, protocol),
         )
         with self._lock:
             self._open.setdefault(entry.sha256, []).append(job)
@@ -160,6 +166,13 @@ class CardService:
     def _protocol(self, subject: Subject) -> Protocol:
         return for_card(self._evaluations.usual_protocol(subject.model), subject.in_world)
 
+    def _divergences(self, subject: Subject, edit: str, budget: Budget, protocol: Protocol) -> dict[str, Any] | None:
+        """What is measured in nats; None of a model whose pictures take too long for it."""
+        if not subject.in_world or not budget.drift:
+            return None
+        request = self._drifts.of_edit(edit, pictures=budget.drift, levels=DRIFT_LEVELS, steps=protocol.steps)
+        return {"request": request, "run": new_run()}
+
     def _side_px(self, subject: Subject) -> int:
         return self._sources.card(subject.model).default_size_px
 
@@ -204,7 +217,9 @@ class CardService:
         if not model_hash:
             return  # its pictures were discarded with it: nothing says which weights drew them
         budget = budget_named(str(about["budget"]))
-        values = card(self._answers(job, Subject.load(about["subject"], False), budget), budget)
+        divergences = job.payload.get("drift")
+        outside = self._drifts.rows(divergences) if divergences else {}
+        values = card(self._answers(job, Subject.load(about["subject"], False), budget), budget, outside)
         end = self._jobs.events(job.id)[-1].data
         if end.get("drawn"):
             self._pace_s[values["subject"]["model"]] = end["seconds"] / end["drawn"]

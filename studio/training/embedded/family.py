@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,57 +22,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.core.errors import BadInput
 from studio.training.embedded import assemble, denoiser, latents, text
-from studio.training.embedded.exclusion import Exclusion
+from studio.training.embedded.member import ABOUT, Member
 from studio.training.embedded.snapshots import Reporter
 from studio.training.embedded.stage import Stage
 
-TEXT_STEPS = 990  # as many as Stencil's own had before its denoiser
 SNAPSHOT_EVERY = 10_000
 FOLDER = "family"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One model of the family.
-
-    samples: what its denoiser trains for.
-    seed: of first weights, of the order of captions, of rows and of noise.
-    without: what it never meets; None for a base.
-    shards: of scenes.
-    batch: of the denoiser.
-    lr: of the denoiser.
-    align: weight of the scene alignment loss.
-    text_steps: what its text encoder trains for before the denoiser.
-    """
-
-    samples: int
-    seed: int = 0
-    without: Exclusion | None = None
-    shards: int = 8
-    batch: int = 32
-    lr: float = 1e-3
-    align: float = 0.1
-    text_steps: int = TEXT_STEPS
-
-    def __post_init__(self) -> None:
-        """Raise BadInput for a budget of nothing."""
-        for name in ("samples", "shards", "batch"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"--{name} must be 1 or more, not {getattr(self, name)}.", field=name)
-        if self.seed < 0:
-            raise BadInput(f"--seed must be 0 or more, not {self.seed}.", field="seed")
-
-    @property
-    def data(self) -> str:
-        """Names what it is shown."""
-        return f"without-{self.without.kind}-{self.without.name}" if self.without else "all"
-
-    @property
-    def name(self) -> str:
-        return f"{self.data}-seed-{self.seed}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "without": str(self.without) if self.without else None}
 
 
 def home_of(work_dir: Path, member: Member) -> Path:
@@ -125,7 +80,7 @@ def train(
         denoiser.train(stage, plan, home / "text" / "text_encoder", folder, codec.eos, reporter)
     latest, target = stage.folder / "latest", out or home / "model"
     target.mkdir(parents=True, exist_ok=True)
-    (target / "member.json").write_text(
+    (target / ABOUT).write_text(
         json.dumps({**member.as_json(), "trained_samples": reporter.samples}, indent=2) + "\n", encoding="utf-8"
     )
     assemble.write(
@@ -166,7 +121,7 @@ def write_latents(
 
 def _agree(home: Path, member: Member) -> None:
     """Keep what a member was begun with. Raises BadInput where that was something else."""
-    path, settings = home / "member.json", member.as_json()
+    path, settings = home / ABOUT, member.as_json()
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

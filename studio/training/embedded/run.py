@@ -36,6 +36,7 @@ from studio.training.embedded import (
     world_docs,
 )
 from studio.training.embedded.exclusion import Exclusion
+from studio.training.embedded.member import Member
 from studio.training.embedded.snapshots import Reporter
 from studio.training.embedded.stage import Stage
 from studio.world.oracle import Oracle
@@ -62,7 +63,7 @@ def _member(args: argparse.Namespace) -> Answer:
     """A member of the family, from its captions to its model folder."""
     if args.processes != 1 or args.two is not None:
         raise BadInput("--processes and --two are of a training by --minutes; leave them out with --samples.")
-    member = family.Member(
+    member = Member(
         samples=args.samples,
         seed=args.seed,
         without=Exclusion.read(args.without) if args.without else None,

@@ -61,7 +61,7 @@ def test_whatever_was_written_elsewhere_is_text(place: str) -> None:
 
 def test_a_section_that_was_not_measured_is_a_sentence() -> None:
     html = fragment(made(), {})
-    assert "Retain drift, unconditional drift, FADE: not measured for this card." in html
+    assert "Retain drift, unconditional drift, FADE, FADE of two seeds: not measured for this card." in html
     unread = answers([facts("heart")] * 3, keep=[facts("circle")])
     lines = card(unread, BUDGETS["preview"])["lines"]
     assert "No text was named that was to stay." in fragment(made(lines=lines), {})

@@ -14,8 +14,9 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.settings import Settings
 from studio.engine.edits.files import to_bytes
 from studio.engine.edits.layout import layout_at
-from studio.services.cards import request
+from studio.services.cards import request, service
 from studio.services.studio import Studio
+from studio.training.drift.rows import NO_FLOOR, NO_GOLD
 from studio.training.erase.card.budget import BUDGETS, Budget
 from tests.engine.edits.making import make_edit
 
@@ -114,6 +115,23 @@ def test_a_card_is_found_again_by_the_next_studio(settings: Settings, tmp_path: 
     with Studio(settings, backend="inline") as second:
         card = second.cards.card(made)
         assert card is not None and card["job"] == job and card["edit"]["id"] == made
+
+
+def test_a_card_has_drifts_in_nats_and_asks_once(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "DRIFT_LEVELS", 2)
+    monkeypatch.setitem(BUDGETS, "preview", replace(BUDGETS["preview"], drift=2))
+    made = edit(studio, tmp_path, {"erasure": ERASURE})
+    studio.jobs.wait(studio.cards.start(made, "preview"))
+    card = studio.cards.card(made)
+    assert card is not None
+    lines = {line["key"]: line["edit"] for line in card["lines"] if line["section"] == "drift"}
+    assert [(lines[key]["n"], lines[key]["value"] > 0) for key in ("drift_retain", "drift_unconditional")] == [
+        (2, True)
+    ] * 2
+    assert lines["fade"]["why"] == NO_GOLD and lines["fade_floor"]["why"] == NO_FLOOR
+    assert "nats per picture" in studio.cards.page(made)
 
 
 def test_an_edit_that_changes_nothing_has_no_effect(studio: Studio, tmp_path: Path) -> None:

@@ -21,12 +21,14 @@ class Budget:
     about: one sentence for whoever chooses.
     in_world: part -> its prompts, of a model that speaks Stencil's language.
     elsewhere: the same of any other, whose pictures take seconds to minutes each.
+    drift: pictures of each divergence in nats, which are measured of models of the world alone; 0 for none.
     """
 
     name: str
     about: str
     in_world: Mapping[str, int]
     elsewhere: Mapping[str, int]
+    drift: int = 0
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -56,18 +58,21 @@ BUDGETS: dict[str, Budget] = {
             "A first look: too few pictures for a rate.",
             _sizes(28, 28, 12, 12, 4, 0),
             _sizes(4, 4, 0, 2, 2, 0),
+            drift=16,
         ),
         Budget(
             "standard",
             "Rates with intervals one can decide by, and the curve over strengths.",
             _sizes(64, 64, 36, 36, 8, 16),
             _sizes(12, 12, 0, 4, 4, 4),
+            drift=32,
         ),
         Budget(
             "full",
             "The same from three times the pictures, and what a negative prompt does without an edit.",
             _sizes(192, 192, 96, 96, 16, 32, 56),
             _sizes(48, 48, 0, 16, 8, 8, 12),
+            drift=64,
         ),
     )
 }

@@ -24,7 +24,8 @@ FORMAT = 1
 DRIFTS = {
     "drift_retain": ("retain drift", "KL divergence of the base from the edit on other prompts, nats per picture."),
     "drift_unconditional": ("unconditional drift", "The same without a prompt, nats per picture."),
-    "fade": ("FADE", "Divergence from a model that never saw the concept, as a share of the base's."),
+    "fade": ("FADE", "Divergence to and from a model that never met the concept, nats per picture."),
+    "fade_floor": ("FADE of two seeds", "The same between two models that differ in their seed alone."),
 }
 NOT_MEASURED = "Not measured for this card."
 
@@ -32,7 +33,7 @@ NOT_MEASURED = "Not measured for this card."
 def card(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow] | None = None) -> dict[str, Any]:
     """Everything that is said of an erasure.
 
-    outside: rows measured in another way, by the keys of DRIFTS.
+    outside: rows measured in another way, by name (studio.training.drift.rows.rows).
     """
     lines = [lit(line) for line in _lines(answers, outside or {})]
     forget = len(answers.rows("forget", EDIT))
@@ -54,10 +55,7 @@ def card(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow] | No
 
 
 def _lines(answers: Answers, outside: Mapping[str, ReportRow]) -> list[Line]:
-    drifts = [
-        Line(key, "drift", name, about, "", outside.get(key, unmeasured("", "edit", NOT_MEASURED)))
-        for key, (name, about) in DRIFTS.items()
-    ]
+    drifts = [_drift(key, name, about, outside) for key, (name, about) in DRIFTS.items()]
     return [
         *erased_lines(answers),
         *kept_lines(answers),
@@ -66,6 +64,14 @@ def _lines(answers: Answers, outside: Mapping[str, ReportRow]) -> list[Line]:
         *quality_lines(answers),
         *drifts,
     ]
+
+
+def _drift(key: str, name: str, about: str, outside: Mapping[str, ReportRow]) -> Line:
+    """FADE stands beside the base's, and above 1 of it is further from never having met the concept than the base."""
+    row = outside.get("fade_edit" if key == "fade" else key, unmeasured("", "edit", NOT_MEASURED))
+    if key != "fade" or not row.n:
+        return Line(key, "drift", name, about, "", row)
+    return Line(key, "drift", name, about, "", row, outside["fade_base"], "base", outside["fade"])
 
 
 def _part(part: str, probes: Sequence[Probe]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The kind of job "card": pictures to look at, before and after, and the evaluation a report card is counted from.
+"""The kind of job "card": pictures to look at, the evaluation a report card is counted from, and divergences in nats.
 
 The pictures come first, for somebody may be waiting to see them. They are kept in the history as any other, drawn for a
 card; what is measured is kept as that of any evaluation.
@@ -12,17 +12,19 @@ from contextlib import closing
 from typing import Any
 
 from studio.engine.kinds import JobContext, Steps, Tell
+from studio.training.drift import job as drift
 from studio.training.evaluate import job as evaluation
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
-    """Draw the pictures, then evaluate; yields wherever either does.
+    """Draw the pictures, evaluate, measure divergences; yields wherever one of these does.
 
-    job: as of an evaluation (studio.training.evaluate.job.run), and "pictures" (recipes, plain values).
+    job: as of an evaluation (studio.training.evaluate.job.run), "pictures" (recipes, plain values), and where they are
+    measured "drift" ("request" and "run" of studio.training.drift.job.run).
     Tells "started", "image" of every picture, what an evaluation tells, and "done" (with how many pictures were drawn).
-    Raises what the two do.
+    Raises what they do.
     """
-    began, recipes = time.monotonic(), job.get("pictures", ())
+    began, recipes, divergences = time.monotonic(), job.get("pictures", ()), job.get("drift")
     drawn = len(recipes)
     context.tell("started", {"images": len(recipes)})
     if recipes:
@@ -38,6 +40,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         _only(context, "progress", "measure")(kind, data)
 
     yield from evaluation.run(job, JobContext(context.engine, tell_evaluation, context.should_stop))
+    if divergences:
+        yield from drift.run({**job, **divergences}, JobContext(context.engine, _only(context), context.should_stop))
     seconds = round(time.monotonic() - began, 3)
     context.tell("done", {"images": len(recipes), "drawn": drawn, "seconds": seconds})
 

@@ -191,6 +191,9 @@ def test_without_an_oracle_rows_say_why_and_what_changed_is_still_told() -> None
     assert [row["n"] for row in values["tones"]] == [3, 3, 3]
 
 
+FADE = {"fade_edit": 6.0, "fade_base": 4.0, "fade": 1.5, "fade_floor": 0.5}
+
+
 def test_a_card_is_plain_and_counts_the_same_twice() -> None:
     made = answers([*HEARTS, *STARS], keep=[facts("circle")] * 3)
     drift = ReportRow("", "edit", 16, 0.02, 0.01, 0.03, unit="mean")
@@ -199,4 +202,9 @@ def test_a_card_is_plain_and_counts_the_same_twice() -> None:
     lines = {line["key"]: line for line in first["lines"]}
     assert lines["drift_retain"]["edit"]["value"] == 0.02 and set(DRIFTS) <= set(lines)
     assert lines["fade"]["edit"]["why"] and first["parts"]["forget"]["pictures"] == 7
+    assert lines["fade"]["beside"] is None, "nothing beside what was not measured"
+    rows = {name: ReportRow("", name, 16, value, 1.0, 9.0, unit="mean") for name, value in FADE.items()}
+    fade = {line["key"]: line for line in card(made, BUDGETS["standard"], rows)["lines"]}["fade"]
+    assert (fade["edit"]["value"], fade["beside"]["value"], fade["beside_is"]) == (6.0, 4.0, "base")
+    assert fade["apart"]["value"] == 1.5
     assert first["is_preview"], "rates of fewer than 50 pictures are a preview, whatever the budget"
