@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from studio.cli import edits as cli_edits
 from studio.core.errors import AssetError, BadInput, NotFound, WorkspaceError
@@ -62,6 +64,38 @@ def test_a_life(run: Any, file: Path, tmp_path: Path) -> None:
     renamed = run("rename", "no-stars", "Gone").strip()
     assert renamed.startswith("gone-") and run("remove", made["id"]) == f"{renamed} is gone.\n"
     assert json.loads(run("list", "--json")) == {"edits": []}
+
+
+def test_weights_come_in_and_go_out_with_what_is_lost(run: Any, tmp_path: Path, tmp_path_factory: Any) -> None:
+    unet = load_file(build_once(tmp_path_factory) / "unet" / "diffusion_pytorch_model.safetensors")
+    keys = {name: tensor + 0.01 * torch.randn(tensor.shape) for name, tensor in unet.items() if "attn2.to_k" in name}
+    save_file(keys, tmp_path / "uce.safetensors")
+    made = json.loads(run("import", "uce.safetensors", "--model", "stencil", "--json"))
+    assert made["kind"] == "dense" and made["layers"] == {"unet": len(keys)}
+    said = json.loads(
+        run(
+            "export",
+            "uce",
+            "--format",
+            "kohya",
+            "--max-rank",
+            "4",
+            "--energy",
+            "0.3",
+            "--out",
+            "k.safetensors",
+            "--json",
+        )
+    )
+    assert said["files"] == ["k.safetensors"] and 0.1 < said["error"] < 0.9**0.5 and len(said["errors"]) == len(keys)
+    assert "Left out: " in run(
+        "export", "uce", "--format", "diffusers", "--max-rank", "4", "--energy", "0.3", "--out", "d.safetensors"
+    )
+    assert run("export", "uce", "--format", "comfyui", "--out", "c.safetensors") == "c.safetensors\n", "nothing is lost"
+    assert "merged" in run("export", "uce", "--format", "merged", "--strength", "0.5", "--out", "merged")
+    for flag, value in (("--energy", "0"), ("--energy", "x"), ("--strength", "-1")):
+        with pytest.raises(BadInput, match="is a number above 0 and up to"):
+            run("export", "uce", "--out", "x.safetensors", flag, value)
 
 
 def test_errors_are_those_of_the_service(run: Any, file: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,9 +100,11 @@ def write(
 
 
 def _write(files: Mapping[Path, bytes]) -> list[Path]:
-    """Write all of them or none."""
+    """Write all of them or none, and leave no folder behind that was not there."""
     written: list[Path] = []
+    folders: list[Path] = []
     for path, data in files.items():
+        folders += [folder for folder in reversed(path.parents) if not folder.exists()]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_durably(path, data, private=False)
@@ -109,5 +112,8 @@ def _write(files: Mapping[Path, bytes]) -> list[Path]:
         except OSError as error:
             for earlier in written:
                 earlier.unlink(missing_ok=True)
+            for folder in reversed(folders):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
             raise workspace_error(error, f"The file {path}") from None
     return sorted(written)

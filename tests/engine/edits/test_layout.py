@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_layers_that_a_config_leaves_out_are_none(models: tuple[Path, Path], tmp
     left = layout_at(tmp_path / "model.safetensors").components["text_encoder"]
     whole = layout_of_folder(folder).components["text_encoder"]
     assert left == {path: shape for path, shape in whole.items() if path.split(".")[2:3] in ([], ["0"])}
+
+
+def test_a_model_may_be_larger_than_any_edit(tmp_path: Path) -> None:
+    """SDXL's UNet has 5 GB in half precision, and its checkpoint 7."""
+    (tmp_path / "unet").mkdir()
+    header = json.dumps(
+        {"a.weight": {"dtype": "F16", "shape": [5000, 600_000], "data_offsets": [0, 6 * 10**9]}}
+    ).encode()
+    with (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + 6 * 10**9)  # which takes no room on the disk
+    assert layout_of_folder(tmp_path).components == {"unet": {"a": (5000, 600_000)}}
 
 
 def unets() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from studio.core.errors import AssetError, BadInput, NotFound
+from studio.core.errors import AssetError, BadInput, NotFound, WorkspaceError
 from studio.core.recipe import EditRef, Recipe
 from studio.core.settings import Settings
 from studio.engine.edits import files
@@ -18,11 +20,13 @@ from studio.engine.edits.files import read_edit, to_bytes
 from studio.engine.edits.format import Dense, Edit
 from studio.engine.edits.layout import layout_of_folder
 from studio.services.checks import check_recipes
+from studio.services.edits import outgoing
 from studio.services.edits.fit import misfit
 from studio.services.edits.incoming import ImportCheck
 from studio.services.edits.library import EditLibrary
 from studio.services.sources import Sources
 from studio.storage.edits import EditStore
+from studio.storage.images import write_durably
 from tests.engine.edits.foreign import kohya, write
 from tests.engine.edits.making import make_edit
 from tests.ldm_checkpoint import write_checkpoint
@@ -202,3 +206,75 @@ def test_the_page_need_not_wait_for_torch() -> None:
     )
     for names in imported_by("import studio.services.edits, studio.cli.edits, studio.storage.edits", listing):
         assert not names & heavy
+
+
+# -- weights of a fine-tuned model, and models with an edit in them ---------------------------------------------------
+
+
+def moved(settings: Settings, size: float) -> dict[str, torch.Tensor]:
+    """Keys and values of the model's cross-attention, moved by so much: what UCE saves."""
+    unet = load_file(settings.model_dir / "unet" / "diffusion_pytorch_model.safetensors")
+    generator = torch.Generator().manual_seed(1)
+    return {
+        name: tensor + size * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in unet.items()
+        if "attn2.to_k" in name or "attn2.to_v" in name
+    }
+
+
+def test_erased_weights_come_in_as_a_dense_edit(library: EditLibrary, settings: Settings, tmp_path: Path) -> None:
+    weights = moved(settings, 0.01)
+    save_file(weights, tmp_path / "uce_star.safetensors")
+    torch.save(weights, tmp_path / "uce_star.pt")
+    check = library.inspect(tmp_path / "uce_star.pt")
+    assert check == ImportCheck("weights", len(weights), len(weights), (), ())
+    entry = library.import_file(tmp_path / "uce_star.safetensors")
+    assert (entry.name, entry.kind, entry.layers) == ("uce_star", "dense", {"unet": len(weights)})
+    assert library.import_file(tmp_path / "uce_star.pt") == entry, "the same numbers in another file"
+    save_file(moved(settings, 0), tmp_path / "same.safetensors")
+    with pytest.raises(AssetError, match="changes nothing: all .* equal those of stencil"):
+        library.import_file(tmp_path / "same.safetensors")
+    out = tmp_path / "merged"
+    assert out / "unet" / "diffusion_pytorch_model.safetensors" in library.export(entry.id, "merged", out).files
+    library.remove(entry.id)
+    back = library.import_file(out / "unet" / "diffusion_pytorch_model.safetensors")
+    assert back.name == "uce_star" and back.layers == entry.layers, "the merged model says which edit it has"
+    assert [entry.name for entry in library.list()] == ["uce_star"]
+
+
+def test_a_full_disk_leaves_no_half_of_an_export(
+    library: EditLibrary, edit: Edit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = library.import_file(write(kohya(edit), tmp_path / "x.safetensors"))
+    written: list[Path] = []
+
+    def full(path: Path, data: bytes, *, private: bool = True) -> None:
+        if written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.write_bytes(data)
+        written.append(path)
+
+    monkeypatch.setattr(outgoing, "write_durably", full)
+    with pytest.raises(WorkspaceError, match="cannot be written: the disk is full. Free some space"):
+        library.export(entry.id, "peft", tmp_path / "out")
+    assert written and not written[0].exists()
+    monkeypatch.setattr(outgoing, "write_durably", write_durably)
+    assert library.export(entry.id, "peft", tmp_path / "out").files, "the place is free for the next try"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 1000))
+    with pytest.raises(WorkspaceError, match="cannot be written: the disk is full"):
+        library.export(entry.id, "merged", tmp_path / "merged")
+    assert not (tmp_path / "merged").exists() and library.show(entry.id) == entry
+
+
+def test_biases_go_where_they_are_carried(library: EditLibrary, settings: Settings, tmp_path: Path) -> None:
+    path = "mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0"
+    shape = layout_of_folder(settings.model_dir).components["unet"][path]
+    (tmp_path / "own.safetensors").write_bytes(to_bytes(make_edit({path: shape}, biased=[path], name="Biased")))
+    entry = library.import_file(tmp_path / "own.safetensors")
+    with pytest.raises(
+        BadInput, match="changes biases, which LoRA files for kohya do not carry. Take the export for C"
+    ):
+        library.export("biased", "kohya", tmp_path / "k.safetensors")
+    library.export("biased", "comfyui", tmp_path / "c.safetensors")
+    library.remove("biased")
+    assert library.import_file(tmp_path / "c.safetensors").sha256 == entry.sha256
