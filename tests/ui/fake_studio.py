@@ -40,6 +40,11 @@ class Sketcher:
         if job["kind"] == "erase":
             yield from self._erasure(job, tell, should_stop)
             return
+        if job["kind"] == "neighbours":  # as near as they are early
+            tell("started", {"steps": 1})
+            tell("measure", {"step": 1, "values": {word: -place / 100 for place, word in enumerate(job["words"])}})
+            tell("done", {"images": 0})
+            return
         if job["kind"] == "train":
             yield from self._training(job, tell, should_stop)
             return

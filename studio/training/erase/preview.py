@@ -12,6 +12,7 @@ from typing import Literal
 
 from studio.core.params import Params
 from studio.training.erase.concept import WORLD, Concept, ConceptKind
+from studio.training.erase.texts import with_article
 from studio.world.caption import canonical
 from studio.world.scene import Scene, one_object
 
@@ -24,7 +25,7 @@ _SCENES = (
     ("fish", "orange", "striped", "night"),
 )
 _FORMS = {
-    "object": ("{}, a photo", "{}, a painting"),
+    "object": ("a photo of {}", "a painting of {}"),
     "style": ("a house, {}", "a portrait, {}"),
     "colour": ("a {} car", "a {} flower on a table"),
 }
@@ -112,7 +113,8 @@ def _saying(scene: Scene, kind: ConceptKind, word: str) -> Scene:
 def _of_templates(pair: Sequence[Concept], is_said: Callable[[str], bool]) -> tuple[str, ...]:
     def prompt(concept: Concept, place: int) -> str:
         kind = concept.kind or "object"
-        return _FORMS[kind][place].format(concept.words)
+        words = with_article(concept.words) if kind == "object" else concept.words
+        return _FORMS[kind][place].format(words)
 
     others = (f"a photo of {thing}" for thing in _OTHERS if not is_said(thing.removeprefix("a ")))
     return (prompt(pair[0], 0), prompt(pair[1], 1), *islice(others, 2))

@@ -110,13 +110,13 @@ def _from_templates(concept: Concept, rng: np.random.Generator) -> Iterator[tupl
     choices = [(form, place, word) for form, place, word in product(forms, _PLACES, concept.called())]
     for index in rng.permutation(len(choices)):
         form, place, word = choices[index]
-        text = form.format(word if plain else _one(word)) + place
+        text = form.format(word if plain else with_article(word)) + place
         empties = not plain and not concept.substitute
         yield text, form.format(EMPTY_SCENE) + place if empties else concept.replaced_in(text)
 
 
-def _one(word: str) -> str:
-    """With an article, but for names and words that have one."""
+def with_article(word: str) -> str:
+    """A word with its article; names, and words that have one, as they are."""
     if word[0].isupper() or word.lower().startswith(("a ", "an ", "the ")):
         return word
     return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
@@ -126,4 +126,4 @@ def _plain_sentences(rng: np.random.Generator) -> Iterator[str]:
     choices = list(product(_OBJECT_FORMS, _PLACES, _THINGS))
     for index in rng.permutation(len(choices)):
         form, place, thing = choices[index]
-        yield form.format(_one(thing)) + place
+        yield form.format(with_article(thing)) + place

@@ -28,6 +28,7 @@ WORKING = {
     "evaluate": "Measuring",
     "drift": "Measuring",
     "card": "Measuring",
+    "neighbours": "Reading words",
 }  # at what it is busy, by the kind of the job in hand
 SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 

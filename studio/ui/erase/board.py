@@ -1,13 +1,14 @@
 """What the Erase tab holds: the concepts to be erased, and the erasure that is looked at. The browser keeps a copy:
 
-{"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "method": "uce", "options": {...}, "trial": {...} or null}
+{"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "method": "uce", "options": {...},
+ "trial": {...}, "near": {...}, "substitute": {...}}; each of the last three may be null
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from studio.training.erase.preview import Sight
 from studio.ui.components.rows import Row, Rows
 from studio.ui.sessions import Session
 
+P = TypeVar("P", bound=Params)
 MAX_ROWS = 24
 MAX_CHARS = 1000  # of what stands in a field; of which a plan takes fewer, and says so
 LEAST, MOST = 0.0, 1.5  # of a strength
@@ -61,6 +63,23 @@ class Drawing(Params):
     share: float = 1.0
 
 
+class Lookup(Params):
+    """Something that is looked for, for one concept.
+
+    row: its id.
+    job: that looks.
+    word: a substitute that is tried, "" where words near the concept are looked for.
+    proposes: whether the substitute is one of ours, and goes into the row where the base draws it well.
+    refused: substitutes that were tried before.
+    """
+
+    row: int
+    job: str
+    word: str = ""
+    proposes: bool = False
+    refused: tuple[str, ...] = ()
+
+
 class Trial(Params):
     """An erasure that is looked at.
 
@@ -75,6 +94,7 @@ class Trial(Params):
     drawn: what is shown beside that.
     drawing: what will be, under way.
     strength: that is wanted.
+    card: the job that draws its report card, "" for none.
     """
 
     model: str
@@ -88,6 +108,7 @@ class Trial(Params):
     drawn: Drawing | None = None
     drawing: Drawing | None = None
     strength: float = Field(default=1.0, ge=LEAST, le=MOST)
+    card: str = ""
 
     def having(self, **values: Any) -> Trial:
         """The same with other values."""
@@ -95,7 +116,7 @@ class Trial(Params):
 
     @property
     def jobs(self) -> set[str]:
-        """All that work for it."""
+        """All that work for it, but for the card: that goes on when something else is looked at."""
         drawings = (drawing.job for drawing in (self.drawn, self.drawing) if drawing)
         return {job for job in (self.job, self.base, *drawings) if job}
 
@@ -108,12 +129,16 @@ class Board:
     method: by name (studio.training.erase.methods).
     options: of methods that train, those that were set.
     trial: what is looked at, None before the first.
+    near: words near a concept, None where nobody asked.
+    substitute: what is tried in a concept's place, likewise.
     """
 
     rows: Rows[Entry]
     method: str = INSTANT
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     trial: Trial | None = None
+    near: Lookup | None = None
+    substitute: Lookup | None = None
 
 
 class BoardSession(Session[Board]):
@@ -137,12 +162,13 @@ def read(value: Any) -> Board:
         if not 0 < len(items) <= MAX_ROWS or len(set(ids)) < len(ids) or min(ids) < 1:
             return new()
         rows = Rows(items, chosen if chosen in ids else ids[0], max(ids) + 1, MAX_ROWS)
-        trial = value.get("trial")
         return Board(
             rows,
             str(value.get("method", INSTANT))[:40],
             _options(value.get("options")),
-            load(Trial, trial, "trial") if isinstance(trial, dict) else None,
+            _part(Trial, value.get("trial")),
+            _part(Lookup, value.get("near")),
+            _part(Lookup, value.get("substitute")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
@@ -155,7 +181,10 @@ def plain(board: Board) -> dict[str, Any]:
         "chosen": board.rows.chosen,
         "method": board.method,
         "options": dict(board.options),
-        "trial": board.trial.model_dump(mode="json") if board.trial else None,
+        **{
+            name: part.model_dump(mode="json") if part else None
+            for name, part in (("trial", board.trial), ("near", board.near), ("substitute", board.substitute))
+        },
     }
 
 
@@ -203,6 +232,11 @@ def strength(value: Any) -> float:
 def concepts_of(plan: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What a plan erases, and what takes the place of each. Raises KeyError, TypeError for what is no plan."""
     return tuple((str(concept["words"]), str(concept["substitute"])) for concept in plan["concepts"])
+
+
+def _part(cls: type[P], value: Any) -> P | None:
+    """Raises BadInput for values that are none of a class."""
+    return load(cls, value, "page") if isinstance(value, dict) else None
 
 
 def _options(value: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from studio.core.params import shown
 from studio.ui import edit_stack, stack_panel
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
-from studio.ui.erase import run, view
+from studio.ui.erase import near, run, view
 from studio.ui.erase.board import Board, BoardSession
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
@@ -79,6 +79,16 @@ class Handlers:
         with self._sessions.of(call.session, call.stored) as session:
             return self._advanced(session, call) if session.visited else {}
 
+    def looked_for(self, call: Call) -> Answer:
+        """Words near a concept are known, or what a substitute came to that was tried."""
+        with self._sessions.of(call.session, call.stored) as session:
+            if not session.visited:
+                return {}
+            board = near.proposed(self._studio, session.value, call.model)
+            if board != session.value:
+                session.put(board)
+            return view.form(self._studio, session, call.fields, call.model)
+
     def checked(self, call: Call) -> Answer:
         """A field was left, or another model chosen: what is wrong is said at once."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -87,15 +97,29 @@ class Handlers:
     # -- changing ---------------------------------------------------------------------------------------------------
 
     def row_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
-        """Do {op, row, value} to a row."""
+        """Do {op, row, value} to a row; try: its substitute, or one that is proposed."""
         op_name, row = str(change.get("op")), change.get("row")
 
         def work(board: Board) -> Board:
             id = row if isinstance(row, int) and not isinstance(row, bool) else 0
+            if op_name == "try":
+                return near.try_substitute(self._studio, board, id, call.model)
             return boards.change(board, op_name, id, change.get("value"))
 
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             message = self._tried(session, work)
+            return view.form(self._studio, session, call.fields, call.model) | {"message": message}
+
+    def near_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
+        """Look for words near the open concept (suggest), or keep one of them (keep, value: its text)."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            kept = str(call.fields["preserve"] or "")
+            if change.get("op") == "keep":
+                kept = near.with_kept(kept, str(change.get("value") or "")[: run.MAX_CHARS])
+                session.put(session.value)
+                fields = {**call.fields, "preserve": kept}
+                return view.form(self._studio, session, fields, call.model) | {"preserve": kept}
+            message = self._tried(session, lambda board: near.suggest(self._studio, board, call.model))
             return view.form(self._studio, session, call.fields, call.model) | {"message": message}
 
     def method_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
@@ -124,11 +148,17 @@ class Handlers:
             self._let_go(previous, session.value)
             return view.trial(self._studio, session, call.stack, message)
 
+    def measure(self, call: Call, budget: Any) -> Answer:
+        """Have its report card drawn."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, lambda board: run.measure(self._studio, board, budget))
+            return view.trial(self._studio, session, call.stack, message)
+
     def stop(self, call: Call) -> Answer:
         """Stop all that works for this page's trial."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             trial = session.value.trial
-        run.stop(self._studio, trial.jobs if trial else ())
+        run.stop(self._studio, trial.jobs | {trial.card} if trial else ())
         return {}
 
     def act(self, call: Call, op: str, value: Any) -> tuple[Answer, Stack]:
@@ -175,7 +205,7 @@ class Handlers:
         trial = session.value.trial
         if trial is None:
             return stack
-        run.stopped(self._studio, trial.jobs)
+        run.stopped(self._studio, trial.jobs | {trial.card})
         if entry := run.entry_of(self._studio, trial):
             stack = stack_panel.change(self._studio, stack, "delete", entry.id, None)
         session.put(boards.with_trial(session.value, None))

@@ -10,7 +10,7 @@ from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui import order
 from studio.ui.components.curves import job as curves
-from studio.ui.erase import methods, outcome, pairs, past, rows, run
+from studio.ui.erase import cards, methods, near, outcome, pairs, past, rows, run
 from studio.ui.values import TURN_OR_REVISION, holds
 
 Parts = dict[str, Any]
@@ -27,6 +27,7 @@ def build() -> Parts:
                 "outcome": _html(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
                 "pairs": _html("", "erase-pairs", pairs.SCRIPT),
                 "curves": _html("", "erase-curves", curves.INLINE),
+                "card": _html("", "erase-card", cards.SCRIPT),
                 "past": _html("", "erase-past", past.SCRIPT),
             }
     parts["erase_revision"] = gr.HTML(
@@ -55,6 +56,7 @@ def _controls() -> Parts:
         placeholder="a red ring\na moon at night",
         elem_id="erase-preserve",
     )
+    parts["near"] = _html("", "erase-near", near.SCRIPT)
     parts["methods"] = _html("", "erase-methods", methods.SCRIPT)
     with gr.Row(elem_classes="go"):
         parts["go"] = gr.Button("Erase", variant="primary", elem_id="erase-go")

@@ -55,6 +55,9 @@ ENOUGH = 0.8
 LITTLE_LEAK = 0.1  # with .10, 24 of 24 other objects, colours and styles were still read right
 
 
+LIMITS = "Look at the pictures, and measure them before you trust the edit. What is erased is suppressed, not proven removed."
+
+
 def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None) -> str:
     """All of it. entry: the edit, None while there is none. row: where it stands on the stack, None if it does not."""
     head = tag("h2", "".join(tag("span", way_html(*concept)) for concept in trial.concepts), class_="erase-ways")
@@ -66,7 +69,7 @@ def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: Edi
     if entry is None:
         return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
     about = _about(entry, trial) + _ended_early(making) + measures_html(trial, making.measures)
-    limits = tag("p", "What is erased is suppressed, not proven removed.", class_="hint")
+    limits = tag("p", LIMITS, class_="hint")
     return head + about + limits + _strength(trial) + _acts(trial, making, entry, row)
 
 
@@ -113,8 +116,7 @@ def measures_html(trial: Trial, measures: Mapping[str, float]) -> str:
         )
     if not items:
         return ""
-    limits = "Both are about texts, over sentences that were not used: look at the pictures."
-    return tag("ul", items, class_="erase-measures") + tag("p", limits, class_="hint")
+    return tag("ul", items, class_="erase-measures")
 
 
 def _measure(name: str, value: float, good: bool, about: str, otherwise: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from studio.services.edits.library import EditEntry
+from studio.ui.erase import cards
 from studio.ui.erase.board import concepts_of
 from studio.ui.erase.outcome import method_title, size
 from studio.ui.erase.rows import way_html
@@ -20,7 +21,7 @@ element.addEventListener('click', (event) => {
   if (button) trigger('open', {edit: button.dataset.open});
 });
 """
-SHOWN = 40
+SHOWN = 20
 
 
 def erasures(studio: Studio) -> list[EditEntry]:
@@ -37,12 +38,14 @@ def concepts_in(entry: EditEntry) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def past_html(entries: Sequence[EditEntry], shown: str = "") -> str:
+def past_html(studio: Studio, entries: Sequence[EditEntry], shown: str = "") -> str:
     """A row for each. shown: id of the edit that is looked at."""
     if not entries:
         return ""
-    rows = "".join(_row(entry, entry.id == shown) for entry in entries[:SHOWN])
-    heads = "".join(tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", ""))
+    rows = "".join(_row(entry, cards.verdict(studio, entry), entry.id == shown) for entry in entries[:SHOWN])
+    heads = "".join(
+        tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", "Report card", "")
+    )
     table = tag("table", tag("thead", tag("tr", heads)) + tag("tbody", rows))
     count = len(entries)
     more = "" if count <= SHOWN else tag("p", text(f"And {count - SHOWN} older ones, in the edit stack's menu."))
@@ -50,7 +53,7 @@ def past_html(entries: Sequence[EditEntry], shown: str = "") -> str:
     return tag("section", tag("h3", "Erasures made before") + scrolled + more, class_="erase-past")
 
 
-def _row(entry: EditEntry, is_shown: bool) -> str:
+def _row(entry: EditEntry, verdict: tuple[str, str], is_shown: bool) -> str:
     ways = "<br>".join(way_html(*concept) for concept in concepts_in(entry))
     made = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
     method = method_title(str(entry.provenance.get("method", "")))
@@ -63,5 +66,9 @@ def _row(entry: EditEntry, is_shown: bool) -> str:
         disabled=is_shown,
         aria_label=f"Look at {entry.name}",
     )
-    cells = (ways, text(entry.name), text(method), text(made), size(entry.nbytes), button)
+    light, headline = verdict
+    card = (
+        tag("span", text(headline), class_=f"light {light}") if headline else tag("span", "not measured", class_="none")
+    )
+    cells = (ways, text(entry.name), text(method), text(made), size(entry.nbytes), card, button)
     return tag("tr", "".join(tag("td", cell) for cell in cells))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from studio.training.erase.concept import MAX_WORDS_CHARS
+from studio.ui import watch
 from studio.ui.components import fields
 from studio.ui.components import rows as lists
 from studio.ui.components.rows import Row
@@ -17,6 +18,7 @@ const tell = (from, value) => trigger('op', {{op: from.dataset.op, row: Number(f
 {fields.SCRIPT}
 watch('value', settle);
 settle();
+{watch.PART}
 """
 KINDS: tuple[fields.Entry, ...] = (
     ("by its word", ""),
@@ -28,15 +30,21 @@ UNNAMED = "a concept"
 NOTHING = "nothing"
 
 
-def rows_html(board: Board, problems: Mapping[int, str], in_world: bool) -> str:
-    """The list. problems: row -> what is wrong with it, a sentence. in_world: whether the model knows kinds itself."""
+def rows_html(board: Board, problems: Mapping[int, str], in_world: bool, tries: Mapping[int, str]) -> str:
+    """The list.
+
+    problems: row -> what is wrong with it, a sentence.
+    in_world: whether the model knows kinds itself, and its pictures are read.
+    tries: row -> HTML of what a substitute came to that was tried.
+    """
 
     def name(row: Row[Entry]) -> str:
         return tag("span", way_html(row.value.words or UNNAMED, row.value.substitute), class_="name")
 
     def line(row: Row[Entry]) -> str:
         sentence = problems.get(row.id, "")
-        return tag("p", text(sentence), class_="formula wrong", role="status") if sentence else ""
+        wrong = tag("p", text(sentence), class_="formula wrong", role="status") if sentence else ""
+        return wrong + tries.get(row.id, "")
 
     def settings(row: Row[Entry]) -> str:
         return _settings(row.id, row.value, in_world)
@@ -65,7 +73,9 @@ def _settings(id: int, entry: Entry, in_world: bool) -> str:
         _text("words", id, "Erase", entry.words, "star", "What is to be forgotten, as prompts name it."),
         _text("substitute", id, "Draw instead", entry.substitute, NOTHING, "What takes its place. Best of its kind."),
     ]
-    if not in_world:
+    if in_world:
+        parts.append(_try(id, entry))
+    else:
         parts.append(fields.select("kind", id, "It is", KINDS, entry.kind))
     synonyms = _text("synonyms", id, "Also called", entry.synonyms, "none", "Between commas. They go with it.")
     known = " Stencil's own synonyms go in any case." if in_world else ""
@@ -78,6 +88,17 @@ def _settings(id: int, entry: Entry, in_world: bool) -> str:
         open=bool(entry.synonyms),
     )
     return "".join(parts) + drawer
+
+
+def _try(id: int, entry: Entry) -> str:
+    """What proposes a substitute, or tries the one that is named."""
+    label, title = (
+        (f"Try “{entry.substitute}”", "Draws 24 pictures of it with the base model, and reads whether they show it")
+        if entry.substitute
+        else ("Propose one", "Looks for one of its kind that the base model draws well")
+    )
+    button = tag("button", text(label), type="button", class_="small", data_op="try", data_row=str(id), title=title)
+    return tag("div", tag("span", "", class_="label") + button, class_="param try")
 
 
 def _text(op: str, id: int, label: str, value: str, example: str, title: str) -> str:

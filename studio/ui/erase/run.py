@@ -289,9 +289,17 @@ def entry_of(studio: Studio, trial: Trial) -> EditEntry | None:
     return studio.edits.known([trial.edit]).get(trial.edit) if trial.edit else None
 
 
+def measure(studio: Studio, board: Board, budget: Any) -> Board:
+    """Have the report card of the trial's edit drawn. Raises BadInput and NotFound for what cannot be measured."""
+    trial = board.trial
+    if trial is None or not trial.edit:
+        raise BadInput("There is no edit to measure yet.", "Erase something first.")
+    return with_trial(board, trial.having(card=studio.cards.start(trial.edit, str(budget))))
+
+
 def stop(studio: Studio, jobs: Iterable[str]) -> None:
     """Stop jobs; those that are over stay as they are."""
-    for job in jobs:
+    for job in filter(None, jobs):
         with contextlib.suppress(NotFound):
             studio.jobs.stop(job)
 

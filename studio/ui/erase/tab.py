@@ -25,8 +25,8 @@ REVEAL = """() => {
 TURNS = ("erase", "stack")
 SHARED = ("model", *run.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
-FORM = ("erase", "erase_revision", "rows", "methods", "note")
-TRIAL = ("erase", "erase_revision", "outcome", "pairs", "curves", "message", "past", "stop")
+FORM = ("erase", "erase_revision", "rows", "near", "methods", "note")
+TRIAL = ("erase", "erase_revision", "outcome", "pairs", "curves", "card", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
 
@@ -92,8 +92,10 @@ def _wire_looking(page: Page, events: _Events, do: Handlers) -> None:
     events.look(page.demo.load, do.opened, SEEN)
     events.look(page.tabs.select, on_tab, SEEN, "value")
     events.look(parts["erase_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
-    for place in ("pairs", "outcome"):
+    for place in ("pairs", "outcome", "card"):
         events.look(parts[place].look, do.looked, TRIAL)
+    for place in ("rows", "near"):
+        events.look(parts[place].look, do.looked_for, FORM)
     for name in ("preserve", "edit_name", "seed", "minutes"):
         events.change(parts[name].blur, do.checked, FORM)
     events.change(parts["model"].change, do.checked, FORM)
@@ -108,12 +110,20 @@ def _wire_changes(events: _Events, do: Handlers) -> None:
     def on_method(event: Event) -> Answer:
         return do.method_op(events._call(event), event.data)
 
-    events.wiring.on(parts["rows"].op, on_row, SHARED, (*FORM, "message"), turns=TURNS, mode="multiple")
+    row_gives = (*FORM, "message")
+    events.wiring.on(parts["rows"].op, on_row, SHARED, row_gives, turns=TURNS, mode="multiple", announces=True)
+
+    def on_near(event: Event) -> Answer:
+        return do.near_op(events._call(event), event.data)
+
+    near_gives = (*FORM, "message", "preserve")
+    events.wiring.on(parts["near"].op, on_near, SHARED, near_gives, turns=TURNS, mode="multiple", announces=True)
     events.wiring.on(parts["methods"].op, on_method, SHARED, (*FORM, "message"), turns=TURNS, mode="multiple")
     # Once: who presses twice wants one job.
     go = events.change(parts["go"].click, do.erase, SEEN, mode="once", announces=True)
     events.wiring.then(go, REVEAL)
     events.change(parts["stop"].click, do.stop, (), announces=True)
+    events.change(parts["card"].op, do.measure, TRIAL, "value", mode="once", announces=True)
     events.change(parts["past"].open, do.open, TRIAL, "edit", announces=True)
 
 

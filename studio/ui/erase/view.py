@@ -12,7 +12,7 @@ from studio.ui import order
 from studio.ui.components import progress
 from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
-from studio.ui.erase import methods, outcome, pairs, past, rows, run
+from studio.ui.erase import cards, methods, near, outcome, pairs, past, rows, run
 from studio.ui.erase.board import BoardSession, Trial
 from studio.ui.erase.run import Making
 from studio.ui.markup import alert, tag, text
@@ -35,7 +35,8 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
     times = {name: _in_short(each) for name, each in outlooks.items()}
     return {
         **copied(session),
-        "rows": rows.rows_html(board, of_rows, _is_of_world(studio, model)),
+        "rows": rows.rows_html(board, of_rows, _is_of_world(studio, model), near.tries_html(studio, board)),
+        "near": near.near_html(studio, board, str(fields["preserve"] or "")),
         "methods": methods.methods_html(
             board.method, board.options, outlook.steps if outlook else 0, run.kinds(studio, board, model), times
         ),
@@ -52,8 +53,9 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             "outcome": outcome.EMPTY,
             "pairs": "",
             "curves": "",
+            "card": "",
             "message": message,
-            "past": past.past_html(past.erasures(studio)),
+            "past": past.past_html(studio, past.erasures(studio)),
             "stop": gr.Button(interactive=False),
         }
     making = run.making(studio, current)
@@ -63,8 +65,9 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
         "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current)),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
         "curves": curves.inline_html(studio, current.job) if run.has_curves(studio, current) else "",
+        "card": cards.card_html(studio, current, entry),
         "message": message,
-        "past": past.past_html(past.erasures(studio), entry.id if entry else ""),
+        "past": past.past_html(studio, past.erasures(studio), entry.id if entry else ""),
         "stop": gr.Button(interactive=is_busy(studio, current, making)),
     }
 
@@ -80,7 +83,8 @@ def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
 
 def is_busy(studio: Studio, current: Trial, making: Making) -> bool:
     """Whether something of a trial is under way."""
-    return not making.over or any(not run.view_of(studio, job).over for job in current.jobs - {current.job})
+    others = (current.jobs | {current.card}) - {current.job, ""}
+    return not making.over or any(not run.view_of(studio, job).over for job in others)
 
 
 def _in_short(outlook: Outlook) -> str:

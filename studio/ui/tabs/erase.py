@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.ui.erase import tab
+from studio.ui.erase import cards, tab
 from studio.ui.tabs.base import Tab
 
 TAB = Tab(
@@ -12,7 +12,8 @@ TAB = Tab(
     order=20,
     build=tab.build,
     remembers=True,
-    style=(Path(tab.__file__).parent / "style.css").read_text(encoding="utf-8"),
+    routes=cards.routes,
+    style=(Path(tab.__file__).parent / "style.css").read_text(encoding="utf-8") + cards.STYLE,
     primary="#erase-go",
     stop="#erase-stop",
 )

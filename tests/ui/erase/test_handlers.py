@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
+from studio.core.errors import NotFound
+from studio.core.recipe import Recipe
+from studio.services import neighbours
+from studio.services.cards import CardService
+from studio.services.neighbours import Tried
+from studio.training.erase.concept import WORLD
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
+from studio.ui.erase import near
 from studio.ui.erase.board import Board, BoardSession
 from studio.ui.erase.handlers import Call, Handlers
 from studio.ui.erase.tab import SEEN, TRIAL, stored_fields
@@ -218,6 +225,82 @@ def test_a_page_loaded_again_finds_its_trial_and_a_deleted_edit_says_so(do: Hand
     foreign = {**kept, "revision": 99, "trial": {**kept["trial"], "job": "of another workspace", "edit": ""}}
     lost = elsewhere.behind(replace(page, session="third", stored=foreign), 5)
     assert "another workspace" in lost["outcome"] and set(TRIAL) <= set(lost)
+
+
+def test_neighbours_are_looked_for_and_kept_by_a_click(do: Handlers, fake: FakeStudio) -> None:
+    do.near_op(PAGE, {"op": "suggest"})
+    fake.ended(held(do.looked_for(PAGE)).near.job)  # type: ignore[union-attr]
+    chips = do.looked_for(PAGE)["near"]
+    words = re.findall(r'data-value="([^"]+)"', chips)
+    assert words[:2] == ["a triangle", "a heart"] and len(words) == 6 and "Nearest to “star”" in chips
+    kept = do.near_op(PAGE, {"op": "keep", "value": "a triangle"})
+    assert kept["preserve"] == "a triangle" and 'data-value="a triangle"' not in kept["near"]
+    more = replace(PAGE, fields={**FIELDS, "preserve": "a red ring\n"})
+    assert do.near_op(more, {"op": "keep", "value": "a heart"})["preserve"] == "a red ring\na heart"
+    do.row_op(PAGE, {"op": "words", "row": 1, "value": "zebra"})
+    assert "no object, style or colour" in do.near_op(PAGE, {"op": "suggest"})["message"]
+    do.row_op(PAGE, {"op": "words", "row": 1, "value": ""})
+    assert "Say what is to be erased first" in do.near_op(PAGE, {"op": "suggest"})["message"]
+
+
+def test_a_substitute_is_proposed_that_the_base_draws_and_one_that_is_named_is_tried(
+    do: Handlers, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = {"circle": 17, "heart": 23}
+
+    def trying(studio: Any, model: str, concept: Any, word: str) -> str:
+        return fake.ended(fake.pictures.submit([Recipe(steps=1)]))
+
+    monkeypatch.setattr(neighbours, "try_substitute", trying)
+    monkeypatch.setattr(neighbours, "tried", lambda studio, job, concept, word: Tried(shown.get(word, 10), 24))
+    rows = do.row_op(PAGE, {"op": "try", "row": 1})["rows"]
+    assert "“heart”: 23 of 24 pictures of the base show it." in rows and "formula tried" in rows
+    do.row_op(PAGE, {"op": "substitute", "row": 1, "value": "circle"})
+    rows = do.row_op(PAGE, {"op": "try", "row": 1})["rows"]
+    assert "17 of 24" in rows and "choose another" in rows
+    # Of none, words of its kind are tried until one is good; after some it is left to the user.
+    do.row_op(PAGE, {"op": "substitute", "row": 1, "value": ""})
+    first = held(do.row_op(PAGE, {"op": "try", "row": 1})).substitute
+    assert first is not None and first.proposes and first.word not in ("star", "triangle", "heart")
+    tried = [first.word]
+    for _ in range(5):
+        lookup = held(do.looked_for(PAGE)).substitute
+        assert lookup is not None
+        tried += [lookup.word] if lookup.word not in tried else []
+    assert len(tried) == near.MOST_TRIED and held(do.looked_for(PAGE)).rows[1].substitute == ""
+    shown |= dict.fromkeys(WORLD["object"], 24)
+    do.row_op(PAGE, {"op": "try", "row": 1})
+    board = held(do.looked_for(PAGE))
+    assert board.substitute is not None and board.rows[1].substitute == board.substitute.word != ""
+    assert "24 of 24" in do.looked_for(PAGE)["rows"]
+
+
+def test_a_card_is_begun_with_its_time_said_and_shown_when_it_is_there(
+    do: Handlers, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards: dict[str, Any] = {}
+
+    def begin(self: Any, edit: str, budget: str) -> str:
+        if budget not in ("preview", "standard"):
+            raise NotFound(f"There is no budget {budget}.")
+        return fake.pictures.submit([Recipe(steps=1)])
+
+    monkeypatch.setattr(CardService, "card", lambda self, edit, budget="": cards.get(edit))
+    monkeypatch.setattr(CardService, "start", begin)
+    answer = erased(do, fake)
+    assert answer["card"].count('data-op="measure"') == 3
+    assert re.search(r"A first look: \d+ pictures, about \d+ s", answer["card"])
+    assert "not measured" in answer["past"]
+    assert "no budget" in do.measure(PAGE, "endless")["message"]
+    fake.sketcher.step_s = 0.2
+    going = do.measure(PAGE, "preview")
+    assert "Draws pictures and reads them" in going["card"] and going["stop"].interactive
+    fake.ended(held(going).trial.card)  # type: ignore[union-attr]
+    (entry,) = fake.edits.list()
+    cards[entry.id] = {"job": "j", "budget": "preview", "verdict": {"light": "poor", "headline": "No effect"}}
+    done = do.looked(PAGE)
+    assert f'data-card="/cards/{entry.id}/fragment?v=j-preview"' in done["card"] and "Save as a page" in done["card"]
+    assert 'class="light poor">No effect' in done["past"] and "with more pictures" in done["card"]
 
 
 def choose(do: Handlers, method: str, **options: Any) -> Answer:
