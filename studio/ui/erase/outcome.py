@@ -55,7 +55,7 @@ ENOUGH = 0.8
 LITTLE_LEAK = 0.1  # with .10, 24 of 24 other objects, colours and styles were still read right
 
 
-LIMITS = "Look at the pictures, and measure them before you trust the edit. What is erased is suppressed, not proven removed."
+LIMITS = "Look at the pictures, and measure them before you trust it: a concept is suppressed, not proven removed."
 
 
 def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None) -> str:
