@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -49,7 +49,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         write_run(folder, str(job["run"]), Run(tuple(digests.values()), torch.get_num_threads()))
         tidy(folder, tuple(digests.values()))
         measured = {pair: values for pair in request.pairs if (values := read(folder, digests[pair]))}
-        account = _Account(request, measured, context)
+        account = _Account(request, measured, sides.values(), context)
         for p, prompts in dict.fromkeys((pair.p, pair.prompts) for pair in account.missing):
             pairs = {pair.q: pair for pair in account.missing if (pair.p, pair.prompts) == (p, prompts)}
             group = Group(
@@ -84,7 +84,9 @@ def _sides(request: Request, job: Mapping[str, Any], context: JobContext, leases
     for name, side in request.sides.items():
         stack = engine.shelf.stack(side.edits, job["edits"], request.steps)
         assert isinstance(stack, EditStack), "what acts in a part of the steps is refused where the request is read"
-        sides[name] = Resident(side.model, bundles[side.model], stack)
+        bundle = bundles[side.model]
+        room = engine.store.most_rows(side.model, bundle.default_size_px, bundle.default_size_px)
+        sides[name] = Resident(side.model, bundle, stack, min(ROWS, room or ROWS))
     return sides
 
 
@@ -116,11 +118,18 @@ def _write(folder: Path, digest: str, values: Measured) -> None:
 class _Account:
     """Tells how far a measurement is, and what it has measured so far."""
 
-    def __init__(self, request: Request, measured: Mapping[Pair, Measured], context: JobContext) -> None:
+    def __init__(
+        self,
+        request: Request,
+        measured: Mapping[Pair, Measured],
+        sides: Iterable[Resident],
+        context: JobContext,
+    ) -> None:
+        block = min(ROWS, *(side.rows for side in sides))
         self.missing = [pair for pair in request.pairs if pair not in measured]
         self._measured, self._pairs, self._context = dict(measured), request.pairs, context
-        blocks = -(-request.pictures * request.levels // ROWS)
-        draws = -(-request.pictures // ROWS) * request.steps
+        blocks = -(-request.pictures * request.levels // block)
+        draws = -(-request.pictures // block) * request.steps
         groups = {(pair.p, pair.prompts) for pair in self.missing}
         texts = request.pictures * (len(groups) + len(self.missing))
         self._total = max(1, len(groups) * (draws + blocks) + len(self.missing) * blocks + texts)

@@ -33,11 +33,16 @@ FLOW_EDGE = 0.02  # of a flow's times, at both ends
 
 @dataclass(frozen=True, eq=False)
 class Resident:
-    """A side that can be asked. name: of its model, in a recipe."""
+    """A side that can be asked.
+
+    name: of its model, in a recipe.
+    rows: most of one evaluation.
+    """
 
     name: str
     bundle: ModelBundle
     stack: EditStack
+    rows: int = ROWS
 
     def conditions(self, recipes: Sequence[Recipe]) -> Generator[None, None, list[Conditioning]]:
         """The prompt of each recipe as its text encoder has it under its edits. Yields after each."""
@@ -110,8 +115,9 @@ class Group:
         for name, side in {"": self.p, **self.others}.items():
             conditions[name] = yield from side.conditions(recipes)
         sums = {name: torch.zeros(len(x0), dtype=torch.float64) for name in self.others}
-        for first in range(0, len(flat_t), ROWS):
-            rows = torch.arange(first, min(first + ROWS, len(flat_t)))
+        block = min(side.rows for side in (self.p, *self.others.values()))
+        for first in range(0, len(flat_t), block):
+            rows = torch.arange(first, min(first + block, len(flat_t)))
             pictures = rows // request.levels
             a, s = (part.float().view(-1, 1, 1, 1) for part in self.p.bundle.schedule.at(flat_t[rows].double()))
             x = a * x0[pictures] + s * noise.flatten(0, 1)[rows]
@@ -148,7 +154,7 @@ def _draw(side: Resident, recipes: Sequence[Recipe]) -> Generator[None, None, Te
     """What a side draws without guidance, [n, C, h, w] float32 on the CPU."""
     orders = [Order(recipe, side.stack) for recipe in recipes]
     latents: dict[int, Tensor] = {}
-    for finished in latents_in_turns(side.bundle, orders, options=SampleOptions(max_rows=ROWS)):
+    for finished in latents_in_turns(side.bundle, orders, options=SampleOptions(max_rows=side.rows)):
         if finished is None:
             yield
         else:

@@ -185,6 +185,19 @@ def test_pictures_over_the_same_states_are_drawn_once_for_all_that_is_held_again
     assert asks == [12, 12, 12]
 
 
+def test_a_small_device_is_asked_for_fewer_rows_at_once(
+    engine: Engine, edits: dict[str, str], tmp_path: Path, asks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked(("base", "edit", "retain"))
+    (whole,) = Job(engine, tmp_path / "whole", edits, request).finish().values()
+    asks.clear()
+    monkeypatch.setattr(engine.store, "most_rows", lambda *size: 5)
+    (parts,) = Job(engine, tmp_path / "parts", edits, request).finish().values()
+    assert asks == [5, 5, 5, 5, 2, 2]
+    # rows in other company are equal to rounding; the gap is a difference of numbers near 1
+    assert parts.nats == pytest.approx(whole.nats, rel=1e-3)
+
+
 def test_another_job_in_between_changes_nothing(engine: Engine, edits: dict[str, str], tmp_path: Path) -> None:
     request = asked(("edit", "base", "retain"))
     alone = Job(engine, tmp_path / "alone", edits, request).finish()
