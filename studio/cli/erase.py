@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from studio.cli.answer import Answer, follow, give, remark
-from studio.cli.following import finish
+from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_settings, add_verb, number, settings_of
-from studio.core.errors import BadInput
+from studio.cli.trained import CHOICES, OPTIONS, add_training, limit_s, make, said, text_of
 
-if TYPE_CHECKING:
-    from studio.engine.events import Event
-
-METHODS = {"uce": "at once", "ca": "replace", "abo": "careful", "esd": "the field's baseline"}  # torch-free, for --help
-OPTIONS = {  # flag -> what it says; each a field of studio.training.erase.plan.TrainingOptions
-    "steps": "of a training (the method's own)",
-    "lr": "its learning rate (the method's own)",
-    "rank": "of its factors (8)",
-    "batch": "pictures of a step (4)",
-    "way-steps": "steps of the ways it learns at (12)",
-    "guidance-scale": "on these ways (1.5)",
-    "budget": "drift allowed in nats, for --retention dual (0.02)",
-    "eta": "of ESD and of All but One away from it: strength (1)",
+METHODS = {  # torch-free, for --help
+    "uce": "at once",
+    "ca": "replace",
+    "abo": "careful",
+    "esd": "the field's baseline",
+    "slider": "gone at +1, more of it at -1",
+    "spm": "held by anchors",
+    "negation": "a baseline: learned, and applied the other way",
+}
+NUMBERS = {
+    "eta": "of ESD, a slider, SPM, and All but One away from it: strength (1)",
     "mu": "of All but One: weight of the drift without a prompt (1)",
+    "kappa": "of SPM: weight of its anchors (1000)",
+    "anchors": "of SPM: how many for each row (4)",
 }
-CHOICES = {
-    "source": ("own", "base"),
-    "retention": ("distil", "pcgrad", "dual", "none"),
-    "layers": ("xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"),
-    "towards": ("substitute", "nothing", "away"),
-}
+TOWARDS = ("substitute", "nothing", "away")
 
 
 def add(verbs: Any) -> None:
@@ -54,12 +48,10 @@ def add(verbs: Any) -> None:
     parser.add_argument("--name", help="of the edit (no-CONCEPT)")
     parser.add_argument("--model", default="stencil", help="out of which model (stencil)")
     parser.add_argument("--seed", help="of the texts it is made with (0)")
-    parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
-    training = parser.add_argument_group("methods that train")
-    for name, what in OPTIONS.items():
+    training = add_training(parser, "methods that train")
+    for name, what in NUMBERS.items():
         training.add_argument(f"--{name}", metavar="N", help=what)
-    for name, choices in CHOICES.items():
-        training.add_argument(f"--{name}", choices=choices)
+    training.add_argument("--towards", choices=TOWARDS, help="of All but One: where the concept goes")
     training.add_argument("--carrier", metavar="WORDS", help="of ESD: what stays when the concept is taken from it")
     add_settings(parser)
 
@@ -68,36 +60,11 @@ def run(args: argparse.Namespace) -> int:
     """Erase here and now, and say which edit came of it; the workspace is ours meanwhile."""
     from studio.services.studio import Studio
 
-    answer: Answer = {"edit": "", "measures": {}}
-
-    def on_event(event: Event) -> None:
-        follow(event)
-        if event.kind == "measure":
-            answer["measures"] = event.data["values"]
-        if event.kind == "edit":
-            answer["edit"] = event.data["edit"]
-
     with Studio(settings_of(args), backend="inline") as studio:
-        job_id = studio.erasures.start(_plan(args), _limit_s(args.minutes))
-        try:
-            finish(studio, job_id, on_event)
-        except KeyboardInterrupt:
-            if args.method != "uce":
-                remark(f"To go on: palimpsest train --resume {studio.jobs.get(job_id).number}")
-            raise
-    lines = [answer["edit"], *(f"  {name} {value:.3f}" for name, value in answer["measures"].items())]
-    give(args, answer, "\n".join(lines))
+        minutes = limit_s(args.minutes)
+        answer = make(studio, lambda: studio.erasures.start(_plan(args), minutes), goes_on=args.method != "uce")
+    give(args, answer, text_of(answer))
     return 0
-
-
-def _limit_s(minutes: str | None) -> float | None:
-    """Raise BadInput for what is no time."""
-    if minutes is None:
-        return None
-    value = number(minutes)
-    if isinstance(value, str) or not value > 0:
-        raise BadInput(f"A time in minutes is a number above 0, not {minutes[:40]!r}.", field="minutes")
-    return 60.0 * value
 
 
 def _plan(args: argparse.Namespace) -> Answer:
@@ -109,15 +76,7 @@ def _plan(args: argparse.Namespace) -> Answer:
         "preserves": args.preserve,
         "untouched": args.untouched,
         "method": args.method,
-        "training": _training(args),
+        "training": said(args, (*OPTIONS, *NUMBERS), (*CHOICES, "towards", "carrier")),
     }
     numbers = {"protect": args.protect, "completeness": args.completeness, "seed": args.seed}
     return plan | {name: number(value) for name, value in numbers.items() if value is not None}
-
-
-def _training(args: argparse.Namespace) -> Answer:
-    """What was said of the training, and nothing else: the rest is the method's own."""
-    words: Answer = {name: getattr(args, name) for name in (*CHOICES, "carrier")}
-    numbers: Answer = {name: getattr(args, name) for name in (option.replace("-", "_") for option in OPTIONS)}
-    plain = words | {name: None if value is None else number(value) for name, value in numbers.items()}
-    return {name: value for name, value in plain.items() if value is not None}

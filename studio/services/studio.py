@@ -24,6 +24,7 @@ from studio.services.jobs import JobService
 from studio.services.pictures import PictureService
 from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
 from studio.services.recording import Recorder
+from studio.services.sliders import SliderService
 from studio.services.sources import Sources
 from studio.services.trainings import TrainingService
 from studio.storage.archive import Archive
@@ -44,6 +45,7 @@ class _Services:
     trainings: TrainingService
     evaluations: EvaluationService
     erasures: ErasureService
+    sliders: SliderService
     drifts: DriftService
     cards: CardService
 
@@ -149,6 +151,11 @@ class Studio:
         return self._opened.erasures
 
     @property
+    def sliders(self) -> SliderService:
+        """Concept sliders to be trained."""
+        return self._opened.sliders
+
+    @property
     def drifts(self) -> DriftService:
         """How far models under edits are from each other."""
         return self._opened.drifts
@@ -205,6 +212,7 @@ class Studio:
             training,
             evaluating,
             erasing,
+            SliderService(sources, training),
             drifting,
             reporting,
         )

@@ -23,8 +23,9 @@ from studio.engine.resident import room_of
 from studio.erasure.closed_form import Pairs, completeness_of, leak_of, low_rank, solve
 from studio.models.bundle import ModelBundle
 from studio.training.erase.concept import Concept
+from studio.training.erase.gate import gate_of
 from studio.training.erase.plan import INSTANT, ErasePlan, read_plan
-from studio.training.erase.texts import Wordings, wordings
+from studio.training.erase.texts import Wordings, unrelated, wordings
 from studio.training.handover import hand_over
 
 ENERGY = 0.9999  # of each layer's change, which its low-rank factors keep
@@ -48,13 +49,13 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         unseen = [wordings(concept, plan.in_world, plan.seed + 1) for concept in plan.concepts]
         yield from texts.read(used, context)
         yield from texts.read(unseen, context)
-        unrelated = texts.all_of(_unrelated(plan, used))
+        stays = texts.all_of(unrelated(plan.concepts, used))
         untouched = texts.all_of(plan.preserves) if plan.untouched else None
         pairs = [texts.pairs(wording, concept) for wording, concept in zip(used, plan.concepts, strict=True)]
-        change = torch.stack(solve(pairs, unrelated, plan.protect, plan.completeness, untouched)).sum(0)
+        change = torch.stack(solve(pairs, stays, plan.protect, plan.completeness, untouched)).sum(0)
         measures = _measures(plan, texts, unseen, change)
         context.tell("measure", {"step": 1, "values": measures})
-        edit = _edit(plan, bundle, change, measures)
+        edit = _edit(plan, bundle, change, {"measures": measures, "gate": gate_of(plan.concepts, used)})
         context.tell("edit", hand_over(edit, folder, steps=1, final=True))
     context.tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
 
@@ -111,22 +112,17 @@ class Texts:
         return next((place for place, (a, b) in enumerate(zip(ids, replaced_ids, strict=True)) if a != b), len(ids))
 
 
-def _unrelated(plan: ErasePlan, wording: Sequence[Wordings]) -> list[str]:
-    """The sentences that say none of the concepts: those of one may say another."""
-    sentences = dict.fromkeys(text for part in wording for text in part.unrelated)
-    return [text for text in sentences if not any(concept.named_in(text) for concept in plan.concepts)]
-
-
 def _measures(plan: ErasePlan, texts: Texts, unseen: Sequence[Wordings], change: Tensor) -> dict[str, float]:
     values: dict[str, float] = {}
     for concept, wording in zip(plan.concepts, unseen, strict=True):
         pairs = texts.pairs(wording, concept)
         values[f"{concept.words}: completeness"] = completeness_of(change, pairs)
-        values[f"{concept.words}: leak"] = leak_of(change, pairs, texts.all_of(_unrelated(plan, [wording])))
+        values[f"{concept.words}: leak"] = leak_of(change, pairs, texts.all_of(unrelated(plan.concepts, [wording])))
     return values
 
 
-def _edit(plan: ErasePlan, bundle: ModelBundle, change: Tensor, measures: Mapping[str, float]) -> Edit:
+def _edit(plan: ErasePlan, bundle: ModelBundle, change: Tensor, beside: Mapping[str, Any]) -> Edit:
+    """beside: what its provenance says besides its plan."""
     layers: dict[str, dict[str, LowRank]] = {}
     for address in bundle.edit_targets()[LAYERS]:
         component, _, path = address.partition(".")
@@ -138,5 +134,5 @@ def _edit(plan: ErasePlan, bundle: ModelBundle, change: Tensor, measures: Mappin
         "lora",
         layers,
         base={component: room_of(bundle).fingerprint(component) for component in layers},
-        provenance={"method": INSTANT, "erasure": plan.model_dump(mode="json"), "measures": dict(measures)},
+        provenance={"method": INSTANT, "erasure": plan.model_dump(mode="json"), **beside},
     )

@@ -25,6 +25,9 @@ class Learning:
     params: of the loss, of a plan.
     steps, lr: on a small model of Stencil's world.
     lr_elsewhere: on any other.
+    rank: of the factors.
+    columns: what its loss asks by -> the column of an erasure's sentences (studio.erasure.columns) that has it.
+    from_pictures: it learns from the base's own pictures, with noise on them, rather than on ways to pictures.
     """
 
     loss: str
@@ -32,6 +35,9 @@ class Learning:
     steps: int = 160
     lr: float = 1e-3
     lr_elsewhere: float = 1e-4
+    rank: int = 8
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    from_pictures: bool = False
 
 
 @dataclass(frozen=True)

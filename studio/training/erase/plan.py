@@ -30,7 +30,7 @@ class TrainingOptions(Params):
 
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="of the optimiser")
     lr: float | None = Field(default=None, gt=0, le=10, description="learning rate")
-    rank: int = param(8, low=1, high=MAX_RANK, help="of the factors that learn")
+    rank: int | None = Field(default=None, ge=1, le=MAX_RANK, description="of the factors that learn")
     layers: Group = "xattn"
     batch: int = param(4, low=1, high=1024, help="pictures of one step")
     source: Literal["own", "base"] = "own"
@@ -40,6 +40,8 @@ class TrainingOptions(Params):
     budget: float = Field(default=0.02, gt=0, le=1e6, description="drift allowed, in nats a picture, for dual")
     eta: float = param(1.0, low=0, high=10, help="strength of the negative guidance")
     mu: float = param(1.0, low=0, high=100, help="weight of the unconditional prediction's drift")
+    kappa: float = param(1000.0, low=0, high=1e5, help="of SPM: weight of its anchors")
+    anchors: int = param(4, low=1, high=16, help="of SPM: how many for each row")
     towards: Literal["substitute", "nothing", "away"] = "substitute"
     carrier: str = Field(default="", max_length=100)
 

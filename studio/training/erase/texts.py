@@ -69,6 +69,12 @@ def sentences(in_world: bool, rng: np.random.Generator) -> Iterator[str]:
     return _sentences_of_world(rng) if in_world else _plain_sentences(rng)
 
 
+def unrelated(concepts: Sequence[Concept], used: Sequence[Wordings]) -> list[str]:
+    """The sentences that say none of the concepts: those of one may say another."""
+    texts = dict.fromkeys(text for wording in used for text in wording.unrelated)
+    return [text for text in texts if not any(concept.named_in(text) for concept in concepts)]
+
+
 def _from_world(concept: Concept, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     while True:
         scene = _saying(concept, random_scene(rng, two=TWO_OBJECTS, empty=0.0))

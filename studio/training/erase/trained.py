@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.erasure.columns import CARRIER, CONCEPT, SUBSTITUTE
+from studio.erasure.columns import CARRIER, CONCEPT, SUBSTITUTE, TARGET
 from studio.training.erase.concept import Concept
+from studio.training.erase.gate import gate_of
 from studio.training.erase.method import Learning, Method
 from studio.training.erase.plan import ErasePlan
-from studio.training.erase.texts import Wordings, wordings
+from studio.training.erase.texts import Wordings, unrelated, wordings
 
 RETAINED = 40  # prompts that stay, beside those the plan names: of which the base's ways are walked once
 QUICK_STEPS, QUICK_LR = 80, 3e-3  # of an object that gives way to an empty background, which is learned sooner
@@ -20,27 +21,32 @@ def training_plan(plan: ErasePlan, method: Method) -> dict[str, Any]:
     learning = method.learning
     assert learning is not None, "a method in closed form trains nothing"
     options, used = plan.training, [wordings(concept, plan.in_world, plan.seed) for concept in plan.concepts]
-    walked = {"steps": options.way_steps, "guidance_scale": options.guidance_scale}
-    source = {"pool": walked} if options.source == "own" else {"bank": {**walked, "ways": 1}}
     steps, lr = _pace(plan, learning)
+    rank = options.rank or learning.rank
     return {
         "name": plan.name,
         "model": plan.model,
         "loss": learning.loss,
         "loss_params": dict(learning.params(plan)),
         "prompts": [
-            row for concept, texts in zip(plan.concepts, used, strict=True) for row in _rows(concept, texts, plan)
+            {**row, **{column: row[source] for column, source in learning.columns.items()}}
+            for concept, texts in zip(plan.concepts, used, strict=True)
+            for row in _rows(concept, texts, plan)
         ],
-        **{name: {**values, "condition": _walked_column(plan)} for name, values in source.items()},
+        **_source(plan, learning),
         **_retention(plan, used),
         "layers": options.layers,
-        "rank": options.rank,
-        "alpha": float(options.rank),
+        "rank": rank,
+        "alpha": float(rank),
         "steps": options.steps or steps,
         "batch": options.batch,
         "lr": options.lr or lr,
         "seed": plan.seed,
-        "provenance": {"method": plan.method, "erasure": plan.model_dump(mode="json")},
+        "provenance": {
+            "method": plan.method,
+            "erasure": plan.model_dump(mode="json"),
+            "gate": gate_of(plan.concepts, used),
+        },
     }
 
 
@@ -53,17 +59,21 @@ def _rows(concept: Concept, texts: Wordings, plan: ErasePlan) -> list[dict[str, 
     return [{**row, CARRIER: carried.replaced_in(row[CONCEPT])} for row in rows]
 
 
-def _walked_column(plan: ErasePlan) -> str:
-    """Where noisy latents come from is what is drawn with the prompt that learns."""
-    return CARRIER if plan.training.carrier else CONCEPT
+def _source(plan: ErasePlan, learning: Learning) -> Mapping[str, Any]:
+    """Where noisy latents come from: what is drawn with the prompt that learns."""
+    options = plan.training
+    column = CARRIER if options.carrier else TARGET if TARGET in learning.columns else CONCEPT
+    walked = {"condition": column, "steps": options.way_steps, "guidance_scale": options.guidance_scale}
+    if learning.from_pictures:
+        return {"bank": {**walked, "ways": 1, "renoised": True}}
+    return {"pool": walked} if options.source == "own" else {"bank": {**walked, "ways": 1}}
 
 
 def _retention(plan: ErasePlan, used: list[Wordings]) -> Mapping[str, Any]:
     if plan.training.retention == "none" or not plan.protect:
         return {}
-    texts = dict.fromkeys(text for wording in used for text in wording.unrelated)
-    stay = [text for text in texts if not any(concept.named_in(text) for concept in plan.concepts)]
-    stay = ["", *plan.preserves, *(text for text in stay if text and text not in plan.preserves)]
+    others = (text for text in unrelated(plan.concepts, used) if text and text not in plan.preserves)
+    stay = ["", *plan.preserves, *others]
     return {
         "retention": {
             "prompts": stay[: 1 + len(plan.preserves) + RETAINED],

@@ -1,0 +1,94 @@
+"""What verbs that train an edit have in common: the flags of a training, the run, and the edit that comes of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from studio.cli.answer import Answer, follow, remark
+from studio.cli.following import finish
+from studio.cli.grammar import number
+from studio.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from studio.engine.events import Event
+    from studio.services.studio import Studio
+
+# Flag -> what it says; each a field of studio.training.erase.plan.TrainingOptions, which brings pydantic.
+OPTIONS = {
+    "steps": "of a training (the method's own)",
+    "lr": "its learning rate (the method's own)",
+    "rank": "of its factors (the method's own)",
+    "batch": "pictures of a step (4)",
+    "way-steps": "steps of the ways it learns at (12)",
+    "guidance-scale": "on these ways (1.5)",
+    "budget": "drift allowed in nats, for --retention dual (0.02)",
+}
+CHOICES = {
+    "source": ("own", "base"),
+    "retention": ("distil", "pcgrad", "dual", "none"),
+    "layers": ("xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"),
+}
+
+
+def add_training(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
+    """Add the flags of a training; give their group."""
+    parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
+    group = parser.add_argument_group(title)
+    for name, what in OPTIONS.items():
+        group.add_argument(f"--{name}", metavar="N", help=what)
+    for name, choices in CHOICES.items():
+        group.add_argument(f"--{name}", choices=choices)
+    return group
+
+
+def said(args: argparse.Namespace, numbers: Iterable[str] = OPTIONS, words: Iterable[str] = CHOICES) -> Answer:
+    """What was said of these flags, and nothing else: the rest is the method's own."""
+    plain: Answer = {name: getattr(args, name) for name in words}
+    for option in numbers:
+        value = getattr(args, option.replace("-", "_"))
+        plain[option.replace("-", "_")] = None if value is None else number(value)
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def limit_s(minutes: str | None) -> float | None:
+    """What --minutes allows. Raises BadInput for what is no time."""
+    if minutes is None:
+        return None
+    value = number(minutes)
+    if isinstance(value, str) or not value > 0:
+        raise BadInput(f"A time in minutes is a number above 0, not {minutes[:40]!r}.", field="minutes")
+    return 60.0 * value
+
+
+def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
+    """Follow a job to the edit that comes of it: {"edit": id, "measures": its last}.
+
+    goes_on: whether it can be gone on with where it is interrupted, which is said then.
+    """
+    answer: Answer = {"edit": "", "measures": {}}
+
+    def on_event(event: Event) -> None:
+        follow(event)
+        if event.kind == "measure":
+            answer["measures"] = event.data["values"]
+        if event.kind == "edit":
+            answer["edit"] = event.data["edit"]
+
+    job_id = start()
+    try:
+        finish(studio, job_id, on_event)
+    except KeyboardInterrupt:
+        if goes_on:
+            remark(f"To go on: palimpsest train --resume {studio.jobs.get(job_id).number}")
+        raise
+    return answer
+
+
+def text_of(answer: Mapping[str, object]) -> str:
+    """The edit, and its measures beneath it."""
+    measures = answer["measures"]
+    assert isinstance(measures, Mapping), "as `make` gives it"
+    lines: Sequence[str] = [f"  {name} {value:.3f}" for name, value in measures.items()]
+    return "\n".join([str(answer["edit"]), *lines])

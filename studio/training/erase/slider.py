@@ -1,0 +1,198 @@
+"""The plan of a concept slider, as plain values, and the training that makes it. No torch here.
+
+A slider is an edit of which positive strengths give more of something and negative ones less. What that is, two prompts
+say (studio.erasure.slider), or two sets of pictures (studio.erasure.picture_slider).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from studio.core.errors import BadInput
+from studio.core.params import Params, load, param
+from studio.erasure.columns import LESS, MORE, NEUTRAL, TARGET
+from studio.training.erase.concept import MAX_PRESERVES, Concept
+from studio.training.erase.plan import TrainingOptions
+from studio.training.erase.texts import sentences
+from studio.world.words import vocabulary
+
+MAX_PAIRS = 2_000
+MAX_PICTURES = 1_000
+ROWS = 60  # of sentences of the world, for one pair of words
+SOUGHT = 20_000  # sentences that are looked through for them
+AFTER = "after"  # the state of studio.erasure.picture_slider, which brings torch
+RANK, STEPS, LR, LR_ELSEWHERE = 4, 160, 1e-3, 2e-4
+
+
+class Pair(Params):
+    """What a slider goes between.
+
+    target: prompts it is for; "" is all of them.
+    more, less: at its two ends.
+    neutral: where its middle is; None is the target.
+    """
+
+    target: str = Field(default="", max_length=1000)
+    more: str = Field(min_length=1, max_length=1000)
+    less: str = Field(default="", max_length=1000)
+    neutral: str | None = Field(default=None, max_length=1000)
+
+    @field_validator("target", "more", "less")
+    @classmethod
+    def _tidy(cls, value: str) -> str:
+        return " ".join(value.split())
+
+
+class SliderPlan(Params):
+    """What a slider is made from: pairs of prompts, or pictures before and after.
+
+    name: of the edit.
+    model: as in a recipe.
+    in_world: whether the model speaks Stencil's language, and is asked in it.
+    pairs: of prompts.
+    keep: attributes that are not to change with it: each prompt is taken with every one of them in front.
+    before, after: sha256 of pictures in the history, which belong together in their order.
+    caption: the prompt that pictures are learned under.
+    both_ways: whether negative strengths are taught too.
+    gamma, reach: how much of the difference is there, and at which strength.
+    alpha: of the factors, whose update is scaled by alpha / rank; None is the rank.
+    preserves: texts that stay.
+    protect: how much they weigh.
+    seed: of all that is drawn.
+    """
+
+    name: str = Field(min_length=1, max_length=80)
+    model: str = Field(min_length=1)
+    in_world: bool = False
+    pairs: tuple[Pair, ...] = Field(default=(), max_length=MAX_PAIRS)
+    keep: tuple[str, ...] = Field(default=(), max_length=50)
+    before: tuple[str, ...] = Field(default=(), max_length=MAX_PICTURES)
+    after: tuple[str, ...] = Field(default=(), max_length=MAX_PICTURES)
+    caption: str = Field(default="", max_length=1000)
+    both_ways: bool = True
+    gamma: float = param(4.0, low=0.01, high=30)
+    reach: float = param(1.0, low=0.05, high=10)
+    alpha: float | None = Field(default=None, gt=0, le=10_000)
+    preserves: tuple[str, ...] = Field(default=(), max_length=MAX_PRESERVES)
+    protect: float = Field(default=1.0, ge=0, le=1000)
+    training: TrainingOptions = TrainingOptions()
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+def read_slider(values: Mapping[str, Any]) -> SliderPlan:
+    """Read a plan from plain values. Raises BadInput, also for what could only be a mistake."""
+    plan = load(SliderPlan, values, "slider")
+    if bool(plan.pairs) == bool(plan.before or plan.after):
+        raise BadInput(
+            "A slider is made either from prompts with more and less of something, or from pictures before and after.",
+            "Give one of the two.",
+            field="pairs",
+        )
+    if len(plan.before) != len(plan.after):
+        raise BadInput(
+            f"There are {len(plan.before)} pictures before and {len(plan.after)} after.",
+            "Give each its partner, in the same order.",
+            field="after",
+        )
+    if same := next((b for b, a in zip(plan.before, plan.after, strict=True) if a == b), None):
+        raise BadInput(f"The picture {same[:12]} is its own partner, which teaches nothing.", field="after")
+    for pair in plan.pairs:
+        if pair.more.casefold() == pair.less.casefold():
+            raise BadInput(f"Both ends of the slider are {pair.more[:60]!r}.", "Give it two prompts.", field="pairs")
+    return plan
+
+
+def slider_training(plan: SliderPlan) -> dict[str, Any]:
+    """Plain values of a studio.training.lora.plan.Plan. Raises BadInput for words no sentence of the world has."""
+    options = plan.training
+    return {
+        "name": plan.name,
+        "model": plan.model,
+        **(_from_pictures(plan) if plan.before else _from_prompts(plan)),
+        **_retention(plan),
+        "layers": options.layers,
+        "rank": options.rank or RANK,
+        "alpha": plan.alpha or float(options.rank or RANK),
+        "steps": options.steps or STEPS,
+        "batch": options.batch,
+        "lr": options.lr or (LR if plan.in_world else LR_ELSEWHERE),
+        "seed": plan.seed,
+        "provenance": {"method": "slider", "slider": plan.model_dump(mode="json")},
+    }
+
+
+def _from_prompts(plan: SliderPlan) -> dict[str, Any]:
+    options = plan.training
+    walked = {"condition": TARGET, "steps": options.way_steps, "guidance_scale": options.guidance_scale}
+    return {
+        "loss": "slider",
+        "loss_params": {"gamma": plan.gamma, "reach": plan.reach, "both_ways": plan.both_ways},
+        "prompts": [row for pair in plan.pairs for row in _rows(pair, plan)],
+        **({"pool": walked} if options.source == "own" else {"bank": {**walked, "ways": 1}}),
+    }
+
+
+def _from_pictures(plan: SliderPlan) -> dict[str, Any]:
+    return {
+        "loss": "picture_slider",
+        "loss_params": {"reach": plan.reach},
+        "prompts": [{TARGET: plan.caption} for _ in plan.before],
+        "pictures": {
+            "images": [[image] for image in plan.before],
+            "partners": {AFTER: [[image] for image in plan.after]},
+        },
+    }
+
+
+def _rows(pair: Pair, plan: SliderPlan) -> list[dict[str, str]]:
+    words = set(vocabulary())
+    if plan.in_world and pair.more in words and (not pair.less or pair.less in words):
+        return _rows_of_world(pair, plan)
+    neutral = pair.target if pair.neutral is None else pair.neutral
+    row = {TARGET: pair.target, NEUTRAL: neutral, MORE: pair.more, LESS: pair.less}
+    return [{column: f"{attribute} {text}".strip() for column, text in row.items()} for attribute in plan.keep or ("",)]
+
+
+def _rows_of_world(pair: Pair, plan: SliderPlan) -> list[dict[str, str]]:
+    """Sentences of Stencil's world with the one word, with the other and without, all else being equal."""
+    if plan.keep:
+        raise BadInput(
+            "Stencil's sentences vary in all else already.", "Leave the attributes to keep out.", field="keep"
+        )
+    more = Concept(words=pair.more, substitute=pair.less)
+    rows = list(islice(_said_three_ways(more, pair, plan.seed), ROWS))
+    if not rows:
+        about = f" of {pair.target!r}" if pair.target else ""
+        raise BadInput(f"No sentence{about} says {pair.more!r}.", "Take another word for it.", field="pairs")
+    return rows
+
+
+def _said_three_ways(more: Concept, pair: Pair, seed: int) -> Iterator[dict[str, str]]:
+    target = Concept(words=pair.target) if pair.target else None
+    unsaid = more.model_copy(update={"substitute": ""})
+    for text in islice(sentences(True, np.random.default_rng(seed)), SOUGHT):
+        if more.named_in(text) and (target is None or target.named_in(text)):
+            neutral = unsaid.replaced_in(text)
+            yield {TARGET: neutral, NEUTRAL: neutral, MORE: text, LESS: more.replaced_in(text)}
+
+
+def _retention(plan: SliderPlan) -> dict[str, Any]:
+    options = plan.training
+    if not plan.preserves or not plan.protect or options.retention == "none":
+        return {}
+    bank = {"ways": 1, "steps": options.way_steps, "guidance_scale": options.guidance_scale}
+    return {
+        "retention": {
+            "prompts": list(plan.preserves),
+            "how": options.retention,
+            "weight": plan.protect,
+            "budget": options.budget,
+            "batch": options.batch,
+            "bank": bank,
+        }
+    }
