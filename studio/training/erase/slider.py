@@ -38,7 +38,7 @@ class Pair(Params):
     """
 
     target: str = Field(default="", max_length=1000)
-    more: str = Field(min_length=1, max_length=1000)
+    more: str = Field(max_length=1000)
     less: str = Field(default="", max_length=1000)
     neutral: str | None = Field(default=None, max_length=1000)
 
