@@ -52,12 +52,19 @@ WORDS = {
     ),
     "budget": ("Drift allowed", "In nats a picture, for dual."),
     "towards": ("Guidance of the concept goes", "To the substitute's, to none, or away from the concept."),
-    "eta": ("Eta", "Strength of the negative guidance."),
+    "eta": ("Eta", "Strength of the negative guidance; of a slider, how far it goes."),
     "mu": ("Mu", "Weight of the drift without a prompt."),
+    "kappa": ("Kappa", "Weight of the anchors."),
+    "anchors": ("Anchors", "Drawn for each picture of a step; each takes as long as the picture."),
     "carrier": ("Stays when the concept goes", "“man” for the concept “man with a hat”; empty: nothing is said."),
 }
 COMMON = ("steps", "rank", "layers", "source", "retention", "budget")
-OWN = {"abo": ("towards", "eta", "mu"), "esd": ("eta", "carrier")}
+OWN = {
+    "abo": ("towards", "eta", "mu"),
+    "esd": ("eta", "carrier"),
+    "slider": ("eta",),
+    "spm": ("eta", "kappa", "anchors"),
+}
 
 
 def methods_html(
@@ -113,6 +120,8 @@ def _card(name: str, method: Method, chosen: str, kinds: Sequence[ConceptKind], 
 def _settings(name: str, options: Mapping[str, Any], steps: int) -> str:
     """The options of a training, folded away."""
     declared = {spec.name: spec for spec in specs(TrainingOptions)}
+    if (learning := METHODS.get(name).learning) is not None:
+        declared["rank"] = replace(declared["rank"], default=learning.rank)
     names = [*COMMON, *OWN.get(name, ())]
     if options.get("retention") != "dual":
         names.remove("budget")

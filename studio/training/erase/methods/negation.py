@@ -10,5 +10,6 @@ METHODS.register("negation")(
         source="arXiv:2212.04089",
         learning=Learning("negation", params=lambda plan: {}, from_pictures=True),
         leaves_out=frozenset({"object", "style", "colour"}),
+        caveat="A baseline to compare with: nothing says what is drawn in the concept's place.",
     )
 )
