@@ -14,7 +14,6 @@ authors estimate a bound from pictures where this takes both models' predictions
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -71,7 +70,7 @@ def fade(forward: Sequence[float], backward: Sequence[float]) -> list[float]:
 def mean_with_interval(values: Sequence[float]) -> tuple[float, Interval]:
     """The mean over pictures, and its 95 % interval by bootstrap over them. Raises ValueError for none."""
     tensor = torch.tensor(values, dtype=torch.float64)
-    return float(tensor.mean()) if len(values) else math.nan, bootstrap(tensor)
+    return float(tensor.mean()), bootstrap(tensor)
 
 
 def ratio_with_interval(values: Sequence[float], base: Sequence[float]) -> tuple[float, Interval]:

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.core.errors import WorkspaceError
+
 
 def has_fast_bfloat16(device: str) -> bool:
     """Whether bf16 pays: on CUDA, and on CPUs with instructions for it (without them it is ten times slower)."""
@@ -102,11 +104,18 @@ class Stage:
         return True
 
     def save(self, state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
-        """Write a checkpoint whole or not at all."""
+        """Write a checkpoint whole or not at all. Raises WorkspaceError where it cannot be; the last one stays."""
         target = self.folder / name
         temporary = target.with_suffix(".tmp")
-        torch.save(dict(state), temporary)
-        os.replace(temporary, target)
+        try:
+            torch.save(dict(state), temporary)
+            os.replace(temporary, target)
+        except (OSError, RuntimeError) as error:  # torch's own writer of files raises the latter
+            temporary.unlink(missing_ok=True)
+            raise WorkspaceError(
+                f"The checkpoint could not be written into {self.folder}: {str(error).splitlines()[0]}.",
+                "Make room; the same command goes on from the checkpoint before.",
+            ) from None
 
     def load(self, name: str = "checkpoint.pt") -> dict[str, Any] | None:
         """The last checkpoint of this stage, or None. Tensors and plain containers only."""
