@@ -61,7 +61,8 @@ def fragment(card: Card, pictures: Pictures) -> str:
     parts = [_head(card), _verdict(card["verdict"]), _sights(card["sights"], pictures)]
     for key, title, about in SECTIONS:
         lines = [line for line in card["lines"] if line["section"] == key]
-        parts.append(_section(title, about, lines_table(lines)))
+        more = _attack(card["attack"]) if key == "robust" and card["attack"] else ""
+        parts.append(_section(title, about, lines_table(lines) + more))
     if card["strengths"]:
         about = "The same prompts and seeds at other strengths of the edit; 0 is the base."
         parts.append(_section("Strength", about, chart.strengths(card["strengths"])))
@@ -115,6 +116,14 @@ def _picture(sight: Mapping[str, Any], column: str, pictures: Pictures) -> str:
     if png is not None:
         shown = image(png_uri(png), f"{COLUMNS[column]}: {prompt}", title=prompt)
     return tag("div", shown + tag("span", text(COLUMNS[column]), class_="column"))
+
+
+def _attack(attack: Mapping[str, Any]) -> str:
+    """The search over several words, in a sentence."""
+    ends = "it comes back" if attack["is_back"] else "and the concept is not read"
+    words, prompt = (tag("q", text(attack[name])) for name in ("words", "prompt"))
+    search = f"Of {attack['tried']} prefixes of up to three words, searched greedily, the closest is {words}"
+    return tag("p", f"{search} before {prompt}: {ends}.")
 
 
 def _section(title: str, about: str, inner: str) -> str:

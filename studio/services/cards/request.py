@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.core.recipe import EditRef, Recipe
 from studio.training.erase.card.answers import BASE, EDIT
+from studio.training.erase.card.attack import MOST_WORDS
 from studio.training.erase.card.budget import HALF, HALF_WAY, STRENGTHS, Budget
 from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.probes import probes_of
@@ -51,7 +52,7 @@ def request_of(subject: Subject, edit: str, budget: Budget, protocol: Protocol) 
     edit: as a recipe names it.
     """
     stacks = list(stacks_of(edit, budget, subject.in_world).values())
-    under = {"substitute": [0], "strength": list(range(2, len(stacks)))}
+    under = {"substitute": [0], "attack": [1], "strength": list(range(2, len(stacks)))}
     protocols = [protocol] * len(stacks)
     probes_by_part = dict(probes_of(subject, budget))
     ways = protocols_of(protocol)
@@ -79,9 +80,13 @@ def request_of(subject: Subject, edit: str, budget: Budget, protocol: Protocol) 
     }
 
 
-def picture_count(request: Mapping[str, Any]) -> int:
-    """How many pictures an evaluation draws at most."""
-    return sum(len(part["cases"]) * len(part["stacks"]) for part in request["parts"])
+def picture_count(request: Mapping[str, Any], subject: Subject, budget: Budget) -> int:
+    """How many pictures a card draws at most, those of its further rounds and of its drift too."""
+    evaluated = sum(len(part["cases"]) * len(part["stacks"]) for part in request["parts"])
+    if not subject.in_world:
+        return evaluated
+    rounds = budget.attack * (MOST_WORDS - 1) + 2 * budget.is_rounded * budget.in_world["strength"]
+    return evaluated + rounds + 2 * budget.drift
 
 
 def sights_of(subject: Subject, budget: Budget) -> list[Sight]:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 from studio.core.errors import BadInput
 from studio.services.cards import page as pages
-from studio.services.cards.request import for_card, picture_count, recipes_of, request_of, sights_of, stacks_of
+from studio.services.cards.counting import counted
+from studio.services.cards.request import for_card, picture_count, recipes_of, request_of, sights_of
+from studio.services.cards.sights import numbered, pictures_in
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditEntry, EditLibrary
 from studio.services.estimate import seconds_for
@@ -21,16 +22,11 @@ from studio.services.jobs import MAX_JOBS_LISTED, JobService
 from studio.services.runs import new_run
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
-from studio.storage.generations import GenerationRecord
 from studio.storage.jobs import JobRecord
 from studio.storage.reports import ReportKey
-from studio.training.erase.card.answers import Answers
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
-from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.protocol import Protocol
-from studio.training.evaluate.request import Request
-from studio.training.evaluate.results import Facts
 
 KIND = "card"
 USUAL = "standard"
@@ -71,7 +67,8 @@ class CardService:
         protocol = self._protocol(subject)
         sights = [] if self._kept(entry) else sights_of(subject, chosen)
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
-        pictures = picture_count(request_of(subject, entry.id, chosen, protocol)) + len(recipes)
+        request = request_of(subject, entry.id, chosen, protocol)
+        pictures = picture_count(request, subject, chosen) + len(recipes)
         return {"pictures": pictures, "seconds": self._seconds(subject, protocol, pictures)}
 
     def start(self, edit: str, budget: str = USUAL) -> str:
@@ -210,8 +207,6 @@ class CardService:
 
     def _settle(self, job: JobRecord, entry: EditEntry) -> None:
         """Count what a job has drawn, and keep it."""
-        from studio.training.erase.card.card import card  # brings torch
-
         about = job.payload["card"]
         sights, model_hash = self._sights(job, entry)
         if not model_hash:
@@ -219,7 +214,8 @@ class CardService:
         budget = budget_named(str(about["budget"]))
         divergences = job.payload.get("drift")
         outside = self._drifts.rows(divergences) if divergences else {}
-        values = card(self._answers(job, Subject.load(about["subject"], False), budget), budget, outside)
+        subject = Subject.load(about["subject"], False)
+        values = counted(job, subject, budget, self._evaluations, outside)
         end = self._jobs.events(job.id)[-1].data
         if end.get("drawn"):
             self._pace_s[values["subject"]["model"]] = end["seconds"] / end["drawn"]
@@ -236,18 +232,6 @@ class CardService:
         key = ReportKey(entry.sha256, model_hash, f"{KIND}-{budget.name}")
         self._archive.keep_report(key, values, pictures_in(values))
 
-    def _answers(self, job: JobRecord, subject: Subject, budget: Budget) -> Answers:
-        probes = probes_of(subject, budget)
-        stacks = Request.load(dict(job.payload["request"])).stacks
-        names = dict(zip(stacks, stacks_of("", budget, subject.in_world), strict=False))
-        facts: dict[tuple[str, str], list[Facts | None]] = {}
-        for evaluation in self._evaluations.measured(job):
-            by_key = {result.case.key: result.facts for result in evaluation.results}
-            facts[evaluation.suite, names[evaluation.stack]] = [
-                by_key.get(probe.case.key) for probe in probes.get(evaluation.suite, ())
-            ]
-        return Answers(subject, probes, facts)
-
     def _sights(self, job: JobRecord, entry: EditEntry) -> tuple[list[dict[str, Any]], str]:
         """The rows of pictures with their numbers in the history, and the hash of the model that drew them.
 
@@ -257,20 +241,5 @@ class CardService:
         if not rows:
             kept = self._kept(entry)
             return (kept[0]["sights"], kept[0]["model_hash"]) if kept else ([], "")
-        pictures = {row.place: row for row in self._archive.generations.of_job(job.id)}
-        places = count()
-        sights = [
-            {**row, "pictures": {column: _number(pictures.get(next(places))) for column in row["prompts"]}}
-            for row in rows
-        ]
-        return sights, next((str(row.made_by["model_hash"]) for row in pictures.values()), "")
-
-
-def pictures_in(card: Mapping[str, Any]) -> list[int]:
-    """The numbers of the pictures that a card shows."""
-    numbers = [number for sight in card["sights"] for number in sight["pictures"].values()]
-    return [number for number in numbers if number is not None]
-
-
-def _number(row: GenerationRecord | None) -> int | None:
-    return None if row is None else row.id
+        records = self._archive.generations.of_job(job.id)
+        return numbered(rows, records), next((str(record.made_by["model_hash"]) for record in records), "")

@@ -17,6 +17,7 @@ from studio.engine.edits.layout import layout_at
 from studio.services.cards import request, service
 from studio.services.studio import Studio
 from studio.training.drift.rows import NO_FLOOR, NO_GOLD
+from studio.training.erase.card import attack
 from studio.training.erase.card.budget import BUDGETS, Budget
 from tests.engine.edits.making import make_edit
 
@@ -33,9 +34,11 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cards of a handful of pictures in two steps each."""
     monkeypatch.setattr(request, "STEPS", 2)
     monkeypatch.setattr(request, "SHOWN", {"forget": 1, "keep": 1})
-    for name in ("preview", "standard"):
+    monkeypatch.setattr(attack, "vocabulary", lambda: ("star", "a", "white"))
+    for name in ("preview", "standard", "full"):
         sizes = {**SIZES, "strength": 0, "unedited": 0} if name == "preview" else SIZES
-        monkeypatch.setitem(BUDGETS, name, Budget(name, "", sizes, sizes))
+        more: dict[str, Any] = {"drift": 2, "attack": 2, "is_rounded": True} if name == "full" else {}
+        monkeypatch.setitem(BUDGETS, name, Budget(name, "", sizes, sizes, **more))
 
 
 @pytest.fixture
@@ -105,6 +108,24 @@ def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: P
     studio.history.get(shown[0]).image_path.unlink()
     assert studio.cards.page(renamed.id).count("data:image/png;base64,") == 6
     assert "This picture is gone" in studio.cards.fragment(renamed.id)
+
+
+def test_the_full_budget_measures_drift_tries_prefixes_and_rounds_the_edit(studio: Studio, tmp_path: Path) -> None:
+    made = edit(studio, tmp_path, {"erasure": ERASURE})
+    job = studio.cards.start(made, "full")
+    studio.jobs.wait(job)
+    progress = [event.data["done"] for event in studio.jobs.events(job) if event.kind == "progress"]
+    assert progress == sorted(progress), "it never goes back"
+    card = studio.cards.card(made)
+    assert card is not None
+    lines = {line["key"]: line for line in card["lines"]}
+    assert lines["drift_retain"]["edit"]["n"] == 2 and lines["drift_retain"]["edit"]["value"] > 0
+    assert lines["back_prefix"]["edit"]["n"] == 3
+    assert lines["back_int8"]["edit"]["n"] == lines["back_4-bit"]["edit"]["n"] == 1
+    tried = card["attack"]
+    assert tried["tried"] in (3, 5, 7) and 1 <= len(tried["words"].split()) <= 3
+    assert f"{tried['tried']} prefixes" in studio.cards.page(made)
+    assert drawn(studio, studio.cards.start(made, "full"))["drawn"] == 0, "nor is any of that drawn twice"
 
 
 def test_a_card_is_found_again_by_the_next_studio(settings: Settings, tmp_path: Path) -> None:

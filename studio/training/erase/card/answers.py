@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from studio.training.erase.card.attack import Attack
 from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.results import Facts
@@ -21,12 +22,14 @@ class Answers:
     subject: what was erased.
     probes: what was asked.
     facts: (part, stack) -> facts by place, None where a picture is missing. The stacks are BASE, EDIT, those of
-        strengths ("0.5") and "half-way".
+        strengths ("0.5"), "half-way", and the edit in fewer bits ("int8", "4-bit").
+    attack: how far words before a prompt got; None where that was not tried.
     """
 
     subject: Subject
     probes: Probes
     facts: Mapping[tuple[str, str], Sequence[Facts | None]] = field(default_factory=dict)
+    attack: Attack | None = None
 
     def rows(self, part: str, stack: str, *kinds: str) -> list[Pair]:
         """The pictures of one series, in order; those of some kinds of prompt alone where they are named."""

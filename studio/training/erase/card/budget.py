@@ -22,6 +22,8 @@ class Budget:
     in_world: part -> its prompts, of a model that speaks Stencil's language.
     elsewhere: the same of any other, whose pictures take seconds to minutes each.
     drift: pictures of each divergence in nats, which are measured of models of the world alone; 0 for none.
+    attack: in the world, whether words are put before a prompt, and how many each further round tries; 0 is not.
+    is_rounded: in the world, whether the edit is tried in fewer bits.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Budget:
     in_world: Mapping[str, int]
     elsewhere: Mapping[str, int]
     drift: int = 0
+    attack: int = 0
+    is_rounded: bool = False
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -56,23 +60,26 @@ BUDGETS: dict[str, Budget] = {
         Budget(
             "preview",
             "A first look: too few pictures for a rate.",
-            _sizes(28, 28, 12, 12, 4, 0),
+            _sizes(24, 24, 12, 12, 4, 0),
             _sizes(4, 4, 0, 2, 2, 0),
-            drift=16,
+            drift=12,
         ),
         Budget(
             "standard",
-            "Rates with intervals one can decide by, and the curve over strengths.",
-            _sizes(64, 64, 36, 36, 8, 16),
+            "Rates with intervals one can decide by, the curve over strengths, and drift in nats.",
+            _sizes(64, 56, 32, 32, 8, 12),
             _sizes(12, 12, 0, 4, 4, 4),
-            drift=32,
+            drift=24,
         ),
         Budget(
             "full",
-            "The same from three times the pictures, and what a negative prompt does without an edit.",
-            _sizes(192, 192, 96, 96, 16, 32, 56),
+            "The same from more pictures; every word before a prompt, the edit in fewer bits, and what a negative "
+            "prompt does without an edit.",
+            _sizes(144, 144, 56, 56, 16, 24, 56),
             _sizes(48, 48, 0, 16, 8, 8, 12),
-            drift=64,
+            drift=48,
+            attack=32,
+            is_rounded=True,
         ),
     )
 }

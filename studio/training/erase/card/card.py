@@ -46,9 +46,10 @@ def card(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow] | No
         "is_preview": forget < FEW,
         "subject": answers.subject.plain(),
         "parts": {part: _part(part, probes) for part, probes in answers.probes.items()},
-        "verdict": judge(lines, words, miss).plain(),
+        "verdict": judge(lines, words, miss, answers.attack).plain(),
         "base_ua": miss,
         "lines": [line.plain() for line in lines],
+        "attack": None if answers.attack is None else answers.attack.plain(),
         "strengths": strength_curve(answers),
         "tones": _tones(answers),
     }

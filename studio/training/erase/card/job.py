@@ -1,7 +1,8 @@
-"""The kind of job "card": pictures to look at, the evaluation a report card is counted from, and divergences in nats.
+"""The kind of job "card": pictures to look at, before and after, and all that a report card is counted from.
 
-The pictures come first, for somebody may be waiting to see them. They are kept in the history as any other, drawn for a
-card; what is measured is kept as that of any evaluation.
+The pictures come first, for somebody may be waiting to see them; then one evaluation, then what a larger budget adds:
+drift in nats, words put before a prompt, rounded weights. Pictures are kept in the history as any other, drawn for a
+card; what is measured is kept as that of any evaluation, and nothing is measured twice.
 """
 
 from __future__ import annotations
@@ -9,43 +10,133 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from studio.engine.kinds import JobContext, Steps, Tell
+from studio.core.errors import BadInput
+from studio.core.recipe import EditRef
+from studio.engine.edits.stack import EMPTY, EditStack
+from studio.engine.kinds import JobContext, Steps
+from studio.engine.resident import room_of
 from studio.training.drift import job as drift
+from studio.training.erase.card.attack import MOST_WORDS, walk
+from studio.training.erase.card.budget import budget_named
+from studio.training.erase.card.probe import Probe
+from studio.training.erase.card.probes import probes_of
+from studio.training.erase.card.rounded import NAMES, rounded
+from studio.training.erase.card.subject import Subject
 from studio.training.evaluate import job as evaluation
+from studio.training.evaluate.files import read_run, results_path
+from studio.training.evaluate.store import read
+
+EVALUATION, FURTHER = 0.8, 0.5  # of what is left, the share that a part's progress counts for, where more may follow
+
+
+def run_named(run: str, name: str) -> str:
+    """The name under which a further evaluation of a run is noted."""
+    return sha256(f"{run} {name}".encode()).hexdigest()[:32]
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
-    """Draw the pictures, evaluate, measure divergences; yields wherever one of these does.
+    """Draw the pictures, then evaluate, then the rest; yields wherever these do.
 
-    job: as of an evaluation (studio.training.evaluate.job.run), "pictures" (recipes, plain values), and where they are
-    measured "drift" ("request" and "run" of studio.training.drift.job.run).
-    Tells "started", "image" of every picture, what an evaluation tells, and "done" (with how many pictures were drawn).
-    Raises what they do.
+    job: as of an evaluation (studio.training.evaluate.job.run), "card" (subject, budget) and "pictures" (recipes, plain
+    values); where drift is measured, "drift" (of a job of that kind: "request", "run").
+    Tells "started", "image" of every picture, "progress" and "measure", and "done" (with how many pictures were drawn).
+    Raises what the parts do.
     """
-    began, recipes, divergences = time.monotonic(), job.get("pictures", ()), job.get("drift")
-    drawn = len(recipes)
-    context.tell("started", {"images": len(recipes)})
-    if recipes:
-        pictures = {"kind": "generate", "recipes": recipes, "edits": job["edits"], "origin": "card", "previews": False}
-        tell, threads = _only(context, "image"), job.get("threads")
-        with closing(context.engine.steps({**pictures, "threads": threads}, tell, context.should_stop)) as steps:
-            yield from steps
-
-    def tell_evaluation(kind: Any, data: dict[str, Any]) -> None:
-        nonlocal drawn
-        if kind == "done":
-            drawn += data["drawn"]
-        _only(context, "progress", "measure")(kind, data)
-
-    yield from evaluation.run(job, JobContext(context.engine, tell_evaluation, context.should_stop))
-    if divergences:
-        yield from drift.run({**job, **divergences}, JobContext(context.engine, _only(context), context.should_stop))
+    began, told = time.monotonic(), _Told(context)
+    context.tell("started", {"images": len(job.get("pictures", ()))})
+    yield from _pictures(job, told)
+    card = job["card"]
+    subject, budget = Subject.load(card["subject"], False), budget_named(str(card["budget"]))
+    probes = probes_of(subject, budget)
+    is_rounded = subject.in_world and budget.is_rounded and "strength" in probes
+    is_more = job.get("drift") or "attack" in probes or is_rounded
+    yield from evaluation.run(job, told.within(EVALUATION if is_more else 1.0))
+    if job.get("drift"):
+        yield from drift.run({**job["drift"], "edits": job["edits"], "folder": job["folder"]}, told.within())
+    for _ in range(MOST_WORDS - 1 if "attack" in probes else 0):
+        if asked := walk(probes["attack"], _known(job), subject.targets, budget.attack)[1]:
+            yield from _further(job, told, "attack", asked)
+    if is_rounded:
+        yield from _rounded(job, told, probes["strength"])
     seconds = round(time.monotonic() - began, 3)
-    context.tell("done", {"images": len(recipes), "drawn": drawn, "seconds": seconds})
+    context.tell("done", {"images": len(job.get("pictures", ())), "drawn": told.drawn, "seconds": seconds})
 
 
-def _only(context: JobContext, *kinds: str) -> Tell:
-    """Tells what is of these kinds; the rest stays here, for the job has one beginning and one end."""
-    return lambda kind, data: context.tell(kind, data) if kind in kinds else None
+class _Told:
+    """What is told of the parts: one beginning, one end, and progress that never goes back."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context, self.drawn = context, 0
+        self._progress: dict[str, Any] = {"step": 0, "steps": 0, "done": 0.0}
+        self._start, self._share = 0.0, 1.0
+
+    def within(self, share: float = FURTHER) -> JobContext:
+        """What a part runs in. share: of what is left of the job."""
+        self._start, self._share = self._progress["done"], share
+        return JobContext(self._context.engine, self._tell, self._context.should_stop)
+
+    def _tell(self, kind: Any, data: dict[str, Any]) -> None:
+        if kind == "done":
+            self.drawn += data.get("drawn", 0)
+        elif kind == "image":
+            self.drawn += 1
+            self._context.tell(kind, data)
+        elif kind == "measure" and self._start == 0:  # one curve: later parts measure other things
+            self._context.tell(kind, data)
+        elif kind == "progress" and "images" not in data:
+            # Steps are the first part's pictures: later parts count other things.
+            counts = data if self._start == 0 else self._progress
+            done = self._start + self._share * (1 - self._start) * data["done"]
+            self._progress = {**counts, "done": done, "left_s": data.get("left_s", 0.0)}
+            self._context.tell("progress", self._progress)
+
+
+def _pictures(job: Mapping[str, Any], told: _Told) -> Steps:
+    if not job.get("pictures"):
+        return
+    work = {"kind": "generate", "recipes": job["pictures"], "edits": job["edits"], "origin": "card", "previews": False}
+    context = told.within(0.0)
+    with closing(
+        context.engine.steps({**work, "threads": job.get("threads")}, context.tell, context.should_stop)
+    ) as steps:
+        yield from steps
+
+
+def _known(job: Mapping[str, Any]) -> Mapping[Any, Any]:
+    """What was read of pictures with the edit."""
+    folder = Path(str(job["folder"]))
+    digests = read_run(folder, str(job["run"])).digests
+    return read(results_path(folder, digests[1])) if len(digests) > 1 else {}
+
+
+def _further(job: Mapping[str, Any], told: _Told, name: str, probes: list[Probe], stack: Any = None) -> Steps:
+    """Evaluate some more, under the edit where no other stack is named."""
+    request = dict(job["request"])
+    cases = [probe.case.plain() for probe in probes]
+    stacks = [request["stacks"][1] if stack is None else stack]
+    request |= {"parts": [{"suite": name}], "stacks": stacks, "protocols": []}
+    work = {**job, "request": request, "cases": {name: cases}, "run": run_named(str(job["run"]), name)}
+    yield from evaluation.run(work, told.within())
+
+
+def _rounded(job: Mapping[str, Any], told: _Told, probes: Any) -> Steps:
+    """The edit with its weights in fewer bits. One that cannot be rounded is passed over."""
+    context = told.within()
+    engine, ref = context.engine, EditRef.model_validate(job["request"]["stacks"][1][0])
+    stack = engine.shelf.stack([ref], job["edits"], int(job["request"]["protocol"]["steps"]))
+    for bits, name in NAMES.items() if isinstance(stack, EditStack) else ():
+        with engine.lease(str(job["request"]["model"]), context.should_stop, False) as bundle:
+            room_of(bundle).use(EMPTY)
+            try:
+                edit = rounded(stack.entries[0][0], bundle.components(), bits)
+            except BadInput:
+                return
+        engine.shelf.hold(name, lambda edit=edit: edit)
+        try:
+            yield from _further(job, told, name, list(probes), [{"edit": name}])
+        finally:
+            engine.shelf.release(name)

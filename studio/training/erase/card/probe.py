@@ -16,6 +16,7 @@ PARTS = {
     "near": "the concept's nearest neighbours, and its substitute",
     "wording": "the concept in other words",
     "preserve": "the texts that were to stay",
+    "attack": "the first of them, with a word of the vocabulary before it",
     "strength": "prompts that name the concept, at other strengths, and completed from half-way",
     "negative": "prompts that name the concept, which is the negative prompt too; the base alone",
     "perp-neg": "the same by Perp-Neg",
@@ -44,5 +45,5 @@ Probes = Mapping[str, Sequence[Probe]]  # part -> its pictures
 
 def seed_of(part: str, place: int) -> int:
     """The seed of a part's picture. The substitute's are those of the prompts that name the concept."""
-    twin = "forget" if part in ("substitute", "strength") else part
+    twin = "forget" if part in ("substitute", "strength", "attack") else part
     return FIRST_SEED + APART * list(PARTS).index(twin) + place

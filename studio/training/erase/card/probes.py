@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import cycle, islice
 
+from studio.training.erase.card.attack import one_word
 from studio.training.erase.card.budget import Budget
 from studio.training.erase.card.probe import PARTS, Probe, Probes, seed_of
 from studio.training.erase.card.subject import Subject
@@ -28,6 +29,8 @@ def probes_of(subject: Subject, budget: Budget) -> Probes:
     else:
         parts = _template_probes(subject, sizes)
     parts["preserve"] = _preserves(subject, sizes["preserve"])
+    if budget.attack and subject.in_world:
+        parts["attack"] = one_word(parts["forget"])
     parts["strength"] = parts["forget"][: sizes["strength"]]
     parts |= dict.fromkeys(WAYS, _negated(parts["forget"][: sizes["unedited"]], subject))
     return {part: probes for part in PARTS if (probes := parts.get(part))}

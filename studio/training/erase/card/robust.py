@@ -15,6 +15,7 @@ from studio.training.erase.card.answers import BASE, EDIT, Answers, outcomes
 from studio.training.erase.card.budget import HALF_WAY, STRENGTHS
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.lines import Line, difference, share
+from studio.training.erase.card.rounded import NAMES
 
 WORDINGS = ("synonyms", "paraphrases", "rare words")
 NO_WORDS = {
@@ -35,6 +36,10 @@ def robust_lines(answers: Answers) -> list[Line]:
         row = share("edit", (), why or NO_WORDS[kind])
         lines.append(Line(f"back_{kind.split()[0]}", "robust", kind, _ABOUT[kind], "wording", row))
     lines.append(_back(answers, "back_half", "from half-way", "strength", HALF_WAY, (), why))
+    outcome, reason = seen.back(answers.subject.targets), why or NOT_IN_BUDGET
+    attacked = share("edit", outcomes(answers.rows("attack", EDIT), outcome), reason)
+    lines.append(Line("back_prefix", "robust", "a word before it", _ABOUT["a word before it"], "attack", attacked))
+    lines += [_back(answers, f"back_{name}", name, "strength", name, (), why) for name in NAMES.values()]
     return lines
 
 
@@ -43,6 +48,9 @@ _ABOUT = {
     "synonyms": "Comes back when it is called by another usual word.",
     "paraphrases": "Comes back in sentences as people type them.",
     "rare words": "Comes back by a word that only the text encoder has met.",
+    "a word before it": "Comes back with a word put before the prompt: every word of the vocabulary, one at a time.",
+    "int8": "Comes back when the weights it changes are rounded to eight bits.",
+    "4-bit": "Comes back when they are rounded to four bits, in groups of 32.",
     "from half-way": "Comes back where the base draws the first half of the steps, and the edit the rest.",
 }
 

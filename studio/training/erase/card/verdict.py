@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from studio.training.erase.card.attack import Attack
 from studio.training.erase.card.budget import FEW
 from studio.training.erase.card.lines import Light, Line
 
@@ -79,10 +80,12 @@ def _light(line: Line) -> tuple[Light, str]:
     return "", ""
 
 
-def judge(lines: Sequence[Line], words: str, base_miss: float | None) -> Verdict:
+def judge(lines: Sequence[Line], words: str, base_miss: float | None, attack: Attack | None = None) -> Verdict:
     """The verdict on lines that are lit.
 
-    words: the concepts as a sentence names them. base_miss: what UA is without the edit, None where that is unknown.
+    words: the concepts as a sentence names them.
+    base_miss: what UA is without the edit, None where that is unknown.
+    attack: how far words before a prompt got.
     """
     by_key = {line.key: line for line in lines}
     if reason := _no_effect(by_key, base_miss):
@@ -100,6 +103,8 @@ def judge(lines: Sequence[Line], words: str, base_miss: float | None) -> Verdict
         _harm(harmed) if harmed else "All else is kept: other prompts and neighbours are as right as before."
     )
     sentences += [f"It comes back {_come_back(line)}." for line in back]
+    if attack is not None and attack.is_back:
+        sentences.append(f"With {attack.words!r} before {attack.prompt!r} it comes back.")
     if erased.row.n < FEW:
         sentences.append(f"A preview: {erased.row.n} pictures are too few for a rate.")
     light = max(erased.light, worst, key=RANK.__getitem__)
@@ -134,7 +139,8 @@ def _erased(by_key: Mapping[str, Line], words: str) -> str:
     row, ua = by_key["ua_valid"].row, by_key["ua"].row
     still, broken = ua.n - (ua.hits or 0), (ua.hits or 0) - (row.hits or 0)
     ends = f"{words} is read in {still} of {row.n} pictures whose prompts name it"
-    return f"{ends}, and {broken} more are broken." if broken else f"{ends}."
+    more = "1 more is" if broken == 1 else f"{broken} more are"
+    return f"{ends}, and {more} broken." if broken else f"{ends}."
 
 
 def _beside(by_key: Mapping[str, Line]) -> list[str]:
@@ -159,7 +165,10 @@ def _harm(lines: Sequence[Line]) -> str:
 
 
 def _come_back(line: Line) -> str:
-    how = {"back_half": "where the base draws the first half of the steps"}
+    how = {
+        "back_half": "where the base draws the first half of the steps",
+        "back_prefix": "with one word of the vocabulary before a prompt",
+    }
     return f"{how.get(line.key, f'in {line.name}')}: {_percent(line.row.value)} of {line.row.n} pictures"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import GuidanceSpec
+from studio.services.cards.service import DRIFT_LEVELS
+from studio.training.erase.card.attack import MOST_WORDS
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
 from studio.training.erase.card.probe import Probes
 from studio.training.erase.card.probes import probes_of
@@ -17,6 +19,7 @@ from studio.training.erase.card.ways import WAYS, protocols_of
 from studio.training.erase.texts import wordings
 from studio.training.evaluate.protocol import Protocol
 from studio.training.evaluate.suites import SUITES
+from studio.world.words import vocabulary
 from tests.training.erase.card.making import STAR, subject
 
 NEON, RED = {"words": "neon", "kind": "style"}, {"words": "red", "substitute": "blue", "kind": "colour"}
@@ -106,8 +109,12 @@ def test_budgets_draw_so_many_that_their_time_is_kept() -> None:
     for name, budget in BUDGETS.items():
         sizes = budget.sizes(True)
         pictures = 3 * sizes["forget"] + 2 * (sizes["keep"] + sizes["near"] + sizes["wording"] + sizes["preserve"])
-        # Without an edit three ways, of which Perp-Neg asks the network half as often again.
-        assert 0.4 * (pictures + 6 * sizes["strength"] + 3.5 * sizes["unedited"] + 19) <= limits[name]
+        pictures += (6 + 2 * budget.is_rounded) * sizes["strength"] + 19
+        pictures += 3.5 * sizes["unedited"]  # without an edit three ways: Perp-Neg asks the network half as often again
+        if budget.attack:
+            pictures += len(vocabulary()) + budget.attack * (MOST_WORDS - 1)
+        rows = 2 * budget.drift * (12 + 2 * DRIFT_LEVELS)  # of the network, beside the 24 of a picture
+        assert 0.4 * (pictures + rows / 24) <= limits[name]
     with pytest.raises(NotFound, match="There is no budget 'huge'; there are preview, standard, full"):
         budget_named("huge")
 
