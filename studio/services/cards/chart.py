@@ -8,7 +8,7 @@ from typing import Any
 from studio.core.markup import tag, text
 
 WIDTH, HEIGHT = 620, 230
-LEFT, RIGHT, TOP, BOTTOM = 44, 150, 12, 36
+LEFT, RIGHT, TOP, BOTTOM = 56, 150, 12, 36
 SERIES = {"ua": "UA", "ua_valid": "UA, valid", "substitute": "substitute", "invalid": "broken"}
 
 Point = Mapping[str, Any]

@@ -10,7 +10,12 @@ from studio.core.markup import tag, text
 Line = Mapping[str, Any]
 Row = Mapping[str, Any]
 LIGHTS = {"good": ("●", "good"), "fair": ("◐", "to be looked at"), "poor": ("○", "bad")}
-APART = {"ceiling": "From the ceiling", "floor": "Above the floor", "the edit": "From the edit"}
+APART = {
+    "ceiling": "From the ceiling",
+    "base": "From the base",
+    "floor": "Above the floor",
+    "the edit": "From the edit",
+}
 
 
 def lines_table(lines: Sequence[Line]) -> str:
@@ -19,7 +24,8 @@ def lines_table(lines: Sequence[Line]) -> str:
         return "".join(tag("p", _unmeasured(why, lines)) for why in dict.fromkeys(map(_why, lines)))
     names = dict.fromkeys(line["beside_is"] for line in lines if line["beside_is"])
     beside = " / ".join(name.capitalize() for name in names) or "Beside"
-    apart = next((APART[name] for name in names if name in APART), "Of the base")
+    is_share = any(line["apart"] and line["apart"].get("unit") == "ratio" for line in lines)
+    apart = "Of the base" if is_share else next((APART[name] for name in names if name in APART), "Apart")
     titles = ("", "Measured", beside, apart, "n")
     head = tag("tr", "".join(tag("th", text(title), scope="col") for title in titles))
     return tag("table", tag("thead", head) + tag("tbody", "".join(map(_line, lines))), class_="figures")
