@@ -73,7 +73,7 @@ def _train(
         torch.manual_seed(0)
         autoencoder.build().save_pretrained(vae)
     stage = kind("denoiser", family.home_of(work_dir, member), float("inf"), save_every_s=1e9)
-    return family.train(work_dir, member, stage, vae, out, shard_size=24)
+    return family.train(work_dir, member, stage, vae, out, shard_size=12)
 
 
 def _weights(answer: Mapping[str, Any]) -> dict[str, torch.Tensor]:
