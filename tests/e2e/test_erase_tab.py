@@ -67,6 +67,22 @@ def whole(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def trained(page: Page) -> None:
+    """What trains shows its curves and its pictures while it does; stopped, it keeps what it has learned."""
+    page.locator("#erase-rows [data-op=remove]").last.click()
+    expect(page.locator("#erase-rows .guide")).to_have_count(1)
+    page.locator("#erase-methods .method", has_text="Replace").click()
+    expect(page.locator("#erase-note")).to_contain_text("Trains 160 steps", timeout=LONG_MS)
+    page.click("#erase-go")
+    expect(page.locator("#erase-curves svg").first).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("#erase-pairs .after figcaption").first).to_have_text("after, so far", timeout=LONG_MS)
+    page.click("#erase-stop")
+    expect(page.locator("#erase-outcome")).to_contain_text("Stopped after", timeout=LONG_MS)
+    looked_at(page)
+    expect(page.get_by_role("button", name="Go on training")).to_be_enabled()
+    assert in_views(page, "#tab-erase") == []
+
+
 def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_draft_outlives_a_reload(
     opened: Open, brake: Brake
 ) -> None:
@@ -146,6 +162,16 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     expect(page.locator("#erase-preserve textarea")).to_have_value("a red ring", timeout=LONG_MS)
     looked_at(page, "0.5")
 
+    # Words near a concept are kept by a click; a substitute is proposed, and tried on the base.
+    page.click("#erase-near [data-op=suggest]")
+    expect(page.locator("#erase-near .chip").first).to_be_visible(timeout=LONG_MS)
+    words = str(page.locator("#erase-near .chip").first.get_attribute("data-value"))
+    page.locator("#erase-near .chip").first.click()
+    expect(page.locator("#erase-preserve textarea")).to_have_value(f"a red ring\n{words}", timeout=LONG_MS)
+    page.locator(f"{ROW} [data-op=try]").click()
+    expect(page.locator(f"{ROW} .tried")).to_contain_text("of 24 pictures of the base show it", timeout=LONG_MS)
+    expect(page.locator("#erase-rows .guide-name").last).not_to_contain_text("nothing")
+
     # Both at once; what is kept is the neighbour. The first try is opened again, and deleted.
     erase(page)
     expect(page.locator("#erase-outcome h2")).to_contain_text("neon")
@@ -157,3 +183,4 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     page.get_by_role("button", name="Delete it for good").click()
     expect(page.locator("#erase-past tbody tr")).to_have_count(1, timeout=LONG_MS)
     expect(page.locator("#erase-outcome")).to_contain_text("Press Erase")
+    trained(page)

@@ -119,8 +119,16 @@ def _refusal(studio: Studio, board: Board, fields: Mapping[str, Any], model: str
 
 def kinds(studio: Studio, board: Board, model: str) -> list[ConceptKind]:
     """What sorts of things the rows name, as far as that is known: "" where it is not."""
-    in_world = studio.sources.is_of_world(model)
+    in_world = is_of_world(studio, model)
     return [_kind(row.value, in_world) for row in board.rows]
+
+
+def is_of_world(studio: Studio, model: str) -> bool:
+    """Whether a model speaks Stencil's language. One that cannot be read has a sentence of its own, elsewhere."""
+    try:
+        return studio.sources.is_of_world(model)
+    except StudioError:
+        return False
 
 
 def _kind(entry: Entry, in_world: bool) -> ConceptKind:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import StudioError
 from studio.ui import order
 from studio.ui.components import progress
 from studio.ui.components.curves import job as curves
@@ -35,7 +34,7 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
     times = {name: _in_short(each) for name, each in outlooks.items()}
     return {
         **copied(session),
-        "rows": rows.rows_html(board, of_rows, _is_of_world(studio, model), near.tries_html(studio, board)),
+        "rows": rows.rows_html(board, of_rows, run.is_of_world(studio, model), near.tries_html(studio, board)),
         "near": near.near_html(studio, board, str(fields["preserve"] or "")),
         "methods": methods.methods_html(
             board.method, board.options, outlook.steps if outlook else 0, run.kinds(studio, board, model), times
@@ -106,10 +105,3 @@ def _in_words(outlook: Outlook) -> str:
 def copied(session: BoardSession) -> Answer:
     """What the browser keeps, and its number."""
     return {"erase": session.browser_copy, "erase_revision": order.revision("erase", session.revision)}
-
-
-def _is_of_world(studio: Studio, model: str) -> bool:
-    try:
-        return studio.sources.is_of_world(model)
-    except StudioError:  # a model that cannot be read has a sentence of its own, elsewhere
-        return False
