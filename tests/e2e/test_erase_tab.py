@@ -74,7 +74,7 @@ def trained(page: Page) -> None:
     page.locator("#erase-methods .method", has_text="Replace").click()
     expect(page.locator("#erase-note")).to_contain_text("Trains 160 steps", timeout=LONG_MS)
     page.click("#erase-go")
-    expect(page.locator("#erase-curves svg").first).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("#erase-figures svg").first).to_be_visible(timeout=LONG_MS)
     expect(page.locator("#erase-pairs .after figcaption").first).to_have_text("after, so far", timeout=LONG_MS)
     page.click("#erase-stop")
     expect(page.locator("#erase-outcome")).to_contain_text("Stopped after", timeout=LONG_MS)
@@ -112,7 +112,7 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     base, edited = pixels(page, BEFORE), pixels(page, AFTER)
     assert objects(base) == ["star", "star", "triangle", "fish"]
     assert objects(edited) == ["heart", "heart", "triangle", "fish"]
-    expect(page.locator("#erase-outcome .erase-measures b.good")).to_have_count(2)
+    expect(page.locator("#erase-figures .erase-measures b.good")).to_have_count(2)
     expect(page.locator("#erase-past tbody tr")).to_have_count(1)
     whole(page)
     assert in_views(page, "#tab-erase") == []

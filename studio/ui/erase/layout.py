@@ -26,7 +26,7 @@ def build() -> Parts:
                 "message": _html("", "erase-message"),
                 "outcome": _html(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
                 "pairs": _html("", "erase-pairs", pairs.SCRIPT),
-                "curves": _html("", "erase-curves", curves.INLINE),
+                "figures": _html("", "erase-figures", curves.INLINE),
                 "card": _html("", "erase-card", cards.SCRIPT),
                 "past": _html("", "erase-past", past.SCRIPT),
             }

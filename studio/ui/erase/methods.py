@@ -10,7 +10,7 @@ from studio.core.params import ParamSpec, specs
 from studio.training.erase.concept import ConceptKind
 from studio.training.erase.method import Method
 from studio.training.erase.methods import METHODS
-from studio.training.erase.plan import TrainingOptions
+from studio.training.erase.plan import INSTANT, TrainingOptions
 from studio.ui.components import fields
 from studio.ui.markup import tag, text
 
@@ -58,6 +58,7 @@ WORDS = {
     "anchors": ("Anchors", "Drawn for each picture of a step; each takes as long as the picture."),
     "carrier": ("Stays when the concept goes", "“man” for the concept “man with a hat”; empty: nothing is said."),
 }
+FIRST = (INSTANT, "ca", "abo")  # in view; the others a click away
 COMMON = ("steps", "rank", "layers", "source", "retention", "budget")
 OWN = {
     "abo": ("towards", "eta", "mu"),
@@ -76,16 +77,31 @@ def methods_html(
     kinds: of the concepts, as far as they are known.
     times: method -> what it would take, in a few words.
     """
-    cards = "".join(_card(name, method, chosen, kinds, times) for name, method in entries())
-    group = tag("div", cards, class_="methods", role="radiogroup", aria_label="Method")
+    cards = {name: _card(name, method, chosen, kinds, times) for name, method in entries()}
+    rest = [name for name in cards if name not in FIRST]
+    titles = ", ".join(METHODS.get(name).title for name in rest)
+    more = tag(
+        "details",
+        tag("summary", text(f"More: {titles}")) + "".join(cards[name] for name in rest),
+        class_="more-methods",
+        data_keep="more-methods",
+        open=chosen in rest,
+    )
+    first = "".join(card for name, card in cards.items() if name in FIRST)
+    group = tag("div", first + more, class_="methods", role="radiogroup", aria_label="Method")
     method = METHODS.get(chosen) if chosen in METHODS.names() else None
     settings = _settings(chosen, options, steps) if method and method.learning else ""
     return tag("p", "Method", class_="methods-title") + group + settings
 
 
 def entries() -> list[tuple[str, Method]]:
-    """(name, method), the one in closed form first, then those that train, the baseline last."""
-    return sorted(METHODS.items(), key=lambda entry: (entry[1].learning is not None, bool(entry[1].caveat)))
+    """(name, method), those of FIRST in their order, the others behind them, baselines last."""
+
+    def place(entry: tuple[str, Method]) -> tuple[int, bool]:
+        name, method = entry
+        return FIRST.index(name) if name in FIRST else len(FIRST), bool(method.caveat)
+
+    return sorted(METHODS.items(), key=place)
 
 
 def refusal(method: Method, kinds: Sequence[ConceptKind]) -> str:

@@ -68,9 +68,15 @@ def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: Edi
         return head + _under_way(trial, making)
     if entry is None:
         return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
-    about = _about(entry, trial) + _ended_early(making) + measures_html(trial, making.measures)
-    limits = tag("p", LIMITS, class_="hint")
-    return head + about + limits + _strength(trial) + _acts(trial, making, entry, row)
+    about = _about(entry, trial) + _ended_early(making)
+    return head + about + _strength(trial) + _acts(trial, making, entry, row)
+
+
+def figures_html(trial: Trial, making: Making, entry: EditEntry | None) -> str:
+    """What was measured of the edit's texts, and what that does not say; "" before there is an edit."""
+    if entry is None or not making.over:
+        return ""
+    return measures_html(trial, making.measures) + tag("p", LIMITS, class_="hint limits")
 
 
 def _under_way(trial: Trial, making: Making) -> str:
@@ -148,7 +154,7 @@ def _strength(trial: Trial) -> str:
     pair = tag("span", f"<input{attributes(slider)}><input{attributes(number)}>", class_="pair")
     hint = tag(
         "span",
-        "The pictures are drawn again. 0 is the base model, bit for bit; between 0 and 1 pictures may be blends.",
+        "The pictures are drawn again, with this edit alone. 0 is the base model, bit for bit; in between may be blends.",
         class_="hint",
     )
     return tag("div", tag("span", "Strength", class_="label") + pair + hint, class_="guide alone param erase-strength")
@@ -170,8 +176,7 @@ def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None) -
         discard = _sure(entry, "Discard" if row is None and trial.job else "Delete")
     if making.steps or making.error:
         discard = _button("go_on", "Go on training", "From where it was stopped") + discard
-    alone = tag("p", "Drawn with this edit alone: others of the stack are left out.", class_="hint")
-    return tag("div", accept + discard, class_="actions erase-acts") + alone
+    return tag("div", accept + discard, class_="actions erase-acts")
 
 
 def _sure(entry: EditEntry, word: str) -> str:

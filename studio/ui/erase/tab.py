@@ -26,7 +26,7 @@ TURNS = ("erase", "stack")
 SHARED = ("model", *run.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
 FORM = ("erase", "erase_revision", "rows", "near", "methods", "note")
-TRIAL = ("erase", "erase_revision", "outcome", "pairs", "curves", "card", "message", "past", "stop")
+TRIAL = ("erase", "erase_revision", "outcome", "pairs", "figures", "card", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
 

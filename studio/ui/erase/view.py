@@ -51,7 +51,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             **copied(session),
             "outcome": outcome.EMPTY,
             "pairs": "",
-            "curves": "",
+            "figures": "",
             "card": "",
             "message": message,
             "past": past.past_html(studio, past.erasures(studio)),
@@ -63,7 +63,8 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
         **copied(session),
         "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current)),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
-        "curves": curves.inline_html(studio, current.job) if run.has_curves(studio, current) else "",
+        "figures": outcome.figures_html(current, making, entry)
+        + (curves.inline_html(studio, current.job) if run.has_curves(studio, current) else ""),
         "card": cards.card_html(studio, current, entry),
         "message": message,
         "past": past.past_html(studio, past.erasures(studio), entry.id if entry else ""),

@@ -44,4 +44,4 @@ def test_a_stable_diffusion_model_is_erased_from_shown_before_and_after_and_its_
             studio.jobs.wait(job)
         answer = do.looked(page)
         assert len(pictures(answer)) == 8 and "a photo of a star" in answer["pairs"]
-        assert "Completeness" in answer["outcome"] and answer["card"].count('data-op="measure"') == 3
+        assert "Completeness" in answer["figures"] and answer["card"].count('data-op="measure"') == 3

@@ -74,11 +74,11 @@ def test_a_first_visitor_has_an_example_and_one_press_shows_it_before_and_after(
     first = do.visited(PAGE)
     assert "star" in first["rows"] and "Press Erase" in first["outcome"] and "message error" not in first["note"]
     going = do.erase(PAGE)
-    assert "solves" in going["outcome"] or "Completeness" in going["outcome"]
+    assert "solves" in going["outcome"] or "Completeness" in going["figures"]
     answer = settled(do, fake)
     assert [name for _, name in pictures(answer)] == ["before", "after, strength 1"] * 4
-    assert "Completeness" in answer["outcome"] and "0.90" in answer["outcome"] and "0.05" in answer["outcome"]
-    assert "Accept at strength 1" in answer["outcome"] and "suppressed, not proven removed" in answer["outcome"]
+    assert "Completeness" in answer["figures"] and "0.90" in answer["figures"] and "0.05" in answer["figures"]
+    assert "Accept at strength 1" in answer["outcome"] and "suppressed, not proven removed" in answer["figures"]
     drawn = [fake.history.get(int(id)) for id, _ in pictures(answer)]
     assert all(picture.origin == "preview" for picture in drawn) and not fake.history.newest()
     for before, after in zip(drawn[::2], drawn[1::2], strict=True):  # nothing but the edit is another
@@ -188,7 +188,7 @@ def test_erased_again_with_other_settings_the_base_is_not_drawn_again_and_both_e
     first = next(entry for entry in fake.edits.list() if entry.name == "no-star")
     do.open(PAGE, first.id)
     answer = settled(do, fake)
-    assert "no-star" in answer["outcome"] and len(pictures(answer)) == 8 and "0.90" in answer["outcome"]
+    assert "no-star" in answer["outcome"] and len(pictures(answer)) == 8 and "0.90" in answer["figures"]
     assert "not made by an erasure" in do.open(PAGE, _foreign(fake))["message"]
     assert held(do.looked(PAGE)).trial == held(answer).trial
     assert "no edit named" in do.open(PAGE, "nothing")["message"]
@@ -313,9 +313,8 @@ def test_methods_stand_in_plain_words_with_what_they_take_and_grey_where_they_we
     do: Handlers,
 ) -> None:
     cards = do.visited(PAGE)["methods"]
-    assert [cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Classic")] == sorted(
-        cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Classic")
-    )
+    places = [cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Careful", "Classic")]
+    assert places == sorted(places) and places[2] < cards.index("More: ") < places[3]
     assert "disabled" not in cards and "about 64 s" in cards and "about 1 s" in cards
     trained = choose(do, "ca")
     assert "Trains 160 steps" in trained["note"] and "How it trains" in trained["methods"]
@@ -355,7 +354,7 @@ def test_while_it_trains_its_pictures_are_drawn_again_with_the_edit_as_it_is(do:
     (entry,) = fake.edits.list()
     assert held(answer).trial.drawn.edit == entry.id  # type: ignore[union-attr]
     assert len(pictures(answer)) == 8 and "Replace" in answer["outcome"] and "Replace" in answer["past"]
-    assert f'data-curves-of="{job}"' in answer["curves"] and "<svg" in answer["curves"]
+    assert f'data-curves-of="{job}"' in answer["figures"] and "<svg" in answer["figures"]
 
 
 def test_a_training_that_is_stopped_keeps_what_it_learned_and_goes_on(do: Handlers, fake: FakeStudio) -> None:
