@@ -152,6 +152,7 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     unfold(page, "#erase-advanced", "#erase-name")
     page.fill("#erase-name :is(input, textarea)", "mine")
     page.locator("#erase-rows [data-op=add]").click()
+    expect(page.locator("#erase-rows .guide").nth(1)).to_have_class("guide chosen", timeout=LONG_MS)
     write(page, "Erase", "neon")
     expect(page.locator("#erase-rows .guide-name")).to_have_text(["star becomes →heart", "neon becomes →nothing"])
     page.wait_for_timeout(1000)  # the browser writes its copy, encrypted, a moment after the page shows it

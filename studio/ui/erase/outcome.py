@@ -154,7 +154,8 @@ def _strength(trial: Trial) -> str:
     pair = tag("span", f"<input{attributes(slider)}><input{attributes(number)}>", class_="pair")
     hint = tag(
         "span",
-        "The pictures are drawn again, with this edit alone. 0 is the base model, bit for bit; in between may be blends.",
+        "Drawn with this edit alone: others of the stack are left out. At 0 the pictures are the base model's, bit for "
+        "bit; between 0 and 1 they may be blends.",
         class_="hint",
     )
     return tag("div", tag("span", "Strength", class_="label") + pair + hint, class_="guide alone param erase-strength")
