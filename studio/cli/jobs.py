@@ -53,7 +53,7 @@ def run_watch(args: argparse.Namespace) -> int:
     from studio.services.ledger import Ledger
 
     with Ledger(settings_of(args)) as ledger:
-        job = ledger.watch(args.job, lambda job: line(f"{job['status']}, {_so_far(job)}"))
+        job = ledger.watch(args.job, lambda job: line(_waits(job) if job["in_hand"] else _state(job)))
     line("")
     give(args, job, job_text(job))
     return 0 if job["status"] == "done" else 1
@@ -83,7 +83,18 @@ def job_line(job: Answer) -> str:
 def job_text(job: Answer) -> str:
     """A job, and below it what it has made."""
     training = [f"{_so_far(job)}{_values(job['training'])}"] if "training" in job else []
-    return "\n".join([job_line(job), *training, *job["pictures"]])
+    waits = [_waits(job)] if job["in_hand"] else []
+    return "\n".join([job_line(job), *waits, *training, *job["pictures"]])
+
+
+def _waits(job: Answer) -> str:
+    """Behind what a job waits."""
+    numbers = job["in_hand"]
+    return f"waits; job{'s' * (len(numbers) > 1)} {' and '.join(map(str, numbers))} in hand"
+
+
+def _state(job: Answer) -> str:
+    return f"{job['status']}, {_so_far(job)}"
 
 
 def _so_far(job: Answer) -> str:

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: found in the cache on this machine, fetched only when asked to.
+"""Models of the Hugging Face hub: found in the cache on this machine, never fetched by the studio.
 
 A hub id is "organisation/name", with "@revision" behind it for another branch, tag or commit than "main". Looking into
 the cache needs no torch and no network; its layout is the one huggingface_hub documents: refs/<revision> names the
@@ -15,17 +15,11 @@ from pathlib import Path
 from studio.core.errors import AssetError, BadInput
 
 _ID = re.compile(r"([A-Za-z0-9][\w.-]{0,95})/([A-Za-z0-9][\w.-]{0,95})(?:@([A-Za-z0-9][\w./-]{0,95}))?")
-_YES = ("1", "on", "yes", "true")
 
 
 def is_hub_id(name: str) -> bool:
     """Whether a model's name is of the form organisation/name or organisation/name@revision."""
     return _ID.fullmatch(name) is not None and ".." not in name
-
-
-def is_offline(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether HF_HUB_OFFLINE forbids the network."""
-    return environ.get("HF_HUB_OFFLINE", "").lower() in _YES
 
 
 def cached(name: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -41,36 +35,11 @@ def cached(name: str, environ: Mapping[str, str] = os.environ) -> Path:
         commit = revision  # a commit has no entry under refs
     snapshot = folder / "snapshots" / commit
     if not re.fullmatch(r"[\w.-]+", commit) or not (snapshot / "model_index.json").is_file():
-        hint = "Fetch it where there is a network, or put its folder into the models folder."
+        of_revision = "" if revision == "main" else f" --revision {revision}"
+        command = f"hf download {organisation}/{repository}{of_revision}"
+        hint = f"Fetch it where there is a network ({command}), or put its folder into the models folder."
         raise AssetError(f"The model {name} is not on this machine.", hint)
     return snapshot
-
-
-def fetch(name: str) -> Path:
-    """Download what is missing of a hub model, safetensors alone, and give its folder.
-
-    Not for the page's process: it brings diffusers. Raises BadInput for no hub id, AssetError if the network is
-    forbidden by HF_HUB_OFFLINE, out of reach, or the model has no safetensors.
-    """
-    organisation, repository, revision = _split(name)
-    if is_offline():
-        return cached(name)
-    from diffusers import DiffusionPipeline
-
-    try:
-        folder = DiffusionPipeline.download(
-            f"{organisation}/{repository}",
-            revision=revision,
-            use_safetensors=True,
-            # Named, so that their files are left where they are.
-            safety_checker=None,
-            feature_extractor=None,
-            image_encoder=None,
-        )
-    except Exception as error:  # OSError, ValueError, several of requests': the libraries' choice
-        reason = " ".join(str(error).split()).rstrip(".")[:300]
-        raise AssetError(f"The model {name} cannot be fetched: {reason}.") from None
-    return Path(folder)
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:

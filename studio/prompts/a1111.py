@@ -162,6 +162,8 @@ def _close(stack: list[_Open], number: int, end: int) -> None:
 
 def _close_all(stack: list[_Open], end: int, *, weighs: bool) -> None:
     """Close what holds to the end, of the whole or of a prompt before an AND, whose weight stands outside: weighs."""
+    if len(stack) == 1:  # or each of a thousand ANDs would look through all that was read before it
+        return
     inside = stack[-1].items
     words = _weight_at_end(inside)[0] if weighs else inside
     weight = inside[len(words) :]

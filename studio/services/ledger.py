@@ -65,11 +65,15 @@ class Ledger:
             time.sleep(POLL_S)
 
     def _job_state(self, job: JobRecord, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """A job with its pictures; of a training also how far it has come, as its newest measures have it."""
+        """A job with its pictures and, while it waits, the numbers of the jobs in hand; of a training also how far it
+        has come, as its newest measures have it.
+        """
         images = self._root / "images"
         paths = [str(images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
         training = {"training": trainings.progress(self._root, payload)} if job.kind == trainings.KIND else {}
-        return {**plain(job), "pictures": paths, **training}
+        unfinished = self._jobs.unfinished() if job.status == "queued" else []
+        in_hand = [other.number for other in unfinished if other.status == "running"]
+        return {**plain(job), "pictures": paths, "in_hand": in_hand, **training}
 
 
 def plain(job: JobRecord) -> dict[str, Any]:

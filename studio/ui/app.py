@@ -54,7 +54,8 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
             }
             for suffix in ("", "-draft")
         )
-        with gr.Tabs(elem_id="tabs") as strip:
+        # Where the page is narrow in a second row: what Gradio puts into a menu has no button that an address leads to.
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as strip:
             page = Page(studio, demo, side, strip, desk, opened, memories, drafts)
             for tab in tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):

@@ -13,6 +13,7 @@ from studio import cli
 from studio.engine.events import Event
 from studio.services import sources
 from studio.services.jobs import JobService
+from studio.storage.workspace import Workspace
 from tests.tiny_model import build_once
 from tests.training.lora.test_trainer import LOSSES, PLAN
 
@@ -100,6 +101,9 @@ def test_what_cannot_be_trained_is_one_sentence_and_leaves_no_job(
     for arguments, sentence in refusals.items():
         code, answer, err = run("train", *arguments)
         assert code == 2 and sentence in err and answer["error"] == err.strip(), arguments
+    holder = Workspace.open(place / "workspace")  # as a running studio does
+    assert "is in use by process" in run("train", write_plan())[2]
+    holder.close()
     monkeypatch.setattr(sources, "LOSSES", {})
     assert "This version brings no loss of its own yet." in run("train", write_plan())[2]
     run("generate", "a red star", "--steps", "1")

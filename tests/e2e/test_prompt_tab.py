@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -335,7 +336,19 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
         page.evaluate(TWO_FRAMES)
         whole(page, width)
         page.click("#generate", trial=True)  # the sidebar does not lie over it
-    whole(opened(width=400), 400)  # opened narrow, the page has its sidebar closed
+    narrow = opened(width=400)  # opened narrow, the page has its sidebar closed
+    whole(narrow, 400)
+    shown = narrow.locator("[role=tab][aria-selected=true]")
+    narrow.get_by_role("tab", name="Compare").click()  # each tab is there to be pressed, in a second row or not
+    expect(narrow).to_have_url(re.compile("#compare$"))
+    narrow.reload()
+    expect(shown).to_have_text("Compare", timeout=LONG_MS)
+    narrow.wait_for_timeout(1000)  # until Gradio has laid out its strip of tabs
+    expect(shown).to_have_text("Compare")
+    narrow.go_back()
+    expect(shown).to_have_text("Prompt")
+    narrow.go_forward()
+    expect(shown).to_have_text("Compare")
     page.set_viewport_size({"width": 1440, "height": 900})
 
     # The tabs, of which those that are not built yet say so.

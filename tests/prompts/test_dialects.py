@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+import sys
+from collections.abc import Callable
+from types import FrameType, ModuleType
 
 import pytest
 
@@ -10,6 +12,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import MAX_PROMPT_CHARS
 from studio.prompts import a1111, compel, compile
 from studio.prompts.dialects import DIALECTS, parse, print_tree
+from studio.prompts.plan import texts_at_most
 from studio.prompts.tree import Dialect, Sequence, Text, Weighted
 
 HOSTILE = [
@@ -45,6 +48,35 @@ HOSTILE = [
 def test_ten_thousand_hostile_characters(piece: str, dialect: ModuleType) -> None:
     tree = dialect.parse((piece * MAX_PROMPT_CHARS)[:MAX_PROMPT_CHARS])
     assert dialect.parse(dialect.print_tree(tree)) == tree
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many functions it calls, those written in C among them."""
+    count = 0
+
+    def add(frame: FrameType, event: str, of: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(add)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("dialect", [a1111, compel])
+@pytest.mark.parametrize("piece", [*HOSTILE, "a AND ", ":1 AND ", "(a AND ", "[a AND b] AND "])
+def test_the_work_grows_with_the_length_alone(piece: str, dialect: ModuleType) -> None:
+    def written_out(count: int) -> None:
+        tree = dialect.parse(piece * count)
+        texts_at_most(tree, 20)
+        dialect.print_tree(tree)
+
+    few, many = (calls_of(lambda count=count: written_out(count)) for count in (50, 500))
+    assert many < 2 * 10 * few  # and not a hundred times as many
 
 
 @pytest.mark.parametrize("dialect", [a1111, compel])

@@ -59,6 +59,20 @@ def test_watching_until_it_is_over(settings: Settings, draw: Draw) -> None:
     archive.close()
 
 
+def test_a_job_that_waits_says_behind_which(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = Archive.open(settings.workspace)
+    jobs = [archive.jobs.add("generate", {"kind": "generate", "recipes": []}) for _ in range(4)]
+    for job in jobs[:3]:
+        archive.jobs.start(job.id)
+    archive.jobs.finish(jobs[0].id, "done")
+    with Ledger(settings) as ledger:
+        assert [ledger.show(job.id)["in_hand"] for job in jobs] == [[], [], [], [2, 3]]
+    for number, said in ((4, "waits; jobs 2 and 3 in hand"), (3, "")):
+        assert main(["jobs", "show", str(number), "--workspace", str(settings.workspace)]) == 0
+        assert capsys.readouterr().out.splitlines()[1:] == ([said] if said else [])
+    archive.close()
+
+
 def test_it_cannot_be_written(settings: Settings) -> None:
     Archive.open(settings.workspace).close()
     with Ledger(settings) as ledger, pytest.raises(WorkspaceError, match="cannot be written"):

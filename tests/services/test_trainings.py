@@ -21,9 +21,11 @@ from studio.engine.edits.importing import read_lora
 from studio.engine.edits.layout import layout_of_folder
 from studio.engine.events import Event
 from studio.services import runs, sources
+from studio.services.ledger import Ledger
 from studio.services.replay import replay
 from studio.services.studio import Studio
 from studio.training.lora.files import CHECKPOINT, MEASURES
+from studio.ui.components.queue import queue_html
 from tests.training.lora.test_trainer import LOSSES, PLAN
 
 pytestmark = pytest.mark.usefixtures("quick_workers")
@@ -111,8 +113,27 @@ def test_a_second_training_waits_for_the_first(studio: Studio) -> None:
     until(studio, first, is_step(1))
     second = studio.trainings.start(plan(seed=6))
     assert [(one.job_id, one.position) for one in studio.jobs.queue()] == [(first, 0), (second, 1)]
+    assert "Waiting, number 1: begins when “towards blue” is over" in queue_html(studio.jobs.queue())
+    with Ledger(studio.settings) as ledger:  # as another program sees it
+        assert [ledger.show(job)["in_hand"] for job in (first, second)] == [[], [studio.jobs.get(first).number]]
     studio.jobs.stop(first)
     assert ended(studio, second)[-1].kind == "done"
+
+
+def test_stopped_while_it_gives_way_to_a_picture_it_keeps_what_it_has_learned(
+    studio: Studio, draw: Callable[..., Recipe]
+) -> None:
+    job = studio.trainings.start(plan(steps=100_000))
+    until(studio, job, is_step(2))
+    picture = studio.pictures.submit([draw(steps=900)])
+    until(studio, picture, lambda event: event.kind == "progress")
+    paused = next(one for one in studio.jobs.queue() if one.job_id == job)
+    studio.jobs.stop(job)
+    assert paused.state == "paused" and not studio.jobs.get(picture).over  # it was stopped in the middle of the picture
+    assert next(one for one in studio.jobs.queue() if one.job_id == job).state == "stopping"
+    studio.jobs.stop(picture)
+    assert ended(studio, job)[-1].kind == ended(studio, picture)[-1].kind == "cancelled"
+    assert studio.trainings.steps_done(studio.jobs.get(job)) >= 2 and len(studio.edits.list()) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

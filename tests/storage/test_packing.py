@@ -28,6 +28,22 @@ def test_any_recipes_come_back(recipes: list[dict[str, Any]]) -> None:
     assert json.dumps(again, sort_keys=True) == json.dumps(payload, sort_keys=True)  # 1, 1.0 and true are told apart
 
 
+def test_values_that_python_takes_for_equal_are_told_apart() -> None:
+    """JSON writes them differently, and so would a digest of the recipe."""
+    values = [1, True, 1.0, "1.0", 0, False, 0.0, -0.0, None, "", "null", [], {}, "[]", [1], [True]]
+    recipes = [{"seed": 7, "value": value} for value in values]
+    again = unpack(pack({"recipes": recipes}))["recipes"]
+    assert list(map(json.dumps, again)) == list(map(json.dumps, recipes))
+
+
+def test_a_further_picture_costs_what_it_differs_in() -> None:
+    def length(count: int) -> int:
+        recipes = [Recipe(prompt="a star", seed=10**6 + n).model_dump(mode="json") for n in range(count)]
+        return len(pack({"kind": "generate", "recipes": recipes}))
+
+    assert length(256) - length(1) < 256 * len("1000000,[255],") + 200  # its seed, and where that is
+
+
 def test_what_one_recipe_holds_is_its_own() -> None:
     first, second = unpack(pack({"recipes": [{"edits": [], "params": {}}] * 2}))["recipes"]
     first["edits"].append(1)
@@ -76,7 +92,7 @@ def test_payloads_of_older_versions_are_read(payload: dict[str, Any]) -> None:
         "{",
         "[1]",
         "null",
-        json.dumps({"packed": VERSION + 1, "recipes": {}}),
+        json.dumps({**json.loads(pack({"recipes": [{"a": 1}]})), "packed": VERSION + 1}),
         json.dumps({"packed": VERSION}),
         json.dumps(
             {"packed": VERSION, "recipes": {"count": 2, "same": [], "paths": [["a"]], "values": [], "rows": []}}

@@ -153,22 +153,37 @@ def test_how_a_checkpoint_gets_here_is_said(fake: FakeStudio) -> None:
     assert "the folder that was named with" in sidebar.adding_html(True)
 
 
+def entry_of(place: int, kind: str = "generate", what: str = "", **values: Any) -> QueueEntry:
+    """A job of the queue as it stands there: the first in hand, the others waiting."""
+    about: dict[str, Any] = {
+        "job_id": f"job{place}",
+        "position": place,
+        "kind": kind,
+        "description": what or f"star {place}",
+        "state": "waiting" if place else "running",
+        "priority": "interactive" if kind == "generate" else "background",
+        "progress": None,
+        "left_s": None,
+        "created_at": datetime.now(UTC),
+        "retry_of": None,
+    }
+    return QueueEntry(**about | values)
+
+
+def test_a_second_training_says_what_it_waits_for_and_pictures_do_not_wait_for_either() -> None:
+    second, picture = entry_of(1, "train", "no <green>"), entry_of(1)
+    for state, how in (("running", "Training"), ("paused", "Gives way to a picture")):
+        html = queue.queue_html([entry_of(0, "train", "no red", state=state), second])
+        assert f">{how}<" in html and ">Waiting, number 1: begins when “no red” is over<" in html
+    html = queue.queue_html([entry_of(0, "train", "no <red>"), picture])
+    assert ">Waiting, number 1<" in html
+    html = queue.queue_html([entry_of(0), second])
+    assert ">Waiting, number 1<" in html and "<green>" not in html  # nothing but a picture is before it
+    assert "begins when “no &lt;red&gt;” is over" in queue.queue_html([entry_of(0, "train", "no <red>"), second])
+
+
 def test_a_long_queue_is_shown_by_its_beginning() -> None:
-    many = [
-        QueueEntry(
-            f"job{place}",
-            place,
-            "generate",
-            f"star {place}",
-            "waiting" if place else "running",
-            "interactive",
-            None,
-            None,
-            datetime.now(UTC),
-            None,
-        )
-        for place in range(500)
-    ]
+    many = [entry_of(place) for place in range(500)]
     html = queue.queue_html(many)
     assert html.count("<li") == queue.QUEUE_SHOWN and f"And {500 - queue.QUEUE_SHOWN} more behind them." in html
     assert "Waiting, number 1<" in html and f"Waiting, number {queue.QUEUE_SHOWN - 1}<" in html

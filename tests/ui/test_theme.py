@@ -53,6 +53,15 @@ def test_nothing_is_fetched() -> None:
     assert not [font for font in theme.theme()._font_css if "http" in font]
 
 
+def test_nothing_moves_by_itself() -> None:
+    """What moves without end has the page painted as often as the screen can, which the engine pays for."""
+    sheets = {path.name: path.read_text(encoding="utf-8") for path in theme.HERE.rglob("*.css")}
+    assert len(sheets) > 3
+    for name, sheet in sheets.items():
+        moves = re.findall(r"@keyframes.*|animation(?:-[a-z-]+)?:(?!\s*none).*|infinite.*", sheet)
+        assert not moves, name
+
+
 def test_every_variable_is_one_that_gradio_knows() -> None:
     css = theme.theme()._get_theme_css()
     for name, value in theme.VARIABLES.items():

@@ -33,6 +33,8 @@ document.addEventListener('click', (event) => {
 });
 """
 
+_STRENGTH = "strength of "  # before the name of an edit
+
 
 def prompt_of(recipe: Recipe) -> str:
     """The prompt in words, also where there is none."""
@@ -88,6 +90,8 @@ def together(recipes: Sequence[Recipe]) -> str:
         count += f", {len(set(seeds))} seeds"
     values = [_flat(recipe) for recipe in recipes]
     names = [name for name in dict.fromkeys(name for settings in values for name in settings) if name != "seed"]
+    none_applied = {name: 0.0 for name in names if name.startswith(_STRENGTH)}
+    values = [none_applied | settings for settings in values]
     differing = [name for name in names if len({repr(settings.get(name)) for settings in values}) > 1]
     rules = len({recipe.guidance.method for recipe in recipes}) > 1
     if rules or len(differing) > 3:
@@ -97,7 +101,7 @@ def together(recipes: Sequence[Recipe]) -> str:
 
 
 def _flat(recipe: Recipe) -> dict[str, object]:
-    """The values of a recipe by name, those of its guidance and its sampler among them."""
+    """The values of a recipe by name, those of its guidance, its sampler and its edits among them."""
     flat: dict[str, object] = {}
     for name, value in recipe.model_dump(mode="json").items():
         if name == "guidance":
@@ -105,6 +109,9 @@ def _flat(recipe: Recipe) -> dict[str, object]:
             flat["guidance.wrappers"] = value.get("wrappers")
         elif name == "sampler_params":
             flat |= value
+        elif name == "edits":
+            flat |= {f"{_STRENGTH}{edit['edit']}": edit["strength"] for edit in value}
+            flat["settings of edits"] = [edit | {"strength": None} for edit in value if len(edit) > 2]
         else:
             flat[name] = value
     return flat
@@ -112,7 +119,7 @@ def _flat(recipe: Recipe) -> dict[str, object]:
 
 def _range(name: str, values: Sequence[object]) -> str:
     """What one thing that differs is, and its values where they are numbers."""
-    words = name.removeprefix("guidance.").replace("_", " ")
+    words = name if name.startswith(_STRENGTH) else name.removeprefix("guidance.").replace("_", " ")
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values):
         return f"several {words}{'' if words.endswith('s') else 's'}"

@@ -100,9 +100,10 @@ def queue_html(entries: Sequence[QueueEntry]) -> str:
     if not entries:
         return tag("p", "Nothing is being drawn, none waiting.", class_="empty-line")
     visible = entries[:QUEUE_SHOWN]
+    long = next((entry for entry in entries if entry.state != "waiting" and entry.priority == "background"), None)
     last = sum(entry.state == "waiting" for entry in entries)
     first = next((place for place, entry in enumerate(entries) if entry.state == "waiting"), 0)
-    rows = "".join(_row(entry, place - first + 1, last) for place, entry in enumerate(visible))
+    rows = "".join(_row(entry, place - first + 1, last, long) for place, entry in enumerate(visible))
     hidden_count = len(entries) - len(visible)
     clear = _button("clear", "", "Clear the queue", "all that wait", "Take all jobs that wait out of the queue")
     return (
@@ -139,13 +140,15 @@ def _ended_row(job: JobRecord) -> str:
     )
 
 
-def _row(entry: QueueEntry, place: int, last: int) -> str:
-    """place: among those that wait, from 1. last: of the last of them."""
+def _row(entry: QueueEntry, place: int, last: int, long: QueueEntry | None) -> str:
+    """place: among those that wait, from 1. last: of the last of them. long: the work in the background in hand."""
     how = WORKING.get(entry.kind, STATES["running"]) if entry.state == "running" else STATES[entry.state]
     if entry.state == "running" and entry.left_s is not None:
         how += f", {seconds(entry.left_s)} left"
     elif entry.state == "waiting":
         how = f"Waiting, number {place}"
+        if long is not None and entry.priority == long.priority:
+            how += f": begins when “{long.description}” is over"
     percent = round(100 * (entry.progress or 0))
     bar = tag(
         "div",

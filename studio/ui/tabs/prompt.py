@@ -11,7 +11,7 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.query import Query
 from studio.ui.components.seeds import random_seed
-from studio.ui.prompt import dropped, files, grid, jobs, pairing, past, presets, redraw, settings, view, writing
+from studio.ui.prompt import dropped, files, grid_panel, jobs, pairing, past, presets, redraw, settings, view, writing
 from studio.ui.tabs.base import Page, Tab
 from studio.ui.values import FIELDS, TEXT, holds, remembered
 from studio.ui.wiring import Answer, Event, Wiring
@@ -28,7 +28,7 @@ def build(page: Page) -> None:
             parts["canvas"] = _live(canvas.unseen_html(), canvas.SCRIPT, "canvas")
             parts["progress"] = _live("", view.FOLLOW, "progress")
             parts["caption"] = _live("", caption.CLICK, "caption")
-            axes = grid.build({name: control.value for name, control in form.controls.items()})
+            axes = grid_panel.build({name: control.value for name, control in form.controls.items()})
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
             parts["past"] = _live("", gallery.SCRIPT, "gallery")
@@ -39,7 +39,7 @@ def build(page: Page) -> None:
     past.wire(page, form, wiring, tuple(filters))
     redraw.wire(page, wiring)
     pairing.wire(page.studio, form, wiring)
-    grid.wire(page, form, wiring, axes)
+    grid_panel.wire(page, form, wiring, axes)
     dropped.wire(page, form, wiring)
     _wire_reset(page, form, wiring)
     wiring.on(parts["dice"].click, lambda event: {"seed": str(random_seed())}, (), ("seed",))

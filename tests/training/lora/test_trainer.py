@@ -47,7 +47,7 @@ from tests.training.lora.toy_losses import Breaks, Greedy
 
 PATIENCE_S = 240.0  # a start may take minutes on a busy machine
 KIND = "studio.training.lora.trainer:run"
-_NAMES = ("Pull", "Breaks", "Idle", "Denoise", "Greedy")
+_NAMES = ("Pull", "Breaks", "Steep", "Idle", "Denoise", "Greedy")
 LOSSES = {name.lower(): f"tests.training.lora.toy_losses:{name}" for name in _NAMES}
 PLAN: dict[str, Any] = {
     "name": "towards blue",
@@ -299,10 +299,13 @@ def test_stopped_before_its_first_step_it_has_no_edit(engine: Engine, tmp_path: 
     assert job.of("edit") == [] and engine.shelf._live == {}
 
 
-def test_where_numbers_end_it_stops_says_which_and_keeps_the_last_good(engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("loss", "first"), [("breaks", "held"), ("steep", "its gradient")])
+def test_where_numbers_end_it_stops_says_which_and_keeps_the_last_good(
+    engine: Engine, tmp_path: Path, loss: str, first: str
+) -> None:
     Breaks.steps.clear()
-    job = Job(engine, tmp_path, loss="breaks", loss_params={"at": 4})
-    with pytest.raises(NonFinite, match="stopped being numbers at step 4; it began with held"):
+    job = Job(engine, tmp_path, loss=loss, loss_params={"at": 4})
+    with pytest.raises(NonFinite, match=f"stopped being numbers at step 4; it began with {first}"):
         job.finish()
     assert job.of("edit")[0]["steps"] == 3
     expected = Job(engine, tmp_path / "other", steps=3).finish().of("edit")[0]

@@ -39,6 +39,15 @@ class Breaks(Pull):
         return {**super().terms(predictions), "held": predictions["learning"].raw.mean() * 0 + poison}
 
 
+class Steep(Breaks):
+    """Gives a number from one step on, of which there is no gradient."""
+
+    def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
+        self.steps.append(1)
+        edge = predictions["learning"].raw.mean() * 0
+        return {**Pull.terms(self, predictions), "held": edge.sqrt() if len(self.steps) >= self.at else edge}
+
+
 class Idle(Params):
     """Asks the edit that learns for nothing."""
 
