@@ -237,6 +237,7 @@ def test_every_step_can_be_the_last_before_a_resume(model: Path, engine: Engine,
                 if job.of("progress") and job.of("progress")[-1]["step"] == last:
                     job.steps.throw(Cancelled("stopped"))
         assert job.of("edit")[0]["steps"] == last
+        assert job.of("progress")[0]["step"] == last, "it went on from where it was stopped"
     assert Job(engine, folder).finish().of("edit")[0]["sha256"] == unbroken
 
 
@@ -292,11 +293,34 @@ def test_stopped_in_the_middle_of_a_step_it_takes_that_step_again(engine: Engine
 
 
 def test_stopped_before_its_first_step_it_has_no_edit(engine: Engine, tmp_path: Path) -> None:
+    for number, has_begun in enumerate(
+        (lambda: True, lambda: engine.shelf._live)
+    ):  # among its states; in its first step
+        job = Job(engine, tmp_path / str(number))
+        next(job.steps)
+        while not has_begun():
+            next(job.steps)
+        with pytest.raises(Cancelled):
+            job.steps.throw(Cancelled("stopped"))
+        assert job.of("edit") == job.of("progress") == [] and engine.shelf._live == {}
+
+
+def test_stopped_on_a_full_disk_it_is_stopped_and_has_what_the_disk_took(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, data: bytes, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_EVERY_S", 0.0)
     job = Job(engine, tmp_path)
-    next(job.steps)
-    with pytest.raises(Cancelled):
-        job.steps.throw(Cancelled("stopped"))
-    assert job.of("edit") == [] and engine.shelf._live == {}
+    with monkeypatch.context() as full, pytest.raises(Cancelled):
+        for _ in job.steps:
+            if job.of("progress") and job.of("progress")[-1]["step"] == 2:
+                full.setattr(checkpoints, "write_durably", refuse)
+                full.setattr(handover, "write_durably", refuse)
+                job.steps.throw(Cancelled("stopped"))
+    assert job.of("edit") == []
+    assert Job(engine, tmp_path).finish().of("progress")[0]["step"] == 3
 
 
 @pytest.mark.parametrize(("loss", "first"), [("breaks", "held"), ("steep", "its gradient")])
