@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from studio.cli import main
+from studio.cli import erase, main
+from studio.training.erase.methods import METHODS
+from studio.training.erase.plan import TrainingOptions
 
 
 def test_a_concept_is_erased_and_the_edit_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,3 +22,24 @@ def test_a_concept_is_erased_and_the_edit_is_listed(tmp_path: Path, capsys: pyte
     assert "needs a substitute" in json.loads(capsys.readouterr().out)["error"]
     assert main(["erase", "star", "--substitute", "heart", "--protect", "much", *place]) == 2
     assert "protect" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_command_line_knows_every_method_and_option() -> None:
+    """Its help is written before torch or pydantic are loaded, so it has lists of its own."""
+    fields = TrainingOptions.model_fields
+    assert set(erase.METHODS) == set(METHODS.names())
+    options = {name.replace("-", "_") for name in erase.OPTIONS} | erase.CHOICES.keys() | {"carrier"}
+    assert options == fields.keys()
+    for name, choices in erase.CHOICES.items():
+        assert set(choices) == set(get_args(fields[name].annotation)), name
+
+
+def test_a_training_that_would_take_too_long_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--workspace", str(tmp_path / "w"), "--json", "--method", "ca", "--substitute", "heart"]
+    for minutes in ("soon", "0", "-1"):
+        assert main(["erase", "star", *place, "--minutes", minutes]) == 2
+        assert "number above 0" in json.loads(capsys.readouterr().out)["error"]
+    assert main(["erase", "star", *place, "--steps", "none"]) == 2
+    assert "steps" in json.loads(capsys.readouterr().out)["error"]
+    assert main(["erase", "red", "--substitute", "blue", *place[:3], "--method", "abo"]) == 2
+    assert "other colours suffer" in json.loads(capsys.readouterr().out)["error"]

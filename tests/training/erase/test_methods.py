@@ -87,7 +87,7 @@ def test_protect_and_source_are_heard() -> None:
         ("abo", {"words": "red", "substitute": "blue"}, "other colours suffer"),
     ],
 )
-def test_what_a_method_was_measured_not_to_do_is_refused(method: str, concept: dict[str, str], sentence: str) -> None:
+def test_what_a_method_was_measured_not_to_do_is_refused(method: str, concept: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         METHODS.get(method).check(Concept(**concept).in_world())
 
