@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from studio.cli import erase, main
+from studio.cli import erase, main, trained
 from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import TrainingOptions
 
@@ -28,9 +28,10 @@ def test_the_command_line_knows_every_method_and_option() -> None:
     """Its help is written before torch or pydantic are loaded, so it has lists of its own."""
     fields = TrainingOptions.model_fields
     assert set(erase.METHODS) == set(METHODS.names())
-    options = {name.replace("-", "_") for name in erase.OPTIONS} | erase.CHOICES.keys() | {"carrier"}
-    assert options == fields.keys()
-    for name, choices in erase.CHOICES.items():
+    options = {name.replace("-", "_") for name in (*trained.OPTIONS, *erase.NUMBERS)}
+    choices_of = {**trained.CHOICES, "towards": erase.TOWARDS}
+    assert options | choices_of.keys() | {"carrier"} == fields.keys()
+    for name, choices in choices_of.items():
         assert set(choices) == set(get_args(fields[name].annotation)), name
 
 

@@ -18,7 +18,7 @@ from studio.services.studio import Studio
 from studio.training.drift.rows import NO_GOLD
 from tests.engine.edits.making import make_edit
 
-SMALL = {"pictures": 2, "levels": 2, "steps": 2}
+SMALL: dict[str, Any] = {"pictures": 2, "levels": 2, "steps": 2}
 ERASURE = {
     "model": "stencil",
     "in_world": True,
