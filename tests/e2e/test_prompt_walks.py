@@ -66,6 +66,16 @@ def queued(page: Page, brake: Brake) -> None:
     expect(page.locator("#ended details")).to_have_count(0)
 
 
+def picked_far_down(page: Page) -> None:
+    """What is picked in the history under everything else comes into sight."""
+    page.set_viewport_size({"width": 800, "height": 500})
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    expect(page.locator(PICTURE).first).not_to_be_in_viewport()
+    page.locator(THUMB).first.click()
+    expect(page.locator(PICTURE).first).to_be_in_viewport()
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def starred_deleted_and_sent(page: Page) -> None:
     """A star, a deletion that is taken back, and pictures sent to other tabs."""
     fill(page, "a pink flower", seed="11", steps=2)
@@ -73,6 +83,7 @@ def starred_deleted_and_sent(page: Page) -> None:
     wait_until_done(page)
     page.fill("#search :is(input, textarea)", "pink flower")  # of all that other walks have drawn
     expect(page.locator(THUMB)).to_have_count(1)
+    picked_far_down(page)
     page.click("#star-shown")
     expect(page.locator(f"{THUMB} .star")).to_have_count(1)
     page.click("#filters > button")

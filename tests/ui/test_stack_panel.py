@@ -112,6 +112,14 @@ def test_the_steps_of_an_edit_are_folded_away_while_they_are_all() -> None:
     assert '<details class="window" open>' in late or '<details class="window" open="">' in late
 
 
+def test_what_was_imported_is_named_and_of_what_may_be_taken_away_again_nothing_is_said(
+    fake: FakeStudio, tmp_path: Path
+) -> None:
+    file = str(edit_file(tmp_path / "a.safetensors", "no"))
+    stack, message = stack_panel.take(fake, file, "No <red>", MODEL, False, Stack())
+    assert re.sub(r"<[^>]*>", "", message) == "Imported: No &lt;red&gt;." and len(stack.rows) == 1
+
+
 def imported(fake: FakeStudio, folder: Path, name: str) -> str:
     return fake.edits.import_file(edit_file(folder / f"{name}.safetensors", name, size=0.01 * len(name))).id
 
