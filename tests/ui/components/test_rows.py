@@ -34,7 +34,7 @@ def test_an_id_is_never_given_again() -> None:
 
 
 def test_what_cannot_be_done_is_told() -> None:
-    with pytest.raises(BadInput, match="Up to 4 rows"):
+    with pytest.raises(BadInput, match="There is room for 4 rows"):
         THREE.add("d").add("e")
     with pytest.raises(BadInput, match="One row has to stay"):
         Rows.of(["a"]).remove(1)
