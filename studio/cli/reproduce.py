@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from studio.cli.answer import give
+from studio.cli.answer import give, remark
 from studio.cli.grammar import add_settings, add_verb, settings_of
 from studio.core.errors import BadInput
 
@@ -18,17 +18,23 @@ def add(verbs: Any) -> None:
     parser.add_argument("method", nargs="*", help="methods whose claims to try; without one all")
     parser.add_argument("--quick", action="store_true", help="fewer prompts; its verdicts are not recorded")
     parser.add_argument("--out", type=Path, metavar="PAGE", help="record the results: docs/results.md")
+    parser.add_argument(
+        "--erasures", action="store_true", help="instead: erase concepts in every way, and measure what became of each"
+    )
     add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Try the claims, recording each as it is known: what was tried before an interruption is kept."""
     from studio.evidence import record
+
+    if args.quick and args.out:
+        raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
+    if args.erasures:
+        return _erasures(args)
     from studio.evidence.reproduce import chosen, reproduce
 
     claims = chosen(args.method)
-    if args.quick and args.out:
-        raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
     results_so_far = record.read(record.record_path(args.out)) if args.out else None
 
     from studio.engine.runner import Engine
@@ -50,6 +56,43 @@ def run(args: argparse.Namespace) -> int:
     answer = {"quick": args.quick, "claims": results}
     give(args, answer, "\n".join(map(line, results)))
     return 0
+
+
+def _erasures(args: argparse.Namespace) -> int:
+    """Erase, card and record, in a workspace within the workspace: what was made or measured there is there again."""
+    from studio.evidence.erasure import arms, record
+    from studio.evidence.erasure.trial import tried
+    from studio.evidence.record import record_path
+    from studio.services.studio import Studio
+
+    ways = [
+        arm for arm in (arms.QUICK_ARMS if args.quick else arms.ARMS) if not args.method or arm.method in args.method
+    ]
+    if not ways:
+        raise BadInput(f"No way of erasing here is by the method {args.method[0][:60]!r}.", field="method")
+    record_so_far = record.read(record_path(args.out)) if args.out else None
+    settings = settings_of(args)
+    settings = settings.model_copy(update={"workspace": settings.workspace / "erasures"})
+    results: list[dict[str, Any]] = []
+    with Studio(settings, backend="inline") as studio:
+        concepts, budget = (arms.QUICK_CONCEPTS, "preview") if args.quick else (arms.CONCEPTS, "standard")
+        for result in tried(studio, concepts, ways, budget=budget, progress=remark):
+            results.append(result)
+            if record_so_far is not None:
+                record_so_far = record.with_result(record_so_far, result)
+                record.write(record_so_far, args.out)
+            remark(erasure_line(result))
+    give(args, {"quick": args.quick, "erasures": results}, "\n".join(map(erasure_line, results)))
+    return 0
+
+
+def erasure_line(result: dict[str, Any]) -> str:
+    """One result in a line."""
+    name = f"{result['concept']}, {result['arm']}"
+    if result["why"]:
+        return f"{name}: {result['why']}"
+    shares = {key: figure["edit"]["value"] for key, figure in result["figures"].items() if "edit" in figure}
+    return f"{name}: {', '.join(f'{key} {value:.2f}' for key, value in shares.items())}; {result['verdict']}"
 
 
 def _made_by(made_by: dict[str, Any]) -> dict[str, Any]:

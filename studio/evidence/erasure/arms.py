@@ -1,0 +1,76 @@
+"""What is compared: concepts of three kinds, and ways to erase them. Fixed before any of their pictures was looked at.
+
+The concepts are those of the ablations that the defaults were chosen by, whose prompts and seeds were others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.training.erase.concept import ConceptKind
+
+
+@dataclass(frozen=True)
+class Erased:
+    """A concept, what takes its place, and what it is."""
+
+    words: str
+    substitute: str
+    kind: ConceptKind
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to erase.
+
+    label: on the page.
+    method: by name (studio.training.erase.methods).
+    about: what is tried with it.
+    values: of the plan, beside names and concepts.
+    substitutes: False: the concept's words are left out, or nothing takes its place.
+    """
+
+    label: str
+    method: str
+    about: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    substitutes: bool = True
+
+    def plan(self, erased: Erased, seed: int) -> dict[str, Any]:
+        """Plain values of a studio.training.erase.plan.ErasePlan."""
+        substitute = erased.substitute if self.substitutes else ""
+        return {
+            "name": f"{erased.words}: {self.label}"[:80],
+            "model": "stencil",
+            "method": self.method,
+            "concepts": [{"words": erased.words, "substitute": substitute}],
+            "seed": seed,
+            **self.values,
+        }
+
+
+CONCEPTS = (
+    Erased("star", "heart", "object"),
+    Erased("fish", "tree", "object"),
+    Erased("house", "square", "object"),
+    Erased("neon", "flat", "style"),
+    Erased("red", "blue", "colour"),
+)
+ARMS = (
+    Arm("UCE", "uce", "In closed form, towards the substitute."),
+    Arm("Concept Ablation", "ca", "Trained towards the substitute; other prompts held by distillation."),
+    Arm("Concept Ablation, nothing held", "ca", "The same without retention.", {"protect": 0}),
+    Arm("All but One", "abo", "Only the concept's guidance is trained; other prompts held."),
+    Arm("All but One, nothing held", "abo", "The same without retention.", {"protect": 0}),
+    Arm("ESD", "esd", "Away from the concept; other prompts held.", substitutes=False),
+    Arm(
+        "Concept Ablation, the base's ways",
+        "ca",
+        "Towards the substitute, at states of the base's ways.",
+        {"training": {"source": "base"}},
+    ),
+)
+QUICK_CONCEPTS = CONCEPTS[:1]
+QUICK_ARMS = (ARMS[0], ARMS[1])

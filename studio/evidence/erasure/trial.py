@@ -1,0 +1,132 @@
+"""Tries erasures one after the other. What was made or measured before is there again: edits by their plan's digest,
+pictures by the evaluator, cards by the edit's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.evidence.erasure.arms import Arm, Erased
+from studio.services.studio import Studio
+from studio.storage.images import write_durably
+
+# Lines of a card that go on the page: key -> which of a line's rows.
+FIGURES = {
+    "ua": ("edit", "beside"),
+    "ua_valid": ("edit", "beside", "apart"),
+    "substitute": ("edit", "beside"),
+    "invalid": ("edit", "beside"),
+    "ira": ("edit", "beside", "apart"),
+    "cra": ("edit", "beside", "apart"),
+    "keep_invalid": ("edit", "beside"),
+    "near": ("edit", "beside"),
+    "frechet": ("edit", "beside"),
+    "back_other": ("edit", "beside"),
+}
+NOTES = "seconds.json"  # beside the workspace's database
+Progress = Callable[[str], None]
+
+
+def tried(
+    studio: Studio,
+    concepts: Sequence[Erased],
+    arms: Sequence[Arm],
+    *,
+    budget: str,
+    seed: int = 0,
+    progress: Progress = lambda sentence: None,
+) -> Iterator[dict[str, Any]]:
+    """Yield one result for each concept and arm, as it is known.
+
+    A result is plain values: "concept", "substitute", "kind", "arm", "method", "seed", "budget", "why" (a sentence
+    where a method refuses the concept, "" else), "base" (fingerprint of the weights it was made on, "" where it was
+    refused), "figures" (key -> {"edit", "beside", "apart"} -> number with n and interval), "verdict", "seconds" (of
+    making the edit, None where that is not known any more), "bytes" (of its file), "date".
+    Raises what making or drawing raises; results already yielded are whole.
+    """
+    for erased in concepts:
+        for arm in arms:
+            progress(f"{erased.words}: {arm.label}")
+            yield _tried(studio, erased, arm, budget, seed)
+
+
+def _tried(studio: Studio, erased: Erased, arm: Arm, budget: str, seed: int) -> dict[str, Any]:
+    result = {
+        "concept": erased.words,
+        "substitute": erased.substitute if arm.substitutes else "",
+        "kind": erased.kind,
+        "arm": arm.label,
+        "method": arm.method,
+        "seed": seed,
+        "budget": budget,
+        "why": "",
+        "base": "",
+        "date": date.today().isoformat(),
+    }
+    try:
+        plan = studio.erasures.check(arm.plan(erased, seed)).model_dump(mode="json")
+    except BadInput as refusal:
+        return result | {"why": str(refusal), "figures": {}}
+    edit, seconds = _edit(studio, plan)
+    if studio.cards.card(edit, budget) is None:
+        _finished(studio, studio.cards.start(edit, budget))
+    card = studio.cards.card(edit, budget)
+    assert card is not None, "a job that is done has its card"
+    entry = studio.edits.show(edit)
+    return result | {
+        "base": entry.base["unet"],
+        "figures": figures_of(card),
+        "verdict": card["verdict"]["headline"],
+        "light": card["verdict"]["light"],
+        "seconds": seconds,
+        "bytes": entry.nbytes,
+    }
+
+
+def figures_of(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a card that go on the page; IRA of all the concept's own kinds is `ira`."""
+    lines = {("ira" if line["key"].startswith("ira_") else line["key"]): line for line in card["lines"]}
+    return {
+        key: {row: lines[key][row] for row in rows if lines[key][row] is not None and lines[key][row]["n"]}
+        for key, rows in FIGURES.items()
+        if key in lines
+    }
+
+
+def _edit(studio: Studio, plan: Mapping[str, Any]) -> tuple[str, float | None]:
+    """The edit of a plan, made where it is not there, and the seconds that making it took, where they are known."""
+    notes = _Notes(studio.settings.workspace / NOTES)
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    for entry in studio.edits.list():
+        if entry.provenance.get("erasure") == plan and not entry.problem:
+            return entry.id, notes.seconds.get(digest)
+    began = time.monotonic()
+    edit = _finished(studio, studio.erasures.start(plan))[-1]
+    seconds = round(time.monotonic() - began, 1)
+    notes.add(digest, seconds)
+    return edit, seconds
+
+
+class _Notes:
+    """How long each edit took to make, by the digest of its plan: what an edit itself cannot say."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+
+    def add(self, digest: str, seconds: float) -> None:
+        self.seconds[digest] = seconds
+        write_durably(self._path, json.dumps(self.seconds).encode())
+
+
+def _finished(studio: Studio, job_id: str) -> list[str]:
+    """Wait for a job; give the edits that came of it. Raises EngineError for one that ended otherwise."""
+    edits: list[str] = []
+    studio.jobs.wait(job_id, lambda event: edits.append(event.data["edit"]) if event.kind == "edit" else None)
+    return edits

@@ -1,0 +1,169 @@
+"""Erasures side by side: which figures go on the page, what a record keeps, and what is made only once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from studio.cli import main
+from studio.core.errors import BadInput
+from studio.evidence.erasure import arms, record
+from studio.evidence.erasure.page import page
+from studio.evidence.erasure.trial import figures_of, tried
+from studio.training.erase.concept import WORLD
+from studio.training.erase.methods import METHODS
+from studio.training.erase.plan import read_plan
+
+
+def row(value: float, n: int = 64) -> dict[str, Any]:
+    return {"n": n, "value": value, "low": value - 0.05, "high": value + 0.05}
+
+
+def card(ua: float = 1.0) -> dict[str, Any]:
+    lines = [
+        {"key": "ua_valid", "edit": row(ua), "beside": row(0.97), "apart": row(ua - 0.97)},
+        {"key": "ira_object", "edit": row(0.9), "beside": row(0.95), "apart": row(0.947)},
+        {"key": "cra_style", "edit": row(0.1), "beside": row(0.1), "apart": row(1.0)},
+        {"key": "near", "edit": row(0.0, 0), "beside": None, "apart": None},
+    ]
+    return {"lines": lines, "verdict": {"headline": "Gone.", "light": "good"}}
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    values = {"concept": "star", "substitute": "heart", "kind": "object", "arm": "UCE", "method": "uce", "seed": 0}
+    values |= {"why": "", "base": "b" * 64, "figures": figures_of(card()), "verdict": "Gone.", "light": "good"}
+    return {**values, "budget": "standard", "seconds": 0.4, "bytes": 300_000, "date": "2026-11-30", **changes}
+
+
+def test_figures_are_those_of_the_card_and_what_was_not_drawn_is_none() -> None:
+    figures = figures_of(card())
+    assert figures["ua_valid"].keys() == {"edit", "beside", "apart"} and figures["ira"]["apart"]["value"] == 0.947
+    assert figures["near"] == {} and "cra_style" not in figures
+
+
+def test_every_arm_can_be_asked_for_every_concept() -> None:
+    """Or is refused by its method in a sentence, which is a result too."""
+    refusals = set()
+    for erased in arms.CONCEPTS:
+        assert {erased.words, erased.substitute} <= WORLD[erased.kind].keys()
+        for arm in arms.ARMS:
+            plan = read_plan(arm.plan(erased, 0))
+            concept = plan.concepts[0].in_world()
+            try:
+                METHODS.get(arm.method).check(concept)
+            except BadInput as refusal:
+                refusals.add((arm.method, erased.kind, str(refusal)[:8]))
+    assert {(method, kind) for method, kind, _ in refusals} == {("abo", "colour")}
+    assert len({arm.label for arm in arms.ARMS}) == len(arms.ARMS)
+
+
+def test_the_page_says_what_is_on_record_and_no_more() -> None:
+    other = result(
+        concept="red", kind="colour", arm="All but One", why="Careful does not erase red.", figures={}, base=""
+    )
+    text = page([result(), other], "erasures.json")
+    assert "| UCE | 1.00" not in text  # UA was not on this card: its cell is empty
+    assert "| UCE |  | 1.00 [0.95, 1.05] | 0.97 |" in text and "## red (colour), to heart" in text
+    assert "All but One: Careful does not erase red." in text and "| All but One |  |" in text
+    assert "| UCE (1 of 2) |" in text
+
+
+def test_a_result_is_replaced_and_those_of_other_weights_are_dropped(tmp_path: Path) -> None:
+    kept = record.with_result({"results": []}, result())
+    kept = record.with_result(kept, result(arm="ESD"))
+    kept = record.with_result(kept, result(seconds=9.0))
+    assert [(one["arm"], one["seconds"]) for one in kept["results"]] == [("ESD", 0.4), ("UCE", 9.0)]
+    refused = result(arm="All but One", base="", why="No.")
+    assert len(record.with_result(kept, refused)["results"]) == 3
+    anew = record.with_result(record.with_result(kept, refused), result(base="c" * 64))
+    assert [one["arm"] for one in anew["results"]] == ["All but One", "UCE"]
+    out = tmp_path / "docs" / "erasures.md"
+    record.write(anew, out)
+    assert record.read(out.with_suffix(".json")) == anew and not record.is_stale(tmp_path)
+    out.write_text("another")
+    assert record.is_stale(tmp_path)
+    out.with_suffix(".json").write_text("{")
+    with pytest.raises(BadInput, match="cannot be read"):
+        record.read(out.with_suffix(".json"))
+
+
+def test_the_page_in_docs_says_what_its_numbers_say() -> None:
+    assert not record.is_stale(Path(__file__).parents[3])
+
+
+@dataclass
+class FakeStudio:
+    """Makes and cards edits by taking note of it."""
+
+    workspace: Path
+    made: list[str] = field(default_factory=list[str])
+    carded: list[str] = field(default_factory=list[str])
+    plans: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        self.settings = SimpleNamespace(workspace=self.workspace)
+        self.erasures = SimpleNamespace(check=self._check, start=self._start)
+        self.edits = SimpleNamespace(list=self._list, show=self._show)
+        self.cards = SimpleNamespace(card=self._card, start=self._card_of)
+        self.jobs = SimpleNamespace(wait=self._wait)
+
+    def _check(self, plan: dict[str, Any]) -> Any:
+        checked = read_plan(plan)
+        concepts = tuple(concept.in_world() for concept in checked.concepts)
+        for concept in concepts:
+            METHODS.get(checked.method).check(concept)
+        return checked.model_copy(update={"concepts": concepts, "in_world": True})
+
+    def _start(self, plan: dict[str, Any]) -> str:
+        self.made.append(plan["name"])
+        self.plans[plan["name"]] = plan
+        return f"erase:{plan['name']}"
+
+    def _wait(self, job: str, on_event: Callable[[Any], None]) -> None:
+        if job.startswith("erase:"):
+            on_event(SimpleNamespace(kind="edit", data={"edit": job.removeprefix("erase:")}))
+
+    def _list(self) -> list[Any]:
+        return [self._show(name) for name in self.plans]
+
+    def _show(self, name: str) -> Any:
+        plan = json.loads(json.dumps(self.plans[name]))  # as a file gives it back
+        return SimpleNamespace(id=name, provenance={"erasure": plan}, base={"unet": "b"}, nbytes=1000, problem="")
+
+    def _card(self, edit: str, budget: str) -> Any:
+        return card() if edit in self.carded else None
+
+    def _card_of(self, edit: str, budget: str) -> str:
+        self.carded.append(edit)
+        return f"card:{edit}"
+
+
+def test_what_was_made_and_measured_is_not_made_again(tmp_path: Path) -> None:
+    studio: Any = FakeStudio(tmp_path)
+    chosen = (arms.ARMS[0], arms.ARMS[3])
+    erased = (arms.CONCEPTS[0], arms.CONCEPTS[4])
+    results = list(tried(studio, erased, chosen, budget="standard"))
+    assert [(one["concept"], one["arm"], bool(one["why"])) for one in results] == [
+        ("star", "UCE", False),
+        ("star", "All but One", False),
+        ("red", "UCE", False),
+        ("red", "All but One", True),
+    ]
+    assert len(studio.made) == len(studio.carded) == 3 and all(one["date"] for one in results)
+    again = list(tried(studio, erased, chosen, budget="standard"))
+    assert len(studio.made) == len(studio.carded) == 3
+    assert [one.get("seconds") for one in again] == [one.get("seconds") for one in results]
+
+
+def test_what_cannot_be_tried_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ["--workspace", str(tmp_path / "w"), "--json"]
+    assert main(["reproduce", "--erasures", "--quick", "--out", str(tmp_path / "e.md"), *place]) == 2
+    assert "not recorded" in json.loads(capsys.readouterr().out)["error"]
+    assert main(["reproduce", "magic", "--erasures", *place]) == 2
+    assert "No way of erasing" in json.loads(capsys.readouterr().out)["error"]
