@@ -45,7 +45,7 @@ class Sketcher:
             tell("measure", {"step": 1, "values": {word: -place / 100 for place, word in enumerate(job["words"])}})
             tell("done", {"images": 0})
             return
-        if job["kind"] == "train":
+        if job["kind"] == "train" and "plan" in job:  # without one it tells numbers, as any other kind
             yield from self._training(job, tell, should_stop)
             return
         if job["kind"] != "generate":
