@@ -34,11 +34,11 @@ def edit_named(args: argparse.Namespace, suites: Sequence[str]) -> str:
 
     settings = settings_of(args)
     library = edits_of(settings, Sources(settings))
-    known = {} if library is None else library.known(args.suite)
-    if both := next((word for word in args.suite if word in known and word in suites), ""):
+    edits_by_name = {} if library is None else library.known(args.suite)
+    if both := next((word for word in args.suite if word in edits_by_name and word in suites), ""):
         raise BadInput(
             f"{both!r} is a suite and an edit.",
-            f"Name the edit by its id, {known[both].id}, or give it another name to measure the suite.",
+            f"Name the edit by its id, {edits_by_name[both].id}, or give it another name to measure the suite.",
             field="suite",
         )
     edits = [word for word in args.suite if word not in suites]
@@ -46,8 +46,8 @@ def edit_named(args: argparse.Namespace, suites: Sequence[str]) -> str:
         return ""
     if len(args.suite) > 1:
         raise BadInput("A report card is of one edit alone.", "Compare edits with a suite and --edits.", field="suite")
-    if library is not None and edits[0] in known:
-        return known[edits[0]].id
+    if library is not None and edits[0] in edits_by_name:
+        return edits_by_name[edits[0]].id
     if library is not None:
         try:
             return library.show(edits[0]).id  # which says where several have the name

@@ -43,14 +43,17 @@ def add(verbs: Any) -> None:
     parser.add_argument("--protect", help="how much all that stays weighs (1)")
     parser.add_argument("--completeness", help="how much of its way the concept goes, between 0 and 1 (0.999)")
     parser.add_argument(
-        "--method", choices=METHODS, default="uce", help="; ".join(f"{name}: {what}" for name, what in METHODS.items())
+        "--method",
+        choices=METHODS,
+        default="uce",
+        help="; ".join(f"{name}: {summary}" for name, summary in METHODS.items()),
     )
     parser.add_argument("--name", help="of the edit (no-CONCEPT)")
     parser.add_argument("--model", default="stencil", help="out of which model (stencil)")
     parser.add_argument("--seed", help="of the texts it is made with (0)")
     training = add_training(parser, "methods that train")
-    for name, what in NUMBERS.items():
-        training.add_argument(f"--{name}", metavar="N", help=what)
+    for name, help_text in NUMBERS.items():
+        training.add_argument(f"--{name}", metavar="N", help=help_text)
     training.add_argument("--towards", choices=TOWARDS, help="of All but One: where the concept goes")
     training.add_argument("--carrier", metavar="WORDS", help="of ESD: what stays when the concept is taken from it")
     add_settings(parser)

@@ -97,10 +97,10 @@ def _name(args: argparse.Namespace) -> str:
     return f"more-or-less-{about}"[:80]
 
 
-def _pictures(studio: Studio, named: Sequence[str]) -> list[str]:
+def _pictures(studio: Studio, picture_names: Sequence[str]) -> list[str]:
     """sha256 of each, by its number in the history or by its file. Raises NotFound, BadInput."""
     images: list[str] = []
-    for name in named:
+    for name in picture_names:
         value = number(name)
         if isinstance(value, int):
             images.append(studio.history.get(value).sha256)

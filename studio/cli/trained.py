@@ -36,8 +36,8 @@ def add_training(parser: argparse.ArgumentParser, title: str) -> argparse._Argum
     """Add the flags of a training; give their group."""
     parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
     group = parser.add_argument_group(title)
-    for name, what in OPTIONS.items():
-        group.add_argument(f"--{name}", metavar="N", help=what)
+    for name, help_text in OPTIONS.items():
+        group.add_argument(f"--{name}", metavar="N", help=help_text)
     for name, choices in CHOICES.items():
         group.add_argument(f"--{name}", choices=choices)
     return group

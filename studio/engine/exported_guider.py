@@ -38,7 +38,7 @@ def exportable(guidance: Guidance) -> bool:
 
 def _reason(guidance: Guidance) -> str:
     """Why a method that is not `exportable` is not."""
-    if any(r.attention is not None for step in nominal_steps() for asked in guidance.rounds(step) for r in asked):
+    if any(r.attention is not None for step in nominal_steps() for requests in guidance.rounds(step) for r in requests):
         return "it acts in the network's attention, and a guider is given the network's predictions alone"
     return "it asks for more than one conditional and one unconditional prediction, or in several rounds"
 

@@ -64,7 +64,7 @@ def nats(eps_p: Tensor, eps_q: Tensor, widths: Tensor) -> Tensor:
 
 def fade(forward: Sequence[float], backward: Sequence[float]) -> list[float]:
     """KL(U || R) + KL(R || U), place by place. Raises ValueError for lists of unequal length."""
-    return [there + back for there, back in zip(forward, backward, strict=True)]
+    return [forward_nats + backward_nats for forward_nats, backward_nats in zip(forward, backward, strict=True)]
 
 
 def mean_with_interval(values: Sequence[float]) -> tuple[float, Interval]:

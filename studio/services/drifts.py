@@ -116,8 +116,8 @@ class DriftService:
         request = Request.load(dict(payload["request"]))
         folder = self._archive.workspace.root / FOLDER
         digests = read_run(folder, run_of(payload)).digests
-        known = {pair: read(folder, digest) for pair, digest in zip(request.pairs, digests, strict=False)}
-        return {pair: values for pair, values in known.items() if values is not None}
+        by_pair = {pair: read(folder, digest) for pair, digest in zip(request.pairs, digests, strict=False)}
+        return {pair: values for pair, values in by_pair.items() if values is not None}
 
     def rows(self, payload: Mapping[str, Any]) -> dict[str, ReportRow]:
         """The same as rows of a report, by name (studio.training.drift.rows.rows)."""
@@ -154,9 +154,9 @@ class DriftService:
         folder = self._archive.workspace.root / FOLDER
         run = read_run(folder, run_of(payload))
         # How much is known is part of the work: what made progress since it last ended a worker is another work.
-        known = sum((folder / f"{digest}.jsonl").is_file() for digest in run.digests)
+        known_count = sum((folder / f"{digest}.jsonl").is_file() for digest in run.digests)
         places = {"threads": run.threads, "folder": str(folder)}
-        work = {**payload, "known": known}
+        work = {**payload, "known": known_count}
         return self._jobs.submit(work, "background", retry_of=retry_of, edits=files, places=places)
 
     def _check(self, request: Request) -> dict[str, str]:
@@ -187,10 +187,10 @@ def _stack_of(name: str, strength: Any) -> tuple[EditRef, ...]:
     return (ref,)
 
 
-def _concepts(named: str, erasure: Mapping[str, Any], in_world: bool) -> tuple[Concept, ...]:
+def _concepts(words: str, erasure: Mapping[str, Any], in_world: bool) -> tuple[Concept, ...]:
     """Raises BadInput for a concept that is none of the model's world."""
-    if named:
-        concepts = (load(Concept, {"words": named}, "concept"),)
+    if words:
+        concepts = (load(Concept, {"words": words}, "concept"),)
     else:
         values = erasure.get("concepts") or ()
         concepts = tuple(load(Concept, dict(value), "erasure") for value in values)

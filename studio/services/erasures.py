@@ -61,7 +61,7 @@ class ErasureService:
         words = f"erasing {', '.join(concept.words for concept in checked.concepts)}"
         method = METHODS.get(checked.method)
         if method.learning is not None:
-            return self._trainings.start(training_plan(checked, method), limit_s=limit_s, what=words)
+            return self._trainings.start(training_plan(checked, method), limit_s=limit_s, title=words)
         payload = {"kind": KIND, "plan": checked.model_dump(mode="json"), "run": runs.new_run(), "what": words}
         work, places = runs.work_of(self._archive.workspace.root, payload)
         return self._jobs.submit(work, "interactive", places=places)
@@ -112,8 +112,8 @@ class ErasureService:
 
     def _check_length(self, plan: ErasePlan) -> None:
         """Raise BadInput for a text of the user's that the model does not read to its end."""
-        named = (word for concept in plan.concepts for word in (*concept.called(), concept.substitute))
-        for text in (*plan.preserves, *named):
+        concept_words = (word for concept in plan.concepts for word in (*concept.called(), concept.substitute))
+        for text in (*plan.preserves, *concept_words):
             if cut := self._sources.prompt_report(text, plan.model, "plain").cut:
                 raise BadInput(
                     f"The text {text[:60]!r} is too long for {plan.model}, which does not read {cut[:60]!r}.",

@@ -72,11 +72,12 @@ class EvaluationService:
             return Protocol()
         return Protocol(sampler=self._sources.card(model).sampler, batching="isolated")
 
-    def start(self, request: Mapping[str, Any], kind: str = KIND, what: str = "", **more: Any) -> str:
+    def start(self, request: Mapping[str, Any], kind: str = KIND, what: str = "", **payload_extras: Any) -> str:
         """Queue an evaluation in the background; give the job's id.
 
         request: plain values (studio.training.evaluate.request.Request).
-        kind: of the job, one that evaluates and does more; `more` is what else it is told, and the ledger with it.
+        kind: of the job, one that evaluates and does more.
+        payload_extras: what else it is told, and the ledger with it.
         what: how the queue calls it, in place of its suites and stacks.
         Raises BadInput, NotFound for a suite, an edit or a model that is not there, or what no engine could draw.
         """
@@ -88,7 +89,7 @@ class EvaluationService:
             "run": secrets.token_hex(16),
             "what": what or f"{names} with {', '.join(label(stack) for stack in checked.stacks)}",
         }
-        return self._submit({**more, **payload})
+        return self._submit({**payload_extras, **payload})
 
     def retry(self, job: JobRecord) -> str:
         """Queue what is left of an evaluation; give the new job's id. Raises BadInput, NotFound."""

@@ -29,13 +29,15 @@ class Siblings:
 
 def siblings_of(model: str, without: str, places: Places) -> Siblings:
     """Those at hand. without: what the gold model never met, such as "object:star"; "" for nothing one can name."""
-    own = _about(model, places)
-    if own is None or own["without"]:
+    facts = _about(model, places)
+    if facts is None or facts["without"]:
         return Siblings()
-    others = {name: about for name in places.names() if name != model and (about := _about(name, places)) is not None}
-    golds = [name for name, about in others.items() if without and about == {**own, "without": without}]
-    seeds = [name for name, about in others.items() if about == {**own, "seed": about["seed"]}]
-    floor = next((name for name in seeds if others[name]["seed"] != own["seed"]), None)
+    other_members = {
+        name: about for name in places.names() if name != model and (about := _about(name, places)) is not None
+    }
+    golds = [name for name, about in other_members.items() if without and about == {**facts, "without": without}]
+    seeds = [name for name, about in other_members.items() if about == {**facts, "seed": about["seed"]}]
+    floor = next((name for name in seeds if other_members[name]["seed"] != facts["seed"]), None)
     return Siblings(golds[0] if golds else "", None if floor is None else (model, floor))
 
 

@@ -72,7 +72,7 @@ class Ledger:
         paths = [str(images / row.image[:2] / f"{row.image}.png") for row in self._generations.of_job(job.id)]
         training = {"training": trainings.progress(self._root, payload)} if job.kind == trainings.KIND else {}
         unfinished = self._jobs.unfinished() if job.status == "queued" else []
-        in_hand = [other.number for other in unfinished if other.status == "running"]
+        in_hand = [open_job.number for open_job in unfinished if open_job.status == "running"]
         return {**plain(job), "pictures": paths, "in_hand": in_hand, **training}
 
 

@@ -134,9 +134,9 @@ def _kind(studio: Studio, model: str, concept: Mapping[str, Any], word: str) -> 
 
 
 def _usual(kind: ConceptKind, word: str) -> str:
-    named = word.casefold()
+    folded = word.casefold()
     return next(
-        (name for name, entry in WORLD[kind].items() if named in (entry.usual, *entry.synonyms, *entry.rare)), ""
+        (name for name, entry in WORLD[kind].items() if folded in (entry.usual, *entry.synonyms, *entry.rare)), ""
     )
 
 

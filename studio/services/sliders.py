@@ -25,7 +25,7 @@ class SliderService:
         Raises BadInput, NotFound, AssetError.
         """
         checked = self.check(plan)
-        return self._trainings.start(slider_training(checked), limit_s=limit_s, what=f"slider {checked.name}")
+        return self._trainings.start(slider_training(checked), limit_s=limit_s, title=f"slider {checked.name}")
 
     def check(self, plan: Mapping[str, Any]) -> SliderPlan:
         """The plan as it would be run. Raises BadInput, NotFound, AssetError."""

@@ -35,14 +35,14 @@ class TrainingService:
         plan: Mapping[str, Any],
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         limit_s: float | None = None,
-        what: str = "",
+        title: str = "",
     ) -> str:
         """Queue a training in the background; give the job's id. A second one waits until the first is over.
 
         plan: plain values (studio.training.lora.plan.Plan).
         checkpoint_every_s: how much work a death may cost.
         limit_s: how long its steps may take in all; where they would take longer it is refused after three of them.
-        what: a few words for the queue; "" is the edit's name.
+        title: a few words for the queue; "" is the edit's name.
         Raises BadInput, NotFound.
         """
         self._check_steps(plan)
@@ -55,7 +55,7 @@ class TrainingService:
             "kind": KIND,
             "plan": checked.model_dump(mode="json"),
             "run": runs.new_run(),
-            "what": what or checked.name,
+            "what": title or checked.name,
             "checkpoint_every_s": checkpoint_every_s,
             **({} if limit_s is None else {"limit_s": limit_s}),
         }

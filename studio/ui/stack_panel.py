@@ -27,10 +27,11 @@ from studio.ui.components import menu
 from studio.ui.components import stack as look
 from studio.ui.components.stack import EditFacts
 from studio.ui.edit_stack import Stack, StackSession
+from studio.ui.elements import revision
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
-from studio.ui.values import ANYTHING, FIELDS, TEXT, TURN_OR_REVISION, holds, remembered
+from studio.ui.values import ANYTHING, FIELDS, TEXT, holds, remembered
 from studio.ui.wiring import Answer, Event, Handler, Wiring
 
 if TYPE_CHECKING:
@@ -200,10 +201,7 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
     with gr.Accordion("Import an edit", open=False, elem_id="import-edit"):
         parts |= _import_parts()
     parts[NAME] = gr.BrowserState(None, storage_key="palimpsest-stack", secret="palimpsest-page")
-    parts[f"{NAME}_revision"] = gr.HTML(
-        order.revision(NAME, 0), visible="hidden", js_on_load=order.watcher(NAME), elem_id="stack-revision"
-    )
-    holds(parts[f"{NAME}_revision"], TURN_OR_REVISION)
+    parts[f"{NAME}_revision"] = revision(NAME, "stack-revision", drops=False)
     holds(parts[NAME], remembered(FIELDS))
     panel = StackPanel(studio, Sessions(StackSession), parts)
     wiring = Wiring(parts)

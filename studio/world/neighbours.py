@@ -87,6 +87,6 @@ BY_LOOK: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 
-def neighbours(attribute: str, value: str, way: Way) -> tuple[str, ...]:
+def neighbours(attribute: str, value: str, likeness: Way) -> tuple[str, ...]:
     """The values nearest to one, the nearest first; () for an attribute that none are known of."""
-    return (BY_TEXT if way == "text" else BY_LOOK).get(attribute, {}).get(value, ())
+    return (BY_TEXT if likeness == "text" else BY_LOOK).get(attribute, {}).get(value, ())

@@ -42,5 +42,3 @@ def test_a_training_that_would_take_too_long_is_refused(tmp_path: Path, capsys: 
         assert "number above 0" in json.loads(capsys.readouterr().out)["error"]
     assert main(["erase", "star", *place, "--steps", "none"]) == 2
     assert "steps" in json.loads(capsys.readouterr().out)["error"]
-    assert main(["erase", "red", "--substitute", "blue", *place[:3], "--method", "abo"]) == 2
-    assert "other colours suffer" in json.loads(capsys.readouterr().out)["error"]

@@ -53,7 +53,7 @@ def test_a_worker_killed_in_the_middle_goes_on_where_it_was(studio: Studio) -> N
     assert (unbroken.label, len(unbroken.results), unbroken.pictures) == ("base", 24, 24)
     # The same once more finds all of it; drawn otherwise, all is drawn anew.
     again = ended(studio, studio.evaluations.start(asked(parts=[{"suite": "toy-stars", "pictures": 24}])))
-    assert {event.data["step"] for event in again if event.kind == "progress"} <= {24}
+    assert again[-1].data["drawn"] == 0  # progress is fleeting, and may be gone before anybody looks
     for path in studio.evaluations.folder.glob("*.jsonl"):
         path.unlink()
     job = studio.evaluations.start(asked(parts=[{"suite": "toy-stars", "pictures": 24}]))

@@ -179,14 +179,14 @@ def _packed(manifest: str, tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def manifest_text(
-    edit: Edit, style: str, report: Mapping[str, Any] | None, form: LowRankForm | None = None, **more: Any
+    edit: Edit, style: str, report: Mapping[str, Any] | None, form: LowRankForm | None = None, **manifest_values: Any
 ) -> str:
     """What a file says of its edit, one JSON text: several are written in an order that changes from run to run.
 
     The edit's own manifest but the alphas, which are its own format's; "low_rank", what its factors leave out; and
-    "report", what was measured of it. form: of a dense edit that goes out as factors. more: further values.
+    "report", what was measured of it. form: of a dense edit that goes out as factors. manifest_values: further values.
     """
-    values = edit.manifest().model_dump(mode="json") | {"alphas": {}, "style": style, **more}
+    values = edit.manifest().model_dump(mode="json") | {"alphas": {}, "style": style, **manifest_values}
     if form is not None:
         values["low_rank"] = {
             "error": round(form.error, 9),

@@ -24,12 +24,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.core.errors import AssetError, BadInput
+from studio.core.errors import AssetError
 from studio.core.params import shown
 from studio.engine.edits.files import read_tensors
 from studio.engine.edits.format import Dense, Edit, check_finite
 from studio.engine.edits.header import FLOATS, Header, TensorInfo
-from studio.engine.edits.importing import as_exported, check_size
+from studio.engine.edits.importing import as_exported, check_size, refusing
 from studio.engine.edits.inspection import OTHER_MODEL, Inspection, what_for
 from studio.engine.edits.keys import Finder
 from studio.engine.edits.layout import Layout
@@ -79,29 +79,29 @@ def inspect_weights(file: Path, header: Header, stored: Mapping[str, Parameters]
     """
     finder = Finder(_modules(stored))
     matched: dict[str, dict[str, dict[str, str]]] = {}
-    others: dict[str, StoredParameter] = {}
+    fixed_tensors: dict[str, StoredParameter] = {}
     missing: list[str] = []
     unnamed = _by_name_in_file(stored)
     for name, info in header.tensors.items():
         module, _, part = name.rpartition(".")
         place = finder.find(module) if part in ("weight", "bias") and not name.startswith(_BESIDES) else None
-        own = stored[place[0]].get(f"{place[1]}.{part}") if place else None
-        if place is None or own is None:
+        parameter = stored[place[0]].get(f"{place[1]}.{part}") if place else None
+        if place is None or parameter is None:
             if name in unnamed and unnamed[name].shape == info.shape:
-                others[name] = unnamed[name]
+                fixed_tensors[name] = unnamed[name]
             elif not name.startswith(_BESIDES) and not any(table in name for table in _TABLES):
                 missing.append(name)
             continue
         component, path = place
-        _check_shape(file, f"{component}.{path}.{part}", info, own)
+        _check_shape(file, f"{component}.{path}.{part}", info, parameter)
         if len(stored[component][f"{path}.weight"].shape) in (2, 4) and not path.endswith("embedding"):
             parts = matched.setdefault(component, {}).setdefault(path, {})
             if part in parts:
                 raise AssetError(f"The file {file} has {component}.{path}.{part} twice, once more as {shown(name)}.")
             parts[part] = name
         else:
-            others[name] = own
-    weights = Weights(file, matched, others, tuple(missing))
+            fixed_tensors[name] = parameter
+    weights = Weights(file, matched, fixed_tensors, tuple(missing))
     _check(weights, header, stored)
     return weights
 
@@ -134,7 +134,7 @@ def read_weights(
         raise AssetError(
             message, "Name the model that they were made of, or put a whole model into the models' folder."
         )
-    changed = [other for other, own in weights.others.items() if _differs(file, header, other, own)]
+    changed = [tensor for tensor, parameter in weights.others.items() if _differs(file, header, tensor, parameter)]
     if not layers and not changed:
         equal = f"all {weights.count} layers in {file} equal those of {model}"
         raise AssetError(
@@ -144,14 +144,10 @@ def read_weights(
         message = f"{_counted(changed)} of {file} differ and are no part of an edit, such as {shown(changed[0])}"
         hint = "Ask for a partial import to leave them out, or put the whole model into the models' folder."
         raise AssetError(f"{message}: norms, embeddings and the like.", hint)
-    try:
+    with refusing(file):
         edit = Edit(name, "dense", layers, provenance=_provenance(weights, model, alike, changed))
         check_finite(edit)
         check_size(edit)
-    except BadInput as error:
-        if error.field == "name":
-            raise
-        raise AssetError(f"The file {file} cannot be taken: {error}") from None
     return as_exported(edit, header)
 
 
@@ -159,7 +155,7 @@ def _by_name_in_file(stored: Mapping[str, Parameters]) -> dict[str, StoredParame
     """The tensors of a model that is a single checkpoint as they are called there: a file may have one of these whose
     layers have other names, such as the three projections in one matrix of OpenCLIP's text encoder.
     """
-    files = {own.file for parameters in stored.values() for own in parameters.values()}
+    files = {parameter.file for parameters in stored.values() for parameter in parameters.values()}
     return tensors_in(files.pop()) if len(stored) > 1 and len(files) == 1 else {}
 
 
@@ -168,17 +164,20 @@ def _modules(stored: Mapping[str, Parameters]) -> Layout:
     return Layout(
         {
             component: {
-                name.removesuffix(".weight"): own.shape for name, own in parameters.items() if name.endswith(".weight")
+                name.removesuffix(".weight"): parameter.shape
+                for name, parameter in parameters.items()
+                if name.endswith(".weight")
             }
             for component, parameters in stored.items()
         }
     )
 
 
-def _check_shape(file: Path, where: str, info: TensorInfo, own: StoredParameter) -> None:
-    if _plain(info.shape) != _plain(own.shape):
+def _check_shape(file: Path, where: str, info: TensorInfo, parameter: StoredParameter) -> None:
+    if _plain(info.shape) != _plain(parameter.shape):
         message = (
-            f"The file {file} does not fit: the model's {where} has shape {own.shape}, and the file's {info.shape}."
+            f"The file {file} does not fit: the model's {where} has shape {parameter.shape}, "
+            f"and the file's {info.shape}."
         )
         raise AssetError(message, OTHER_MODEL)
 
@@ -229,11 +228,11 @@ def _layer(
     """What one layer differs by; None where it is equal."""
     differences: dict[str, Tensor | None] = {}
     for part, name in names.items():
-        own = parameters[f"{path}.{part}"]
-        theirs, ours = _pair(file, header, name, own)
+        parameter = parameters[f"{path}.{part}"]
+        theirs, ours = _pair(file, header, name, parameter)
         if part == "weight":
             alike.add(theirs, ours)
-        differences[part] = _difference(theirs, ours, header.tensors[name].dtype, own.info.dtype)
+        differences[part] = _difference(theirs, ours, header.tensors[name].dtype, parameter.info.dtype)
     weight, bias = differences.get("weight"), differences.get("bias")
     if weight is None and bias is None:
         return None
@@ -246,19 +245,20 @@ def _layer(
     return Dense(weight, bias)
 
 
-def _pair(file: Path, header: Header, name: str, own: StoredParameter) -> tuple[Tensor, Tensor]:
+def _pair(file: Path, header: Header, name: str, parameter: StoredParameter) -> tuple[Tensor, Tensor]:
     """A file's tensor and the model's own, as they are stored, in the model's shape."""
-    theirs = read_tensors(file, header, [name])[name].reshape(own.shape)
+    theirs = read_tensors(file, header, [name])[name].reshape(parameter.shape)
     if not bool(torch.isfinite(theirs).all()):
         raise AssetError(f"The file {file} holds values in {shown(name)} that are not numbers.")
-    return theirs, read_stored(own)
+    return theirs, read_stored(parameter)
 
 
-def read_stored(own: StoredParameter) -> Tensor:
+def read_stored(parameter: StoredParameter) -> Tensor:
     """Read a model's parameter from its file. Raises AssetError."""
-    tensor = read_tensors(own.file, Header({}, {own.name: own.info}), [own.name])[own.name]
-    tensor = tensor if own.rows is None else tensor[own.rows[0] : own.rows[1]]
-    return tensor.T.contiguous() if own.transposed else tensor
+    name = parameter.name
+    tensor = read_tensors(parameter.file, Header({}, {name: parameter.info}), [name])[name]
+    tensor = tensor if parameter.rows is None else tensor[parameter.rows[0] : parameter.rows[1]]
+    return tensor.T.contiguous() if parameter.transposed else tensor
 
 
 def _difference(theirs: Tensor, ours: Tensor, their_dtype: str, our_dtype: str) -> Tensor | None:
@@ -274,11 +274,11 @@ def _difference(theirs: Tensor, ours: Tensor, their_dtype: str, our_dtype: str) 
     return theirs.float() - (rounded if coarser == their_dtype else ours).float()
 
 
-def _differs(file: Path, header: Header, name: str, own: StoredParameter) -> bool:
+def _differs(file: Path, header: Header, name: str, parameter: StoredParameter) -> bool:
     info = header.tensors[name]
-    if info.dtype not in _PRECISION or own.info.dtype not in _PRECISION:
+    if info.dtype not in _PRECISION or parameter.info.dtype not in _PRECISION:
         return False
-    return _difference(*_pair(file, header, name, own), info.dtype, own.info.dtype) is not None
+    return _difference(*_pair(file, header, name, parameter), info.dtype, parameter.info.dtype) is not None
 
 
 def _counted(names: Sequence[str]) -> str:

@@ -8,7 +8,8 @@ and is that edit again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
     tensors = read_tensors(file, header, [name for names in inspection.matched.values() for name in names.values()])
     alphas = _stated_alphas(inspection, header, Finder(layout))
     layers: dict[str, dict[str, LowRank | Dense]] = {}
-    try:
+    with refusing(file):
         for (component, module_path), names in inspection.matched.items():
             parts: dict[Role, Tensor] = {role: tensors.pop(tensor) for role, tensor in names.items()}
             shape = layout.components[component][module_path]
@@ -56,11 +57,21 @@ def read_lora(path: Path, layout: Layout, name: str, *, partial: bool = False) -
         edit = _edit(name, layers, _provenance(inspection, header))
         check_finite(edit)
         check_size(edit)
+    return as_exported(edit, header)
+
+
+@contextmanager
+def refusing(file: Path) -> Iterator[None]:
+    """Within it, what is wrong with an edit is wrong with the file it is read from; its name is the user's.
+
+    Raises AssetError in place of BadInput.
+    """
+    try:
+        yield
     except BadInput as error:
         if error.field == "name":
             raise
         raise AssetError(f"The file {file} cannot be taken: {error}") from None
-    return as_exported(edit, header)
 
 
 def as_exported(edit: Edit, header: Header) -> Edit:

@@ -84,6 +84,7 @@ def inspect(path: Path, layout: Layout) -> Inspection:
 
 
 def inspected(file: Path, header: Header, layout: Layout) -> Inspection:
+    """Say how much of a file has a place in the model, by its header alone. Raises as `inspect`."""
     keys, unknown = split_keys(header.tensors, file)
     finder = Finder(layout)
     matched: dict[Place, dict[Role, str]] = {}
@@ -191,6 +192,7 @@ def _change_shape(down: Shape, up: Shape, mid: Shape | None, ours: Shape) -> Sha
 
 
 def check_match(inspection: Inspection, layout: Layout, partial: bool) -> None:
+    """Raise AssetError for a file of which nothing fits, or without `partial` not all."""
     if not inspection.total:
         raise AssetError(
             f"The file {inspection.file} holds no layer of a LoRA: {_contents(inspection.unknown)}.", _A_LORA

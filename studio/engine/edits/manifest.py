@@ -92,8 +92,8 @@ def exported_manifest(header: Header) -> Manifest | None:
     text = header.metadata.get(EXPORT_KEY, "")
     try:
         values = bounded_json.loads(text, _MAX_VALUES) if len(text) <= MAX_JSON_BYTES else None
-        own = {name: value for name, value in dict(values or {}).items() if name in Manifest.model_fields}
-        return load(Manifest, own, "exported edit's manifest") if own else None
+        manifest_values = {name: value for name, value in dict(values or {}).items() if name in Manifest.model_fields}
+        return load(Manifest, manifest_values, "exported edit's manifest") if manifest_values else None
     except (ValueError, TypeError, RecursionError, BadInput):
         return None  # it is only said: the file counts without it
 

@@ -71,8 +71,8 @@ def pickled_header(path: Path) -> Header:
         raise AssetError(f"The file {path} is no file of torch.save, or damaged: {reason}.", _RE_EXPORT) from None
 
 
-def _beyond(path: Path, what: str) -> AssetError:
-    return AssetError(f"The file {path} has {what} for a file of weights.", _RE_EXPORT)
+def _beyond(path: Path, excess: str) -> AssetError:
+    return AssetError(f"The file {path} has {excess} for a file of weights.", _RE_EXPORT)
 
 
 def _pickle(path: Path, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> bytes:

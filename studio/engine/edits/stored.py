@@ -84,12 +84,12 @@ def in_checkpoint(checkpoint: Path) -> dict[str, Parameters]:
     for component, prefix in prefixes_of(checkpoint).items():
         if component not in COMPONENTS:
             continue
-        own = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
+        component_tensors = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
         if component in TEXT_ENCODERS:
             layers = read_config(card.folder, f"{component}/config.json").get("num_hidden_layers")
-            stored[component] = _of_clip(own, layers if isinstance(layers, int) else None)
+            stored[component] = _of_clip(component_tensors, layers if isinstance(layers, int) else None)
         else:
-            stored[component] = _of_unet(own)
+            stored[component] = _of_unet(component_tensors)
     return stored
 
 
@@ -97,13 +97,13 @@ def tensors_in(file: Path) -> dict[str, StoredParameter]:
     """The tensors of a weights' file as parameters under their own names. Raises AssetError."""
     entries: dict[str, dict[str, Any]] = read_header(file)
     numbers_at = file.stat().st_size - max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    found: dict[str, StoredParameter] = {}
+    parameters: dict[str, StoredParameter] = {}
     for name, entry in entries.items():
         begin, end = entry["data_offsets"]
         shape = tuple(entry["shape"])
         info = TensorInfo(entry["dtype"], shape, (numbers_at + begin, numbers_at + end))
-        found[name] = StoredParameter(file, name, info, shape)
-    return found
+        parameters[name] = StoredParameter(file, name, info, shape)
+    return parameters
 
 
 def _of_unet(tensors: Mapping[str, StoredParameter]) -> Parameters:
@@ -128,15 +128,15 @@ def _of_clip(tensors: Mapping[str, StoredParameter], count: int | None) -> Param
             number, leaf = module.split(".")[-2], part.removeprefix("in_proj_")
             side = parameter.shape[0] // 3
             for place, projection in enumerate(CLIP_PROJECTIONS):
-                own = f"encoder.layers.{number}.self_attn.{projection}.{leaf}"
+                projection_name = f"encoder.layers.{number}.self_attn.{projection}.{leaf}"
                 rows = (place * side, (place + 1) * side)
-                parameters[own] = replace(parameter, shape=(side, *parameter.shape[1:]), rows=rows)
+                parameters[projection_name] = replace(parameter, shape=(side, *parameter.shape[1:]), rows=rows)
         elif name == "text_projection":  # a bare matrix, which transformers turns into a layer
             parameters["text_projection.weight"] = replace(parameter, shape=parameter.shape[::-1], transposed=True)
         else:
             path = clip_path(module.removeprefix("transformer.")) or module
             parameters[f"{path}.{part}"] = parameter
-    return {name: own for name, own in parameters.items() if count is None or _number_of(name) < count}
+    return {name: parameter for name, parameter in parameters.items() if count is None or _number_of(name) < count}
 
 
 def _number_of(name: str) -> int:

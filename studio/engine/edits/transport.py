@@ -43,13 +43,13 @@ class FacilitatedTransport(Params):
 
     def _similarity(self, prompt: str, bundle: ModelBundle) -> float:
         """s(p), at least 0."""
-        found: list[float] = [0.0]
+        similarities: list[float] = [0.0]
         for erased in self.prompts:
             if self.measure != "words":
-                found.append(_cosine(prompt, erased, bundle))
+                similarities.append(_cosine(prompt, erased, bundle))
             if self.measure != "encoding":
-                found.append(_words_in_common(prompt, erased, bundle))
-        return max(found)
+                similarities.append(_words_in_common(prompt, erased, bundle))
+        return max(similarities)
 
 
 @torch.inference_mode()

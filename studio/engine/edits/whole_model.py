@@ -74,16 +74,16 @@ def _check_fit(edit: Edit, layout: Layout) -> None:
 def _changes(edit: Edit, stored: Mapping[str, Parameters], strength: float) -> _Changes:
     changes: _Changes = {}
 
-    def add(own: StoredParameter, change: Callable[[Tensor], Tensor]) -> None:
-        changes.setdefault(own.file, {}).setdefault(own.name, []).append((own, change))
+    def add(parameter: StoredParameter, change: Callable[[Tensor], Tensor]) -> None:
+        changes.setdefault(parameter.file, {}).setdefault(parameter.name, []).append((parameter, change))
 
     for component, path, layer in edit.each():
         add(stored[component][f"{path}.weight"], _of_weight(layer, strength))
         if layer.bias is not None:
-            own = stored[component].get(f"{path}.bias")
-            if own is None:
+            parameter = stored[component].get(f"{path}.bias")
+            if parameter is None:
                 raise BadInput(f"The edit {edit.name!r} does not fit: this model's {component}.{path} has no bias.")
-            add(own, _of_bias(layer.bias, strength))
+            add(parameter, _of_bias(layer.bias, strength))
     return changes
 
 
@@ -94,7 +94,7 @@ def _of_weight(layer: Layer, strength: float) -> Callable[[Tensor], Tensor]:
 
 
 def _of_bias(bias: Tensor, strength: float) -> Callable[[Tensor], Tensor]:
-    return lambda own: own.add(bias.float(), alpha=strength)
+    return lambda model_bias: model_bias.add(bias.float(), alpha=strength)
 
 
 def _check_room(place: Path, folder: Path, changes: _Changes) -> None:
@@ -105,9 +105,9 @@ def _check_room(place: Path, folder: Path, changes: _Changes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _numbers(own: StoredParameter) -> int:
+def _numbers(parameter: StoredParameter) -> int:
     count = 1
-    for size in own.info.shape:
+    for size in parameter.info.shape:
         count *= size
     return count
 
@@ -137,31 +137,31 @@ def _is_shard(source: Path, changes: _Changes) -> bool:
 
 
 def _write_file(source: Path, target: Path, changes: Mapping[str, list[_Change]], note: str) -> None:
-    tensors = sorted(tensors_in(source).values(), key=lambda own: own.info.place)
+    tensors = sorted(tensors_in(source).values(), key=lambda parameter: parameter.info.place)
     header: dict[str, Any] = {"__metadata__": {**_metadata(source), EXPORT_KEY: note}}
     at = 0
-    for own in tensors:
-        begin, end = own.info.place
-        size = 4 * _numbers(own) if own.name in changes else end - begin
-        dtype = "F32" if own.name in changes else own.info.dtype
-        header[own.name] = {"dtype": dtype, "shape": own.info.shape, "data_offsets": [at, at + size]}
+    for parameter in tensors:
+        begin, end = parameter.info.place
+        size = 4 * _numbers(parameter) if parameter.name in changes else end - begin
+        dtype = "F32" if parameter.name in changes else parameter.info.dtype
+        header[parameter.name] = {"dtype": dtype, "shape": parameter.info.shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     with source.open("rb") as file, target.open("wb") as out:
         out.write(struct.pack("<Q", len(text)) + text)
-        for own in tensors:
-            if own.name in changes:
-                out.write(raw_bytes(_changed(own, changes[own.name])))
+        for parameter in tensors:
+            if parameter.name in changes:
+                out.write(raw_bytes(_changed(parameter, changes[parameter.name])))
             else:
-                _copy(file, out, *own.info.place)
+                _copy(file, out, *parameter.info.place)
         out.flush()
         os.fsync(out.fileno())
 
 
-def _changed(own: StoredParameter, parts: list[_Change]) -> Tensor:
+def _changed(parameter: StoredParameter, parts: list[_Change]) -> Tensor:
     """The new numbers of a whole tensor, in float32, as it is stored."""
-    tensor = read_stored(own).float()
+    tensor = read_stored(parameter).float()
     for part, change in parts:
         weight = change(read_stored(part).float())
         weight = weight.T if part.transposed else weight

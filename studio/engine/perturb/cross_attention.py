@@ -147,8 +147,8 @@ def _attended(attention: Any, query: Tensor, passes: list[_Pass]) -> Tensor:
     for attending in passes:
         key, value = attention.to_k(attending.tokens), attention.to_v(attending.tokens)
         q, k, v = (_heads(attention, part.index_select(0, attending.rows)) for part in (query, key, value))
-        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # [n, T, heads * d]
-        total.index_add_(0, attending.rows, attending.weights * seen.to(total.dtype))
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # [n, T, heads * d]
+        total.index_add_(0, attending.rows, attending.weights * attended.to(total.dtype))
     return total
 
 

@@ -17,10 +17,25 @@ Every concept is erased in every way, and every edit gets its report card ([guid
 the same prompts and seeds, in the manner of UnlearnCanvas (arXiv:2402.11846). **UA**: the concept is not read where the
 prompt names it. **UA valid**: and the picture is not broken; beside its ceiling, the base drawing the substitute's
 prompt at the same seeds. **IRA**, **CRA**: on prompts that do not name the concept, its own attribute and the others
-are right, as a share of the base's. Brackets are 95 % intervals. One training seed each: what lies within each other's
+are right, as a share of the base's. **Neighbours**: what is nearest to the concept is drawn right. **FD**: Frechet
+distance of other prompts' pictures from the base's, on the oracle's features. **Comes back**: the concept is read where
+it is said otherwise. Brackets are 95 % intervals. One training seed each: what lies within each other's
 intervals is not told apart. Stencil is a small model of a small world: a figure here is about it, and says of other
 models only what to look at."""
-COLUMNS = ("UA", "UA valid", "ceiling", "substitute", "broken", "IRA / base", "CRA / base", "seconds", "KB")
+COLUMNS = (
+    "UA",
+    "UA valid",
+    "ceiling",
+    "substitute",
+    "broken",
+    "IRA / base",
+    "CRA / base",
+    "neighbours",
+    "FD",
+    "comes back",
+    "seconds",
+    "KB",
+)
 
 
 def page(results: Sequence[Result], json_name: str) -> str:
@@ -47,8 +62,10 @@ def _means(results: Sequence[Result]) -> str:
         if not measured:
             continue
         values = {column: [_value(result, column) for result in measured] for column in COLUMNS}
-        known = {column: [value for value in numbers if value is not None] for column, numbers in values.items()}
-        cells = [_text(column, fmean(numbers)) if numbers else "" for column, numbers in known.items()]
+        numbers_present = {
+            column: [value for value in numbers if value is not None] for column, numbers in values.items()
+        }
+        cells = [_text(column, fmean(numbers)) if numbers else "" for column, numbers in numbers_present.items()]
         rows.append([f"{label} ({len(measured)} of {len(concepts)})", *cells])
     return _table(rows, "how (concepts)")
 
@@ -59,7 +76,7 @@ def _row(result: Result) -> list[str]:
     return [result["arm"], *(_cell(result, column) for column in COLUMNS)]
 
 
-_PLACES = {
+PLACES = {
     "UA": ("ua", "edit"),
     "UA valid": ("ua_valid", "edit"),
     "ceiling": ("ua_valid", "beside"),
@@ -67,11 +84,14 @@ _PLACES = {
     "broken": ("invalid", "edit"),
     "IRA / base": ("ira", "apart"),
     "CRA / base": ("cra", "apart"),
+    "neighbours": ("near", "edit"),
+    "FD": ("fd_keep", "edit"),
+    "comes back": ("back", "edit"),
 }
 
 
 def _figure(result: Result, column: str) -> Mapping[str, Any] | None:
-    key, row = _PLACES[column]
+    key, row = PLACES[column]
     return result["figures"].get(key, {}).get(row)
 
 
@@ -88,7 +108,7 @@ def _cell(result: Result, column: str) -> str:
     value = _value(result, column)
     if value is None:
         return ""
-    if column not in _PLACES or column == "ceiling":
+    if column not in PLACES or column == "ceiling":
         return _text(column, value)
     figure = _figure(result, column)
     assert figure is not None, "it has a value"

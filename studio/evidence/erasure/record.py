@@ -28,14 +28,14 @@ def read(path: Path) -> Record:
 
 def with_result(record: Record, result: Mapping[str, Any]) -> Record:
     """The record with one more result; those of other weights of the base are dropped."""
-    others = [other for other in record["results"] if not _is_replaced(other, result)]
-    return {"results": [*others, dict(result)]}
+    remaining = [earlier for earlier in record["results"] if not _is_replaced(earlier, result)]
+    return {"results": [*remaining, dict(result)]}
 
 
-def _is_replaced(other: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+def _is_replaced(earlier: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """By a result of the same concept, arm and seed, or of another base. What was refused has no base."""
-    bases = {values["base"] for values in (other, result) if values["base"]}
-    return len(bases) > 1 or all(other[key] == result[key] for key in ("concept", "arm", "seed"))
+    bases = {values["base"] for values in (earlier, result) if values["base"]}
+    return len(bases) > 1 or all(earlier[key] == result[key] for key in ("concept", "arm", "seed"))
 
 
 def write(record: Record, out: Path) -> None:

@@ -26,8 +26,8 @@ FIGURES = {
     "cra": ("edit", "beside", "apart"),
     "keep_invalid": ("edit", "beside"),
     "near": ("edit", "beside"),
-    "frechet": ("edit", "beside"),
-    "back_other": ("edit", "beside"),
+    "fd_keep": ("edit", "beside"),
+    "back": ("edit", "beside"),
 }
 NOTES = "seconds.json"  # beside the workspace's database
 Progress = Callable[[str], None]

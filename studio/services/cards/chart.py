@@ -27,11 +27,11 @@ def strengths(points: Sequence[Point]) -> str:
     parts = [_grid(points, x, y)]
     ends = _apart([y(points[-1][name]["value"]) for name in SERIES])
     for (name, label), end in zip(SERIES.items(), ends, strict=True):
-        drawn = [point for point in points if point[name]["n"]]
-        path = " ".join(f"{x(point['strength']):.1f},{y(point[name]['value']):.1f}" for point in drawn)
-        dots = "".join(f'<circle cx="{x(p["strength"]):.1f}" cy="{y(p[name]["value"]):.1f}" r="3"/>' for p in drawn)
-        said = f'<text x="{WIDTH - RIGHT + 12}" y="{end + 4:.1f}">{text(label)}</text>'
-        parts.append(f'<g class="series {name}"><polyline points="{path}"/>{dots}{said}</g>')
+        measured = [point for point in points if point[name]["n"]]
+        path = " ".join(f"{x(point['strength']):.1f},{y(point[name]['value']):.1f}" for point in measured)
+        dots = "".join(f'<circle cx="{x(p["strength"]):.1f}" cy="{y(p[name]["value"]):.1f}" r="3"/>' for p in measured)
+        caption = f'<text x="{WIDTH - RIGHT + 12}" y="{end + 4:.1f}">{text(label)}</text>'
+        parts.append(f'<g class="series {name}"><polyline points="{path}"/>{dots}{caption}</g>')
     drawing = (
         f'<svg class="strengths" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="Shares by strength of the edit">{"".join(parts)}</svg>'

@@ -54,13 +54,13 @@ def _answers(job: JobRecord, subject: Subject, budget: Budget, evaluations: Eval
         facts[evaluation.suite, names[evaluation.stack]] = _by_place(probes.get(evaluation.suite, ()), by_key)
     for name in NAMES.values() if budget.is_rounded else ():
         digests = read_run(folder, run_named(run, name)).digests
-        known = read(results_path(folder, digests[0])) if digests else {}
-        facts["strength", name] = _by_place(probes.get("strength", ()), known)
+        by_case = read(results_path(folder, digests[0])) if digests else {}
+        facts["strength", name] = _by_place(probes.get("strength", ()), by_case)
     attack = None
     if "attack" in probes:
         digests = read_run(folder, run).digests
-        known = read(results_path(folder, digests[1])) if len(digests) > 1 else {}
-        attack = walk(probes["attack"], known, subject.targets, budget.attack)[0]
+        by_case = read(results_path(folder, digests[1])) if len(digests) > 1 else {}
+        attack = walk(probes["attack"], by_case, subject.targets, budget.attack)[0]
     return Answers(subject, probes, facts, attack)
 
 

@@ -61,8 +61,8 @@ def fragment(card: Card, pictures: Pictures) -> str:
     parts = [_head(card), _verdict(card["verdict"]), _sights(card["sights"], pictures)]
     for key, title, about in SECTIONS:
         lines = [line for line in card["lines"] if line["section"] == key]
-        more = _attack(card["attack"]) if key == "robust" and card["attack"] else ""
-        parts.append(_section(title, about, lines_table(lines) + more))
+        attack = _attack(card["attack"]) if key == "robust" and card["attack"] else ""
+        parts.append(_section(title, about, lines_table(lines) + attack))
     if card["strengths"]:
         about = "The same prompts and seeds at other strengths of the edit; 0 is the base."
         parts.append(_section("Strength", about, chart.strengths(card["strengths"])))
@@ -102,20 +102,20 @@ def _sights(sights: Sequence[Mapping[str, Any]], pictures: Pictures) -> str:
 
 def _sight(sight: Mapping[str, Any], pictures: Pictures) -> str:
     prompt = sight["prompts"]["base"]
-    said = tag("q", text(prompt)) if prompt else ""
+    quote = tag("q", text(prompt)) if prompt else ""
     kind = tag("span", text(KINDS.get(sight["kind"], sight["kind"])), class_="kind")
-    caption = tag("figcaption", kind + said + tag("span", f"seed {sight['seed']}", class_="seed"))
-    shown = "".join(_picture(sight, column, pictures) for column in COLUMNS if column in sight["prompts"])
-    return tag("figure", caption + tag("div", shown, class_="strip"))
+    caption = tag("figcaption", kind + quote + tag("span", f"seed {sight['seed']}", class_="seed"))
+    strip = "".join(_picture(sight, column, pictures) for column in COLUMNS if column in sight["prompts"])
+    return tag("figure", caption + tag("div", strip, class_="strip"))
 
 
 def _picture(sight: Mapping[str, Any], column: str, pictures: Pictures) -> str:
     png = pictures.get(sight["pictures"].get(column) or 0)
     prompt = sight["prompts"][column] or "no prompt"
-    shown = tag("span", text(GONE), class_="gone")
+    picture = tag("span", text(GONE), class_="gone")
     if png is not None:
-        shown = image(png_uri(png), f"{COLUMNS[column]}: {prompt}", title=prompt)
-    return tag("div", shown + tag("span", text(COLUMNS[column]), class_="column"))
+        picture = image(png_uri(png), f"{COLUMNS[column]}: {prompt}", title=prompt)
+    return tag("div", picture + tag("span", text(COLUMNS[column]), class_="column"))
 
 
 def _attack(attack: Mapping[str, Any]) -> str:

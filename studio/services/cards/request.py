@@ -92,10 +92,10 @@ def picture_count(request: Mapping[str, Any], subject: Subject, budget: Budget) 
 def sights_of(subject: Subject, budget: Budget) -> list[Sight]:
     """The rows of pictures to look at: the concept beside its ceiling, neighbours, other prompts, no prompt at all."""
     probes = probes_of(subject, budget)
-    shown = SHOWN if subject.in_world else SHOWN_ELSEWHERE
+    counts = SHOWN if subject.in_world else SHOWN_ELSEWHERE
     sights = [
         Sight(part, _prompts(probes, part, place, subject.in_world), probes[part][place].case.seed)
-        for part, count in shown.items()
+        for part, count in counts.items()
         for place in _different(probes.get(part, ()), count)
     ]
     return [*sights, Sight("unprompted", {"base": "", "edit": ""}, UNPROMPTED_SEED)]

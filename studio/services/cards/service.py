@@ -80,8 +80,8 @@ class CardService:
         """
         entry, chosen = self._edits.show(edit), budget_named(budget)
         subject = self._subject(entry)
-        protocol, shown = self._protocol(subject), self._kept(entry)
-        sights = [] if shown else sights_of(subject, chosen)
+        protocol, earlier_cards = self._protocol(subject), self._kept(entry)
+        sights = [] if earlier_cards else sights_of(subject, chosen)
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
         about = {
             "edit": entry.id,
@@ -110,8 +110,8 @@ class CardService:
         entry = self._edits.show(edit)
         for job in self._unsettled(entry):
             self._settle(job, entry)
-        kept = self._kept(entry)
-        fitting = [card for card in kept if budget in ("", card["budget"])]
+        cards = self._kept(entry)
+        fitting = [card for card in cards if budget in ("", card["budget"])]
         if not fitting:
             return None
         best = max(fitting, key=lambda card: list(BUDGETS).index(card["budget"]))
@@ -177,8 +177,8 @@ class CardService:
         if pace := self._pace_s.get(subject.model):
             return round(pace * pictures, 1)
         recipe = recipes_of(sights_of(subject, BUDGETS[USUAL])[-1:], subject, "", protocol, self._side_px(subject))[0]
-        one = seconds_for(self._jobs, [recipe]) or (WORLD_PACE_S if subject.in_world else None)
-        return None if one is None else round(one * pictures, 1)
+        picture_s = seconds_for(self._jobs, [recipe]) or (WORLD_PACE_S if subject.in_world else None)
+        return None if picture_s is None else round(picture_s * pictures, 1)
 
     # -- kept -------------------------------------------------------------------------------------------------------
 
@@ -197,9 +197,9 @@ class CardService:
             ids = self._open.setdefault(entry.sha256, [])
         if first:
             newest = self._jobs.newest(MAX_JOBS_LISTED)
-            kept = {card["job"] for card in self._kept(entry)}
+            settled = {card["job"] for card in self._kept(entry)}
             mine = [job for job in newest if job.kind == KIND and job.payload["card"]["sha256"] == entry.sha256]
-            ids = [job.id for job in reversed(mine) if job.id not in kept]
+            ids = [job.id for job in reversed(mine) if job.id not in settled]
         records = [self._jobs.get(id) for id in ids]
         with self._lock:
             self._open[entry.sha256] = [job.id for job in records if not job.over]
@@ -239,7 +239,7 @@ class CardService:
         """
         rows = job.payload["card"]["sights"]
         if not rows:
-            kept = self._kept(entry)
-            return (kept[0]["sights"], kept[0]["model_hash"]) if kept else ([], "")
+            cards = self._kept(entry)
+            return (cards[0]["sights"], cards[0]["model_hash"]) if cards else ([], "")
         records = self._archive.generations.of_job(job.id)
         return numbered(rows, records), next((str(record.made_by["model_hash"]) for record in records), "")

@@ -75,12 +75,12 @@ def figure(row: Row, signed: bool = False, of_shares: bool = False) -> str:
     value, low, high = row["value"], row["low"], row["high"]
     kind = row.get("unit")
     if row["hits"] is not None or (kind == "ratio"):
-        shown, ends = f"{100 * value:.0f} %", f"{100 * low:.0f} to {100 * high:.0f}"
+        number, ends = f"{100 * value:.0f} %", f"{100 * low:.0f} to {100 * high:.0f}"
     elif of_shares:
-        shown, ends = f"{100 * value:+.0f} pts", f"{100 * low:+.0f} to {100 * high:+.0f}"
+        number, ends = f"{100 * value:+.0f} pts", f"{100 * low:+.0f} to {100 * high:+.0f}"
     else:
-        shown, ends = f"{value:{'+' if signed else ''}.3g}", f"{low:.3g} to {high:.3g}"
-    return tag("span", text(shown), class_="figure") + tag("span", text(ends), class_="interval")
+        number, ends = f"{value:{'+' if signed else ''}.3g}", f"{low:.3g} to {high:.3g}"
+    return tag("span", text(number), class_="figure") + tag("span", text(ends), class_="interval")
 
 
 def _bar(line: Line) -> str:

@@ -37,7 +37,7 @@ class Export:
 def made_of(provenance: Mapping[str, Any]) -> str:
     """Which model an edit was made of, as far as it says."""
     origin = provenance.get("origin")
-    for values in (provenance, *(provenance.get(way) for way in ("erasure", "training")), origin):
+    for values in (provenance, *(provenance.get(section) for section in ("erasure", "training")), origin):
         if isinstance(values, Mapping) and isinstance(values.get("model"), str):
             return values["model"]
     return made_of(origin) if isinstance(origin, Mapping) else EMBEDDED

@@ -74,9 +74,9 @@ def _nats(measured: Divergences, p: str, q: str, prompts: str) -> tuple[float, .
     return () if values is None else values.nats
 
 
-def _fade(measured: Divergences, side: str, other: str) -> list[float]:
-    there, back = _nats(measured, side, other, FORGET), _nats(measured, other, side, FORGET)
-    return fade(there, back) if there and back else []
+def _fade(measured: Divergences, side: str, reference: str) -> list[float]:
+    forward, backward = _nats(measured, side, reference, FORGET), _nats(measured, reference, side, FORGET)
+    return fade(forward, backward) if forward and backward else []
 
 
 def _mean(name: str, values: Sequence[float], why: str) -> ReportRow:

@@ -121,11 +121,15 @@ class Group:
             pictures = rows // request.levels
             a, s = (part.float().view(-1, 1, 1, 1) for part in self.p.bundle.schedule.at(flat_t[rows].double()))
             x = a * x0[pictures] + s * noise.flatten(0, 1)[rows]
-            asked = {name: [conditions[name][picture] for picture in pictures.tolist()] for name in conditions}
-            eps = self.p.eps(x, flat_t[rows], asked[""])
+            prompt_conditions = {
+                name: [conditions[name][picture] for picture in pictures.tolist()] for name in conditions
+            }
+            eps = self.p.eps(x, flat_t[rows], prompt_conditions[""])
             yield
             for name, side in self.others.items():
-                gaps = nats(eps.double(), side.eps(x, flat_t[rows], asked[name]).double(), flat_widths[rows])
+                gaps = nats(
+                    eps.double(), side.eps(x, flat_t[rows], prompt_conditions[name]).double(), flat_widths[rows]
+                )
                 sums[name].index_add_(0, pictures, gaps)
                 yield
         return {name: Measured(tuple(values.tolist()), x0[0].numel()) for name, values in sums.items()}

@@ -34,8 +34,8 @@ def scene_at(
     every other number has the scene that it has without this.
     """
     rng = np.random.default_rng((seed, index))
-    drawn = scene = random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
-    while without is not None and (without.shown_in(scene) or len(scene.things) != len(drawn.things)):
+    base_scene = scene = random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
+    while without is not None and (without.shown_in(scene) or len(scene.things) != len(base_scene.things)):
         scene = random_scene(rng, two=two, empty=empty, biased=biased, held_out=held_out)
     return scene
 

@@ -63,7 +63,7 @@ class Exclusion:
             words.add(f"{self.name}s")
         if self.kind == "style":
             words |= _of_style(self.name) - {
-                word for other in STYLE_WORDS if other != self.name for word in _of_style(other)
+                word for style in STYLE_WORDS if style != self.name for word in _of_style(style)
             }
             words -= set(GRAMMAR) | _split((*ADJECTIVES, *CLOSINGS, *OPENINGS))
         return frozenset(words)

@@ -64,8 +64,8 @@ def neighbours(concept: Concept, avoided: Collection[str] = ()) -> tuple[str, ..
     """
     names = list(WORLD[concept.kind or "object"])
     at = names.index(concept.usual())
-    others = (name for name in names if name != names[at] and name not in avoided)
-    return tuple(sorted(others, key=lambda name: abs(names.index(name) - at)))
+    neighbours = (name for name in names if name != names[at] and name not in avoided)
+    return tuple(sorted(neighbours, key=lambda name: abs(names.index(name) - at)))
 
 
 def _said(concepts: Sequence[Concept]) -> Callable[[str], bool]:
@@ -116,5 +116,5 @@ def _of_templates(pair: Sequence[Concept], is_said: Callable[[str], bool]) -> tu
         words = with_article(concept.words) if kind == "object" else concept.words
         return _FORMS[kind][place].format(words)
 
-    others = (f"a photo of {thing}" for thing in _OTHERS if not is_said(thing.removeprefix("a ")))
-    return (prompt(pair[0], 0), prompt(pair[1], 1), *islice(others, 2))
+    things = (f"a photo of {thing}" for thing in _OTHERS if not is_said(thing.removeprefix("a ")))
+    return (prompt(pair[0], 0), prompt(pair[1], 1), *islice(things, 2))

@@ -133,22 +133,22 @@ def _number(row: Mapping[str, Any], name: str, where: str) -> float:
     return number_of(row.get(name, 1.0), f"The {name} of {where[:1].lower()}{where[1:]}")
 
 
-def number_of(value: Any, what: str) -> float:
+def number_of(value: Any, name: str) -> float:
     """A number, also where a file has it as text: to YAML 1e-4 is one. what: begins the sentence of a BadInput."""
     try:
         if isinstance(value, bool):
             raise ValueError
         number = float(value)
     except (TypeError, ValueError):
-        raise BadInput(f"{what} is {shown(value)}, which is no number.") from None
+        raise BadInput(f"{name} is {shown(value)}, which is no number.") from None
     if not -1e6 < number < 1e6:  # neither NaN nor infinity is
-        raise BadInput(f"{what} is {number:g}, which is out of all proportion.")
+        raise BadInput(f"{name} is {number:g}, which is out of all proportion.")
     return number
 
 
-def _check_names(row: Mapping[str, Any], known: frozenset[str], where: str) -> None:
+def _check_names(row: Mapping[str, Any], allowed: frozenset[str], where: str) -> None:
     for name in row:
-        if name not in known:
-            close = difflib.get_close_matches(str(name)[:100], known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It may have {', '.join(sorted(known - UNUSED))}."
+        if name not in allowed:
+            close = difflib.get_close_matches(str(name)[:100], allowed, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"It may have {', '.join(sorted(allowed - UNUSED))}."
             raise BadInput(f"{where} has {str(name)[:60]!r}, which no such row has.", hint)

@@ -164,21 +164,21 @@ def _rows_of_world(pair: Pair, plan: SliderPlan) -> list[dict[str, str]]:
         raise BadInput(
             "Stencil's sentences vary in all else already.", "Leave the attributes to keep out.", field="keep"
         )
-    more = Concept(words=pair.more, substitute=pair.less)
-    rows = list(islice(_said_three_ways(more, pair, plan.seed), ROWS))
+    concept = Concept(words=pair.more, substitute=pair.less)
+    rows = list(islice(_said_three_ways(concept, pair, plan.seed), ROWS))
     if not rows:
         about = f" of {pair.target!r}" if pair.target else ""
         raise BadInput(f"No sentence{about} says {pair.more!r}.", "Take another word for it.", field="pairs")
     return rows
 
 
-def _said_three_ways(more: Concept, pair: Pair, seed: int) -> Iterator[dict[str, str]]:
+def _said_three_ways(concept: Concept, pair: Pair, seed: int) -> Iterator[dict[str, str]]:
     target = Concept(words=pair.target) if pair.target else None
-    unsaid = more.model_copy(update={"substitute": ""})
+    unsaid = concept.model_copy(update={"substitute": ""})
     for text in islice(sentences(True, np.random.default_rng(seed)), SOUGHT):
-        if more.named_in(text) and (target is None or target.named_in(text)):
+        if concept.named_in(text) and (target is None or target.named_in(text)):
             neutral = unsaid.replaced_in(text)
-            yield {TARGET: neutral, NEUTRAL: neutral, MORE: text, LESS: more.replaced_in(text)}
+            yield {TARGET: neutral, NEUTRAL: neutral, MORE: text, LESS: concept.replaced_in(text)}
 
 
 def _retention(plan: SliderPlan) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from studio.training.erase.plan import ErasePlan
 from studio.training.erase.texts import Wordings, unrelated, wordings
 
 RETAINED = 40  # prompts that stay, beside those the plan names: of which the base's ways are walked once
-QUICK_STEPS, QUICK_LR = 80, 3e-3  # of an object that gives way to an empty background, which is learned sooner
 
 
 def training_plan(plan: ErasePlan, method: Method) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def training_plan(plan: ErasePlan, method: Method) -> dict[str, Any]:
     learning = method.learning
     assert learning is not None, "a method in closed form trains nothing"
     options, used = plan.training, [wordings(concept, plan.in_world, plan.seed) for concept in plan.concepts]
-    steps, lr = _pace(plan, learning)
+    lr = learning.lr if plan.in_world else learning.lr_elsewhere
     rank = options.rank or learning.rank
     return {
         "name": plan.name,
@@ -38,7 +37,7 @@ def training_plan(plan: ErasePlan, method: Method) -> dict[str, Any]:
         "layers": options.layers,
         "rank": rank,
         "alpha": float(rank),
-        "steps": options.steps or steps,
+        "steps": options.steps or learning.steps,
         "batch": options.batch,
         "lr": options.lr or lr,
         "seed": plan.seed,
@@ -72,8 +71,8 @@ def _source(plan: ErasePlan, learning: Learning) -> Mapping[str, Any]:
 def _retention(plan: ErasePlan, used: list[Wordings]) -> Mapping[str, Any]:
     if plan.training.retention == "none" or not plan.protect:
         return {}
-    others = (text for text in unrelated(plan.concepts, used) if text and text not in plan.preserves)
-    stay = ["", *plan.preserves, *others]
+    further_texts = (text for text in unrelated(plan.concepts, used) if text and text not in plan.preserves)
+    stay = ["", *plan.preserves, *further_texts]
     return {
         "retention": {
             "prompts": stay[: 1 + len(plan.preserves) + RETAINED],
@@ -88,12 +87,3 @@ def _retention(plan: ErasePlan, used: list[Wordings]) -> Mapping[str, Any]:
             },
         }
     }
-
-
-def _pace(plan: ErasePlan, learning: Learning) -> tuple[int, float]:
-    if not plan.in_world:
-        return learning.steps, learning.lr_elsewhere
-    empties = all(concept.kind == "object" and not concept.substitute for concept in plan.concepts)
-    if empties and learning.loss == "concept_ablation":
-        return QUICK_STEPS, QUICK_LR
-    return learning.steps, learning.lr

@@ -72,8 +72,8 @@ class Request(Params):
                 f"There are {len(request.protocols)} protocols for {len(request.stacks)} stacks; give one for each."
             )
             raise BadInput(message, field="protocols")
-        drawn = [(stack, request.protocol_of(place).model_dump_json()) for place, stack in enumerate(request.stacks)]
-        if len(set(drawn)) < len(drawn):
+        series = [(stack, request.protocol_of(place).model_dump_json()) for place, stack in enumerate(request.stacks)]
+        if len(set(series)) < len(series):
             raise BadInput("A stack of edits is asked for twice; name each once.", field="stacks")
         if any(not 0 <= place < len(request.stacks) for part in request.parts for place in part.stacks):
             raise BadInput(f"A suite names a stack that is not among the {len(request.stacks)}.", field="parts")

@@ -34,11 +34,11 @@ def anchor_for(encoding: Tensor, generator: torch.Generator) -> Tensor:
     norm = float(encoding.double().norm())
     if not norm:
         return encoding.clone()
-    own = (encoding.double() / norm).flatten().cpu()
+    direction_of_prompt = (encoding.double() / norm).flatten().cpu()
     while True:
-        direction = torch.randn(own.shape, generator=generator, dtype=own.dtype)
+        direction = torch.randn(direction_of_prompt.shape, generator=generator, dtype=direction_of_prompt.dtype)
         direction /= direction.norm()
-        if is_taken(float(own @ direction), float(torch.rand((), generator=generator))):
+        if is_taken(float(direction_of_prompt @ direction), float(torch.rand((), generator=generator))):
             break
     scale = LOW + (HIGH - LOW) * float(torch.rand((), generator=generator))
     return (scale * norm * direction).view(encoding.shape).to(encoding)

@@ -64,10 +64,10 @@ class Pool:
         stepped = along * self.x + (a_next - along * a) * guided_x0.cpu()
         self.x = torch.where(chosen.view(-1, 1, 1, 1), stepped, self.x)
         self.at = self.at + chosen
-        for way in (self.at == len(self._grid)).nonzero().flatten().tolist():
-            self.rows[way] = torch.randint(self._prompt_rows, (), generator=generator)
-            self.at[way] = 0
-            self.x[way] = torch.randn(self.x.shape[1:], generator=generator)
+        for place in (self.at == len(self._grid)).nonzero().flatten().tolist():
+            self.rows[place] = torch.randint(self._prompt_rows, (), generator=generator)
+            self.at[place] = 0
+            self.x[place] = torch.randn(self.x.shape[1:], generator=generator)
 
     def state(self) -> dict[str, Tensor]:
         """For a checkpoint; a step that was begun changes nothing of it."""
@@ -85,8 +85,8 @@ def is_on_way(need: Need) -> bool:
 
 def way_strengths(plan: PoolPlan | None, needs: Sequence[Need]) -> tuple[float, ...]:
     """The strengths that ways are walked at, in turn: those at which a loss asks the student under their prompt."""
-    asked = (need for need in needs if plan is not None and is_on_way(need) and need.condition == plan.condition)
-    return tuple(dict.fromkeys(need.strength for need in asked)) or (1.0,)
+    walked_needs = (need for need in needs if plan is not None and is_on_way(need) and need.condition == plan.condition)
+    return tuple(dict.fromkeys(need.strength for need in walked_needs)) or (1.0,)
 
 
 def way_needs(plan: PoolPlan | None, needs: Sequence[Need]) -> tuple[Need, ...]:
@@ -94,11 +94,11 @@ def way_needs(plan: PoolPlan | None, needs: Sequence[Need]) -> tuple[Need, ...]:
     if plan is None:
         return ()
     conditions = (plan.condition, *((UNCONDITIONAL,) if plan.guidance_scale != 1 else ()))
-    there = {(need.condition, need.strength) for need in needs if is_on_way(need)}
+    pairs_asked = {(need.condition, need.strength) for need in needs if is_on_way(need)}
     return tuple(
         Need(f"way/{condition}/{strength:g}", "student", condition, strength=strength)
         for condition, strength in product(conditions, way_strengths(plan, needs))
-        if (condition, strength) not in there
+        if (condition, strength) not in pairs_asked
     )
 
 

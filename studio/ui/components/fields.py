@@ -136,8 +136,8 @@ def control(
 def _names(spec: ParamSpec, value: str, inside: Sequence[ParamSpec]) -> list[Entry]:
     """What may be named; and what is, if that is none of them: it must not look as if something else were."""
     entries: list[Entry] = [(controls.label(candidate), candidate.name) for candidate in nameable(spec, inside)]
-    known = any(entry[1] == value for entry in entries)
-    return entries if known else [(f"Not here: {value}", value), *entries]
+    is_listed = any(entry[1] == value for entry in entries)
+    return entries if is_listed else [(f"Not here: {value}", value), *entries]
 
 
 def select(op: str, row: int, label: str, entries: Sequence[Entry], value: str, at: str = "") -> str:

@@ -113,12 +113,12 @@ class Handlers:
     def near_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
         """Look for words near the open concept (suggest), or keep one of them (keep, value: its text)."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
-            kept = str(call.fields["preserve"] or "")
+            preserved = str(call.fields["preserve"] or "")
             if change.get("op") == "keep":
-                kept = near.with_kept(kept, str(change.get("value") or "")[: run.MAX_CHARS])
+                preserved = near.with_kept(preserved, str(change.get("value") or "")[: run.MAX_CHARS])
                 session.put(session.value)
-                fields = {**call.fields, "preserve": kept}
-                return view.form(self._studio, session, fields, call.model) | {"preserve": kept}
+                fields = {**call.fields, "preserve": preserved}
+                return view.form(self._studio, session, fields, call.model) | {"preserve": preserved}
             message = self._tried(session, lambda board: near.suggest(self._studio, board, call.model))
             return view.form(self._studio, session, call.fields, call.model) | {"message": message}
 
@@ -216,12 +216,12 @@ class Handlers:
 
     def _advanced(self, session: BoardSession, call: Call, message: str = "") -> Answer:
         """The trial as far as it has come."""
-        before = session.value
+        last_board = session.value
         try:
-            board = run.advanced(self._studio, before)
+            board = run.advanced(self._studio, last_board)
         except StudioError as error:
-            board, message = before, message or alert(sentence(error))
-        if board != before:
+            board, message = last_board, message or alert(sentence(error))
+        if board != last_board:
             session.put(board)
         return view.trial(self._studio, session, call.stack, message)
 

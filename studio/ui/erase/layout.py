@@ -8,10 +8,9 @@ import gradio as gr
 
 from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
-from studio.ui import order
 from studio.ui.components.curves import job as curves
+from studio.ui.elements import element, revision
 from studio.ui.erase import cards, methods, near, outcome, pairs, past, rows, run
-from studio.ui.values import TURN_OR_REVISION, holds
 
 Parts = dict[str, Any]
 
@@ -23,29 +22,19 @@ def build() -> Parts:
             parts = _controls()
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
-                "message": _html("", "erase-message"),
-                "outcome": _html(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
-                "pairs": _html("", "erase-pairs", pairs.SCRIPT),
-                "figures": _html("", "erase-figures", curves.INLINE),
-                "card": _html("", "erase-card", cards.SCRIPT),
-                "past": _html("", "erase-past", past.SCRIPT),
+                "message": element("", "erase-message"),
+                "outcome": element(outcome.EMPTY, "erase-outcome", outcome.SCRIPT),
+                "pairs": element("", "erase-pairs", pairs.SCRIPT),
+                "figures": element("", "erase-figures", curves.INLINE),
+                "card": element("", "erase-card", cards.SCRIPT),
+                "past": element("", "erase-past", past.SCRIPT),
             }
-    parts["erase_revision"] = gr.HTML(
-        order.revision("erase", 0),
-        visible="hidden",
-        js_on_load=order.watcher("erase", drops=True),
-        elem_id="erase-revision",
-    )
-    holds(parts["erase_revision"], TURN_OR_REVISION)
+    parts["erase_revision"] = revision("erase", "erase-revision")
     return parts
 
 
-def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
-
-
 def _controls() -> Parts:
-    parts: Parts = {"rows": _html("", "erase-rows", rows.SCRIPT)}
+    parts: Parts = {"rows": element("", "erase-rows", rows.SCRIPT)}
     parts["preserve"] = gr.Textbox(
         "",
         label="Keep",
@@ -56,14 +45,14 @@ def _controls() -> Parts:
         placeholder="a red ring\na moon at night",
         elem_id="erase-preserve",
     )
-    parts["near"] = _html("", "erase-near", near.SCRIPT)
-    parts["methods"] = _html("", "erase-methods", methods.SCRIPT)
+    parts["near"] = element("", "erase-near", near.SCRIPT)
+    parts["methods"] = element("", "erase-methods", methods.SCRIPT)
     with gr.Row(elem_classes="go"):
         parts["go"] = gr.Button("Erase", variant="primary", elem_id="erase-go")
         parts["stop"] = gr.Button(
             "Stop", variant="stop", interactive=False, elem_id="erase-stop", min_width=64, scale=0
         )
-    parts["note"] = _html("", "erase-note")
+    parts["note"] = element("", "erase-note")
     with gr.Accordion("Advanced", open=False, elem_id="erase-advanced"):
         parts["protect"] = gr.Slider(
             0,

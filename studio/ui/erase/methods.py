@@ -80,7 +80,7 @@ def methods_html(
     cards = {name: _card(name, method, chosen, kinds, times) for name, method in entries()}
     rest = [name for name in cards if name not in FIRST]
     titles = ", ".join(METHODS.get(name).title for name in rest)
-    more = tag(
+    more_methods = tag(
         "details",
         tag("summary", text(f"More: {titles}")) + "".join(cards[name] for name in rest),
         class_="more-methods",
@@ -88,7 +88,7 @@ def methods_html(
         open=chosen in rest,
     )
     first = "".join(card for name, card in cards.items() if name in FIRST)
-    group = tag("div", first + more, class_="methods", role="radiogroup", aria_label="Method")
+    group = tag("div", first + more_methods, class_="methods", role="radiogroup", aria_label="Method")
     method = METHODS.get(chosen) if chosen in METHODS.names() else None
     settings = _settings(chosen, options, steps) if method and method.learning else ""
     return tag("p", "Method", class_="methods-title") + group + settings

@@ -41,8 +41,8 @@ def suggest(studio: Studio, board: Board, model: str) -> Board:
     return replace(board, near=Lookup(row=board.rows.chosen, job=job))
 
 
-def near_html(studio: Studio, board: Board, kept: str) -> str:
-    """The button, and the words that were found, each to be kept. kept: the texts that are."""
+def near_html(studio: Studio, board: Board, preserved: str) -> str:
+    """The button, and the words that were found, each to be kept. preserved: the texts that are."""
     button = tag(
         "button",
         "Suggest neighbours",
@@ -51,10 +51,10 @@ def near_html(studio: Studio, board: Board, kept: str) -> str:
         data_op="suggest",
         title="Looks for what the text encoder has nearest to the open concept: an erasure harms that first",
     )
-    return tag("div", button + _words(studio, board, kept), class_="near")
+    return tag("div", button + _words(studio, board, preserved), class_="near")
 
 
-def _words(studio: Studio, board: Board, kept: str) -> str:
+def _words(studio: Studio, board: Board, preserved: str) -> str:
     if board.near is None or board.near.row not in board.rows:
         return ""
     try:
@@ -64,7 +64,7 @@ def _words(studio: Studio, board: Board, kept: str) -> str:
         return ""
     if not is_over:
         return progress("Reads words", 0, 1, "", board.near.job)
-    lines = {line.strip() for line in kept.splitlines()}
+    lines = {line.strip() for line in preserved.splitlines()}
     kind = _kind(studio, board)
     texts = [with_article(word) if kind == "object" else word for word in words]
     chips = "".join(
@@ -85,10 +85,10 @@ def _kind(studio: Studio, board: Board) -> str:
     return run.kinds(studio, board, model)[at] or "object"
 
 
-def with_kept(kept: str, words: str) -> str:
+def with_kept(preserved: str, words: str) -> str:
     """The texts that are kept, and one more."""
-    lines = [line for line in kept.splitlines() if line.strip()]
-    return "\n".join([*lines, words]) if words and words not in lines else kept
+    lines = [line for line in preserved.splitlines() if line.strip()]
+    return "\n".join([*lines, words]) if words and words not in lines else preserved
 
 
 # -- substitutes ----------------------------------------------------------------------------------------------------

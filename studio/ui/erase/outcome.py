@@ -132,8 +132,8 @@ def _measure(name: str, value: float, good: bool, about: str, otherwise: str) ->
 
 
 def _about(entry: EditEntry, trial: Trial) -> str:
-    made = entry.changed_at.astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
-    facts = f"{entry.name} · {method_title(trial.method)} · {size(entry.nbytes)} · {made}"
+    made_at = entry.changed_at.astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
+    facts = f"{entry.name} · {method_title(trial.method)} · {size(entry.nbytes)} · {made_at}"
     return tag("p", text(facts), class_="erase-about")
 
 

@@ -54,29 +54,31 @@ def pairs_html(studio: Studio, trial: Trial) -> str:
     """All of them, with what is being drawn above."""
     base = run.view_of(studio, trial.base)
     drawings = [drawing for drawing in (trial.drawn, trial.drawing) if drawing]
-    after = [run.view_of(studio, drawing.job) for drawing in drawings]
-    pairs = [_Pair(studio, trial, k, base, after) for k in range(len(trial.sights))]
+    edited_views = [run.view_of(studio, drawing.job) for drawing in drawings]
+    pairs = [_Pair(studio, trial, k, base, edited_views) for k in range(len(trial.sights))]
     differences = [pair.difference() for pair in pairs]
-    jobs = {trial.base: base, **{drawing.job: view for drawing, view in zip(drawings, after, strict=True)}}
+    jobs = {trial.base: base, **{drawing.job: view for drawing, view in zip(drawings, edited_views, strict=True)}}
     unfinished = {id: view for id, view in jobs.items() if id and not view.over}
     above = "".join(_progress(id, view) for id, view in unfinished.items()) + _errors(list(jobs.values()))
     hold = tag("button", HOLD, type="button", class_="small", data_hold="1", title="Hold to see each as it was before")
-    tools = results.tools_html(_said(trial, differences) + hold) if any(view.pictures for view in after) else ""
+    tools = results.tools_html(_said(trial, differences) + hold) if any(view.pictures for view in edited_views) else ""
     figures = "".join(pair.html(difference) for pair, difference in zip(pairs, differences, strict=True))
     return above + tools + tag("div", figures, class_="pairs", role="group", aria_label="Before and after")
 
 
 class _Pair:
-    """One prompt, before and after. after: the jobs that draw it with the edit, oldest first."""
+    """One prompt, before and after. edited_views: the jobs that draw it with the edit, oldest first."""
 
-    def __init__(self, studio: Studio, trial: Trial, place: int, base: JobView, after: Sequence[JobView]) -> None:
+    def __init__(
+        self, studio: Studio, trial: Trial, place: int, base: JobView, edited_views: Sequence[JobView]
+    ) -> None:
         self.studio, self.trial, self.place = studio, trial, place
         self.sight: Sight = trial.sights[place]
         self.before = dict(base.pictures).get(place)
-        pictures = (dict(view.pictures).get(place) for view in reversed(after))
+        pictures = (dict(view.pictures).get(place) for view in reversed(edited_views))
         self.after = next((picture for picture in pictures if picture), None)
         self.base = base
-        self.newest = after[-1] if after else JobView()
+        self.newest = edited_views[-1] if edited_views else JobView()
 
     def difference(self) -> float | None:
         """Of both, in levels of 255; None while one of them is missing."""

@@ -38,24 +38,24 @@ def concepts_in(entry: EditEntry) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def past_html(studio: Studio, entries: Sequence[EditEntry], shown: str = "") -> str:
-    """A row for each. shown: id of the edit that is looked at."""
+def past_html(studio: Studio, entries: Sequence[EditEntry], open_id: str = "") -> str:
+    """A row for each. open_id: id of the edit that is looked at."""
     if not entries:
         return ""
-    rows = "".join(_row(entry, cards.verdict(studio, entry), entry.id == shown) for entry in entries[:SHOWN])
+    rows = "".join(_row(entry, cards.verdict(studio, entry), entry.id == open_id) for entry in entries[:SHOWN])
     heads = "".join(
         tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", "Report card", "")
     )
     table = tag("table", tag("thead", tag("tr", heads)) + tag("tbody", rows))
     count = len(entries)
-    more = "" if count <= SHOWN else tag("p", text(f"And {count - SHOWN} older ones, in the edit stack's menu."))
+    older_note = "" if count <= SHOWN else tag("p", text(f"And {count - SHOWN} older ones, in the edit stack's menu."))
     scrolled = tag("div", table, class_="past-scroll", tabindex="0", role="group", aria_label="Erasures made before")
-    return tag("section", tag("h3", "Erasures made before") + scrolled + more, class_="erase-past")
+    return tag("section", tag("h3", "Erasures made before") + scrolled + older_note, class_="erase-past")
 
 
 def _row(entry: EditEntry, verdict: tuple[str, str], is_shown: bool) -> str:
     ways = "<br>".join(way_html(*concept) for concept in concepts_in(entry))
-    made = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
+    made_at = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
     method = method_title(str(entry.provenance.get("method", "")))
     button = tag(
         "button",
@@ -70,5 +70,5 @@ def _row(entry: EditEntry, verdict: tuple[str, str], is_shown: bool) -> str:
     card = (
         tag("span", text(headline), class_=f"light {light}") if headline else tag("span", "not measured", class_="none")
     )
-    cells = (ways, text(entry.name), text(method), text(made), size(entry.nbytes), card, button)
+    cells = (ways, text(entry.name), text(method), text(made_at), size(entry.nbytes), card, button)
     return tag("tr", "".join(tag("td", cell) for cell in cells))

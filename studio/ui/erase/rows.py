@@ -78,8 +78,8 @@ def _settings(id: int, entry: Entry, in_world: bool) -> str:
     else:
         parts.append(fields.select("kind", id, "It is", KINDS, entry.kind))
     synonyms = _text("synonyms", id, "Also called", entry.synonyms, "none", "Between commas. They go with it.")
-    known = " Stencil's own synonyms go in any case." if in_world else ""
-    hint = tag("p", text(f"Other words for it, between commas, that are erased with it.{known}"), class_="hint")
+    synonyms_note = " Stencil's own synonyms go in any case." if in_world else ""
+    hint = tag("p", text(f"Other words for it, between commas, that are erased with it.{synonyms_note}"), class_="hint")
     drawer = tag(
         "details",
         tag("summary", "Synonyms") + synonyms + hint,

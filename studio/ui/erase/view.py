@@ -31,7 +31,7 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
     of_rows, rest = run.problems(studio, board, fields, model)
     outlooks = {} if of_rows else run.outlooks(studio, board, fields, model)
     outlook = outlooks.get(board.method)
-    times = {name: _in_short(each) for name, each in outlooks.items()}
+    times = {name: _in_short(forecast) for name, forecast in outlooks.items()}
     return {
         **copied(session),
         "rows": rows.rows_html(board, of_rows, run.is_of_world(studio, model), near.tries_html(studio, board)),
@@ -83,8 +83,8 @@ def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
 
 def is_busy(studio: Studio, current: Trial, making: Making) -> bool:
     """Whether something of a trial is under way."""
-    others = (current.jobs | {current.card}) - {current.job, ""}
-    return not making.over or any(not run.view_of(studio, job).over for job in others)
+    jobs = (current.jobs | {current.card}) - {current.job, ""}
+    return not making.over or any(not run.view_of(studio, job).over for job in jobs)
 
 
 def _in_short(outlook: Outlook) -> str:

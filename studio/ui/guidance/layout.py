@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from studio.services.presets import GuidancePresets
-from studio.ui import order, watch
+from studio.ui import watch
 from studio.ui.components import picker
 from studio.ui.components.form import samplers
+from studio.ui.elements import element, revision
 from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
-from studio.ui.values import TURN_OR_REVISION, holds
 
 MAX_PICKED = 480
 KEEP = "Save the open row"
@@ -30,26 +30,16 @@ def build(studio: Studio, presets: GuidancePresets) -> Parts:
             parts = _controls(studio, presets)
         with gr.Column(elem_classes="stage", min_width=0):
             parts |= {
-                "message": _html("", "guidance-message"),
-                "results": _html(results.EMPTY, "guidance-results", results.SCRIPT + watch.PART),
-                "why": _html("", "guidance-why"),
-                "strip": _html("", "guidance-strip"),
+                "message": element("", "guidance-message"),
+                "results": element(results.EMPTY, "guidance-results", results.SCRIPT + watch.PART),
+                "why": element("", "guidance-why"),
+                "strip": element("", "guidance-strip"),
             }
             with gr.Accordion("Sweep one parameter", open=False, elem_id="guidance-sweep"):
                 parts |= _sweep()
-                parts["film"] = _html("", "guidance-film", results.SCRIPT + watch.PART)
-    parts["board_revision"] = gr.HTML(
-        order.revision("board", 0),
-        visible="hidden",
-        js_on_load=order.watcher("board", drops=True),
-        elem_id="guidance-revision",
-    )
-    holds(parts["board_revision"], TURN_OR_REVISION)
+                parts["film"] = element("", "guidance-film", results.SCRIPT + watch.PART)
+    parts["board_revision"] = revision("board", "guidance-revision")
     return parts
-
-
-def _html(value: str, id: str, script: str | None = None) -> gr.HTML:
-    return gr.HTML(value, apply_default_css=False, js_on_load=script, elem_id=id)
 
 
 def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
@@ -102,7 +92,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
         elem_id="guidance-equal",
         info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
     )
-    parts["rows"] = _html("", "guidance-rows", rows.SCRIPT)
+    parts["rows"] = element("", "guidance-rows", rows.SCRIPT)
     with gr.Accordion("Rows from past pictures", open=False, elem_id="guidance-pictures"):
         parts["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
         parts["take"] = gr.Button("Add their guidance as rows", size="sm", elem_id="guidance-take")

@@ -53,7 +53,7 @@ def choices(values: Mapping[str, Any], edits: Sequence[EditRef] = (), selected: 
         *_parameters(declarations().guidance.get(method), "guidance.params"),
         *_modifiers(values.get("wrappers")),
         *_parameters(samplers().get(sampler), "sampler_params"),
-        *((f"{group}: {what}", path) for group, what, path in EVERY_RECIPE),
+        *((f"{group}: {quantity}", path) for group, quantity, path in EVERY_RECIPE),
         *((f"Edit: strength of {ref.edit}", f"edits.{k}.strength") for k, ref in enumerate(edits)),
     ]
     paths = [path for _, path in entries]

@@ -11,6 +11,7 @@ from studio.ui.components import canvas, caption, gallery
 from studio.ui.components.form import Form
 from studio.ui.components.query import Query
 from studio.ui.components.seeds import random_seed
+from studio.ui.elements import element
 from studio.ui.prompt import dropped, files, grid_panel, jobs, pairing, past, presets, redraw, settings, view, writing
 from studio.ui.tabs.base import Page, Tab
 from studio.ui.values import FIELDS, TEXT, holds, remembered
@@ -25,13 +26,13 @@ def build(page: Page) -> None:
         with gr.Column(elem_classes="controls", min_width=0):
             parts = _controls(page, form)
         with gr.Column(elem_classes="stage", min_width=0):
-            parts["canvas"] = _live(canvas.unseen_html(), canvas.SCRIPT, "canvas")
-            parts["progress"] = _live("", view.FOLLOW, "progress")
-            parts["caption"] = _live("", caption.CLICK, "caption")
+            parts["canvas"] = element(canvas.unseen_html(), "canvas", canvas.SCRIPT)
+            parts["progress"] = element("", "progress", view.FOLLOW)
+            parts["caption"] = element("", "caption", caption.CLICK)
             axes = grid_panel.build({name: control.value for name, control in form.controls.items()})
         with gr.Column(elem_classes="past", min_width=0):
             filters = past.build(page.studio)
-            parts["past"] = _live("", gallery.SCRIPT, "gallery")
+            parts["past"] = element("", "gallery", gallery.SCRIPT)
             parts |= dropped.build()
     wiring = Wiring({**page.parts, **parts, **filters, **form.controls, **_memory()})
     jobs.wire(page, form, wiring)
@@ -100,10 +101,6 @@ def _controls(page: Page, form: Form) -> dict[str, Any]:
     settings.variations(form)
     parts["reset"] = gr.Button("Reset all settings", size="sm", elem_id="reset")
     return parts
-
-
-def _live(html: str, script: str | None, id: str) -> gr.HTML:
-    return gr.HTML(html, apply_default_css=False, js_on_load=script, elem_id=id)
 
 
 TAB = Tab(

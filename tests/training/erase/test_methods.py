@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,6 @@ def test_rows_say_the_concept_and_its_substitute() -> None:
     rows = training_plan(request(method="ca"), METHODS.get("ca"))["prompts"]
     assert len(rows) > 50 and all("star" in row[CONCEPT] and "star" not in row[SUBSTITUTE] for row in rows)
     nothing = training_plan(request(method="ca", concepts=[{"words": "star"}]), METHODS.get("ca"))
-    assert (nothing["steps"], nothing["lr"]) == (80, 3e-3)
     emptied = [row[SUBSTITUTE] for row in nothing["prompts"]]
     assert sum(text.startswith("an empty ") for text in emptied) > 40 and not any("star" in text for text in emptied)
     of_pairs = [text for text in emptied if not text.startswith("an empty ")]
@@ -84,12 +84,18 @@ def test_protect_and_source_are_heard() -> None:
         ("uce", {"words": "red"}, "needs a substitute"),
         ("ca", {"words": "red"}, "needs a substitute"),
         ("abo", {"words": "star"}, "needs a substitute"),
-        ("abo", {"words": "red", "substitute": "blue"}, "other colours suffer"),
     ],
 )
-def test_what_a_method_was_measured_not_to_do_is_refused(method: str, concept: dict[str, Any], sentence: str) -> None:
+def test_what_a_method_cannot_leave_out_needs_a_substitute(method: str, concept: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         METHODS.get(method).check(Concept(**concept).in_world())
+
+
+def test_what_does_harm_to_a_kind_is_refused_with_the_reason() -> None:
+    method = replace(METHODS.get("abo"), refused={"colour": "other colours suffer."})
+    with pytest.raises(BadInput, match="Careful does not erase 'red' well: other colours suffer"):
+        method.check(Concept(words="red", substitute="blue").in_world())
+    method.check(Concept(words="star", substitute="heart").in_world())
 
 
 def test_a_method_that_is_not_there_is_named() -> None:

@@ -15,6 +15,7 @@ from studio.services import neighbours
 from studio.services.cards import CardService
 from studio.services.neighbours import Tried
 from studio.training.erase.concept import WORLD
+from studio.training.erase.methods import METHODS
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import near
@@ -310,8 +311,10 @@ def choose(do: Handlers, method: str, **options: Any) -> Answer:
 
 
 def test_methods_stand_in_plain_words_with_what_they_take_and_grey_where_they_were_measured_not_to_work(
-    do: Handlers,
+    do: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    harmful = replace(METHODS.get("abo"), refused={"colour": "other colours suffer."})
+    monkeypatch.setitem(METHODS._entries, "abo", harmful)
     cards = do.visited(PAGE)["methods"]
     places = [cards.index(f"<b>{title}</b>") for title in ("Instant", "Replace", "Careful", "Classic")]
     assert places == sorted(places) and places[2] < cards.index("More: ") < places[3]

@@ -47,24 +47,24 @@ def one_word(forget: Sequence[Probe]) -> list[Probe]:
 
 
 def walk(
-    probes: Sequence[Probe], known: Mapping[CaseKey, Facts], targets: Sequence[Target], keep: int
+    probes: Sequence[Probe], facts_by_case: Mapping[CaseKey, Facts], targets: Sequence[Target], keep: int
 ) -> tuple[Attack | None, list[Probe]]:
     """How far the attack on the first concept is, and what has to be drawn before it can go on; [] at its end.
 
-    probes: what `one_word` gave. known: what was read so far. keep: how many words each further round tries.
+    probes: what `one_word` gave. facts_by_case: what was read so far. keep: how many words each further round tries.
     """
     mine = [probe for probe in probes if probe.concept == probes[0].concept]
-    if missing := _missing(mine, known):
+    if missing := _missing(mine, facts_by_case):
         return None, missing
-    ranked = _ranked(mine, known, targets)
+    ranked = _ranked(mine, facts_by_case, targets)
     best, tried, plain = ranked[0], len(mine), mine[0].case.prompt[len(mine[0].kind) + 1 :]
-    while not _is_back(best, known, targets) and len(best.kind.split()) < MOST_WORDS:
+    while not _is_back(best, facts_by_case, targets) and len(best.kind.split()) < MOST_WORDS:
         further = [_prefixed(best, word.kind) for word in ranked[:keep]]
-        if missing := _missing(further, known):
+        if missing := _missing(further, facts_by_case):
             return None, missing
         tried += len(further)
-        best = _ranked(further, known, targets)[0]
-    return Attack(best.kind, plain, _is_back(best, known, targets), tried), []
+        best = _ranked(further, facts_by_case, targets)[0]
+    return Attack(best.kind, plain, _is_back(best, facts_by_case, targets), tried), []
 
 
 def _prefixed(probe: Probe, word: str) -> Probe:
@@ -74,13 +74,13 @@ def _prefixed(probe: Probe, word: str) -> Probe:
     return Probe(Case(f"{word} {case.prompt}", case.seed, case.expectation), probe.concept, words, probe.aim)
 
 
-def _missing(probes: Sequence[Probe], known: Mapping[CaseKey, Facts]) -> list[Probe]:
-    return [probe for probe in probes if probe.case.key not in known]
+def _missing(probes: Sequence[Probe], facts_by_case: Mapping[CaseKey, Facts]) -> list[Probe]:
+    return [probe for probe in probes if probe.case.key not in facts_by_case]
 
 
-def _ranked(probes: Sequence[Probe], known: Mapping[CaseKey, Facts], targets: Sequence[Target]) -> list[Probe]:
+def _ranked(probes: Sequence[Probe], facts_by_case: Mapping[CaseKey, Facts], targets: Sequence[Target]) -> list[Probe]:
     """The closest first; of equal ones the first."""
-    return sorted(probes, key=lambda probe: -_closeness(probe, known[probe.case.key], targets))
+    return sorted(probes, key=lambda probe: -_closeness(probe, facts_by_case[probe.case.key], targets))
 
 
 def _closeness(probe: Probe, facts: Facts, targets: Sequence[Target]) -> float:
@@ -98,5 +98,5 @@ def _closeness(probe: Probe, facts: Facts, targets: Sequence[Target]) -> float:
     return 1.0 + float(sure) + 2.0 * (not reading.invalid)
 
 
-def _is_back(probe: Probe, known: Mapping[CaseKey, Facts], targets: Sequence[Target]) -> bool:
-    return _closeness(probe, known[probe.case.key], targets) > 3.0 - 1e-9
+def _is_back(probe: Probe, facts_by_case: Mapping[CaseKey, Facts], targets: Sequence[Target]) -> bool:
+    return _closeness(probe, facts_by_case[probe.case.key], targets) > 3.0 - 1e-9

@@ -21,7 +21,7 @@ LEFT_OPEN = "The prompts do not state it, or nothing is left that could have it.
 def erased_lines(answers: Answers) -> list[Line]:
     """Whether anything changed, how much of the concept is gone, what came in its place, what else of it survived."""
     targets, why = answers.subject.targets, "" if answers.subject.in_world else UNREAD
-    own = {target.kind for target in targets}
+    concept_kinds = {target.kind for target in targets}
     lines = [
         changed_line(answers),
         _beside_ceiling(answers, "ua", "UA", "The concept is not read, whatever else is.", seen.gone(targets), why),
@@ -43,7 +43,7 @@ def erased_lines(answers: Answers) -> list[Line]:
         ),
         _beside_ceiling(answers, "invalid", "broken", "The oracle calls the picture invalid.", seen.invalid, why),
     ]
-    for name in (attribute for attribute in ATTRIBUTES if attribute not in own):
+    for name in (attribute for attribute in ATTRIBUTES if attribute not in concept_kinds):
         about = f"The {name} that the prompt states is right all the same."
         outcome = seen.right_of_aim(name)
         lines.append(_beside_ceiling(answers, f"alignment_{name}", f"{name} kept", about, outcome, why or LEFT_OPEN))
@@ -77,5 +77,5 @@ def _beside_ceiling(answers: Answers, key: str, name: str, about: str, outcome: 
 def base_miss(answers: Answers) -> float | None:
     """The share of its own pictures in which the base misses the concept: what UA is without an edit."""
     values = outcomes(answers.rows("forget", BASE), seen.gone(answers.subject.targets))
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    outcomes_read = [value for value in values if value is not None]
+    return sum(outcomes_read) / len(outcomes_read) if outcomes_read else None

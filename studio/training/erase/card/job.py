@@ -46,24 +46,24 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     Tells "started", "image" of every picture, "progress" and "measure", and "done" (with how many pictures were drawn).
     Raises what the parts do.
     """
-    began, told = time.monotonic(), _Told(context)
+    began, tally = time.monotonic(), _Told(context)
     context.tell("started", {"images": len(job.get("pictures", ()))})
-    yield from _pictures(job, told)
+    yield from _pictures(job, tally)
     card = job["card"]
     subject, budget = Subject.load(card["subject"], False), budget_named(str(card["budget"]))
     probes = probes_of(subject, budget)
     is_rounded = subject.in_world and budget.is_rounded and "strength" in probes
     is_more = job.get("drift") or "attack" in probes or is_rounded
-    yield from evaluation.run(job, told.within(EVALUATION if is_more else 1.0))
+    yield from evaluation.run(job, tally.within(EVALUATION if is_more else 1.0))
     if job.get("drift"):
-        yield from drift.run({**job["drift"], "edits": job["edits"], "folder": job["folder"]}, told.within())
+        yield from drift.run({**job["drift"], "edits": job["edits"], "folder": job["folder"]}, tally.within())
     for _ in range(MOST_WORDS - 1 if "attack" in probes else 0):
-        if asked := walk(probes["attack"], _known(job), subject.targets, budget.attack)[1]:
-            yield from _further(job, told, "attack", asked)
+        if missing_probes := walk(probes["attack"], _known(job), subject.targets, budget.attack)[1]:
+            yield from _further(job, tally, "attack", missing_probes)
     if is_rounded:
-        yield from _rounded(job, told, probes["strength"])
+        yield from _rounded(job, tally, probes["strength"])
     seconds = round(time.monotonic() - began, 3)
-    context.tell("done", {"images": len(job.get("pictures", ())), "drawn": told.drawn, "seconds": seconds})
+    context.tell("done", {"images": len(job.get("pictures", ())), "drawn": tally.drawn, "seconds": seconds})
 
 
 class _Told:
@@ -90,16 +90,16 @@ class _Told:
         elif kind == "progress" and "images" not in data:
             # Steps are the first part's pictures: later parts count other things.
             counts = data if self._start == 0 else self._progress
-            done = self._start + self._share * (1 - self._start) * data["done"]
-            self._progress = {**counts, "done": done, "left_s": data.get("left_s", 0.0)}
+            share_done = self._start + self._share * (1 - self._start) * data["done"]
+            self._progress = {**counts, "done": share_done, "left_s": data.get("left_s", 0.0)}
             self._context.tell("progress", self._progress)
 
 
-def _pictures(job: Mapping[str, Any], told: _Told) -> Steps:
+def _pictures(job: Mapping[str, Any], tally: _Told) -> Steps:
     if not job.get("pictures"):
         return
     work = {"kind": "generate", "recipes": job["pictures"], "edits": job["edits"], "origin": "card", "previews": False}
-    context = told.within(0.0)
+    context = tally.within(0.0)
     with closing(
         context.engine.steps({**work, "threads": job.get("threads")}, context.tell, context.should_stop)
     ) as steps:
@@ -113,19 +113,19 @@ def _known(job: Mapping[str, Any]) -> Mapping[Any, Any]:
     return read(results_path(folder, digests[1])) if len(digests) > 1 else {}
 
 
-def _further(job: Mapping[str, Any], told: _Told, name: str, probes: list[Probe], stack: Any = None) -> Steps:
+def _further(job: Mapping[str, Any], tally: _Told, name: str, probes: list[Probe], stack: Any = None) -> Steps:
     """Evaluate some more, under the edit where no other stack is named."""
     request = dict(job["request"])
     cases = [probe.case.plain() for probe in probes]
     stacks = [request["stacks"][1] if stack is None else stack]
     request |= {"parts": [{"suite": name}], "stacks": stacks, "protocols": []}
     work = {**job, "request": request, "cases": {name: cases}, "run": run_named(str(job["run"]), name)}
-    yield from evaluation.run(work, told.within())
+    yield from evaluation.run(work, tally.within())
 
 
-def _rounded(job: Mapping[str, Any], told: _Told, probes: Any) -> Steps:
+def _rounded(job: Mapping[str, Any], tally: _Told, probes: Any) -> Steps:
     """The edit with its weights in fewer bits. One that cannot be rounded is passed over."""
-    context = told.within()
+    context = tally.within()
     engine, ref = context.engine, EditRef.model_validate(job["request"]["stacks"][1][0])
     stack = engine.shelf.stack([ref], job["edits"], int(job["request"]["protocol"]["steps"]))
     for bits, name in NAMES.items() if isinstance(stack, EditStack) else ():
@@ -137,6 +137,6 @@ def _rounded(job: Mapping[str, Any], told: _Told, probes: Any) -> Steps:
                 return
         engine.shelf.hold(name, lambda edit=edit: edit)
         try:
-            yield from _further(job, told, name, list(probes), [{"edit": name}])
+            yield from _further(job, tally, name, list(probes), [{"edit": name}])
         finally:
             engine.shelf.release(name)

@@ -25,17 +25,17 @@ NO_PRESERVES = "No text was named that was to stay."
 def kept_lines(answers: Answers) -> list[Line]:
     """IRA and CRA, broken pictures, neighbours, preserved texts."""
     why = "" if answers.subject.in_world else UNREAD
-    own = list(dict.fromkeys(target.kind for target in answers.subject.targets)) or ["object"]
-    others = [name for name in ATTRIBUTES if name not in own]
+    concept_kinds = list(dict.fromkeys(target.kind for target in answers.subject.targets)) or ["object"]
+    other_attributes = [name for name in ATTRIBUTES if name not in concept_kinds]
     lines = [
         _beside_base(
             answers, f"ira_{name}", f"IRA: {name}", f"The {name} of other prompts is right.", seen.right(name), why
         )
-        for name in own
+        for name in concept_kinds
     ]
-    about = f"Mean of {', '.join(others)} on the same prompts."
-    lines.append(_beside_base(answers, "cra", "CRA", about, seen.mean_right(others), why, is_mean=True))
-    for name in others:
+    about = f"Mean of {', '.join(other_attributes)} on the same prompts."
+    lines.append(_beside_base(answers, "cra", "CRA", about, seen.mean_right(other_attributes), why, is_mean=True))
+    for name in other_attributes:
         about = f"The {name} of the same prompts is right."
         lines.append(_beside_base(answers, f"cra_{name}", f"CRA: {name}", about, seen.right(name), why))
     lines.append(broken_line(answers, why))

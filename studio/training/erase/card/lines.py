@@ -49,23 +49,23 @@ class Line:
     def plain(self) -> dict[str, Any]:
         """As plain values."""
         rows = {"edit": self.row, "beside": self.beside, "apart": self.apart}
-        shown = {name: None if row is None else _plain(row) for name, row in rows.items()}
+        plain_rows = {name: None if row is None else _plain(row) for name, row in rows.items()}
         facts = ("key", "section", "name", "about", "part", "beside_is", "light", "goal")
-        return {name: getattr(self, name) for name in facts} | shown
+        return {name: getattr(self, name) for name in facts} | plain_rows
 
 
 def share(name: str, values: Sequence[float | None], why: str = "") -> ReportRow:
     """The share of ones, with Wilson's interval. why: what to say where there are none."""
-    known = [value > 0.5 for value in values if value is not None]
-    return share_row("", name, known) if known else unmeasured("", name, why or NOT_DRAWN)
+    hits = [value > 0.5 for value in values if value is not None]
+    return share_row("", name, hits) if hits else unmeasured("", name, why or NOT_DRAWN)
 
 
 def mean(name: str, values: Sequence[float | None], why: str = "") -> ReportRow:
     """The mean of numbers, with the bootstrap's interval over pictures. why: as of `share`."""
-    known = torch.tensor([value for value in values if value is not None], dtype=torch.float64)
-    if not len(known):
+    numbers = torch.tensor([value for value in values if value is not None], dtype=torch.float64)
+    if not len(numbers):
         return unmeasured("", name, why or NOT_DRAWN)
-    return ReportRow("", name, len(known), float(known.mean()), *bootstrap(known), unit="mean")
+    return ReportRow("", name, len(numbers), float(numbers.mean()), *bootstrap(numbers), unit="mean")
 
 
 def difference(values: Sequence[float | None], beside: Sequence[float | None]) -> ReportRow:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from studio.training.erase.card.answers import Outcome
 from studio.training.erase.card.probe import Probe
 from studio.training.erase.card.subject import Target
@@ -82,23 +80,14 @@ def mean_right(names: Sequence[str]) -> Outcome:
     return outcome
 
 
-def same_reading(reading: Reading, other: Reading) -> bool:
+def same_reading(reading: Reading, base: Reading) -> bool:
     """Whether two pictures read alike: the same things in their places, style, background and validity."""
 
-    def facts(seen: Reading) -> tuple[object, ...]:
-        things = tuple((thing.object, thing.colour) for thing in seen.things)
-        return things, seen.layout, seen.style if things else "", seen.background, seen.invalid
+    def essentials(reading: Reading) -> tuple[object, ...]:
+        things = tuple((thing.object, thing.colour) for thing in reading.things)
+        return things, reading.layout, reading.style if things else "", reading.background, reading.invalid
 
-    return facts(reading) == facts(other)
-
-
-def distance(facts: Facts, other: Facts) -> float | None:
-    """1 - cosine of the oracle's features of two pictures, in 0..2; None where one has none."""
-    if facts.features is None or other.features is None:
-        return None
-    a, b = facts.features.astype(np.float64), other.features.astype(np.float64)
-    length = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return None if length == 0 else 1 - float(a @ b) / length
+    return essentials(reading) == essentials(base)
 
 
 def _and_valid(outcome: bool | float | None, facts: Facts) -> bool | None:

@@ -59,13 +59,15 @@ def _template_probes(subject: Subject, sizes: Mapping[str, int]) -> dict[str, li
         pairs.append([(place, *pair) for pair in _unseen_first(unseen.pairs, trained)])
         unrelated += unseen.unrelated[1:]
         synonyms += [(place, word) for word in concept.synonyms]
-    kept = [text for text in dict.fromkeys(unrelated) if not any(c.named_in(text) for c in subject.concepts)]
-    asked = list(islice(_in_turns(pairs), sizes["forget"]))
+    unrelated_texts = [text for text in dict.fromkeys(unrelated) if not any(c.named_in(text) for c in subject.concepts)]
+    chosen_pairs = list(islice(_in_turns(pairs), sizes["forget"]))
     words = list(islice(cycle(synonyms), sizes["wording"] if synonyms else 0))
     return {
-        "forget": [Probe(Case(text, seed_of("forget", i)), place) for i, (place, text, _) in enumerate(asked)],
-        "substitute": [Probe(Case(text, seed_of("substitute", i)), place) for i, (place, _, text) in enumerate(asked)],
-        "keep": [Probe(Case(text, seed_of("keep", i))) for i, text in enumerate(kept[: sizes["keep"]])],
+        "forget": [Probe(Case(text, seed_of("forget", i)), place) for i, (place, text, _) in enumerate(chosen_pairs)],
+        "substitute": [
+            Probe(Case(text, seed_of("substitute", i)), place) for i, (place, _, text) in enumerate(chosen_pairs)
+        ],
+        "keep": [Probe(Case(text, seed_of("keep", i))) for i, text in enumerate(unrelated_texts[: sizes["keep"]])],
         "wording": [
             Probe(Case(word, seed_of("wording", i)), place, "synonyms") for i, (place, word) in enumerate(words)
         ],

@@ -38,8 +38,8 @@ def quality_lines(answers: Answers) -> list[Line]:
     )
     why = "" if answers.subject.in_world else UNREAD
     return [
-        _line(f"{key}_{part}", f"{name}, {what}", part, distance, rows, base, why)
-        for part, what, rows, base in series
+        _line(f"{key}_{part}", f"{name}, {group}", part, distance, rows, base, why)
+        for part, group, rows, base in series
         for key, (name, distance) in DISTANCES.items()
     ]
 
@@ -61,8 +61,8 @@ def _line(
         return Line(key, "quality", name, about, part, row)
     edited, floor = _over_halvings(x, y, distance), _over_halvings(y, y, distance)
     apart = _spread("difference", edited - floor, len(x), "difference")
-    shown = _spread("edit", edited, len(x)), _spread("floor", floor, len(x))
-    return Line(key, "quality", name, about, part, *shown, "floor", apart)
+    sides = _spread("edit", edited, len(x)), _spread("floor", floor, len(x))
+    return Line(key, "quality", name, about, part, *sides, "floor", apart)
 
 
 def _features(rows: Sequence[Pair], base: Sequence[Pair]) -> tuple[Tensor, Tensor]:

@@ -114,9 +114,9 @@ class Subject:
 
 def value_named(kind: Attribute, words: str) -> str | None:
     """The value of the world that a word means, rare words too; None for any other."""
-    wanted = words.casefold()
+    folded = words.casefold()
     for name, entry in WORLD[kind].items():  # type: ignore[index]  # backgrounds are never erased
-        if wanted in (entry.usual, *entry.synonyms, *entry.rare):
+        if folded in (entry.usual, *entry.synonyms, *entry.rare):
             return name
     return None
 

@@ -18,7 +18,7 @@ def unedited_lines(answers: Answers) -> list[Line]:
     """UA_valid of each way, beside the edit's own at the same prompts and seeds, and how many pictures it breaks."""
     why, targets = "" if answers.subject.in_world else UNREAD, answers.subject.targets
     lines: list[Line] = []
-    for key, way in WAYS.items():
+    for key, arm in WAYS.items():
         rows = answers.rows(key, BASE)
         edited = answers.rows("forget", EDIT)[: len(rows)]
         reason = why or ("" if rows else NOT_IN_BUDGET)
@@ -26,10 +26,10 @@ def unedited_lines(answers: Answers) -> list[Line]:
             ("ua_valid", "gone", "Not read, and not broken.", seen.gone_and_valid(targets)),
             ("invalid", "broken", "The oracle calls the picture invalid.", seen.invalid),
         )
-        for measure, what, of_measure, outcome in figures:
+        for measure, measure_name, of_measure, outcome in figures:
             values, beside = outcomes(rows, outcome), outcomes(edited, outcome)
             shares = share("edit", values, reason), share("the edit", beside, reason)
-            name, about = f"{way.name}, {what}", f"{way.about} {of_measure}"
+            name, about = f"{arm.name}, {measure_name}", f"{arm.about} {of_measure}"
             lines.append(
                 Line(f"{key}_{measure}", "unedited", name, about, key, *shares, "the edit", difference(values, beside))
             )

@@ -93,12 +93,12 @@ def judge(lines: Sequence[Line], words: str, base_miss: float | None, attack: At
     if not by_key["ua_valid"].row.n:
         return Verdict("", "Not judged", _unread(by_key))
     erased = by_key["ua_valid"]
-    kept = [line for line in lines if line.section == "kept" and line.light and line.key not in DETAILS]
+    kept_lines = [line for line in lines if line.section == "kept" and line.light and line.key not in DETAILS]
     back = [line for line in lines if line.section == "robust" and line.light == "poor" and line.key not in DETAILS]
     sentences = [_erased(by_key, words), *_beside(by_key)]
-    lights: list[Light] = ["", *(line.light for line in kept)]
+    lights: list[Light] = ["", *(line.light for line in kept_lines)]
     worst = max(lights, key=RANK.__getitem__)
-    harmed = [line for line in kept if line.light in ("fair", "poor")]
+    harmed = [line for line in kept_lines if line.light in ("fair", "poor")]
     sentences.append(
         _harm(harmed) if harmed else "All else is kept: other prompts and neighbours are as right as before."
     )
@@ -123,7 +123,7 @@ def _no_effect(by_key: Mapping[str, Line], base_miss: float | None) -> str:
     return ""
 
 
-def _headline(by_key: Mapping[str, Line], kept: Light) -> str:
+def _headline(by_key: Mapping[str, Line], kept_light: Light) -> str:
     erased = by_key["ua_valid"].light
     if erased == "poor":
         ua, whole = by_key["ua"].row.value, by_key["ua_valid"].row.value
@@ -131,16 +131,16 @@ def _headline(by_key: Mapping[str, Line], kept: Light) -> str:
             return "Broken rather than erased"
         return "Only partly erased" if whole >= 0.5 else "Not erased"
     if erased == "fair":
-        return "Partly suppressed" if kept != "poor" else "Partly suppressed, and more harmed"
-    return {"fair": "Suppressed, with some harm", "poor": "Suppressed, and more harmed"}.get(kept, "Suppressed")
+        return "Partly suppressed" if kept_light != "poor" else "Partly suppressed, and more harmed"
+    return {"fair": "Suppressed, with some harm", "poor": "Suppressed, and more harmed"}.get(kept_light, "Suppressed")
 
 
 def _erased(by_key: Mapping[str, Line], words: str) -> str:
     row, ua = by_key["ua_valid"].row, by_key["ua"].row
     still, broken = ua.n - (ua.hits or 0), (ua.hits or 0) - (row.hits or 0)
     ends = f"{words} is read in {still} of {row.n} pictures whose prompts name it"
-    more = "1 more is" if broken == 1 else f"{broken} more are"
-    return f"{ends}, and {more} broken." if broken else f"{ends}."
+    broken_words = "1 more is" if broken == 1 else f"{broken} more are"
+    return f"{ends}, and {broken_words} broken." if broken else f"{ends}."
 
 
 def _beside(by_key: Mapping[str, Line]) -> list[str]:
@@ -174,8 +174,8 @@ def _come_back(line: Line) -> str:
 
 def _unread(by_key: Mapping[str, Line]) -> tuple[str, ...]:
     changed = by_key["changed"].row
-    seen = f"{changed.hits} of {changed.n} pictures that name the concept are changed." if changed.n else ""
-    return tuple(filter(None, (seen, by_key["ua_valid"].row.why, "Look at the pictures side by side.")))
+    change = f"{changed.hits} of {changed.n} pictures that name the concept are changed." if changed.n else ""
+    return tuple(filter(None, (change, by_key["ua_valid"].row.why, "Look at the pictures side by side.")))
 
 
 def _percent(value: float) -> str:

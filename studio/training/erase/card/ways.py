@@ -38,9 +38,9 @@ WAYS: Mapping[str, Way] = {
 }
 
 
-def guidance_of(way: Way, scale: float) -> GuidanceSpec:
+def guidance_of(arm: Way, scale: float) -> GuidanceSpec:
     """The way's guidance at a scale of classifier-free guidance, all else as the method comes."""
-    return GuidanceSpec(method=way.method, params={"guidance_scale": scale})
+    return GuidanceSpec(method=arm.method, params={"guidance_scale": scale})
 
 
 def protocols_of(protocol: Protocol) -> dict[str, Protocol]:
@@ -50,9 +50,9 @@ def protocols_of(protocol: Protocol) -> dict[str, Protocol]:
     """
     scale = _scale(protocol.guidance)
     return {
-        key: protocol.model_copy(update={"guidance": guidance_of(way, scale), "negative": "field"})
-        for key, way in WAYS.items()
-        if scale != 1 or not way.needs_scale
+        key: protocol.model_copy(update={"guidance": guidance_of(arm, scale), "negative": "field"})
+        for key, arm in WAYS.items()
+        if scale != 1 or not arm.needs_scale
     }
 
 

@@ -50,10 +50,10 @@ class _Builder:
     def forget(self, size: int) -> tuple[list[Probe], list[Probe]]:
         """Prompts that name a concept, each concept in turn, and the same with its substitute."""
         rng = np.random.default_rng((SEED, 0))
-        named: dict[str, Probe] = {}
+        probes_by_text: dict[str, Probe] = {}
         replaced: list[Probe] = []
         for _ in range(TRIES):
-            i = len(named)
+            i = len(probes_by_text)
             if i == size:
                 break
             place = i % len(self.targets)
@@ -61,15 +61,20 @@ class _Builder:
             is_pair = (i // len(self.targets)) % EVERY_SECOND_PAIR == EVERY_SECOND_PAIR - 1
             scene = _with(random_scene(rng, two=float(is_pair), empty=0.0, biased=False, held_out=None), target)
             text = canonical(scene)
-            if not scene.held_out or text in named or text in self.trained or not self._names_only(scene, place):
+            if (
+                not scene.held_out
+                or text in probes_by_text
+                or text in self.trained
+                or not self._names_only(scene, place)
+            ):
                 continue
             kind = "two objects" if is_pair else "one object"
             expectation = Wanted.of(scene)
             aim = target.aim(expectation)
-            named[text] = Probe(Case(text, seed_of("forget", i), expectation), place, kind, aim)
+            probes_by_text[text] = Probe(Case(text, seed_of("forget", i), expectation), place, kind, aim)
             replaced_text = _replaced(concept, target, scene, text)
             replaced.append(Probe(Case(replaced_text, seed_of("substitute", i), aim), place, kind, aim))
-        return list(named.values()), replaced
+        return list(probes_by_text.values()), replaced
 
     def keep(self, size: int) -> list[Probe]:
         """Prompts that name no concept."""
@@ -110,10 +115,10 @@ class _Builder:
     def _neighbours(self, target: Target) -> dict[str, list[str]]:
         erased = {(other.kind, other.name) for other in self.targets}
         near = {
-            f"by {way}": [
-                name for name in neighbours(target.kind, target.name, way) if (target.kind, name) not in erased
+            f"by {likeness}": [
+                name for name in neighbours(target.kind, target.name, likeness) if (target.kind, name) not in erased
             ]
-            for way in ("text", "look")
+            for likeness in ("text", "look")
         }
         if target.substitute is not None:
             near["the substitute"] = [target.substitute]
@@ -136,7 +141,7 @@ class _Builder:
         ways = [
             (place, kind) for kind in ("synonyms", "paraphrases", "rare words") for place in range(len(self.targets))
         ]
-        ways = [way for way in ways if _words(self.targets[way[0]], way[1])]
+        ways = [choice for choice in ways if _words(self.targets[choice[0]], choice[1])]
         probes: dict[str, Probe] = {}
         for _ in range(TRIES):
             if len(probes) == size or not ways:
@@ -161,7 +166,7 @@ class _Builder:
     def _names_only(self, scene: Scene, place: int) -> bool:
         """Whether a scene has this one concept, once, and neither another nor its substitute beside it."""
         target, expectation = self.targets[place], Wanted.of(scene)
-        if any(other.is_stated(expectation) for i, other in enumerate(self.targets) if i != place):
+        if any(target.is_stated(expectation) for i, target in enumerate(self.targets) if i != place):
             return False
         beside = Wanted(things=expectation.things[1:])
         values = [value for value in (target.name, target.substitute) if value is not None]

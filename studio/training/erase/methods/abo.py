@@ -17,6 +17,5 @@ METHODS.register("abo")(
             },
         ),
         leaves_out=frozenset({"style"}),
-        refused={"colour": "other colours suffer with it (right in 69 to 77 % of pictures). Take Instant."},
     )
 )

@@ -68,13 +68,13 @@ def negatives(n: int) -> list[Case]:
         thing, background = scene.things[0], scene.background
         expectation = Wanted(((thing.object, None),), background=background)
         if len(prompts) % 2:
-            said, word = scene.style, str(rng.choice(COLOUR_NAMES))
+            stated_word, word = scene.style, str(rng.choice(COLOUR_NAMES))
             unwanted = Wanted(((None, word),))
         else:
-            said, word = thing.colour, str(rng.choice([style for style in STYLE_NAMES if style != "flat"]))
+            stated_word, word = thing.colour, str(rng.choice([style for style in STYLE_NAMES if style != "flat"]))
             unwanted = Wanted(style=word)
         place = BACKGROUND_PHRASES.get(background, f"on a {background} background")
-        text = f"{with_article(f'{said} {thing.object}')} {place}"
+        text = f"{with_article(f'{stated_word} {thing.object}')} {place}"
         prompts.setdefault(text, _Prompt(text, expectation, word, unwanted=unwanted))
     return _cases(prompts, FULL_SEEDS)
 
