@@ -13,6 +13,7 @@ from typing import Any
 from studio.core.markup import image, png_uri, tag, text
 from studio.services.cards import chart
 from studio.services.cards.table import lines_table
+from studio.training.erase.methods import METHODS
 
 CARD_CSS, PAGE_CSS = (Path(__file__).with_name(name) for name in ("card.css", "page.css"))
 SECTIONS = (
@@ -72,13 +73,22 @@ def fragment(card: Card, pictures: Pictures) -> str:
 
 def _head(card: Card) -> str:
     concepts = [f"{concept['words']} → {concept['substitute'] or 'nothing'}" for concept in card["subject"]["concepts"]]
-    facts = [", ".join(concepts), f"by {card['method']}" if card["method"] else "", f"on {card['subject']['model']}"]
+    facts = [
+        ", ".join(concepts),
+        f"by {_method_name(card['method'])}" if card["method"] else "",
+        f"on {card['subject']['model']}",
+    ]
     about = " · ".join(filter(None, facts))
     title = tag("h1", text(card["edit"]["name"]))
     budget = tag("span", text("preview" if card["is_preview"] else f"{card['budget']} budget"), class_="budget")
     return tag(
         "header", tag("p", f"Report card {budget}", class_="kicker") + title + tag("p", text(about), class_="about")
     )
+
+
+def _method_name(method: str) -> str:
+    """What the field calls it; the name itself of one that is not here, as a card from elsewhere may have."""
+    return METHODS.get(method).name if method in METHODS.names() else method
 
 
 def _verdict(verdict: Mapping[str, Any]) -> str:

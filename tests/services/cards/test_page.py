@@ -38,6 +38,11 @@ def test_the_verdict_comes_first_and_every_figure_with_its_n() -> None:
     assert len(rows) == 9 and all(re.search(r'class="number">60</td>', row) for row in rows[1:])
 
 
+def test_a_method_has_the_field_s_name() -> None:
+    assert "by Unified Concept Editing · on" in page(made(), {})
+    assert "by magic · on" in page({**made(), "method": "magic"}, {})
+
+
 @pytest.mark.parametrize("place", ["name", "id", "method", "words", "prompt", "sentence", "sampler", "model"])
 def test_whatever_was_written_elsewhere_is_text(place: str) -> None:
     values = made()
@@ -78,4 +83,6 @@ def test_figures_are_written_as_what_they_are() -> None:
 
 def test_several_concepts_and_nothing_in_their_place_are_named() -> None:
     about = subject({"words": "star", "kind": "object"}, {"words": "red", "substitute": "blue", "kind": "colour"})
-    assert "star → nothing, red → blue · by uce · on stencil" in fragment(made(subject=about.plain()), {})
+    assert "star → nothing, red → blue · by Unified Concept Editing · on stencil" in fragment(
+        made(subject=about.plain()), {}
+    )
