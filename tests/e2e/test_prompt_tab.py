@@ -47,9 +47,26 @@ def fill(page: Page, prompt: str, seed: str = "7", count: int = 1, steps: int = 
     page.evaluate(TWO_FRAMES)
 
 
+# Whether progress was ever seen since then, and what the caption was: a job of three steps may be over before it is
+# looked at.
+ARMED = """() => {
+  window.underway = false;
+  new MutationObserver(() => {
+    window.underway ||= Boolean(document.querySelector('#progress .progress')?.getClientRects().length);
+  }).observe(document.querySelector('#progress'), {subtree: true, childList: true, attributes: true});
+  return document.querySelector('#caption').innerHTML;
+}"""
+BEGUN = """caption => {
+  const line = document.querySelector('#caption');
+  return window.underway || (line.textContent.trim() !== '' && line.innerHTML !== caption);
+}"""
+
+
 def generate(page: Page) -> None:
+    """Ask for pictures, and wait until the page works at them or has them."""
+    caption = page.evaluate(ARMED)
     page.click("#generate")
-    page.wait_for_selector("#progress .progress", timeout=LONG_MS)
+    page.wait_for_function(BEGUN, arg=caption, timeout=LONG_MS)
 
 
 def wait_until_done(page: Page) -> None:
