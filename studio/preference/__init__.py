@@ -1,0 +1,1 @@
+"""What people prefer: their answers, and what is learned from them. Needs no model."""
