@@ -61,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
     plan = _plan(args)
     with Studio(settings_of(args), backend="inline") as studio:
-        plan |= {side: _pictures(studio, getattr(args, side)) for side in ("before", "after")}
+        plan |= {
+            "negative_images": _pictures(studio, args.before),
+            "positive_images": _pictures(studio, args.after),
+        }
         minutes = limit_s(args.minutes)
         answer = make(studio, lambda: studio.sliders.start(plan, minutes), goes_on=True)
     give(args, answer, text_of(answer))
@@ -72,7 +75,7 @@ def _plan(args: argparse.Namespace) -> Answer:
     """All but the pictures. What is said on the command line counts before what a file says."""
     plan: Answer = {"name": _name(args), "model": args.model, "keep": args.keep, "caption": args.caption}
     if args.more:
-        pair = {"target": args.target, "more": args.more, "less": args.less}
+        pair = {"target": args.target, "positive": args.more, "negative": args.less}
         plan["pairs"] = [pair if args.neutral is None else {**pair, "neutral": args.neutral}]
     training: Answer = {}
     if args.prompts_file:

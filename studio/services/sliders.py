@@ -49,5 +49,5 @@ class SliderService:
 
 
 def _texts(plan: SliderPlan) -> tuple[str, ...]:
-    pairs = (text for pair in plan.pairs for text in (pair.target, pair.neutral or "", pair.more, pair.less))
+    pairs = (text for pair in plan.pairs for text in (pair.target, pair.neutral or "", pair.positive, pair.negative))
     return tuple(dict.fromkeys((*pairs, *plan.keep, *plan.preserves, plan.caption)))

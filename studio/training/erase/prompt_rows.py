@@ -27,7 +27,8 @@ UNUSED = frozenset(
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one row teaches: at the strength `reach` times `side`, target gives neutral + side gamma (more - less).
+    """What one row teaches: at the strength `reach` times `side`, what target gives is
+    neutral + side gamma (positive - negative).
 
     gamma, reach: above 0.
     side: 1 or -1.
@@ -36,8 +37,8 @@ class Lesson:
 
     target: str
     neutral: str
-    more: str
-    less: str
+    positive: str
+    negative: str
     gamma: float
     reach: float
     side: int
@@ -46,7 +47,7 @@ class Lesson:
     @property
     def prompts(self) -> tuple[str, str, str, str]:
         """What the two sides of a slider have in common."""
-        return self.target, self.neutral, self.more, self.less
+        return self.target, self.neutral, self.positive, self.negative
 
 
 def lessons_of(row: Mapping[str, Any], where: str) -> list[Lesson]:
@@ -61,16 +62,16 @@ def lessons_of(row: Mapping[str, Any], where: str) -> list[Lesson]:
     if not gamma or not reach or weight <= 0:
         nothing = "guidance_scale" if not gamma else "multiplier" if not reach else "weight"
         raise BadInput(f"{where} teaches nothing with a {nothing} of {row.get(nothing)}.", "Give it another.")
-    more, less, neutral = _ends(row, where)
-    if more == less:
-        raise BadInput(f"{where} teaches nothing: both of its ends are {more[:60]!r}.", "Give it two prompts.")
+    positive, negative, neutral = _ends(row, where)
+    if positive == negative:
+        raise BadInput(f"{where} teaches nothing: both of its ends are {positive[:60]!r}.", "Give it two prompts.")
     if (gamma < 0) != (_erases(row, where) and not is_class):
-        more, less = less, more
+        positive, negative = negative, positive
     lesson = (_text(row, "target_class" if is_class else "target", where), neutral)
     sides = (1, -1) if is_class else (1 if reach > 0 else -1,)
     if reach < 0:  # what the negative side goes to is less of it
-        more, less = less, more
-    return [Lesson(*lesson, more, less, abs(gamma), abs(reach), side, weight) for side in sides]
+        positive, negative = negative, positive
+    return [Lesson(*lesson, positive, negative, abs(gamma), abs(reach), side, weight) for side in sides]
 
 
 def slider_of(lessons: Sequence[Lesson]) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def slider_of(lessons: Sequence[Lesson]) -> dict[str, Any]:
         raise BadInput(
             "Some rows are taught at a negative multiplier alone.", "Give each its positive side.", field="prompts"
         )
-    names = ("target", "neutral", "more", "less")
+    names = ("target", "neutral", "positive", "negative")
     return {
         "pairs": [dict(zip(names, prompts, strict=True)) for prompts in sides[1]],
         "gamma": lessons[0].gamma,
@@ -103,10 +104,11 @@ def slider_of(lessons: Sequence[Lesson]) -> dict[str, Any]:
 def _ends(row: Mapping[str, Any], where: str) -> tuple[str, str, str]:
     """What is added, what is taken away, and where from."""
     if "target_class" in row:
-        more, less = (_text(row, name, where, "") for name in ("positive", "negative"))
-        return more, less, _text(row, "neutral", where, "")
-    less = _text(row, "unconditional", where, "")
-    return _text(row, "positive", where, _text(row, "target", where)), less, _text(row, "neutral", where, less)
+        positive, negative = (_text(row, name, where, "") for name in ("positive", "negative"))
+        return positive, negative, _text(row, "neutral", where, "")
+    negative = _text(row, "unconditional", where, "")
+    neutral = _text(row, "neutral", where, negative)
+    return _text(row, "positive", where, _text(row, "target", where)), negative, neutral
 
 
 def _erases(row: Mapping[str, Any], where: str) -> bool:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, param
@@ -27,36 +27,43 @@ ROWS = 60  # of sentences of the world, for one pair of words
 SOUGHT = 20_000  # sentences that are looked through for them
 AFTER = "after"  # the state of studio.erasure.picture_slider, which brings torch
 RANK, STEPS, LR, LR_ELSEWHERE = 4, 160, 1e-3, 2e-4
+# A field's alias is its name in the provenance of edits, those that were made before it was called otherwise here among
+# them: it is written under that name, and read under both.
+STORED = ConfigDict(populate_by_name=True, loc_by_alias=False)
 
 
 class Pair(Params):
     """What a slider goes between.
 
     target: prompts it is for; "" is all of them.
-    more, less: at its two ends.
+    positive: the prompt at its upper end.
+    negative: the one at its lower end.
     neutral: where its middle is; None is the target.
     """
 
+    model_config = STORED
+
     target: str = Field(default="", max_length=1000)
-    more: str = Field(max_length=1000)
-    less: str = Field(default="", max_length=1000)
+    positive: str = Field(alias="more", max_length=1000)
+    negative: str = Field(default="", alias="less", max_length=1000)
     neutral: str | None = Field(default=None, max_length=1000)
 
-    @field_validator("target", "more", "less")
+    @field_validator("target", "positive", "negative")
     @classmethod
     def _tidy(cls, value: str) -> str:
         return " ".join(value.split())
 
 
 class SliderPlan(Params):
-    """What a slider is made from: pairs of prompts, or pictures before and after.
+    """What a slider is made from: pairs of prompts, or pictures of its two ends.
 
     name: of the edit.
     model: as in a recipe.
     in_world: whether the model speaks Stencil's language, and is asked in it.
     pairs: of prompts.
     keep: attributes that are not to change with it: each prompt is taken with every one of them in front.
-    before, after: sha256 of pictures in the history, which belong together in their order.
+    negative_images: sha256 of pictures of its lower end, in the history.
+    positive_images: of its upper end; those belong together that have the same place.
     caption: the prompt that pictures are learned under.
     both_ways: whether negative strengths are taught too.
     gamma, reach: how much of the difference is there, and at which strength.
@@ -66,13 +73,15 @@ class SliderPlan(Params):
     seed: of all that is drawn.
     """
 
+    model_config = STORED
+
     name: str = Field(min_length=1, max_length=80)
     model: str = Field(min_length=1)
     in_world: bool = False
     pairs: tuple[Pair, ...] = Field(default=(), max_length=MAX_PAIRS)
     keep: tuple[str, ...] = Field(default=(), max_length=50)
-    before: tuple[str, ...] = Field(default=(), max_length=MAX_PICTURES)
-    after: tuple[str, ...] = Field(default=(), max_length=MAX_PICTURES)
+    negative_images: tuple[str, ...] = Field(default=(), alias="before", max_length=MAX_PICTURES)
+    positive_images: tuple[str, ...] = Field(default=(), alias="after", max_length=MAX_PICTURES)
     caption: str = Field(default="", max_length=1000)
     both_ways: bool = True
     gamma: float = param(4.0, low=0.01, high=30)
@@ -87,23 +96,26 @@ class SliderPlan(Params):
 def read_slider(values: Mapping[str, Any]) -> SliderPlan:
     """Read a plan from plain values. Raises BadInput, also for what could only be a mistake."""
     plan = load(SliderPlan, values, "slider")
-    if bool(plan.pairs) == bool(plan.before or plan.after):
+    lower, upper = plan.negative_images, plan.positive_images
+    if bool(plan.pairs) == bool(lower or upper):
         raise BadInput(
             "A slider is made either from prompts with more and less of something, or from pictures before and after.",
             "Give one of the two.",
             field="pairs",
         )
-    if len(plan.before) != len(plan.after):
+    if len(lower) != len(upper):
         raise BadInput(
-            f"There are {len(plan.before)} pictures before and {len(plan.after)} after.",
+            f"There are {len(lower)} pictures before and {len(upper)} after.",
             "Give each its partner, in the same order.",
             field="after",
         )
-    if same := next((b for b, a in zip(plan.before, plan.after, strict=True) if a == b), None):
-        raise BadInput(f"The picture {same[:12]} is its own partner, which teaches nothing.", field="after")
+    if image := next((image for image, partner in zip(lower, upper, strict=True) if image == partner), None):
+        raise BadInput(f"The picture {image[:12]} is its own partner, which teaches nothing.", field="after")
     for pair in plan.pairs:
-        if pair.more.casefold() == pair.less.casefold():
-            raise BadInput(f"Both ends of the slider are {pair.more[:60]!r}.", "Give it two prompts.", field="pairs")
+        if pair.positive.casefold() == pair.negative.casefold():
+            raise BadInput(
+                f"Both ends of the slider are {pair.positive[:60]!r}.", "Give it two prompts.", field="pairs"
+            )
     return plan
 
 
@@ -113,7 +125,7 @@ def slider_training(plan: SliderPlan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "model": plan.model,
-        **(_from_pictures(plan) if plan.before else _from_prompts(plan)),
+        **(_from_pictures(plan) if plan.negative_images else _from_prompts(plan)),
         **_retention(plan),
         "layers": options.layers,
         "rank": options.rank or RANK,
@@ -122,7 +134,7 @@ def slider_training(plan: SliderPlan) -> dict[str, Any]:
         "batch": options.batch,
         "lr": options.lr or (LR if plan.in_world else LR_ELSEWHERE),
         "seed": plan.seed,
-        "provenance": {"method": "slider", "slider": plan.model_dump(mode="json")},
+        "provenance": {"method": "slider", "slider": plan.model_dump(mode="json", by_alias=True)},
     }
 
 
@@ -141,20 +153,20 @@ def _from_pictures(plan: SliderPlan) -> dict[str, Any]:
     return {
         "loss": "picture_slider",
         "loss_params": {"reach": plan.reach},
-        "prompts": [{TARGET: plan.caption} for _ in plan.before],
+        "prompts": [{TARGET: plan.caption} for _ in plan.negative_images],
         "pictures": {
-            "images": [[image] for image in plan.before],
-            "partners": {AFTER: [[image] for image in plan.after]},
+            "images": [[image] for image in plan.negative_images],
+            "partners": {AFTER: [[image] for image in plan.positive_images]},
         },
     }
 
 
 def _rows(pair: Pair, plan: SliderPlan) -> list[dict[str, str]]:
     words = set(vocabulary())
-    if plan.in_world and pair.more in words and (not pair.less or pair.less in words):
+    if plan.in_world and pair.positive in words and (not pair.negative or pair.negative in words):
         return _rows_of_world(pair, plan)
     neutral = pair.target if pair.neutral is None else pair.neutral
-    row = {TARGET: pair.target, NEUTRAL: neutral, MORE: pair.more, LESS: pair.less}
+    row = {TARGET: pair.target, NEUTRAL: neutral, MORE: pair.positive, LESS: pair.negative}
     return [{column: f"{attribute} {text}".strip() for column, text in row.items()} for attribute in plan.keep or ("",)]
 
 
@@ -164,11 +176,11 @@ def _rows_of_world(pair: Pair, plan: SliderPlan) -> list[dict[str, str]]:
         raise BadInput(
             "Stencil's sentences vary in all else already.", "Leave the attributes to keep out.", field="keep"
         )
-    concept = Concept(words=pair.more, substitute=pair.less)
+    concept = Concept(words=pair.positive, substitute=pair.negative)
     rows = list(islice(_said_three_ways(concept, pair, plan.seed), ROWS))
     if not rows:
         about = f" of {pair.target!r}" if pair.target else ""
-        raise BadInput(f"No sentence{about} says {pair.more!r}.", "Take another word for it.", field="pairs")
+        raise BadInput(f"No sentence{about} says {pair.positive!r}.", "Take another word for it.", field="pairs")
     return rows
 
 

@@ -68,8 +68,8 @@ def written(folder: Path, text: str, name: str = "prompts.yaml") -> Path:
     return path
 
 
-def pair(target: str, neutral: str, more: str, less: str) -> dict[str, str]:
-    return {"target": target, "neutral": neutral, "more": more, "less": less}
+def pair(target: str, neutral: str, positive: str, negative: str) -> dict[str, str]:
+    return {"target": target, "neutral": neutral, "positive": positive, "negative": negative}
 
 
 def test_leco_s_erasure_goes_away_from_the_concept_at_positive_strengths(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_config_names_its_prompts(tmp_path: Path, place: str) -> None:
 def test_what_is_read_is_a_plan(tmp_path: Path, name: str, text: str) -> None:
     values = read_prompt_file(written(tmp_path, text, name)).values
     plan = read_slider({"name": "e", "model": "m", **values})
-    assert plan.pairs and all(row.more != row.less for row in plan.pairs)
+    assert plan.pairs and all(row.positive != row.negative for row in plan.pairs)
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,6 @@ def test_a_lesson_is_the_row_s_own_sum(action: str, scale: float, multiplier: fl
     says = {"p": 3.0, "u": 1.0, "n": 10.0}
     row: dict[str, Any] = {"target": "t", "positive": "p", "unconditional": "u", "neutral": "n", "action": action}
     (lesson,) = lessons_of({**row, "guidance_scale": scale, "multiplier": multiplier}, "Row 1")
-    taught = says[lesson.neutral] + lesson.side * lesson.gamma * (says[lesson.more] - says[lesson.less])
+    taught = says[lesson.neutral] + lesson.side * lesson.gamma * (says[lesson.positive] - says[lesson.negative])
     assert taught == 10.0 + (1 if action == "enhance" else -1) * scale * 2.0
     assert lesson.side * lesson.reach == multiplier and lesson.gamma > 0

@@ -22,7 +22,7 @@ from studio.training.lora.plan import Plan
 from tests.tiny_model import build_once
 
 PICTURES = ["a" * 64, "b" * 64, "c" * 64, "d" * 64]
-PAIR = {"target": "person", "more": "old person", "less": "young person"}
+PAIR = {"target": "person", "positive": "old person", "negative": "young person"}
 
 
 def training_of(**values: Any) -> dict[str, Any]:
@@ -47,27 +47,54 @@ def test_prompts_are_taken_with_each_attribute_that_stays() -> None:
 
 @pytest.mark.parametrize(
     ("pair", "without"),
-    [({"more": "watercolor", "less": "flat"}, "style"), ({"more": "large", "less": "small"}, "large")],
+    [({"positive": "watercolor", "negative": "flat"}, "style"), ({"positive": "large", "negative": "small"}, "large")],
 )
 def test_words_of_the_world_stand_in_its_sentences(pair: dict[str, str], without: str) -> None:
     rows = training_of(pairs=[{"target": "", **pair}], in_world=True)["prompts"]
     assert len(rows) == slider.ROWS
     for row in rows:
-        assert pair["more"] in row[MORE] and pair["less"] in row[LESS] and pair["more"] not in row[LESS]
-        assert row[TARGET] == row[NEUTRAL] and not {pair["more"], pair["less"], without} & set(row[TARGET].split())
+        assert pair["positive"] in row[MORE] and pair["negative"] in row[LESS] and pair["positive"] not in row[LESS]
+        assert row[TARGET] == row[NEUTRAL]
+        assert not {pair["positive"], pair["negative"], without} & set(row[TARGET].split())
         assert not row[TARGET].startswith(("a a", "an r", "a o"))  # the article is the next word's
     stars = training_of(pairs=[{"target": "star", **pair}], in_world=True)["prompts"]
     assert stars and all("star" in row[column] for row in stars for column in row)
 
 
 def test_pictures_are_paired_in_their_order() -> None:
-    training = training_of(before=PICTURES[:2], after=PICTURES[2:], caption="a star")
+    training = training_of(negative_images=PICTURES[:2], positive_images=PICTURES[2:], caption="a star")
     assert training["pictures"] == {
         "images": [[PICTURES[0]], [PICTURES[1]]],
         "partners": {AFTER: [[PICTURES[2]], [PICTURES[3]]]},
     }
     assert training["prompts"] == [{TARGET: "a star"}] * 2 and training["loss"] == "picture_slider"
     assert slider.AFTER == AFTER
+
+
+# As the edits of earlier versions have it among their origins: the names are those versions' own, written out.
+BY_PROMPTS: dict[str, Any] = {
+    "name": "e",
+    "model": "stencil",
+    "pairs": [{"target": "person", "more": "old person", "less": "young person", "neutral": None}],
+    "keep": [],
+    "before": [],
+    "after": [],
+    "caption": "",
+    "seed": 3,
+}
+BY_PICTURES = {**BY_PROMPTS, "pairs": [], "before": PICTURES[:2], "after": PICTURES[2:], "caption": "a star"}
+
+
+@pytest.mark.parametrize("stored", [BY_PROMPTS, BY_PICTURES])
+def test_a_plan_that_was_stored_trains_the_same_again_and_is_stored_as_it_was(stored: dict[str, Any]) -> None:
+    training = training_of(**stored)
+    if stored["pairs"]:
+        assert training["prompts"] == training_of(pairs=[PAIR], seed=3)["prompts"]
+    else:
+        assert training["pictures"]["images"] == [[PICTURES[0]], [PICTURES[1]]]
+        assert training["pictures"]["partners"] == {AFTER: [[PICTURES[2]], [PICTURES[3]]]}
+    rewritten = training["provenance"]["slider"]
+    assert {name: rewritten[name] for name in stored} == stored and training_of(**rewritten) == training
 
 
 def test_what_stays_and_how_it_is_trained_are_heard() -> None:
@@ -83,14 +110,14 @@ def test_what_stays_and_how_it_is_trained_are_heard() -> None:
     ("values", "sentence"),
     [
         ({}, "either from prompts"),
-        ({"pairs": [PAIR], "before": PICTURES[:1], "after": PICTURES[1:2]}, "either from prompts"),
-        ({"before": PICTURES[:2], "after": PICTURES[:1]}, "There are 2 pictures before and 1 after"),
-        ({"before": PICTURES[:1], "after": PICTURES[:1]}, "is its own partner"),
-        ({"pairs": [{"more": "old", "less": " Old"}]}, "Both ends of the slider are 'old'"),
-        ({"pairs": [{"more": ""}]}, "Both ends of the slider are ''"),
+        ({"pairs": [PAIR], "negative_images": PICTURES[:1], "positive_images": PICTURES[1:2]}, "either from prompts"),
+        ({"negative_images": PICTURES[:2], "positive_images": PICTURES[:1]}, "There are 2 pictures before and 1 after"),
+        ({"negative_images": PICTURES[:1], "positive_images": PICTURES[:1]}, "is its own partner"),
+        ({"pairs": [{"positive": "old", "negative": " Old"}]}, "Both ends of the slider are 'old'"),
+        ({"pairs": [{"positive": ""}]}, "Both ends of the slider are ''"),
         ({"pairs": [PAIR], "gamma": 0}, "gamma"),
-        ({"pairs": [{"more": "watercolor"}], "in_world": True, "keep": ["red"]}, "vary in all else already"),
-        ({"pairs": [{"more": "luminous"}], "in_world": True}, "No sentence says 'luminous'"),
+        ({"pairs": [{"positive": "watercolor"}], "in_world": True, "keep": ["red"]}, "vary in all else already"),
+        ({"pairs": [{"positive": "luminous"}], "in_world": True}, "No sentence says 'luminous'"),
     ],
 )
 def test_what_could_only_be_a_mistake_is_told(values: dict[str, Any], sentence: str) -> None:
@@ -115,7 +142,9 @@ def test_a_slider_of_pictures_makes_an_edit_that_loads(
             models={"stencil": build_once(tmp_path_factory)}, device="cpu", previews=False, kinds=KINDS, losses=LOSSES
         )
     )
-    plan = training_of(before=PICTURES[:2], after=PICTURES[2:], training={"steps": 3, "batch": 2, "rank": 2})
+    plan = training_of(
+        negative_images=PICTURES[:2], positive_images=PICTURES[2:], training={"steps": 3, "batch": 2, "rank": 2}
+    )
     events: list[tuple[str, dict[str, Any]]] = []
     job = {"kind": "train", "id": "abc", "folder": str(tmp_path / "run"), "plan": plan, "pictures": paths}
     for _ in engine.steps(job, lambda kind, data: events.append((kind, data)), lambda: False):
