@@ -15,8 +15,8 @@ from studio.training.erase.card.budget import BUDGETS
 from studio.ui import watch
 from studio.ui.components import fields
 from studio.ui.components.progress import progress, seconds, time_left
-from studio.ui.erase import run
 from studio.ui.erase.board import Trial
+from studio.ui.erase.making import view_of
 from studio.ui.errors import sentence
 from studio.ui.exports import answered
 from studio.ui.markup import alert, tag, text
@@ -136,7 +136,7 @@ def _under_way(studio: Studio, trial: Trial) -> str:
     """How far the card is that is being drawn; how it ended where that was early; "" else."""
     if not trial.card:
         return ""
-    view = run.view_of(studio, trial.card)
+    view = view_of(studio, trial.card)
     if view.over:
         return alert(view.error) if view.state == "failed" else ""
     standing = studio.jobs.standing(trial.card)

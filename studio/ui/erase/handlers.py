@@ -11,8 +11,9 @@ from studio.core.params import shown
 from studio.ui import edit_stack, stack_panel
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
-from studio.ui.erase import near, run, view
+from studio.ui.erase import near, plan, run, view
 from studio.ui.erase.board import Board, BoardSession
+from studio.ui.erase.making import entry_of
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
@@ -31,7 +32,7 @@ class Call:
     stored: the browser's copy of the board.
     model: of the sidebar.
     stack: of the sidebar.
-    fields: by the names of `run.FIELDS`.
+    fields: by the names of `plan.FIELDS`.
     """
 
     session: Any = None
@@ -115,7 +116,7 @@ class Handlers:
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             preserved = str(call.fields["preserve"] or "")
             if change.get("op") == "keep":
-                preserved = near.with_kept(preserved, str(change.get("value") or "")[: run.MAX_CHARS])
+                preserved = near.with_kept(preserved, str(change.get("value") or "")[: plan.MAX_CHARS])
                 session.put(session.value)
                 fields = {**call.fields, "preserve": preserved}
                 return view.form(self._studio, session, fields, call.model) | {"preserve": preserved}
@@ -190,7 +191,7 @@ class Handlers:
     def _accepted(self, board: Board, stack: Stack) -> Stack:
         """The stack with the trial's edit on, at its strength."""
         trial = board.trial
-        entry = run.entry_of(self._studio, trial) if trial else None
+        entry = entry_of(self._studio, trial) if trial else None
         if trial is None or entry is None or not trial.strength:
             return stack
         row = view.row_of(self._studio, stack, trial)
@@ -206,7 +207,7 @@ class Handlers:
         if trial is None:
             return stack
         run.stopped(self._studio, trial.jobs | {trial.card})
-        if entry := run.entry_of(self._studio, trial):
+        if entry := entry_of(self._studio, trial):
             stack = stack_panel.change(self._studio, stack, "delete", entry.id, None)
         session.put(boards.with_trial(session.value, None))
         return stack

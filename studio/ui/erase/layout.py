@@ -10,13 +10,13 @@ from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui.components.curves import job as curves
 from studio.ui.elements import element, revision
-from studio.ui.erase import cards, methods, near, outcome, pairs, past, rows, run
+from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
 
 Parts = dict[str, Any]
 
 
 def build() -> Parts:
-    """Lay them out. What stands in fields has the names of `run.FIELDS`."""
+    """Lay them out. What stands in fields has the names of `plan.FIELDS`."""
     with gr.Row(elem_classes="workbench erase"):
         with gr.Column(elem_classes="controls", min_width=0):
             parts = _controls()
@@ -41,7 +41,7 @@ def _controls() -> Parts:
         info="Texts that stay as they are, one per line. Sixty others are kept in any case.",
         lines=2,
         max_lines=8,
-        max_length=run.MAX_CHARS,
+        max_length=plan.MAX_CHARS,
         placeholder="a red ring\na moon at night",
         elem_id="erase-preserve",
     )

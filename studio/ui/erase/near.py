@@ -13,7 +13,7 @@ from studio.ui import watch
 from studio.ui.components import fields
 from studio.ui.components.progress import progress
 from studio.ui.erase import board as boards
-from studio.ui.erase import run
+from studio.ui.erase import plan
 from studio.ui.erase.board import Board, Lookup
 from studio.ui.markup import tag, text
 
@@ -82,7 +82,7 @@ def _kind(studio: Studio, board: Board) -> str:
     assert board.near is not None
     at = [row.id for row in board.rows].index(board.near.row)
     model = str(studio.jobs.get(board.near.job).payload["model"])
-    return run.kinds(studio, board, model)[at] or "object"
+    return plan.kinds(studio, board, model)[at] or "object"
 
 
 def with_kept(preserved: str, words: str) -> str:

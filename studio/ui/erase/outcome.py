@@ -11,8 +11,9 @@ from studio.ui import watch
 from studio.ui.components import fields
 from studio.ui.components.progress import line, progress
 from studio.ui.erase.board import LEAST, MOST, Trial
+from studio.ui.erase.making import Making
 from studio.ui.erase.rows import way_html
-from studio.ui.erase.run import Making, next_share
+from studio.ui.erase.run import next_share
 from studio.ui.markup import alert, attributes, tag, text
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from studio.ui.components import results
 from studio.ui.components.canvas import JobView
 from studio.ui.components.progress import progress, time_left
 from studio.ui.components.results import Cell, Drawn
-from studio.ui.erase import run
 from studio.ui.erase.board import Trial
+from studio.ui.erase.making import view_of
 from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ HOLD = "Hold: before"
 
 def pairs_html(studio: Studio, trial: Trial) -> str:
     """All of them, with what is being drawn above."""
-    base = run.view_of(studio, trial.base)
+    base = view_of(studio, trial.base)
     drawings = [drawing for drawing in (trial.drawn, trial.drawing) if drawing]
-    edited_views = [run.view_of(studio, drawing.job) for drawing in drawings]
+    edited_views = [view_of(studio, drawing.job) for drawing in drawings]
     pairs = [_Pair(studio, trial, k, base, edited_views) for k in range(len(trial.sights))]
     differences = [pair.difference() for pair in pairs]
     jobs = {trial.base: base, **{drawing.job: view for drawing, view in zip(drawings, edited_views, strict=True)}}

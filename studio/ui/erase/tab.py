@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from studio.ui.erase import layout, run
+from studio.ui.erase import layout, plan
 from studio.ui.erase.board import BoardSession
 from studio.ui.erase.handlers import Call, Handlers
 from studio.ui.sessions import Sessions, count
@@ -23,7 +23,7 @@ REVEAL = """() => {
 }"""
 # What every event brings along; see studio.ui.guidance.tab.
 TURNS = ("erase", "stack")
-SHARED = ("model", *run.FIELDS)
+SHARED = ("model", *plan.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
 FORM = ("erase", "erase_revision", "rows", "near", "methods", "note")
 TRIAL = ("erase", "erase_revision", "outcome", "pairs", "figures", "card", "message", "past", "stop")
@@ -39,8 +39,8 @@ def build(page: Page) -> None:
     _wire_looking(page, events, do)
     _wire_changes(events, do)
     _wire_acts(events, do)
-    wiring.keep(run.FIELDS, "draft")
-    wiring.on(page.demo.load, lambda event: stored_fields(event["draft"]), ("draft",), run.FIELDS)
+    wiring.keep(plan.FIELDS, "draft")
+    wiring.on(page.demo.load, lambda event: stored_fields(event["draft"]), ("draft",), plan.FIELDS)
 
 
 class _Events:
@@ -151,7 +151,7 @@ def _wire_acts(events: _Events, do: Handlers) -> None:
 
 def call_of(event: Event) -> Call:
     """What an event of the tab brings along."""
-    fields = {name: event[name] for name in run.FIELDS}
+    fields = {name: event[name] for name in plan.FIELDS}
     return Call(event.session, count(event["erase_revision"]), event["erase"], event["model"], fields=fields)
 
 
@@ -167,8 +167,8 @@ def stored_fields(stored: Any) -> dict[str, Any]:
             return value is None or is_number(value)
         if name == "untouched":
             return isinstance(value, bool)
-        return isinstance(value, str) and len(value) <= run.MAX_CHARS
+        return isinstance(value, str) and len(value) <= plan.MAX_CHARS
 
     if not isinstance(stored, dict):
         return {}
-    return {name: stored[name] for name in run.FIELDS if name in stored and fits(name, stored[name])}
+    return {name: stored[name] for name in plan.FIELDS if name in stored and fits(name, stored[name])}

@@ -11,9 +11,9 @@ from studio.ui import order
 from studio.ui.components import progress
 from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
-from studio.ui.erase import cards, methods, near, outcome, pairs, past, rows, run
+from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
 from studio.ui.erase.board import BoardSession, Trial
-from studio.ui.erase.run import Making
+from studio.ui.erase.making import Making, entry_of, has_curves, making_of, view_of
 from studio.ui.markup import alert, tag, text
 from studio.ui.wiring import Answer
 
@@ -28,16 +28,16 @@ MEANWHILE = "Meanwhile you can draw: what you ask for goes first."
 def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model: str) -> Answer:
     """What is to be erased, with what is wrong of it."""
     board = session.value
-    of_rows, rest = run.problems(studio, board, fields, model)
-    outlooks = {} if of_rows else run.outlooks(studio, board, fields, model)
+    of_rows, rest = plan.problems(studio, board, fields, model)
+    outlooks = {} if of_rows else plan.outlooks(studio, board, fields, model)
     outlook = outlooks.get(board.method)
     times = {name: _in_short(forecast) for name, forecast in outlooks.items()}
     return {
         **copied(session),
-        "rows": rows.rows_html(board, of_rows, run.is_of_world(studio, model), near.tries_html(studio, board)),
+        "rows": rows.rows_html(board, of_rows, plan.is_of_world(studio, model), near.tries_html(studio, board)),
         "near": near.near_html(studio, board, str(fields["preserve"] or "")),
         "methods": methods.methods_html(
-            board.method, board.options, outlook.steps if outlook else 0, run.kinds(studio, board, model), times
+            board.method, board.options, outlook.steps if outlook else 0, plan.kinds(studio, board, model), times
         ),
         "note": alert(rest) or (tag("p", text(_in_words(outlook)), class_="hint") if outlook else ""),
     }
@@ -57,14 +57,14 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             "past": past.past_html(studio, past.erasures(studio)),
             "stop": gr.Button(interactive=False),
         }
-    making = run.making(studio, current)
-    entry = run.entry_of(studio, current)
+    making = making_of(studio, current)
+    entry = entry_of(studio, current)
     return {
         **copied(session),
         "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current)),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
         "figures": outcome.figures_html(current, making, entry)
-        + (curves.inline_html(studio, current.job) if run.has_curves(studio, current) else ""),
+        + (curves.inline_html(studio, current.job) if has_curves(studio, current) else ""),
         "card": cards.card_html(studio, current, entry),
         "message": message,
         "past": past.past_html(studio, past.erasures(studio), entry.id if entry else ""),
@@ -74,7 +74,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
 
 def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
     """Where the edit that is looked at stands on the stack; a row may know it by a former name."""
-    entry = run.entry_of(studio, current)
+    entry = entry_of(studio, current)
     if entry is None:
         return None
     entries = studio.edits.known(row.edit for row in stack.rows)
@@ -84,7 +84,7 @@ def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
 def is_busy(studio: Studio, current: Trial, making: Making) -> bool:
     """Whether something of a trial is under way."""
     jobs = (current.jobs | {current.card}) - {current.job, ""}
-    return not making.over or any(not run.view_of(studio, job).over for job in jobs)
+    return not making.over or any(not view_of(studio, job).over for job in jobs)
 
 
 def _in_short(outlook: Outlook) -> str:
