@@ -97,8 +97,8 @@ class Studio:
         self.close()
 
     def warm(self) -> None:
-        """Start the engine and let it load its model in the background."""
-        self._opened.engine.start()
+        """Start the engine and let it load its model in the background; returns at once."""
+        self._opened.engine.warm()
 
     def status(self) -> EngineStatus:
         """Say how the engine is, also of a studio that is not open."""

@@ -141,15 +141,15 @@ class Waker:
         """Begin; returns at once, and does nothing the second time."""
         if not self._asked.is_set():
             self._asked.set()
-            threading.Thread(target=self._warm, name="waker", daemon=True).start()
-
-    def _warm(self) -> None:
-        try:
             self.studio.warm()
+            threading.Thread(target=self._import, name="waker", daemon=True).start()
+
+    def _import(self) -> None:
+        try:
             # Checks recipes, and is seconds of torch, which the first job need not wait for.
             importlib.import_module("studio.guidance")
         except Exception:  # the first job meets the same, and tells it
-            logging.getLogger(__name__).exception("the engine could not be started ahead of the first job")
+            logging.getLogger(__name__).exception("guidance could not be imported ahead of the first job")
 
 
 def wait_for_end(meanwhile: Callable[[], None], after_s: float = 8.0) -> None:

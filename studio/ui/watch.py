@@ -44,6 +44,7 @@ MAX_REMEMBERED = 1000  # jobs, of which the ledger need not be asked again
 MAX_MEASURES = 200  # newest ones, in one answer
 ENDED_EVERY_S = 1.0  # while there is work, the ledger is read no more often
 SCRIPT = f"(() => {{\n{(Path(__file__).parent / 'watch.js').read_text(encoding='utf-8')}}})();"  # the sidebar's
+LOOK = "() => window.palimpsestWatch.look()"  # now, where nothing on the page says that there is something to see
 # Of a component that tells of "look": a whole look is due. What it is given to show begins to be followed at once.
 PART = """
 window.addEventListener('palimpsest-watch', ({detail}) => {

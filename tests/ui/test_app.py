@@ -16,7 +16,7 @@ import pytest
 
 from studio.core.errors import EnvironmentProblem
 from studio.core.settings import Settings
-from studio.ui import app, server
+from studio.ui import app, server, watch
 from studio.ui.tabs import tabs
 from tests.ui.endpoints import ENDPOINTS
 from tests.ui.fake_studio import FakeStudio
@@ -158,6 +158,14 @@ def test_every_listener_but_the_declared_ones_is_private_and_none_waits_in_a_que
     assert sorted(public) == sorted(ENDPOINTS)
     for dependency in dependencies:
         assert dependency["queue"] is False or dependency["backend_fn"] is False, dependency
+
+
+def test_a_page_that_is_opened_looks_at_the_engine_once_it_has_woken_it(blocks: gr.Blocks) -> None:
+    """The watcher's first look may come before that, and is told of rest; a page at rest does not look again."""
+    dependencies = blocks.get_config_file().get("dependencies", [])
+    (look,) = (each for each in dependencies if each["js"] == watch.LOOK)
+    (opening,) = (each for each in dependencies if each["id"] == look["trigger_after"])
+    assert opening["targets"][0][1] == "load"
 
 
 def test_every_control_has_a_label_and_an_explanation(blocks: gr.Blocks) -> None:

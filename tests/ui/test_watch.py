@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import re
+import threading
+from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from studio.core.recipe import Recipe
+from studio.engine.backend import Backend
 from studio.engine.events import Event
+from studio.services.recording import Recorder
+from studio.storage.archive import Archive
 from studio.ui import watch
 from studio.ui.components import canvas
 from studio.ui.components.progress import progress
@@ -89,6 +95,38 @@ def test_the_sidebar_is_told_with_it_and_whether_to_look_again(fake: FakeStudio)
         fake.jobs.stop(one)
         fake.ended(one)
     assert "Stopped or failed (3)" in watcher.look({}).ended  # at rest it is read anew, however lately it was
+
+
+class SlowToStart(FakeStudio):
+    """Whose engine is only there once it is allowed to be; `problem` keeps it from ever being."""
+
+    allowed: threading.Event
+    problem: Exception | None = None
+
+    def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
+        assert self.allowed.wait(60)
+        if self.problem:
+            raise self.problem
+        return super()._backend(archive, recorder)
+
+
+@pytest.mark.parametrize("problem", [None, OSError("no room for another process")])
+def test_a_page_opened_while_the_engine_is_brought_up_looks_until_it_is(
+    tmp_path: Path, problem: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    studio = SlowToStart(tmp_path)
+    studio.allowed, studio.problem = threading.Event(), problem
+    with studio:
+        watcher = Watcher(studio)
+        assert not watcher.look({}).busy
+        studio.warm()
+        meanwhile = watcher.look({})
+        assert meanwhile.busy and "Loading the model" in meanwhile.status and "Loading the model" in meanwhile.slim
+        studio.allowed.set()
+        while (later := watcher.look({})).busy:
+            pass
+        assert ("Not started" if problem else "Ready") in later.status
+    assert ("no room for another process" in caplog.text) == bool(problem)
 
 
 def test_the_address_takes_what_it_can_read_and_an_unknown_job_for_over(fake: FakeStudio) -> None:

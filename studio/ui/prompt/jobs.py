@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import StudioError
 from studio.core.recipe import EditRef
 from studio.services.wording import words
+from studio.ui import watch
 from studio.ui.components.form import Form, recipes
 from studio.ui.components.query import Query
 from studio.ui.errors import sentence
@@ -113,5 +114,6 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
     wiring.on(parts["cancel"].click, on_discard, (*SESSION, "job"), announces=True)
     look = ("job", "pinned", "query", "newest_id", "taken_out")
     wiring.on(parts["progress"].look, on_look, look, ("job", "taken_out", *GIVES))
-    wiring.on(page.demo.load, on_open, ("job", "draft"), (*job_and_more, "query", *form.names))
+    opened = wiring.on(page.demo.load, on_open, ("job", "draft"), (*job_and_more, "query", *form.names))
+    wiring.then(opened, watch.LOOK)  # the watcher may have looked before, and found the engine at rest
     wiring.keep(form.names, "draft")
