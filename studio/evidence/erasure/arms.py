@@ -6,7 +6,7 @@ The concepts are those of the ablations that the defaults were chosen by, whose 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.training.erase.concept import ConceptKind
@@ -30,6 +30,7 @@ class Arm:
     about: what is tried with it.
     values: of the plan, beside names and concepts.
     substitutes: False: the concept's words are left out, or nothing takes its place.
+    budget: of its card, where that is not the run's own.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Arm:
     about: str
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])
     substitutes: bool = True
+    budget: str = ""
 
     def plan(self, erased: Erased, seed: int) -> dict[str, Any]:
         """Plain values of a studio.training.erase.plan.ErasePlan."""
@@ -59,7 +61,8 @@ CONCEPTS = (
     Erased("red", "blue", "colour"),
 )
 ARMS = (
-    Arm("UCE", "uce", "In closed form, towards the substitute."),
+    # Its card is the full one, which has what a negative prompt does without an edit: once for each concept.
+    Arm("UCE", "uce", "In closed form, towards the substitute.", budget="full"),
     Arm("Concept Ablation", "ca", "Trained towards the substitute; other prompts held by distillation."),
     Arm("Concept Ablation, nothing held", "ca", "The same without retention.", {"protect": 0}),
     Arm("All but One", "abo", "Only the concept's guidance is trained; other prompts held."),
@@ -73,4 +76,4 @@ ARMS = (
     ),
 )
 QUICK_CONCEPTS = CONCEPTS[:1]
-QUICK_ARMS = (ARMS[0], ARMS[1])
+QUICK_ARMS = (replace(ARMS[0], budget=""), ARMS[1])

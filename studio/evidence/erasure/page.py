@@ -19,7 +19,8 @@ prompt names it. **UA valid**: and the picture is not broken; beside its ceiling
 prompt at the same seeds. **IRA**, **CRA**: on prompts that do not name the concept, its own attribute and the others
 are right, as a share of the base's. **Neighbours**: what is nearest to the concept is drawn right. **FD**: Frechet
 distance of other prompts' pictures from the base's, on the oracle's features. **Comes back**: the concept is read where
-it is said otherwise. Brackets are 95 % intervals. One training seed each: what lies within each other's
+it is said otherwise. **CPU s**: the processor's seconds of making the edit.
+Brackets are 95 % intervals. One training seed each: what lies within each other's
 intervals is not told apart. Stencil is a small model of a small world: a figure here is about it, and says of other
 models only what to look at."""
 COLUMNS = (
@@ -33,7 +34,7 @@ COLUMNS = (
     "neighbours",
     "FD",
     "comes back",
-    "seconds",
+    "CPU s",
     "KB",
 )
 
@@ -49,7 +50,19 @@ def page(results: Sequence[Result], json_name: str) -> str:
         substitute = next((row["substitute"] for row in rows if row["substitute"]), "nothing")
         parts += [f"## {concept} ({kind}), to {substitute}", _table([_row(result) for result in rows], "how")]
         parts += [f"{result['arm']}: {result['why']}" for result in rows if result["why"]]
+        parts += _unedited(rows)
     return "\n\n".join(parts) + "\n"
+
+
+def _unedited(rows: Sequence[Result]) -> list[str]:
+    """What a negative prompt does without an edit: of the base, so that every card of a concept has the same."""
+    ways = next((row["unedited"] for row in rows if row["unedited"]), {})
+    if not ways:
+        return []
+    figures = ", ".join(
+        f"{name} {row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}], n = {row['n']}" for name, row in ways.items()
+    )
+    return [f"Without an edit, the concept's words as a negative prompt, UA valid: {figures}."]
 
 
 def _means(results: Sequence[Result]) -> str:
@@ -96,7 +109,7 @@ def _figure(result: Result, column: str) -> Mapping[str, Any] | None:
 
 
 def _value(result: Result, column: str) -> float | None:
-    if column == "seconds":
+    if column == "CPU s":
         return result["seconds"]
     if column == "KB":
         return result["bytes"] / 1000
@@ -116,7 +129,7 @@ def _cell(result: Result, column: str) -> str:
 
 
 def _text(column: str, value: float) -> str:
-    return f"{value:.1f}" if column == "seconds" else f"{value:.0f}" if column == "KB" else f"{value:.2f}"
+    return f"{value:.1f}" if column == "CPU s" else f"{value:.0f}" if column == "KB" else f"{value:.2f}"
 
 
 def _table(rows: Sequence[Sequence[str]], first: str) -> str:

@@ -15,6 +15,7 @@ from studio.core.errors import BadInput
 from studio.evidence.erasure.arms import Arm, Erased
 from studio.services.studio import Studio
 from studio.storage.images import write_durably
+from studio.training.erase.card.ways import WAYS
 
 # Lines of a card that go on the page: key -> which of a line's rows.
 FIGURES = {
@@ -29,6 +30,8 @@ FIGURES = {
     "fd_keep": ("edit", "beside"),
     "back": ("edit", "beside"),
 }
+# What a negative prompt does without an edit, at the same prompts and seeds: line of a card -> its way's name.
+UNEDITED = {f"{key}_ua_valid": way.name for key, way in WAYS.items()}
 NOTES = "seconds.json"  # beside the workspace's database
 Progress = Callable[[str], None]
 
@@ -46,14 +49,15 @@ def tried(
 
     A result is plain values: "concept", "substitute", "kind", "arm", "method", "seed", "budget", "why" (a sentence
     where a method refuses the concept, "" else), "base" (fingerprint of the weights it was made on, "" where it was
-    refused), "figures" (key -> {"edit", "beside", "apart"} -> number with n and interval), "verdict", "seconds" (of
-    making the edit, None where that is not known any more), "bytes" (of its file), "date".
+    refused), "figures" (key -> {"edit", "beside", "apart"} -> number with n and interval), "unedited" (name of a way to
+    use a negative prompt -> UA valid of the base under it), "verdict", "seconds" (the processor's, of making the edit,
+    None where that is not known any more), "bytes" (of its file), "date".
     Raises what making or drawing raises; results already yielded are whole.
     """
     for erased in concepts:
         for arm in arms:
             progress(f"{erased.words}: {arm.label}")
-            yield _tried(studio, erased, arm, budget, seed)
+            yield _tried(studio, erased, arm, arm.budget or budget, seed)
 
 
 def _tried(studio: Studio, erased: Erased, arm: Arm, budget: str, seed: int) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def _tried(studio: Studio, erased: Erased, arm: Arm, budget: str, seed: int) -> 
     try:
         plan = studio.erasures.check(arm.plan(erased, seed)).model_dump(mode="json")
     except BadInput as refusal:
-        return result | {"why": str(refusal), "figures": {}}
+        return result | {"why": str(refusal), "figures": {}, "unedited": {}}
     edit, seconds = _edit(studio, plan)
     if studio.cards.card(edit, budget) is None:
         _finished(studio, studio.cards.start(edit, budget))
@@ -82,6 +86,7 @@ def _tried(studio: Studio, erased: Erased, arm: Arm, budget: str, seed: int) -> 
     return result | {
         "base": entry.base["unet"],
         "figures": figures_of(card),
+        "unedited": unedited_of(card),
         "verdict": card["verdict"]["headline"],
         "light": card["verdict"]["light"],
         "seconds": seconds,
@@ -99,16 +104,25 @@ def figures_of(card: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def unedited_of(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What a card says of negative prompts without an edit: name of the way -> its row of UA valid."""
+    rows = {UNEDITED[line["key"]]: line["edit"] for line in card["lines"] if line["key"] in UNEDITED}
+    return {name: row for name, row in rows.items() if row["n"]}
+
+
 def _edit(studio: Studio, plan: Mapping[str, Any]) -> tuple[str, float | None]:
-    """The edit of a plan, made where it is not there, and the seconds that making it took, where they are known."""
+    """The edit of a plan, made where it is not there, and the processor's seconds it took, where they are known.
+
+    Of the processor, since they are nearly the same beside other work; the studio's engine is in this process.
+    """
     notes = _Notes(studio.settings.workspace / NOTES)
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     for entry in studio.edits.list():
         if entry.provenance.get("erasure") == plan and not entry.problem:
             return entry.id, notes.seconds.get(digest)
-    began = time.monotonic()
+    began = time.process_time()
     edit = _finished(studio, studio.erasures.start(plan))[-1]
-    seconds = round(time.monotonic() - began, 1)
+    seconds = round(time.process_time() - began, 1)
     notes.add(digest, seconds)
     return edit, seconds
 

@@ -15,7 +15,7 @@ from studio.cli import main
 from studio.core.errors import BadInput
 from studio.evidence.erasure import arms, record
 from studio.evidence.erasure.page import PLACES, page
-from studio.evidence.erasure.trial import FIGURES, figures_of, tried
+from studio.evidence.erasure.trial import FIGURES, UNEDITED, figures_of, tried, unedited_of
 from studio.training.erase.card.budget import budget_named
 from studio.training.erase.card.card import card as build_card
 from studio.training.erase.concept import WORLD
@@ -34,13 +34,22 @@ def card(ua: float = 1.0) -> dict[str, Any]:
         {"key": "ira_object", "edit": row(0.9), "beside": row(0.95), "apart": row(0.947)},
         {"key": "cra_style", "edit": row(0.1), "beside": row(0.1), "apart": row(1.0)},
         {"key": "near", "edit": row(0.0, 0), "beside": None, "apart": None},
+        {"key": "negative_ua_valid", "edit": row(0.25, 32), "beside": row(1.0, 32), "apart": row(-0.75, 32)},
+        {"key": "nag_ua_valid", "edit": row(0.0, 0), "beside": row(1.0, 32), "apart": row(-0.75, 0)},
     ]
     return {"lines": lines, "verdict": {"headline": "Gone.", "light": "good"}}
 
 
 def result(**changes: Any) -> dict[str, Any]:
     values = {"concept": "star", "substitute": "heart", "kind": "object", "arm": "UCE", "method": "uce", "seed": 0}
-    values |= {"why": "", "base": "b" * 64, "figures": figures_of(card()), "verdict": "Gone.", "light": "good"}
+    values |= {
+        "why": "",
+        "base": "b" * 64,
+        "figures": figures_of(card()),
+        "unedited": unedited_of(card()),
+        "verdict": "Gone.",
+        "light": "good",
+    }
     return {**values, "budget": "standard", "seconds": 0.4, "bytes": 300_000, "date": "2026-11-30", **changes}
 
 
@@ -54,7 +63,7 @@ def test_every_figure_of_the_page_is_a_line_of_cards() -> None:
     drawn = [facts("heart")] * 8
     lines = build_card(answers(drawn, keep=[facts("circle")] * 8), budget_named("full"))["lines"]
     keys = {"ira" if line["key"].startswith("ira_") else line["key"] for line in lines}
-    assert FIGURES.keys() <= keys
+    assert FIGURES.keys() <= keys and UNEDITED.keys() <= keys
     assert {key for key, _ in PLACES.values()} <= FIGURES.keys()
     assert all(row in FIGURES[key] for key, row in PLACES.values())
 
@@ -69,13 +78,21 @@ def test_every_arm_can_be_asked_for_every_concept() -> None:
 
 def test_the_page_says_what_is_on_record_and_no_more() -> None:
     other = result(
-        concept="red", kind="colour", arm="All but One", why="Careful does not erase red.", figures={}, base=""
+        concept="red",
+        kind="colour",
+        arm="All but One",
+        why="Careful does not erase red.",
+        figures={},
+        unedited={},
+        base="",
     )
     text = page([result(), other], "erasures.json")
     assert "| UCE | 1.00" not in text  # UA was not on this card: its cell is empty
     assert "| UCE |  | 1.00 [0.95, 1.05] | 0.97 |" in text and "## red (colour), to heart" in text
     assert "All but One: Careful does not erase red." in text and "| All but One |  |" in text
     assert "| UCE (1 of 2) |" in text
+    # Of ways without an edit what was drawn, once for a concept; nothing where nothing was.
+    assert text.count("negative prompt, UA valid: negative prompt 0.25 [0.20, 0.30], n = 32.") == 1
 
 
 def test_a_result_is_replaced_and_those_of_other_weights_are_dropped(tmp_path: Path) -> None:
