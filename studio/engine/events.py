@@ -25,8 +25,9 @@ class Event:
                  "done": share of the whole job, 0..1}; of work other than pictures without the first two
     preview      {"image": 0.., "png": bytes}
     image        {"image": 0.., "recipe": dict, "made_by": dict, "seconds": float} and either
-                 {"rgb": bytes, "width", "height"} from an engine, or {"path": str, "generation": int, "sha256"}
-                 from the studio, which has stored it
+                 {"rgb": bytes, "width", "height"} from an engine, with "account" and "latents" (files, as bytes) where
+                 the job asks for them, or {"path": str, "generation": int, "sha256"} from the studio, which has stored
+                 it
     measure      {"step": 1.., "values": name -> number}: of a training, at most four times a second
     edit         {"name", "sha256", "steps", "final": whether the training is over with it} and either {"path": str}
                  from an engine, or {"edit": its id in the workspace} from the studio, which has taken it over

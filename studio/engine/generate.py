@@ -18,11 +18,12 @@ from studio.engine.edits.format import Edit
 from studio.engine.edits.gates import build_gate
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.kinds import JobContext, Steps, Tell, heed
+from studio.engine.latents import INITIAL, initial_hash, latents_file
 from studio.engine.memory import give_back
 from studio.engine.order import Order, SampleOptions
 from studio.engine.progress import Progress
 from studio.engine.resident import room_of
-from studio.engine.sampler import Picture, sample_in_turns
+from studio.engine.sampler import Picture, finished_in_turns
 from studio.engine.trajectory import StepReport
 from studio.engine.trouble import SMALLER, is_out_of_memory
 from studio.engine.weak import asks_weak, no_weak
@@ -36,8 +37,9 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Make pictures; yields after every evaluation of the network.
 
     job: "recipes" (plain values, one for each picture), "edits" (EditRef.edit -> file); where they are given, "account"
-    (keep with each picture what guidance did at its steps), "previews" (whether anybody looks at unfinished ones) and
-    "origin" (what they are drawn for).
+    (keep with each picture what guidance did at its steps), "latents" (keep with each those it was decoded from, and a
+    hash of those it began with), "previews" (whether anybody looks at unfinished ones) and "origin" (what they are
+    drawn for).
     Tells "started", "progress", "preview", "image" and "done".
     Raises what `sample` and `ModelStore.lease` do, OutOfMemory with something smaller to try.
     """
@@ -88,7 +90,7 @@ def _draw(orders: Sequence[Order], job: Mapping[str, Any], context: JobContext) 
             weak = _weak(leases, engine, recipes, should_stop)
             progress.begin(engine.note(bundle), indices)
             accounts = Accounts(bundle, recipes) if job.get("account") else None
-            turns = sample_in_turns(
+            turns = finished_in_turns(
                 bundle,
                 [_gated(order, bundle, engine.config.gates) for order in company],
                 progress if accounts is None else _both(accounts, progress),
@@ -99,10 +101,13 @@ def _draw(orders: Sequence[Order], job: Mapping[str, Any], context: JobContext) 
                 if turn is None:
                     yield
                     continue
-                place, picture = turn
+                place, picture, latents = turn
                 pictures += 1
                 data = _told(orders[indices[place]], picture, bundle, weak)
                 data |= {"image": indices[place], "seconds": round(time.monotonic() - began, 3)}
+                if job.get("latents"):
+                    data["latents"] = latents_file(latents)
+                    data["made_by"][INITIAL] = initial_hash(recipes[place], bundle)
                 tell("image", data if accounts is None else {**data, "account": accounts.take(place)})
     tell("done", {"images": pictures, "seconds": round(time.monotonic() - began, 3)})
 

@@ -27,7 +27,16 @@ from studio.models.bundle import ModelBundle
 Picture = npt.NDArray[np.uint8]  # [H, W, 3]
 PLAIN = SampleOptions()
 
-__all__ = ["Picture", "StepReport", "decode", "latents_in_turns", "sample", "sample_in_turns", "sample_latents"]
+__all__ = [
+    "Picture",
+    "StepReport",
+    "decode",
+    "finished_in_turns",
+    "latents_in_turns",
+    "sample",
+    "sample_in_turns",
+    "sample_latents",
+]
 
 
 def sample(
@@ -54,6 +63,18 @@ def sample_in_turns(
     options: SampleOptions = PLAIN,
 ) -> Iterator[tuple[int, Picture] | None]:
     """As `sample`; and None after every evaluation of the network, where something more urgent may be done."""
+    for finished in finished_in_turns(bundle, orders, on_step, should_stop, options):
+        yield None if finished is None else finished[:2]
+
+
+def finished_in_turns(
+    bundle: ModelBundle,
+    orders: Sequence[Order],
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    should_stop: Callable[[], bool] = going_on,
+    options: SampleOptions = PLAIN,
+) -> Iterator[tuple[int, Picture, Tensor] | None]:
+    """As `sample_in_turns`, with the latents that the picture was decoded from, [1, C, h, w] in float32."""
     for finished in latents_in_turns(bundle, orders, on_step, should_stop, options):
         if finished is None:
             yield None
@@ -61,7 +82,7 @@ def sample_in_turns(
             index, latents = finished
             heed(should_stop)  # many may be done with the same step, and each takes the decoder a while
             # One at a time: the decoder's batch shape is fixed too.
-            yield index, decode(bundle, latents, orders[index].recipe.steps)
+            yield index, decode(bundle, latents, orders[index].recipe.steps), latents
 
 
 def sample_latents(

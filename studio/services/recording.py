@@ -187,10 +187,11 @@ class Recorder:
                 place=data["image"],
                 seq=event.seq,
                 account=data.get("account"),
+                latents=data.get("latents"),
                 origin=data.get("origin", "prompt"),
             )
         )
-        facts = {key: value for key, value in data.items() if key not in ("rgb", "account")}
+        facts = {key: value for key, value in data.items() if key not in ("rgb", "account", "latents")}
         path = str(self._archive.images.path(record.image))
         return {**facts, "path": path, "sha256": record.image, "generation": record.id}
 

@@ -58,11 +58,13 @@ class Archive:
         place: int | None,
         seq: int | None,
         account: bytes | None = None,
+        latents: bytes | None = None,
         origin: str = "prompt",
     ) -> GenerationRecord:
         """Store a picture and record it. Both are on disk when this returns.
 
         account: how its guidance went (studio.engine.account), kept beside it.
+        latents: those it was decoded from (studio.engine.latents), likewise.
         origin: what it was drawn for.
         Raises WorkspaceError.
         """
@@ -71,6 +73,8 @@ class Archive:
             image = self.images.put(png)
             if account is not None:
                 self.images.put_account(image, account)
+            if latents is not None:
+                self.images.put_latents(image, latents)
             return self.generations.add(
                 job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq, origin=origin
             )

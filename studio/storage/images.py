@@ -49,6 +49,17 @@ class ImageStore:
         except OSError as error:
             raise workspace_error(error, "The account of the picture") from None
 
+    def latents_path(self, sha256: str) -> Path:
+        """Where the final latents of an image are, if they were kept (studio.engine.latents)."""
+        return self.path(sha256).with_suffix(".latents.npy")
+
+    def put_latents(self, sha256: str, data: bytes) -> None:
+        """Store the final latents of an image that is there. Raises WorkspaceError."""
+        try:
+            write_durably(self.latents_path(sha256), data)
+        except OSError as error:
+            raise workspace_error(error, "The latents of the picture") from None
+
     def stored(self) -> list[str]:
         """Hashes of all images there are."""
         return [path.stem for path in self.root.glob("*/*.png")]
@@ -57,6 +68,7 @@ class ImageStore:
         """Forget an image; nothing happens if it is not there."""
         self.path(sha256).unlink(missing_ok=True)
         self.account_path(sha256).unlink(missing_ok=True)
+        self.latents_path(sha256).unlink(missing_ok=True)
 
 
 def write_durably(path: Path, data: bytes, *, private: bool = True) -> None:
