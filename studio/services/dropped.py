@@ -71,10 +71,10 @@ class Dropped:
         return replace(self, recipe=recipe, left_out=(*self.left_out, sentence))
 
 
-def read_dropped(path: Path, models: Collection[str], fallback: Recipe | None = None) -> Dropped:
+def read_dropped(path: Path, models: Collection[str] | None, fallback: Recipe | None = None) -> Dropped:
     """Read a picture's settings.
 
-    models: those at hand.
+    models: those at hand; with None any that a file names is taken over.
     fallback: gives what the file does not say.
     Of several texts the first that can be read counts; one that cannot, and should have, is named as left out.
     Raises BadInput: not a PNG, JPEG or WebP, too large, damaged, without settings, or with none that can be read.
@@ -99,15 +99,15 @@ def read_dropped(path: Path, models: Collection[str], fallback: Recipe | None = 
     raise refusals[0] if refusals else _without_settings(picture, name)
 
 
-def _ours(recipe: Recipe, models: Collection[str], fallback: Recipe, problems: list[str]) -> Dropped:
+def _ours(recipe: Recipe, models: Collection[str] | None, fallback: Recipe, problems: list[str]) -> Dropped:
     left_out = tuple(problems)
-    if recipe.model in models:
+    if models is None or recipe.model in models:
         return Dropped(recipe, left_out, ours=not left_out)
     left_out += (f"model: {recipe.model} (there is no such model here)",)
     return Dropped(recipe.model_copy(update={"model": fallback.model}), left_out, of_another=True)
 
 
-def _settings(text: str, models: Collection[str], *, remark: bool) -> Infotext | None:
+def _settings(text: str, models: Collection[str] | None, *, remark: bool) -> Infotext | None:
     """What a text says; None where there is none, or one about something else."""
     # ComfyUI's graphs in EXIF are named within the text.
     for head in ("prompt:", "workflow:"):

@@ -34,6 +34,7 @@ _BARE_MARKS = (0x01, *range(0xD0, 0xD9))
 # EXIF tags that hold settings -> the keyword they are given here.
 _EXIF_TEXTS = {0x010E: "imagedescription", 0x010F: "make", 0x0110: "model", 0x9286: "usercomment", 0x9C9C: "xpcomment"}
 _EXIF_IFD = 0x8769
+_ORIENTATION, _SHORT = 0x0112, 3
 _EXIF_SIZES = {1: 1, 2: 1, 7: 1}  # bytes, ASCII, undefined: those that hold text
 _MAX_EXIF_ENTRIES = 512
 
@@ -43,11 +44,13 @@ class PictureTexts:
     """Texts by keyword, in lower case; the first readable one of a keyword.
 
     problems: what could not be read, and why.
+    orientation: how the picture is to be turned to stand upright, 1 to 8 as EXIF numbers them; 1 is as it is.
     Texts of EXIF have their tag's name for keyword, those of XMP "xmp", a JPEG's comment "comment".
     """
 
     texts: dict[str, str] = field(default_factory=dict[str, str])
     problems: list[str] = field(default_factory=list[str])
+    orientation: int = 1
 
     def add(self, keyword: str, text: str | None) -> None:
         """Take a text, if there is none of that keyword yet."""
@@ -269,6 +272,9 @@ def _exif_folder(body: memoryview, at: int, order: str, picture: PictureTexts) -
         tag, kind, length, value = struct.unpack_from(f"{order}HHII", body, entry)
         if tag == _EXIF_IFD:
             pointer = value
+        if tag == _ORIENTATION and kind == _SHORT and length == 1 and picture.orientation == 1:
+            (turned,) = struct.unpack_from(f"{order}H", body, entry + 8)
+            picture.orientation = turned if 1 <= turned <= 8 else 1
         if tag not in _EXIF_TEXTS or kind not in _EXIF_SIZES:
             continue
         start = value if length > 4 else entry + 8

@@ -116,19 +116,24 @@ def read_png(source: Path | bytes) -> PngRecord:
     Raises BadInput: no such file, not a PNG, too large, damaged, without a recipe, or with one that is refused.
     """
     name = f"The file {source.name}" if isinstance(source, Path) else "The file"
-    data = _bytes(source, name)
-    _check_header(data, name)
-    try:
-        with Image.open(io.BytesIO(_plain(data, name)), formats=["PNG"]) as opened:
-            opened.load()  # text may follow the pixels
-            texts = {key: str(value) for key, value in getattr(opened, "text", {}).items()}
-            image = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
-        raise BadInput(f"{name} is a damaged PNG: {str(error).rstrip('.') or type(error).__name__}.") from None
+    opened = open_png(_bytes(source, name), name)
+    texts = {key: str(value) for key, value in getattr(opened, "text", {}).items()}
+    image = opened.convert("RGB")
     if RECIPE_KEY not in texts:
         raise BadInput(f"{name} holds no recipe of ours.", "Take a PNG that Palimpsest has written.")
     recipe = Recipe.from_json(texts[RECIPE_KEY])
     return PngRecord(image, recipe, _made_by(texts.get(MADE_BY_KEY, "{}")))
+
+
+def open_png(data: bytes, name: str) -> Image.Image:
+    """Decode a PNG, with no more of its texts than ours. name: of the file, begins sentences. Raises BadInput."""
+    _check_header(data, name)
+    try:
+        with Image.open(io.BytesIO(_plain(data, name)), formats=["PNG"]) as opened:
+            opened.load()  # text may follow the pixels
+            return opened
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+        raise BadInput(f"{name} is a damaged PNG: {str(error).rstrip('.') or type(error).__name__}.") from None
 
 
 def _bytes(source: Path | bytes, name: str) -> bytes:

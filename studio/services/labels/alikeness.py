@@ -62,9 +62,13 @@ def are_alike(first: Look, second: Look) -> bool:
 def alike_groups(looks: Sequence[Look]) -> list[list[int]]:
     """Groups of pictures that are alike, by their numbers: each picture joins the first it is alike to."""
     groups: list[list[int]] = []
+    bits = np.zeros((len(looks), HASH_BITS), dtype=np.bool_)  # of the first of each group
     for number, look in enumerate(looks):
-        group = next((group for group in groups if are_alike(looks[group[0]], look)), None)
+        distances = np.count_nonzero(bits[: len(groups)] != look.bits, axis=1)
+        near = (groups[int(k)] for k in np.flatnonzero(distances <= ALIKE_BITS))
+        group = next((group for group in near if are_alike(looks[group[0]], look)), None)
         if group is None:
+            bits[len(groups)] = look.bits
             groups.append([number])
         else:
             group.append(number)
