@@ -24,6 +24,7 @@ from playwright.sync_api import (
 )
 
 from tests.e2e.held_worker import HOLD, Brake
+from tests.e2e.settling import COUNT
 from tests.ui.serving import Served, serving
 
 SERVE = """
@@ -157,6 +158,7 @@ def opened(browser: Browser, window: BrowserContext, served: Served) -> Iterator
     ) -> Page:
         page = (context or profile()).new_page()
         pages.append(page)
+        page.add_init_script(COUNT)
         page.set_default_timeout(60_000)
         page.set_viewport_size({**WIDE, "width": width})
         page.emulate_media(color_scheme=scheme)

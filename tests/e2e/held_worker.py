@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from studio.engine import worker
 from studio.engine.config import EngineConfig
 
 HOLD = "PALIMPSEST_TEST_HOLD"  # names the file that says where to wait: "image 1"
+PERCENT = "percent"
 
 
 def main(config: EngineConfig, pipe: Connection) -> None:
@@ -26,23 +28,28 @@ class HeldWorker(worker._Worker):
     """Waits while the file says that a job has told enough; a stop, the end and other jobs are heard meanwhile."""
 
     def __init__(self, config: EngineConfig, pipe: Connection) -> None:
-        self._hold, self._counts = Path(os.environ[HOLD]), Counter[str]()
-        self._in_hand = set[str]()  # a stop that came after its job's end is kept, and stops none of these
+        self._hold = Path(os.environ[HOLD])
+        self._in_hand: dict[str, Counter[str]] = {}  # what each job has told; the one that runs in between is the last
         super().__init__(config, pipe)
 
     def _send(self, *message: Any) -> None:
         super()._send(*message)
         if message[0] == "begun":
-            self._counts = Counter(begun=1)
-            self._in_hand.add(message[1])
+            self._in_hand[message[1]] = Counter(begun=1)
         elif message[0] == "end":
-            self._in_hand.discard(message[1])
+            self._in_hand.pop(message[1], None)
         elif message[0] == "tell":
-            self._counts[message[2]] += 1
+            self._note(*message[1:])
+
+    def _note(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        if (counts := self._in_hand.get(job_id)) is not None:
+            counts[kind] += 1
+            counts[PERCENT] = max(counts[PERCENT], int(100 * data.get("done", 0)))
 
     def _give_way(self) -> None:
         while self._is_held() and self._orders.empty():
-            if self._closing.is_set() or self._cancelled & self._in_hand:
+            # A stop that came after its job's end is kept, and stops none of these.
+            if self._closing.is_set() or self._cancelled & self._in_hand.keys():
                 break
             self._pulse.beat()
             time.sleep(0.01)
@@ -53,7 +60,8 @@ class HeldWorker(worker._Worker):
             kind, count = self._hold.read_text(encoding="utf-8").split()
         except (FileNotFoundError, ValueError):  # ValueError: it is being written
             return False
-        return self._counts[kind] >= int(count)
+        counts = list(self._in_hand.values())
+        return len(counts) == 1 and counts[0][kind] >= int(count)
 
 
 class Brake:
@@ -63,7 +71,9 @@ class Brake:
         self.file = file
 
     def at(self, kind: str, count: int = 1) -> None:
-        """From now on, any job waits once it has told so many events of a kind: "preview" or "image"; or has "begun".
+        """From now on, any job waits once it has told so many events of a kind, "preview" or "image", or has "begun".
+
+        With "percent", once so much of it is done. What runs in between does not wait.
 
         Not "progress": a job of a few steps may be over before it tells any.
         """

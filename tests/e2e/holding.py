@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, Route
+import time
+
+from playwright.sync_api import Page, Request, Route
+
+ARRIVES_S = 60  # at most: on a busy machine too
+
+
+def is_change(request: Request, text: str = "") -> bool:
+    """Whether a request of the page's changes rows. text: that has to be in it."""
+    body = request.post_data or ""
+    return "/gradio_api/" in request.url and '"op":"' in body and text in body
 
 
 def held(page: Page, most: int) -> list[Route]:
@@ -10,7 +20,7 @@ def held(page: Page, most: int) -> list[Route]:
     waiting: list[Route] = []
 
     def ask(route: Route) -> None:
-        if len(waiting) < most and '"op":"' in (route.request.post_data or ""):
+        if len(waiting) < most and is_change(route.request):
             waiting.append(route)
         else:
             route.continue_()
@@ -21,8 +31,7 @@ def held(page: Page, most: int) -> list[Route]:
 
 def arrived(page: Page, waiting: list[Route], count: int) -> None:
     """Wait until so many do."""
-    for _ in range(200):
-        if len(waiting) >= count:
-            return
+    deadline = time.monotonic() + ARRIVES_S
+    while len(waiting) < count:
+        assert time.monotonic() < deadline, f"{len(waiting)} of {count} requests came"
         page.wait_for_timeout(50)
-    raise AssertionError(f"{len(waiting)} of {count} requests came")

@@ -47,7 +47,7 @@ def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_
             button.click()
     expect(page.locator("#steps")).to_be_visible()
     for part in ("#canvas img", "#generate", "#stop"):  # what changes the picture, and the picture, beside each other
-        expect(page.locator(part).first).to_be_in_viewport()
+        expect(page.locator(part).first).to_be_in_viewport(timeout=LONG_MS)
     assert in_views(page) == []
 
     page.evaluate(WRONG)

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from studio.world.oracle import Oracle
 from tests.e2e.held_worker import Brake
+from tests.e2e.settling import settled
 from tests.e2e.test_accessibility import in_views
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, unfold
 
@@ -67,7 +68,7 @@ def whole(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
-def trained(page: Page) -> None:
+def trained(page: Page, brake: Brake) -> None:
     """What trains shows its curves and its pictures while it does; stopped, it keeps what it has learned."""
     page.locator("#erase-rows [data-op=remove]").last.click()
     expect(page.locator("#erase-rows .guide")).to_have_count(1)
@@ -75,9 +76,11 @@ def trained(page: Page) -> None:
     expect(page.locator("#erase-note")).to_contain_text("Trains 160 steps", timeout=LONG_MS)
     page.click("#erase-go")
     expect(page.locator("#erase-figures svg").first).to_be_visible(timeout=LONG_MS)
+    brake.at("percent", 15)  # it is drawn with after each eighth
     expect(page.locator("#erase-pairs .after figcaption").first).to_have_text("after, so far", timeout=LONG_MS)
     page.click("#erase-stop")
     expect(page.locator("#erase-outcome")).to_contain_text("Stopped after", timeout=LONG_MS)
+    brake.release()
     looked_at(page)
     expect(page.get_by_role("button", name="Go on training")).to_be_enabled()
     assert in_views(page, "#tab-erase") == []
@@ -155,7 +158,7 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     expect(page.locator("#erase-rows .guide").nth(1)).to_have_class("guide chosen", timeout=LONG_MS)
     write(page, "Erase", "neon")
     expect(page.locator("#erase-rows .guide-name")).to_have_text(["star becomes →heart", "neon becomes →nothing"])
-    page.wait_for_timeout(1000)  # the browser writes its copy, encrypted, a moment after the page shows it
+    settled(page)  # the browser writes its copy after the page shows it
     page.reload()
     expect(page.locator("#erase-rows .guide-name")).to_have_text(
         ["star becomes →heart", "neon becomes →nothing"], timeout=LONG_MS
@@ -184,4 +187,4 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     page.get_by_role("button", name="Delete it for good").click()
     expect(page.locator("#erase-past tbody tr")).to_have_count(1, timeout=LONG_MS)
     expect(page.locator("#erase-outcome")).to_contain_text("Press Erase")
-    trained(page)
+    trained(page, brake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.guidance.schedule import Schedule
 from studio.storage.png import read_png
+from tests.e2e.settling import answered, double_tap, press, settled
 from tests.e2e.test_guidance_tab import choose, to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate, wait_until_done
 from tests.ui.serving import Served
@@ -55,7 +57,8 @@ class Curve:
         return at[0], at[1], across.nth(0).evaluate(number, "y2"), level.evaluate(number, "y1")
 
     def place(self, p: float, share: float) -> tuple[float, float]:
-        """Where on the page."""
+        """Where on the page, once nothing is to come that would move it."""
+        settled(self.page)
         self.svg.scroll_into_view_if_needed()
         x0, x1, y0, y1 = self.frame()
         box: Any = self.svg.bounding_box()
@@ -69,14 +72,14 @@ class Curve:
 
     def comes_to(self, share: Callable[[float], float]) -> None:
         """Wait until the line is drawn along these shares: its numbers are in the fields before it is."""
-        expected: list[float] = []
-        for _ in range(200):
+        deadline = time.monotonic() + LONG_MS / 1000
+        while True:
             line = self.line()
             expected = [share(progress) for progress, _ in line]
             if [drawn for _, drawn in line] == pytest.approx(expected, abs=0.02):
                 return
+            assert time.monotonic() < deadline, f"{line} is not along {expected}"
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"{self.line()} is not along {expected}")
 
     def drag(self, *places: tuple[float, float]) -> None:
         first, *others = [self.place(*one) for one in places]
@@ -157,7 +160,7 @@ def shown_as_computed(page: Page) -> None:
     # Live: the line follows a slider that is still held.
     curve.choose("linear")
     curve.put("last", 1)
-    page.wait_for_timeout(500)
+    settled(page)
     slider = page.locator(f"{ROWS} input[type=range][data-name=last]")
     slider.evaluate("one => { one.value = 2; one.dispatchEvent(new Event('input', {bubbles: true})); }")
     assert curve.line()[-1] == pytest.approx((1, 2), abs=0.02)
@@ -227,40 +230,39 @@ def test_a_curve_is_shown_dragged_drawn_and_moved_by_keys_and_the_picture_is_dra
     assert curve.line() == [pytest.approx(one, abs=0.01) for one in [(0, 0), (0, 0), (0.6, 1.4), (1, 0), (1, 0)]]
 
     # It does not pass its neighbours, nor leave the field.
-    curve.drag((0, 0), (1.3, 0.5))
+    with answered(page, "0.55:0.5, 0.6:1.4, 1:0"):
+        curve.drag((0, 0), (1.3, 0.5))
     curve.said("0.55:0.5, 0.6:1.4, 1:0")
     expect(curve.svg.locator(".grid text").last).to_have_text("image")
 
     # Keys, told together once they rest; the point keeps the keyboard's attention though the row was written anew.
     expect(page.locator("#guidance-stop")).to_be_disabled(timeout=LONG_MS)
     told.clear()
-    curve.handles.nth(2).focus()
-    with page.expect_response(lambda response: "0.95:0.3" in (response.request.post_data or "")):
-        for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowUp"):
-            page.keyboard.press(key)
+    with answered(page, "0.95:0.3"):
+        press(curve.handles.nth(2), "ArrowLeft", "ArrowUp", "Shift+ArrowUp")
         curve.said("0.55:0.5, 0.6:1.4, 0.95:0.3")
         expect(curve.handles.nth(2)).to_have_attribute("aria-valuetext", "×0.3 at 0.95")
-    page.wait_for_timeout(500)
-    assert len(told) == 1
+    assert [one["value"] for one in told] == ["0.55:0.5, 0.6:1.4, 0.95:0.3"]
     expect(curve.handles.nth(2)).to_be_focused(timeout=LONG_MS)
-    page.keyboard.press("+")
+    with answered(page, "0.75:0.95"):
+        page.keyboard.press("+")
     curve.said("0.55:0.5, 0.6:1.4, 0.75:0.95, 0.95:0.3")
-    page.keyboard.press("Delete")
+    with answered(page, "0.6:1.4, 0.95:0.3"):
+        page.keyboard.press("Delete")
     curve.said("0.55:0.5, 0.6:1.4, 0.95:0.3")
-    page.wait_for_timeout(1500)
 
     # Drawn with a free hand, over what was there; a double click removes a point, a click adds one.
-    curve.drag(*[(p / 40, 1 + 0.8 * math.sin(p / 5)) for p in range(2, 36)])
-    page.wait_for_timeout(300)
+    with answered(page, '"0.05:'):
+        curve.drag(*[(p / 40, 1 + 0.8 * math.sin(p / 5)) for p in range(2, 36)])
     drawn = pairs(curve.text)
     assert 4 <= len(drawn) <= 16 and drawn[0][0] == 0.05 and drawn[-1] == (0.95, 0.3)
     for p in range(2, 35, 3):
         share = Schedule(curve="points", points=curve.text).factor(p / 40)
         assert share == pytest.approx(1 + 0.8 * math.sin(p / 5), abs=0.2), p
-    page.wait_for_timeout(1500)
-    page.mouse.dblclick(*curve.place(0.95, 0.3))
+    double_tap(page, *curve.place(0.95, 0.3))
     expect(curve.handles).to_have_count(len(drawn) - 1)
     curve.said(", ".join(f"{p:g}:{share:g}" for p, share in drawn[:-1]))
+    settled(page)
     page.mouse.click(*curve.place(0.99, 0.52))
     expect(curve.handles).to_have_count(len(drawn))
     assert pairs(curve.text)[-1] == (1, 0.5)
@@ -339,7 +341,7 @@ def test_the_prompt_tab_has_the_same_controls_no_json_what_the_method_has_and_te
     curve.handles.nth(1).focus()
     page.keyboard.press("Delete")
     curve.said("0:0, 1:0")
-    page.wait_for_timeout(1000)
+    settled(page)
     assert page.locator("#gallery .thumb").count() == pictures
 
     # A preset keeps it.

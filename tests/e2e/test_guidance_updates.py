@@ -12,8 +12,9 @@ from playwright.sync_api import Page, Route, expect
 from studio.storage.png import read_png
 from tests.e2e.held_worker import Brake
 from tests.e2e.holding import arrived, held
+from tests.e2e.settling import settled
 from tests.e2e.test_guidance_tab import WHY, choose, reloaded, to_guidance
-from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, fill, generate
+from tests.e2e.test_prompt_tab import LONG_MS, Open, fill, generate
 
 pytestmark = pytest.mark.browser
 NUMBER = "#guidance-rows .guide.chosen input[type=number][data-name={}]"
@@ -111,8 +112,7 @@ def test_several_changes_are_in_what_is_asked_for_at_once_and_an_older_answer_th
     page.evaluate(PAINTED)
     with page.expect_event("requestfinished", lambda request: request.url == waiting[0].request.url):
         waiting[0].fulfill(response=late)
-    for _ in range(3):
-        page.evaluate(TWO_FRAMES)
+    settled(page)
     assert all("− 0.3·D" in one for one in page.evaluate("window.painted"))
     reloaded(page)
     for name, value in (("guidance_scale", "9"), ("eta", "0.25"), ("momentum", "-0.3")):
@@ -125,8 +125,8 @@ def test_requests_that_arrive_in_another_order_are_taken_in_that_of_the_page(ope
     waiting = held(page, 2)
     page.evaluate(f"() => ({AT_ONCE})([['eta', 0.5], ['eta', 1]])")
     arrived(page, waiting, 2)
-    page.click("#compare")
-    page.wait_for_timeout(300)
+    with page.expect_request("**/gradio_api/run/**"):
+        page.click("#compare")
     for route in reversed(waiting):
         route.continue_()
         page.wait_for_timeout(100)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.ui.guidance.tab import LOOKING
+from tests.e2e.settling import settled
 from tests.e2e.test_guidance_tab import to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open, unfold
 
@@ -37,7 +38,7 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
     page.click("#preset input")
     page.click("[role=option]:has-text('CFG in an interval')")
     expect(page.locator("#preset-said .preset-note")).to_be_visible(timeout=LONG_MS)
-    page.wait_for_timeout(1000)
+    settled(page)
     assert len(calls) == 2  # its settings, and whether it can be removed
 
     page.click("#guidance-method > button")
@@ -45,7 +46,7 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
         page.click(menu)
         page.wait_for_selector("[role=option]")
         page.keyboard.press("Tab")
-    page.wait_for_timeout(500)
+    settled(page)
     expect(page.locator("#preset input")).to_have_value(INTERVAL)
     assert len(calls) == 2
 
@@ -67,7 +68,7 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
     page.focus("#model input")
     page.wait_for_selector("[role=option]")
     page.keyboard.press("Tab")
-    page.wait_for_timeout(1000)
+    settled(page)
     expect(width).to_have_value("192")
 
     to_guidance(page)
@@ -79,7 +80,7 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
     page.click("#sweep-name input")
     page.wait_for_selector("[role=option]")
     page.keyboard.press("Tab")
-    page.wait_for_timeout(1000)
+    settled(page)
     expect(low).to_have_value("3")
 
     # A preset for a row is told once.
@@ -88,5 +89,5 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
         page.click("#guidance-preset input")
         page.get_by_role("option", name=re.compile("^APG:")).click()
         expect(page.locator("#guidance-preset input")).to_have_value("", timeout=LONG_MS)
-        page.wait_for_timeout(1000)
+        settled(page)
     assert len(calls) == 2

@@ -7,11 +7,21 @@ from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Page, expect
-from playwright.sync_api import TimeoutError as Late
 
 from studio.storage.png import read_png
 from tests.e2e.held_worker import Brake
-from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, PROMPT, Open, choose, fill, generate, unfold, wait_until_done
+from tests.e2e.test_prompt_tab import (
+    LONG_MS,
+    PICTURE,
+    PROMPT,
+    TWO_FRAMES,
+    Open,
+    choose,
+    fill,
+    generate,
+    unfold,
+    wait_until_done,
+)
 from tests.services.test_dropped import A1111, png
 from tests.ui.serving import Served
 from tests.ui.stencil_edits import edit_file
@@ -48,7 +58,7 @@ def queued(page: Page, brake: Brake) -> None:
     # What is done elsewhere, by a program or in another window, is seen here.
     waiting = page.locator("#queue .job.waiting").nth(1).locator("[data-act=cancel]").get_attribute("data-job")
     page.request.post(urljoin(page.url, "/gradio_api/run/stop"), data={"data": [waiting, True]})
-    expect(page.locator("#queue .job")).to_have_count(2, timeout=15_000)
+    expect(page.locator("#queue .job")).to_have_count(2, timeout=LONG_MS)
     page.click("#cancel")
     expect(page.locator("#queue .job")).to_have_count(1, timeout=LONG_MS)
     brake.release()
@@ -168,8 +178,33 @@ def test_pictures_are_queued_starred_deleted_sent_and_dropped_on_the_page_and_ev
     assert not list((served.folder / "cache").rglob("evil.png"))
 
 
+MEASURE_GRID = """async () => {
+  const scroller = document.querySelector('#grid-sheet .table'), picture = scroller.querySelector('.frame.done img');
+  await picture.decode();
+  const page = document.documentElement;
+  return {
+    room: scroller.clientWidth, table: scroller.firstElementChild.getBoundingClientRect().width,
+    side: picture.getBoundingClientRect().width, pixels: picture.naturalWidth,
+    beyond: page.scrollWidth - page.clientWidth,
+  };
+}"""
+
+
+def large_cells(page: Page) -> None:
+    """Three columns take the width there is. On a phone no picture is smaller than its pixels, and the grid scrolls."""
+    page.set_viewport_size({"width": 1900, "height": 900})
+    page.evaluate(TWO_FRAMES)
+    wide = page.evaluate(MEASURE_GRID)
+    assert 0.85 * wide["room"] <= wide["table"] <= wide["room"], wide
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate(TWO_FRAMES)
+    narrow = page.evaluate(MEASURE_GRID)
+    assert narrow["side"] >= narrow["pixels"] and narrow["table"] > narrow["room"] and narrow["beyond"] <= 0, narrow
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_the_strength_of_an_edit_changes_the_picture_off_is_the_base_again_and_a_grid_fills_while_one_watches(
-    opened: Open, tmp_path: Path
+    opened: Open, brake: Brake, tmp_path: Path
 ) -> None:
     page = opened()
     fill(page, "a red star on a white background", seed="5", steps=4)
@@ -203,16 +238,15 @@ def test_the_strength_of_an_edit_changes_the_picture_off_is_the_base_again_and_a
     choose(page, "#axis-y", "search and replace")
     page.fill("#values-y :is(input, textarea)", "star, ring, fish")
     expect(page.locator("#forecast")).to_contain_text("3 × 3 = 9 pictures", timeout=LONG_MS)
+    brake.at("image")
     page.click("#grid-start")
     page.wait_for_selector("#grid-sheet .frame.done", timeout=LONG_MS)
     page.reload()  # in the middle
     expect(page.locator("#edit-stack [role=switch]")).to_have_attribute("aria-checked", "false", timeout=LONG_MS)
-    page.wait_for_selector("#grid > button")
-    try:
-        page.wait_for_selector("#grid-sheet", timeout=3000)
-    except Late:  # it is open by itself, unless it was done already
-        page.click("#grid > button")
+    page.wait_for_selector("#grid-sheet")  # it is open by itself
+    brake.release()
     expect(page.locator("#grid-sheet .frame.done")).to_have_count(9, timeout=LONG_MS)
+    large_cells(page)
     page.locator("#grid-sheet .frame.done").nth(4).click()
     expect(page.locator("#caption .said")).to_have_text("a red ring on a white background")
     expect(page.locator("#canvas img").first).to_be_in_viewport()  # above the grid, and in sight

@@ -14,7 +14,8 @@ from studio.services.sources import Sources
 from studio.storage.edits import EditStore
 from studio.storage.png import read_png
 from tests.e2e.held_worker import Brake
-from tests.e2e.holding import arrived, held
+from tests.e2e.holding import arrived, held, is_change
+from tests.e2e.settling import settled
 from tests.e2e.test_prompt_tab import LONG_MS, PICTURE, Open, choose, fill, generate, wait_until_done
 from tests.ui.serving import Served
 from tests.ui.stencil_edits import edit_file
@@ -53,7 +54,7 @@ def switched(page: Page, *on: bool) -> None:
 
 
 def reloaded(page: Page) -> Page:
-    page.wait_for_timeout(1000)  # the browser writes its copy, encrypted, a moment after the page shows it
+    settled(page)  # the browser writes its copy after the page shows it
     page.reload()
     page.wait_for_selector("#generate")
     expect(page.locator(ROW).first).to_be_visible(timeout=LONG_MS)
@@ -65,8 +66,8 @@ def switched_and_renamed(page: Page) -> None:
     waiting = held(page, 1)
     page.locator(SWITCH).nth(0).click()
     arrived(page, waiting, 1)
-    page.locator(SWITCH).nth(1).click()
-    page.wait_for_timeout(300)
+    with page.expect_request(is_change):
+        page.locator(SWITCH).nth(1).click()
     waiting[0].continue_()
     switched(page, False, False)
     switched(reloaded(page), False, False)
@@ -117,8 +118,8 @@ def test_switches_in_one_answers_time_at_once_and_right_before_a_picture_are_all
     waiting = held(page, 1)
     page.locator(SWITCH).nth(0).click()
     arrived(page, waiting, 1)
-    page.click("#generate")
-    page.wait_for_timeout(500)
+    with page.expect_request("**/gradio_api/run/**"):
+        page.click("#generate")
     waiting[0].continue_()
     # A picture that was on the page before is drawn again with the switch as well: which comes last is open.
     page.fill("#search :is(input, textarea)", prompt)
@@ -156,8 +157,9 @@ def test_an_older_answer_that_lands_last_does_not_stay(opened: Open, edits: list
     late = waiting[0].fetch()
     page.locator(SWITCH).nth(1).click()
     switched(page, False, False)
-    waiting[0].fulfill(response=late)
-    page.wait_for_timeout(500)
+    with page.expect_event("requestfinished", lambda request: request is waiting[0].request):
+        waiting[0].fulfill(response=late)
+    settled(page)
     switched(page, False, False)
     switched(reloaded(page), False, False)
 
