@@ -1,0 +1,1 @@
+"""Personal reward models, tried on pictures of Stencil with annotators whose taste is known exactly."""
