@@ -1,0 +1,220 @@
+"""Ratings of models or settings from who beat whom: Elo and TrueSkill as games come, Bradley-Terry of all at once.
+
+Elo and TrueSkill depend on the order of the games; a report takes Bradley-Terry, with its interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+ELO_SCALE = 400 / math.log(10)  # rating points in a logit
+PRIOR_GAMES = 0.2
+RESAMPLES = 1000
+_NORMAL = NormalDist()
+
+Floats = npt.NDArray[np.float64]
+
+
+class Game(NamedTuple):
+    """One comparison of two players, by number. score: of the first, 1 a win, 0.5 a draw, 0 a loss.
+
+    weight: what it counts.
+    """
+
+    first: int
+    second: int
+    score: float
+    weight: float = 1.0
+
+
+# -- Elo ------------------------------------------------------------------------------------------------------------
+
+
+def elo_expected(rating: float, other: float) -> float:
+    """The score expected of a player against another. Source: Elo, The Rating of Chessplayers (1978), section 8.4."""
+    return 1 / (1 + 10 ** ((other - rating) / 400))
+
+
+def elo(games: Sequence[Game], players: int, k: float = 32.0, start: float = 1000.0) -> list[float]:
+    """Ratings after the games, in their order. k: points that one game may move. Their sum stays."""
+    ratings = [start] * players
+    for game in games:
+        expected = elo_expected(ratings[game.first], ratings[game.second])
+        gain = k * game.weight * (game.score - expected)
+        ratings[game.first] += gain
+        ratings[game.second] -= gain
+    return ratings
+
+
+# -- Bradley-Terry --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Of one player, in logits around the mean of all; times ELO_SCALE in Elo's points.
+
+    value: maximum likelihood.
+    low, high: 95 % interval by bootstrap over games.
+    games: how many it took part in.
+    """
+
+    value: float
+    low: float
+    high: float
+    games: int
+
+
+def bradley_terry(
+    games: Sequence[Game],
+    players: int,
+    *,
+    prior_games: float = PRIOR_GAMES,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Rating]:
+    """Ratings by maximum likelihood; a draw is half a win of each.
+
+    prior_games: how many drawn games each player has against an average one besides, which keeps the rating of one
+        that never lost finite; 0 for none.
+    resamples: of the bootstrap; 0 gives intervals of no width. seed: of them.
+    Raises ValueError for a player's number, a score or a weight out of range, and without prior games where somebody
+    won or lost all, or was compared with nobody: then there is no maximum.
+    Source: Bradley, Terry, Biometrika 39 (1952); Hunter, Ann. Statist. 32 (2004), section 1, for when one exists.
+    """
+    first, second, score, weight = _columns(games, players)
+    wins = np.zeros((players, players))
+    np.add.at(wins, (first, second), weight * score)
+    np.add.at(wins, (second, first), weight * (1 - score))
+    if prior_games <= 0 and not _has_maximum(wins):
+        raise ValueError("without prior games every player must have won and lost against the rest")
+    values = _maximum(wins[None], prior_games)[0]
+    played = np.bincount(np.concatenate([first, second]), minlength=players)
+    if not resamples or not len(games):
+        return [Rating(float(value), float(value), float(value), int(n)) for value, n in zip(values, played, strict=True)]
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(games), np.full(len(games), 1 / len(games)), size=resamples) * weight  # [R, games]
+    resampled = np.zeros((resamples, players, players))
+    for game in range(len(games)):
+        resampled[:, first[game], second[game]] += counts[:, game] * score[game]
+        resampled[:, second[game], first[game]] += counts[:, game] * (1 - score[game])
+    # A resample may leave somebody without a loss; that is what the prior is for, and here there always is one.
+    low, high = np.percentile(_maximum(resampled, max(prior_games, 1e-3)), [2.5, 97.5], axis=0)
+    return [
+        Rating(float(value), float(bottom), float(top), int(n))
+        for value, bottom, top, n in zip(values, low, high, played, strict=True)
+    ]
+
+
+def _columns(games: Sequence[Game], players: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]:
+    for game in games:
+        if not 0 <= game.first < players or not 0 <= game.second < players or game.first == game.second:
+            raise ValueError(f"a game is between two of the {players} players, not {game.first} and {game.second}")
+        if not 0 <= game.score <= 1 or not 0 <= game.weight < math.inf:
+            raise ValueError(f"a score lies in 0..1 and a weight above 0, not {game.score} and {game.weight}")
+    table = np.array([tuple(game) for game in games], dtype=np.float64).reshape(-1, 4)
+    return table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], table[:, 3]
+
+
+def _has_maximum(wins: Floats) -> bool:
+    """Whether from each player a chain of wins leads to every other."""
+    reach = (wins > 0) | np.eye(len(wins), dtype=bool)
+    for _ in range(len(wins)):
+        reach = (reach.astype(np.int64) @ reach.astype(np.int64)) > 0
+    return bool(reach.all())
+
+
+def _maximum(wins: Floats, prior_games: float) -> Floats:
+    """Ratings [R, K] of R tables of wins [R, K, K], by Newton's method; centred."""
+    tables, players = wins.shape[:2]
+    ratings = np.zeros((tables, players))
+    played = wins + wins.transpose(0, 2, 1)
+    for _ in range(100):
+        expected = 1 / (1 + np.exp(ratings[:, None, :] - ratings[:, :, None]))  # that the row beats the column
+        at_prior = 1 / (1 + np.exp(-ratings))
+        gradient = (wins - played * expected).sum(2) + prior_games * (0.5 - at_prior)
+        curvature = played * expected * (1 - expected)
+        hessian = -curvature
+        index = np.arange(players)
+        hessian[:, index, index] += curvature.sum(2) + prior_games * at_prior * (1 - at_prior) + 1e-12
+        if prior_games <= 0:
+            hessian += 1 / players  # ratings are known up to a constant: their mean is held at 0
+        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        ratings += step / np.maximum(1, np.abs(step).max(1, keepdims=True))  # far away a full step may overshoot
+        if np.abs(step).max() < 1e-10:
+            break
+    return ratings - ratings.mean(1, keepdims=True)
+
+
+# -- TrueSkill ------------------------------------------------------------------------------------------------------
+
+
+class Skill(NamedTuple):
+    """What is believed of a player's skill: mean and standard deviation."""
+
+    mean: float = 25.0
+    sd: float = 25 / 3
+
+
+@dataclass(frozen=True)
+class TrueSkill:
+    """Two-player TrueSkill. Source: Herbrich, Minka, Graepel, "TrueSkill" (NIPS 2006), sections 2 and 3.
+
+    beta: standard deviation of a performance around the skill.
+    tau: what skills may have moved by between two games.
+    draw_probability: of two players of one skill.
+    """
+
+    beta: float = 25 / 6
+    tau: float = 25 / 300
+    draw_probability: float = 0.10
+
+    def update(self, first: Skill, second: Skill, score: float) -> tuple[Skill, Skill]:
+        """Both after a game. score: of the first, 1, 0.5 or 0. Raises ValueError for another."""
+        if score not in (0, 0.5, 1):
+            raise ValueError(f"a game is won (1), drawn (0.5) or lost (0), not {score}")
+        if score == 0:
+            return self.update(second, first, 1)[::-1]
+        first, second = (Skill(skill.mean, math.hypot(skill.sd, self.tau)) for skill in (first, second))
+        c = math.sqrt(2 * self.beta**2 + first.sd**2 + second.sd**2)
+        margin = _NORMAL.inv_cdf((self.draw_probability + 1) / 2) * math.sqrt(2) * self.beta
+        v, w = (_win if score == 1 else _draw)((first.mean - second.mean) / c, margin / c)
+        return (
+            Skill(first.mean + first.sd**2 / c * v, first.sd * math.sqrt(max(1e-9, 1 - first.sd**2 / c**2 * w))),
+            Skill(second.mean - second.sd**2 / c * v, second.sd * math.sqrt(max(1e-9, 1 - second.sd**2 / c**2 * w))),
+        )
+
+    def rate(self, games: Sequence[Game], players: int) -> list[Skill]:
+        """Skills after the games, in their order; weights do not count. Raises ValueError as `update`."""
+        skills = [Skill()] * players
+        for game in games:
+            skills[game.first], skills[game.second] = self.update(skills[game.first], skills[game.second], game.score)
+        return skills
+
+    def match_quality(self, first: Skill, second: Skill) -> float:
+        """How near a game would come to a draw, 0..1: which pairs say most."""
+        c = math.sqrt(2 * self.beta**2 + first.sd**2 + second.sd**2)
+        return math.sqrt(2) * self.beta / c * math.exp(-((first.mean - second.mean) ** 2) / (2 * c**2))
+
+
+def _win(t: float, e: float) -> tuple[float, float]:
+    """How far a win moves mean and variance (v, w). Far beyond what floats hold, their limits."""
+    below = _NORMAL.cdf(t - e)
+    v = _NORMAL.pdf(t - e) / below if below > 1e-300 else e - t
+    return v, v * (v + t - e)
+
+
+def _draw(t: float, e: float) -> tuple[float, float]:
+    """The same for a draw."""
+    between = _NORMAL.cdf(e - t) - _NORMAL.cdf(-e - t)
+    if between < 1e-300:
+        return (-t - e, 1.0) if t < 0 else (e - t, 1.0)
+    v = (_NORMAL.pdf(-e - t) - _NORMAL.pdf(e - t)) / between
+    w = v * v + ((e - t) * _NORMAL.pdf(e - t) + (e + t) * _NORMAL.pdf(e + t)) / between
+    return v, w
