@@ -91,9 +91,9 @@ def krippendorff(answers: Sequence[Sequence[float]] | Floats, level: Level = "no
     if not data.size:
         return Agreement(math.nan, 0, NO_OVERLAP)
     codes = np.unique(data[~np.isnan(data)])
-    given = (data[:, :, None] == codes).sum(0).astype(np.float64)  # [items, codes]
-    size = given.sum(1, keepdims=True)
-    coincidences = given.T @ (given / (size - 1)) - np.diag((given / (size - 1)).sum(0))
+    counts = (data[:, :, None] == codes).sum(0).astype(np.float64)  # [items, codes]
+    shares = counts / (counts.sum(1, keepdims=True) - 1)
+    coincidences = counts.T @ shares - np.diag(shares.sum(0))
     totals = coincidences.sum(0)
     cost = _difference(codes, totals, level)
     expected = (np.outer(totals, totals) - np.diag(totals)) / (totals.sum() - 1)

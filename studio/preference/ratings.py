@@ -97,7 +97,9 @@ def bradley_terry(
     values = _maximum(wins[None], prior_games)[0]
     played = np.bincount(np.concatenate([first, second]), minlength=players)
     if not resamples or not len(games):
-        return [Rating(float(value), float(value), float(value), int(n)) for value, n in zip(values, played, strict=True)]
+        return [
+            Rating(float(value), float(value), float(value), int(n)) for value, n in zip(values, played, strict=True)
+        ]
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(len(games), np.full(len(games), 1 / len(games)), size=resamples) * weight  # [R, games]
     resampled = np.zeros((resamples, players, players))
@@ -112,7 +114,9 @@ def bradley_terry(
     ]
 
 
-def _columns(games: Sequence[Game], players: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]:
+def _columns(
+    games: Sequence[Game], players: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]:
     for game in games:
         if not 0 <= game.first < players or not 0 <= game.second < players or game.first == game.second:
             raise ValueError(f"a game is between two of the {players} players, not {game.first} and {game.second}")
@@ -133,7 +137,8 @@ def _has_maximum(wins: Floats) -> bool:
 def _maximum(wins: Floats, prior_games: float) -> Floats:
     """Ratings [R, K] of R tables of wins [R, K, K], by Newton's method; centred."""
     tables, players = wins.shape[:2]
-    ratings = np.zeros((tables, players))
+    ratings: Floats = np.zeros((tables, players))
+    everybody = range(players)
     played = wins + wins.transpose(0, 2, 1)
     for _ in range(100):
         expected = 1 / (1 + np.exp(ratings[:, None, :] - ratings[:, :, None]))  # that the row beats the column
@@ -141,15 +146,18 @@ def _maximum(wins: Floats, prior_games: float) -> Floats:
         gradient = (wins - played * expected).sum(2) + prior_games * (0.5 - at_prior)
         curvature = played * expected * (1 - expected)
         hessian = -curvature
-        index = np.arange(players)
-        hessian[:, index, index] += curvature.sum(2) + prior_games * at_prior * (1 - at_prior) + 1e-12
+        hessian[:, everybody, everybody] += curvature.sum(2) + prior_games * at_prior * (1 - at_prior) + 1e-12
         if prior_games <= 0:
             hessian += 1 / players  # ratings are known up to a constant: their mean is held at 0
-        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        step = _solved(hessian, gradient)
         ratings += step / np.maximum(1, np.abs(step).max(1, keepdims=True))  # far away a full step may overshoot
         if np.abs(step).max() < 1e-10:
             break
     return ratings - ratings.mean(1, keepdims=True)
+
+
+def _solved(matrices: Floats, vectors: Floats) -> Floats:
+    return np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
 
 
 # -- TrueSkill ------------------------------------------------------------------------------------------------------
@@ -180,7 +188,8 @@ class TrueSkill:
         if score not in (0, 0.5, 1):
             raise ValueError(f"a game is won (1), drawn (0.5) or lost (0), not {score}")
         if score == 0:
-            return self.update(second, first, 1)[::-1]
+            winner, loser = self.update(second, first, 1)
+            return loser, winner
         first, second = (Skill(skill.mean, math.hypot(skill.sd, self.tau)) for skill in (first, second))
         c = math.sqrt(2 * self.beta**2 + first.sd**2 + second.sd**2)
         margin = _NORMAL.inv_cdf((self.draw_probability + 1) / 2) * math.sqrt(2) * self.beta

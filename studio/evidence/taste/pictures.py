@@ -77,9 +77,7 @@ def draw_pool(
 ) -> Pool:
     """Draw a pool. side_px: of its pictures. Raises what drawing does."""
     protocol = Protocol(steps=STEPS, guidance=GuidanceSpec(params={"guidance_scale": GUIDANCE_SCALE}))
-    recipes = [
-        protocol.recipe(case, EMBEDDED, side_px) for case in cases(prompts, plain, worded, first_seed, rng)
-    ]
+    recipes = [protocol.recipe(case, EMBEDDED, side_px) for case in cases(prompts, plain, worded, first_seed, rng)]
     pictures = np.zeros((len(recipes), side_px, side_px, 3), dtype=np.uint8)
     for turn in draw(recipes):
         if turn is not None:
