@@ -157,7 +157,7 @@ def _maximum(wins: Floats, prior_games: float) -> Floats:
 
 
 def _solved(matrices: Floats, vectors: Floats) -> Floats:
-    return np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0]
+    return np.asarray(np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0], dtype=np.float64)
 
 
 # -- TrueSkill ------------------------------------------------------------------------------------------------------
