@@ -21,6 +21,7 @@ from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
+from studio.services.labels.service import LabelService
 from studio.services.pictures import PictureService
 from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
 from studio.services.recording import Recorder
@@ -48,6 +49,7 @@ class _Services:
     sliders: SliderService
     drifts: DriftService
     cards: CardService
+    labels: LabelService
 
 
 class Studio:
@@ -166,6 +168,11 @@ class Studio:
         return self._opened.cards
 
     @property
+    def labels(self) -> LabelService:
+        """Campaigns, and what people answered."""
+        return self._opened.labels
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -215,6 +222,7 @@ class Studio:
             SliderService(sources, training),
             drifting,
             reporting,
+            LabelService(archive),
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

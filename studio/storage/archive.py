@@ -12,8 +12,10 @@ from studio.storage.database import Database
 from studio.storage.edits import EditStore
 from studio.storage.generations import GenerationRecord, Generations
 from studio.storage.grids import Grids
-from studio.storage.images import ImageStore
+from studio.storage.images import ImageStore, ending_of
 from studio.storage.jobs import Jobs
+from studio.storage.labels.foreign import ForeignPicture
+from studio.storage.labels.store import LabelStore
 from studio.storage.reports import ReportKey, ReportStore
 from studio.storage.workspace import Workspace
 
@@ -26,6 +28,7 @@ class Archive:
         self.jobs = Jobs(database)
         self.generations = Generations(database)
         self.grids = Grids(database)
+        self.labels = LabelStore(database)
         self.images = ImageStore(workspace.images)
         self.edits = EditStore(workspace.edits, workspace.check)
         self.reports = ReportStore(workspace.root / "reports", workspace.check)
@@ -79,6 +82,18 @@ class Archive:
                 job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq, origin=origin
             )
 
+    def keep_foreign(self, data: bytes, picture: ForeignPicture) -> None:
+        """Store a picture that was brought along, byte for byte, and record it. Both are on disk when this returns.
+
+        data: PNG, JPEG or WebP; what it holds was checked before.
+        picture: its `image` is the sha256 of the data.
+        Raises WorkspaceError, BadInput for another format.
+        """
+        with self._pictures:
+            self._database.check()
+            self.images.put(data, ending_of(data))
+            self.labels.foreign.add(picture)
+
     def keep_report(self, key: ReportKey, report: dict[str, Any], pictures: Collection[int] = ()) -> None:
         """Keep what was measured of an edit. Raises BadInput, WorkspaceError; NotFound for a picture that is gone.
 
@@ -99,7 +114,7 @@ class Archive:
         """
         with self._pictures:
             rows = self.generations.empty_bin()
-            in_use = self.generations.images()
+            in_use = self.generations.images() | self.labels.foreign.images()
             gone = [image for image in self.images.stored() if image not in in_use]
             for image in gone:
                 self.images.remove(image)

@@ -8,28 +8,39 @@ import secrets
 import stat
 from pathlib import Path
 
+from studio.core.errors import BadInput
 from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
+ENDINGS = (".png", ".jpg", ".webp")  # all but the first of pictures that were brought along
 _UNFINISHED = ".part"  # what a killed process leaves of it, the next owner of the workspace sweeps
 
 
 class ImageStore:
-    """images/ab/abcd....png. Thread-safe: a file under its final name never changes."""
+    """images/ab/abcd....png. Thread-safe: a file under its final name never changes.
+
+    Beside an image may be its account (.account.npz) and its final latents (.latents.npy).
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, sha256: str) -> Path:
-        """Where the image of that hash is, whether or not it exists."""
+        """Where the PNG of that hash is, whether or not it exists."""
         return self.root / sha256[:2] / f"{sha256}.png"
 
-    def put(self, data: bytes) -> str:
-        """Store a PNG file; give its sha256 in hex. It is on disk, name and content, when this returns.
+    def find(self, sha256: str) -> Path | None:
+        """Where the image of that hash is, of whatever format; None where there is none."""
+        paths = (self.path(sha256).with_suffix(ending) for ending in ENDINGS)
+        return next((path for path in paths if path.is_file()), None)
 
+    def put(self, data: bytes, ending: str = ".png") -> str:
+        """Store a file; give its sha256 in hex. It is on disk, name and content, when this returns.
+
+        ending: its name's, of ENDINGS.
         Raises WorkspaceError if the disk is full or cannot be written.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        path = self.path(sha256)
+        path = self.path(sha256).with_suffix(ending)
         try:
             if not path.exists():
                 path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -62,13 +73,24 @@ class ImageStore:
 
     def stored(self) -> list[str]:
         """Hashes of all images there are."""
-        return [path.stem for path in self.root.glob("*/*.png")]
+        return sorted({path.stem for ending in ENDINGS for path in self.root.glob(f"*/*{ending}")})
 
     def remove(self, sha256: str) -> None:
         """Forget an image; nothing happens if it is not there."""
-        self.path(sha256).unlink(missing_ok=True)
-        self.account_path(sha256).unlink(missing_ok=True)
-        self.latents_path(sha256).unlink(missing_ok=True)
+        images = [self.path(sha256).with_suffix(ending) for ending in ENDINGS]
+        for path in (*images, self.account_path(sha256), self.latents_path(sha256)):
+            path.unlink(missing_ok=True)
+
+
+def ending_of(data: bytes) -> str:
+    """The ending that a picture's bytes have by what they begin with, of ENDINGS. Raises BadInput for other formats."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ".png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    raise BadInput("A picture that is brought along is a PNG, JPEG or WebP file.", field="picture")
 
 
 def write_durably(path: Path, data: bytes, *, private: bool = True) -> None:

@@ -13,7 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from studio.core.errors import WorkspaceError
 from studio.core.recipe import Recipe
@@ -52,6 +54,19 @@ def test_every_older_shape_comes_up_to_date(tmp_path: Path) -> None:
         with database.read() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         database.close()
+
+
+def test_another_database_takes_the_schema_as_well() -> None:
+    """Compiled for PostgreSQL, where there is no server to try it on."""
+    statements = [str(CreateTable(table).compile(dialect=postgresql.dialect())) for table in metadata.sorted_tables]
+    statements += [
+        str(CreateIndex(index).compile(dialect=postgresql.dialect()))
+        for table in metadata.sorted_tables
+        for index in table.indexes
+    ]
+    assert len(statements) > len(metadata.tables) >= 15
+    (labels,) = (statement for statement in statements if "CREATE TABLE labels" in statement)
+    assert "number SERIAL NOT NULL" in labels and "UNIQUE (id)" in labels and "REFERENCES labels (id)" in labels
 
 
 def test_what_the_first_version_kept_is_found_by_what_later_ones_search(tmp_path: Path) -> None:

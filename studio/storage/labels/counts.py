@@ -1,0 +1,113 @@
+"""How much there is: every number comes out of an index, also of a hundred thousand labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from studio.storage.labels.annotators import annotator_of
+from studio.storage.labels.campaigns import Campaign
+from studio.storage.schema import annotators, items, labels, standing_labels
+
+_PACE_ANSWERS = 21  # the newest, over which the pace is taken
+_PAUSE = timedelta(minutes=2)  # between two answers: whoever takes longer was away
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign is, and one of its annotators.
+
+    done, target: items with all the answers they need, of all that are in the queue or were.
+    mine: answers of this person that stand.
+    today: of these, since midnight by the clock of the workspace.
+    pace_per_minute: this person's, pauses left out; None before the third answer.
+    seconds_left: of the campaign at that pace, were this person alone; None while there is none.
+    """
+
+    done: int
+    target: int
+    mine: int
+    today: int
+    pace_per_minute: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a campaign has.
+
+    items: that are asked from the queue, those with enough answers included.
+    done: of these, with the answers they need.
+    checks: attention checks there are.
+    labels: answers that stand, to any question about any item.
+    logged: all rows of the log, those taken back and the rows that did so included.
+    by_annotator: alias -> answers that stand.
+    """
+
+    items: int
+    done: int
+    checks: int
+    labels: int
+    logged: int
+    by_annotator: dict[str, int]
+
+
+def progress(connection: Connection, campaign: Campaign, alias: str, now: datetime) -> Progress:
+    """Count for one person. Raises NotFound."""
+    annotator = annotator_of(connection, alias).id
+    columns = standing_labels.c
+    mine = (columns.campaign == campaign.id, columns.annotator == annotator)
+    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight.astimezone(now.tzinfo).isoformat()
+    count = select(func.count()).select_from(standing_labels).where(*mine)
+    total = connection.execute(count).scalar_one()
+    today = connection.execute(count.where(columns.created_at >= since)).scalar_one()
+    newest = select(columns.created_at).where(*mine).order_by(columns.label.desc()).limit(_PACE_ANSWERS)
+    times = [datetime.fromisoformat(text) for text in connection.execute(newest).scalars()]
+    per_minute = pace(times[::-1])
+    done, target = _done(connection, campaign), _queued(connection, campaign)
+    left = (target - done) * campaign.target_per_item * len(campaign.questions)
+    seconds_left = None if per_minute is None else 60 * left / per_minute
+    return Progress(done, target, total, today, per_minute, seconds_left)
+
+
+def counts(connection: Connection, campaign: Campaign) -> Counts:
+    """Count a campaign."""
+    columns = standing_labels.c
+    people = select(annotators.c.alias, func.count()).join(annotators, annotators.c.id == columns.annotator)
+    people = people.where(columns.campaign == campaign.id).group_by(columns.annotator)
+    by_annotator = {alias: count for alias, count in connection.execute(people)}
+    logged = select(func.count()).select_from(labels).where(labels.c.campaign == campaign.id)
+    checks = select(func.count()).where(items.c.campaign == campaign.id, items.c.purpose == "check")
+    return Counts(
+        items=_queued(connection, campaign),
+        done=_done(connection, campaign),
+        checks=connection.execute(checks).scalar_one(),
+        labels=sum(by_annotator.values()),
+        logged=connection.execute(logged).scalar_one(),
+        by_annotator=by_annotator,
+    )
+
+
+def pace(times: Sequence[datetime]) -> float | None:
+    """Answers a minute. times: of answers, oldest first. None where fewer than two lie close behind another."""
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    working = [gap.total_seconds() for gap in gaps if timedelta(0) < gap <= _PAUSE]
+    return 60 * len(working) / sum(working) if len(working) >= 2 else None
+
+
+def _queued(connection: Connection, campaign: Campaign) -> int:
+    columns = items.c
+    query = select(func.count()).where(columns.campaign == campaign.id, columns.status.in_(("queued", "done")))
+    return connection.execute(query).scalar_one()
+
+
+def _done(connection: Connection, campaign: Campaign) -> int:
+    """Those everybody is given stay in the queue, and are done with as many answers as others need."""
+    columns = items.c
+    query = select(func.count()).where(columns.campaign == campaign.id, columns.status.in_(("queued", "done")))
+    query = query.where(columns.answers >= campaign.target_per_item)
+    return connection.execute(query).scalar_one()
