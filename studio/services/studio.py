@@ -21,6 +21,7 @@ from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
+from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.service import LabelService
 from studio.services.pictures import PictureService
 from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
@@ -50,6 +51,7 @@ class _Services:
     drifts: DriftService
     cards: CardService
     labels: LabelService
+    campaigns: CampaignService
 
 
 class Studio:
@@ -87,7 +89,9 @@ class Studio:
         with self._lock:
             services, self._services = self._services, None
         if services is not None:
+            services.campaigns.drawing.begin_closing()
             services.engine.close()  # while the archive is open: how the job in hand ended is still written down
+            services.campaigns.drawing.close()
             services.archive.close()
 
     def __enter__(self) -> Studio:
@@ -173,6 +177,11 @@ class Studio:
         return self._opened.labels
 
     @property
+    def campaigns(self) -> CampaignService:
+        """Campaigns made, and drawn."""
+        return self._opened.campaigns
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -189,11 +198,15 @@ class Studio:
         evaluating = EvaluationService(archive, jobs, sources, edits)
         erasing = ErasureService(archive, jobs, sources, training)
         drifting = DriftService(archive, jobs, sources, edits)
+        labels = LabelService(archive)
+        campaigns = CampaignService(archive, jobs, history, sources, edits, labels)
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
-            number = archive.grids.of_job(job.id)
-            return drawing.retry(job) if number is None else grids.resume(number, retry_of=job.id)
+            if (grid := archive.grids.of_job(job.id)) is not None:
+                return grids.resume(grid, retry_of=job.id)
+            campaign = archive.planned.campaign_of(job.id)
+            return drawing.retry(job) if campaign is None else campaigns.resume(campaign, retry_of=job.id)
 
         def submit_again(job: JobRecord) -> str:
             work, places = runs.work_of(archive.workspace.root, job.payload)
@@ -222,7 +235,8 @@ class Studio:
             SliderService(sources, training),
             drifting,
             reporting,
-            LabelService(archive),
+            labels,
+            campaigns,
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -16,6 +16,7 @@ from studio.storage.images import ImageStore, ending_of
 from studio.storage.jobs import Jobs
 from studio.storage.labels.foreign import ForeignPicture
 from studio.storage.labels.store import LabelStore
+from studio.storage.planned import PlannedItems
 from studio.storage.reports import ReportKey, ReportStore
 from studio.storage.workspace import Workspace
 
@@ -29,6 +30,7 @@ class Archive:
         self.generations = Generations(database)
         self.grids = Grids(database)
         self.labels = LabelStore(database)
+        self.planned = PlannedItems(database)
         self.images = ImageStore(workspace.images)
         self.edits = EditStore(workspace.edits, workspace.check)
         self.reports = ReportStore(workspace.root / "reports", workspace.check)

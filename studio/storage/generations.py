@@ -146,6 +146,13 @@ class Generations:
             raise NotFound(f"There is no picture number {id} in the history.")
         return READER.one(row)
 
+    def of_image(self, sha256: str) -> int | None:
+        """The number of a picture whose file that is, the newest that is not in the bin; None where there is none."""
+        columns = generations.c
+        query = select(columns.id).where(columns.image == sha256, columns.deleted_at.is_(None))
+        with self._database.read() as connection:
+            return connection.execute(query.order_by(columns.id.desc()).limit(1)).scalar_one_or_none()
+
     def of_job(self, job: str) -> list[GenerationRecord]:
         """Give the pictures of one job, in the order they were made; those in the bin as well, unreadable ones not."""
         query = select(generations).where(generations.c.job == job).order_by(generations.c.id)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -282,4 +294,42 @@ label_snapshots = Table(
     Column("digest", Text, nullable=False),  # sha256 of the labels' ids, answers and sides of the split
     Column("created_at", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# -- what campaigns draw: see studio.storage.planned -------------------------------------------------------------------
+
+campaign_designs = Table(
+    "campaign_designs",
+    metadata,
+    Column("campaign", Integer, ForeignKey("campaigns.id"), primary_key=True),
+    Column("design", Text, nullable=False),  # JSON, as studio.services.labels.design has it
+)
+
+# An item before it is one: it becomes one when all its pictures are drawn. state: open, asked (it is an item of the
+# campaign), alike (left out, for its pictures were nearly equal).
+planned_items = Table(
+    "planned_items",
+    metadata,
+    Column("campaign", Integer, ForeignKey("campaigns.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 0, in the order they are asked
+    Column("prompt", Text, nullable=False),  # as labellers read it
+    Column("arms", Text, nullable=False),  # JSON: which of the design's recipes each picture is of
+    Column("wrong", Integer),  # of an attention check, the picture that cannot be the better one
+    Column("attempt", Integer, nullable=False, server_default="0"),  # others were taken, for they came out alike
+    Column("state", Text, nullable=False, server_default="open"),
+    CheckConstraint("state in ('open', 'asked', 'alike')", name="planned_items_state_known"),
+    Index("planned_items_by_state", "campaign", "state", "number"),
+)
+
+planned_pictures = Table(
+    "planned_pictures",
+    metadata,
+    Column("campaign", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),  # of the item
+    Column("place", Integer, primary_key=True),  # in the item's own order, from 0
+    Column("recipe", Text, nullable=False),
+    Column("job", Text, ForeignKey("jobs.id")),  # the last that was to draw it
+    Column("job_place", Integer),  # of its recipe in that job
+    ForeignKeyConstraint(["campaign", "number"], ["planned_items.campaign", "planned_items.number"]),
+    Index("planned_pictures_by_job", "job"),
 )

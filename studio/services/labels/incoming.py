@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from studio.storage.picture_pixels import read_pixels
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MAX_FILES = 5_000
+THUMBNAIL_PX = 96
 _NAME_CHARS = 120
 
 
@@ -28,29 +29,40 @@ _NAME_CHARS = 120
 class Incoming:
     """A picture that was brought along.
 
-    source: name of its file.
+    path: of its file.
     file_sha256: of that file as it came.
-    sha256: of what is stored and shown: its pixels as a PNG without a word in it.
     prompt: what it was to show; "" where nothing says so.
     width, height: in pixels, upright.
     look: by which near-duplicates are known.
+    thumbnail: a WebP of at most THUMBNAIL_PX a side.
     recipe: of a picture of this program's, that it was made with.
     model: what drew it, "" where the file does not say.
     settings: what the file says of its making besides, name -> value in words.
     remarks: what was done to its pixels.
     """
 
-    source: str
+    path: Path
     file_sha256: str
-    sha256: str
     prompt: str
     width: int
     height: int
     look: Look
+    thumbnail: bytes
     recipe: Recipe | None = None
     model: str = ""
     settings: dict[str, str] = field(default_factory=dict[str, str])
     remarks: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Name of its file."""
+        return self.path.name[:_NAME_CHARS]
+
+    def png(self) -> bytes:
+        """What is stored and shown: its pixels as a PNG without a word in it. Raises BadInput if its file is gone."""
+        file = io.BytesIO()
+        read_pixels(self.path, f"The file {self.source}")[0].image.save(file, "PNG")
+        return file.getvalue()
 
 
 @dataclass(frozen=True)
@@ -111,10 +123,9 @@ def checked_count(files: Sequence[Path]) -> list[Path]:
     return list(files)
 
 
-def collect(files: Iterable[Path], store: Callable[[bytes], str]) -> Collection:
+def collect(files: Iterable[Path]) -> Collection:
     """Read pictures and sort them by prompt and size; near-duplicates within a group are left out and named.
 
-    store: keeps a PNG, gives its sha256.
     Texts among the files are captions of the pictures of the same name. A file that cannot be read is named.
     """
     listed = list(files)
@@ -125,35 +136,33 @@ def collect(files: Iterable[Path], store: Callable[[bytes], str]) -> Collection:
         if file.suffix.lower() == ".txt":
             continue
         try:
-            pictures.append(read_incoming(file, store, captions.get(file.with_suffix("").name)))
+            pictures.append(read_incoming(file, captions.get(file.with_suffix("").name)))
         except BadInput as error:
             refused.append(Refused(file.name[:_NAME_CHARS], str(error)))
     groups, duplicates = _grouped(pictures)
     return Collection(groups, duplicates, tuple(refused))
 
 
-def read_incoming(path: Path, store: Callable[[bytes], str], caption: Path | None = None) -> Incoming:
-    """Read one picture.
-
-    store: keeps a PNG, gives its sha256. caption: a text beside it, for one that carries no prompt.
-    Raises BadInput, and what `store` does.
-    """
+def read_incoming(path: Path, caption: Path | None = None) -> Incoming:
+    """Read one picture. caption: a text beside it, for one that carries no prompt. Raises BadInput."""
     name = f"The file {path.name[:80]}"
     pixels, _ = read_pixels(path, name)
     settings = _settings(path)
     prompt = settings.recipe.prompt if settings is not None else ""
     if not prompt:
         prompt = _caption(caption or path.with_suffix(".txt"))
-    file = io.BytesIO()
-    pixels.image.save(file, "PNG")
+    thumbnail = io.BytesIO()
+    small = pixels.image.copy()
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    small.save(thumbnail, "WEBP", quality=80)
     return Incoming(
-        source=path.name[:_NAME_CHARS],
+        path=path,
         file_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sha256=store(file.getvalue()),
         prompt=" ".join(prompt.split()) if settings is None else prompt,
         width=pixels.image.width,
         height=pixels.image.height,
         look=look_of(pixels.image),
+        thumbnail=thumbnail.getvalue(),
         recipe=settings.recipe if settings is not None and settings.ours else None,
         model=settings.recipe.model if settings is not None and settings.recipe.model != _UNNAMED else "",
         settings={} if settings is None else _in_words(settings),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,12 @@ class LabelService:
     """The labels of a workspace. Every method may be called from any thread.
 
     Campaigns go by their number, annotators by their alias, labels by the id they were sent under.
+
+    prepare: called with a campaign's number before questions are given out, to have some ready; raises nothing.
     """
 
     def __init__(self, archive: Archive) -> None:
+        self.prepare: Callable[[int], None] = lambda campaign: None
         self._archive = archive
         self._store = archive.labels
 
@@ -134,6 +137,7 @@ class LabelService:
             raise BadInput(f"1 to {MAX_AT_ONCE} questions are given at once, not {shown(count)}.", field="count")
         if len(holding) > MAX_HOLDING:
             raise BadInput(f"A page holds at most {MAX_HOLDING} questions, not {len(holding)}.", field="holding")
+        self.prepare(_number(campaign, "campaign"))
         leases = self._store.lease(_number(campaign, "campaign"), annotator, count, set(holding), whole_lists)
         return [Assignment.of(lease) for lease in leases]
 
