@@ -172,17 +172,20 @@ class Turn:
 
     def _give_left(self, last: Purpose | None) -> bool:
         """Give something once more that was this person's, was not answered and still needs an answer."""
-        query = select(leases.c.item).join(items, items.c.id == leases.c.item)
+        query = select(leases.c.item, items.c.origin, items.c.round).join(items, items.c.id == leases.c.item)
         query = query.where(table.own(self.campaign.id, self.annotator), leases.c.answered.is_(False))
         query = query.where(~self.clock.in_force(), items.c.status.in_(("queued", "aside")), self._wanted())
         if last == "check":
             query = query.where(leases.c.purpose != "check")
         if self._in_rounds:
             query = query.where(items.c.kind != "list")
-        item = self.connection.execute(query.order_by(leases.c.turn).limit(1)).scalar_one_or_none()
-        if item is not None:
-            table.give_again(self.connection, self.campaign.id, self.annotator, item, self.clock)
-        return item is not None
+        row = self.connection.execute(query.order_by(leases.c.turn).limit(1)).one_or_none()
+        if row is None:
+            return False
+        table.give_again(self.connection, self.campaign.id, self.annotator, row.item, self.clock)
+        if row.round is not None:  # and the list it helps to rank, or somebody else would begin that too
+            table.prolong(self.connection, row.origin, self.annotator, self.clock)
+        return True
 
     def _give_round(self) -> int:
         """Give the next round of a list that is this person's, where a round is over; say how many pairs it has."""
