@@ -103,6 +103,10 @@ class LabelService:
         """Give numbers of items still to be asked, in the order of the queue: how much there is in store."""
         return self._store.items.queued(_number(campaign, "campaign"), limit, after)
 
+    def right_answers(self, campaign: int) -> dict[int, int]:
+        """Attention check -> place of its best picture (studio.preference.quality.report)."""
+        return self._store.items.right_answers(_number(campaign, "campaign"))
+
     def retire(self, items: Collection[int]) -> int:
         """Ask these items no more; their answers stay. Gives how many were still asked."""
         return self._store.items.retire([_number(item, "item") for item in items])
