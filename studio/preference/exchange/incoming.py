@@ -93,6 +93,14 @@ def watched(rows: Iterator[Row], stop: Callable[[], bool], name: str) -> Iterato
         raise BadInput(f"{name} has no rows.")
 
 
+def attempt(row: int, make: Callable[[], IncomingLabel]) -> Row:
+    """What `make` gives, or the row refused for its reason. make: may raise BadInput."""
+    try:
+        return make()
+    except BadInput as error:
+        return RefusedRow(row, str(error).rstrip("."))
+
+
 def plain_text(value: object, name: str, most: int = MAX_NAME) -> str:
     """A text out of a file. Raises BadInput with a clause: no text, too long, not valid."""
     if not isinstance(value, str):

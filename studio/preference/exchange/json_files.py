@@ -95,6 +95,37 @@ def as_list(value: object, name: str, most: int = 1000) -> list[Any]:
     return cast("list[Any]", value)
 
 
+class ListWriter:
+    """Writes a JSON list, an entry a line. Open it with `writing_list`."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._separator = "[\n"
+
+    def add(self, value: object) -> None:
+        """Write an entry."""
+        self._file.write(f"{self._separator}{one_line(value)}")
+        self._separator = ",\n"
+
+    def end(self) -> None:
+        """Close the list."""
+        self._file.write("[]\n" if self._separator == "[\n" else "\n]\n")
+
+
+@contextmanager
+def writing_list(path: Path) -> Iterator[ListWriter]:
+    """A JSON file of a list to write."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        writer = ListWriter(file)
+        yield writer
+        writer.end()
+
+
+def one_line(value: object) -> str:
+    """A value as one line of JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+
 class _Window:
     """The part of a text that is being read."""
 

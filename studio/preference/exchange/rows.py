@@ -34,10 +34,11 @@ class Pair(NamedTuple):
         """Which of the two was preferred; None for neither."""
         return None if self.share == TIE else self.first if self.share > TIE else self.second
 
-    @property
-    def loser(self) -> Picture | None:
-        """The other of the two."""
-        return None if self.share == TIE else self.second if self.share > TIE else self.first
+    def in_order(self) -> tuple[Picture, Picture]:
+        """The preferred picture and the other. Raises ValueError for a tie."""
+        if self.share == TIE:
+            raise ValueError("a tie has no order")
+        return (self.first, self.second) if self.share > TIE else (self.second, self.first)
 
 
 class Verdict(NamedTuple):

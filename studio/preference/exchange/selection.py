@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from studio.core.errors import Cancelled, NotFound
-from studio.preference.exchange.options import ExportOptions
+from studio.preference.exchange.options import ExportOptions, Ties
 from studio.preference.exchange.rows import Pair, Verdict, joined, joined_verdicts, pairs, verdicts, with_ties
 from studio.preference.label import Label
 
@@ -48,6 +48,7 @@ class Written:
     rows: how many rows they became.
     pictures: how many files of pictures, each counted once.
     left_out: why -> how many labels were not written.
+    rows_left_out: why -> how many rows of labels were not written.
     remarks: sentences on what reads otherwise than one might expect.
     """
 
@@ -55,6 +56,7 @@ class Written:
     rows: int = 0
     pictures: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
+    rows_left_out: Counter[str] = field(default_factory=Counter[str])
     remarks: list[str] = field(default_factory=list[str])
 
 
@@ -114,10 +116,18 @@ class Selection:
 
 
 class Export:
-    """One export while it is written: labels come from here, and pictures; what is left out is told here."""
+    """One export while it is written: labels come from here, and pictures; what is left out is told here.
 
-    def __init__(self, selection: Selection, pictures: Pictures, progress: Progress) -> None:
+    target: what the file or folder will be called when it is whole.
+    ties: what becomes of them: as the options say, and dropped where the format has no place for them.
+    """
+
+    def __init__(
+        self, selection: Selection, pictures: Pictures, progress: Progress, target: Path, *, has_ties: bool
+    ) -> None:
         self.selection = selection
+        self.target = target
+        self.ties: Ties = "drop" if selection.options.ties == "half" and not has_ties else selection.options.ties
         self.options = selection.options
         self.written = Written()
         self._pictures = pictures
@@ -147,6 +157,11 @@ class Export:
         """The label that `labels` gave last is not written. reason: a clause, counted."""
         self._refused = reason
 
+    def leave_out_row(self, reason: str) -> None:
+        """The row that `pairs` or `verdicts` gave last is not written. reason: a clause, counted."""
+        self.written.rows -= 1
+        self.written.rows_left_out[reason] += 1
+
     def all_there(self, label: Label) -> bool:
         """Whether every picture of a label has its file; if not, the label is left out."""
         is_whole = all(self._pictures(picture.sha256).is_file() for picture in label.pictures)
@@ -174,12 +189,26 @@ class Export:
 
         Raises Cancelled.
         """
-        options = self.options
-        joins = options.rows != "each"
-        compared = joined(self._compared(keeps_ties=joins), options.rows)
-        for pair in with_ties(compared, options.ties) if joins else compared:
-            self.written.rows += 1
-            yield pair
+        if self.options.rows == "each":
+            for label in self.labels():
+                for pair in self.pairs_of(label):
+                    self.written.rows += 1
+                    yield pair
+            return
+        for pair in joined(self._compared(), self.options.rows):
+            rows = list(with_ties([pair], self.ties))
+            if not rows:
+                self.written.rows_left_out[A_TIE] += 1
+            self.written.rows += len(rows)
+            yield from rows
+
+    def pairs_of(self, label: Label) -> list[Pair]:
+        """Rows of pairs of the label that `labels` gave last; it is left out if it gives none. Not counted."""
+        compared = pairs(label)
+        rows = list(with_ties(compared, self.ties))
+        if not rows:
+            self.leave_out(A_TIE if compared else NO_PAIR)
+        return rows if rows and self.all_there(label) else []
 
     def verdicts(self) -> Iterator[Verdict]:
         """Rows of single pictures, good or bad; labels that say nothing of one are left out. Raises Cancelled."""
@@ -187,14 +216,13 @@ class Export:
             self.written.rows += 1
             yield verdict
 
-    def _compared(self, *, keeps_ties: bool) -> Iterator[Pair]:
+    def _compared(self) -> Iterator[Pair]:
         for label in self.labels():
             compared = pairs(label)
-            rows = compared if keeps_ties else list(with_ties(compared, self.options.ties))
-            if not rows:
-                self.leave_out(A_TIE if compared else NO_PAIR)
+            if not compared:
+                self.leave_out(NO_PAIR)
             elif self.all_there(label):
-                yield from rows
+                yield from compared
 
     def _judged(self) -> Iterator[Verdict]:
         for label in self.labels():

@@ -72,11 +72,12 @@ class Format:
         if options.rows != "each" and "all" in self.carries:
             raise BadInput(f"{self.title} keeps every answer.", "Write a row for each.", field="rows")
         selection = Selection(labels, options, stop, any_question="all" in self.carries)
-        export = Export(selection, pictures, progress)
+        export = Export(selection, pictures, progress, target, has_ties="ties" in self.carries)
         with unfinished(target, folder=is_folder) as part:
             self.writer(export, part)
-            if not export.written.labels:
-                reasons = ", ".join(f"{count} {reason}" for reason, count in export.written.left_out.most_common(3))
+            if not export.written.labels or not export.written.rows:
+                counts = export.written.left_out + export.written.rows_left_out
+                reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(3))
                 left_out = f"Left out: {reasons}." if reasons else "There are none."
                 raise BadInput(f"There is no label to write as {self.title}.", left_out)
         return export.written

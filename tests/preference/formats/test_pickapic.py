@@ -263,7 +263,8 @@ class StoppedAfter:
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_stopped_export_leaves_nothing(tmp_path: Path, times: int) -> None:
     pictures = Pictures(tmp_path / "store")
-    many = [replace(label, id=f"{n}-{label.id}") for n in range(20) for label in labels(pictures)]
+    base = labels(pictures)
+    many = [replace(label, id=f"{n}-{label.id}") for n in range(20) for label in base]
     stoppable = StoppedAfter(many, times)
     target = tmp_path / "out" / "a.parquet"
     with pytest.raises(Cancelled):
