@@ -1,13 +1,21 @@
-"""The verb `erase`: a concept taken out of a model, as an edit."""
+"""The verb `erase`: concepts taken out of a model, as an edit or as several."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from studio.cli.answer import Answer, give
+from studio.cli.answer import Answer, give, remark
 from studio.cli.grammar import add_settings, add_verb, number, settings_of
 from studio.cli.trained import CHOICES, OPTIONS, add_training, limit_s, make, said, text_of
+from studio.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from studio.services.studio import Studio
+    from studio.training.erase.lines import Line
 
 METHODS = {  # torch-free, for --help
     "uce": "at once",
@@ -29,8 +37,17 @@ TOWARDS = ("substitute", "nothing", "away")
 
 def add(verbs: Any) -> None:
     """Add the verb to argparse's subparsers."""
-    parser = add_verb(verbs, "erase", run, "take a concept out of a model, as an edit to switch on and off")
-    parser.add_argument("concept", help="what to erase, as prompts name it")
+    parser = add_verb(verbs, "erase", run, "take concepts out of a model, as an edit to switch on and off")
+    parser.add_argument(
+        "concept", nargs="*", help="what to erase, as prompts name it; of several each as 'star -> heart'"
+    )
+    parser.add_argument("--file", type=Path, help="concepts, one on each line: star -> heart; or a .csv file")
+    parser.add_argument(
+        "--separate", action="store_true", help="of several: an edit each, solved alone, and no joint one"
+    )
+    parser.add_argument(
+        "--sliders", action="store_true", help="of several: beside the joint edit one for each, that add up to it"
+    )
     parser.add_argument(
         "--substitute", default="", metavar="WORDS", help="what takes its place (nothing: a style only)"
     )
@@ -48,7 +65,7 @@ def add(verbs: Any) -> None:
         default="uce",
         help="; ".join(f"{name}: {summary}" for name, summary in METHODS.items()),
     )
-    parser.add_argument("--name", help="of the edit (no-CONCEPT)")
+    parser.add_argument("--name", help="of the edit (no-CONCEPT); of separate ones what their names begin with")
     parser.add_argument("--model", default="stencil", help="out of which model (stencil)")
     parser.add_argument("--seed", help="of the texts it is made with (0)")
     training = add_training(parser, "methods that train")
@@ -60,24 +77,85 @@ def add(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Erase here and now, and say which edit came of it; the workspace is ours meanwhile."""
+    """Erase here and now, and say which edits came of it; the workspace is ours meanwhile.
+
+    Of several, one that cannot be erased is named and left out; 1 is given then. Raises BadInput where none can.
+    """
     from studio.services.studio import Studio
 
+    lines = _lines(args)
     with Studio(settings_of(args), backend="inline") as studio:
+        good, refused = _sorted_out(studio, args, lines) if len(lines) > 1 else ([lines[0].concept], [])
+        plans = [_plan(args, [concept]) for concept in good] if args.separate else [_plan(args, good)]
         minutes = limit_s(args.minutes)
-        answer = make(studio, lambda: studio.erasures.start(_plan(args), minutes), goes_on=args.method != "uce")
-    give(args, answer, text_of(answer))
-    return 0
+        answers: list[Answer] = []
+        for place, plan in enumerate(plans, start=1):
+            if len(plans) > 1:
+                remark(f"{place} of {len(plans)}: {plan['concepts'][0]['words']}")
+            made = make(studio, partial(studio.erasures.start, plan, minutes), goes_on=args.method != "uce")
+            answers.append(made)
+    answer: Answer = {"edits": answers} if args.separate else answers[0]
+    if len(lines) > 1:
+        answer["refused"] = refused
+    give(args, answer, "\n".join(text_of(made) for made in answers))
+    return 1 if refused else 0
 
 
-def _plan(args: argparse.Namespace) -> Answer:
-    concept = {"words": args.concept, "synonyms": args.synonym, "substitute": args.substitute, "kind": args.kind}
+def _lines(args: argparse.Namespace) -> list[Line]:
+    """What is to be erased. Raises BadInput where nothing is named, and for what is said of one of several."""
+    from studio.training.erase.lines import read_file, read_line
+
+    if bool(args.concept) == (args.file is not None):
+        raise BadInput("Name what to erase, or a --file of it, one of the two.", field="concept")
+    lines = read_file(args.file) if args.file else [read_line(k, text) for k, text in enumerate(args.concept, start=1)]
+    shared: Answer = {"substitute": args.substitute, "kind": args.kind, "synonyms": args.synonym}
+    if len(lines) > 1 and (args.kind or args.synonym):
+        raise BadInput(
+            "--synonym and --kind say what one concept is, and several are named.",
+            "Say them in the columns of a --file: words, substitute, kind, synonyms.",
+            field="concept",
+        )
+    if len(lines) == 1 and lines[0].problem:
+        raise BadInput(lines[0].problem, field="concept")
+    return [
+        replace(line, concept={**shared, **{name: value for name, value in line.concept.items() if value}})
+        for line in lines
+    ]
+
+
+def _sorted_out(studio: Studio, args: argparse.Namespace, lines: list[Line]) -> tuple[list[Answer], list[Answer]]:
+    """The concepts that can be erased, and {"line", "text", "error"} of the others. Raises BadInput where none can."""
+    legible = [line for line in lines if not line.problem]
+    sentences = studio.erasures.refusals(_plan(args, [line.concept for line in legible]), args.separate)
+    lines = [line for line in lines if line.problem] + [
+        replace(line, problem=sentence) for line, sentence in zip(legible, sentences, strict=True)
+    ]
+    good = [line.concept for line in lines if not line.problem]
+    refused: list[Answer] = [
+        {"line": line.number, "text": line.text, "error": line.problem}
+        for line in sorted(lines, key=lambda line: line.number)
+        if line.problem
+    ]
+    problems = [f"Line {line['line']}, {line['text'][:60]!r}: {line['error']}" for line in refused]
+    if not good:
+        raise BadInput(f"None of {len(refused)} concepts can be erased. {problems[0]}", field="concept")
+    for sentence in problems:
+        remark(sentence)
+    return good, refused
+
+
+def _plan(args: argparse.Namespace, concepts: list[Answer]) -> Answer:
+    words = "-".join(str(concept["words"]) for concept in concepts)
+    name = f"no-{words}"[:80].rstrip("- ")
+    if args.name:
+        name = f"{args.name}: {words}"[:80] if args.separate else args.name
     plan: Answer = {
-        "name": args.name or f"no-{args.concept}",
+        "name": name,
         "model": args.model,
-        "concepts": [concept],
+        "concepts": concepts,
         "preserves": args.preserve,
         "untouched": args.untouched,
+        "sliders": args.sliders,
         "method": args.method,
         "training": said(args, (*OPTIONS, *NUMBERS), (*CHOICES, "towards", "carrier")),
     }

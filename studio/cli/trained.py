@@ -63,7 +63,8 @@ def limit_s(minutes: str | None) -> float | None:
 
 
 def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
-    """Follow a job to the edit that comes of it: {"edit": id, "measures": its last}.
+    """Follow a job to the edit that comes of it: {"edit": id, "measures": its last}, and "parts": words -> id of those
+    beside it, where there are any.
 
     goes_on: whether it can be gone on with where it is interrupted, which is said then.
     """
@@ -73,7 +74,9 @@ def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
         follow(event)
         if event.kind == "measure":
             answer["measures"] = event.data["values"]
-        if event.kind == "edit":
+        if event.kind == "edit" and "part" in event.data:
+            answer.setdefault("parts", {})[event.data["part"]] = event.data["edit"]
+        elif event.kind == "edit":
             answer["edit"] = event.data["edit"]
 
     job_id = start()
@@ -89,6 +92,7 @@ def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
 def text_of(answer: Mapping[str, object]) -> str:
     """The edit, and its measures beneath it."""
     measures = answer["measures"]
-    assert isinstance(measures, Mapping), "as `make` gives it"
+    parts = answer.get("parts", {})
+    assert isinstance(measures, Mapping) and isinstance(parts, Mapping), "as `make` gives them"
     lines: Sequence[str] = [f"  {name} {value:.3f}" for name, value in measures.items()]
-    return "\n".join([str(answer["edit"]), *lines])
+    return "\n".join([str(answer["edit"]), *lines, *(f"  {words} alone: {edit}" for words, edit in parts.items())])

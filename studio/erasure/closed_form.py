@@ -101,29 +101,38 @@ def without(vectors: Tensor, preserved: Tensor, energy: float = 0.999) -> Tensor
     if not len(preserved):
         return vectors.double()
     _, values, directions = torch.linalg.svd(preserved.double(), full_matrices=False)
-    strongest = directions[: _rank(values, energy)]
+    strongest = directions[: min(_numeric(values), _rank(values, energy))]
     return vectors.double() - vectors.double() @ strongest.T @ strongest
 
 
-def low_rank(weight: Tensor, change: Tensor, energy: float = FULL_RANK) -> tuple[Tensor, Tensor]:
-    """Give B [out, r] and A [r, in] with B A nearest to W G in the Frobenius norm, of the least r that keeps `energy`.
+def low_rank(weight: Tensor, changes: Sequence[Tensor], energy: float = FULL_RANK) -> tuple[list[Tensor], Tensor]:
+    """Give B_k [out, r] of each change G_k, and the A [r, in] they share, with B_k A near W G_k.
 
-    weight: W, [out, d]. change: G, [d, d].
-    ||W G - B A||² is the energy left out (Eckart and Young). r is 1 at least.
+    weight: W, [out, d]. changes: G_k, [d, d].
+    energy: share of ||W G_k||², and of the energy of their sum, that the least such r keeps.
+    A spans the strongest right singular directions of the W G_k on top of each other; of one change B A is the nearest
+    of its rank in the Frobenius norm (Eckart and Young). As A is shared, sum B_k with A is the sum of all, exactly: the
+    parts of a joint solution add up to it, whatever the rank left out. r is 1 at least.
     """
-    u, values, vt = torch.linalg.svd(weight.double() @ change, full_matrices=False)
-    rank = _rank(values, energy)
+    products = [weight.double() @ change for change in changes]
+    _, values, vt = torch.linalg.svd(torch.cat(products), full_matrices=False)
+    along = [product @ vt.T for product in products]  # [out, d]: what each has of each direction
+    spectra = [part.square().sum(0).sqrt() for part in (*along, torch.stack(along).sum(0))]
+    rank = min(_numeric(values), max(_rank(spectrum, energy) for spectrum in spectra))
     root = values[:rank].sqrt()
-    return u[:, :rank] * root, root[:, None] * vt[:rank]
+    scale = torch.where(root > 0, root, 1.0)  # no change at all has nothing to divide
+    return [part[:, :rank] / scale for part in along], root[:, None] * vt[:rank]
 
 
 def _rank(values: Tensor, energy: float) -> int:
-    """The least number of singular values that have a share of the energy. values: descending."""
+    """The least number of leading values whose squares have a share of the energy, 1 at least."""
     spent = values.square().cumsum(0)
-    if not spent[-1] > 0:
-        return 1
-    numeric = int((values > values[0] * len(values) * torch.finfo(values.dtype).eps).sum())
-    return min(numeric, int((spent < energy * spent[-1]).sum()) + 1)
+    return int((spent < energy * spent[-1]).sum()) + 1 if spent[-1] > 0 else 1
+
+
+def _numeric(values: Tensor) -> int:
+    """How many of some singular values, descending, are above rounding; 1 at least."""
+    return max(1, int((values > values[0] * len(values) * torch.finfo(values.dtype).eps).sum()))
 
 
 def completeness_of(change: Tensor, pairs: Pairs) -> float:

@@ -70,6 +70,23 @@ class ErasureService:
         """The plan as it would be run. Raises BadInput, NotFound, AssetError."""
         return self._settled(read_plan(plan))
 
+    def refusals(self, plan: Mapping[str, Any], separate: bool = False) -> list[str]:
+        """Of each of a plan's concepts why it cannot be erased, a sentence; "" if it can.
+
+        It is checked beside those before it that can; separate: each by itself. Raises NotFound, AssetError.
+        """
+        sentences: list[str] = []
+        taken: list[Any] = []
+        for concept in plan["concepts"]:
+            try:
+                self.check({**plan, "concepts": [concept] if separate else [*taken, concept]})
+            except BadInput as error:
+                sentences.append(str(error))
+            else:
+                sentences.append("")
+                taken.append(concept)
+        return sentences
+
     def sights(self, plan: Mapping[str, Any]) -> tuple[Sight, ...]:
         """Prompts to look at an erasure in: its concept twice, a neighbour, something unrelated. Raises as `check`."""
         checked = self.check(plan)
@@ -100,6 +117,12 @@ class ErasureService:
 
     def _settled(self, plan: ErasePlan) -> ErasePlan:
         method = METHODS.get(plan.method)
+        if plan.sliders and method.learning is not None:
+            raise BadInput(
+                f"{method.title} makes one edit of all concepts; one slider for each has Instant.",
+                "Choose Instant, or erase each concept by itself.",
+                field="sliders",
+            )
         self._check_length(plan)
         in_world = self._sources.is_of_world(plan.model)
         for concept in plan.concepts if in_world else ():

@@ -12,12 +12,13 @@ from studio.storage.workspace import workspace_error
 from studio.training.lora.files import EDIT
 
 
-def hand_over(edit: Edit, folder: Path, steps: int, final: bool) -> dict[str, Any]:
+def hand_over(edit: Edit, folder: Path, steps: int, final: bool, name: str = EDIT) -> dict[str, Any]:
     """Write the edit; give what an event "edit" tells of it.
 
-    steps: how many it had. final: whether these were all. Raises WorkspaceError.
+    steps: how many it had. final: whether these were all. name: of the file, of which a job's edits have one each.
+    Raises WorkspaceError.
     """
-    path = folder / EDIT
+    path = folder / name
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         write_durably(path, to_bytes(edit))

@@ -95,18 +95,37 @@ def test_as_a_lora_it_is_the_same_and_a_shorter_one_leaves_out_what_it_says() ->
     weight = vectors(16, 4)
     product = weight @ change
     size = float(product.abs().max())
-    b, a = low_rank(weight, change)
+    (b,), a = low_rank(weight, [change])
     torch.testing.assert_close(b @ a, product, rtol=0, atol=near(size))
     assert b.shape == (16, 9) and a.shape == (9, WIDTH)
     values = torch.linalg.svdvals(product)
     for energy in (0.5, 0.9, 0.99):
-        b, a = low_rank(weight, change, energy)
+        (b,), a = low_rank(weight, [change], energy)
         rank = b.shape[1]
         left = float((product - b @ a).square().sum())
         assert left == pytest.approx(float(values[rank:].square().sum()), rel=1e-6)
         assert left <= (1 - energy) * float(product.square().sum()) < float(values[rank - 1 :].square().sum())
-    b, a = low_rank(weight, torch.zeros_like(change))
+    (b,), a = low_rank(weight, [torch.zeros_like(change)])
     assert b.shape == (16, 1) and not (b @ a).any()
+
+
+def test_the_shares_of_a_joint_solution_add_up_to_it_at_every_rank_and_each_keeps_its_own_energy() -> None:
+    weight = vectors(16, 4)
+    opposed = Pairs(vectors(5, 1), vectors(5, 2))  # nearly the same vectors, sent two ways: the two shares cancel
+    changes = solve([opposed, Pairs(opposed.sources + 0.1 * vectors(5, 3), vectors(5, 5))], vectors(20, 6))
+    joint = torch.stack(changes).sum(0)
+    for energy in (0.5, 0.99, 1.0):
+        bs, a = low_rank(weight, changes, energy)
+        (lone,), basis = low_rank(weight, [joint], energy)
+        for product, kept in (
+            (weight @ joint, sum(bs) @ a),
+            *((weight @ g, b @ a) for g, b in zip(changes, bs, strict=True)),
+        ):
+            left = float((product - kept).square().sum())
+            assert left <= (1 - energy + near()) * float(product.square().sum())
+        size = float((weight @ joint).abs().max())
+        if energy == 1:
+            torch.testing.assert_close(torch.stack(bs).sum(0) @ a, lone @ basis, rtol=0, atol=near(size))
 
 
 def test_what_cannot_be_solved_is_refused_in_a_sentence() -> None:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from studio.core.errors import BadInput
 from studio.core.recipe import EditRef, Recipe
 from studio.core.settings import Settings
+from studio.engine.edits.files import read_edit
 from studio.services.studio import Studio
 from studio.world.oracle import Oracle
+from tests.tolerance import rounding
 
 STARS = ("a red star on a white background", "a flat blue star at night", "a star", "an orange star left of a red ring")
 
@@ -67,13 +70,34 @@ def test_a_star_becomes_a_heart_and_all_else_stays(studio: Studio) -> None:
     assert np.array_equal(off[0], base[0])
 
 
-def test_several_at_once_know_of_each_other(studio: Studio) -> None:
-    edit, measures = erased(
-        studio, concepts=[{"words": "star", "substitute": "heart"}, {"words": "red", "substitute": "blue"}]
-    )
-    assert min(measures["star: completeness"], measures["red: completeness"]) > 0.8
-    assert set(measures) == {f"{name}: {what}" for name in ("star", "red") for what in ("completeness", "leak")}
-    assert objects(drawn(studio, STARS[:2], EditRef(edit=edit))) == [{"heart"}, {"heart"}]
+def test_several_at_once_know_of_each_other_and_each_can_have_a_slider_of_its_own(studio: Studio) -> None:
+    concepts = [{"words": "star", "substitute": "heart"}, {"words": "red", "substitute": "blue"}]
+    whole, measures = erased(studio, concepts=concepts, sliders=True)
+    assert min(measures["star: completeness"], measures["red: completeness"]) > 0.85
+    whats = ("completeness", "leak", "completeness alone")
+    assert set(measures) == {f"{name}: {what}" for name in ("star", "red") for what in whats}
+    entry = studio.edits.show(whole)
+    named = {part["words"]: studio.edits.show(part["sha256"][:12]) for part in entry.provenance["parts"]}
+    assert [part.name for part in named.values()] == ["gone: star", "gone: red"]
+    assert all(part.provenance["solved_with"] == entry.provenance["erasure"] for part in named.values())
+
+    joint, *shares = (read_edit(edit.path) for edit in (entry, *named.values()))
+    for component, path, layer in joint.each():
+        parts = [share.layers[component][path] for share in shares]
+        far = rounding(torch.float32, len(layer.A) + 2, float(sum(part.delta().abs().max() for part in parts)))
+        torch.testing.assert_close(sum(part.delta() for part in parts), layer.delta(), rtol=0, atol=far)
+
+    prompt = ("a red star on a white background",)
+    for star, red, seen in ((1, 1, ("heart", "blue")), (1, 0, ("heart", "red")), (0, 1, ("star", "blue"))):
+        refs = [EditRef(edit=named["star"].id, strength=star), EditRef(edit=named["red"].id, strength=red)]
+        (thing,) = oracle().read(np.stack(drawn(studio, prompt, *refs)))[0].things
+        assert (thing.object, thing.colour) == seen
+    assert objects(drawn(studio, prompt, EditRef(edit=whole))) == [{"heart"}]
+
+
+def test_a_training_makes_no_slider_for_each_concept_and_says_so(studio: Studio) -> None:
+    with pytest.raises(BadInput, match="one slider for each has Instant"):
+        erased(studio, concepts=[{"words": "star", "substitute": "heart"}], method="ca", sliders=True)
 
 
 def test_what_is_untouched_is_not_moved_but_by_rounding(studio: Studio) -> None:
@@ -108,6 +132,12 @@ def test_what_cannot_be_erased_is_refused_before_anything_runs(
     with pytest.raises(BadInput, match=complaint):
         studio.erasures.start({"name": "gone", "model": "stencil", "concepts": [concept]})
     assert studio.jobs.newest(1) == before
+
+
+def test_a_concept_is_named_once(studio: Studio) -> None:
+    twice = [{"words": "red", "substitute": "blue"}, {"words": "scarlet", "substitute": "green"}]  # its other word
+    with pytest.raises(BadInput, match="'scarlet' is erased twice, as 'red'"):
+        studio.erasures.check({"name": "gone", "model": "stencil", "concepts": twice})
 
 
 def test_a_text_that_the_model_does_not_read_to_its_end_is_refused(studio: Studio) -> None:

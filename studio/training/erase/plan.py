@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -58,6 +58,7 @@ class ErasePlan(Params):
     protect: how much all that stays weighs; 0 is not at all.
     completeness: of the closed form: how much of its way a concept goes.
     untouched: of the closed form: preserves are not moved at all, where their strongest directions are concerned.
+    sliders: of the closed form: beside the edit, one for each concept, which add up to it.
     training: of methods that train.
     seed: of texts, and of all else that is drawn.
     """
@@ -71,15 +72,33 @@ class ErasePlan(Params):
     protect: float = Field(default=PROTECT, ge=0, le=1000)
     completeness: float = Field(default=COMPLETENESS, ge=0.01, le=0.999999)
     untouched: bool = False
+    sliders: bool = False
     training: TrainingOptions = TrainingOptions()
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @property
+    def parts(self) -> tuple[ErasePlan, ...]:
+        """Of each concept the plan of its own edit; none where all are in one."""
+        if not self.sliders or len(self.concepts) < 2:
+            return ()
+        return tuple(
+            self.model_copy(
+                update={
+                    "name": f"{self.name}: {concept.words}"[:MAX_NAME_CHARS],
+                    "concepts": (concept,),
+                    "sliders": False,
+                }
+            )
+            for concept in self.concepts
+        )
 
 
 def read_plan(values: Mapping[str, Any]) -> ErasePlan:
     """Read a plan from plain values. Raises BadInput, also for what could only be a mistake."""
     plan = load(ErasePlan, values, "erasure")
-    for concept in plan.concepts:
+    for place, concept in enumerate(plan.concepts):
         concept.check()
+        _check_once(concept, plan.concepts[:place])
         for neighbour in plan.concepts:
             if neighbour is not concept and neighbour.substitute and concept.named_in(neighbour.substitute):
                 raise BadInput(
@@ -91,3 +110,12 @@ def read_plan(values: Mapping[str, Any]) -> ErasePlan:
     if plan.untouched and not plan.preserves:
         raise BadInput("Nothing is named that is not to be moved.", "Name what to preserve.", field="preserves")
     return plan
+
+
+def _check_once(concept: Concept, earlier: Sequence[Concept]) -> None:
+    """Raise BadInput for a concept that has a word of an earlier one: it would be sent two ways."""
+    for other in earlier:
+        shared = {word.casefold() for word in concept.called()} & {word.casefold() for word in other.called()}
+        if shared:
+            also = f", as {other.words!r}" if other.words.casefold() != concept.words.casefold() else ""
+            raise BadInput(f"{concept.words!r} is erased twice{also}.", "Name it once.", field="concepts")

@@ -18,6 +18,7 @@ from studio.world.scene import Scene, Thing, random_scene
 
 PAIRS = 60  # of a concept; 20 and 200 measured alike
 UNRELATED = 60
+MOST_DRAWN = 20 * PAIRS  # sentences that are looked through for such as say one concept alone
 TWO_OBJECTS = 0.15  # share of sentences
 EMPTY_SCENE = "an empty scene"  # in place of an object without a substitute, where no grammar says what is left
 
@@ -53,15 +54,32 @@ class Wordings:
     unrelated: tuple[str, ...]
 
 
-def wordings(concept: Concept, in_world: bool, seed: int, preserves: Sequence[str] = ()) -> Wordings:
+def wordings(
+    concept: Concept, in_world: bool, seed: int, preserves: Sequence[str] = (), beside: Sequence[Concept] = ()
+) -> Wordings:
     """Sentences of a concept: equal seeds give equal ones, and others give others as far as there are.
 
     in_world: whether the model speaks Stencil's language. preserves: what else must stay, as it is.
+    beside: concepts that are erased together with it. What says one of them too is left out where anything else is
+        there: it would be sent where that concept stays, and by that one where this concept stays.
     """
     rng = np.random.default_rng(seed)
-    pairs = dict.fromkeys(islice(_from_world(concept, rng) if in_world else _from_templates(concept, rng), PAIRS))
+    source = _from_world(concept, rng) if in_world else _from_templates(concept, rng)
+    pairs = dict.fromkeys(_of_it_alone(source, beside) if beside else islice(source, PAIRS))
     others = (text for text in sentences(in_world, rng) if not concept.named_in(text))
     return Wordings(tuple(pairs), tuple(dict.fromkeys(("", *preserves, *islice(others, UNRELATED)))))
+
+
+def _of_it_alone(source: Iterator[tuple[str, str]], beside: Sequence[Concept]) -> list[tuple[str, str]]:
+    drawn: list[tuple[str, str]] = []
+    alone: list[tuple[str, str]] = []
+    for pair in islice(source, MOST_DRAWN):
+        drawn.append(pair)
+        if not any(concept.named_in(pair[0]) for concept in beside):
+            alone.append(pair)
+            if len(alone) == PAIRS:
+                break
+    return alone or drawn[:PAIRS]
 
 
 def sentences(in_world: bool, rng: np.random.Generator) -> Iterator[str]:

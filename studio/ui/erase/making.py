@@ -104,7 +104,8 @@ def edit_of(studio: Studio, job: str) -> str:
     """
     with contextlib.suppress(NotFound):
         events = studio.jobs.events(job)
-        if edit := next((event.data["edit"] for event in events if event.kind == "edit"), ""):
+        wholes = (event.data["edit"] for event in events if event.kind == "edit" and "part" not in event.data)
+        if edit := next(wholes, ""):
             return edit
         if events and events[-1].kind == "done":
             plan = studio.jobs.get(job).payload.get("plan") or {}
