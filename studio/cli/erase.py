@@ -92,12 +92,12 @@ def run(args: argparse.Namespace) -> int:
         for place, plan in enumerate(plans, start=1):
             if len(plans) > 1:
                 remark(f"{place} of {len(plans)}: {plan['concepts'][0]['words']}")
-            made = make(studio, partial(studio.erasures.start, plan, minutes), goes_on=args.method != "uce")
-            answers.append(made)
+            start = partial(studio.erasures.start, plan, minutes)
+            answers.append(make(studio, start, goes_on=args.method != "uce"))
     answer: Answer = {"edits": answers} if args.separate else answers[0]
     if len(lines) > 1:
         answer["refused"] = refused
-    give(args, answer, "\n".join(text_of(made) for made in answers))
+    give(args, answer, "\n".join(map(text_of, answers)))
     return 1 if refused else 0
 
 

@@ -50,11 +50,14 @@ class ErasureService:
         self._sources = sources
         self._trainings = trainings
 
-    def start(self, plan: Mapping[str, Any], limit_s: float | None = None) -> str:
+    def start(
+        self, plan: Mapping[str, Any], limit_s: float | None = None, beside: Mapping[str, Any] | None = None
+    ) -> str:
         """Queue an erasure: in closed form before all that waits in the background, else a training; give the job's id.
 
         plan: plain values (studio.training.erase.plan.ErasePlan); of a concept of the model's world, its kind and its
-        other words are filled in. limit_s: how long a training's steps may take in all.
+        other words are filled in. limit_s: how long a training's steps may take in all. beside: what else the ledger is
+        to know of one in closed form.
         Raises BadInput, NotFound, AssetError.
         """
         checked = self.check(plan)
@@ -63,6 +66,7 @@ class ErasureService:
         if method.learning is not None:
             return self._trainings.start(training_plan(checked, method), limit_s=limit_s, title=words)
         payload = {"kind": KIND, "plan": checked.model_dump(mode="json"), "run": runs.new_run(), "what": words}
+        payload |= beside or {}
         work, places = runs.work_of(self._archive.workspace.root, payload)
         return self._jobs.submit(work, "interactive", places=places)
 

@@ -25,6 +25,7 @@ KINDS = {
     "erase": "studio.training.erase.instant:run",
     "evaluate": "studio.training.evaluate.job:run",
     "frames": "studio.engine.frames:run",
+    "interference": "studio.training.erase.interference:run",
     "neighbours": "studio.training.erase.neighbours:run",
     "train": "studio.training.lora.trainer:run",
 }

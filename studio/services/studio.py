@@ -28,6 +28,7 @@ from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
 from studio.services.recording import Recorder
 from studio.services.sliders import SliderService
 from studio.services.sources import Sources
+from studio.services.together import TogetherService
 from studio.services.trainings import TrainingService
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
@@ -48,6 +49,7 @@ class _Services:
     evaluations: EvaluationService
     erasures: ErasureService
     sliders: SliderService
+    together: TogetherService
     drifts: DriftService
     cards: CardService
     labels: LabelService
@@ -162,6 +164,11 @@ class Studio:
         return self._opened.sliders
 
     @property
+    def together(self) -> TogetherService:
+        """Erasures that act together."""
+        return self._opened.together
+
+    @property
     def drifts(self) -> DriftService:
         """How far models under edits are from each other."""
         return self._opened.drifts
@@ -233,6 +240,7 @@ class Studio:
             evaluating,
             erasing,
             SliderService(sources, training),
+            TogetherService(jobs, edits, erasing),
             drifting,
             reporting,
             labels,

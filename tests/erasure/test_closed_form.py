@@ -118,7 +118,7 @@ def test_the_shares_of_a_joint_solution_add_up_to_it_at_every_rank_and_each_keep
         bs, a = low_rank(weight, changes, energy)
         (lone,), basis = low_rank(weight, [joint], energy)
         for product, kept in (
-            (weight @ joint, sum(bs) @ a),
+            (weight @ joint, torch.stack(bs).sum(0) @ a),
             *((weight @ g, b @ a) for g, b in zip(changes, bs, strict=True)),
         ):
             left = float((product - kept).square().sum())

@@ -2,18 +2,21 @@
 
 Taken over all weights that any of them changes, as one long vector per edit, Delta_k = s_k D_k (for a mask
 -s_k (1 - M_k) W0). From the Gram matrix G_ij = <Delta_i, Delta_j> all numbers follow. Biases are left out.
+
+Weights that have nothing in common can still disturb each other: what one edit sends elsewhere, another may move too.
+`pulls` says that of given inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput
-from studio.engine.edits.format import Layer, LowRank, Mask
+from studio.engine.edits.format import Edit, Layer, LowRank, Mask
 from studio.engine.edits.stack import EditStack
 
 BaseWeight = Callable[[str, str], Tensor]  # (component, path) -> W0
@@ -46,6 +49,34 @@ def interference(stack: EditStack, base: BaseWeight | None = None) -> Interferen
             product = float(norms[i] * norms[j])
             overlaps[i, j] = float(gram[i, j]) / product if product > 0 else 0.0
     return Interference(tuple(norms.tolist()), ratio, overlaps)
+
+
+def pulls(
+    edits: Sequence[Edit], addresses: Sequence[str], base: BaseWeight, sources: Tensor, ways: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How far edits carry inputs c along their ways e, over the layers at some addresses ("component.path").
+
+    edits: low-rank or dense. base: gives W0. sources: c, [n, d], and ways: e, [n, d], of the layers' width d.
+    Gives along [k], <D_i c, W0 e> / ||W0 e||², and common [k, k], <D_i c, D_j c> / ||W0 e||², both over all inputs
+    and layers, in float64. At strengths s the inputs go 1 - ||sum s_i D_i c - W0 e||² / ||W0 e||² of their way, which is
+    2 s·along - s·common s.
+    """
+    along = torch.zeros(len(edits), dtype=torch.float64)
+    common = torch.zeros(len(edits), len(edits), dtype=torch.float64)
+    whole = 0.0
+    for address in addresses:
+        component, _, path = address.partition(".")
+        aims = ways.double() @ base(component, path).detach().cpu().double().T  # [n, out]
+        whole += float(aims.square().sum())
+        moved: dict[int, Tensor] = {}
+        for place, edit in enumerate(edits):
+            if (layer := edit.layers.get(component, {}).get(path)) is not None:
+                moved[place] = sources.double() @ _delta(layer, component, path, base).T
+                along[place] += (moved[place] * aims).sum()
+        for i, first in moved.items():
+            for j, second in moved.items():
+                common[i, j] += (first * second).sum()
+    return along / whole, common / whole
 
 
 def gram_matrix(stack: EditStack, base: BaseWeight | None = None) -> Tensor:

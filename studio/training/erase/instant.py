@@ -148,10 +148,10 @@ class _Solution:
     def _measures_of(self, place: int, change: Tensor) -> dict[str, float]:
         concept, wording = self.plan.concepts[place], self.unseen[place]
         pairs = self.texts.pairs(wording, concept)
-        others = self.texts.all_of(unrelated(self.plan.concepts, [wording]))
+        stays = self.texts.all_of(unrelated(self.plan.concepts, [wording]))
         return {
             f"{concept.words}: completeness": completeness_of(change, pairs),
-            f"{concept.words}: leak": leak_of(change, pairs, others),
+            f"{concept.words}: leak": leak_of(change, pairs, stays),
         }
 
     def edits(self, bundle: ModelBundle, measures: Mapping[str, float]) -> tuple[Edit, list[Edit]]:
@@ -170,8 +170,8 @@ class _Solution:
         parts = [self._part(plan, place, shares[place], base) for place, plan in enumerate(plans)]
         beside: dict[str, Any] = {"measures": dict(measures), "gate": gate_of(self.plan.concepts, self.used)}
         if parts:
-            named = zip(self.plan.concepts, parts, strict=True)
-            beside["parts"] = [{"words": concept.words, "sha256": part.sha256} for concept, part in named]
+            pairs = zip(self.plan.concepts, parts, strict=True)
+            beside["parts"] = [{"words": concept.words, "sha256": part.sha256} for concept, part in pairs]
         return _edit(self.plan, whole, base, beside), parts
 
     def _part(self, plan: ErasePlan, place: int, layers: Layers, base: Mapping[str, str]) -> Edit:
@@ -184,7 +184,7 @@ class _Solution:
 
 
 def _wordings(plan: ErasePlan, concept: Concept, seed: int, preserves: Sequence[str] = ()) -> Wordings:
-    beside = tuple(other for other in plan.concepts if other is not concept)
+    beside = tuple(neighbour for neighbour in plan.concepts if neighbour is not concept)
     return wordings(concept, plan.in_world, seed, preserves, beside)
 
 

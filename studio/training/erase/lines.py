@@ -61,8 +61,8 @@ def read_lines(text: str) -> list[Line]:
     lines: list[Line] = []
     for number, line in _said(text):
         cells = _cells(line)
-        if not lines and (named := _header(cells)):
-            columns = named
+        if not lines and (header := _header(cells)):
+            columns = header
             continue
         if len(lines) == MAX_LINES:
             raise BadInput(f"These are more than {MAX_LINES} concepts.", "Take them in parts.", field="concepts")

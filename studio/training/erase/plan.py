@@ -114,8 +114,8 @@ def read_plan(values: Mapping[str, Any]) -> ErasePlan:
 
 def _check_once(concept: Concept, earlier: Sequence[Concept]) -> None:
     """Raise BadInput for a concept that has a word of an earlier one: it would be sent two ways."""
-    for other in earlier:
-        shared = {word.casefold() for word in concept.called()} & {word.casefold() for word in other.called()}
+    for former in earlier:
+        shared = {word.casefold() for word in concept.called()} & {word.casefold() for word in former.called()}
         if shared:
-            also = f", as {other.words!r}" if other.words.casefold() != concept.words.casefold() else ""
+            also = f", as {former.words!r}" if former.words.casefold() != concept.words.casefold() else ""
             raise BadInput(f"{concept.words!r} is erased twice{also}.", "Name it once.", field="concepts")

@@ -71,15 +71,15 @@ def wordings(
 
 
 def _of_it_alone(source: Iterator[tuple[str, str]], beside: Sequence[Concept]) -> list[tuple[str, str]]:
-    drawn: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     alone: list[tuple[str, str]] = []
     for pair in islice(source, MOST_DRAWN):
-        drawn.append(pair)
+        pairs.append(pair)
         if not any(concept.named_in(pair[0]) for concept in beside):
             alone.append(pair)
             if len(alone) == PAIRS:
                 break
-    return alone or drawn[:PAIRS]
+    return alone or pairs[:PAIRS]
 
 
 def sentences(in_world: bool, rng: np.random.Generator) -> Iterator[str]:
