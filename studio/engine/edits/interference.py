@@ -58,8 +58,8 @@ def pulls(
 
     edits: low-rank or dense. base: gives W0. sources: c, [n, d], and ways: e, [n, d], of the layers' width d.
     Gives along [k], <D_i c, W0 e> / ||W0 e||², and common [k, k], <D_i c, D_j c> / ||W0 e||², both over all inputs
-    and layers, in float64. At strengths s the inputs go 1 - ||sum s_i D_i c - W0 e||² / ||W0 e||² of their way, which is
-    2 s·along - s·common s.
+    and layers, in float64. At strengths s the inputs go 1 - ||sum s_i D_i c - W0 e||² / ||W0 e||² of their way,
+    which is 2 s·along - s·common s.
     """
     along = torch.zeros(len(edits), dtype=torch.float64)
     common = torch.zeros(len(edits), len(edits), dtype=torch.float64)
