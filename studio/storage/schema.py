@@ -140,6 +140,8 @@ campaigns = Table(
     Column("created_at", Text, nullable=False),
     Column("paused", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("archived", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("queue_items", Integer, nullable=False, server_default="0"),  # see studio.storage.labels.tallies
+    Column("done_items", Integer, nullable=False, server_default="0"),  # of these, with as many answers as are needed
     sqlite_autoincrement=True,
 )
 
@@ -151,6 +153,14 @@ annotators = Table(
     Column("key_set", Text, nullable=False, server_default="{}"),  # JSON: which key answers what
     Column("created_at", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+campaign_people = Table(
+    "campaign_people",
+    metadata,
+    Column("campaign", Integer, ForeignKey("campaigns.id"), primary_key=True),
+    Column("annotator", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("answers", Integer, nullable=False),  # that stand
 )
 
 # Pictures that no job here has made. Their files are in the image store like the others, of their own format.

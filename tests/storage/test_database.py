@@ -260,6 +260,35 @@ def test_of_the_fourth_version_every_job_is_there_and_none_that_ended_early_was_
     archive.close()
 
 
+def test_tallies_of_labels_that_were_there_before_them(tmp_path: Path) -> None:
+    older = Database(tmp_path / "studio.db")
+    older.migrate("0007")
+    at = "2026-01-01T00:00:00+00:00"
+    statements = [
+        "INSERT INTO campaigns (name, plan, mode, questions, purpose, guideline, target_per_item, overlap_share, "
+        "repeat_share, check_share, created_at) "
+        f"VALUES ('c', '{{}}', 'pair', '[\"look\"]', 'train', '', 2, 0, 0, 0, '{at}')",
+        f"INSERT INTO annotators (alias, created_at) VALUES ('ada', '{at}'), ('bob', '{at}')",
+        "INSERT INTO prompts (text) VALUES ('a star')",
+        "INSERT INTO items (campaign, prompt, kind, purpose, status, answers, created_at) VALUES "
+        + ", ".join(
+            f"(1, 1, 'pair', 'train', '{status}', {answers}, '{at}')"
+            for status, answers in (("done", 2), ("queued", 3), ("queued", 1), ("aside", 2), ("retired", 2))
+        ),
+        "INSERT INTO labels (id, digest, campaign, item, annotator, question, answer, shown_order, created_at) VALUES "
+        + ", ".join(f"('{item}', '', 1, {item}, 1, 'look', '{{}}', '[]', '{at}')" for item in (1, 2)),
+        f"INSERT INTO standing_labels SELECT item, annotator, question, campaign, number, '{at}' FROM labels",
+    ]
+    with older.write() as connection:
+        for statement in statements:
+            connection.execute(text(statement.replace(":", "\\:")))
+    older.close()
+    archive = Archive.open(tmp_path)
+    counts = archive.labels.counts(1)
+    archive.close()
+    assert (counts.items, counts.done, counts.by_annotator) == (3, 2, {"ada": 2})
+
+
 def test_a_recipe_of_the_first_version_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
     older = Database(tmp_path / "studio.db")
     older.migrate("0001")

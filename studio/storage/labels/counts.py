@@ -1,4 +1,4 @@
-"""How much there is: every number comes out of an index, also of a hundred thousand labels."""
+"""How much there is, of any number of labels: from tallies, or an index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from studio.storage.labels.annotators import annotator_of
 from studio.storage.labels.campaigns import Campaign
-from studio.storage.schema import annotators, items, labels, standing_labels
+from studio.storage.schema import annotators, campaign_people, campaigns, items, labels, standing_labels
 
 _PACE_ANSWERS = 21  # the newest, over which the pace is taken
 _PAUSE = timedelta(minutes=2)  # between two answers: whoever takes longer was away
@@ -62,13 +62,15 @@ def progress(connection: Connection, campaign: Campaign, alias: str, now: dateti
     mine = (columns.campaign == campaign.id, columns.annotator == annotator)
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     since = midnight.astimezone(now.tzinfo).isoformat()
-    count = select(func.count()).select_from(standing_labels).where(*mine)
-    total = connection.execute(count).scalar_one()
-    today = connection.execute(count.where(columns.created_at >= since)).scalar_one()
+    people = campaign_people.c
+    own = select(people.answers).where(people.campaign == campaign.id, people.annotator == annotator)
+    total = connection.execute(own).scalar_one_or_none() or 0
+    recent = select(func.count()).select_from(standing_labels).where(*mine, columns.created_at >= since)
+    today = connection.execute(recent).scalar_one()
     newest = select(columns.created_at).where(*mine).order_by(columns.label.desc()).limit(_PACE_ANSWERS)
     times = [datetime.fromisoformat(text) for text in connection.execute(newest).scalars()]
     per_minute = pace(times[::-1])
-    done, target = _done(connection, campaign), _queued(connection, campaign)
+    done, target = _items(connection, campaign)
     left = (target - done) * campaign.target_per_item * len(campaign.questions)
     seconds_left = None if per_minute is None else 60 * left / per_minute
     return Progress(done, target, total, today, per_minute, seconds_left)
@@ -76,15 +78,16 @@ def progress(connection: Connection, campaign: Campaign, alias: str, now: dateti
 
 def counts(connection: Connection, campaign: Campaign) -> Counts:
     """Count a campaign."""
-    columns = standing_labels.c
-    people = select(annotators.c.alias, func.count()).join(annotators, annotators.c.id == columns.annotator)
-    people = people.where(columns.campaign == campaign.id).group_by(columns.annotator)
+    columns = campaign_people.c
+    people = select(annotators.c.alias, columns.answers).join(annotators, annotators.c.id == columns.annotator)
+    people = people.where(columns.campaign == campaign.id, columns.answers > 0).order_by(columns.annotator)
     by_annotator = {alias: count for alias, count in connection.execute(people)}
+    done, queued = _items(connection, campaign)
     logged = select(func.count()).select_from(labels).where(labels.c.campaign == campaign.id)
     checks = select(func.count()).where(items.c.campaign == campaign.id, items.c.purpose == "check")
     return Counts(
-        items=_queued(connection, campaign),
-        done=_done(connection, campaign),
+        items=queued,
+        done=done,
         checks=connection.execute(checks).scalar_one(),
         labels=sum(by_annotator.values()),
         logged=connection.execute(logged).scalar_one(),
@@ -99,15 +102,11 @@ def pace(times: Sequence[datetime]) -> float | None:
     return 60 * len(working) / sum(working) if len(working) >= 2 else None
 
 
-def _queued(connection: Connection, campaign: Campaign) -> int:
-    columns = items.c
-    query = select(func.count()).where(columns.campaign == campaign.id, columns.status.in_(("queued", "done")))
-    return connection.execute(query).scalar_one()
-
-
-def _done(connection: Connection, campaign: Campaign) -> int:
-    """Those everybody is given stay in the queue, and are done with as many answers as others need."""
-    columns = items.c
-    query = select(func.count()).where(columns.campaign == campaign.id, columns.status.in_(("queued", "done")))
-    query = query.where(columns.answers >= campaign.target_per_item)
-    return connection.execute(query).scalar_one()
+def _items(connection: Connection, campaign: Campaign) -> tuple[int, int]:
+    """Those done, and all that are in the queue or were. What everybody is given stays in the queue, and is done with
+    as many answers as others need.
+    """
+    columns = campaigns.c
+    query = select(columns.done_items, columns.queue_items).where(columns.id == campaign.id)
+    row = connection.execute(query).one()
+    return row.done_items, row.queue_items

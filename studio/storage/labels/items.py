@@ -16,6 +16,7 @@ from studio.core.params import shown
 from studio.preference.answer import MAX_PICTURES, Answer, Mode
 from studio.preference.label import Purpose
 from studio.storage.database import Database
+from studio.storage.labels import tallies
 from studio.storage.labels.campaigns import campaign_of
 from studio.storage.labels.shares import is_chosen
 from studio.storage.schema import foreign_pictures, generations, item_pictures, items, picture_holds, prompts
@@ -114,6 +115,7 @@ class Items:
                 status: Status = "queued" if is_main else "aside"
                 ids.append(insert_item(connection, campaign, numbers[item.prompt], item, purpose, status, wanted))
             _hold(connection, campaign, new)
+            tallies.recount_items(connection, campaign)
             return ids
 
     def get(self, id: int) -> Item:
@@ -128,6 +130,9 @@ class Items:
             for part in _parts(sorted(set(ids))):
                 query = update(items).where(items.c.id.in_(part), items.c.status.in_(("queued", "aside")))
                 retired += connection.execute(query.values(status="retired")).rowcount
+                of_campaigns = select(items.c.campaign).where(items.c.id.in_(part)).distinct()
+                for campaign in list(connection.execute(of_campaigns).scalars()):
+                    tallies.recount_items(connection, campaign)
         return retired
 
     def right_answers(self, campaign: int) -> dict[int, int]:

@@ -17,6 +17,7 @@ from studio.preference.answer import Mode, Question
 from studio.preference.label import Purpose
 from studio.storage.labels.campaigns import Campaign
 from studio.storage.labels.items import Item, images_of
+from studio.storage.labels.tallies import count_done
 from studio.storage.schema import items, leases, prompts, standing_labels
 
 LEASE = timedelta(minutes=10)
@@ -157,6 +158,7 @@ def finish(connection: Connection, item: int, annotator: int) -> None:
     query = update(leases).where(leases.c.item == item, leases.c.annotator == annotator)
     connection.execute(query.values(answered=True))
     connection.execute(update(items).where(items.c.id == item).values(answers=items.c.answers + 1))
+    count_done(connection, item, 1)
     enough = (items.c.id == item, items.c.status == "queued", items.c.answers >= items.c.wanted)
     connection.execute(update(items).where(*enough).values(status="done"))
 
@@ -166,6 +168,7 @@ def reopen(connection: Connection, item: int, annotator: int) -> None:
     query = update(leases).where(leases.c.item == item, leases.c.annotator == annotator, leases.c.answered)
     if connection.execute(query.values(answered=False)).rowcount:
         connection.execute(update(items).where(items.c.id == item).values(answers=items.c.answers - 1))
+        count_done(connection, item, -1)
         too_few = (items.c.id == item, items.c.status == "done", items.c.answers < items.c.wanted)
         connection.execute(update(items).where(*too_few).values(status="queued"))
 

@@ -22,6 +22,7 @@ from studio.storage.labels.campaigns import Campaign, campaign_of
 from studio.storage.labels.items import item_of
 from studio.storage.labels.leases import Clock, Lease
 from studio.storage.labels.rounds import Rounds
+from studio.storage.labels.tallies import count_answers
 from studio.storage.schema import annotators, labels, standing_labels
 
 UNDO_DEPTH = 20  # answers in a row that are taken back
@@ -176,7 +177,7 @@ class Log:
                 "guideline_version": campaign.guideline_version,
             }
             receipt = self._append(connection, changed)
-            connection.execute(delete(standing_labels).where(standing_labels.c.label == row.number))
+            _stand_no_more(connection, row)
             _stand(connection, changed, receipt)
             return receipt
 
@@ -256,7 +257,7 @@ class Log:
 
     def _withdraw(self, connection: Connection, row: Row[Any], clock: Clock | None) -> None:
         """Let a label stand no more; its person gets the question back where a clock says until when."""
-        connection.execute(delete(standing_labels).where(standing_labels.c.label == row.number))
+        _stand_no_more(connection, row)
         table.reopen(connection, row.item, row.annotator)
         item = item_of(connection, row.item)
         if item.round is not None and item.origin is not None:
@@ -300,6 +301,12 @@ def _stand(connection: Connection, row: dict[str, Any], receipt: Receipt) -> Non
     same = {name: row[name] for name in ("item", "annotator", "question", "campaign")}
     values = {**same, "label": receipt.number, "created_at": receipt.created_at.isoformat()}
     connection.execute(insert(standing_labels).values(values))
+    count_answers(connection, row["campaign"], row["annotator"], 1)
+
+
+def _stand_no_more(connection: Connection, row: Row[Any]) -> None:
+    if connection.execute(delete(standing_labels).where(standing_labels.c.label == row.number)).rowcount:
+        count_answers(connection, row.campaign, row.annotator, -1)
 
 
 def _stands(connection: Connection, number: int) -> bool:

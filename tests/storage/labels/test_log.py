@@ -14,7 +14,7 @@ from studio.preference.answer import Answer
 from studio.preference.label import Label, standing
 from studio.storage.database import Database
 from studio.storage.labels.log import AlreadyAnswered, Circumstances, Receipt
-from studio.storage.schema import items, label_snapshots, labels, leases, standing_labels
+from studio.storage.schema import campaign_people, campaigns, items, label_snapshots, labels, leases, standing_labels
 from tests.storage.labels.setting import Setting
 
 LEFT, RIGHT, BAD = (Answer.pair(outcome) for outcome in ("first", "second", "both_bad"))
@@ -43,6 +43,19 @@ def check_tallies(setting: Setting) -> None:
         stands = set(connection.execute(select(labels.c.id).join(standing_labels)).scalars())
         people = select(func.count()).where(leases.c.item == items.c.id, leases.c.answered).scalar_subquery()
         rows = connection.execute(select(items.c.answers, people, items.c.status, items.c.wanted)).all()
+        in_queue = select(func.count()).where(
+            items.c.campaign == campaigns.c.id, items.c.status.in_(("queued", "done"))
+        )
+        done = in_queue.where(items.c.answers >= campaigns.c.target_per_item)
+        tallied = select(
+            campaigns.c.queue_items, in_queue.scalar_subquery(), campaigns.c.done_items, done.scalar_subquery()
+        )
+        assert all(first == second and third == fourth for first, second, third, fourth in connection.execute(tallied))
+        answers = select(standing_labels.c.campaign, standing_labels.c.annotator, func.count()).group_by(
+            "campaign", "annotator"
+        )
+        kept = select(campaign_people).where(campaign_people.c.answers != 0)
+        assert set(connection.execute(kept)) == set(connection.execute(answers))
     everything = list(setting.labels.reader.read(only_standing=False))
     assert stands == {label.id for label in standing(everything)}
     assert stands == {label.id for label in setting.labels.reader.read()}
