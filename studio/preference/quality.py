@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 
 from studio.preference.agreement import Agreement, krippendorff
+from studio.preference.answer import Answer
 from studio.preference.label import Label, standing
 from studio.preference.tallies import (
     LEFT,
@@ -87,11 +88,11 @@ class Quality:
     flags: tuple[Flag, ...] = ()
 
 
-def report(labels: Sequence[Label], checks: Mapping[int, int] | None = None) -> list[Quality]:
+def report(labels: Sequence[Label], checks: Mapping[int, Answer] | None = None) -> list[Quality]:
     """Quality of each annotator, in order of name.
 
     labels: of one campaign, in any order; those that another takes back do not count.
-    checks: item of each attention check -> which of its pictures is the right answer.
+    checks: item of each attention check -> the answer that shows attention.
     """
     by_annotator: dict[str, list[Label]] = defaultdict(list)
     for label in sorted(standing(list(labels)), key=lambda label: label.answered_at or _EARLIEST):
@@ -134,7 +135,7 @@ def two_sided(hits: int, n: int) -> float:
 # -- of one annotator ------------------------------------------------------------------------------------------------
 
 
-def _quality(name: str, labels: Sequence[Label], checks: Mapping[int, int], rest: Sequence[Share]) -> Quality:
+def _quality(name: str, labels: Sequence[Label], checks: Mapping[int, Answer], rest: Sequence[Share]) -> Quality:
     sides = [side for label in labels if (side := chosen_side(label)) is not None]
     left = Share.of([side == LEFT for side in sides if side != TIE_SIDE])
     times = [label.latency_ms for label in labels if label.latency_ms is not None]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from studio.preference.answer import Answer
 from studio.preference.label import Label
 
 LEFT, RIGHT, TIE_SIDE = 0, 1, 2
@@ -83,17 +84,25 @@ def repeat_share(labels: Iterable[Label]) -> Share:
     return Share.of(same)
 
 
-def failure_share(labels: Iterable[Label], checks: Mapping[int, int]) -> Share:
-    """Of attention checks, those in which the right picture was not ranked above all others; skipped ones are neither.
+def failure_share(labels: Iterable[Label], checks: Mapping[int, Answer]) -> Share:
+    """Of attention checks, those whose answer lacks what the expected one says; skipped ones are neither.
 
-    checks: item -> which of its pictures is right.
+    checks: item -> the answer that shows attention, in the item's own order.
     """
     answers = [
-        (label.answer.ranks, checks[label.item])
+        (label.answer, checks[label.item])
         for label in labels
-        if label.purpose == "check" and label.item in checks and label.answer.ranks
+        if label.purpose == "check" and label.item in checks and not label.answer.skipped
     ]
-    return Share.of([ranks[right] != 1 or ranks.count(1) > 1 for ranks, right in answers])
+    return Share.of([not _says(answer, expected) for answer, expected in answers])
+
+
+def _says(answer: Answer, expected: Answer) -> bool:
+    """Whether an answer prefers what another does, and judges as it does where that judges."""
+    preferences, needed = (
+        {(comparison.winner, comparison.loser) for comparison in each.comparisons()} for each in (answer, expected)
+    )
+    return needed <= preferences and expected.good in (None, answer.good)
 
 
 def longest_run(sides: Iterable[int]) -> int:

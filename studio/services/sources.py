@@ -24,6 +24,7 @@ KINDS = {
     "card": "studio.training.erase.card.job:run",
     "erase": "studio.training.erase.instant:run",
     "evaluate": "studio.training.evaluate.job:run",
+    "features": "studio.training.features.job:run",
     "frames": "studio.engine.frames:run",
     "interference": "studio.training.erase.interference:run",
     "neighbours": "studio.training.erase.neighbours:run",

@@ -14,8 +14,10 @@ from studio.preference.quality import Quality, at_least, report, shared_agreemen
 from studio.preference.tallies import Share
 from tests.preference.labels import answered, pair_label
 
+FIRST = Answer.pair("first")
 
-def quality_of(labels: list[Label], checks: dict[int, int] | None = None) -> Quality:
+
+def quality_of(labels: list[Label], checks: dict[int, Answer] | None = None) -> Quality:
     (quality,) = report(labels, checks)
     return quality
 
@@ -81,11 +83,11 @@ def test_repeats_are_compared_with_sides_undone() -> None:
 def test_checks_are_failed_by_the_wrong_picture_and_by_a_tie() -> None:
     outcomes = ("first", "second", "tie", "skip")
     labels = [pair_label("good", "noise", o, purpose="check", item=k + 1) for k, o in enumerate(outcomes)]
-    quality = quality_of(labels, {1: 0, 2: 0, 3: 0, 4: 0})
+    quality = quality_of(labels, dict.fromkeys(range(1, 5), FIRST))
     assert quality.failed == Share(2, 3) and flags(quality) == ["checks"]
     assert quality_of(labels).failed == Share()  # nobody knows what would have been right
     one = [pair_label("good", "noise", "second", purpose="check", item=9)]
-    assert quality_of(one, {9: 0}).flags == ()  # which happens to anybody
+    assert quality_of(one, {9: FIRST}).flags == ()  # which happens to anybody
 
 
 def test_speed_and_a_run_on_one_side() -> None:

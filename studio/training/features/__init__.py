@@ -1,0 +1,1 @@
+"""Features of pictures, which taste models learn on: computed by the engine in the background, and kept. See job.py."""

@@ -1,0 +1,66 @@
+"""The kind of job "features": pictures read from their files, and their features kept. It changes nothing else.
+
+It works in the background, a batch at a time. What is there already is not computed again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from studio.engine.kinds import JobContext, Steps
+from studio.training.features import store
+from studio.training.features.extractors import load
+
+TOGETHER = 16  # pictures between two steps
+
+
+def run(job: Mapping[str, Any], context: JobContext) -> Steps:
+    """Compute what is missing.
+
+    job: "extractor" (its name), "clip" (folder of a CLIP of the user's, or None), "pictures" (sha256 -> file), "folder"
+    (of the store).
+    Tells "started", "progress" and "done" (with "computed" pictures, and "unreadable" ones, which are passed over).
+    Raises NotFound, AssetError, WorkspaceError.
+    """
+    tell = context.tell
+    tell("started", {"images": 0})
+    extractor = load(str(job["extractor"]), None if job.get("clip") is None else Path(str(job["clip"])))
+    folder = Path(str(job["folder"]))
+    path = store.path_of(folder, str(job["extractor"]), extractor.id, extractor.width)
+    present = store.read(path)
+    missing = {sha256: file for sha256, file in job["pictures"].items() if sha256 not in present}
+    store.tidy(folder, [path])
+    total, done, unreadable = len(missing), 0, 0
+    yield
+    names = list(missing)
+    for at in range(0, total, TOGETHER):
+        by_size: dict[tuple[int, ...], dict[str, npt.NDArray[np.uint8]]] = defaultdict(dict)
+        for sha256 in names[at : at + TOGETHER]:
+            picture = _picture(Path(missing[sha256]))
+            if picture is None:
+                unreadable += 1
+            else:
+                by_size[picture.shape][sha256] = picture
+        for pictures in by_size.values():
+            rows = extractor.extract(np.stack(list(pictures.values())))
+            store.add(path, dict(zip(pictures, rows, strict=True)))
+        done = min(total, at + TOGETHER)
+        tell("progress", {"step": done, "steps": total, "done": done / total})
+        yield
+    tell("done", {"images": 0, "computed": done - unreadable, "unreadable": unreadable})
+
+
+def _picture(path: Path) -> npt.NDArray[np.uint8] | None:
+    """Pixels [H, W, 3] of a file; None where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError):
+        return None
