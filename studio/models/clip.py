@@ -37,9 +37,11 @@ class Clip:
     def __init__(self, model: CLIPModel, tokenizer: Any, processor: dict[str, Any], id: str) -> None:
         self.model = model.eval().requires_grad_(False)
         self.id = id
-        self.size_px = int(model.config.vision_config.image_size)
-        self.width = int(model.config.projection_dim)
-        self.context = int(model.config.text_config.max_position_embeddings)
+        config: Any = model.config
+        self.size_px = int(config.vision_config.image_size)
+        self.width = int(config.projection_dim)
+        self.context = int(config.text_config.max_position_embeddings)
+        self._end = int(config.text_config.eos_token_id)
         self.scale = float(model.logit_scale.detach().exp())
         self._tokenizer = tokenizer
         self._mean = torch.tensor(processor.get("image_mean", _USUAL_MEAN)).reshape(1, 3, 1, 1)
@@ -96,10 +98,6 @@ class Clip:
             for part, seen in zip(ids.split(BLOCK), mask.split(BLOCK), strict=True)
         ]
         return F.normalize(torch.cat([_projected(output) for output in outputs]), dim=-1)
-
-    @property
-    def _end(self) -> int:
-        return int(self.model.config.text_config.eos_token_id)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text).input_ids

@@ -110,14 +110,14 @@ def propose(
     if acquisition == "random" or mean is None or variance is None:
         return [Proposal(int(place), "random") for place in rng.permutation(places)[:batch]]
     by_chance = min(batch, math.ceil(batch * random_share))
-    drawn = {int(place) for place in rng.permutation(places)[:by_chance]}
+    by_lot = {int(place) for place in rng.permutation(places)[:by_chance]}
     scores = SCORES[acquisition](mean, variance)
-    ranked = sorted((place for place in places if place not in drawn), key=lambda place: -scores[place])
+    ranked = sorted((place for place in places if place not in by_lot), key=lambda place: -scores[place])
     best = ranked[: batch - by_chance]
     if differences is not None:
         best = spread_out(ranked[: SHORTLIST * (batch - by_chance)], differences, batch - by_chance)
     proposals = [Proposal(place, acquisition, float(scores[place])) for place in best]
-    for place in sorted(drawn):
+    for place in sorted(by_lot):
         proposals.insert(int(rng.integers(len(proposals) + 1)), Proposal(place, "random"))
     return proposals
 
@@ -131,13 +131,13 @@ def spread_out(places: Sequence[int], differences: Floats, number: int) -> list[
     if number <= 0 or not places:
         return []
     table = differences[list(places)]
-    taken = [0]
+    centres = [0]
     distance = _distance(table, table[0])
-    while len(taken) < min(number, len(places)):
-        distance[taken] = -1
-        taken.append(int(distance.argmax()))
-        distance = np.minimum(distance, _distance(table, table[taken[-1]]))
-    return [places[place] for place in taken]
+    while len(centres) < min(number, len(places)):
+        distance[centres] = -1
+        centres.append(int(distance.argmax()))
+        distance = np.minimum(distance, _distance(table, table[centres[-1]]))
+    return [places[place] for place in centres]
 
 
 def double_thompson(wins: npt.ArrayLike, rng: np.random.Generator, alpha: float = 0.6) -> tuple[int, int]:
@@ -158,9 +158,9 @@ def double_thompson(wins: npt.ArrayLike, rng: np.random.Generator, alpha: float 
     lower = np.where(played > 0, share - width, 0.0)
     elsewhere = ~np.eye(count, dtype=bool)
     hopeful = ((upper > 0.5) & elsewhere).sum(1)
-    drawn = np.triu(rng.beta(table + 1, table.T + 1), 1)
-    drawn = drawn + np.tril(1 - drawn.T, -1)
-    beaten = np.where(hopeful == hopeful.max(), ((drawn > 0.5) & elsewhere).sum(1), -1)
+    sampled = np.triu(rng.beta(table + 1, table.T + 1), 1)
+    sampled = sampled + np.tril(1 - sampled.T, -1)
+    beaten = np.where(hopeful == hopeful.max(), ((sampled > 0.5) & elsewhere).sum(1), -1)
     first = int(rng.choice(np.flatnonzero(beaten == beaten.max())))
     rivals = [i for i in range(count) if i != first and lower[i, first] <= 0.5]
     chances = {i: rng.beta(table[i, first] + 1, table[first, i] + 1) for i in rivals or range(count) if i != first}

@@ -22,7 +22,9 @@ from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
 from studio.services.labels.campaigns import CampaignService
+from studio.services.labels.features import KIND as FEATURES
 from studio.services.labels.service import LabelService
+from studio.services.labels.taste import TasteService
 from studio.services.pictures import PictureService
 from studio.services.queue import CLOSED_QUEUED, CLOSED_RUNNING
 from studio.services.recording import Recorder
@@ -54,6 +56,7 @@ class _Services:
     cards: CardService
     labels: LabelService
     campaigns: CampaignService
+    tastes: TasteService
 
 
 class Studio:
@@ -92,6 +95,7 @@ class Studio:
             services, self._services = self._services, None
         if services is not None:
             services.campaigns.drawing.begin_closing()
+            services.tastes.close()
             services.engine.close()  # while the archive is open: how the job in hand ended is still written down
             services.campaigns.drawing.close()
             services.archive.close()
@@ -189,6 +193,11 @@ class Studio:
         return self._opened.campaigns
 
     @property
+    def tastes(self) -> TasteService:
+        """What somebody likes, learned from labels."""
+        return self._opened.tastes
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -207,6 +216,7 @@ class Studio:
         drifting = DriftService(archive, jobs, sources, edits)
         labels = LabelService(archive)
         campaigns = CampaignService(archive, jobs, history, sources, edits, labels)
+        tastes = TasteService(archive, jobs, sources, labels)
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
@@ -227,6 +237,7 @@ class Studio:
             evaluations.KIND: evaluating.retry,
             drifts.KIND: drifting.retry,
             cards.KIND: reporting.retry,
+            FEATURES: tastes.retry,
         }
         return _Services(
             archive,
@@ -245,6 +256,7 @@ class Studio:
             reporting,
             labels,
             campaigns,
+            tastes,
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

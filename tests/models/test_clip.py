@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def tensor(*pictures: np.ndarray) -> torch.Tensor:
 
 
 def test_vectors_are_those_of_transformers(clip: Clip) -> None:
-    model = CLIPModel.from_pretrained(FOLDER, dtype=torch.float32)
+    model: Any = CLIPModel.from_pretrained(FOLDER, dtype=torch.float32)
     with torch.no_grad():
         theirs = model.get_image_features(pixel_values=tensor(RED, BLUE) * 2 - 1).pooler_output
     ours = clip.pictures(tensor(RED, BLUE))

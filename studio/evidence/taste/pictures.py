@@ -56,12 +56,12 @@ def open_prompts(rng: np.random.Generator, number: int) -> list[str]:
 
 def cases(prompts: Sequence[str], plain: int, worded: int, first_seed: int, rng: np.random.Generator) -> list[Case]:
     """What is drawn: of every prompt so many pictures as it is, and so many with a style and a colour word."""
-    drawn: list[Case] = []
+    pictures: list[Case] = []
     for prompt in prompts:
         for number in range(plain + worded):
             words = f"{rng.choice(STYLE_NAMES)} {rng.choice(COLOUR_NAMES)} " if number >= plain else ""
-            drawn.append(Case(f"a {words}{prompt.removeprefix('a ')}", first_seed + len(drawn)))
-    return drawn
+            pictures.append(Case(f"a {words}{prompt.removeprefix('a ')}", first_seed + len(pictures)))
+    return pictures
 
 
 def draw_pool(

@@ -53,9 +53,9 @@ class Assessment:
     calibration: Calibration | None
     why: str = ""
 
-    def tally(self) -> dict[int, tuple[float, int]]:
+    def tally(self, annotator: str | None = None) -> dict[int, tuple[float, int]]:
         """HeldOut.tally where something is claimed; {} else."""
-        return {} if self.held_out is None or self.why else self.held_out.tally(self.answers)
+        return {} if self.held_out is None or self.why else self.held_out.tally(self.answers, annotator)
 
     def disagreements(self, most: int = 20) -> list[tuple[Label, float]]:
         """Labels that the others make most unlikely, with their negative log-likelihood: which to look at again."""

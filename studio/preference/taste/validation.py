@@ -50,14 +50,16 @@ class HeldOut:
     decided_label: Tensor
     losses: Tensor
 
-    def tally(self, answers: Answers) -> dict[int, tuple[float, int]]:
+    def tally(self, answers: Answers, annotator: str | None = None) -> dict[int, tuple[float, int]]:
         """Group -> (preferences predicted right, preferences), of labels that were chosen at random.
 
         Those that were chosen for being unclear say nothing of how often the model is right. Equal rewards count half.
+        annotator: whose preferences; None for all.
         """
         tally: dict[int, tuple[float, int]] = {}
         for margin, label in zip(self.decided_margin.tolist(), self.decided_label.tolist(), strict=True):
-            if answers.labels[label].chosen_by != "random":
+            source = answers.labels[label]
+            if source.chosen_by != "random" or annotator not in (None, source.annotator):
                 continue
             group = int(self.groups[label])
             hits, n = tally.get(group, (0.0, 0))

@@ -103,8 +103,8 @@ class LabelService:
         """Give numbers of items still to be asked, in the order of the queue: how much there is in store."""
         return self._store.items.queued(_number(campaign, "campaign"), limit, after)
 
-    def right_answers(self, campaign: int) -> dict[int, int]:
-        """Attention check -> place of its best picture (studio.preference.quality.report)."""
+    def right_answers(self, campaign: int) -> dict[int, Answer]:
+        """Attention check -> the answer that shows attention (studio.preference.quality.report)."""
         return self._store.items.right_answers(_number(campaign, "campaign"))
 
     def retire(self, items: Collection[int]) -> int:

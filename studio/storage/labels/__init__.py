@@ -8,6 +8,7 @@ leases.py       which question a person gets next, and for how long it is theirs
 log.py          answers, and what takes them back: rows that are only ever added
 reading.py      the log as labels, however long it is
 counts.py       how many there are, from indices
+pool.py         all pictures of a campaign, for further pairs of them
 snapshots.py    what a training learns from, frozen
 store.py        all of these together
 

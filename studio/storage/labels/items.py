@@ -135,16 +135,13 @@ class Items:
                     tallies.recount_items(connection, campaign)
         return retired
 
-    def right_answers(self, campaign: int) -> dict[int, int]:
-        """Attention check -> place of the picture that is the best by the answer expected; those without one are left
-        out.
-        """
+    def right_answers(self, campaign: int) -> dict[int, Answer]:
+        """Attention check -> the answer that shows attention; those without one are left out."""
         columns = items.c
         query = select(columns.id, columns.expected).where(columns.campaign == campaign, columns.purpose == "check")
         with self._database.read() as connection:
             rows = connection.execute(query.where(columns.expected.is_not(None))).all()
-        answers = {row.id: Answer.load(json.loads(row.expected)).ranks for row in rows}
-        return {id: ranks.index(1) for id, ranks in answers.items() if ranks}
+        return {row.id: Answer.load(json.loads(row.expected)) for row in rows}
 
     def queued(self, campaign: int, limit: int, after: int = 0) -> list[int]:
         """Give numbers of up to `limit` items that somebody may still be asked, in the order of the queue."""

@@ -17,6 +17,7 @@ from studio.storage.labels.foreign import ForeignPictures
 from studio.storage.labels.items import Items
 from studio.storage.labels.leases import Clock, Lease
 from studio.storage.labels.log import Log
+from studio.storage.labels.pool import Pools
 from studio.storage.labels.queue import Turn
 from studio.storage.labels.reading import LabelReader
 from studio.storage.labels.rounds import Rounds
@@ -48,6 +49,7 @@ class LabelStore:
         self.log = Log(database, lambda: self.clock())
         self.reader = LabelReader(database)
         self.snapshots = Snapshots(database)
+        self.pools = Pools(database)
 
     def lease(
         self, campaign: int, alias: str, count: int, holding: Collection[str] = (), whole_lists: bool = False

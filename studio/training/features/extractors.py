@@ -45,9 +45,7 @@ EXTRACTORS: dict[str, Extractor] = {
     for extractor in (
         Extractor("oracle", "What the world's oracle sees: its pooled features, 256 of them.", of_world=True),
         Extractor("attributes", "What the oracle reads: object, colour, style, background, and how broken.", True),
-        Extractor(
-            "clip", "The world's CLIP, 128 features; it does not see what is broken.", of_world=True
-        ),
+        Extractor("clip", "The world's CLIP, 128 features; it does not see what is broken.", of_world=True),
         Extractor(OWN_CLIP, "A CLIP of yours, in the models folder.", of_world=False),
         Extractor("tones", "Brightness, colours and edges: what can be had without any model.", of_world=False),
     )

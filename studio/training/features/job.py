@@ -37,7 +37,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     present = store.read(path)
     missing = {sha256: file for sha256, file in job["pictures"].items() if sha256 not in present}
     store.tidy(folder, [path])
-    total, done, unreadable = len(missing), 0, 0
+    total, unreadable = len(missing), 0
     yield
     names = list(missing)
     for at in range(0, total, TOGETHER):
@@ -51,10 +51,10 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         for pictures in by_size.values():
             rows = extractor.extract(np.stack(list(pictures.values())))
             store.add(path, dict(zip(pictures, rows, strict=True)))
-        done = min(total, at + TOGETHER)
-        tell("progress", {"step": done, "steps": total, "done": done / total})
+        read_so_far = min(total, at + TOGETHER)
+        tell("progress", {"step": read_so_far, "steps": total, "done": read_so_far / total})
         yield
-    tell("done", {"images": 0, "computed": done - unreadable, "unreadable": unreadable})
+    tell("done", {"images": 0, "computed": total - unreadable, "unreadable": unreadable})
 
 
 def _picture(path: Path) -> npt.NDArray[np.uint8] | None:

@@ -1,0 +1,222 @@
+"""Taste models of campaigns: learned in the background as labels come in, and asked what to ask next.
+
+Features are computed by the engine, as a job; learning takes about a second, and is done here, on a thread of its own,
+after every REFIT_AFTER further labels. Nothing of a taste is kept but the features: each session learns it anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.core.errors import BadInput, NotFound, StudioError
+from studio.core.params import shown
+from studio.preference.agreement import Agreement
+from studio.preference.answer import Question
+from studio.preference.quality import Quality, report, shared_agreement
+from studio.services.jobs import JobService
+from studio.services.labels.features import KIND, CampaignFeatures
+from studio.services.labels.next_pairs import further_items
+from studio.services.labels.service import LabelService
+from studio.services.labels.taste_line import FEWEST, TasteLine, before, learning, line_of
+from studio.services.sources import Sources
+from studio.storage.archive import Archive
+from studio.storage.jobs import JobRecord
+from studio.training.features.extractors import EXTRACTORS
+
+if TYPE_CHECKING:
+    from studio.preference.taste.assessment import Assessment
+
+__all__ = ["KIND", "TasteLine", "TasteService"]
+
+REFIT_AFTER = 10
+MAX_MORE = 200
+
+log = logging.getLogger(__name__)
+Key = tuple[int, Question]
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """at: how many labels the campaign had then. assessment: None where `why` says why there is none."""
+
+    at: int
+    extractor: str
+    assessment: Assessment | None
+    why: str = ""
+
+
+class TasteService:
+    """The taste models of an open studio. Every method may be called from any thread."""
+
+    def __init__(self, archive: Archive, jobs: JobService, sources: Sources, labels: LabelService) -> None:
+        self._pools = archive.labels.pools
+        self._labels = labels
+        self._closing = threading.Event()
+        self._features = CampaignFeatures(archive, jobs, sources, self._closing)
+        self._learned: dict[Key, _Learned] = {}
+        self._chosen: dict[int, str] = {}  # campaign -> extractor somebody chose
+        self._queue: list[Key] = []
+        self._lock = threading.Lock()  # of the three above and the thread
+        self._thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Let the thread end, and wait until it has; what it is at is given up. May be called twice."""
+        self._closing.set()
+        if (thread := self._thread) is not None:
+            thread.join()
+
+    def retry(self, job: JobRecord) -> str:
+        """See JobService.retries."""
+        return self._features.retry(job)
+
+    # -- how right it is ---------------------------------------------------------------------------------------------
+
+    def line(self, campaign: int, annotator: str | None = None, question: Question = "overall") -> TasteLine:
+        """What to say of a campaign's taste model; cheap, and may be asked after every answer.
+
+        annotator: whose preferences count; None for all. Where labels came in since it was learned, it is learned anew
+        in the background, and until then the earlier one is told. Raises NotFound.
+        """
+        count = self._labels.counts(campaign).labels
+        with self._lock:
+            learned = self._learned.get((campaign, question))
+        if count >= FEWEST and (learned is None or not 0 <= count - learned.at < REFIT_AFTER):
+            self._ask_for((campaign, question))
+        if learned is None:
+            return before(count) if count < FEWEST else learning(count)
+        if learned.assessment is None:
+            return TasteLine(learned.why, "failed")
+        return line_of(learned.assessment, annotator)
+
+    def learn(self, campaign: int, question: Question = "overall") -> Assessment:
+        """Learn now, and wait for it: a second, and before it as long as features take.
+
+        Raises NotFound, BadInput for no labels or where no taste can be told from them, EngineError.
+        """
+        self._labels.campaign(campaign)
+        learned = self._learn(campaign, question)
+        with self._lock:
+            self._learned[campaign, question] = learned
+        if learned.assessment is None:
+            raise BadInput(learned.why)
+        return learned.assessment
+
+    def use(self, campaign: int, extractor: str) -> None:
+        """Learn a campaign's taste on other features from now on. Raises NotFound, BadInput."""
+        if extractor not in EXTRACTORS:
+            raise NotFound(f"There are no features named {shown(extractor)}.", f"There are {', '.join(EXTRACTORS)}.")
+        choices = self.extractors(campaign)
+        if extractor not in choices:
+            message = f"The features {extractor} do not suit the pictures of this campaign."
+            raise BadInput(message, f"Take {' or '.join(choices)}.", field="extractor")
+        with self._lock:
+            self._chosen[campaign] = extractor
+            for key in [key for key in self._learned if key[0] == campaign]:
+                del self._learned[key]
+
+    def extractors(self, campaign: int) -> Sequence[str]:
+        """Names of the features that suit a campaign's pictures, the best first. Raises NotFound."""
+        self._labels.campaign(campaign)
+        return self._features.suiting(self._pools.of(campaign))
+
+    # -- what to ask next --------------------------------------------------------------------------------------------
+
+    def ask_more(self, campaign: int, annotator: str, count: int = 20, seed: int | None = None) -> list[int]:
+        """Add further pairs of the campaign's pictures to its queue; give the numbers of the items.
+
+        Those that tell most about the annotator's taste, unlike each other, and a fifth drawn at random, which says so;
+        all of them at random before anything is learned. Never a pair that was asked, or one of two pictures that look
+        alike. Raises NotFound; BadInput where there is no other pair, or the campaign asks about no pairs.
+        """
+        if type(count) is not int or not 1 <= count <= MAX_MORE:
+            raise BadInput(f"1 to {MAX_MORE} further pairs are added at once, not {shown(count)}.", field="count")
+        if self._labels.campaign(campaign).mode != "pair":
+            raise BadInput("Further questions are chosen for campaigns that ask about pairs.", field="mode")
+        pool = self._pools.of(campaign)
+        with self._lock:
+            learned = self._learned.get((campaign, "overall"))
+        features = self._features.present(pool, learned.extractor if learned else self._extractor(campaign))
+        taste = None if learned is None or learned.assessment is None else learned.assessment.taste
+        items = further_items(pool, features, taste, annotator, count, np.random.default_rng(seed))
+        if not items:
+            raise BadInput(
+                "Every two pictures of a prompt were asked about already, or look alike.",
+                "Draw further pictures for this campaign.",
+            )
+        return self._labels.add_items(campaign, items)
+
+    # -- annotators --------------------------------------------------------------------------------------------------
+
+    def quality(self, campaign: int) -> list[Quality]:
+        """What the labels of each annotator look like, with flags; nothing is dropped for one. Raises NotFound."""
+        self._labels.campaign(campaign)
+        labels = list(self._labels.labels([campaign], with_recipes=False))
+        return report(labels, self._labels.right_answers(campaign))
+
+    def agreement(self, campaign: int) -> Agreement:
+        """Krippendorff's alpha over pairs that several people answered. Raises NotFound."""
+        self._labels.campaign(campaign)
+        return shared_agreement(list(self._labels.labels([campaign], with_recipes=False)))
+
+    # -- in the background -------------------------------------------------------------------------------------------
+
+    def _ask_for(self, key: Key) -> None:
+        with self._lock:
+            if key in self._queue or self._closing.is_set():
+                return
+            self._queue.append(key)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="taste", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue or self._closing.is_set():
+                    self._thread = None
+                    return
+                key = self._queue[0]
+            learned = self._tried(key)
+            with self._lock:
+                self._queue.remove(key)
+                self._learned[key] = learned
+
+    def _tried(self, key: Key) -> _Learned:
+        """Learn; of what goes wrong the sentence, which is told until further labels let it be tried again."""
+        count = 0
+        try:
+            count = self._labels.counts(key[0]).labels
+            return self._learn(*key)
+        except StudioError as error:
+            return _Learned(count, "", None, str(error))
+        except Exception:  # a thread has nobody to raise to
+            log.exception("learning the taste of campaign %d", key[0])
+            return _Learned(count, "", None, "The taste model could not be learned; the log says why.")
+
+    def _learn(self, campaign: int, question: Question) -> _Learned:
+        import torch
+
+        from studio.preference.taste.answers import read
+        from studio.preference.taste.assessment import assess
+
+        at = self._labels.counts(campaign).labels
+        pool = self._pools.of(campaign)
+        extractor = self._extractor(campaign)
+        features = self._features.computed(campaign, pool, extractor)
+        rows = {sha256: number for number, sha256 in enumerate(features)}
+        if len(rows) < 2:
+            return _Learned(at, extractor, None, "No picture of this campaign can be read: the files are gone.")
+        labels = list(self._labels.labels([campaign], with_recipes=False))
+        table = torch.from_numpy(np.stack(list(features.values())))
+        return _Learned(at, extractor, assess(table, read(labels, rows, question)))
+
+    def _extractor(self, campaign: int) -> str:
+        with self._lock:
+            chosen = self._chosen.get(campaign)
+        return chosen or self._features.suiting(self._pools.of(campaign))[0]
