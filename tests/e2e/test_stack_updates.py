@@ -174,7 +174,9 @@ def test_settings_restored_at_once_with_a_switch_are_the_stack_and_undo_takes_bo
     wait_until_done(page)
     page.locator(f"{ROW} [data-op=remove]").first.click()
     expect(page.locator(ROW)).to_have_count(1)
-    page.locator("#gallery .thumb").nth(1).click()  # the first one; the newest was drawn after the removal
+    expect(page.locator("#caption .made")).to_contain_text("1 edit", timeout=LONG_MS)  # it is drawn again
+    page.locator("#gallery .thumb.stack").first.click()  # both are one tile
+    page.locator("#canvas button.frame").first.click()
     expect(page.locator("#caption .made")).to_contain_text("2 edits")
     page.evaluate(AT_ONCE, [f"{SWITCH}", "#caption button[data-do=restore]"])
     expect(page.locator(ROW)).to_have_count(2)
