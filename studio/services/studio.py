@@ -22,6 +22,7 @@ from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
 from studio.services.labels.campaigns import CampaignService
+from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.features import KIND as FEATURES
 from studio.services.labels.service import LabelService
 from studio.services.labels.taste import TasteService
@@ -196,6 +197,11 @@ class Studio:
     def tastes(self) -> TasteService:
         """What somebody likes, learned from labels."""
         return self._opened.tastes
+
+    @property
+    def label_exchange(self) -> LabelExchange:
+        """What people answered, out in the formats of others and in from them."""
+        return LabelExchange(self._opened.archive)
 
     @property
     def _opened(self) -> _Services:

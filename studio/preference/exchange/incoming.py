@@ -15,7 +15,8 @@ from studio.preference.answer import Answer
 from studio.preference.exchange.picture_files import PictureChecker
 from studio.preference.label import Label, Picture
 
-MAX_NAME = 200  # characters of an id, an annotator, a model
+MAX_NAME = 200  # characters of an id, a model
+MAX_ANNOTATOR = 80
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class IncomingLabel:
 
     row: of the file, from 1; of a label in several rows, the first.
     files: of the label's pictures, in their order, each a whole PNG, JPEG or WebP.
+    has_own_id: whether the label's id stands in the file, and was not made up from the row.
     """
 
     row: int
     label: Label
     files: tuple[bytes, ...]
+    has_own_id: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ class Reading:
 def watched(rows: Iterator[Row], stop: Callable[[], bool], name: str) -> Iterator[Row]:
     """The same rows; what says again what was said before is refused.
 
-    name: of the file. Raises BadInput if there are no rows, Cancelled when `stop` says so.
-
-    Said again: the same two (or more) pictures, whatever their order, judged by the same annotator at the same time.
-    Without a time nobody can know, and the row is taken.
+    name: of the file.
+    Said again: under the same id; where the file has no ids, the same pictures, whatever their order, judged by the
+    same annotator at the same time. Where nothing says when, nobody can know, and the row is taken.
+    Raises BadInput if there are no rows, Cancelled when `stop` says so.
     """
     seen: dict[bytes, int] = {}
     is_empty = True
@@ -79,18 +82,28 @@ def watched(rows: Iterator[Row], stop: Callable[[], bool], name: str) -> Iterato
         if stop():
             raise Cancelled("The import was stopped.")
         is_empty = False
-        time = row.label.answered_at if isinstance(row, IncomingLabel) else None
-        if isinstance(row, IncomingLabel) and time is not None:
-            label = row.label
-            pictures = ",".join(sorted(picture.sha256 for picture in label.pictures))
-            text = f"{pictures}|{label.question}|{label.annotator}|{time.isoformat()}"
+        mark = _mark(row) if isinstance(row, IncomingLabel) else None
+        if mark is not None:
+            words, text = mark
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
             if (first := seen.setdefault(key, row.row)) != row.row:
-                yield RefusedRow(row.row, f"the same pictures, annotator and time as row {first}")
+                yield RefusedRow(row.row, f"{words} as row {first}")
                 continue
         yield row
     if is_empty:
         raise BadInput(f"{name} has no rows.")
+
+
+def _mark(incoming: IncomingLabel) -> tuple[str, str] | None:
+    """By what a label is known, in words and as text; None where nothing does."""
+    label = incoming.label
+    if incoming.has_own_id:
+        return "the same id", f"id|{label.id}"
+    if label.answered_at is None:
+        return None
+    pictures = ",".join(sorted(picture.sha256 for picture in label.pictures))
+    time = label.answered_at.isoformat()
+    return "the same pictures, annotator and time", f"{pictures}|{label.question}|{label.annotator}|{time}"
 
 
 def attempt(row: int, make: Callable[[], IncomingLabel]) -> Row:
@@ -116,7 +129,18 @@ def plain_text(value: object, name: str, most: int = MAX_NAME) -> str:
 
 def prompt_text(value: object) -> str:
     """A prompt out of a file. Raises BadInput with a clause."""
-    return plain_text(value, "prompt", MAX_PROMPT_CHARS)
+    text = plain_text(value, "prompt", MAX_PROMPT_CHARS)
+    if "\0" in text:
+        raise BadInput("its prompt has a NUL in it")
+    return text
+
+
+def annotator_name(value: object) -> str:
+    """Who answered, out of a file; "" for nobody knows. Raises BadInput with a clause."""
+    name = plain_text(value, "annotator", MAX_ANNOTATOR)
+    if not name.isprintable() or name != name.strip():
+        raise BadInput(f"its annotator is {shown(name)}, no name")
+    return name
 
 
 def time_of(value: object, name: str) -> datetime | None:
@@ -165,7 +189,7 @@ class LabelMaker:
         """
         pictures = self.pictures(files, models)
         text = prompt_text(prompt)
-        name = plain_text(annotator, "annotator")
+        name = annotator_name(annotator)
         label = Label(
             id="",
             item=0,

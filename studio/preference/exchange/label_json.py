@@ -9,10 +9,11 @@ from typing import Any, cast, get_args
 from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.preference.answer import QUESTIONS, Answer, Question
-from studio.preference.exchange.incoming import plain_text, prompt_text, time_of
+from studio.preference.exchange.incoming import annotator_name, plain_text, prompt_text, time_of
 from studio.preference.label import Label, Picture, Purpose
 
-MAX_COMMENT = 10_000
+MAX_COMMENT = 2000
+MAX_LATENCY_MS = 7 * 24 * 3600 * 1000.0
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 FIELDS = (
     "id prompt pictures answer question annotator answered_at order latency_ms confidence purpose chosen_by is_blind "
@@ -66,15 +67,15 @@ def label_of(values: object) -> Label:
         id=_name(fields, "id"),
         item=0,
         campaign="",
-        annotator=plain_text(fields.get("annotator", ""), "annotator"),
+        annotator=annotator_name(fields.get("annotator", "")),
         prompt=prompt_text(fields.get("prompt")),
         pictures=judged,
         answer=answer,
         question=cast("Question", _one_of(fields, "question", QUESTIONS, "overall")),
         order=_order(fields.get("order", []), len(judged)),
         answered_at=time_of(fields.get("answered_at"), "answered_at"),
-        latency_ms=_number(fields, "latency_ms", 1e12),
-        confidence=_number(fields, "confidence", 1.0),
+        latency_ms=_number(fields, "latency_ms", MAX_LATENCY_MS),
+        confidence=_confidence(fields),
         purpose=cast("Purpose", _one_of(fields, "purpose", PURPOSES, "train")),
         chosen_by=plain_text(fields.get("chosen_by", "random"), "chosen_by"),
         is_blind=_flag(fields, "is_blind", default=True),
@@ -128,6 +129,13 @@ def _number(fields: Mapping[str, Any], name: str, most: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise BadInput(f"its {name} is {shown(value)}, not a number from 0 to {most:g}")
     return float(value)
+
+
+def _confidence(fields: Mapping[str, Any]) -> float | None:
+    value = _number(fields, "confidence", 1.0)
+    if value == 0:
+        raise BadInput("its confidence is 0, which is no answer")
+    return value
 
 
 def _flag(fields: Mapping[str, Any], name: str, *, default: bool = False) -> bool:

@@ -39,7 +39,8 @@ def better_pairs(export: Export) -> Iterator[Better]:
     for pair in export.pairs():
         winner, loser = pair.in_order()
         caption = one_line_caption(pair.label.prompt)
-        if winner.width * loser.height != winner.height * loser.width:
+        sizes = [_size(export, picture) for picture in (winner, loser)]
+        if sizes[0][0] * sizes[1][1] != sizes[0][1] * sizes[1][0]:
             export.leave_out_row(SHAPES)
         elif not caption:
             export.leave_out_row(NO_CAPTION)
@@ -52,6 +53,16 @@ def validation_prompts(export: Export) -> set[str]:
     prompts = {one_line_caption(label.prompt) for label in export.selection}
     by_hash = sorted(prompts, key=lambda text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return set(by_hash[: math.floor(export.options.validation * len(by_hash))])
+
+
+def _size(export: Export, picture: Picture) -> tuple[int, int]:
+    """Width and height; out of the file where the label does not know."""
+    from PIL import Image
+
+    if picture.width and picture.height:
+        return picture.width, picture.height
+    with Image.open(export.file(picture.sha256)) as opened:
+        return opened.size
 
 
 def put_pair(export: Export, pair: Better, number: int, winners: Path, losers: Path) -> None:

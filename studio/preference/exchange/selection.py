@@ -98,6 +98,8 @@ class Selection:
                 reason = BEYOND_LIMIT if limit and count > limit else ""
             if self.options.anonymise:
                 label = replace(label, annotator=pseudonym(label.annotator, self._salt))
+            if not self.options.superseded:
+                label = replace(label, supersedes=None)  # what it names is not written
             yield label, reason
 
     def _watched(self) -> Iterator[Label]:

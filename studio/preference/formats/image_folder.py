@@ -89,7 +89,7 @@ def _label(maker: LabelMaker, row: int, values: Mapping[str, Any], folder: Path)
         raise BadInput("its pictures are not those that its column palimpsest names")
     if label.answer != answer or label.prompt != values.get("prompt"):
         raise BadInput("its columns and its column palimpsest do not agree")
-    return IncomingLabel(row, replace(label, pictures=pictures), files)
+    return IncomingLabel(row, replace(label, pictures=pictures), files, has_own_id=True)
 
 
 IMAGE_FOLDER = FORMATS.register("image-folder")(

@@ -82,7 +82,7 @@ def _label(
             row, label.prompt, files, label.answer, annotator=label.annotator, answered_at=label.answered_at
         )
         label = replace(label, id=incoming.label.id)
-    return IncomingLabel(row, replace(label, pictures=pictures), files)
+    return IncomingLabel(row, replace(label, pictures=pictures), files, has_own_id="id" in values)
 
 
 def _file(entry: Mapping[str, Any], folder: Path) -> bytes:

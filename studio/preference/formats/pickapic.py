@@ -215,7 +215,7 @@ def _whole(maker: LabelMaker, row: int, label: Label, group: list[dict[str, Any]
             raise BadInput("a picture is not the one that its uid names")
     except BadInput as error:
         return RefusedRow(row, error.message)
-    return IncomingLabel(row, replace(label, pictures=pictures), own)
+    return IncomingLabel(row, replace(label, pictures=pictures), own, has_own_id=True)
 
 
 def _plain(maker: LabelMaker, row: int, values: dict[str, Any]) -> Row:

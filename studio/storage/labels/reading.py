@@ -75,6 +75,16 @@ class LabelReader:
                 row = rows[number]
                 yield _label(row, tuple(_picture(picture, recipe_of) for picture in pictures[row.item]))
 
+    def items_of(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Of the labels of these ids that are there, whether or not they stand: id -> (its campaign, its item)."""
+        places: dict[str, tuple[int, int]] = {}
+        for start in range(0, len(ids), PART):
+            query = select(labels.c.id, labels.c.campaign, labels.c.item)
+            with self._database.read() as connection:
+                rows = connection.execute(query.where(labels.c.id.in_(list(ids[start : start + PART])))).all()
+            places |= {row.id: (row.campaign, row.item) for row in rows}
+        return places
+
     def _rows(
         self, connection: Connection, chosen: Sequence[int] | None, only_standing: bool, after: int, end: int
     ) -> Sequence[Row[Any]]:

@@ -186,7 +186,10 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
         (lambda v: v | {"answer": None}, "JSON object"),
         (lambda v: v | {"prompt": 7}, "no text"),
         (lambda v: v | {"prompt": "\ud800"}, "no valid text"),
-        (lambda v: v | {"annotator": "x" * 201}, "more than 200"),
+        (lambda v: v | {"annotator": "x" * 81}, "more than 80"),
+        (lambda v: v | {"annotator": "a\nb"}, "no name"),
+        (lambda v: v | {"prompt": "a\0b"}, "NUL"),
+        (lambda v: v | {"confidence": 0}, "no answer"),
         (lambda v: v | {"answered_at": "yesterday"}, "no time"),
         (lambda v: v | {"confidence": 7}, "from 0 to 1"),
         (lambda v: v | {"latency_ms": True}, "not a number"),
@@ -200,7 +203,7 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
 )
 def test_a_line_that_is_wrong_costs_itself(tmp_path: Path, change: Callable[[Any], Any], reason: str) -> None:
     root = folder(tmp_path, "images/1.png")
-    values = by_path("images/1.png") | {"id": "a", "mood": 1}
+    values = by_path("images/1.png") | {"mood": 1}
     wrong = json.dumps(change(values))
     (root / "labels.jsonl").write_text(
         f"{json.dumps(values)}\n{wrong}\nnot json\n\n{'[' * 5000}\n{json.dumps(values)}\n"
