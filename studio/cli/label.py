@@ -1,4 +1,4 @@
-"""The verbs `label campaign | stats | snapshot` of the command line."""
+"""The verbs `label campaign | stats | snapshot` of the command line, beside those of `label_exchange`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_actions, add_settings, add_verb, number, settings_of
+from studio.cli.label_exchange import add_exchange
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add(verbs: Any) -> None:
     stats.add_argument("campaign", nargs="?", help="its name or number; all of them without")
     _add_snapshot(actions)
     add_settings(stats)
+    add_exchange(actions)
 
 
 def _add_campaign(actions: Any) -> None:

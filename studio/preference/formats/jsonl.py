@@ -74,8 +74,8 @@ def _label(
     label = label_of({"id": "none", **values})
     files = tuple(_file(entry, folder) for entry in entries)
     pictures = maker.pictures(files, tuple(picture.model for picture in label.pictures))
-    for picture, named in zip(pictures, label.pictures, strict=True):
-        if named.sha256 and named.sha256 != picture.sha256:
+    for picture, declared in zip(pictures, label.pictures, strict=True):
+        if declared.sha256 and declared.sha256 != picture.sha256:
             raise BadInput("a picture is not the one that its sha256 names")
     if "id" not in values:
         incoming = maker.make(

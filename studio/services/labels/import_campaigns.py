@@ -36,22 +36,22 @@ class ImportCampaigns:
 
     def of(self, label: Label) -> Campaign:
         """The campaign of a label. Raises BadInput where its name is that of a campaign that is asked."""
-        way = (label.answer.mode, label.question)
-        if way not in self._campaigns:
+        kind = (label.answer.mode, label.question)
+        if kind not in self._campaigns:
             if self._first is None:
-                self._first = self._make(self._name, *way)
-            if (self._first.mode, self._first.questions) == (way[0], (way[1],)):
-                self._campaigns[way] = self._first
+                self._first = self._make(self._name, *kind)
+            if (self._first.mode, self._first.questions) == (kind[0], (kind[1],)):
+                self._campaigns[kind] = self._first
             else:
-                name = self._name_of(*way)
-                self._campaigns[way] = self._existing(name) or self._make(name, *way)
-        return self._campaigns[way]
+                name = self._name_of(*kind)
+                self._campaigns[kind] = self._existing(name) or self._make(name, *kind)
+        return self._campaigns[kind]
 
     def _make(self, name: str, mode: Mode, question: Question) -> Campaign:
         plan = CampaignPlan(name, source="brought", mode=mode, questions=(question,))
         values = {**plan.as_json(), _IMPORTED: True}
-        made = self._store.campaigns.add(name, values, mode=mode, questions=plan.questions)
-        return self._store.campaigns.change(made.id, paused=True)
+        campaign = self._store.campaigns.add(name, values, mode=mode, questions=plan.questions)
+        return self._store.campaigns.change(campaign.id, paused=True)
 
     def _existing(self, name: str) -> Campaign | None:
         campaigns = self._store.campaigns.list(archived=True)

@@ -116,10 +116,10 @@ class TakingIn:
 
     def _write(self, arrived: list[IncomingLabel]) -> None:
         """Take some labels in, in their order: those that go to one campaign in one transaction."""
-        known = self._store.reader.items_of([incoming.label.id for incoming in arrived])
+        places = self._store.reader.items_of([incoming.label.id for incoming in arrived])
         new: list[IncomingLabel] = []
         for incoming in arrived:
-            if incoming.label.id in known or incoming.label.id in self._places:
+            if incoming.label.id in places or incoming.label.id in self._places:
                 self._imported.known += 1
             else:
                 self._places[incoming.label.id] = 0
