@@ -1,0 +1,77 @@
+// Who labels, and what: before and between the pictures.
+const LOOK_AGAIN_MS = 4000;
+
+class Entrance extends Sheet {
+  async open() {
+    const {ok, answer} = await get(`${this.base}/progress`, this.own ? {} : {annotator: store.get('palimpsest-pad-annotator') || ''});
+    if (!ok) {
+      this.draw('start', [el('p', {class: 'pad-lead'}, (answer && answer.error) || 'The studio does not answer; this looks again by itself.')]);
+      setTimeout(() => this.open(), LOOK_AGAIN_MS);
+      return;
+    }
+    this.facts = answer;
+    if (answer.annotator) this.become(answer.annotator);
+    const named = store.get('palimpsest-pad-campaign');
+    const {campaigns} = answer;
+    this.campaign = campaigns.find(({id}) => id === named) || campaigns.find(({open}) => open) || campaigns[0] || null;
+    if (this.running) return;
+    if (this.annotator && this.campaign && this.campaign.open && store.get('palimpsest-pad-running')) this.start();
+    else this.drawStart();
+  }
+  become(annotator) {
+    if (!this.annotator || this.annotator.id !== annotator.id) {
+      if (this.outbox) this.outbox.close();
+      this.outbox = new Outbox(this.base, annotator.id, (...told) => this.told(...told));
+      this.outbox.send();
+    }
+    this.annotator = annotator;
+    if (!this.own) store.set('palimpsest-pad-annotator', annotator.id);
+    this.keys = new Keys(annotator.keys, (keys) => this.send('keys', {keys}));
+  }
+  send(path, body, note) {
+    const whose = this.own ? {} : {annotator: this.annotator.id};
+    return this.outbox.add(path, {id: uuid(), ...whose, ...body}, note);
+  }
+
+  drawStart(message = '') {
+    const {annotators, campaigns} = this.facts, parts = [el('h2', {}, 'Label pictures')];
+    if (message) parts.push(el('p', {class: 'message error', role: 'alert'}, message));
+    if (!this.own) parts.push(this.chooser(annotators));
+    if (!campaigns.length) {
+      parts.push(el('p', {class: 'pad-lead'}, 'There is nothing to label yet. Make a campaign first: it says which pictures are compared, and what is asked of them.'));
+    } else {
+      parts.push(el('fieldset', {class: 'pad-campaigns'}, el('legend', {}, 'What to label'), ...campaigns.map((campaign) => this.campaignRow(campaign))));
+    }
+    const label = this.began ? 'Go on' : 'Start';
+    parts.push(el('div', {class: 'pad-row'}, el('button',
+      {type: 'button', class: 'action main', 'data-do': 'start', disabled: !this.annotator || !this.campaign || !this.campaign.open}, `${label} `, el('kbd', {'aria-hidden': 'true'}, 'Enter'))));
+    if (campaigns.length && !this.annotator) parts.push(el('p', {class: 'hint'}, 'Say first who labels: answers of different people are kept apart.'));
+    this.draw('start', parts);
+    this.drawRefused();
+  }
+  chooser(annotators) {
+    const mine = this.annotator && this.annotator.id;
+    const menu = el('select', {id: 'pad-annotator'}, ...(mine ? [] : [el('option', {value: ''}, 'Choose')]),
+      ...annotators.map(({id, alias}) => el('option', {value: id, selected: id === mine}, alias)));
+    return el('div', {class: 'pad-who'},
+      ...(annotators.length ? [el('label', {for: 'pad-annotator'}, 'Who labels', menu)] : []),
+      el('form', {class: 'pad-row', 'data-form': 'annotator'},
+        el('label', {for: 'pad-new'}, annotators.length ? 'or somebody new' : 'Who labels',
+          el('input', {id: 'pad-new', type: 'text', maxLength: 60, placeholder: 'a name', autocomplete: 'off'})),
+        el('button', {type: 'submit', class: 'action'}, 'Add')));
+  }
+  campaignRow(campaign) {
+    const {id, name, mode, done, target, open, note} = campaign;
+    const count = `${done} of ${target} answered${note ? `. ${note}` : ''}`;
+    return el('label', {class: `pad-choice${open ? '' : ' closed'}`},
+      el('input', {type: 'radio', name: 'pad-campaign', value: id, checked: this.campaign && id === this.campaign.id}),
+      el('span', {}, el('b', {}, name), ' ', el('span', {class: 'pad-hint'}, MODES[mode] || '')), el('span', {class: 'pad-hint'}, count));
+  }
+  async addAnnotator(alias) {
+    const {ok, answer} = await post(`${this.base}/annotator`, {alias});
+    if (!ok) { this.drawStart((answer && answer.error) || 'The studio does not answer.'); return; }
+    store.set('palimpsest-pad-annotator', answer.annotator.id);
+    await this.open();
+    this.root.querySelector('[data-do=start]')?.focus();
+  }
+}
