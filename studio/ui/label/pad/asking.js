@@ -1,21 +1,21 @@
 // One item after the other. An answer is kept in the browser and the next item shown at once; what came of it is said when
 // it is on disk.
 const AHEAD = 4, LOW = 3; // items decoded beyond the one that is shown
-const UNDO_DEPTH = 50, PACE_COUNT = 20;
+const UNDO_DEPTH = 50, MOST_IN_HAND = 60;
 
 class Asking extends Entrance {
   start() {
     if (!this.annotator || !this.campaign || !this.campaign.open) return;
     store.set('palimpsest-pad-campaign', this.campaign.id);
     store.set('palimpsest-pad-running', true);
-    if (!this.running) Object.assign(this, {times: [], began: performance.now()});
+    if (!this.running) Object.assign(this, {began: performance.now()});
     Object.assign(this, {running: true, isResting: false, end: null});
     if (this.progress && this.progress.campaign !== this.campaign.id) {
       Object.assign(this, {progress: null, queue: [], current: null});
       this.seen.clear();
     }
-    this.progress ||= {campaign: this.campaign.id, done: this.campaign.done, target: this.campaign.target, batch: this.campaign.batch};
-    this.batchFrom = this.done - (this.done % this.progress.batch);
+    this.progress ||= {...this.campaign, campaign: this.campaign.id, wanted: this.campaign.target - this.campaign.done};
+    this.batchFrom = this.mine - (this.mine % this.progress.batch);
     this.part.campaign.textContent = this.campaign.name;
     this.show('work');
     this.advance();
@@ -31,8 +31,7 @@ class Asking extends Entrance {
   // The next item, at once where it is decoded.
   async advance() {
     if (!this.running) return;
-    const {batch} = this.progress, done = this.done;
-    if (!this.current && done - this.batchFrom >= batch && done < this.progress.target) { this.rest(); return; }
+        if (!this.current && this.mine - this.batchFrom >= this.progress.batch && this.wanted > 0) { this.rest(); return; }
     this.current ||= this.queue.shift() || null;
     this.partial = [];
     this.marks = {};
@@ -58,7 +57,8 @@ class Asking extends Entrance {
   async fill(again = false) {
     if (this.filling || !this.running || this.queue.length > LOW || this.end === 'done' || (this.end && !again)) return;
     this.filling = true;
-    const have = [...this.keysInHand()].map((key) => key.split(' ')[0]);
+    const have = [this.current, ...this.queue].filter(Boolean).map(({id}) => id)
+      .concat(this.outbox.entries.map(({body}) => body.item).filter(Boolean)).slice(0, MOST_IN_HAND);
     const whose = this.own ? {} : {annotator: this.annotator.id}, {campaign} = this;
     const {ok, answer} = await get(`${this.base}/next`, {...whose, campaign: campaign.id, have: [...new Set(have)].join(), count: AHEAD});
     this.filling = false;
@@ -117,17 +117,16 @@ class Asking extends Entrance {
     const said = answer.best === undefined ? SAID[action]
       : answer.worst === undefined ? `picture ${answer.best + 1} is the best` : `${answer.best + 1} is the best, ${answer.worst + 1} the worst`;
     const body = {
-      item: item.id, question: item.question, answer,
+      campaign: this.campaign.id, item: item.id, question: item.question, answer,
       shown_at: stage.shownAt, first_paint_at: stage.firstPaint, answered_at: now, latency_ms: Math.round(10 * stage.waited) / 10,
       flagged: Boolean(this.marks.flag), comment: this.root.querySelector('.pad-note textarea').value.trim(),
       confidence: this.marks.slight && action !== 'skip' ? 0.5 : null,
       device: matchMedia('(pointer: coarse)').matches ? 'touch' : 'pointer',
     };
-    const entry = this.send('vote', body, {campaign: this.campaign.id, item: item.id, said, counts: item.last ? 1 : 0});
+    const entry = this.send('vote', body, {campaign: this.campaign.id, said, counts: 1});
     this.answered.add(keyOfItem(item));
     this.seen.set(entry.body.id, item);
     this.past = [...this.past, {id: entry.body.id, campaign: this.campaign.id, said, question: item.question}].slice(-UNDO_DEPTH);
-    this.times = [...this.times, performance.now()].slice(-PACE_COUNT - 1);
     this.closeNote();
     this.current = null;
     this.advance();
@@ -144,12 +143,8 @@ class Asking extends Entrance {
       this.drawStep();
       return;
     }
-    const past = this.past, last = past.at(-1);
-    if (last && last.campaign !== this.campaign.id) { // of another campaign, which would have to be shown first
-      this.say('There is nothing more to undo in this campaign.');
-      return;
-    }
-    this.past = past.slice(0, -1);
+    const {past} = this, last = past.findLast(({campaign}) => campaign === this.campaign.id);
+    this.past = past.filter((entry) => entry !== last);
     const item = last && this.seen.get(last.id);
     if (last && this.outbox.drop(last.id)) {
       this.again(item, last.said, 'It was not sent yet.');
@@ -157,7 +152,7 @@ class Asking extends Entrance {
     }
     // Sent in its turn, after the answer that it takes back.
     this.send('undo', {undoes: last ? last.id : null, campaign: this.campaign.id},
-      {campaign: this.campaign.id, counts: item && item.last ? -1 : 0, said: last ? last.said : '', shown: Boolean(item)});
+      {campaign: this.campaign.id, counts: -1, said: last ? last.said : '', shown: Boolean(item)});
     if (item) this.again(item, last.said);
     else this.say('Taking back the last answer …');
   }
@@ -169,7 +164,7 @@ class Asking extends Entrance {
     this.queue = this.queue.filter((other) => keyOfItem(other) !== key);
     this.current = item;
     this.isResting = false;
-    this.batchFrom = Math.min(this.batchFrom, this.done - (this.done % this.progress.batch));
+    this.batchFrom = Math.min(this.batchFrom, this.mine - (this.mine % this.progress.batch));
     this.show('work');
     this.advance();
     this.say(`Taken back: ${said}. ${why}`.trim());
@@ -182,8 +177,9 @@ class Asking extends Entrance {
     if (what === 'saved' && (isVote || isUndo)) {
       this.take(answer.progress);
       if (isVote) this.announce(`Saved: ${entry.note.said}.${this.current ? ` ${this.placeText}` : ''}`, `Saved: ${entry.note.said}.`);
-      else if (this.running && !entry.note.shown && answer.item) this.again(prepared(answer.item), answer.said || 'the last answer');
+      else if (this.running && !entry.note.shown && answer.items.length) this.again(prepared(answer.items[0]), entry.note.said || 'the last answer');
     } else if (what === 'refused') {
+      this.past = this.past.filter(({id}) => id !== entry.body.id);
       if (isUndo) this.outbox.discard(entry);
       this.say(answer.error, true);
       this.drawRefused();

@@ -62,7 +62,7 @@ class Entrance extends Sheet {
   }
   campaignRow(campaign) {
     const {id, name, mode, done, target, open, note} = campaign;
-    const count = `${done} of ${target} answered${note ? `. ${note}` : ''}`;
+    const count = note || `${done} of ${target} answered`;
     return el('label', {class: `pad-choice${open ? '' : ' closed'}`},
       el('input', {type: 'radio', name: 'pad-campaign', value: id, checked: this.campaign && id === this.campaign.id}),
       el('span', {}, el('b', {}, name), ' ', el('span', {class: 'pad-hint'}, MODES[mode] || '')), el('span', {class: 'pad-hint'}, count));

@@ -61,7 +61,14 @@ class Keys {
   // changed: action -> keys, where they are others than at first. save: called with all of them.
   constructor(changed, save) {
     Object.assign(this, {changed: {}, save});
-    for (const [action, keys] of Object.entries(changed || {})) if (ACTIONS[action]) this.changed[action] = [...keys];
+    for (const [action, keys] of Object.entries(changed || {})) {
+      if (ACTIONS[action]) this.changed[action] = keys.split(' ').filter(Boolean).map((key) => (key === 'Space' ? ' ' : key));
+    }
+  }
+  // As they are kept: the names of an action's keys with spaces between.
+  get kept() {
+    const names = (keys) => keys.map((key) => (key === ' ' ? 'Space' : key)).join(' ');
+    return Object.fromEntries(Object.entries(this.changed).map(([action, keys]) => [action, names(keys)]));
   }
   of(action) { return this.changed[action] || ACTIONS[action][1]; }
   // Among those that can be done now: the same key means one thing of a pair, another of a single picture.
@@ -71,11 +78,11 @@ class Keys {
     const other = possible.find((name) => name !== action && this.of(name).includes(key));
     if (other) this.changed[other] = this.of(other).filter((taken) => taken !== key);
     this.changed[action] = [key, ...this.of(action).slice(1).filter((taken) => taken !== key)];
-    this.save(this.changed);
+    this.save(this.kept);
     return other;
   }
   reset() {
     this.changed = {};
-    this.save(this.changed);
+    this.save(this.kept);
   }
 }

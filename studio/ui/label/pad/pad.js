@@ -6,7 +6,7 @@ class Pad extends Asking {
   constructor(root, base, own = false) {
     super();
     Object.assign(this, {root, base, own, queue: [], current: null, seen: new Map(), answered: new Set(), annotator: null, campaign: null});
-    Object.assign(this, {running: false, facts: null, progress: null, times: [], began: 0, partial: [], marks: {}, filling: false});
+    Object.assign(this, {running: false, facts: null, progress: null, began: 0, partial: [], marks: {}, filling: false});
     root.innerHTML = LAYOUT;
     this.part = Object.fromEntries([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
     this.work = root.querySelector('.pad-work');
@@ -137,7 +137,7 @@ class Pad extends Asking {
   }
   goOn() {
     this.isResting = false;
-    this.batchFrom = this.done;
+    this.batchFrom = this.mine;
     this.show('work');
     this.advance();
   }

@@ -6,7 +6,6 @@ const SAID = {
 const keyOfItem = ({id, question}) => `${id} ${question}`;
 const timeLeft = (minutes) => (minutes <= 0 ? '' : minutes < 1.5 ? 'about a minute left'
   : minutes < 90 ? `about ${Math.round(minutes)} minutes left` : `about ${(minutes / 60).toFixed(1)} hours left`);
-const IDLE_MS = 60_000; // who pauses longer than that is not counted as slow
 
 class Sheet {
   show(screen) {
@@ -19,11 +18,14 @@ class Sheet {
     this.show(screen);
   }
 
-  // Answered by now in the campaign, with what is not on disk yet.
-  get done() {
+  // Of this person's answers in the campaign, those not on disk yet.
+  get unsent() {
     const unsent = this.outbox.entries.filter(({note}) => note.campaign === this.campaign.id);
-    return (this.progress ? this.progress.done : 0) + unsent.reduce((sum, {note}) => sum + (note.counts || 0), 0);
+    return unsent.reduce((sum, {note}) => sum + (note.counts || 0), 0);
   }
+  // How many there are with them, and how many may be wanted still.
+  get mine() { return (this.progress ? this.progress.mine : 0) + this.unsent; }
+  get wanted() { return this.progress ? Math.max(0, this.progress.wanted - this.unsent) : 0; }
   get mode() { return this.current ? this.current.mode : this.campaign.mode; }
 
   drawItem() {
@@ -63,30 +65,24 @@ class Sheet {
     }
   }
   get place() {
-    const {batch, target} = this.progress, at = this.done - this.batchFrom;
-    return [at + 1, Math.max(at + 1, Math.min(batch, target - this.batchFrom))];
+    const at = this.mine - this.batchFrom;
+    return [at + 1, Math.max(at + 1, Math.min(this.progress.batch, at + this.wanted))];
   }
   get placeText() { return `${NOUNS[this.mode]} ${this.place[0]} of ${this.place[1]}.`; }
   drawProgress() {
     if (!this.progress || !this.running) return;
-    const {part, progress} = this, {done} = this, [at, of] = this.place, {target} = progress;
+    const {part, progress} = this, [at, of] = this.place, {done, target, today, pace} = progress;
     part.place.textContent = `${NOUNS[this.mode]} ${at} of ${of}`;
     const bar = this.root.querySelector('.pad-bar');
     bar.firstElementChild.style.width = `${Math.min(100, (100 * done) / Math.max(1, target))}%`;
-    bar.setAttribute('aria-valuemax', String(Math.max(target, done, 1)));
+    bar.setAttribute('aria-valuemax', String(Math.max(target, 1)));
     bar.setAttribute('aria-valuenow', String(done));
-    const facts = [`${done} of ${target} in all`];
-    if (progress.today !== undefined) facts.push(`${progress.today} today`);
-    const pace = this.pace();
-    if (pace) facts.push(`${pace.toFixed(pace < 10 ? 1 : 0)} a minute`, timeLeft((target - done) / pace));
+    const facts = [`${done} of ${target} done`];
+    if (today) facts.push(`${today} by you today`);
+    if (pace) facts.push(`${pace.toFixed(pace < 10 ? 1 : 0)} a minute`, timeLeft(this.wanted / pace));
     part.pace.textContent = facts.filter(Boolean).join(' · ');
     part.taste.textContent = progress.taste || '';
     part.taste.hidden = !progress.taste;
-  }
-  // Answers a minute, of the last ones, breaks left out. Of fewer than five, nothing is said.
-  pace() {
-    const gaps = this.times.slice(1).map((time, k) => time - this.times[k]).filter((gap) => gap < IDLE_MS);
-    return gaps.length < 5 ? 0 : (60_000 * gaps.length) / gaps.reduce((a, b) => a + b, 0);
   }
   drawUnsaved() {
     const count = this.outbox.entries.length;
@@ -117,18 +113,22 @@ class Sheet {
   }
   rest() {
     this.stage.clear();
-    const {done, progress} = this, more = progress.target - done;
     this.isResting = true;
+    const {progress, wanted} = this, count = this.mine - this.batchFrom;
     this.draw('rest', [
-      el('h2', {}, `${done - this.batchFrom} answered.`),
-      el('p', {class: 'pad-lead'}, `${done} of ${progress.target} in “${this.campaign.name}”. Everything is kept; look away for a moment before you go on.`),
+      el('h2', {}, `${count} answered.`),
+      el('p', {class: 'pad-lead'}, `“${this.campaign.name}” has ${progress.done} of ${progress.target}. Everything is kept; look away for a moment before you go on.`),
       el('div', {class: 'pad-row'},
-        el('button', {type: 'button', class: 'action main', 'data-do': 'next'}, `Next ${Math.min(progress.batch, more)} `, el('kbd', {'aria-hidden': 'true'}, 'Enter')),
-        el('button', {type: 'button', class: 'action', 'data-action': 'undo'}, 'Undo the last ', el('kbd', {'aria-hidden': 'true'}, keyName(this.keys.of('undo')[0] || ''))),
+        el('button', {type: 'button', class: 'action main', 'data-do': 'next'}, `Next ${Math.min(progress.batch, wanted)} `, el('kbd', {'aria-hidden': 'true'}, 'Enter')),
+        this.undoButton(),
         el('button', {type: 'button', class: 'action', 'data-action': 'pause'}, 'Stop here')),
     ]);
-    this.part.said.textContent = `${done - this.batchFrom} answered. Press Enter for the next ones.`;
+    this.part.said.textContent = `${count} answered. Press Enter for the next ones.`;
     this.root.querySelector('[data-do=next]').focus({preventScroll: true});
+  }
+  undoButton() {
+    return el('button', {type: 'button', class: 'action', 'data-action': 'undo'}, 'Undo the last ',
+      el('kbd', {'aria-hidden': 'true'}, keyName(this.keys.of('undo')[0] || '')));
   }
   // Nothing is there to be shown: because all is answered, because pictures are being drawn, or because nobody answers.
   drawNothing() {
@@ -136,14 +136,14 @@ class Sheet {
     const {end, progress, campaign} = this, isDone = end === 'done';
     const title = isDone ? 'That was the last one.' : end === 'trouble' ? 'The studio does not answer' : 'Nothing to show just now';
     const lead = isDone
-      ? `You have answered ${progress.done} in “${campaign.name}”. Under Campaigns you see what was collected, export it, or ask for more.`
+      ? `Every item of “${campaign.name}” has its answers, ${progress.mine} of them yours. Under Campaigns you see what was collected, export it, or ask for more.`
       : this.trouble || 'The next pictures are being drawn; they appear here by themselves.';
     if (isDone) store.remove('palimpsest-pad-running');
     this.isResting = false;
     this.draw('rest', [
       el('h2', {}, title), el('p', {class: 'pad-lead'}, lead),
       el('div', {class: 'pad-row'},
-        el('button', {type: 'button', class: 'action', 'data-action': 'undo'}, 'Undo the last ', el('kbd', {'aria-hidden': 'true'}, keyName(this.keys.of('undo')[0] || ''))),
+        this.undoButton(),
         el('button', {type: 'button', class: 'action', 'data-action': 'pause'}, isDone ? 'Back to all campaigns' : 'Stop here')),
     ]);
   }

@@ -105,10 +105,11 @@ class Stage {
     const width = Math.max(...images.map((image) => image.naturalWidth));
     const height = Math.max(...images.map((image) => image.naturalHeight));
     const style = getComputedStyle(host), gap = parseFloat(style.columnGap) || 0, margin = 2 * 12;
+    const below = images.length > 2 ? 22 : 0; // for its number
     const room = {width: host.clientWidth, height: parseFloat(style.getPropertyValue('--room')) || 400};
     const measure = (columns) => {
       const rows = Math.ceil(images.length / columns);
-      const wide = (room.width - (columns - 1) * gap) / columns - margin, high = (room.height - (rows - 1) * gap) / rows - margin;
+      const wide = (room.width - (columns - 1) * gap) / columns - margin, high = (room.height - (rows - 1) * gap) / rows - margin - below;
       const factor = Math.min((wide * ratio) / width, (high * ratio) / height);
       return {columns, factor: factor >= 1 ? Math.floor(factor) : factor};
     };
@@ -118,7 +119,7 @@ class Stage {
     if (images.length > 2) layouts.push(measure(2));
     const best = layouts.reduce((a, b) => (b.factor > a.factor ? b : a));
     host.style.setProperty('--columns', best.columns);
-    host.style.setProperty('--frame-height', `${(height * best.factor) / ratio + margin}px`);
+    host.style.setProperty('--frame-height', `${(height * best.factor) / ratio + margin + below}px`);
     host.style.setProperty('--frame-width', `${(width * best.factor) / ratio + margin}px`);
     host.toggleAttribute('data-enlarged', best.factor >= 2);
     for (const image of images) {
