@@ -136,6 +136,19 @@ def open_png(data: bytes, name: str) -> Image.Image:
         raise BadInput(f"{name} is a damaged PNG: {str(error).rstrip('.') or type(error).__name__}.") from None
 
 
+def pixels_only(data: bytes, name: str) -> bytes:
+    """The file without all that is not the picture itself: texts, times, colour profiles, what else programs write.
+
+    name: of the file, begins sentences. Raises BadInput where it is no PNG, or damaged.
+    """
+    _check_header(data, name)
+    kept = bytearray(_SIGNATURE)
+    for kind, body, checksum in chunks(memoryview(data), name):
+        if kind in _OF_THE_PICTURE:
+            kept += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
+    return bytes(kept)
+
+
 def _bytes(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
         return source
