@@ -1,7 +1,7 @@
 // What was answered and is not yet on disk: kept in the browser, sent in order, each once. A vote that was sent and whose
 // answer was lost is sent again under the same id, by which the studio knows it.
 const KEPT = 'palimpsest-pad-unsent', REFUSED = 'palimpsest-pad-refused';
-const PATIENCE_MS = 15_000, LONGEST_WAIT_MS = 15_000;
+const PATIENCE_MS = 15_000, LONGEST_WAIT_MS = 15_000, MOST_TRIES = 5; // of what the studio stumbles over
 
 // In private windows there may be no store, and it may be full: then memory has to do, for as long as the page is open.
 const memory = new Map();
@@ -72,21 +72,29 @@ class Outbox {
   discard(entry) { store.remove(entry.key.replace(KEPT, REFUSED)); }
   discardRefused() { for (const entry of this.refused) store.remove(entry.refusedKey); }
 
+  // A fault of the studio's own, again and again: what comes after it shall not wait for ever.
+  isHopeless(entry, status) {
+    if (status !== 500) return false; // a full disk has room again
+    entry.tries = (entry.tries || 0) + 1;
+    store.set(entry.key, entry);
+    return entry.tries >= MOST_TRIES;
+  }
   async send() {
     if (this.sending) return;
     clearTimeout(this.timer);
     for (let entry = this.entries[0]; entry; entry = this.entries[0]) {
       this.sending = entry;
-      store.set(entry.key, {...entry, tried: true}); // from here on nobody knows whether it arrived
+      entry.tried = true; // from here on nobody knows whether it arrived
+      store.set(entry.key, entry);
       const reply = await post(`${this.base}/${entry.path}`, entry.body);
       this.sending = null;
       if (reply.ok) {
         [this.wait, this.trouble] = [500, ''];
         store.remove(entry.key);
         this.told('saved', entry, reply.answer);
-      } else if (reply.status >= 400 && reply.status < 500 && reply.answer && reply.answer.error) {
+      } else if (reply.answer && reply.answer.error && (reply.status < 500 || this.isHopeless(entry, reply.status))) {
         const refusedKey = entry.key.replace(KEPT, REFUSED);
-        store.set(refusedKey, {...entry, tried: false, refusedKey, why: reply.answer.error});
+        store.set(refusedKey, {...entry, refusedKey, tries: 0, why: reply.answer.error});
         store.remove(entry.key);
         this.told('refused', entry, reply.answer);
       } else {

@@ -39,8 +39,16 @@ class Pad extends Asking {
     this.current.revealed = true;
     this.stage.host.removeAttribute('data-blurred');
   }
-  toggleFull() {
-    this.root.toggleAttribute('data-full');
+  // As a popover, since nothing less leaves the tab: what is fixed in it goes by its sides and not by the window's.
+  toggleFull(on = !this.root.hasAttribute('data-full')) {
+    this.root.toggleAttribute('data-full', on);
+    if (on) {
+      this.work.popover = 'manual';
+      this.work.showPopover();
+    } else if (this.work.popover) {
+      this.work.hidePopover();
+      this.work.removeAttribute('popover');
+    }
     this.stage.fit();
   }
   toggleNote() {

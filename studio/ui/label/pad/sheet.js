@@ -11,7 +11,7 @@ class Sheet {
   show(screen) {
     this.root.dataset.screen = screen;
     for (const part of this.root.querySelectorAll('[data-screen]')) part.hidden = part.dataset.screen !== screen;
-    if (screen !== 'work') this.root.removeAttribute('data-full');
+    if (screen !== 'work' && this.root.hasAttribute('data-full')) this.toggleFull(false);
   }
   draw(screen, parts) {
     this.root.querySelector(`.pad-screen[data-screen=${screen}]`).replaceChildren(...parts);
