@@ -4,7 +4,6 @@ how that follows from an item's own order no page is told, for it could say whic
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.preference.answer import BOTH_BAD, BOTH_GOOD, FIRST, QUESTIONS, SECOND, SKIP, TIE, Answer, Mode, Question
 from studio.services.labels.assignment import Assignment
+from studio.ui.values import is_number
 
 MAX_COMMENT_CHARS = 2000
 MAX_NAME_CHARS = 80  # of an annotator
@@ -69,7 +69,7 @@ def answer_of(values: Any, mode: Mode, count: int) -> Answer:
             return Answer.best(best, count)
         if mode == "best_worst" and set(fields) == {"best", "worst"}:
             return Answer.best_worst(best, _picture(fields, "worst", count), count)
-    elif set(fields) == {"outcome"}:
+    elif set(fields) == {"outcome"} and isinstance(fields["outcome"], str):
         outcome = fields["outcome"]
         if outcome == SKIP:
             return Answer(mode)
@@ -199,7 +199,7 @@ def _milliseconds(fields: Mapping[str, Any], name: str) -> float | None:
     value = fields.get(name)
     if value is None:
         return None
-    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= _MOST_MS:
+    if not is_number(value) or not 0 <= value <= _MOST_MS:
         raise BadInput(f"The {name} is a time in milliseconds, not {shown(value)}.", field=name)
     return float(value)
 

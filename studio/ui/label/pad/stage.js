@@ -67,7 +67,7 @@ class Stage {
     if (turn !== this.shown || item.isBroken) return false;
     const names = SIDES[places.length] || places.map((_, k) => `Picture ${k + 1}`);
     Object.assign(this, {item, places});
-    this.host.toggleAttribute('data-blurred', isBlurred);
+    this.host.toggleAttribute('data-blurred', Boolean(isBlurred)); // undefined would have it change
     this.host.replaceChildren(...places.map((place, k) => el('button',
       {class: 'pad-frame frame done', type: 'button', 'data-place': k, 'aria-label': places.length > 1 ? names[k] : 'The picture'},
       item.images[place], ...(places.length > 2 ? [el('kbd', {}, String(k + 1))] : []))));
