@@ -142,11 +142,11 @@ def pixels_only(data: bytes, name: str) -> bytes:
     name: of the file, begins sentences. Raises BadInput where it is no PNG, or damaged.
     """
     _check_header(data, name)
-    kept = bytearray(_SIGNATURE)
+    essentials = bytearray(_SIGNATURE)
     for kind, body, checksum in chunks(memoryview(data), name):
         if kind in _OF_THE_PICTURE:
-            kept += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
-    return bytes(kept)
+            essentials += struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", checksum)
+    return bytes(essentials)
 
 
 def _bytes(source: Path | bytes, name: str) -> bytes:

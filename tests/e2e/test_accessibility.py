@@ -54,11 +54,9 @@ def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_
     assert any("image-alt" in line for line in violations(page, "light", 1440, "#wrong"))
     page.evaluate("document.querySelector('#wrong').remove()")
 
-    # The tabs that are to come are of one mould: one of them in both views is looked at by axe.
-    for tab in ("Label", "Compare"):
-        page.set_viewport_size({"width": 1440, "height": 900})  # where all of them have room
-        page.get_by_role("tab", name=tab).click()
-        expect(page.locator(".promise:visible .stamp")).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 900})  # where all tabs have room
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator(".promise:visible .stamp")).to_be_visible()
     assert in_views(page, "#tabs") == []
 
 

@@ -18,7 +18,7 @@ from studio.preference.label import Purpose
 from studio.storage.labels.campaigns import Campaign
 from studio.storage.labels.items import Item, images_of
 from studio.storage.labels.tallies import count_done
-from studio.storage.schema import items, leases, prompts, standing_labels
+from studio.storage.schema import items, labels, leases, prompts, standing_labels
 
 LEASE = timedelta(minutes=10)
 
@@ -41,6 +41,7 @@ class Lease:
     side_coin: of a pair, whether its second picture stands on the left.
     expires_at: until when it is this person's alone.
     list_token: of a round that ranks a list, the token of the list, which may be answered at once instead.
+    is_flagged: whether somebody marked the item for others to look at.
     """
 
     token: str
@@ -57,6 +58,7 @@ class Lease:
     side_coin: bool | None
     expires_at: datetime
     list_token: str | None = None
+    is_flagged: bool = False
 
 
 class Clock:
@@ -224,6 +226,7 @@ def read(connection: Connection, row: Row[Any], campaign: Campaign) -> Lease:
     if row.round is not None:
         query = select(leases.c.token).where(leases.c.item == row.origin, leases.c.annotator == row.annotator)
         list_token = connection.execute(query).scalar_one_or_none()
+    flags = select(labels.c.number).where(labels.c.item == row.item, labels.c.flagged)
     return Lease(
         token=row.token,
         item=row.item,
@@ -239,4 +242,5 @@ def read(connection: Connection, row: Row[Any], campaign: Campaign) -> Lease:
         side_coin=None if row.side_coin is None else bool(row.side_coin),
         expires_at=datetime.fromisoformat(row.expires_at),
         list_token=list_token,
+        is_flagged=connection.execute(flags.limit(1)).first() is not None,
     )

@@ -40,7 +40,7 @@ class Collector:
         self._taste = taste
 
     def overview(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """Who may label, and what: for the screen before the pictures. query: annotator, of a name that may be unknown."""
+        """Who may label, and what: for the screen before the pictures. query: annotator, a name that may be unknown."""
         labels = self._studio.labels
         people, name = labels.annotators(), query.get("annotator", "")
         person = next((person for person in people if person.alias == name), None)
@@ -153,7 +153,9 @@ class Collector:
             "target": progress.target,
             "mine": progress.mine,
             # Answers of this person that may still be wanted: of nothing that is done, and of nothing twice.
-            "wanted": max(0, min(progress.target * questions - progress.mine, (progress.target - progress.done) * questions)),
+            "wanted": max(
+                0, min(progress.target * questions - progress.mine, (progress.target - progress.done) * questions)
+            ),
             "today": progress.today,
             "pace": progress.pace_per_minute,
             "minutes_left": None if progress.seconds_left is None else progress.seconds_left / 60,
@@ -173,8 +175,8 @@ def _message(progress: Progress) -> str:
     if progress.done >= progress.target:
         return ""
     return (
-        "You have answered all there is for you so far. What others have in hand comes back ten minutes after they stop; "
-        "new pictures appear here by themselves."
+        "You have answered all there is for you so far. What others have in hand comes back ten minutes after they "
+        "stop; new pictures appear here by themselves."
     )
 
 

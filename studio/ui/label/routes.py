@@ -1,5 +1,5 @@
-"""The addresses of the pad. No event of Gradio's is in the way of an answer: a vote is one request, and its reply is sent
-when it is on disk. Who may ask is what studio.ui.security lets through for the whole page.
+"""The addresses of the pad. No event of Gradio's is in the way of an answer: a vote is one request, and its reply is
+sent when it is on disk. Who may ask is what studio.ui.security lets through for the whole page.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def routes(studio: Studio) -> list[Route]:
 async def _answered(handler: Callable[[Any], dict[str, Any]], values: Any) -> Response:
     try:
         return JSONResponse(await run_in_threadpool(handler, values), headers=FRESH)
-    except Exception as error:  # the page's last line: whatever it is, the pad is told in a sentence, and keeps the vote
+    except (
+        Exception
+    ) as error:  # the page's last line: whatever it is, the pad is told in a sentence, and keeps the vote
         return _refused(error)
 
 

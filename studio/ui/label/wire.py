@@ -1,5 +1,5 @@
-"""What the pad and the studio tell each other, as JSON. Pictures are numbered by their place on the screen, from the left;
-how that follows from an item's own order no page is told, for it could say which of two recipes is which.
+"""What the pad and the studio tell each other, as JSON. Pictures are numbered by their place on the screen, from the
+left; how that follows from an item's own order no page is told, for it could say which of two recipes is which.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def item_json(asked: Assignment, base: str) -> list[dict[str, Any]]:
             "mode": asked.mode,
             "prompt": asked.prompt,
             "pictures": pictures,
+            "flagged": asked.is_flagged,
         }
         for question in asked.questions
     ]
@@ -81,10 +82,21 @@ def answer_of(values: Any, mode: Mode, count: int) -> Answer:
 
 
 def read_vote(values: Any) -> dict[str, Any]:
-    """The fields of a vote, each checked: id, item, question, answer (unread), and the circumstances. Raises BadInput."""
+    """The fields of a vote, each checked: id, item, question, answer (unread), circumstances. Raises BadInput."""
     fields = _fields(values, "A vote")
     known = {
-        *("id", "annotator", "campaign", "item", "question", "answer", "shown_at", "first_paint_at", "answered_at", "latency_ms"),
+        *(
+            "id",
+            "annotator",
+            "campaign",
+            "item",
+            "question",
+            "answer",
+            "shown_at",
+            "first_paint_at",
+            "answered_at",
+            "latency_ms",
+        ),
         *("flagged", "comment", "confidence", "device"),
     }
     if unknown := sorted(set(fields) - known):

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
@@ -41,7 +40,7 @@ def vote(item: dict[str, Any], answer: dict[str, Any], **changes: Any) -> dict[s
     return {**body, **changes}
 
 
-def sent(client: TestClient, body: Any, address: str = "vote") -> httpx.Response:
+def sent(client: TestClient, body: Any, address: str = "vote") -> Any:
     return client.post(f"/label/{address}", json=body)
 
 
@@ -52,7 +51,7 @@ def test_a_page_is_told_nothing_that_tells_which_picture_is_which(client: TestCl
     given = answer.json()["items"]
     assert len(given) == 3
     for item in given:
-        assert set(item) == {"id", "question", "ask", "mode", "prompt", "pictures"}
+        assert set(item) == {"id", "question", "ask", "mode", "prompt", "pictures", "flagged"}
         assert [set(picture) for picture in item["pictures"]] == [{"src"}] * 2
         assert [picture["src"] for picture in item["pictures"]] == [f"/label/picture/{item['id']}-{k}" for k in (0, 1)]
         assert len(item["id"]) >= 20
@@ -76,7 +75,9 @@ def test_an_answer_by_sides_becomes_one_of_the_item_whichever_side_each_stood_on
     orders: set[tuple[int, ...]] = set()
     for item in items(client, made.id, 8):
         order = fake.labels.assignment(item["id"]).order
-        reply = sent(client, vote(item, {"outcome": "left"}, comment="Brighter", flagged=True, confidence=0.5, latency_ms=640.5))
+        reply = sent(
+            client, vote(item, {"outcome": "left"}, comment="Brighter", flagged=True, confidence=0.5, latency_ms=640.5)
+        )
         assert reply.status_code == 200
         label = [*fake.labels.labels([made.id])][-1]
         assert label.answer.ranks == ((1, 2) if order == (0, 1) else (2, 1)) and label.order == order
@@ -143,7 +144,9 @@ def test_undo_takes_back_what_was_meant_and_asks_again_as_it_stood(client: TestC
     for earlier in reversed(votes[1:-1]):
         fresh = {**undo, "id": uuid4().hex, "undoes": None}
         assert sent(client, fresh, "undo").json()["items"][0]["id"] == earlier["item"]
-    assert len([*fake.labels.labels([made.id])]) == 1 and len([*fake.labels.labels([made.id], only_standing=False)]) == 41
+    assert (
+        len([*fake.labels.labels([made.id])]) == 1 and len([*fake.labels.labels([made.id], only_standing=False)]) == 41
+    )
     assert sent(client, vote({"id": votes[-1]["item"], "question": "overall"}, {"outcome": "bad"})).status_code == 200
 
 
@@ -157,7 +160,9 @@ def test_two_people_get_different_items_and_one_who_comes_back_gets_what_they_ha
     assert [item["id"] for item in items(client, made.id, 2)] == [item["id"] for item in mine]  # after a reload
     assert items(client, made.id, 2, have=",".join(item["id"] for item in mine)) == []
     overview = client.get("/label/progress", params={"annotator": "Ben"}).json()
-    assert [person["alias"] for person in overview["annotators"]] == ["Ada", "Ben"] and overview["annotator"]["id"] == "Ben"
+    assert [person["alias"] for person in overview["annotators"]] == ["Ada", "Ben"] and overview["annotator"][
+        "id"
+    ] == "Ben"
     assert client.get("/label/progress", params={"annotator": "<b>"}).json()["annotator"] is None
 
 
@@ -180,11 +185,13 @@ def test_why_there_is_nothing_more_is_told(client: TestClient, fake: FakeStudio)
     assert (answer["items"], answer["state"]) == ([], "waiting") and "no pictures yet" in answer["message"]
     made = campaign(fake, items=1, target_per_item=2)
     (item,) = items(client, made.id)
-    sent(client, vote(item, {"outcome": "left"}))
+    assert not item["flagged"]
+    sent(client, vote(item, {"outcome": "left"}, flagged=True))
     answer = client.get("/label/next", params={**query, "campaign": str(made.id)}).json()
     assert answer["state"] == "waiting" and "all there is for you" in answer["message"]
     client.post("/label/annotator", json={"alias": "Ben"})
     (theirs,) = items(client, made.id, who="Ben")
+    assert theirs["flagged"]
     sent(client, vote(theirs, {"outcome": "left"}, annotator="Ben"))
     assert client.get("/label/next", params={**query, "campaign": str(made.id)}).json()["state"] == "done"
 
@@ -198,7 +205,10 @@ def test_what_cannot_be_taken_is_refused_in_a_sentence_and_nothing_is_written(
     bad: list[Any] = [
         *(None, 7, "left", [good], {}),
         *({**good, field: wrong} for field in ("id", "item", "question") for wrong in (None, 7, "", "x" * 500, {}, [])),
-        *({**good, "answer": wrong} for wrong in (None, "left", {}, {"outcome": "middle"}, {"best": 0}, {"outcome": ["left"]})),
+        *(
+            {**good, "answer": wrong}
+            for wrong in (None, "left", {}, {"outcome": "middle"}, {"best": 0}, {"outcome": ["left"]})
+        ),
         *({**good, "latency_ms": wrong} for wrong in (-1, "1", True, 1e300, 10**400)),
         {**good, "shown_at": -5},
         *({**good, "comment": wrong} for wrong in (7, "x" * 2001, "\0", "\ud800")),
@@ -213,14 +223,32 @@ def test_what_cannot_be_taken_is_refused_in_a_sentence_and_nothing_is_written(
     for content in unreadable:
         reply = client.post("/label/vote", content=content, headers={"Content-Type": "application/json"})
         assert reply.status_code == 422 and reply.json()["error"], content[:20]
-    assert client.post("/label/vote", content=json.dumps(good), headers={"Content-Type": "text/plain"}).status_code == 422
+    assert (
+        client.post("/label/vote", content=json.dumps(good), headers={"Content-Type": "text/plain"}).status_code == 422
+    )
     assert client.get("/label/vote").status_code == 405
-    queries = ({}, {"annotator": "Nobody"}, {"count": "0"}, {"count": "9" * 30}, {"campaign": "99"}, {"campaign": "²"}, {"have": "?"})
+    queries = (
+        {},
+        {"annotator": "Nobody"},
+        {"count": "0"},
+        {"count": "9" * 30},
+        {"campaign": "99"},
+        {"campaign": "²"},
+        {"have": "?"},
+    )
     for query in queries:
         full = {"annotator": "Ada", "campaign": str(made.id), "count": "1", **query}
         reply = client.get("/label/next", params=full if query else {})
         assert reply.status_code in (404, 422) and reply.json()["error"], query
-    for name in (f"{item['id']}-2", f"{item['id']}-²", item["id"], "x", "1.png", "..%2f..%2fstudio.db", f"{'a' * 24}-0"):
+    for name in (
+        f"{item['id']}-2",
+        f"{item['id']}-²",
+        item["id"],
+        "x",
+        "1.png",
+        "..%2f..%2fstudio.db",
+        f"{'a' * 24}-0",
+    ):
         assert client.get(f"/label/picture/{name}").status_code in (404, 422), name
     for keys in (7, {"left": 7}, {"left": "x" * 50}, {"Left!": "a"}, {f"a{k}": "b" for k in range(99)}):
         assert sent(client, {"id": uuid4().hex, "annotator": "Ada", "keys": keys}, "keys").status_code == 422, keys

@@ -1,4 +1,4 @@
-"""The pad: where pairs, lists and single pictures are answered. A script of the browser, of no framework, in these parts:
+"""The pad: where pairs, lists and single pictures are answered. A script of the browser, without a framework:
 
 outbox.js     answers that are not on disk yet
 keys.js       what can be done, by which keys

@@ -45,7 +45,7 @@ class Asking extends Entrance {
     this.show('work');
     const item = this.current;
     this.drawItem();
-    const shown = await this.stage.show(item, item.pictures.map((_, place) => place), item.blurred && !item.revealed);
+    const shown = await this.stage.show(item, item.pictures.map((_, place) => place), this.isBlurred(item));
     if (this.current !== item) return;
     if (!shown && item.isBroken) {
       this.current = null;
@@ -92,6 +92,8 @@ class Asking extends Entrance {
     // What was clicked goes; a space is then for skipping, not for clicking once more.
     if (byPointer) this.stage.host.focus({preventScroll: true});
   }
+  // What somebody has flagged is shown at a word, unless its annotator will see everything at once.
+  isBlurred(item) { return item.flagged && !item.revealed && store.get(`palimpsest-pad-blur:${this.annotator.id}`) !== false; }
   // What an action answers, by places on the screen; null while there is more to say.
   answer(action) {
     if (!action.startsWith('pick')) return {outcome: {keep: 'good', drop: 'bad'}[action] || action};
@@ -107,7 +109,7 @@ class Asking extends Entrance {
   decide(action) {
     const item = this.current;
     if (!item || !this.stage.takesAnswers || this.stage.isSwapped || this.stage.item !== item) return;
-    if (item.blurred && !item.revealed && action !== 'skip') {
+    if (this.isBlurred(item) && action !== 'skip') {
       this.say(`Show the pictures first (${keyName(this.keys.of('reveal')[0])}), or skip them.`);
       return;
     }

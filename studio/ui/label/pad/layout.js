@@ -48,7 +48,7 @@ function actionButton(action, keys, word = ACTIONS[action][0]) {
 }
 
 // The list of keys, each with a button that takes another.
-function drawKeys(dialog, keys, actions, taken) {
+function drawKeys(dialog, keys, actions, taken, isBlurring) {
   const rows = actions.map((action) => el('tr', {},
     el('th', {scope: 'row'}, ACTIONS[action][0]),
     el('td', {}, ...keys.of(action).flatMap((key) => [el('kbd', {}, keyName(key)), ' '])),
@@ -59,6 +59,8 @@ function drawKeys(dialog, keys, actions, taken) {
     el('p', {class: 'hint', 'data-part': 'remap', role: 'status'}, taken
       || 'They work while nothing is being typed. A finger: tap the better picture, or rest on one for both bad.'),
     el('table', {}, el('tbody', {}, ...rows)),
+    el('label', {class: 'pad-blur'}, el('input', {type: 'checkbox', name: 'pad-blur', checked: isBlurring}),
+      'Blur pictures that somebody flagged until they are asked for'),
     el('div', {class: 'pad-row'},
       el('button', {type: 'button', class: 'action', 'data-keys': 'reset'}, 'All keys as at first'),
       el('button', {type: 'button', class: 'action', 'data-close': ''}, 'Close')));

@@ -65,7 +65,7 @@ class Pad extends Asking {
     const dialog = this.root.querySelector('[data-dialog=help]'), shown = this.possible();
     const actions = shown.length > 3 ? shown : [...answersOf(this.campaign ? this.campaign.mode : 'pair', 4), ...TOOLS];
     this.remappable = actions;
-    drawKeys(dialog, this.keys, actions, taken);
+    drawKeys(dialog, this.keys, actions, taken, !this.annotator || store.get(`palimpsest-pad-blur:${this.annotator.id}`) !== false);
     if (!dialog.open) dialog.showModal();
   }
   openGuideline() {
@@ -98,6 +98,8 @@ class Pad extends Asking {
       if (target.id === 'pad-annotator' && target.value) {
         store.set('palimpsest-pad-annotator', target.value);
         this.open();
+      } else if (target.name === 'pad-blur' && this.annotator) {
+        store.set(`palimpsest-pad-blur:${this.annotator.id}`, target.checked);
       } else if (target.name === 'pad-campaign') {
         this.campaign = this.facts.campaigns.find(({id}) => id === target.value);
         root.querySelector('[data-do=start]').disabled = !this.annotator || !this.campaign.open;

@@ -33,7 +33,7 @@ class Sheet {
     part.question.textContent = item.ask;
     part.prompt.replaceChildren(item.prompt || el('span', {class: 'pad-hint'}, 'without a prompt'));
     const answers = this.root.querySelector('.pad-answers'), tools = this.root.querySelector('.pad-tools');
-    const wanted = `${item.mode} ${actions.length} ${JSON.stringify(keys.changed)} ${this.campaign.id} ${Boolean(item.blurred)}`;
+    const wanted = `${item.mode} ${actions.length} ${JSON.stringify(keys.changed)} ${this.campaign.id} ${Boolean(item.flagged)}`;
     if (answers.dataset.drawn !== wanted) { // else they stay, and keep the focus
       answers.dataset.drawn = wanted;
       answers.dataset.mode = item.mode;
@@ -47,7 +47,7 @@ class Sheet {
   }
   tools() {
     const {campaign, current} = this, has = {
-      guideline: Boolean(campaign.guideline), reveal: Boolean(current && current.blurred),
+      guideline: Boolean(campaign.guideline), reveal: Boolean(current && current.flagged),
       flicker: current && current.pictures.length === 2,
     };
     return TOOLS.filter((action) => has[action] !== false);

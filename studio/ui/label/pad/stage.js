@@ -55,7 +55,7 @@ class Stage {
   async show(item, places, isBlurred) {
     const turn = (this.shown += 1);
     this.isLive = false;
-    delete this.host.dataset.painted;
+    delete this.host.dataset.live;
     this.host.dataset.state = 'waiting';
     if (!item.isReady) {
       this.host.replaceChildren(...places.map(() => el('div', {class: 'pad-frame', 'aria-hidden': 'true'})));
@@ -79,13 +79,14 @@ class Stage {
     await frame(); // the one before has been painted by now
     if (turn !== this.shown) return false;
     Object.assign(this, {isLive: true, shownAt, paintedAt: performance.now(), firstPaint: Date.now()});
-    this.host.dataset.painted = String(this.shown);
+    // By which it is seen that they can be chosen; what counts is `takesAnswers`.
+    setTimeout(() => { if (turn === this.shown) this.host.dataset.live = ''; }, FIRST_MS);
     return true;
   }
   clear(message = '') {
     this.shown += 1;
     Object.assign(this, {item: null, isLive: false});
-    delete this.host.dataset.painted;
+    delete this.host.dataset.live;
     this.host.dataset.state = 'empty';
     this.host.replaceChildren(...(message ? [el('p', {class: 'pad-lead'}, message)] : []));
   }

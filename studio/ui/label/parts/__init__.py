@@ -1,10 +1,10 @@
-"""The parts of the Label tab, a file each: a module beside this one with a `PART` is in the tab, and nothing else names it.
+"""The parts of the Label tab, a file each: a module beside this one with a `PART` is in it, and nothing else names it.
 
 A part that wants to have a campaign labelled tells the pad so, in the browser:
 
     window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: id}))
 
-and the pad has it chosen; `palimpsest-changed` (studio.ui.wiring.ANNOUNCE) has it look again at which campaigns there are.
+and the pad has it chosen; after `palimpsest-changed` (studio.ui.wiring.ANNOUNCE) it looks again at what there is.
 """
 
 from __future__ import annotations
