@@ -68,7 +68,7 @@ def whole(page: Page) -> None:
         beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert beyond <= 0, width
         small = page.locator("#label-pad button:visible").evaluate_all(
-            "buttons => buttons.map((b) => b.getBoundingClientRect()).filter((r) => r.width < 44 || r.height < 44).length"
+            "buttons => buttons.map(b => b.getBoundingClientRect()).filter(b => b.width < 44 || b.height < 44).length"
         )
         assert small == 0, width
     page.set_viewport_size({"width": 1440, "height": 900})
@@ -84,14 +84,26 @@ def test_ten_pairs_by_keyboard_an_undo_a_reload_another_person_and_votes_that_wa
     page.on("request", lambda asked: bodies.append(asked.post_data_json) if asked.url.endswith("/vote") else None)
 
     # Ten pairs, one of them answered anew.
-    for key, said in (("ArrowLeft", "left"), ("d", "right"), ("ArrowUp", "both good"), ("s", "both bad"), ("t", "equal")):
+    for key, said in (
+        ("ArrowLeft", "left"),
+        ("d", "right"),
+        ("ArrowUp", "both good"),
+        ("s", "both bad"),
+        ("t", "equal"),
+    ):
         press(page, key, said)
     press(page, "z")
     expect(page.locator(SAID)).to_contain_text("Taken back: equal", timeout=LONG_MS)
     expect(page.locator(PLACE)).to_have_text(f"Pair 5 of {ITEMS}")
     page.reload()
     press(page, "ArrowRight", "right")
-    for key, said in ((" ", "skipped"), ("ArrowLeft", "left"), ("a", "left"), ("ArrowRight", "right"), ("b", "both bad")):
+    for key, said in (
+        (" ", "skipped"),
+        ("ArrowLeft", "left"),
+        ("a", "left"),
+        ("ArrowRight", "right"),
+        ("b", "both bad"),
+    ):
         press(page, key, said)
     expect(page.locator(PLACE)).to_have_text(f"Pair 11 of {ITEMS}")
     assert answered(served) == {"Ada": 10}

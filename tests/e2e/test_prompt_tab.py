@@ -173,18 +173,18 @@ def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reloa
 
 
 # A tab that declares itself wide: its controls are those of this one, and what it shows is longer than any window.
-DECLARE_WIDE = "window.palimpsestTabs.find((tab) => tab.id === 'label').wide = true"
+DECLARE_WIDE = "window.palimpsestTabs.find((tab) => tab.id === 'compare').wide = true"
 LAY_OUT = """() => {
   const bench = document.querySelector('.workbench').cloneNode(true), stage = bench.querySelector('.stage');
   bench.classList.add('wide');
   bench.querySelector('.past').remove();
   stage.style.minHeight = '3000px';
-  document.querySelector('#tab-label .promise').parentElement.replaceChildren(bench);
+  document.querySelector('#tab-compare .promise').parentElement.replaceChildren(bench);
 }"""
 MEASURE_WIDE = """() => {
   window.scrollTo(0, 0);
   const box = (selector) => document.querySelector(selector).getBoundingClientRect();
-  const wide = '#tab-label .workbench.wide > ', bar = box(`${wide}.controls`), stage = box(`${wide}.stage`);
+  const wide = '#tab-compare .workbench.wide > ', bar = box(`${wide}.controls`), stage = box(`${wide}.stage`);
   const parts = [...document.querySelectorAll(`${wide}.controls > *`)].filter((part) => part.offsetParent);
   return {
     room: document.documentElement.clientWidth - stage.width, gap: stage.top - bar.bottom, height: bar.height,
@@ -197,9 +197,9 @@ MEASURE_WIDE = """() => {
 def beside_a_wide_tab(page: Page) -> None:
     """The sidebar is folded, the controls are a bar over all the width, and a line with the progress stays in view."""
     page.evaluate(DECLARE_WIDE)
-    page.get_by_role("tab", name="Label").click()
+    page.get_by_role("tab", name="Compare").click()
     expect(page.locator("#sidebar.open")).to_have_count(0)
-    page.wait_for_selector("#tab-label .promise")
+    page.wait_for_selector("#tab-compare .promise")
     page.evaluate(LAY_OUT)
     for width, height in ((1440, 900), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
@@ -209,11 +209,11 @@ def beside_a_wide_tab(page: Page) -> None:
         assert measured["gap"] >= 0 and measured["height"] < height / 2, measured  # over it, and leaves it room
         assert measured["rows"] < measured["parts"], measured  # beside each other
         page.evaluate("window.scrollTo(0, 2000)")
-        for part in ("#slim .state", "#slim .bar", "#tab-label .workbench.wide #generate"):
+        for part in ("#slim .state", "#slim .bar", "#tab-compare .workbench.wide #generate"):
             expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
-        line, bar = (page.locator(part).bounding_box() for part in ("#slim", "#tab-label .controls"))
+        line, bar = (page.locator(part).bounding_box() for part in ("#slim", "#tab-compare .controls"))
         assert line and bar and bar["y"] >= line["y"] + line["height"] - 1  # one does not cover the other
-    page.locator("#tab-label .workbench").evaluate("bench => bench.remove()")
+    page.locator("#tab-compare .workbench").evaluate("bench => bench.remove()")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("tab", name="Prompt").click()
     expect(page.locator("#sidebar.open")).to_have_count(1)  # as it was
@@ -380,7 +380,7 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
     for name in ("Erase", "Label", "Guidance", "Compare"):
         page.keyboard.press("ArrowRight")
         expect(page.locator("[role=tab][aria-selected=true]")).to_have_text(name)
-        if name in ("Label", "Compare"):
+        if name == "Compare":
             expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
         assert page.locator("#edit-stack:visible").count() == 1
 
