@@ -16,7 +16,7 @@ from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open
 from tests.ui.serving import Served, serving
 
 pytestmark = pytest.mark.browser
-ITEMS = 24
+ITEMS = 30
 SAID = "#label-pad [data-part=said]"
 PLACE = "#label-pad [data-part=place]"
 UNSAVED = "#label-pad [data-part=unsaved]"
