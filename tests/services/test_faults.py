@@ -20,6 +20,8 @@ from studio.services.studio import Studio
 from studio.storage.png import read_png
 from tests.services.soundness import check_sound
 from tests.services.waiting import wait_for
+from tests.small_disk import fill, mount
+from tests.small_disk import small_disk as small_disk
 
 Draw = Callable[..., Recipe]
 STATM = Path("/proc/self/statm")  # Linux's account of this process, in pages
@@ -121,36 +123,6 @@ def resident() -> int:
 
 
 # -- the disk -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, 3 MB large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder))
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def mount(*arguments: str) -> None:
-    """Mount, or skip the test where this user may not."""
-    try:
-        done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("no mount on this system")
-    if done.returncode:
-        pytest.skip(f"may not mount here: {done.stderr.strip()}")
-
-
-def fill(folder: Path) -> Path:
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError:
-            return filler
 
 
 def test_a_full_disk_fails_the_job_in_a_sentence_and_is_got_over(

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, null, select
 
 from studio.core.recipe import Recipe
 from studio.preference.answer import Answer
@@ -112,10 +112,10 @@ def _pictures(connection: Connection, numbers: Sequence[int], with_recipes: bool
     joined = item_pictures.outerjoin(generations, generations.c.id == columns.generation)
     joined = joined.outerjoin(foreign_pictures, foreign_pictures.c.image == columns.foreign_image)
     image = func.coalesce(generations.c.image, foreign_pictures.c.image).label("image")
-    recipe = func.coalesce(generations.c.recipe, foreign_pictures.c.recipe).label("recipe")
+    recipe = func.coalesce(generations.c.recipe, foreign_pictures.c.recipe) if with_recipes else null()
     model = func.coalesce(generations.c.model, foreign_pictures.c.model).label("model")
     facts = [columns.item, columns.foreign_image, image, model, foreign_pictures.c.width, foreign_pictures.c.height]
-    query = select(*facts, *([recipe] if with_recipes else [])).select_from(joined)
+    query = select(*facts, recipe.label("recipe")).select_from(joined)
     pictures: dict[int, list[Any]] = {number: [] for number in numbers}
     for row in connection.execute(query.where(columns.item.in_(numbers)).order_by(columns.item, columns.place)):
         pictures[row.item].append(row)
@@ -123,8 +123,7 @@ def _pictures(connection: Connection, numbers: Sequence[int], with_recipes: bool
 
 
 def _picture(row: Row[Any], recipe_of: Any) -> Picture:
-    stored = getattr(row, "recipe", None)
-    recipe = None if stored is None else recipe_of(stored)
+    recipe = None if row.recipe is None else recipe_of(row.recipe)
     is_foreign = row.foreign_image is not None
     width, height = (row.width, row.height) if is_foreign else (recipe.width, recipe.height) if recipe else (0, 0)
     return Picture(row.image, recipe, is_foreign, width, height, row.model or "")
