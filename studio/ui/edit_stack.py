@@ -1,7 +1,7 @@
 """The edit stack of a page: rows that keep their strength when switched off, and what was there before.
 
 Recipes have of it what is on. What the browser keeps of it are plain values:
-{"rows": [{"edit", "strength", "on", "start", "stop", "auto"}], "undo": [rows, ...]}.
+{"rows": [{"edit", "strength", "on", "start", "stop", "auto"}], "undo": [rows, ...], "solving": job}.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from studio.ui.sessions import Session
 
 MAX_ROWS = 64  # as in a recipe
 MAX_UNDO = 30
+MAX_JOB_CHARS = 64
 LIMIT = 10.0  # of a strength, as in a recipe
 
 
@@ -40,10 +41,13 @@ class EditRow:
 
 @dataclass(frozen=True)
 class Stack:
-    """rows: in the user's order. undo: the rows as they were before each change, newest last."""
+    """rows: in the user's order. undo: the rows as they were before each change, newest last. solving: the job whose
+    edits will take the place of some, "" for none.
+    """
 
     rows: tuple[EditRow, ...] = ()
     undo: tuple[tuple[EditRow, ...], ...] = ()
+    solving: str = ""
 
     @property
     def refs(self) -> tuple[EditRef, ...]:
@@ -60,6 +64,7 @@ class Stack:
         return {
             "rows": [asdict(row) for row in self.rows],
             "undo": [[asdict(row) for row in rows] for rows in self.undo],
+            "solving": self.solving,
         }
 
 
@@ -75,8 +80,8 @@ def read(value: Any) -> Stack:
     """Read what the browser kept; what is not a stack is an empty one."""
     try:
         rows, undo = _rows(value["rows"]), tuple(_rows(rows) for rows in value["undo"][-MAX_UNDO:])
-        return Stack(rows, undo)
-    except (KeyError, TypeError, ValueError):
+        return Stack(rows, undo, str(value.get("solving") or "")[:MAX_JOB_CHARS])
+    except (AttributeError, KeyError, TypeError, ValueError):
         return Stack()
 
 
@@ -94,7 +99,7 @@ def change(stack: Stack, op: str, edit: str = "", value: Any = None) -> Stack:
     down; remove; add, which puts it last; undo. Raises BadInput for what cannot be done.
     """
     if op == "undo":
-        return Stack(stack.undo[-1], stack.undo[:-1]) if stack.undo else stack
+        return replace(stack, rows=stack.undo[-1], undo=stack.undo[:-1]) if stack.undo else stack
     if op == "add":
         return _added(stack, edit)
     at = next((at for at, row in enumerate(stack.rows) if row.edit == edit), None)
@@ -120,7 +125,16 @@ def forget(stack: Stack, edits: Collection[str]) -> Stack:
     rows, *undo = (tuple(row for row in rows if row.edit not in edits) for rows in (stack.rows, *stack.undo))
     # A step that only an edit now gone had made is a step no more.
     steps = [step for step, next_rows in zip(undo, [*undo[1:], rows], strict=True) if step != next_rows]
-    return Stack(rows, tuple(steps))
+    return replace(stack, rows=rows, undo=tuple(steps))
+
+
+def put_in_place(stack: Stack, edits: Collection[str], rows: Sequence[EditRow]) -> Stack:
+    """The stack with other rows where the first of some edits was, and without these."""
+    at = next((at for at, row in enumerate(stack.rows) if row.edit in edits), len(stack.rows))
+    before, after = stack.rows[:at], stack.rows[at:]
+    names = {row.edit for row in rows}
+    former = [tuple(row for row in part if row.edit not in edits and row.edit not in names) for part in (before, after)]
+    return _changed(stack, (*former[0], *rows, *former[1])[:MAX_ROWS])
 
 
 def strength(value: Any) -> float:
@@ -155,7 +169,7 @@ def _added(stack: Stack, edit: str) -> Stack:
 
 
 def _changed(stack: Stack, rows: tuple[EditRow, ...]) -> Stack:
-    return stack if rows == stack.rows else Stack(rows, (*stack.undo, stack.rows)[-MAX_UNDO:])
+    return stack if rows == stack.rows else replace(stack, rows=rows, undo=(*stack.undo, stack.rows)[-MAX_UNDO:])
 
 
 def _replaced(rows: tuple[EditRow, ...], at: int, **values: Any) -> tuple[EditRow, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,12 @@ from studio.services.edits import use
 from studio.services.edits.fit import misfit
 from studio.services.edits.incoming import OWN_STYLE
 from studio.services.edits.peft_zip import opened
-from studio.ui import edit_stack, order
+from studio.ui import edit_stack, order, together, watch
 from studio.ui.components import menu
 from studio.ui.components import stack as look
 from studio.ui.components.stack import EditFacts
 from studio.ui.edit_stack import Stack, StackSession
-from studio.ui.elements import revision
+from studio.ui.elements import element, revision
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 NAME = "stack"  # of what events take turns of
 SESSION = (f"{NAME}_revision", NAME)  # what an event takes to be told of the stack without taking a turn
-GIVES = (NAME, "stack_rows", "stack_add", f"{NAME}_revision")  # what `StackPanel.answer` may name
+GIVES = (NAME, "stack_rows", "stack_solving", "stack_add", f"{NAME}_revision")  # what `StackPanel.answer` may name
 TYPES = [".safetensors", ".zip", *pickled.SUFFIXES]
 
 
@@ -51,7 +51,11 @@ def show(studio: Studio, stack: Stack, model: str) -> str:
     """The rows as HTML, with what is known of each edit."""
     entries = studio.edits.known(row.edit for row in stack.rows)
     bases = studio.status().made_by.get("bases")
-    return look.stack_html(stack, {row.edit: _facts(studio, entries.get(row.edit), model, bases) for row in stack.rows})
+    facts = {row.edit: _facts(studio, entries.get(row.edit), model, bases) for row in stack.rows}
+    mutual = together.mutual(studio, stack, entries, model)
+    for name, why in mutual.disturbed.items():
+        facts[name] = replace(facts[name], disturbed=why)
+    return look.stack_html(stack, facts) + mutual.html
 
 
 def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:
@@ -59,14 +63,17 @@ def addable(studio: Studio, stack: Stack) -> list[tuple[str, str]]:
     return look.to_add(studio.edits.list(), _held(studio, stack))
 
 
-def change(studio: Studio, stack: Stack, op: str, edit: str, value: Any) -> Stack:
+def change(studio: Studio, stack: Stack, op: str, edit: str, value: Any, model: str = "") -> Stack:
     """Do one thing to the stack (`edit_stack.change`), or to an edit of it: rename (value: its new name), delete.
 
+    together, together_sliders: solve for the model's erasures that are on, in one (`studio.ui.together`).
     A row keeps the name that its edit had: recipes do too, and both still find it. Raises StudioError, for an edit
     without a gate too, whose strength is to follow the prompt.
     """
     if op == "auto" and value is True:
         studio.edits.check_gate(edit)
+    if op in ("together", "together_sliders"):
+        return together.start(studio, stack, model, op == "together_sliders")
     if op == "rename":
         studio.edits.rename(edit, value.strip() if isinstance(value, str) else "")
         return stack
@@ -162,6 +169,7 @@ class StackPanel:
         return {
             NAME: session.browser_copy,
             "stack_rows": message + show(self.studio, stack, model),
+            "stack_solving": together.solving_html(self.studio, stack),
             "stack_add": gr.Dropdown(choices, value=None, visible=bool(choices)),
             f"{NAME}_revision": order.revision(NAME, session.revision),
         }
@@ -187,7 +195,10 @@ def build(studio: Studio, model: gr.Dropdown, demo: gr.Blocks) -> StackPanel:
     """Lay the panel out in the sidebar, and wire it."""
     parts: dict[str, Any] = {
         "model": model,
-        "stack_rows": gr.HTML(look.EMPTY, apply_default_css=False, js_on_load=look.CLICK, elem_id="edit-stack"),
+        "stack_rows": gr.HTML(
+            look.EMPTY, apply_default_css=False, js_on_load=look.CLICK + watch.PART, elem_id="edit-stack"
+        ),
+        "stack_solving": element("", "stack-solving", watch.PART),
         "stack_add": gr.Dropdown(
             [],
             value=None,
@@ -247,7 +258,7 @@ def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
         with panel.of(event) as session:
             try:
                 op, edit = event.read("op", TEXT), event.read("edit", TEXT)
-                stack = change(studio, session.value, op, edit, event.read("value", ANYTHING))
+                stack = change(studio, session.value, op, edit, event.read("value", ANYTHING), event["model"])
             except StudioError as error:  # said where it was asked for, and the rows are shown as they are
                 stack, message = session.value, alert(sentence(error))
             session.put(stack)
@@ -273,7 +284,20 @@ def _wire(panel: StackPanel, wiring: Wiring, demo: gr.Blocks) -> None:
             session.raise_above(event.read("newest", ANYTHING))
             return panel.answer(session, event["model"])
 
+    def on_look(event: Event) -> Answer:
+        with panel.of(event) as session:
+            return panel.answer(session, event["model"])
+
+    def on_solved(event: Event) -> Answer:
+        with panel.of(event) as session:
+            stack, message = together.advanced(studio, session.value)
+            session.put(stack)
+            return panel.answer(session, event["model"], message)
+
     panel.changed_by(wiring.on(parts["stack_rows"].op, on_op, ("model",), GIVES, turns=(NAME,), mode="multiple"))
+    wiring.on(parts["stack_rows"].look, on_look, (*SESSION, "model"), GIVES, mode="multiple")
+    solved = parts["stack_solving"].look
+    panel.changed_by(wiring.on(solved, on_solved, ("model",), GIVES, turns=(NAME,), mode="multiple", announces=True))
     # Empty again once it is added, the menu tells of that too when it is left; what it says then is no choice any more,
     # which Gradio's own check would refuse.
     inputs = ("model", "stack_add")

@@ -25,13 +25,15 @@ from studio.world.scene import BACKGROUND_NAMES, COLOUR_NAMES, OBJECTS, STYLE_NA
 class Sketcher:
     """In the place of `engine.runner.Engine`. step_s: seconds a step takes. fail_at: step of a job's first picture at
     which the job fails, None for never. hold: whether what begins from now on goes on until it is stopped. An edit of
-    the stack tints the picture by its strength; tints: whether it does.
+    the stack tints the picture by its strength; tints: whether it does. crosstalk: how much
+    erasures disturb each other.
     """
 
     def __init__(self, step_s: float, fail_at: int | None) -> None:
         self.step_s, self.fail_at = step_s, fail_at
         self.hold = False
         self.tints = True
+        self.crosstalk = 0.1
 
     def made_by(self) -> dict[str, Any]:
         return {"model": "stencil", "device": "cpu", "dtype": "fp32", "threads": 2}
@@ -44,6 +46,9 @@ class Sketcher:
             tell("started", {"steps": 1})
             tell("measure", {"step": 1, "values": {word: -place / 100 for place, word in enumerate(job["words"])}})
             tell("done", {"images": 0})
+            return
+        if job["kind"] == "interference":
+            self._together(job, tell)
             return
         if job["kind"] == "train" and "plan" in job:  # without one it tells numbers, as any other kind
             yield from self._training(job, tell, should_stop)
@@ -99,10 +104,37 @@ class Sketcher:
         measures = {f"{concept['words']}: {name}": value for concept in plan["concepts"]
                     for name, value in (("completeness", 0.9), ("leak", 0.05))}  # fmt: skip
         tell("measure", {"step": 1, "values": measures})
-        edit = small_edit(plan["name"], size=plan["completeness"],
-                          provenance={"method": "uce", "erasure": plan, "measures": measures})  # fmt: skip
+        made = {"method": "uce", "measures": measures}
+        shares = [{**plan, "concepts": [concept], "sliders": False} for concept in plan["concepts"]]
+        sliders = shares if plan.get("sliders") and len(shares) > 1 else []
+        for place, share in enumerate(sliders, start=1):
+            words = share["concepts"][0]["words"]
+            part = small_edit(f"{plan['name']}: {words}", size=plan["completeness"] / (1 + place),
+                              provenance={**made, "erasure": share, "solved_with": plan})  # fmt: skip
+            facts = hand_over(part, Path(job["folder"]), steps=1, final=True, name=f"edit-{place}.safetensors")
+            tell("edit", {**facts, "part": words})
+            made.setdefault("parts", []).append({"words": words, "sha256": part.sha256})
+        edit = small_edit(plan["name"], size=plan["completeness"] * len(plan["concepts"]),
+                          provenance={**made, "erasure": plan})  # fmt: skip
         tell("edit", hand_over(edit, Path(job["folder"]), steps=1, final=True))
         tell("done", {"images": 0, "seconds": 0.2})
+
+    def _together(self, job: Mapping[str, Any], tell: Any) -> None:
+        """Each concept goes 0.95 of its way by its own edit, and every other takes `crosstalk` from that."""
+        from studio.engine.edits.manifest import read_manifest
+
+        names = [member["edit"] for member in job["stack"]]
+        manifests = [read_manifest(Path(job["edits"][name]))[0] for name in names]
+        owners = [place for place, made in enumerate(manifests) for _ in made.provenance["erasure"]["concepts"]]
+        values: dict[str, float] = {}
+        for k, owner in enumerate(owners):
+            for i in range(len(names)):
+                values[f"{k}/{i}"] = 0.95 if i == owner else 0.0
+                values |= {f"{k}/{i}/{j}": 0.0 for j in range(i + 1, len(names))}
+                values[f"{k}/{i}/{i}"] = 0.95 if i == owner else self.crosstalk
+        tell("started", {"steps": 1})
+        tell("measure", {"step": 1, "values": values})
+        tell("done", {"images": 0})
 
     def _training(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         """An edit as large as the steps it has had; what is stopped after its first step hands over what it has."""

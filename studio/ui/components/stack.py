@@ -88,12 +88,14 @@ class EditFacts:
     misfit: which layer the model has not, "" if it has all.
     base: "same" if it was made on these very weights, "other", or "" where nobody knows.
     no_gate: why its strength cannot follow the prompt, a sentence; "" if it can.
+    disturbed: how others of the stack disturb it, a sentence; "" where they do not, or nobody knows.
     """
 
     entry: EditEntry | None
     misfit: str = ""
     base: str = ""
     no_gate: str = ""
+    disturbed: str = ""
 
 
 def stack_html(stack: Stack, facts: Mapping[str, EditFacts]) -> str:
@@ -188,6 +190,8 @@ def _badges(about: EditFacts) -> str:
         return _badge("does not fit", about.misfit, bad=True)
     if about.base == "other":
         return _badge("other base", "It was made on other weights than this model's; it may do something else here.")
+    if about.disturbed:
+        return _badge("interferes", about.disturbed)
     return ""
 
 
