@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry
     from studio.services.studio import Studio
 
-# Completeness with the others under which an erasure is marked. Measured on Stencil, 24 pictures each, two to six objects
-# erased on top of each other: with .42 to .90 all pictures of nine concepts showed the substitute, with .18 only 15 did
+# Completeness with the others under which an erasure is marked. Measured on Stencil, 24 pictures each, two to six
+# objects erased on top of each other: with .42 to .90 all pictures showed the substitute, with .18 only 15 did
 # (solved together, .88: all).
 ENOUGH = 0.4
 GOES_ALONE = 0.8  # of an erasure that is not weak by itself: as studio.ui.erase.outcome.ENOUGH
