@@ -131,10 +131,9 @@ def forget(stack: Stack, edits: Collection[str]) -> Stack:
 def put_in_place(stack: Stack, edits: Collection[str], rows: Sequence[EditRow]) -> Stack:
     """The stack with other rows where the first of some edits was, and without these."""
     at = next((at for at, row in enumerate(stack.rows) if row.edit in edits), len(stack.rows))
-    before, after = stack.rows[:at], stack.rows[at:]
-    names = {row.edit for row in rows}
-    former = [tuple(row for row in part if row.edit not in edits and row.edit not in names) for part in (before, after)]
-    return _changed(stack, (*former[0], *rows, *former[1])[:MAX_ROWS])
+    gone = {*edits, *(row.edit for row in rows)}
+    above, below = (tuple(row for row in part if row.edit not in gone) for part in (stack.rows[:at], stack.rows[at:]))
+    return _changed(stack, (*above, *rows, *below)[:MAX_ROWS])
 
 
 def strength(value: Any) -> float:
