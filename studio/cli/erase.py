@@ -32,6 +32,7 @@ NUMBERS = {
     "kappa": "of SPM: weight of its anchors (1000)",
     "anchors": "of SPM: how many for each row (4)",
 }
+WORDS = ("towards", "carrier", "early_stopping")
 TOWARDS = ("substitute", "nothing", "away")
 
 
@@ -72,6 +73,11 @@ def add(verbs: Any) -> None:
     for name, help_text in NUMBERS.items():
         training.add_argument(f"--{name}", metavar="N", help=help_text)
     training.add_argument("--towards", choices=TOWARDS, help="of All but One: where the concept goes")
+    training.add_argument(
+        "--early-stopping",
+        action=argparse.BooleanOptionalAction,
+        help="of ca, abo: over when the substitute is drawn as often as by the base (yes, where it can be read)",
+    )
     training.add_argument("--carrier", metavar="WORDS", help="of ESD: what stays when the concept is taken from it")
     add_settings(parser)
 
@@ -157,7 +163,7 @@ def _plan(args: argparse.Namespace, concepts: list[Answer]) -> Answer:
         "untouched": args.untouched,
         "sliders": args.sliders,
         "method": args.method,
-        "training": said(args, (*OPTIONS, *NUMBERS), (*CHOICES, "towards", "carrier")),
+        "training": said(args, (*OPTIONS, *NUMBERS), (*CHOICES, *WORDS)),
     }
     numbers = {"protect": args.protect, "completeness": args.completeness, "seed": args.seed}
     return plan | {name: number(value) for name, value in numbers.items() if value is not None}

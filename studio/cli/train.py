@@ -1,4 +1,4 @@
-"""The verb `train`: an edit trained from a plan in a file; stopped and gone on with."""
+"""The verb `train`: an edit trained from a plan in a file; stopped and gone on with, made longer when it is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.cli.answer import Answer, follow, give, remark
 from studio.cli.following import finish
-from studio.cli.grammar import add_settings, add_verb, settings_of
+from studio.cli.grammar import add_settings, add_verb, number, settings_of
 from studio.cli.jobs import job_text
 from studio.core.bounded_json import loads
 from studio.core.errors import BadInput
@@ -22,6 +22,7 @@ def add(verbs: Any) -> None:
     parser = add_verb(verbs, "train", run, "train an edit from a plan; Ctrl-C stops it, --resume goes on")
     parser.add_argument("plan", nargs="?", type=Path, help="JSON: what learns, from which prompts, with which loss")
     parser.add_argument("--resume", metavar="JOB", help="go on with a training that ended early: its number or id")
+    parser.add_argument("--more", metavar="STEPS", help="with --resume, of a training that is done: so many steps more")
     add_settings(parser)
 
 
@@ -29,6 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """Train here and now, and say which edit came of it; the workspace is ours meanwhile."""
     if (args.plan is None) == (args.resume is None):
         raise BadInput("Name either a plan or, with --resume, a training to go on with.", field="plan")
+    if args.more is not None and args.resume is None:
+        raise BadInput("Which training is to have more steps?", "Name it with --resume.", field="resume")
+    more = None if args.more is None else _steps_in(args.more)
     plan = None if args.plan is None else _plan_in(args.plan)
     from studio.services.ledger import Ledger
     from studio.services.studio import Studio
@@ -42,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
                 raise BadInput(
                     f"Job {earlier.number} is no training: {earlier.description}.", "See: palimpsest jobs list"
                 )
-            job_id = studio.jobs.retry(earlier.id)
+            job_id = studio.jobs.retry(earlier.id) if more is None else studio.trainings.lengthen(earlier.id, more)
         else:
             job_id = studio.trainings.start(plan)
-        number = studio.jobs.get(job_id).number
+        job_number = studio.jobs.get(job_id).number
 
         def on_event(event: Any) -> None:
             follow(event)
@@ -55,12 +59,20 @@ def run(args: argparse.Namespace) -> int:
         try:
             finish(studio, job_id, on_event)
         except KeyboardInterrupt:
-            remark(f"To go on: palimpsest train --resume {number}")
+            remark(f"To go on: palimpsest train --resume {job_number}")
             raise
     with Ledger(settings) as ledger:
         job: Answer = ledger.show(job_id)
     give(args, {**job, "edits": edits}, "\n".join([job_text(job), *edits]))
     return 0
+
+
+def _steps_in(words: str) -> int:
+    """Raises BadInput for what is no whole number."""
+    steps = number(words)
+    if not isinstance(steps, int):
+        raise BadInput(f"Steps are a whole number, not {words[:40]!r}.", field="more")
+    return steps
 
 
 def _plan_in(path: Path) -> Answer:

@@ -78,6 +78,8 @@ def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
             answer.setdefault("parts", {})[event.data["part"]] = event.data["edit"]
         elif event.kind == "edit":
             answer["edit"] = event.data["edit"]
+            if ended := event.data.get("ended"):
+                remark(ended)
 
     job_id = start()
     try:

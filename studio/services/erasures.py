@@ -111,8 +111,8 @@ class ErasureService:
         for job in self._jobs.newest(LOOKED_AT):
             if job.kind == TRAINING and job.status == "done" and job.payload["plan"].get("model") == plan.model:
                 with contextlib.suppress(NotFound, KeyError):  # of an earlier run
-                    seconds = self._jobs.events(job.id)[-1].data["seconds"]
-                    return float(seconds) / int(job.payload["plan"]["steps"])
+                    end = self._jobs.events(job.id)[-1].data
+                    return float(end["seconds"]) / int(end["steps"])
         side = self._sources.card(plan.model).default_size_px
         step_s = seconds_for(self._jobs, [Recipe(model=plan.model, steps=1, width=side, height=side)])
         if step_s is not None:

@@ -20,7 +20,7 @@ from studio.storage.database import DatabaseLocked
 from studio.storage.jobs import JobRecord
 from studio.storage.png import encode_png
 from studio.storage.workspace import workspace_error
-from studio.training.lora.files import tidy
+from studio.training.lora.files import lay_by
 
 RETRY_S = 1.0  # between two tries to write what could not be written
 # For how long a picture waits for another program to let go of the database before its job fails.
@@ -170,7 +170,7 @@ class Recorder:
         )
         folder = self._trained.pop(event.job_id, None)
         if folder is not None and event.kind == "done":  # and written down as such: else it may have to go on
-            tidy(folder)
+            lay_by(folder)
             self._archive.generations.release(f"training:{folder.name}")
 
     def _store(self, event: Event) -> dict[str, Any]:

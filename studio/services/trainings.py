@@ -14,12 +14,14 @@ from studio.services.jobs import JobService
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
-from studio.training.lora import measures
+from studio.training.lora import lengthening, measures
+from studio.training.lora.files import FINISHED
 from studio.training.lora.pace import in_words
 from studio.training.lora.plan import MAX_STEPS, PicturesPlan, Plan
 
 KIND = "train"
 CHECKPOINT_EVERY_S = 30.0
+LOOKED_AT = 50  # newest jobs of the ledger, among which those are sought that can be lengthened
 
 
 class TrainingService:
@@ -53,13 +55,50 @@ class TrainingService:
             raise NotFound(f"There is no loss named {checked.loss[:60]!r}.", f"There are {names}.", field="loss")
         payload = {
             "kind": KIND,
-            "plan": checked.model_dump(mode="json"),
+            "plan": checked.plain(),
             "run": runs.new_run(),
             "what": title or checked.name,
             "checkpoint_every_s": checkpoint_every_s,
             **({} if limit_s is None else {"limit_s": limit_s}),
         }
         return self._submit(payload)
+
+    def lengthen(self, job_id: str, steps: int) -> str:
+        """Queue a training that is over once more, with so many steps beyond its last; give the new job's id.
+
+        It goes on from its last checkpoint; its edit stays, and the next version of it comes of this. Curves go on.
+        Raises NotFound, BadInput for a training that is not done, or whose checkpoint is gone, AssetError,
+        WorkspaceError.
+        """
+        job = self._jobs.get(job_id)
+        if job.kind != KIND or job.status != "done":
+            raise BadInput(
+                f"Job {job.number} is {'no training' if job.kind != KIND else 'not done'}: {job.description}.",
+                "A training that ended early is gone on with; one that is done can be made longer.",
+            )
+        if steps < 1:
+            raise BadInput(f"A training is made longer by 1 step or more, not {steps}.", field="steps")
+        source, plan = self.folder(job), Plan.load(dict(job.payload["plan"]))
+        longer = lengthening.lengthened(plan, lengthening.finished_steps(source) + steps)
+        payload = {**job.payload, "plan": longer.plain(), "run": runs.new_run(), "what": longer.name}
+        payload.pop("limit_s", None)
+        payload.pop("from_step", None)
+        lengthening.hand_on(source, runs.folder_of(self._archive.workspace.root, payload), plan, longer)
+        return self._submit(payload)
+
+    def is_laid_by(self, job_id: str) -> bool:
+        """Whether a job is a training that is done, and has what it would go on from. Raises NotFound."""
+        job = self._jobs.get(job_id)
+        return job.kind == KIND and job.status == "done" and (self.folder(job) / FINISHED).is_file()
+
+    def longest(self, erasure: Mapping[str, Any]) -> JobRecord | None:
+        """The training that made an erasure, of the newest that are done; None where none can be lengthened.
+
+        erasure: its plan, as an edit's provenance has it.
+        """
+        done = (job for job in self._jobs.newest(LOOKED_AT) if job.kind == KIND and job.status == "done")
+        same = (job for job in done if (job.payload["plan"].get("provenance") or {}).get("erasure") == erasure)
+        return next((job for job in same if (self.folder(job) / FINISHED).is_file()), None)
 
     def retry(self, job: JobRecord) -> str:
         """Queue what is left of a training; give the new job's id. Raises BadInput, NotFound."""

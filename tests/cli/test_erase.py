@@ -69,7 +69,7 @@ def test_the_command_line_knows_every_method_and_option() -> None:
     assert set(erase.METHODS) == set(METHODS.names())
     options = {name.replace("-", "_") for name in (*trained.OPTIONS, *erase.NUMBERS)}
     choices_of = {**trained.CHOICES, "towards": erase.TOWARDS}
-    assert options | choices_of.keys() | {"carrier"} == fields.keys()
+    assert options | choices_of.keys() | set(erase.WORDS) == fields.keys()
     for name, choices in choices_of.items():
         assert set(choices) == set(get_args(fields[name].annotation)), name
 

@@ -24,7 +24,7 @@ from studio.services import runs, sources
 from studio.services.ledger import Ledger
 from studio.services.replay import replay
 from studio.services.studio import Studio
-from studio.training.lora.files import CHECKPOINT, MEASURES
+from studio.training.lora.files import BANK, CHECKPOINT, FINISHED, MEASURES
 from studio.ui.components.queue import queue_html
 from tests.training.lora.test_trainer import LOSSES, PLAN
 
@@ -79,7 +79,7 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe], tmp_path
     assert base.sha256 != under.sha256
     assert studio.jobs.get(job).description == "towards blue" and studio.jobs.get(job).kind == "train"
     folder = studio.trainings.folder(studio.jobs.get(job))
-    assert [path.name for path in folder.iterdir()] == [MEASURES]  # what it went on from is of no more use
+    assert sorted(path.name for path in folder.iterdir()) == [BANK, FINISHED, MEASURES]  # to be made longer
     trained_edit = read_edit(entry.path)
     for style in ("diffusers", "kohya", "peft"):
         out = tmp_path / (style if style == "peft" else f"{style}.safetensors")
@@ -89,6 +89,32 @@ def test_from_plan_to_edit(studio: Studio, draw: Callable[..., Recipe], tmp_path
         for path, layer in trained_edit.layers["unet"].items():
             assert isinstance(layer, LowRank) and isinstance(other := back.layers["unet"][path], LowRank)
             torch.testing.assert_close(other.scale * other.B @ other.A, layer.scale * layer.B @ layer.A)
+
+
+def test_a_training_that_is_done_is_made_longer(studio: Studio) -> None:
+    erasure = {"concepts": [], "training": {"steps": 6, "early_stopping": True}}
+    job = studio.trainings.start(plan(provenance={"erasure": erasure}))
+    with pytest.raises(BadInput, match="not done: towards blue"):
+        studio.trainings.lengthen(job, 4)
+    first = trained(ended(studio, job))
+    assert studio.trainings.longest(erasure) == studio.jobs.get(job)
+    longer = studio.trainings.lengthen(job, 4)
+    second = trained(ended(studio, longer))
+    whole = trained(ended(studio, studio.trainings.start(plan(steps=10))))
+    assert second["sha256"] == whole["sha256"] != first["sha256"] and second["steps"] == 10
+    entries = [studio.edits.show(edit["edit"]) for edit in (first, second)]
+    assert [(entry.name, entry.version) for entry in entries] == [("towards blue", 1), ("towards blue, 10 steps", 2)]
+    assert entries[1].provenance["erasure"]["training"] == {"steps": 10, "early_stopping": False}
+    curves = studio.trainings.curves(studio.jobs.get(longer))
+    assert curves[: len(studio.trainings.curves(studio.jobs.get(job)))] == studio.trainings.curves(studio.jobs.get(job))
+    assert curves[-1]["step"] == 10
+    for steps, reason in ((0, "by 1 step or more"), (10**7, "steps")):
+        with pytest.raises(BadInput, match=reason):
+            studio.trainings.lengthen(longer, steps)
+    (studio.trainings.folder(studio.jobs.get(job)) / FINISHED).unlink()
+    with pytest.raises(BadInput, match="would go on from is gone"):
+        studio.trainings.lengthen(job, 4)
+    assert studio.trainings.longest(erasure) is None and not studio.trainings.is_laid_by(job)
 
 
 def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, draw: Callable[..., Recipe]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from studio.training.erase.concept import ConceptKind
 
+ALL_STEPS = {"early_stopping": False}  # every way has as many as it usually has: they are compared, and nothing else
+
 
 @dataclass(frozen=True)
 class Erased:
@@ -43,13 +45,14 @@ class Arm:
     def plan(self, erased: Erased, seed: int) -> dict[str, Any]:
         """Plain values of a studio.training.erase.plan.ErasePlan."""
         substitute = erased.substitute if self.substitutes else ""
+        values = {**self.values, "training": {**ALL_STEPS, **self.values.get("training", {})}}
         return {
             "name": f"{erased.words}: {self.label}"[:80],
             "model": "stencil",
             "method": self.method,
             "concepts": [{"words": erased.words, "substitute": substitute}],
             "seed": seed,
-            **self.values,
+            **values,
         }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.evidence.erasure.arms import Arm, Erased
+from studio.evidence.erasure.arms import ALL_STEPS, Arm, Erased
 from studio.services.studio import Studio
 from studio.storage.images import write_durably
 from studio.training.erase.card.ways import WAYS
@@ -32,6 +32,7 @@ FIGURES = {
 }
 # What a negative prompt does without an edit, at the same prompts and seeds: line of a card -> its way's name.
 UNEDITED = {f"{key}_ua_valid": way.name for key, way in WAYS.items()}
+_AS_BEFORE = tuple(ALL_STEPS.items())
 NOTES = "seconds.json"  # beside the workspace's database
 Progress = Callable[[str], None]
 
@@ -116,15 +117,22 @@ def _edit(studio: Studio, plan: Mapping[str, Any]) -> tuple[str, float | None]:
     Of the processor, since they are nearly the same beside other work; the studio's engine is in this process.
     """
     notes = _Notes(studio.settings.workspace / NOTES)
-    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    settled = _settled(plan)
+    digest = hashlib.sha256(json.dumps(settled, sort_keys=True).encode()).hexdigest()
     for entry in studio.edits.list():
-        if entry.provenance.get("erasure") == plan and not entry.problem:
+        if _settled(entry.provenance.get("erasure") or {}) == settled and not entry.problem:
             return entry.id, notes.seconds.get(digest)
     began = time.process_time()
     edit = _finished(studio, studio.erasures.start(plan))[-1]
     seconds = round(time.process_time() - began, 1)
     notes.add(digest, seconds)
     return edit, seconds
+
+
+def _settled(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan without what earlier versions had no word for, where it says what they did."""
+    training = {name: value for name, value in plan.get("training", {}).items() if (name, value) not in _AS_BEFORE}
+    return {**plan, "training": training}
 
 
 class _Notes:

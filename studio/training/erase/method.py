@@ -27,6 +27,7 @@ class Learning:
     lr_elsewhere: on any other.
     rank: of the factors.
     columns: what its loss asks by -> the column of an erasure's sentences (studio.erasure.columns) that has it.
+    replaces: whether, by a plan, it ends where the concept's prompts draw the substitute.
     from_pictures: it learns from the base's own pictures, with noise on them, rather than on ways to pictures.
     """
 
@@ -37,6 +38,7 @@ class Learning:
     lr_elsewhere: float = 1e-4
     rank: int = 8
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    replaces: Callable[[ErasePlan], bool] = lambda plan: False
     from_pictures: bool = False
 
 

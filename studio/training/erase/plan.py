@@ -24,6 +24,8 @@ class TrainingOptions(Params):
     layers: which layers learn.
     source: where the noisy latents come from that it learns at: the ways of the model that learns, or the base's.
     retention: how what stays is held.
+    early_stopping: of methods that learn the substitute, where there is an oracle: over when it is drawn as often as
+        the base draws it.
     towards: of All but One, where the concept's guidance goes.
     carrier: of ESD, the words that stay when the concept goes: "man" for the concept "man with a hat"; "" is none.
     """
@@ -38,6 +40,7 @@ class TrainingOptions(Params):
     guidance_scale: float = param(1.5, low=0, high=30, help="on the way")
     retention: Literal["distil", "pcgrad", "dual", "none"] = "distil"
     budget: float = Field(default=0.02, gt=0, le=1e6, description="drift allowed, in nats a picture, for dual")
+    early_stopping: bool = param(True, help="over when the substitute is drawn as often as the base draws it")
     eta: float = param(1.0, low=0, high=10, help="strength of the negative guidance")
     mu: float = param(1.0, low=0, high=100, help="weight of the unconditional prediction's drift")
     kappa: float = param(1000.0, low=0, high=1e5, help="of SPM: weight of its anchors")

@@ -8,6 +8,7 @@ from typing import Any
 from studio.erasure.columns import CARRIER, CONCEPT, SUBSTITUTE, TARGET
 from studio.training.erase.concept import Concept
 from studio.training.erase.gate import gate_of
+from studio.training.erase.looks import looks_plan
 from studio.training.erase.method import Learning, Method
 from studio.training.erase.plan import ErasePlan
 from studio.training.erase.texts import Wordings, unrelated, wordings
@@ -34,6 +35,7 @@ def training_plan(plan: ErasePlan, method: Method) -> dict[str, Any]:
         ],
         **_source(plan, learning),
         **_retention(plan, used),
+        **_looks(plan, learning),
         "layers": options.layers,
         "rank": rank,
         "alpha": float(rank),
@@ -66,6 +68,13 @@ def _source(plan: ErasePlan, learning: Learning) -> Mapping[str, Any]:
     if learning.from_pictures:
         return {"bank": {**walked, "ways": 1, "renoised": True}}
     return {"pool": walked} if options.source == "own" else {"bank": {**walked, "ways": 1}}
+
+
+def _looks(plan: ErasePlan, learning: Learning) -> Mapping[str, Any]:
+    """What is looked at on the way, where it can be said when the training has nothing more to gain."""
+    is_wished = plan.training.early_stopping and plan.in_world and learning.replaces(plan)
+    looks = looks_plan(plan, learning.steps) if is_wished else None
+    return {} if looks is None else {"looks": looks}
 
 
 def _retention(plan: ErasePlan, used: list[Wordings]) -> Mapping[str, Any]:

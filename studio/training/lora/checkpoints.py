@@ -15,24 +15,7 @@ from studio.core.errors import AssetError, BadInput
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
 from studio.training.lora.files import CHECKPOINT
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a training is, and what it belongs to.
-
-    plan: its digest.
-    base: hash of the model it learns on.
-    step: steps done.
-    seconds: of work so far, over all runs.
-    threads: of the arithmetic; others give other bits.
-    """
-
-    plan: str
-    base: str
-    step: int
-    seconds: float
-    threads: int
+from studio.training.lora.standing import Standing
 
 
 @dataclass(frozen=True, eq=False)

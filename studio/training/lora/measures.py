@@ -38,6 +38,15 @@ class Measures:
             return
         point = {"step": step, "values": {name: total / self._count for name, total in self._sums.items()}}
         self._sums, self._count, self._told_at = {}, 0, now_s
+        self._keep(point)
+
+    def look(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in what was measured beside the steps, which is told as it is. Looked at again, it is told again."""
+        point = {"step": step, "values": dict(values)}
+        self._points = [other for other in self._points if other != point]
+        self._keep(point)
+
+    def _keep(self, point: dict[str, Any]) -> None:
         self._points.append(point)
         if len(self._points) > MAX_POINTS:
             self._points = self._points[::2]

@@ -12,8 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from studio.core.errors import BadInput
 from studio.core.params import load
 from studio.engine.edits.manifest import MAX_RANK
+from studio.training.evaluate.cases import Case
+from studio.training.evaluate.protocol import Protocol
 
 MAX_STEPS = 1_000_000
+_LATER = ("looks",)  # values that a plan may have had no name for
 _IMAGE = re.compile(r"[0-9a-f]{64}")
 Group = Literal["xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
 
@@ -85,6 +88,34 @@ class Retention(_Values):
     bank: Ways = Field(default_factory=Ways, description="how the base's ways are walked")
 
 
+class LooksPlan(_Values):
+    """Pictures that are drawn with what has been learned so far, and read by the world's oracle.
+
+    What they show is a curve. Where, at two looks in a row, they show what was expected as often as the base's own
+    pictures of other prompts do at the same seeds, more steps have nothing to gain: the training is over.
+    """
+
+    name: str = Field(max_length=40, description="of the curve: what is looked for")
+    every: int = Field(
+        ge=1, le=MAX_STEPS, description="steps between two looks; half of them before one that settles it"
+    )
+    cases: tuple[dict[str, Any], ...] = Field(
+        min_length=1, max_length=200, description="what is drawn, and what is expected of it (Case.plain)"
+    )
+    ceiling: tuple[dict[str, Any], ...] = Field(
+        min_length=1, max_length=200, description="likewise by the base: the most there could be"
+    )
+    protocol: Protocol = Field(default_factory=Protocol, description="how they are drawn")
+    stops: bool = Field(default=True, description="whether the training is over at the ceiling")
+
+    def check(self) -> None:
+        """Raise BadInput for a case that expects nothing, or looks that cannot be held against the base's."""
+        if any(Case.load(values).expectation is None for values in (*self.cases, *self.ceiling)):
+            raise BadInput("Of every picture that is looked at, something has to be expected.", field="looks")
+        if len(self.ceiling) != len(self.cases):
+            raise BadInput("Every picture that is looked at needs one of the base beside it.", field="looks")
+
+
 class Plan(_Values):
     """A training of one edit. Its noisy latents come from bank, pool or pictures, exactly one of them."""
 
@@ -109,6 +140,7 @@ class Plan(_Values):
     clip: float = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged factors; 0 keeps the last")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="of factors, noise and rows")
+    looks: LooksPlan | None = Field(default=None, description="what is drawn and read on the way; null is nothing")
     provenance: dict[str, Any] = Field(default_factory=dict, description="what the edit says of its origin besides")
 
     @classmethod
@@ -121,6 +153,8 @@ class Plan(_Values):
             plan.check_columns({walked.condition})
         if plan.pictures is not None:
             plan.check_pictures(plan.pictures)
+        if plan.looks is not None:
+            plan.looks.check()
         return plan
 
     def check_pictures(self, pictures: PicturesPlan) -> None:
@@ -141,7 +175,12 @@ class Plan(_Values):
             if lacking := sorted(columns - row.keys()):
                 raise BadInput(f"Row {number} of the prompts has no {lacking[0]!r}.", field="prompts")
 
+    def plain(self) -> dict[str, Any]:
+        """All its values; without those that say nothing and that plans of earlier versions had not."""
+        values = self.model_dump(mode="json")
+        return {name: value for name, value in values.items() if name not in _LATER or value}
+
     @property
     def digest(self) -> str:
         """Of all its values, in whatever order they came: two plans with one digest are one work."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()

@@ -21,7 +21,8 @@ from studio.engine.kinds import JobContext, Steps
 from studio.engine.memory import give_back
 from studio.engine.trouble import is_out_of_memory
 from studio.training.handover import hand_over
-from studio.training.lora.checkpoints import Checkpoints
+from studio.training.lora.checkpoints import Checkpoint, Checkpoints
+from studio.training.lora.looks import Looks
 from studio.training.lora.losses import build_loss
 from studio.training.lora.measures import Measures
 from studio.training.lora.memory import check_memory
@@ -69,14 +70,23 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
         live = f"{LIVE}{job['id']}"
         engine.shelf.hold(live, training.snapshot)
         leases.callback(engine.shelf.release, live)
+        looks = Looks(plan, live, context, bundle.default_size_px)
+        if stored is not None:
+            looks.load(stored.tensors)
         measures = Measures(folder, tell, training.step)
-        keep = _Keeper(training, checkpoints, measures, float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S)))
+        every_s = float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S))
+        keep = _Keeper(training, looks, checkpoints, measures, every_s)
         try:
-            while training.step < plan.steps:
+            while True:
+                if looks.is_due(training.step):  # also where it was stopped right before
+                    yield from looks.take(training.step)
+                    measures.look(training.step, looks.measures())
+                if training.step >= plan.steps or looks.is_enough:
+                    break
                 yield from training.advance()
                 measures.add(training.step, training.measures, last=training.step == plan.steps)
                 keep.now_and_then()
-                tell("progress", _progress(training, keep.trouble))
+                tell("progress", _progress(training, looks, keep.trouble))
                 if training.step == MEASURED_STEPS:
                     check_time(plan.steps, training.seconds / training.step, job.get("limit_s"))
                 yield
@@ -86,21 +96,21 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
             keep.all()
             if training.step:
                 with suppress(WorkspaceError):  # why it ends is what is to be told
-                    tell(
-                        "edit",
-                        _handed_over(training, folder),
-                    )
+                    tell("edit", hand_over(training.snapshot(), folder, training.step, final=False))
             raise
         keep.all()
-        tell("edit", _handed_over(training, folder))
-    tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
+        ended = {"ended": sentence} if (sentence := looks.ended()) else {}
+        tell("edit", hand_over(training.snapshot(ended), folder, training.step, final=True) | ended)
+    tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3), "steps": training.step})
 
 
 class _Keeper:
     """Writes checkpoints. A disk that does not take one is told, and tried again; the training goes on."""
 
-    def __init__(self, training: Training, checkpoints: Checkpoints, measures: Measures, every_s: float) -> None:
-        self._every_s = every_s
+    def __init__(
+        self, training: Training, looks: Looks, checkpoints: Checkpoints, measures: Measures, every_s: float
+    ) -> None:
+        self._every_s, self._looks = every_s, looks
         self._training, self._checkpoints, self._measures = training, checkpoints, measures
         self._last_s = time.monotonic()
         self.trouble = ""
@@ -112,19 +122,16 @@ class _Keeper:
     def all(self) -> None:
         self._last_s = time.monotonic()
         try:
-            self._checkpoints.write(self._training.checkpoint())
+            checkpoint = self._training.checkpoint()
+            self._checkpoints.write(Checkpoint(checkpoint.standing, checkpoint.tensors | self._looks.state()))
             self._measures.write()
             self.trouble = ""
         except WorkspaceError as error:
             self.trouble = f"{error.message} The training goes on and tries again."
 
 
-def _progress(training: Training, trouble: str) -> dict[str, Any]:
+def _progress(training: Training, looks: Looks, trouble: str) -> dict[str, Any]:
     step, steps = training.step, training.plan.steps
-    left_s = training.seconds / step * (steps - step)
+    left_s = (training.seconds + looks.seconds) / step * (steps - step)
     progress = {"step": step, "steps": steps, "left_s": round(left_s, 1), "done": step / steps}
     return {**progress, "trouble": trouble} if trouble else progress
-
-
-def _handed_over(training: Training, folder: Path) -> dict[str, Any]:
-    return hand_over(training.snapshot(), folder, training.step, training.step == training.plan.steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,12 +23,13 @@ from studio.engine.kinds import Steps
 from studio.engine.resident import room_of
 from studio.metrics.divergence import log_snr_widths
 from studio.models.bundle import ModelBundle
-from studio.training.lora.checkpoints import Checkpoint, Checkpoints, Standing
+from studio.training.lora.checkpoints import Checkpoint, Checkpoints
 from studio.training.lora.files import BANK
 from studio.training.lora.plan import Plan, PoolPlan
 from studio.training.lora.pool import Pool, guided_x0, is_on_way, way_needs, way_strengths
 from studio.training.lora.questions import Batch, ask, draw_anchors, placed, strengths_of
 from studio.training.lora.retention import Retainer
+from studio.training.lora.standing import Standing
 from studio.training.lora.states import Bank, States, encode, renoised_ends, renoised_pictures, walk
 
 RETAINED = "retained"  # the one column of the prompts that must stay
@@ -216,9 +218,10 @@ class Training:
     def snapshot(self, provenance: Mapping[str, Any] | None = None) -> Edit:
         """The present state as an edit, averaged where the plan says so."""
         bases = {name: room_of(self.bundle).fingerprint(name) for name in self.components}
-        plan = self.plan.model_dump(mode="json", exclude={"provenance"})
+        plan = {name: value for name, value in self.plan.plain().items() if name != "provenance"}
         origin = {"training": plan, "steps": self.step, **self.plan.provenance, **(provenance or {})}
-        return self.edit.edit(self.plan.name, base=bases, provenance=origin, values=self.averages or None)
+        edit = self.edit.edit(self.plan.name, base=bases, provenance=origin, values=self.averages or None)
+        return replace(edit, version=int(self.plan.provenance.get("version", 1)))
 
     def checkpoint(self) -> Checkpoint:
         """All it needs to go on, besides the bank."""

@@ -165,7 +165,7 @@ class Handlers:
     def act(self, call: Call, op: str, value: Any) -> tuple[Answer, Stack]:
         """Do something with the edit that is looked at; give the answer, and the edit stack as it is then.
 
-        op: strength (value: a number), accept, discard, go_on.
+        op: strength (value: a number), accept, discard, go_on, more (value: steps).
         """
         stack = call.stack
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -178,6 +178,8 @@ class Handlers:
                         stack = self._accepted(session.value, stack)
                     case "go_on":
                         session.put(run.go_on(self._studio, session.value))
+                    case "more":
+                        session.put(run.lengthen(self._studio, session.value, value))
                     case "discard":
                         stack = self._discarded(session, stack)
                     case _:

@@ -114,6 +114,18 @@ def edit_of(studio: Studio, job: str) -> str:
     return ""
 
 
+def lengthened_by(studio: Studio, trial: Trial) -> str:
+    """The job whose training the edit that is looked at came of, where that can be made longer; "" else."""
+    entry = entry_of(studio, trial)
+    erasure = entry.provenance.get("erasure") if entry and trial.method != INSTANT else None
+    if not isinstance(erasure, dict):
+        return ""
+    if trial.job and studio.trainings.is_laid_by(trial.job):
+        return trial.job
+    job = studio.trainings.longest(erasure)
+    return job.id if job else ""
+
+
 def _measures(entry: EditEntry | None) -> dict[str, float]:
     measures = entry.provenance.get("measures") if entry else None
     return measures if isinstance(measures, dict) else {}

@@ -50,6 +50,11 @@ WORDS = {
         "What stays is held by",
         "distil: the base's predictions. pcgrad: no step against them. dual: a budget of drift. none: not at all.",
     ),
+    "early_stopping": (
+        "Stops early",
+        "Once the substitute is drawn as often as the base draws it, at two looks in a row. Looked is where pictures "
+        "can be read, and something takes the concept's place.",
+    ),
     "budget": ("Drift allowed", "In nats a picture, for dual."),
     "towards": ("Guidance of the concept goes", "To the substitute's, to none, or away from the concept."),
     "eta": ("Eta", "Strength of the negative guidance; of a slider, how far it goes."),
@@ -61,7 +66,8 @@ WORDS = {
 FIRST = (INSTANT, "ca", "abo")  # in view; the others a click away
 COMMON = ("steps", "rank", "layers", "source", "retention", "budget")
 OWN = {
-    "abo": ("towards", "eta", "mu"),
+    "ca": ("early_stopping",),
+    "abo": ("early_stopping", "towards", "eta", "mu"),
     "esd": ("eta", "carrier"),
     "slider": ("eta",),
     "spm": ("eta", "kappa", "anchors"),

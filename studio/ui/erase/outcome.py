@@ -53,14 +53,22 @@ EMPTY = (
 # Completeness at which pictures were still blends of both, and from which they were not: on Stencil, star to circle,
 # n = 24, .74 gave .67 valid erased pictures, .82 and more gave .75 to .79 (base's own circle: .79).
 ENOUGH = 0.8
+MORE = (40, 100, 200)  # steps that a training is made longer by
 LITTLE_LEAK = 0.1  # with .10, 24 of 24 other objects, colours and styles were still read right
 
 
 LIMITS = "Look at the pictures, and measure them before you trust it: a concept is suppressed, not proven removed."
 
 
-def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None) -> str:
-    """All of it. entry: the edit, None while there is none. row: where it stands on the stack, None if it does not."""
+def outcome_html(
+    trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None, is_longer: bool = False
+) -> str:
+    """All of it.
+
+    entry: the edit, None while there is none.
+    row: where it stands on the stack, None if it does not.
+    is_longer: whether its training can be made longer.
+    """
     head = tag("h2", "".join(tag("span", way_html(*concept)) for concept in trial.concepts), class_="erase-ways")
     if making.error and entry is None:
         again = tag("p", "What you set is kept: change it, or press Erase again.", class_="hint")
@@ -69,8 +77,8 @@ def outcome_html(trial: Trial, making: Making, entry: EditEntry | None, row: Edi
         return head + _under_way(trial, making)
     if entry is None:
         return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
-    about = _about(entry, trial) + _ended_early(making)
-    return head + about + _strength(trial) + _acts(trial, making, entry, row)
+    about = _about(entry, trial) + _ended_early(making) + _enough(entry)
+    return head + about + _strength(trial) + _acts(trial, making, entry, row, is_longer)
 
 
 def figures_html(trial: Trial, making: Making, entry: EditEntry | None) -> str:
@@ -95,6 +103,12 @@ def _ended_early(making: Making) -> str:
     if not making.steps:
         return ""
     return _note(f"Stopped after {making.steps} steps. What it had learned by then is the edit.")
+
+
+def _enough(entry: EditEntry) -> str:
+    """Why its training was over before its last step, where it was."""
+    ended = entry.provenance.get("ended")
+    return _note(ended) if isinstance(ended, str) and ended else ""
 
 
 def measures_html(trial: Trial, measures: Mapping[str, float]) -> str:
@@ -162,7 +176,7 @@ def _strength(trial: Trial) -> str:
     return tag("div", tag("span", "Strength", class_="label") + pair + hint, class_="guide alone param erase-strength")
 
 
-def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None) -> str:
+def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, is_longer: bool) -> str:
     at = f"{trial.strength:g}"
     if not trial.strength:
         accept = _button("accept", "Accept", "At strength 0 it does nothing: choose another first.", disabled=True)
@@ -178,7 +192,19 @@ def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None) -
         discard = _sure(entry, "Discard" if row is None and trial.job else "Delete")
     if making.steps or making.error:
         discard = _button("go_on", "Go on training", "From where it was stopped") + discard
+    elif is_longer:
+        discard = _more() + discard
     return tag("div", accept + discard, class_="actions erase-acts")
+
+
+def _more() -> str:
+    """How many steps more."""
+    choices = "".join(
+        _button("more", f"{steps} steps", "Goes on from the last step; what comes of it is a further edit", value=steps)
+        for steps in MORE
+    )
+    inner = tag("summary", "Train more", class_="action") + tag("div", choices, class_="choices")
+    return tag("details", inner, class_="menu")
 
 
 def _sure(entry: EditEntry, word: str) -> str:
@@ -189,13 +215,16 @@ def _sure(entry: EditEntry, word: str) -> str:
     return tag("details", inner, class_="menu erase-sure")
 
 
-def _button(op: str, label: str, title: str, main: bool = False, disabled: bool = False) -> str:
+def _button(
+    op: str, label: str, title: str, main: bool = False, disabled: bool = False, value: int | None = None
+) -> str:
     return tag(
         "button",
         text(label),
         type="button",
         class_="action main" if main else "action",
         data_op=op,
+        data_value=None if value is None else str(value),
         title=title,
         disabled=disabled,
     )

@@ -14,7 +14,7 @@ from studio.core.recipe import LIVE, EditRef, Recipe
 from studio.training.erase.plan import INSTANT
 from studio.ui.components.seeds import MAX_SEED
 from studio.ui.erase.board import Board, Drawing, Trial, concepts_of, with_trial
-from studio.ui.erase.making import edit_of, making_of, view_of
+from studio.ui.erase.making import edit_of, lengthened_by, making_of, view_of
 from studio.ui.erase.plan import limit_s, plan_of
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ def go_on(studio: Studio, board: Board) -> Board:
     if trial is None or not trial.job or making_of(studio, trial).state == "done":
         raise BadInput("There is nothing to go on with.", "Press Erase.")
     return with_trial(board, trial.having(job=studio.jobs.retry(trial.job), edit=""))
+
+
+def lengthen(studio: Studio, board: Board, steps: Any) -> Board:
+    """Train the edit that is looked at further, to its next version. Raises BadInput where that cannot be."""
+    trial = board.trial
+    job = lengthened_by(studio, trial) if trial else ""
+    if trial is None or not job:
+        raise BadInput("What this training would go on from is gone.", "Press Erase, with more steps.")
+    if not str(steps).isdecimal():
+        raise BadInput(f"Steps are a whole number, not {shown(steps)}.", field="steps")
+    return with_trial(board, trial.having(job=studio.trainings.lengthen(job, int(steps)), edit=""))
 
 
 def open_edit(studio: Studio, board: Board, ref: str, model: str) -> Board:

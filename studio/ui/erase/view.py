@@ -13,7 +13,7 @@ from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
 from studio.ui.erase.board import BoardSession, Trial
-from studio.ui.erase.making import Making, entry_of, has_curves, making_of, view_of
+from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, view_of
 from studio.ui.markup import alert, tag, text
 from studio.ui.wiring import Answer
 
@@ -59,9 +59,10 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
         }
     making = making_of(studio, current)
     entry = entry_of(studio, current)
+    is_longer = making.over and bool(lengthened_by(studio, current))
     return {
         **copied(session),
-        "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current)),
+        "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current), is_longer),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
         "figures": outcome.figures_html(current, making, entry)
         + (curves.inline_html(studio, current.job) if has_curves(studio, current) else ""),

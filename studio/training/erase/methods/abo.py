@@ -15,6 +15,7 @@ METHODS.register("abo")(
                 "eta": plan.training.eta,
                 "mu": plan.training.mu,
             },
+            replaces=lambda plan: plan.training.towards == "substitute",
         ),
         leaves_out=frozenset({"style"}),
     )

@@ -8,7 +8,7 @@ METHODS.register("ca")(
         name="Concept Ablation",
         about="Teaches the concept's prompts to draw its substitute, or, of an object, an empty background.",
         source="arXiv:2303.13516",
-        learning=Learning("concept_ablation", params=lambda plan: {}),
+        learning=Learning("concept_ablation", params=lambda plan: {}, replaces=lambda plan: True),
         leaves_out=frozenset({"object", "style"}),
     )
 )
