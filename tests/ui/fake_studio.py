@@ -144,7 +144,7 @@ class Sketcher:
         plan, step = job["plan"], 0
 
         def hand_over_at(step: int) -> None:
-            edit = small_edit(plan["name"], size=step / plan["steps"], provenance=plan["provenance"])
+            edit = small_edit(plan["name"], size=step / 100, provenance=plan["provenance"])
             tell("edit", hand_over(edit, Path(job["folder"]), steps=step, final=step == plan["steps"]))
 
         try:
@@ -156,7 +156,7 @@ class Sketcher:
                 hand_over_at(step)
             raise
         hand_over_at(step)
-        tell("done", {"images": 0, "seconds": 2.0})
+        tell("done", {"images": 0, "seconds": 2.0, "steps": step})
 
     def _measures(self, steps: int, tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         """Work that makes no pictures and measures something at each step."""

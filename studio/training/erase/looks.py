@@ -33,8 +33,8 @@ def looks_plan(plan: ErasePlan, usual_steps: int) -> dict[str, Any] | None:
     pairs = [_unseen(concept, plan) for concept in plan.concepts]
     if None in expectations or not all(pairs):
         return None
-    each = [[(expectations[place], pair) for pair in of_concept] for place, of_concept in enumerate(pairs)]
-    in_turn = [rows[i] for i in range(max(map(len, each))) for rows in each if i < len(rows)]
+    rows_of_concepts = [[(expectations[place], pair) for pair in of_concept] for place, of_concept in enumerate(pairs)]
+    in_turn = [rows[i] for i in range(max(map(len, rows_of_concepts))) for rows in rows_of_concepts if i < len(rows)]
     chosen = list(islice(in_turn, max(PICTURES, len(plan.concepts))))
     texts = [[(pair[side], expectation) for expectation, pair in chosen] for side in (0, 1)]
     cases, ceiling = (
@@ -64,6 +64,10 @@ def _substitute(concept: Concept) -> Wanted | None:
 def _unseen(concept: Concept, plan: ErasePlan) -> list[tuple[str, str]]:
     """Sentences that say it and none of the other concepts, beside the same with its substitute."""
     trained = {text for text, _ in wordings(concept, True, plan.seed).pairs}
-    others = [other for other in plan.concepts if other is not concept]
+    neighbours = [neighbour for neighbour in plan.concepts if neighbour is not concept]
     pairs = wordings(concept, True, plan.seed + 1).pairs
-    return [pair for pair in pairs if pair[0] not in trained and not any(other.named_in(pair[0]) for other in others)]
+    return [
+        pair
+        for pair in pairs
+        if pair[0] not in trained and not any(neighbour.named_in(pair[0]) for neighbour in neighbours)
+    ]

@@ -60,7 +60,7 @@ def hand_on(source: Path, target: Path, plan: Plan, longer: Plan) -> None:
     """
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, other in ((FINISHED, CHECKPOINT), (BANK, BANK)):
+        for name, target_name in ((FINISHED, CHECKPOINT), (BANK, BANK)):
             if name == BANK and not (source / BANK).is_file():  # a plan may need none, and it can be made again
                 continue
             standing = _standing(source / name)
@@ -69,7 +69,7 @@ def hand_on(source: Path, target: Path, plan: Plan, longer: Plan) -> None:
             with safe_open(source / name, "np") as file:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
             metadata = {"standing": json.dumps(asdict(replace(standing, plan=longer.digest)))}
-            write_durably(target / other, save(tensors, metadata))
+            write_durably(target / target_name, save(tensors, metadata))
         if (source / MEASURES).is_file():
             shutil.copyfile(source / MEASURES, target / MEASURES)
     except OSError as error:

@@ -67,17 +67,16 @@ class Looks:
         if self.ceiling is None:
             self.ceiling, _ = yield from self._count(self._looks.ceiling, (), 0)
         refs = (EditRef(edit=self._live),)
-        hits, drawn = yield from self._count(self._looks.cases, refs, self.ceiling)
-        self.past.append((step, hits, drawn))
+        self.past.append((step, *(yield from self._count(self._looks.cases, refs, self.ceiling))))
         self.seconds += time.monotonic() - began
 
     def measures(self) -> dict[str, float]:
         """Shares of the newest look, of the pictures that were drawn, and of the base."""
         if self._looks is None or not self.past or self.ceiling is None:
             return {}
-        _, hits, drawn = self.past[-1]
+        _, hits, count = self.past[-1]
         name = self._looks.name
-        return {name: hits / drawn, f"{name}, base": self.ceiling / len(self._looks.cases)}
+        return {name: hits / count, f"{name}, base": self.ceiling / len(self._looks.cases)}
 
     @property
     def is_enough(self) -> bool:
@@ -110,7 +109,7 @@ class Looks:
         """Go on from a checkpoint, which may be of before the first."""
         if "looks/ceiling" not in tensors:
             return
-        self.past = [(step, hits, drawn) for step, hits, drawn in tensors["looks/past"].tolist()]
+        self.past = [(step, hits, count) for step, hits, count in tensors["looks/past"].tolist()]
         self.ceiling, self.seconds = int(tensors["looks/ceiling"]), float(tensors["looks/seconds"])
 
     def _count(
@@ -118,21 +117,21 @@ class Looks:
     ) -> Generator[None, None, tuple[int, int]]:
         """How many pictures show what is expected of them, and of how many: no more than can still have `least`."""
         assert self._looks is not None
-        cases, hits, drawn = [Case.load(values) for values in plain_cases], 0, 0
+        cases, hits, pictures_drawn = [Case.load(values) for values in plain_cases], 0, 0
         draw = by_engine(self._context.engine, {}, self._context.should_stop)
-        while drawn < len(cases) and hits + len(cases) - drawn >= least:
-            some = cases[drawn : drawn + TOGETHER]
-            recipes = [self._looks.protocol.recipe(case, self._model, self._side_px, refs) for case in some]
+        while pictures_drawn < len(cases) and hits + len(cases) - pictures_drawn >= least:
+            company = cases[pictures_drawn : pictures_drawn + TOGETHER]
+            recipes = [self._looks.protocol.recipe(case, self._model, self._side_px, refs) for case in company]
             pictures: dict[int, Picture] = {}
             for turn in draw(recipes):
                 if turn is None:
                     yield
                 else:
                     pictures[turn[0]] = turn[1]
-            readings = oracle().read(np.stack([pictures[place] for place in range(len(some))]))
-            hits += sum(shows(reading, case) for reading, case in zip(readings, some, strict=True))
-            drawn += len(some)
-        return hits, drawn
+            readings = oracle().read(np.stack([pictures[place] for place in range(len(company))]))
+            hits += sum(shows(reading, case) for reading, case in zip(readings, company, strict=True))
+            pictures_drawn += len(company)
+        return hits, pictures_drawn
 
 
 def shows(reading: Reading, case: Case) -> bool:

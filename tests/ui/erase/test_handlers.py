@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from studio.core.errors import NotFound
 from studio.core.recipe import Recipe
@@ -16,9 +17,13 @@ from studio.services.cards import CardService
 from studio.services.neighbours import Tried
 from studio.training.erase.concept import WORLD
 from studio.training.erase.methods import METHODS
+from studio.training.lora.checkpoints import Checkpoint, Checkpoints
+from studio.training.lora.files import FINISHED
+from studio.training.lora.plan import Plan
+from studio.training.lora.standing import Standing
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
-from studio.ui.erase import near
+from studio.ui.erase import making, near, view
 from studio.ui.erase.board import Board, BoardSession
 from studio.ui.erase.handlers import Call, Handlers
 from studio.ui.erase.tab import SEEN, TRIAL, stored_fields
@@ -377,6 +382,39 @@ def test_a_training_that_is_stopped_keeps_what_it_learned_and_goes_on(do: Handle
     assert "Stopped after" not in answer["outcome"] and "Go on training" not in answer["outcome"]
     assert held(answer).trial.job != job  # type: ignore[union-attr]
     assert "nothing to go on with" in do.act(PAGE, "go_on", None)[0]["message"]
+
+
+def test_a_training_that_is_done_is_made_longer_where_its_checkpoint_is_there(do: Handlers, fake: FakeStudio) -> None:
+    fake.sketcher.step_s = 0.0
+    choose(do, "ca", steps=10)
+    do.erase(PAGE)
+    answer = settled(do, fake)
+    first = held(answer).trial
+    assert first is not None and "Train more" not in answer["outcome"]  # the engine here writes no checkpoint
+    assert "is gone" in do.act(PAGE, "more", "40")[0]["message"]
+    job = fake.jobs.get(fake.ended(first.job))
+    folder, plan = fake.trainings.folder(job), Plan.load(job.payload["plan"])
+    standing = Standing(plan.digest, "base", 10, 1.0, 1)
+    Checkpoints(folder).write(Checkpoint(standing, {"generator": torch.zeros(1)}), FINISHED)
+    answer = do.looked(PAGE)
+    assert "Train more" in answer["outcome"] and 'data-value="40"' in answer["outcome"]
+    assert "whole number" in do.act(PAGE, "more", "many")[0]["message"]
+    do.act(PAGE, "more", "40")
+    answer = settled(do, fake)
+    longer = held(answer).trial
+    assert longer is not None and longer.job != first.job and "no-star, 50 steps" in answer["outcome"]
+    assert fake.jobs.get(longer.job).payload["plan"]["steps"] == 50
+    do.open(PAGE, first.edit)
+    assert "Train more" in settled(do, fake)["outcome"]  # found again by what it erased
+
+
+def test_why_a_training_was_over_early_is_said(do: Handlers, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    erased(do, fake)
+    (entry,) = fake.edits.list()
+    ended = {**entry.provenance, "ended": "Stopped after 90 of 160 steps: <as often>."}
+    monkeypatch.setattr(making, "entry_of", lambda studio, trial: replace(entry, provenance=ended))
+    monkeypatch.setattr(view, "entry_of", making.entry_of)
+    assert "Stopped after 90 of 160 steps: &lt;as often&gt;." in do.looked(PAGE)["outcome"]
 
 
 def test_a_time_limit_is_told_to_the_training(do: Handlers, fake: FakeStudio) -> None:
