@@ -1,0 +1,103 @@
+"""What a scorer is, and which there are.
+
+A scorer gives one number for each picture and prompt, higher for better. It is known by name before it is loaded; the
+published ones need weights that the user has put into the models folder, and a sentence says which where they are not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from studio.core.errors import NotFound
+
+
+class Scorer(Protocol):
+    """Loaded, and ready to score.
+
+    name: in the registry.
+    id: of what its scores depend on, in hex: scores of other ids are never compared.
+    range: the lowest and the highest score there can be, or usually are.
+    differentiable: whether gradients come back to the pictures.
+    comparable_across_prompts: whether a higher score means more for another prompt too.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def range(self) -> tuple[float, float]: ...
+    @property
+    def differentiable(self) -> bool: ...
+    @property
+    def comparable_across_prompts(self) -> bool: ...
+
+    def score(self, images: Tensor, prompts: Sequence[str], /) -> Tensor:
+        """[B], float32. images: [B, 3, H, W] in 0..1; prompts: one for each. Raises ValueError for other numbers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One scorer that can be loaded.
+
+    name: of it.
+    about: one sentence for whoever chooses.
+    source: paper.
+    module: that has `load(models_dir) -> Scorer`, and `missing(models_dir) -> str`, a sentence where weights are.
+    of_world: whether it reads pictures of Stencil's world alone.
+    """
+
+    name: str
+    about: str
+    source: str
+    module: str
+    of_world: bool = False
+
+    def missing(self, models_dir: Path | None) -> str:
+        """Why it cannot be loaded, in a sentence; "" where it can."""
+        return importlib.import_module(self.module).missing(models_dir)
+
+    def load(self, models_dir: Path | None) -> Scorer:
+        """Raises NotFound with that sentence, AssetError for broken files."""
+        if why := self.missing(models_dir):
+            raise NotFound(why)
+        return importlib.import_module(self.module).load(models_dir)
+
+
+def kind(name: str) -> Kind:
+    """Raises NotFound."""
+    for scorer in KINDS:
+        if scorer.name == name:
+            return scorer
+    raise NotFound(
+        f"There is no scorer named {name[:60]!r}.", f"There are {', '.join(scorer.name for scorer in KINDS)}."
+    )
+
+
+def check(images: Tensor, prompts: Sequence[str]) -> None:
+    """Raise ValueError unless there is a prompt for each of the pictures [B, 3, H, W]."""
+    if images.dim() != 4 or images.shape[1] != 3 or len(images) != len(prompts):
+        raise ValueError(f"pictures are [B, 3, H, W] with a prompt each, not {tuple(images.shape)}, {len(prompts)}")
+
+
+_HERE = "studio.training.scorers"
+KINDS = (
+    Kind("world_clip", "How well picture and prompt agree, by the world's CLIP.", "", f"{_HERE}.world_clip", True),
+    Kind("whole", "How surely the oracle takes a picture for one of the world.", "", f"{_HERE}.whole", of_world=True),
+    Kind(
+        "clip_score",
+        "How well picture and prompt agree, by a CLIP of yours.",
+        "arXiv:2104.08718",
+        f"{_HERE}.clip_score",
+    ),
+    Kind("pick_score", "What people prefer of pictures of one prompt.", "arXiv:2305.01569", f"{_HERE}.pick_score"),
+    Kind("hps_v2", "The same, learned from more models, with several judges.", "arXiv:2306.09341", f"{_HERE}.hps_v2"),
+    Kind("image_reward", "The same, learned from experts' rankings.", "arXiv:2304.05977", f"{_HERE}.image_reward"),
+)
