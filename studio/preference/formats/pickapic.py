@@ -195,8 +195,12 @@ def _fits(label: Label, values: dict[str, Any]) -> bool:
     if first is None or second is None or not label.answer.ranks or values["caption"] != label.prompt:
         return False
     ranks = label.answer.ranks
+    try:
+        row_outcome = outcome(values["label_0"], values["label_1"])
+    except BadInput:
+        return False
     # A tie may be written as a half, or as two rows in which each wins.
-    return ranks[first] == ranks[second] or values["label_0"] == float(ranks[first] < ranks[second])
+    return ranks[first] == ranks[second] or row_outcome == (FIRST_WINS if ranks[first] < ranks[second] else SECOND_WINS)
 
 
 def _whole(maker: LabelMaker, row: int, label: Label, group: list[dict[str, Any]]) -> Row:
@@ -234,7 +238,7 @@ def _plain(maker: LabelMaker, row: int, values: dict[str, Any]) -> Row:
             answer,
             models=tuple(plain_text(values.get(name) or "", name) for name in ("model_0", "model_1")),
             annotator=f"pickapic-{user}" if user else "",
-            answered_at=None if time is None else time.replace(tzinfo=UTC),
+            answered_at=None if time is None else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC),
         )
     except BadInput as error:
         return RefusedRow(row, error.message)

@@ -122,6 +122,34 @@ def test_a_second_file_of_other_rows_is_said_and_not_used(tmp_path: Path) -> Non
     assert len(reading.remarks) == 1 and "does not fit row 1" in reading.remarks[0]
 
 
+def test_a_second_file_does_not_speak_for_rows_that_say_otherwise(tmp_path: Path) -> None:
+    pictures, target = Pictures(tmp_path / "store"), tmp_path / "a.parquet"
+    PICK_A_PIC.write(labels(pictures)[:2], pictures, target, OPEN)
+    (turned, wrong), kept = rows_of(target), tmp_path / "kept.parquet"
+    turned |= {"label_0": 0.0, "label_1": 1.0, "best_image_uid": turned["image_1_uid"]}
+    wrong |= {"label_1": 0.7}
+    pq.write_table(pa.Table.from_pylist([turned, wrong], schema=schema()), kept)
+    companion_path(target).rename(companion_path(kept))
+    first, second = PICK_A_PIC.read(kept)
+    assert isinstance(first, IncomingLabel) and first.label.answer.outcome == "second" and not first.has_own_id
+    assert isinstance(second, RefusedRow) and "not 1" in second.reason
+
+
+def test_times_are_utc_whatever_zone_the_column_has(tmp_path: Path) -> None:
+    from datetime import UTC, datetime, timedelta, timezone
+
+    time = datetime(2023, 5, 6, 7, 8, 9, tzinfo=timezone(timedelta(hours=2)))
+    table = pa.Table.from_pylist([row(created_at=time)])
+    zoned = table.set_column(
+        table.schema.get_field_index("created_at"), "created_at", pa.array([time], pa.timestamp("ns", "Europe/Berlin"))
+    )
+    pq.write_table(zoned, tmp_path / "a.parquet")
+    (incoming,) = PICK_A_PIC.read(tmp_path / "a.parquet")
+    assert isinstance(incoming, IncomingLabel) and incoming.label.answered_at == datetime(
+        2023, 5, 6, 5, 8, 9, tzinfo=UTC
+    )
+
+
 def test_ties_as_the_option_says(tmp_path: Path) -> None:
     pictures = Pictures(tmp_path / "store")
     tie = replace(labels(pictures)[2], answer=Answer.pair("tie"))
