@@ -258,3 +258,48 @@ def test_labels_from_elsewhere_come_in_once_and_are_not_asked_again(setting: Set
             [Label("x5", second, "", "eve", "", (), LEFT), brought[0], Label("x6", first, "", "eve", "", (), LEFT)], 1
         )
     assert count(setting) == 4  # all or none
+    late = [Label("x7", first, "", "eve", "", (), LEFT, supersedes="x1", is_withdrawn=True)]
+    setting.labels.log.record(late, campaign.id)  # takes back what stood no more
+    check_tallies(setting)
+
+
+def test_many_labels_from_elsewhere_are_written_at_once_as_they_are_one_by_one(setting: Setting) -> None:
+    together, apart = setting.campaign("together", target_per_item=2), setting.campaign("apart", target_per_item=2)
+    brought: list[Label] = []
+    for record in (together, apart):
+        for place, item in enumerate(setting.items(record, 6)):
+            for alias in ("eve", "ada", "bob")[: place % 4]:
+                order = (1, 0) if place % 2 else ()
+                brought.append(Label(f"{record.name} {place} {alias}", item, "", alias, "", (), RIGHT, order=order))
+    assert setting.labels.log.record([label for label in brought if "together" in label.id], together.id) == 7
+    assert sum(setting.labels.log.record([label], apart.id) for label in brought if "apart" in label.id) == 7
+    check_tallies(setting)
+    first, second = (setting.labels.counts(record.id) for record in (together, apart))
+    assert first == second and first.done == 2 and first.by_annotator == {"eve": 4, "ada": 2, "bob": 1}
+    orders = [label.order for label in setting.labels.reader.read([together.id])]
+    assert orders == [label.order for label in setting.labels.reader.read([apart.id])]
+    setting.person("ada")
+    asked = [setting.labels.lease(record.id, "ada", 9) for record in (together, apart)]
+    assert len(asked[0]) == len(asked[1]) == 4  # of those that need another answer, not those ada has answered
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"item": 99}, "no item number 99"),
+        ({"question": "look"}, "does not ask 'look'"),
+        ({"annotator": ""}, "An annotator's name"),
+        ({"order": (0, 2)}, "stand the item's 2 pictures"),
+        ({"answer": Answer.best(0, 4)}, "ranks 4"),
+        ({"supersedes": "lost"}, "supersedes 'lost', which is not there"),
+    ],
+)
+def test_a_label_from_elsewhere_that_cannot_be_is_refused_with_its_company(
+    setting: Setting, values: dict[str, Any], sentence: str
+) -> None:
+    campaign = setting.campaign()
+    first, second = setting.items(campaign, 2)
+    wrong = Label(**{**vars(Label("b", second, "", "eve", "", (), LEFT)), **values})
+    with pytest.raises(BadInput, match=sentence):
+        setting.labels.log.record([Label("a", first, "", "eve", "", (), LEFT), wrong], campaign.id)
+    assert count(setting) == 0 and setting.labels.annotators.list() == []
