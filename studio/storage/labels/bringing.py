@@ -19,7 +19,7 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.params import shown
 from studio.preference.label import Label, Purpose
 from studio.storage.labels import leases as table
-from studio.storage.labels.annotators import checked_alias
+from studio.storage.labels.annotators import MAX_ALIAS_CHARS
 from studio.storage.labels.campaigns import Campaign
 from studio.storage.labels.items import item_of
 from studio.storage.labels.leases import Clock
@@ -119,8 +119,12 @@ class Bringing:
         }
 
     def _person(self, alias: str) -> int:
+        """Number of whoever answered, "" where nothing says who; a name stays as it came, to go out again alike."""
         if alias not in self._people:
-            values = {"alias": checked_alias(alias), "created_at": self._now.isoformat()}
+            if len(alias) > MAX_ALIAS_CHARS or not alias.isprintable():
+                message = f"An annotator's name has up to {MAX_ALIAS_CHARS} printable letters, unlike {shown(alias)}."
+                raise BadInput(message, field="annotator")
+            values = {"alias": alias, "created_at": self._now.isoformat()}
             key = self._connection.execute(insert(annotators).values(values)).inserted_primary_key
             self._people[alias] = int(key[0]) if key else 0
         return self._people[alias]

@@ -288,7 +288,7 @@ def test_many_labels_from_elsewhere_are_written_at_once_as_they_are_one_by_one(s
     [
         ({"item": 99}, "no item number 99"),
         ({"question": "look"}, "does not ask 'look'"),
-        ({"annotator": ""}, "An annotator's name"),
+        ({"annotator": "\t"}, "An annotator's name"),
         ({"order": (0, 2)}, "stand the item's 2 pictures"),
         ({"answer": Answer.best(0, 4)}, "ranks 4"),
         ({"supersedes": "lost"}, "supersedes 'lost', which is not there"),
