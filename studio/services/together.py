@@ -46,12 +46,16 @@ class Reach:
     common: Mapping[tuple[int, int], float]
 
     def together(self, strengths: Sequence[float]) -> float:
-        """Completeness with all edits at these strengths; 1 is all of its way."""
+        """Of where all edits at these strengths carry it, the share that lies on its way, 0 to 1; 0 where it stays.
+
+        The squared cosine between the two. Completeness would also count it where several carry it further than it was
+        to go, all towards one substitute: that harms no picture.
+        """
         carried = sum(strength * along for strength, along in zip(strengths, self.along, strict=True))
         spread = sum(
             (1 if i == j else 2) * strengths[i] * strengths[j] * common for (i, j), common in self.common.items()
         )
-        return 2 * carried - spread
+        return max(carried, 0.0) ** 2 / spread if spread > 0 else 0.0
 
     def alone(self, strengths: Sequence[float]) -> float:
         """With its own edit only, at its strength."""

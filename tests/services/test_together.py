@@ -42,22 +42,27 @@ def test_each_reaches_less_far_beside_the_others_and_together_again_as_far(
     reaches = studio.together.reaches(job, members)
     assert reaches is not None and {reach.concept.words for reach in reaches} == set(PAIRS)
     for reach in reaches:
-        measured = members[reach.member].entry.provenance["measures"][f"{reach.concept.words}: completeness"]
-        assert abs(reach.alone([1.0] * 3) - measured) < 0.05  # of other sentences
+        own = reach.member
+        measured = members[own].entry.provenance["measures"][f"{reach.concept.words}: completeness"]
+        assert abs(2 * reach.along[own] - reach.common[own, own] - measured) < 0.05  # of other sentences
         assert reach.together([1.0] * 3) < reach.alone([1.0] * 3) - 0.05
-        assert reach.together([0.0] * 3) == 0
+        assert reach.alone([0.5] * 3) == pytest.approx(reach.alone([1.0] * 3))  # of its way, however far
+        assert reach.together([0.0] * 3) == reach.together([-1.0] * 3) == 0
 
     solve = studio.together.solve(members, sliders=True)
     assert studio.together.solved(solve) is None
     studio.jobs.wait(solve)
     solved = studio.together.solved(solve)
     assert solved is not None and set(solved[1]) == set(PAIRS)
-    measures = studio.edits.show(solved[0]).provenance["measures"]
-    for reach in reaches:
-        assert measures[f"{reach.concept.words}: completeness"] > reach.together([1.0] * 3)
-    assert refs_replaced(studio.jobs.get(solve).payload) == [member.name for member in members]
     shares = {name: studio.edits.show(name) for name in solved[1].values()}
-    assert len({str(member.solved_with) for member in studio.together.members(shares, "stencil")}) == 1
+    joint = studio.together.members(shares, "stencil")
+    job = studio.together.look("stencil", joint)
+    studio.jobs.wait(job)
+    shown = {reach.concept.words: reach.together([1.0] * 3) for reach in studio.together.reaches(job, joint) or ()}
+    for reach in reaches:
+        assert shown[reach.concept.words] > reach.together([1.0] * 3) + 0.03
+    assert refs_replaced(studio.jobs.get(solve).payload) == [member.name for member in members]
+    assert len({str(member.solved_with) for member in joint}) == 1
 
 
 def test_the_joint_plan_keeps_what_none_erases_and_names_each_concept_once(members: list[Member]) -> None:
