@@ -50,6 +50,10 @@ class Sketcher:
         if job["kind"] == "interference":
             self._together(job, tell)
             return
+        if job["kind"] == "features":  # sketches have none
+            tell("started", {"images": 0})
+            tell("done", {"images": 0})
+            return
         if job["kind"] == "train" and "plan" in job:  # without one it tells numbers, as any other kind
             yield from self._training(job, tell, should_stop)
             return

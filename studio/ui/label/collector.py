@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +23,17 @@ if TYPE_CHECKING:
     from studio.services.studio import Studio
 
 BATCH = 50  # items between two rests
-# What a person's taste model says of itself, "" for nothing: of a studio, a campaign and an annotator.
-TasteLine = Callable[["Studio", Campaign, str], str]
 
 
 class Collector:
     """What the pad's addresses answer, over an open studio. Whatever cannot be taken raises a StudioError.
 
     base: where the addresses begin.
-    taste: the line about a person's taste model; None where there is none.
     """
 
-    def __init__(self, studio: Studio, base: str, taste: TasteLine | None = None) -> None:
+    def __init__(self, studio: Studio, base: str) -> None:
         self._studio = studio
         self._base = base
-        self._taste = taste
 
     def overview(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Who may label, and what: for the screen before the pictures. query: annotator, a name that may be unknown."""
@@ -61,7 +57,7 @@ class Collector:
             "items": [item for assignment in assignments for item in wire.item_json(assignment, self._base)],
             "state": "more" if assignments else "done" if 0 < progress.target <= progress.done else "waiting",
             "message": "" if assignments else _message(progress),
-            "progress": self._progress(campaign, name, progress),
+            "progress": {**self._progress(campaign, name, progress), "taste": self._taste(campaign, name)},
         }
 
     def vote(self, values: Any) -> dict[str, Any]:
@@ -158,10 +154,16 @@ class Collector:
             ),
             "today": progress.today,
             "pace": progress.pace_per_minute,
-            "minutes_left": None if progress.seconds_left is None else progress.seconds_left / 60,
             "batch": BATCH,
-            "taste": self._taste(self._studio, campaign, name) if self._taste else "",
         }
+
+    def _taste(self, campaign: Campaign, name: str) -> str:
+        """What a person's taste model says of itself; "" while it claims nothing. No answer waits for it."""
+        try:
+            line = self._studio.tastes.line(campaign.id, name)
+        except StudioError:
+            return ""
+        return line.text if line.state == "ready" else ""
 
 
 def _person(person: Annotator) -> dict[str, Any]:

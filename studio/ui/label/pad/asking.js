@@ -1,11 +1,12 @@
 // One item after the other. An answer is kept in the browser and the next item shown at once; what came of it is said when
 // it is on disk.
-const AHEAD = 4, LOW = 3; // items decoded beyond the one that is shown
+const AHEAD = 4, LOW = 3, AHEAD_OF_ONES = 8; // items decoded beyond the one that is shown
 const UNDO_DEPTH = 50, MOST_IN_HAND = 60;
 
 class Asking extends Entrance {
   start() {
     if (!this.annotator || !this.campaign || !this.campaign.open) return;
+    this.isStream = Boolean(store.get('palimpsest-pad-stream'));
     store.set('palimpsest-pad-campaign', this.campaign.id);
     store.set('palimpsest-pad-running', true);
     if (!this.running) Object.assign(this, {began: performance.now()});
@@ -55,12 +56,12 @@ class Asking extends Entrance {
   }
   // More items. again: some time after there were none.
   async fill(again = false) {
-    if (this.filling || !this.running || this.queue.length > LOW || this.end === 'done' || (this.end && !again)) return;
+    if (this.filling || !this.running || this.queue.length > (this.campaign.mode === 'thumb' ? AHEAD_OF_ONES / 2 : LOW) || this.end === 'done' || (this.end && !again)) return;
     this.filling = true;
     const have = [this.current, ...this.queue].filter(Boolean).map(({id}) => id)
       .concat(this.outbox.entries.map(({body}) => body.item).filter(Boolean)).slice(0, MOST_IN_HAND);
     const whose = this.own ? {} : {annotator: this.annotator.id}, {campaign} = this;
-    const {ok, answer} = await get(`${this.base}/next`, {...whose, campaign: campaign.id, have: [...new Set(have)].join(), count: AHEAD});
+    const {ok, answer} = await get(`${this.base}/next`, {...whose, campaign: campaign.id, have: [...new Set(have)].join(), count: this.campaign.mode === 'thumb' ? AHEAD_OF_ONES : AHEAD});
     this.filling = false;
     if (!this.running || campaign !== this.campaign) return;
     if (!ok) {
@@ -69,7 +70,7 @@ class Asking extends Entrance {
     } else {
       this.take(answer.progress);
       const inHand = this.keysInHand(); // asked for anew, since answers were given while this was under way
-      for (const item of answer.items) if (!inHand.has(keyOfItem(item))) this.queue.push(prepared(item));
+      for (const item of answer.items) if (!inHand.has(keyOfItem(item))) this.queue.push(this.item(item));
       this.end = answer.items.length ? null : answer.state;
       this.trouble = answer.message || '';
     }
@@ -91,6 +92,11 @@ class Asking extends Entrance {
     this.act(mode === 'pair' || mode === 'ranking' ? ['left', 'right'][place] : `pick${place + 1}`);
     // What was clicked goes; a space is then for skipping, not for clicking once more.
     if (byPointer) this.stage.host.focus({preventScroll: true});
+  }
+  // Single pictures may be sorted as a stream, of which some stay: the same answers in other words.
+  item(item) {
+    if (item.mode !== 'thumb' || !this.isStream) return prepared(item);
+    return prepared({...item, mode: 'triage', ask: item.question === 'overall' ? 'Keep it, or drop it?' : item.ask});
   }
   // What somebody has flagged is shown at a word, unless its annotator will see everything at once.
   isBlurred(item) { return item.flagged && !item.revealed && store.get(`palimpsest-pad-blur:${this.annotator.id}`) !== false; }
@@ -179,7 +185,7 @@ class Asking extends Entrance {
     if (what === 'saved' && (isVote || isUndo)) {
       this.take(answer.progress);
       if (isVote) this.announce(`Saved: ${entry.note.said}.${this.current ? ` ${this.placeText}` : ''}`, `Saved: ${entry.note.said}.`);
-      else if (this.running && !entry.note.shown && answer.items.length) this.again(prepared(answer.items[0]), entry.note.said || 'the last answer');
+      else if (this.running && !entry.note.shown && answer.items.length) this.again(this.item(answer.items[0]), entry.note.said || 'the last answer');
     } else if (what === 'refused') {
       this.past = this.past.filter(({id}) => id !== entry.body.id);
       if (isUndo) this.outbox.discard(entry);
@@ -193,7 +199,7 @@ class Asking extends Entrance {
   }
   take(progress) {
     if (!progress || (this.campaign && progress.campaign !== this.campaign.id)) return;
-    this.progress = progress;
+    this.progress = {...this.progress, ...progress}; // a vote's leaves out what takes time to say
     this.drawProgress();
   }
 }

@@ -42,6 +42,10 @@ class Entrance extends Sheet {
     } else {
       parts.push(el('fieldset', {class: 'pad-campaigns'}, el('legend', {}, 'What to label'), ...campaigns.map((campaign) => this.campaignRow(campaign))));
     }
+    if (this.campaign && this.campaign.mode === 'thumb') {
+      parts.push(el('label', {class: 'pad-tick'}, el('input', {type: 'checkbox', name: 'pad-stream', checked: Boolean(store.get('palimpsest-pad-stream'))}),
+        'As a stream: → keeps a picture, ← drops it'));
+    }
     const label = this.began ? 'Go on' : 'Start';
     parts.push(el('div', {class: 'pad-row'}, el('button',
       {type: 'button', class: 'action main', 'data-do': 'start', disabled: !this.annotator || !this.campaign || !this.campaign.open}, `${label} `, el('kbd', {'aria-hidden': 'true'}, 'Enter'))));

@@ -59,7 +59,7 @@ function drawKeys(dialog, keys, actions, taken, isBlurring) {
     el('p', {class: 'hint', 'data-part': 'remap', role: 'status'}, taken
       || 'They work while nothing is being typed. A finger: tap the better picture, or rest on one for both bad.'),
     el('table', {}, el('tbody', {}, ...rows)),
-    el('label', {class: 'pad-blur'}, el('input', {type: 'checkbox', name: 'pad-blur', checked: isBlurring}),
+    el('label', {class: 'pad-tick'}, el('input', {type: 'checkbox', name: 'pad-blur', checked: isBlurring}),
       'Blur pictures that somebody flagged until they are asked for'),
     el('div', {class: 'pad-row'},
       el('button', {type: 'button', class: 'action', 'data-keys': 'reset'}, 'All keys as at first'),

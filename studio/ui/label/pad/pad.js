@@ -98,11 +98,14 @@ class Pad extends Asking {
       if (target.id === 'pad-annotator' && target.value) {
         store.set('palimpsest-pad-annotator', target.value);
         this.open();
+      } else if (target.name === 'pad-stream') {
+        store.set('palimpsest-pad-stream', target.checked);
       } else if (target.name === 'pad-blur' && this.annotator) {
         store.set(`palimpsest-pad-blur:${this.annotator.id}`, target.checked);
       } else if (target.name === 'pad-campaign') {
         this.campaign = this.facts.campaigns.find(({id}) => id === target.value);
-        root.querySelector('[data-do=start]').disabled = !this.annotator || !this.campaign.open;
+        this.drawStart();
+        root.querySelector('[name=pad-campaign]:checked').focus();
       }
     });
     root.addEventListener('submit', (event) => {
