@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from studio.core.errors import WorkspaceError
 from studio.preference.answer import BOTH_GOOD, SKIP, Mode
+from studio.services.labels.taste_line import TasteLine
 from studio.ui import security
 from studio.ui.label import routes
 from tests.ui.fake_studio import FakeStudio
@@ -194,6 +195,19 @@ def test_why_there_is_nothing_more_is_told(client: TestClient, fake: FakeStudio)
     assert theirs["flagged"]
     sent(client, vote(theirs, {"outcome": "left"}, annotator="Ben"))
     assert client.get("/label/next", params={**query, "campaign": str(made.id)}).json()["state"] == "done"
+
+
+def test_what_a_taste_model_says_of_itself_is_told_once_it_claims_something(
+    client: TestClient, fake: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = {"annotator": "Ada", "campaign": str(campaign(fake).id), "count": "1"}
+    lines = [
+        ("", TasteLine("It says nothing before 20 answers.", "waiting")),
+        ("It is right 70% of the time.", TasteLine("It is right 70% of the time.", "ready")),
+    ]
+    for told, line in lines:
+        monkeypatch.setattr(fake.tastes, "line", lambda *of_whom, line=line: line)
+        assert client.get("/label/next", params=query).json()["progress"]["taste"] == told
 
 
 def test_what_cannot_be_taken_is_refused_in_a_sentence_and_nothing_is_written(
