@@ -22,6 +22,7 @@ PLACE = "#label-pad [data-part=place]"
 UNSAVED = "#label-pad [data-part=unsaved]"
 # A key is meant for what is seen once that has been there for a moment; the page itself says when it counts.
 LIVE = "document.querySelector('#label-pad .pad-stage[data-live]') !== null"
+NEW_SAID = "earlier => document.querySelector('#label-pad [data-part=said]').textContent !== earlier"
 # Another pair, or none: that the one before counts no more may be over before anybody looks.
 GONE_ON = """place => document.querySelector('#label-pad .pad[data-screen=rest]')
   || document.querySelector('#label-pad [data-part=place]').textContent !== place"""
@@ -50,8 +51,10 @@ def to_pad(page: Page, name: str) -> None:
 def press(page: Page, key: str, said: str | None = None) -> None:
     """Press a key when it counts, and wait until the answer is on disk."""
     page.wait_for_function(LIVE, timeout=LONG_MS)
+    earlier = page.locator(SAID).text_content()  # of the answer before, which may have been the same
     page.keyboard.press(key)
     if said is not None:
+        page.wait_for_function(NEW_SAID, arg=earlier, timeout=LONG_MS)
         expect(page.locator(SAID)).to_contain_text(f"Saved: {said}.", timeout=LONG_MS)
 
 
