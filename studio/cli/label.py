@@ -1,4 +1,5 @@
-"""The verbs `label campaign | stats | snapshot` of the command line, beside those of `label_exchange`."""
+"""The verbs `label campaign | stats | snapshot` of the command line, beside those of `label_campaign` and
+`label_exchange`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_actions, add_settings, add_verb, number, settings_of
+from studio.cli.label_campaign import add_making
 from studio.cli.label_exchange import add_exchange
 from studio.core.errors import BadInput
 
@@ -30,6 +32,7 @@ def add(verbs: Any) -> None:
 
 def _add_campaign(actions: Any) -> None:
     campaign = add_actions(actions, "campaign", "what is asked, of whom, how often")
+    add_making(campaign)
     listing = add_verb(campaign, "list", run_list, "the campaigns; also beside a running studio")
     listing.add_argument("--archived", action="store_true", help="the archived as well")
     show = add_verb(campaign, "show", run_show, "all of one campaign; also beside a running studio")

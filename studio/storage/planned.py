@@ -63,6 +63,7 @@ class PlannedCounts:
     items: planned, attention checks among them.
     asked: of these, those that are items of the campaign.
     alike: of these, those left out for pictures that were nearly equal.
+    checks: of these, attention checks.
     """
 
     pictures: int = 0
@@ -70,6 +71,7 @@ class PlannedCounts:
     items: int = 0
     asked: int = 0
     alike: int = 0
+    checks: int = 0
 
     @property
     def is_settled(self) -> bool:
@@ -204,6 +206,7 @@ class PlannedItems:
         )
         columns = planned_items.c
         of_pictures = select(func.count()).where(pictures.campaign == campaign)
+        of_checks = select(func.count()).where(columns.campaign == campaign, columns.wrong.is_not(None))
         missing = (
             select(func.count())
             .select_from(planned_pictures.join(planned_items, _OF_ITEM).outerjoin(generations, _MADE))
@@ -211,8 +214,10 @@ class PlannedItems:
         )
         with self._database.read() as connection:
             states = {state: count for state, count in connection.execute(by_state).all()}
-            total, left = connection.execute(of_pictures).scalar_one(), connection.execute(missing).scalar_one()
-        return PlannedCounts(total, left, sum(states.values()), states.get(ASKED, 0), states.get(ALIKE, 0))
+            total, left, checks = (
+                connection.execute(query).scalar_one() for query in (of_pictures, missing, of_checks)
+            )
+        return PlannedCounts(total, left, sum(states.values()), states.get(ASKED, 0), states.get(ALIKE, 0), checks)
 
     def jobs(self, campaign: int) -> list[str]:
         """The jobs that draw, or drew, pictures of open items that are not made; in the order of their pictures."""

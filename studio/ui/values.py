@@ -29,6 +29,7 @@ from studio.core.params import shown
 
 C = TypeVar("C", bound=Component)
 MAX_DEPTH = 64  # of lists in lists; an edit of a sum around a sum is at 12
+MAX_FILES = 10_000  # of a field that takes several
 MAX_WHOLE = 2**53  # what JavaScript still counts exactly
 _UNREADABLE = "What was sent cannot be read:"
 
@@ -215,7 +216,14 @@ def _read(component: Component, value: Any, current: Any) -> Any:
         return None
     if declared is None and isinstance(current, gr.Dropdown):
         return _entry(current, value, name)
-    return _file(current, value) if isinstance(current, gr.File) else kind.read(value, name)
+    if not isinstance(current, gr.File):
+        return kind.read(value, name)
+    if current.file_count == "single":
+        return _file(current, value)
+    files: list[Any] = value if isinstance(value, list) else [value]
+    if len(files) > MAX_FILES:
+        raise BadInput(f"{name} takes at most {MAX_FILES:,} files at once, not {len(files):,}.", "Take fewer.")
+    return [_file(current, file) for file in files]
 
 
 def _kind(component: Any) -> ValueKind:

@@ -367,3 +367,26 @@ def test_the_engine_lives_on(client: Client) -> None:
     """Runs last: after all of the above."""
     job = finished(client, client.predict(prompt="a living star", steps=2, api_name="/generate"))
     assert job["status"] == "done" and len(job["pictures"]) == 1
+
+
+# -- campaigns ------------------------------------------------------------------------------------------------------
+
+
+def test_a_campaign_is_made_drawn_and_told_of(client: Client) -> None:
+    made = client.predict(name="by program", count=3, prompts=["a red star", "a heart"], api_name="/make_campaign")
+    assert (made["name"], made["mode"], made["state"], made["pictures"]) == ("by program", "pair", "open", 6)
+    deadline = time.monotonic() + 240
+    while (told := client.predict(campaign="by program", api_name="/campaign"))["missing"]:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.05)
+    assert told["items"] + told["alike"] == 3
+    assert client.predict(api_name="/campaigns")[0]["id"] == made["id"]
+    for values, sentence in (
+        ({"name": "by program"}, "already"),
+        ({"name": "x", "recipes": [{"steps": 0}]}, "steps"),
+        ({"name": "x", "hidden_share": 0.5, "prompts": ["a star"]}, "only where you say which"),
+    ):
+        with pytest.raises(AppError, match=sentence):
+            client.predict(**values, api_name="/make_campaign")
+    with pytest.raises(AppError, match="no campaign"):
+        client.predict(campaign="gone", api_name="/draw_campaign")

@@ -103,20 +103,21 @@ class CampaignService:
         prompts = {item.prompt for item in items}
         return Outlook(len(items), len(recipes), len(prompts), seconds_for(self._jobs, recipes))
 
-    def make(self, plan: CampaignPlan, design: CampaignDesign) -> Campaign:
+    def make(self, plan: CampaignPlan, design: CampaignDesign, draws: bool = True) -> Campaign:
         """Make a campaign and have it drawn, ahead of whoever labels.
 
         plan: what is asked, and of whom; its prompts, recipes and seeds are those of the design.
+        draws: whether to begin at once; else `resume` does, or the first who labels.
         Raises BadInput, NotFound or AssetError before anything is written, for what cannot be drawn or asked.
         """
         settled_design = replace_seed(design)
         items = self._planned(plan.mode, settled_design, settled_design.seed or 0, self._liked(design), ())
         campaign = self._labels.create(replace(plan, source="planned", prompts=(), recipes=()))
-        self._write(campaign, settled_design, items)
+        self._write(campaign, settled_design, items, draws)
         return campaign
 
     def more(self, campaign: int, count: int) -> int:
-        """Plan and draw further items of a campaign, other pictures than there are; give how many.
+        """Plan and draw further items of a campaign, other pictures than there are; give how many, checks aside.
 
         Hidden words are drawn by what was liked by now. Raises BadInput for a campaign that draws nothing; as `make`.
         """
@@ -126,10 +127,13 @@ class CampaignService:
             message = f"The campaign {shown(record.name)} draws no pictures: it is about some that were there."
             raise BadInput(message, "Make another campaign of further pictures.")
         design = CampaignDesign.load({**stored, "count": count, "seed": secrets.randbits(63)})
+        counts = self._archive.planned.counts(campaign)
+        if counts.checks >= design.checks * (counts.items + design.count):
+            design = design.model_copy(update={"checks": 0.0})  # those there are will do
         present = self._archive.planned.recipes(campaign)
         items = self._planned(record.mode, design, design.seed or 0, self._liked(design), present)
-        self._write(record, design, items)
-        return len(items)
+        self._write(record, CampaignDesign.load({**stored, "seed": design.seed}), items, draws=True)
+        return design.count
 
     def resume(self, campaign: int, retry_of: str | None = None) -> str:
         """Draw what is missing; give the first job's id. Raises NotFound; BadInput where nothing is, or is left to do.
@@ -145,6 +149,28 @@ class CampaignService:
     def standing(self, campaign: int) -> Standing:
         """Say how far a campaign is drawn. Raises WorkspaceError."""
         return self.drawing.standing(campaign)
+
+    def facts(self, campaign: Campaign) -> dict[str, Any]:
+        """How a campaign stands, as plain values. Raises WorkspaceError."""
+        standing, counts = self.standing(campaign.id), self._labels.counts(campaign.id)
+        return {
+            "id": campaign.id,
+            "name": campaign.name,
+            "mode": campaign.mode,
+            "questions": list(campaign.questions),
+            "state": "archived" if campaign.archived else "paused" if campaign.paused else "open",
+            "items": counts.items,
+            "done": counts.done,
+            "checks": counts.checks,
+            "answers": counts.labels,
+            "by_annotator": counts.by_annotator,
+            "pictures": standing.counts.pictures,
+            "missing": standing.counts.missing,
+            "alike": standing.counts.alike,
+            "jobs": list(standing.jobs),
+            "trouble": standing.trouble,
+            "foreign_share": self.foreign_share(campaign.id),
+        }
 
     def design(self, campaign: int) -> CampaignDesign | None:
         """What a campaign draws; None for one of pictures that were there."""
@@ -217,10 +243,11 @@ class CampaignService:
             return {}
         return liking(self._labels.labels())
 
-    def _write(self, campaign: Campaign, design: CampaignDesign, items: Sequence[PlannedItem]) -> None:
+    def _write(self, campaign: Campaign, design: CampaignDesign, items: Sequence[PlannedItem], draws: bool) -> None:
         rows = [(item.prompt, item.arms, item.wrong, item.recipes) for item in items]
         self._archive.planned.add(campaign.id, rows, design.model_dump(mode="json"))
-        self.drawing.draw(campaign.id)
+        if draws:
+            self.drawing.draw(campaign.id)
 
     def _arranged(
         self, plan: CampaignPlan, prompts: Sequence[str], groups: Sequence[Sequence[Any]], refer: Any

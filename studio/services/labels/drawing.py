@@ -58,6 +58,11 @@ class Standing:
         return self.ended is not None and self.ended.status in ("cancelled", "failed")
 
     @property
+    def is_untried(self) -> bool:
+        """Whether what is missing was left to no job so far, as what is to be drawn again."""
+        return self.counts.missing > 0 and not self.jobs and self.ended is None
+
+    @property
     def trouble(self) -> str:
         """Why something is missing and not being drawn, a sentence; "" where nothing is, or something is under way."""
         if not self.counts.missing or self.jobs:
@@ -136,14 +141,12 @@ class CampaignDrawing:
             pictures = {number for record in drawn for number in record.generations if number is not None}
             asked_pictures = self._archive.planned.asked(campaign, pictures)
             settled_numbers, left_out, new = list[int](), list[int](), list[NewItem]()
-            is_any_redrawn = False
             for record in drawn:
                 if set(record.generations) & asked_pictures:
                     settled_numbers.append(record.number)
                 elif record.wrong is None and self._has_alike(record):
                     if record.attempt + 1 < MAX_ATTEMPTS:
                         self._archive.planned.redraw(campaign, record.number, _other_recipes(record))
-                        is_any_redrawn = True
                     else:
                         left_out.append(record.number)
                 else:
@@ -155,9 +158,9 @@ class CampaignDrawing:
                 self._archive.planned.settle(campaign, settled_numbers, ASKED)
             if left_out:
                 self._archive.planned.settle(campaign, left_out, ALIKE)
-            if is_any_redrawn and not self._closing.is_set() and not self._standing(campaign).is_held_up:
+            if drawn and not self._closing.is_set() and self._standing(campaign).is_untried:
                 with contextlib.suppress(BadInput, NotFound):  # which `standing` shows, and `draw` says why
-                    self.draw(campaign)
+                    self.draw(campaign)  # all at once what came out alike, when the rest is drawn
             return len(new)
 
     def keep_ahead(self, campaign: int) -> None:

@@ -1,4 +1,4 @@
-"""The Label tab: its parts beside each other, and what was sent to it."""
+"""The Label tab: its parts beside each other. What is sent to it, the campaigns take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from studio.ui import handover
 from studio.ui.label.parts import parts
 from studio.ui.tabs.base import Page
 
@@ -27,7 +26,6 @@ def build(page: Page) -> None:
             for part in parts():
                 with gr.Tab(part.title, id=part.id, elem_id=part.id):
                     part.build(page)
-    handover.notice(page, "label")
 
 
 def routes(studio: Studio) -> list[Route]:

@@ -10,6 +10,7 @@ TAB = Tab(
     order=30,
     build=tab.build,
     accepts=True,
+    remembers=True,
     routes=tab.routes,
     style=tab.style(),
     wide=True,

@@ -1,0 +1,9 @@
+"""Campaigns on the Label tab: made, drawn, looked after.
+
+form.py        what stands in the fields, as what is asked and what is drawn
+layout.py      the components
+batch.py       picture files that were uploaded, until a campaign is made of them
+files_html.py  what came of such files
+list_html.py   the campaigns there are
+handlers.py    what happens
+"""
