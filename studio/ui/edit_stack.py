@@ -124,7 +124,7 @@ def forget(stack: Stack, edits: Collection[str]) -> Stack:
     """The stack without edits that are deleted: an undo does not bring them back either."""
     rows, *undo = (tuple(row for row in rows if row.edit not in edits) for rows in (stack.rows, *stack.undo))
     # A step that only an edit now gone had made is a step no more.
-    steps = [step for step, next_rows in zip(undo, [*undo[1:], rows], strict=True) if step != next_rows]
+    steps = [step for step, next_rows in zip(undo, [*undo, rows][1:], strict=True) if step != next_rows]
     return replace(stack, rows=rows, undo=tuple(steps))
 
 

@@ -94,6 +94,8 @@ def test_a_deleted_edit_is_out_of_the_stack_and_no_undo_brings_it_back() -> None
     # Back are: before the switch, before c was added; that a was removed before is no step any more.
     assert [names(Stack(rows)) for rows in left.undo] == ["b", "bc"]
     assert edit_stack.forget(found, {"x"}) == found
+    without_steps = Stack((EditRow("a"), EditRow("b")))  # whose only steps an earlier deletion has made none
+    assert edit_stack.forget(without_steps, {"a"}) == Stack((EditRow("b"),))
 
 
 def test_a_stack_has_room_for_as_many_as_a_recipe() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import StudioError
 from studio.core.params import shown
 from studio.ui import edit_stack, stack_panel
-from studio.ui.edit_stack import Stack
+from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import near, plan, run, view
 from studio.ui.erase.board import Board, BoardSession
-from studio.ui.erase.making import entry_of
+from studio.ui.erase.making import entry_of, parts_of
 from studio.ui.errors import sentence
 from studio.ui.markup import alert
 from studio.ui.sessions import Sessions
@@ -191,11 +191,15 @@ class Handlers:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _accepted(self, board: Board, stack: Stack) -> Stack:
-        """The stack with the trial's edit on, at its strength."""
+        """The stack with the trial's edit on, at its strength; where it has parts, with these in its place."""
         trial = board.trial
         entry = entry_of(self._studio, trial) if trial else None
         if trial is None or entry is None or not trial.strength:
             return stack
+        if parts := parts_of(self._studio, entry):
+            rows = view.rows_of(self._studio, stack, [*parts, entry])
+            part_rows = [EditRow(part.id, trial.strength) for part in parts]
+            return edit_stack.put_in_place(stack, {row.edit for row in rows if row}, part_rows)
         row = view.row_of(self._studio, stack, trial)
         if row is None:
             stack = edit_stack.change(stack, "add", entry.id)
@@ -210,7 +214,8 @@ class Handlers:
             return stack
         run.stopped(self._studio, trial.jobs | {trial.card})
         if entry := entry_of(self._studio, trial):
-            stack = stack_panel.change(self._studio, stack, "delete", entry.id, None)
+            for edit in (*parts_of(self._studio, entry), entry):
+                stack = stack_panel.change(self._studio, stack, "delete", edit.id, None)
         session.put(boards.with_trial(session.value, None))
         return stack
 

@@ -47,6 +47,13 @@ def _controls() -> Parts:
     )
     parts["near"] = element("", "erase-near", near.SCRIPT)
     parts["methods"] = element("", "erase-methods", methods.SCRIPT)
+    parts["sliders"] = gr.Checkbox(
+        False,
+        label="One slider for each concept",
+        info="Beside the joint edit, one for each concept out of the same solution: at 1 they add up to it.",
+        visible=False,
+        elem_id="erase-sliders",
+    )
     with gr.Row(elem_classes="go"):
         parts["go"] = gr.Button("Erase", variant="primary", elem_id="erase-go")
         parts["stop"] = gr.Button(

@@ -90,6 +90,14 @@ def entry_of(studio: Studio, trial: Trial) -> EditEntry | None:
     return studio.edits.known([trial.edit]).get(trial.edit) if trial.edit else None
 
 
+def parts_of(studio: Studio, entry: EditEntry) -> list[EditEntry]:
+    """The edits of a joint one's concepts, that add up to it; [] where it has none, or not all of them any more."""
+    parts = entry.provenance.get("parts")
+    refs = [str(part.get("sha256"))[:12] for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    known = studio.edits.known(refs)
+    return [known[ref] for ref in refs] if len(known) == len(refs) else []
+
+
 def view_of(studio: Studio, job: str) -> JobView:
     """A job that draws; of one that is unknown, that it is over."""
     try:

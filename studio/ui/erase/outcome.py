@@ -61,13 +61,19 @@ LIMITS = "Look at the pictures, and measure them before you trust it: a concept 
 
 
 def outcome_html(
-    trial: Trial, making: Making, entry: EditEntry | None, row: EditRow | None, is_longer: bool = False
+    trial: Trial,
+    making: Making,
+    entry: EditEntry | None,
+    row: EditRow | None,
+    is_longer: bool = False,
+    parts: int = 0,
 ) -> str:
     """All of it.
 
     entry: the edit, None while there is none.
     row: where it stands on the stack, None if it does not.
     is_longer: whether its training can be made longer.
+    parts: edits of single concepts that add up to it, and go on the stack for it; 0 for none.
     """
     head = tag("h2", "".join(tag("span", way_html(*concept)) for concept in trial.concepts), class_="erase-ways")
     if making.error and entry is None:
@@ -78,7 +84,7 @@ def outcome_html(
     if entry is None:
         return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
     about = _about(entry, trial) + _ended_early(making) + _enough(entry)
-    return head + about + _strength(trial) + _acts(trial, making, entry, row, is_longer)
+    return head + about + _strength(trial) + _acts(trial, making, entry, row, is_longer, parts)
 
 
 def figures_html(trial: Trial, making: Making, entry: EditEntry | None) -> str:
@@ -176,12 +182,13 @@ def _strength(trial: Trial) -> str:
     return tag("div", tag("span", "Strength", class_="label") + pair + hint, class_="guide alone param erase-strength")
 
 
-def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, is_longer: bool) -> str:
+def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, is_longer: bool, parts: int) -> str:
     at = f"{trial.strength:g}"
     if not trial.strength:
         accept = _button("accept", "Accept", "At strength 0 it does nothing: choose another first.", disabled=True)
     elif row is None:
-        accept = _button("accept", f"Accept at strength {at}", "Put the edit on the edit stack, switched on", main=True)
+        label = f"Accept as {parts} sliders at {at}" if parts else f"Accept at strength {at}"
+        accept = _button("accept", label, "Put it on the edit stack, switched on", main=True)
     elif row.on and row.strength == trial.strength:
         accept = _button("accept", f"On the edit stack at {at}", "It acts in every picture now.", disabled=True)
     else:
@@ -189,7 +196,7 @@ def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, i
     if row is None and trial.job and trial.method == INSTANT:
         discard = _button("discard", "Discard", "Delete the edit; the same settings make it again")
     else:
-        discard = _sure(entry, "Discard" if row is None and trial.job else "Delete")
+        discard = _sure(entry, "Discard" if row is None and trial.job else "Delete", parts)
     if making.steps or making.error:
         discard = _button("go_on", "Go on training", "From where it was stopped") + discard
     elif is_longer:
@@ -207,9 +214,10 @@ def _more() -> str:
     return tag("details", inner, class_="menu")
 
 
-def _sure(entry: EditEntry, word: str) -> str:
+def _sure(entry: EditEntry, word: str, parts: int) -> str:
     """A question before it is deleted, where more than a try would be lost. word: on what opens it."""
-    question = tag("p", text(f"Delete the edit {entry.name} from the workspace, and from the edit stack?"))
+    beside = f" and its {parts} sliders" if parts else ""
+    question = tag("p", text(f"Delete the edit {entry.name}{beside} from the workspace, and from the edit stack?"))
     sure = _button("discard", "Delete it for good", "It cannot be brought back")
     inner = tag("summary", word, class_="action") + tag("div", question + sure, class_="choices")
     return tag("details", inner, class_="menu erase-sure")

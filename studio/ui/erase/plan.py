@@ -11,7 +11,7 @@ from studio.core.errors import BadInput, StudioError
 from studio.core.params import load, shown
 from studio.training.erase.concept import Concept
 from studio.training.erase.methods import METHODS
-from studio.training.erase.plan import MAX_NAME_CHARS
+from studio.training.erase.plan import INSTANT, MAX_NAME_CHARS
 from studio.ui.components.rows import Rows
 from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import sentence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from studio.training.erase.concept import ConceptKind
     from studio.ui.erase.board import Board, Entry
 
-FIELDS = ("preserve", "protect", "completeness", "untouched", "edit_name", "seed", "minutes")
+FIELDS = ("preserve", "protect", "completeness", "untouched", "sliders", "edit_name", "seed", "minutes")
 MAX_CHARS = 20_000  # that can be typed
 
 
@@ -43,8 +43,14 @@ def plan_of(board: Board, fields: Mapping[str, Any], model: str) -> dict[str, An
         "protect": fields["protect"],
         "completeness": fields["completeness"],
         "untouched": bool(fields["untouched"]) and bool(preserves),
+        "sliders": bool(fields["sliders"]) and can_have_sliders(board),
         "seed": 0 if seed is None else seed,
     }
+
+
+def can_have_sliders(board: Board) -> bool:
+    """Whether each concept can have a slider of its own: of several, solved in one."""
+    return board.method == INSTANT and len(board.rows) > 1
 
 
 def usual_name(entries: Sequence[Entry]) -> str:

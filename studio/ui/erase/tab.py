@@ -25,7 +25,7 @@ REVEAL = """() => {
 TURNS = ("erase", "stack")
 SHARED = ("model", *plan.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
-FORM = ("erase", "erase_revision", "rows", "near", "methods", "note")
+FORM = ("erase", "erase_revision", "rows", "near", "methods", "sliders", "note")
 TRIAL = ("erase", "erase_revision", "outcome", "pairs", "figures", "card", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
@@ -165,7 +165,7 @@ def stored_fields(stored: Any) -> dict[str, Any]:
             return is_number(value) and low <= value <= high
         if name == "minutes":
             return value is None or is_number(value)
-        if name == "untouched":
+        if name in ("untouched", "sliders"):
             return isinstance(value, bool)
         return isinstance(value, str) and len(value) <= plan.MAX_CHARS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,11 +13,12 @@ from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
 from studio.ui.erase.board import BoardSession, Trial
-from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, view_of
+from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, parts_of, view_of
 from studio.ui.markup import alert, tag, text
 from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
+    from studio.services.edits.library import EditEntry
     from studio.services.erasures import Outlook
     from studio.services.studio import Studio
 
@@ -39,6 +40,7 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
         "methods": methods.methods_html(
             board.method, board.options, outlook.steps if outlook else 0, plan.kinds(studio, board, model), times
         ),
+        "sliders": gr.Checkbox(visible=plan.can_have_sliders(board)),
         "note": alert(rest) or (tag("p", text(_in_words(outlook)), class_="hint") if outlook else ""),
     }
 
@@ -62,7 +64,14 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
     is_longer = making.over and bool(lengthened_by(studio, current))
     return {
         **copied(session),
-        "outcome": outcome.outcome_html(current, making, entry, row_of(studio, stack, current), is_longer),
+        "outcome": outcome.outcome_html(
+            current,
+            making,
+            entry,
+            row_of(studio, stack, current),
+            is_longer,
+            len(parts_of(studio, entry)) if entry else 0,
+        ),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
         "figures": outcome.figures_html(current, making, entry)
         + (curves.inline_html(studio, current.job) if has_curves(studio, current) else ""),
@@ -74,12 +83,23 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
 
 
 def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
-    """Where the edit that is looked at stands on the stack; a row may know it by a former name."""
+    """Where the edit that is looked at stands on the stack; a row may know it by a former name.
+
+    Where it has parts, they stand there for it: the first of them, where all are on or off at one strength.
+    """
     entry = entry_of(studio, current)
     if entry is None:
         return None
-    entries = studio.edits.known(row.edit for row in stack.rows)
-    return next((row for row in stack.rows if row.edit in entries and entries[row.edit].id == entry.id), None)
+    rows = rows_of(studio, stack, parts_of(studio, entry) or [entry])
+    is_alike = None not in rows and len({(row.on, row.strength) for row in rows if row}) == 1
+    return rows[0] if is_alike else None
+
+
+def rows_of(studio: Studio, stack: Stack, entries: Sequence[EditEntry]) -> list[EditRow | None]:
+    """Of some edits the row that each has on the stack, None of one that is not there."""
+    known = studio.edits.known(row.edit for row in stack.rows)
+    by_id = {known[row.edit].id: row for row in stack.rows if row.edit in known}
+    return [by_id.get(entry.id) for entry in entries]
 
 
 def is_busy(studio: Studio, current: Trial, making: Making) -> bool:

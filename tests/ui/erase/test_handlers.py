@@ -21,6 +21,7 @@ from studio.training.lora.checkpoints import Checkpoint, Checkpoints
 from studio.training.lora.files import FINISHED
 from studio.training.lora.plan import Plan
 from studio.training.lora.standing import Standing
+from studio.ui import edit_stack
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import making, near, view
@@ -36,6 +37,7 @@ FIELDS = {
     "protect": 1.0,
     "completeness": 0.999,
     "untouched": False,
+    "sliders": False,
     "edit_name": "",
     "seed": "0",
     "minutes": None,
@@ -150,6 +152,25 @@ def test_discarded_it_is_gone_from_the_workspace_and_the_stack_and_what_was_set_
     answer, stack = do.act(replace(PAGE, stack=stack), "discard", None)
     assert not fake.edits.list() and stack == Stack() and "Press Erase" in answer["outcome"]
     assert "star" in do.visited(PAGE)["rows"] and entry.id not in answer["past"]
+
+
+def test_each_of_several_concepts_can_have_a_slider_of_its_own(do: Handlers, fake: FakeStudio) -> None:
+    assert not do.visited(PAGE)["sliders"].visible  # one concept has nothing to part
+    do.row_op(PAGE, {"op": "add", "row": 0})
+    do.row_op(PAGE, {"op": "words", "row": 2, "value": "fish"})
+    assert do.row_op(PAGE, {"op": "substitute", "row": 2, "value": "tree"})["sliders"].visible
+    assert not do.method_op(PAGE, {"op": "method", "value": "ca"})["sliders"].visible
+    do.method_op(PAGE, {"op": "method", "value": "uce"})
+    answer = erased(do, fake, sliders=True)
+    assert "Accept as 2 sliders at 1" in answer["outcome"] and len(fake.edits.list()) == 3
+    _, stack = do.act(PAGE, "accept", None)
+    assert [fake.edits.show(row.edit).name for row in stack.rows] == ["no-star-fish: star", "no-star-fish: fish"]
+    accepted = replace(PAGE, stack=stack)
+    assert "On the edit stack at 1" in do.looked(accepted)["outcome"]
+    weaker = edit_stack.change(stack, "strength", stack.rows[0].edit, 0.5)
+    assert "Accept as 2 sliders at 1" in do.looked(replace(PAGE, stack=weaker))["outcome"]
+    answer, stack = do.act(accepted, "discard", None)
+    assert not stack.rows and not fake.edits.list() and "Press Erase" in answer["outcome"]
 
 
 @pytest.mark.parametrize(
