@@ -105,11 +105,11 @@ def _kind(entry: Entry, in_world: bool) -> ConceptKind:
 
 def outlooks(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> dict[str, Outlook]:
     """Method -> what it would take; without those that cannot erase this."""
-    each: dict[str, Outlook] = {}
+    by_method: dict[str, Outlook] = {}
     for name in METHODS.names():
         with contextlib.suppress(StudioError):
-            each[name] = studio.erasures.outlook(plan_of(replace(board, method=name), fields, model))
-    return each
+            by_method[name] = studio.erasures.outlook(plan_of(replace(board, method=name), fields, model))
+    return by_method
 
 
 def limit_s(minutes: Any) -> float | None:
