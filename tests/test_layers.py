@@ -86,6 +86,7 @@ CHAINS = [
         ("import studio.core.recipe", LIGHT | {"torch", "matplotlib", "sqlalchemy"}),
         ("import studio.models.listing", LIGHT | {"torch", "numpy"}),
         ("import studio.cli", LIGHT | {"torch"}),
+        ("import studio.services.studio", LIGHT | {"torch"}),  # all that a page needs before it is painted
     ],
     [
         ("import studio.diffusion", LIGHT | {"matplotlib", "sqlalchemy"}),

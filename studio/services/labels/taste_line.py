@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from studio.metrics.intervals import Interval, bootstrap, wilson
-
 if TYPE_CHECKING:
+    from studio.metrics.intervals import Interval
     from studio.preference.taste.assessment import Assessment
 
 State = Literal["waiting", "learning", "ready", "failed"]
@@ -68,7 +67,9 @@ def accuracy_of(tally: Mapping[int, tuple[float, int]]) -> tuple[float, Interval
     Preferences of one prompt are alike, so both their share's interval and the bootstrap over prompts are taken, and
     the ends that lie farther out. Raises ValueError for none.
     """
-    import torch
+    import torch  # here, and with it the intervals: the page starts without
+
+    from studio.metrics.intervals import Interval, bootstrap, wilson
 
     rows = torch.tensor(list(tally.values()), dtype=torch.float64)  # [prompts, 2]
     hits, n = (float(total) for total in rows.sum(0))
