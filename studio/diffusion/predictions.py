@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -82,4 +82,27 @@ class Loss(Protocol):
 
     def terms(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
         """The parts of the loss by name, each a single number; their sum is made small."""
+        ...
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A loss that is given numbers of each row as well: what a label weighs, whether it is a tie."""
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """Name -> what it is where the plan says nothing of it."""
+        ...
+
+    def terms(self, predictions: Mapping[str, Prediction], numbers: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """As a Loss's. numbers: each [B]."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A loss that has more to show than its terms, such as how often it is right."""
+
+    def measures(self, predictions: Mapping[str, Prediction]) -> Mapping[str, Tensor]:
+        """Single numbers by name, of a batch; nothing is learned from them."""
         ...
