@@ -90,6 +90,10 @@ class PairObjective(Params):
         by: tuple[By, ...] = ("student", "frozen", "truth") if self.has_reference else ("student", "truth")
         return needs_of(self.sides, by)
 
+    def terms(self, predictions: Mapping[str, Prediction], numbers: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The parts of the loss by name."""
+        raise NotImplementedError
+
     def margin(self, predictions: Mapping[str, Prediction]) -> Tensor:
         """How much more the student has gained on the winner than on the loser, [B]."""
         return gain(predictions, "winner", self.space) - gain(predictions, "loser", self.space)
