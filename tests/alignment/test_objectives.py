@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from studio.alignment.dpo import DiffusionDPO
-from studio.alignment.errors import PairObjective, error
+from studio.alignment.errors import PairObjective, Space, error
 from studio.alignment.lists import ListDPO, rank_weights
 from studio.alignment.mapo import K, MaPO, odds
 from studio.alignment.sft import SFT
@@ -64,9 +64,10 @@ def test_the_spaces_are_weights_over_noise_levels() -> None:
     norm = (A.double().square() + S.double().square()).flatten()
     made = predictions(DiffusionDPO(), moved(-0.01, 0.02), "v_prediction")
     own = error(made, "winner", "student")
-    for space, weight in (("eps", A), ("x0", S)):
+    in_noise, in_data = (error(made, "winner", "student", space) for space in get_args(Space)[1:])
+    for measured, weight in ((in_noise, A), (in_data, S)):
         expected = own * weight.double().flatten().square() / norm.square()
-        torch.testing.assert_close(error(made, "winner", "student", space), expected, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(measured, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
