@@ -14,12 +14,12 @@ from typing import Literal
 
 from torch import Tensor
 
+from studio.alignment.columns import LOSER, PROMPT
 from studio.core.params import Params, param
 from studio.diffusion.parameterisation import Parameterisation
 from studio.diffusion.predictions import STATE, By, Need, Prediction
 
-PROMPT = "prompt"  # the column of a plan's prompts that both pictures of a pair were drawn under
-WINNER, LOSER = STATE, "loser"  # states of a pair: the picture that was preferred, and the other
+WINNER = STATE  # the state of the picture that was preferred
 SIDES = ("winner", "loser")
 Space = Literal["native", "eps", "x0"]
 

@@ -20,14 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from studio.alignment.errors import PROMPT, WINNER, PairObjective, gain
+from studio.alignment.columns import PROMPT, place
+from studio.alignment.errors import WINNER, PairObjective, gain
 from studio.core.params import param
 from studio.diffusion.predictions import Prediction
-
-
-def place(number: int) -> str:
-    """The state of the picture in a place of the list, from 0."""
-    return WINNER if number == 0 else f"place {number + 1}"
 
 
 def rank_weights(shares: Sequence[float]) -> Tensor:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from studio.alignment.errors import PROMPT, WINNER, PairObjective, error
+from studio.alignment.columns import PROMPT
+from studio.alignment.errors import WINNER, PairObjective, error
 from studio.diffusion.predictions import Prediction
 
 

@@ -20,11 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from studio.alignment.errors import LOSER, PROMPT, WINNER, PairObjective, gain
+from studio.alignment.columns import LOSER, OTHER, PROMPT
+from studio.alignment.errors import WINNER, PairObjective, gain
 from studio.core.params import param
 from studio.diffusion.predictions import Prediction
-
-OTHER = "other"  # the column of the disliked picture's prompt
 
 
 class _Unpaired(PairObjective):

@@ -28,7 +28,7 @@ OPTIONS = {
 CHOICES = {
     "source": ("own", "base"),
     "retention": ("distil", "pcgrad", "dual", "none"),
-    "layers": ("xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"),
+    "layers": ("xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "linear", "all"),
 }
 
 

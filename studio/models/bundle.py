@@ -102,7 +102,7 @@ class ModelBundle:
 
     @abstractmethod
     def edit_targets(self) -> dict[str, tuple[str, ...]]:
-        """Name the layers an edit may change, by group: xattn_kv, xattn, noxattn, attn, ffn, conv, all.
+        """Name the layers an edit may change, by group: xattn_kv, xattn, noxattn, attn, ffn, conv, linear, all.
 
         Each path begins with a component's name: "unet.down_blocks.0..." is the module "down_blocks.0..." of
         components()["unet"]. The same names key the exported LoRA.

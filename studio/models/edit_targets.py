@@ -15,6 +15,7 @@ _GROUPS: dict[str, Callable[[str, nn.Module], bool]] = {
     "ffn": lambda path, layer: ".ff.net." in path,
     "noxattn": lambda path, layer: ".attn2." not in path,
     "conv": lambda path, layer: isinstance(layer, nn.Conv2d) and ".attentions." not in path,
+    "linear": lambda path, layer: isinstance(layer, nn.Linear),
     "all": lambda path, layer: True,
 }
 
@@ -24,7 +25,8 @@ def of_unet(unet: nn.Module, prefix: str) -> dict[str, tuple[str, ...]]:
 
     xattn_kv: keys and values of cross-attention, which see the prompt alone. xattn, attn: all projections of
     cross-attention; of it and self-attention. ffn: the feed-forward layers. noxattn: all layers but those of
-    cross-attention. conv: convolutions outside the transformers. all: every layer with a weight matrix or kernel.
+    cross-attention. conv: convolutions outside the transformers. linear: every layer with a weight matrix, those of
+    the noise level too. all: every layer with a weight matrix or kernel.
     """
     layers = [(path, layer) for path, layer in unet.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     return {

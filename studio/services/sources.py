@@ -31,6 +31,14 @@ KINDS = {
     "train": "studio.training.lora.trainer:run",
 }
 LOSSES = {
+    "bco": "studio.alignment.unpaired:BCO",
+    "dpo": "studio.alignment.dpo:DiffusionDPO",
+    "dpo_lists": "studio.alignment.lists:ListDPO",
+    "dpo_soft": "studio.alignment.soft:SoftDPO",
+    "dpo_ties": "studio.alignment.ties:TieAwareDPO",
+    "kto": "studio.alignment.unpaired:KTO",
+    "mapo": "studio.alignment.mapo:MaPO",
+    "sft": "studio.alignment.sft:SFT",
     "all_but_one": "studio.erasure.all_but_one:AllButOne",
     "concept_ablation": "studio.erasure.ablation:ConceptAblation",
     "esd": "studio.erasure.esd:ESD",

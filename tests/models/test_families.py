@@ -143,7 +143,7 @@ def test_components_are_those_of_the_layout(model: LatentDiffusion) -> None:
 
 def test_edit_targets_name_layers(model: LatentDiffusion) -> None:
     groups = {name: set(paths) for name, paths in model.edit_targets().items()}
-    assert set(groups) == {"xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"}
+    assert set(groups) == {"xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "linear", "all"}
     assert groups["noxattn"] > groups["ffn"] | groups["conv"] and not groups["noxattn"] & groups["xattn"]
     assert groups["xattn_kv"] < groups["xattn"] < groups["attn"] < groups["all"]
     assert groups["ffn"] and groups["conv"] and not groups["ffn"] & (groups["attn"] | groups["conv"])

@@ -16,9 +16,11 @@ from studio.training.evaluate.cases import Case
 from studio.training.evaluate.protocol import Protocol
 
 MAX_STEPS = 1_000_000
-_LATER = ("looks",)  # values that a plan may have had no name for
+_LATER = ("looks", "schedule", "numbers", "held_out")  # values that a plan may have had no name for
 _IMAGE = re.compile(r"[0-9a-f]{64}")
-Group = Literal["xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "all"]  # as ModelBundle.edit_targets has them
+Group = Literal[
+    "xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "linear", "all"
+]  # as ModelBundle.edit_targets has them
 
 
 class _Values(BaseModel):
@@ -116,6 +118,32 @@ class LooksPlan(_Values):
             raise BadInput("Every picture that is looked at needs one of the base beside it.", field="looks")
 
 
+class SchedulePlan(_Values):
+    """How the learning rate goes: up in a straight line, then down in another."""
+
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps in which it rises from nothing")
+    decay: float = Field(default=1.0, ge=0, le=1, description="what is left of it at the last step")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="of AdamW: decay of the squares")
+
+    def factor(self, step: int, steps: int) -> float:
+        """Of the learning rate in step 1 to `steps`."""
+        rising = self.warmup * steps
+        if step < rising:
+            return step / rising
+        return 1 - (1 - self.decay) * (step - rising) / max(1.0, steps - rising)
+
+
+class HeldOutPlan(_Values):
+    """Rows that nothing is learned from: the loss is tried on them, with the same noise and times at every look."""
+
+    rows: int = Field(ge=1, le=10_000, description="how many of the last rows of the prompts")
+    every: int = Field(ge=1, le=MAX_STEPS, description="steps between two looks")
+    draws: int = Field(default=2, ge=1, le=64, description="noises and times for each row")
+    stop_rise: float | None = Field(
+        default=None, gt=0, le=10, description="rise of the winners' error, as a share, that ends the training"
+    )
+
+
 class Plan(_Values):
     """A training of one edit. Its noisy latents come from bank, pool or pictures, exactly one of them."""
 
@@ -141,6 +169,11 @@ class Plan(_Values):
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged factors; 0 keeps the last")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="of factors, noise and rows")
     looks: LooksPlan | None = Field(default=None, description="what is drawn and read on the way; null is nothing")
+    schedule: SchedulePlan | None = Field(default=None, description="of the learning rate; null is constant")
+    numbers: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="what the loss is told of the rows besides: name -> one for each row"
+    )
+    held_out: HeldOutPlan | None = Field(default=None, description="what the loss is only tried on")
     provenance: dict[str, Any] = Field(default_factory=dict, description="what the edit says of its origin besides")
 
     @classmethod
@@ -155,6 +188,7 @@ class Plan(_Values):
             plan.check_pictures(plan.pictures)
         if plan.looks is not None:
             plan.looks.check()
+        plan.check_rows()
         return plan
 
     def check_pictures(self, pictures: PicturesPlan) -> None:
@@ -168,6 +202,25 @@ class Plan(_Values):
             raise BadInput(f"A picture is named by the sha256 of its file, not {wrong[:60]!r}.", field="pictures")
         if pictures.first > pictures.last:
             raise BadInput("The earliest time of the pictures' noise must not be after the latest.", field="pictures")
+
+    def check_rows(self) -> None:
+        """Raise BadInput for numbers that are not one for each row, or rows held out of which none is left."""
+        for name, values in self.numbers.items():
+            if len(values) != len(self.prompts):
+                raise BadInput(
+                    f"There are {len(values)} numbers {name[:40]!r} for {len(self.prompts)} rows.", field="numbers"
+                )
+        if self.held_out is None:
+            return
+        if self.pictures is None:
+            raise BadInput("Rows are held out of a training from pictures alone.", field="held_out")
+        if self.held_out.rows >= len(self.prompts):
+            raise BadInput("Something has to be learned from: not every row can be held out.", field="held_out")
+
+    @property
+    def learned_rows(self) -> int:
+        """How many of the rows, the first, are learned from."""
+        return len(self.prompts) - (self.held_out.rows if self.held_out is not None else 0)
 
     def check_columns(self, columns: set[str]) -> None:
         """Raise BadInput for a row of the prompts that has nothing in one of these columns."""

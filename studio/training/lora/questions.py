@@ -27,6 +27,7 @@ class Batch:
     noise: eps, where it is known.
     widths: [B], share of the log-SNR that a row's time stands for.
     beside: x of further states, by name.
+    numbers: what a loss is told of the rows besides, name -> [B].
     """
 
     prompts: Mapping[str, Sequence[str]]
@@ -37,6 +38,7 @@ class Batch:
     noise: Tensor | None = None
     widths: Tensor | None = None
     beside: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    numbers: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def at(self, state: str) -> Tensor:
         """x of a state."""
@@ -52,7 +54,11 @@ Question = tuple[Batch, Need]
 
 
 def placed(
-    prompts: Mapping[str, Sequence[str]], states: Drawn, bundle: ModelBundle, widths: Tensor | None = None
+    prompts: Mapping[str, Sequence[str]],
+    states: Drawn,
+    bundle: ModelBundle,
+    widths: Tensor | None = None,
+    numbers: Mapping[str, Tensor] | None = None,
 ) -> Batch:
     """A batch where the network computes."""
     device = bundle.device
@@ -60,7 +66,8 @@ def placed(
     noise = None if states.noise is None else states.noise.to(device)
     widths = None if widths is None else widths.to(device)
     beside = {name: x.to(device) for name, x in states.beside.items()}
-    return Batch(prompts, states.x.to(device), states.t.to(device), a, s, noise, widths, beside)
+    placed_numbers = {name: values.to(device) for name, values in (numbers or {}).items()}
+    return Batch(prompts, states.x.to(device), states.t.to(device), a, s, noise, widths, beside, placed_numbers)
 
 
 def strengths_of(questions: Sequence[Question]) -> list[float]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.core.errors import BadInput, NonFinite
-from studio.diffusion.predictions import STATE, UNCONDITIONAL, Loss, Need, Prediction
+from studio.diffusion.predictions import STATE, UNCONDITIONAL, Loss, Need, Numbered, Prediction
 from studio.engine.edits.format import Edit
 from studio.engine.edits.stack import EMPTY
 from studio.engine.edits.trainable import TrainableEdit
@@ -25,12 +25,13 @@ from studio.metrics.divergence import log_snr_widths
 from studio.models.bundle import ModelBundle
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints
 from studio.training.lora.files import BANK
-from studio.training.lora.plan import Plan, PoolPlan
+from studio.training.lora.losses import measures_of, terms_of
+from studio.training.lora.plan import Plan, PoolPlan, SchedulePlan
 from studio.training.lora.pool import Pool, guided_x0, is_on_way, way_needs, way_strengths
 from studio.training.lora.questions import Batch, ask, draw_anchors, placed, strengths_of
 from studio.training.lora.retention import Retainer
 from studio.training.lora.standing import Standing
-from studio.training.lora.states import Bank, States, encode, renoised_ends, renoised_pictures, walk
+from studio.training.lora.states import Bank, Drawn, States, encode, renoised_ends, renoised_pictures, walk
 
 RETAINED = "retained"  # the one column of the prompts that must stay
 _BASE, _NOW = Need("base", "frozen", RETAINED), Need("now", "student", RETAINED)
@@ -59,7 +60,11 @@ class Training:
             seed=plan.seed,
         )
         self.components = sorted({component for component, _ in self.edit.factors})
-        self.optimiser = torch.optim.AdamW(self.edit.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
+        self.schedule = plan.schedule or SchedulePlan()
+        betas = (0.9, self.schedule.beta2)
+        self.optimiser = torch.optim.AdamW(
+            self.edit.parameters(), lr=plan.lr, betas=betas, weight_decay=plan.weight_decay
+        )
         self.averages = self.edit.state() if plan.ema else {}
         self.generator = torch.Generator().manual_seed(plan.seed)
         self._settled = self.generator.get_state()  # as it was between two steps: one that was begun is drawn again
@@ -174,7 +179,7 @@ class Training:
             with self.edit.applied(rows=strengths_of(student)):
                 answers |= ask(student, self.bundle, anchors)
             predictions |= {need.name: answers[id(batch), need.name] for need in self.loss.needs if need.by != "truth"}
-            terms = dict(self.loss.terms(predictions))
+            terms = terms_of(self.loss, predictions, batch.numbers)
             for name, term in terms.items():
                 self._check(name, term)
             total = torch.stack([term.float() for term in terms.values()]).sum()
@@ -183,6 +188,8 @@ class Training:
             parameter.grad = gradient
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.plan.clip)
         self._check("its gradient", norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.lr * self.schedule.factor(self.step + 1, self.plan.steps)
         self.optimiser.step()
         if self.retainer is not None:
             self.retainer.settle(parameters)
@@ -202,6 +209,7 @@ class Training:
         self.measures = {name: float(term.detach()) for name, term in terms.items()}
         self.measures |= {"loss": float(total.detach()), "gradient norm": float(norm)}
         self.measures |= self.retainer.measures() if self.retainer is not None else {}
+        self.measures |= measures_of(self.loss, predictions)
 
     def _gradients(
         self, total: Tensor, answers: Mapping[tuple[int, str], Prediction], retained: Batch | None
@@ -268,12 +276,27 @@ class Training:
             rows, states = self.pool.rows, self.pool.states()
         else:
             assert self._states is not None, "who advances it has prepared it"
-            rows = torch.randint(len(self.plan.prompts), (self.plan.batch,), generator=self.generator)
+            rows = torch.randint(self.plan.learned_rows, (self.plan.batch,), generator=self.generator)
             states = self._states.draw(rows, self.generator)
+        return self._placed(rows, states)
+
+    def placed(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """A batch of these rows of the prompts, [B], at states that are drawn. Not of a plan with a pool."""
+        assert self._states is not None, "who advances it has prepared it"
+        return self._placed(rows, self._states.draw(rows, generator))
+
+    def _placed(self, rows: Tensor, states: Drawn) -> Batch:
         row_prompts = [self.plan.prompts[row] for row in rows.tolist()]
         columns = {UNCONDITIONAL, *(column for row in row_prompts for column in row)}
         prompts = {column: [row.get(column, "") for row in row_prompts] for column in columns}
-        return placed(prompts, states, self.bundle)
+        names = self.loss.numbers if isinstance(self.loss, Numbered) else {}
+        numbers = {name: self._numbers(name, default, rows) for name, default in names.items()}
+        return placed(prompts, states, self.bundle, numbers=numbers)
+
+    def _numbers(self, name: str, default: float, rows: Tensor) -> Tensor:
+        """[B]"""
+        values = self.plan.numbers.get(name)
+        return torch.tensor([default if values is None else values[row] for row in rows.tolist()])
 
     def _retained_batch(self) -> Batch | None:
         retention = self.plan.retention

@@ -1,0 +1,182 @@
+"""Alignments: what labels there are to learn from, which objective fits them, and the training from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.preference.label import Label
+from studio.services.labels.service import LabelService
+from studio.services.sources import LOSSES, Sources
+from studio.services.trainings import TrainingService
+from studio.training.align.objectives import OBJECTIVES
+from studio.training.align.plan import AlignPlan, read_plan
+from studio.training.align.rows import Row, rows_of
+from studio.training.align.trained import training_plan
+
+MANY_TIES = 0.3  # of the pairs: from here on ties say more than a stricter objective could
+LEAST_HELD_OUT = 8  # rows, below which what is held out says next to nothing
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a snapshot.
+
+    labels, prompts: how many, to learn from.
+    held_out: labels of prompts that are held apart.
+    decided, ties, thumbs, lists: labels of which a picture was preferred, both were equal, pictures were judged alone,
+    more than two were ranked.
+    first_side: share of the decided pairs whose picture on the left won; None where the sides are not known.
+    foreign: share of pictures that were brought along.
+    models: name -> share of pictures it drew.
+    objective, why: which is recommended, and a sentence.
+    """
+
+    labels: int
+    prompts: int
+    held_out: int
+    decided: int
+    ties: int
+    thumbs: int
+    lists: int
+    first_side: float | None
+    foreign: float
+    models: Mapping[str, float]
+    objective: str
+    why: str
+
+    def warnings(self, model: str) -> list[str]:
+        """What is to be known before a model learns from them, a sentence each."""
+        others = 1 - self.models.get(model, 0.0)
+        sentences: list[str] = []
+        if others > 0.05:
+            sentences.append(
+                f"{others:.0%} of the pictures were not drawn by {model}: it learns to look like them first, whatever "
+                "was preferred."
+            )
+        if self.held_out < LEAST_HELD_OUT:
+            sentences.append(
+                f"{self.held_out} labels are held out, too few to tell learning from memorising; "
+                f"{LEAST_HELD_OUT - self.held_out} more would do."
+            )
+        return sentences
+
+
+class AlignmentService:
+    """The alignments of an open studio. Every method may be called from any thread."""
+
+    def __init__(self, labels: LabelService, sources: Sources, trainings: TrainingService) -> None:
+        self._labels = labels
+        self._sources = sources
+        self._trainings = trainings
+
+    def contents(self, snapshot: str) -> Contents:
+        """What a snapshot has to learn from. Raises NotFound."""
+        learning, held_out = (list(part) for part in self._labels.snapshot_labels(snapshot))
+        return contents_of(learning, len(held_out))
+
+    def check(self, plan: Mapping[str, Any]) -> AlignPlan:
+        """The plan as it would be run. Raises BadInput, NotFound."""
+        checked = read_plan(plan)
+        self._rows(checked)
+        return checked
+
+    def start(self, plan: Mapping[str, Any], limit_s: float | None = None) -> str:
+        """Queue the training of an alignment; give the job's id.
+
+        plan: plain values (studio.training.align.plan.AlignPlan). limit_s: how long its steps may take in all.
+        Raises BadInput, NotFound, AssetError.
+        """
+        checked = read_plan(plan)
+        return self._trainings.start(self._rows(checked), limit_s=limit_s, title=f"aligning {checked.name}")
+
+    def _rows(self, plan: AlignPlan) -> dict[str, Any]:
+        objective = OBJECTIVES.get(plan.method)
+        self._sources.card(plan.model)
+        parts = [list(part) for part in self._labels.snapshot_labels(plan.snapshot)]
+        rows, held_out = ([*rows_of(part, objective.takes)] for part in parts)
+        self._check(plan, parts[0], rows)
+        origin = {"labels": len(parts[0]), "held_out_labels": len(parts[1])}
+        in_world = self._sources.is_of_world(plan.model)
+        return training_plan(plan, objective, rows, held_out, in_world, **origin)
+
+    def _check(self, plan: AlignPlan, labels: Sequence[Label], rows: Sequence[Row]) -> None:
+        """Raise BadInput for labels that teach nothing."""
+        contents = contents_of(labels, 0)
+        if not rows and contents.ties and not contents.decided:
+            raise BadInput(
+                f"All {contents.ties} answers of {plan.snapshot!r} are ties: nothing was preferred.",
+                "Show pairs that differ more.",
+                field="snapshot",
+            )
+        if contents.prompts == 1:
+            raise BadInput(
+                f"All labels of {plan.snapshot!r} are of one prompt: what is learned would be that prompt's.",
+                "Label pictures of more prompts.",
+                field="snapshot",
+            )
+        if contents.decided >= 20 and contents.first_side in (0.0, 1.0):
+            side = "left" if contents.first_side else "right"
+            raise BadInput(
+                f"In all {contents.decided} decided pairs of {plan.snapshot!r} the picture on the {side} won: "
+                "that is a habit, and no taste.",
+                "Have somebody else answer them.",
+                field="snapshot",
+            )
+
+
+def contents_of(labels: Sequence[Label], held_out: int) -> Contents:
+    """Count labels to learn from. held_out: how many there are besides."""
+    kinds = Counter(_kind(label) for label in labels)
+    pictures = [picture for label in labels for picture in label.pictures]
+    models = Counter(picture.model or "another program" for picture in pictures)
+    sides = [side for label in labels if (side := _winner_is_left(label)) is not None]
+    objective, why = _recommended(kinds)
+    return Contents(
+        labels=len(labels),
+        prompts=len({label.prompt.casefold() for label in labels}),
+        held_out=held_out,
+        decided=kinds["decided"],
+        ties=kinds["tie"],
+        thumbs=kinds["thumb"],
+        lists=kinds["list"],
+        first_side=sum(sides) / len(sides) if sides else None,
+        foreign=sum(picture.foreign for picture in pictures) / max(1, len(pictures)),
+        models={name: count / len(pictures) for name, count in models.most_common()},
+        objective=objective,
+        why=why,
+    )
+
+
+def _kind(label: Label) -> str:
+    if len(label.answer.ranks) > 2:
+        return "list"
+    if label.answer.comparisons():
+        return "decided"
+    return "tie" if label.answer.ties() else "thumb"
+
+
+def _winner_is_left(label: Label) -> bool | None:
+    comparisons = label.answer.comparisons()
+    if len(label.pictures) != 2 or not comparisons or len(label.order) != 2:
+        return None
+    return label.order[0] == comparisons[0].winner
+
+
+def _recommended(kinds: Mapping[str, int]) -> tuple[str, str]:
+    """An objective for labels of these kinds, and why."""
+    pairs = kinds["decided"] + kinds["tie"]
+    if kinds["list"] > max(pairs, kinds["thumb"]):
+        return "plackett-luce", "Most labels rank lists, and it learns from the whole order."
+    if kinds["thumb"] > pairs:
+        return "kto", "Most labels judge single pictures, and it needs no pairs."
+    if pairs and kinds["tie"] / pairs >= MANY_TIES:
+        share = kinds["tie"] / pairs
+        return "dpo-ties", f"{share:.0%} of the pairs were called equal, and it learns from these too."
+    return "dpo", "Most labels are pairs with a winner; it is the one others are measured against."
+
+
+assert {objective.loss for _, objective in OBJECTIVES.items()} <= LOSSES.keys(), "a loss without an address"

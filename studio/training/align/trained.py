@@ -1,0 +1,85 @@
+"""From the plan of an alignment and its rows to the plan of its training (studio.training.lora). No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from studio.core.errors import BadInput
+from studio.training.align.objective import Objective
+from studio.training.align.plan import MAX_PREFERENCE_ROWS, AlignPlan
+from studio.training.align.rows import WINNER, Row
+
+LEAST_ROWS = 4
+WARMUP, DECAY, BETA2 = 0.05, 0.1, 0.99  # as the trial on Stencil found them
+LOOKS = 10  # at what is held out, over a training
+HELD_OUT_DRAWS = 2  # noise and times for each held-out row, the same at every look
+MOST_HELD_OUT = 24
+
+
+def training_plan(
+    plan: AlignPlan, objective: Objective, rows: Sequence[Row], held_out: Sequence[Row], in_world: bool, **origin: Any
+) -> dict[str, Any]:
+    """Plain values of a studio.training.lora.plan.Plan.
+
+    rows: to learn from. held_out: of other prompts, which it is only tried on.
+    in_world: whether the model is a small one of Stencil's world.
+    origin: what the edit says of its labels.
+    Raises BadInput for too few rows to learn from, or of one prompt only where others have to be held apart.
+    """
+    if len(rows) < LEAST_ROWS:
+        raise BadInput(
+            f"{objective.name} learns from {objective.takes}, and there are {len(rows)} of them.",
+            f"Answer at least {LEAST_ROWS}, or take an objective for the labels there are.",
+            field="snapshot",
+        )
+    pace = objective.in_world if in_world else objective.elsewhere
+    steps = plan.steps or pace.steps
+    held = list(held_out)[:MOST_HELD_OUT]
+    everything = [*list(rows)[:MAX_PREFERENCE_ROWS], *held]
+    states = [state for state in everything[0].pictures if state != WINNER]
+    names = sorted({name for row in everything for name in row.numbers})
+    return {
+        "name": plan.name,
+        "model": plan.model,
+        "loss": objective.loss,
+        "loss_params": {**pace.params, **_of_lists(objective, everything), **plan.params},
+        "prompts": [row.prompts for row in everything],
+        "numbers": {name: [row.numbers.get(name, 0.0) for row in everything] for name in names},
+        "pictures": {
+            "images": [[row.pictures[WINNER]] for row in everything],
+            "partners": {state: [[row.pictures[state]] for row in everything] for state in states},
+            "first": pace.first if plan.first is None else plan.first,
+        },
+        **_tried(plan, len(held), steps),
+        **_retention(plan, everything),
+        "layers": plan.layers,
+        "rank": plan.rank,
+        "alpha": float(plan.rank),
+        "steps": steps,
+        "batch": plan.batch,
+        "lr": plan.lr or pace.lr,
+        "schedule": {"warmup": WARMUP, "decay": DECAY, "beta2": BETA2},
+        "ema": plan.ema,
+        "seed": plan.seed,
+        "provenance": {"method": plan.method, "alignment": plan.model_dump(mode="json"), **origin},
+    }
+
+
+def _of_lists(objective: Objective, rows: Sequence[Row]) -> dict[str, Any]:
+    return {"count": len(rows[0].pictures)} if objective.takes == "lists" else {}
+
+
+def _tried(plan: AlignPlan, held: int, steps: int) -> dict[str, Any]:
+    if not held:
+        return {}
+    tried: dict[str, Any] = {"rows": held, "every": math.ceil(steps / LOOKS), "draws": HELD_OUT_DRAWS}
+    return {"held_out": tried | ({"stop_rise": plan.stop_rise} if plan.stop_rise is not None else {})}
+
+
+def _retention(plan: AlignPlan, rows: Sequence[Row]) -> dict[str, Any]:
+    """The base's predictions without a prompt; what labels are about is to change."""
+    if not plan.protect:
+        return {}
+    return {"retention": {"prompts": [""], "how": plan.retention, "weight": plan.protect, "bank": {"ways": 8}}}
