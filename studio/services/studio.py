@@ -11,6 +11,7 @@ from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
 from studio.services import drifts, evaluations, pictures, runs, trainings
+from studio.services.alignments import AlignmentService
 from studio.services.cards import CardService
 from studio.services.cards import service as cards
 from studio.services.drifts import DriftService
@@ -21,6 +22,7 @@ from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
+from studio.services.labels.blind_tests import BlindTestService
 from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.features import KIND as FEATURES
@@ -58,6 +60,8 @@ class _Services:
     labels: LabelService
     campaigns: CampaignService
     tastes: TasteService
+    alignments: AlignmentService
+    blind_tests: BlindTestService
 
 
 class Studio:
@@ -204,6 +208,16 @@ class Studio:
         return LabelExchange(self._opened.archive)
 
     @property
+    def alignments(self) -> AlignmentService:
+        """Labels to be trained from."""
+        return self._opened.alignments
+
+    @property
+    def blind_tests(self) -> BlindTestService:
+        """Edits tested blind."""
+        return self._opened.blind_tests
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -263,6 +277,8 @@ class Studio:
             labels,
             campaigns,
             tastes,
+            AlignmentService(labels, self.sources, training),
+            BlindTestService(labels, campaigns, edits, sources),
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -122,16 +122,24 @@ class TrainingService:
         work, places = runs.work_of(self._archive.workspace.root, payload)
         if plan.pictures is not None:
             places["pictures"] = self._pictures(plan.pictures, payload["run"])
+            places["latents"] = self._latents(plan.model, plan.pictures)
         return self._jobs.submit(work, "background", retry_of=retry_of, places=places)
 
     def _pictures(self, pictures: PicturesPlan, run: str) -> dict[str, str]:
         """Where the pictures are that a training learns from; no purge takes them until it is over. Raises NotFound."""
         images = set(pictures.names)
         ids = self._archive.generations.of_images(images)
-        if missing := sorted(images - ids.keys()):
+        brought = {image for image in images - ids.keys() if self._archive.images.find(image) is not None}
+        if missing := sorted(images - ids.keys() - brought):
             raise NotFound(f"There is no picture {missing[0][:12]} in the history.", field="pictures")
         self._archive.generations.hold(ids.values(), f"training:{run}")
-        return {image: str(self._archive.images.path(image)) for image in images}
+        return {image: str(self._archive.images.find(image) or self._archive.images.path(image)) for image in images}
+
+    def _latents(self, model: str, pictures: PicturesPlan) -> dict[str, str]:
+        """Where final latents of pictures are kept, of those the model drew itself: another's mean nothing to it."""
+        own = self._archive.generations.drawn_by(model, pictures.names)
+        paths = {image: self._archive.images.latents_path(image) for image in own}
+        return {image: str(path) for image, path in paths.items() if path.is_file()}
 
     def _check_steps(self, plan: Mapping[str, Any]) -> None:
         """Raise BadInput for more steps than a training can have, with what they would take here."""

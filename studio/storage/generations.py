@@ -172,6 +172,13 @@ class Generations:
         with self._database.read() as connection:
             return {image: id for image, id in connection.execute(query.group_by(generations.c.image))}
 
+    def drawn_by(self, model: str, images: Collection[str]) -> set[str]:
+        """Which of these images a model of that name drew."""
+        columns = generations.c
+        query = select(columns.image).where(columns.image.in_(set(images)), columns.model == model)
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def favourite(self, id: int, on: bool) -> None:
         """Mark a picture, or take the mark away. Raises NotFound."""
         with self._database.write() as connection:

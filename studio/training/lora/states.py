@@ -19,6 +19,7 @@ from studio.core.errors import AssetError, BadInput
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.diffusion.schedule import NoiseSchedule, Schedule
 from studio.engine.conditions import Conditions
+from studio.engine.latents import read_latents
 from studio.engine.resident import encoder_of
 from studio.engine.trajectory import NetworkRow, Run, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
@@ -120,16 +121,23 @@ def renoised_ends(ends: Tensor, schedule: Schedule) -> Renoised:
     return Renoised(ends.flatten(0, 1), [range(row * ways, (row + 1) * ways) for row in range(rows)], schedule)
 
 
-def encode(plan: PicturesPlan, paths: Mapping[str, str], bundle: ModelBundle) -> Generator[None, None, Tensor]:
+def encode(
+    plan: PicturesPlan, paths: Mapping[str, str], bundle: ModelBundle, latents_paths: Mapping[str, str] | None = None
+) -> Generator[None, None, Tensor]:
     """Encode a plan's pictures, [P, C, h, w]. Yields after each. paths: sha256 -> file.
+
+    latents_paths: likewise those of final latents, where they were kept: what a picture was decoded from is nearer to
+    what the network knows than what it is encoded to.
 
     Raises AssetError for a picture that is gone or damaged, BadInput for one of another size than the first.
     """
     encoded: list[Tensor] = []
     for image in plan.names:
+        latents = _kept_latents((latents_paths or {}).get(image), bundle)
         pixels = _pixels(paths.get(image), image)
-        with torch.inference_mode():
-            latents = bundle.encode_pictures(pixels.to(bundle.device)).float().cpu()
+        if latents is None:
+            with torch.inference_mode():
+                latents = bundle.encode_pictures(pixels.to(bundle.device)).float().cpu()
         if encoded and latents.shape != encoded[0].shape:
             height, width = pixels.shape[2:]
             raise BadInput(
@@ -140,6 +148,17 @@ def encode(plan: PicturesPlan, paths: Mapping[str, str], bundle: ModelBundle) ->
         encoded.append(latents)
         yield
     return torch.cat([latents.clone() for latents in encoded])
+
+
+def _kept_latents(path: str | None, bundle: ModelBundle) -> Tensor | None:
+    """[1, C, h, w] float32; None where there are none that can be read."""
+    if path is None:
+        return None
+    try:
+        latents = torch.from_numpy(read_latents(Path(path).read_bytes()).astype(np.float32))[None]
+    except (OSError, ValueError):
+        return None
+    return latents if latents.shape[1] == bundle.latent_channels else None
 
 
 def _pixels(path: str | None, image: str) -> Tensor:

@@ -22,6 +22,7 @@ from studio.engine.memory import give_back
 from studio.engine.trouble import is_out_of_memory
 from studio.training.handover import hand_over
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints
+from studio.training.lora.held_out import HeldOut
 from studio.training.lora.looks import Looks
 from studio.training.lora.losses import build_loss
 from studio.training.lora.measures import Measures
@@ -37,8 +38,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Train, or go on training.
 
     job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training),
-    "pictures" (sha256 -> file) where the plan names some, "checkpoint_every_s" where it is not 30, and "limit_s" where
-    it may not take as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit"
+    "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what they were decoded from,
+    "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit"
     it has. Raises NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
     """
     engine, plan = context.engine, Plan.load(job["plan"])
@@ -66,11 +67,11 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
         training, checkpoints = Training(plan, loss, bundle), Checkpoints(folder)
         if (stored := checkpoints.read(plan.digest, training.base)) is not None:
             training.resume(stored)
-        yield from training.prepare(checkpoints, job.get("pictures") or {})
+        yield from training.prepare(checkpoints, job.get("pictures") or {}, job.get("latents"))
         live = f"{LIVE}{job['id']}"
         engine.shelf.hold(live, training.snapshot)
         leases.callback(engine.shelf.release, live)
-        looks = Looks(plan, live, context, bundle.default_size_px)
+        looks, held_out = Looks(plan, live, context, bundle.default_size_px), HeldOut(training)
         if stored is not None:
             looks.load(stored.tensors)
         measures = Measures(folder, tell, training.step)
@@ -81,7 +82,10 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                 if looks.is_due(training.step):  # also where it was stopped right before
                     yield from looks.take(training.step)
                     measures.look(training.step, looks.measures())
-                if training.step >= plan.steps or looks.is_enough:
+                if held_out.is_due(training.step):
+                    yield from held_out.take(training.step)
+                    measures.look(training.step, held_out.measures())
+                if training.step >= plan.steps or looks.is_enough or held_out.is_enough:
                     break
                 yield from training.advance()
                 measures.add(training.step, training.measures, last=training.step == plan.steps)
@@ -99,7 +103,7 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                     tell("edit", hand_over(training.snapshot(), folder, training.step, final=False))
             raise
         keep.all()
-        ended = {"ended": sentence} if (sentence := looks.ended()) else {}
+        ended = {"ended": sentence} if (sentence := looks.ended() or held_out.ended()) else {}
         tell("edit", hand_over(training.snapshot(ended), folder, training.step, final=True) | ended)
     tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3), "steps": training.step})
 

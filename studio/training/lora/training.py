@@ -84,14 +84,17 @@ class Training:
         """Hash of the model it learns on, with its configuration: what its bits depend on."""
         return self.bundle.model_hash
 
-    def prepare(self, checkpoints: Checkpoints, pictures: Mapping[str, str]) -> Steps:
+    def prepare(
+        self, checkpoints: Checkpoints, pictures: Mapping[str, str], latents: Mapping[str, str] | None = None
+    ) -> Steps:
         """Make the states it learns at, where that has not been done.
 
-        pictures: sha256 -> file, of those the plan names. Raises WorkspaceError, AssetError, BadInput.
+        pictures, latents: sha256 -> file, of those the plan names and of what they were decoded from. Raises
+        WorkspaceError, AssetError, BadInput.
         """
         stored = checkpoints.read(self.plan.digest, self.base, BANK)
         if stored is None:
-            tensors = yield from self._make_states(pictures)
+            tensors = yield from self._make_states(pictures, latents or {})
             if tensors:
                 checkpoints.write(Checkpoint(self.standing, tensors), BANK)
         else:
@@ -134,10 +137,12 @@ class Training:
         assert self.plan.pool is not None, "only a plan with a pool has ways"
         return guided_x0(self.plan.pool, self.bundle.parameterisation, of_needs, strengths)
 
-    def _make_states(self, pictures: Mapping[str, str]) -> Generator[None, None, dict[str, Tensor]]:
+    def _make_states(
+        self, pictures: Mapping[str, str], latents: Mapping[str, str]
+    ) -> Generator[None, None, dict[str, Tensor]]:
         plan, tensors = self.plan, dict[str, Tensor]()
         if plan.pictures is not None:
-            tensors["x0"] = yield from encode(plan.pictures, pictures, self.bundle)
+            tensors["x0"] = yield from encode(plan.pictures, pictures, self.bundle, latents)
         elif plan.bank is not None:
             prompts = [row[plan.bank.condition] for row in plan.prompts]
             bank, ends = yield from walk(plan.bank, prompts, self.bundle, plan.model, plan.seed)
