@@ -39,8 +39,9 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
 
     job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training),
     "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what they were decoded from,
-    "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit"
-    it has. Raises NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
+    "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it likes. Tells "measure",
+    "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound, BadInput, AssetError,
+    NonFinite, OutOfMemory.
     """
     engine, plan = context.engine, Plan.load(job["plan"])
     loss = build_loss(plan.loss, plan.loss_params, engine.config.losses)
