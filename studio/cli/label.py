@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_actions, add_settings, add_verb, number, settings_of
+<<<<<<< HEAD
 from studio.cli.label_campaign import add_making
+=======
+from studio.cli.label_blind_test import add_blind_test
+>>>>>>> 0c3096a (An edit is tested blind against the model without it, and pairs of a test are asked as they are)
 from studio.cli.label_exchange import add_exchange
 from studio.core.errors import BadInput
 
@@ -28,6 +32,7 @@ def add(verbs: Any) -> None:
     _add_snapshot(actions)
     add_settings(stats)
     add_exchange(actions)
+    add_blind_test(actions)
 
 
 def _add_campaign(actions: Any) -> None:

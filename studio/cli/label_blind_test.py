@@ -43,12 +43,10 @@ def run(args: argparse.Namespace) -> int:
             for job in studio.jobs.unfinished():
                 studio.jobs.wait(job.id)
     values = plain(test)
-    rate = "" if values["win_rate"] is None else f" {values['win_rate']:.0%} won ({values['low']:.0%} to {values['high']:.0%}),"
-    text = (
-        f"{values['campaign']}: drawn. Answer it on the Label tab."
-        if is_new
-        else f"{values['campaign']}:{rate} {values['wins']} to {values['losses']}, {values['ties']} ties. {values['verdict']}"
-    )
+    counts = f"{values['wins']} to {values['losses']}, {values['ties']} ties. {values['verdict']}"
+    if values["win_rate"] is not None:
+        counts = f"{values['win_rate']:.0%} won ({values['low']:.0%} to {values['high']:.0%}), {counts}"
+    text = f"{values['campaign']}: {'answer it on the Label tab.' if is_new else counts}"
     give(args, {**values, "new": is_new}, text)
     return 0
 

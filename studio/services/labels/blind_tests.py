@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput
 from studio.core.recipe import EditRef, Recipe
 from studio.preference.blind_test import Outcome, outcome_of
 from studio.preference.campaign import MAX_ITEMS
 from studio.services.edits.library import EditLibrary
 from studio.services.labels.campaigns import CampaignService
-from studio.services.labels.design import STENCIL_SCALE, STENCIL_STEPS, STEPS, Arm, CampaignDesign
+from studio.services.labels.design import Arm, CampaignDesign, base_recipe
 from studio.services.labels.plan import CampaignPlan
 from studio.services.labels.service import LabelService
 from studio.services.sources import Sources
@@ -42,9 +42,7 @@ class BlindTest:
 class BlindTestService:
     """The blind tests of an open studio. Every method may be called from any thread."""
 
-    def __init__(
-        self, labels: LabelService, campaigns: CampaignService, edits: EditLibrary, sources: Sources
-    ) -> None:
+    def __init__(self, labels: LabelService, campaigns: CampaignService, edits: EditLibrary, sources: Sources) -> None:
         self._labels = labels
         self._campaigns = campaigns
         self._edits = edits
@@ -62,11 +60,13 @@ class BlindTestService:
         """
         entry = self._edits.show(edit)
         if not strength:
-            raise BadInput("At a strength of 0 the edit does nothing: both pictures would be the same.", field="strength")
+            raise BadInput(
+                "At a strength of 0 the edit does nothing: both pictures would be the same.", field="strength"
+            )
         if type(pairs) is not int or not 1 <= pairs <= MAX_ITEMS:
             raise BadInput(f"A blind test has 1 to {MAX_ITEMS:,} pairs, not {str(pairs)[:40]}.", field="pairs")
         model = self._model_of(entry.id)
-        base = self._recipe(model)
+        base = base_recipe(self._sources, model)
         arms = (
             Arm(name=OLD, recipe=base),
             Arm(name=NEW, recipe=base.model_copy(update={"edits": (EditRef(edit=entry.id, strength=strength),)})),
@@ -117,14 +117,6 @@ class BlindTestService:
                 return plan["model"]
         return Recipe().model
 
-    def _recipe(self, model: str) -> Recipe:
-        card = self._sources.card(model)
-        side = card.default_size_px
-        if not self._sources.is_of_world(model):
-            return Recipe(model=model, width=side, height=side, steps=STEPS, sampler=card.sampler)
-        guidance = {"method": "cfg", "params": {"guidance_scale": STENCIL_SCALE}}
-        return Recipe.load({"model": model, "width": side, "height": side, "steps": STENCIL_STEPS, "guidance": guidance})
-
     def _free_name(self, edit: str) -> str:
         taken = {record.name for record in self._labels.campaigns(archived=True)}
         names = (f"Blind test of {edit}"[:70] + ending for ending in ("", *(f" ({k})" for k in range(2, 10_000))))
@@ -162,10 +154,3 @@ def plain(test: BlindTest) -> dict[str, Any]:
         "more_needed": outcome.more_needed,
         "verdict": outcome.verdict,
     }
-
-
-def newest(tests: Sequence[BlindTest], name: str) -> BlindTest:
-    """The newest of some tests. Raises NotFound where there is none."""
-    if not tests:
-        raise NotFound(f"There is no blind test of {name[:60]!r}.")
-    return tests[0]

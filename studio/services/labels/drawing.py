@@ -134,17 +134,24 @@ class CampaignDrawing:
         """Make items of what is drawn whole; give how many. Pictures that came out alike are planned anew.
 
         most: items to look at.
-        Near-duplicates are drawn again at other seeds, and left out the third time. Raises WorkspaceError.
+        Near-duplicates are drawn again at other seeds, and left out the third time, but for those of a test.
+        Raises WorkspaceError.
         """
         with self._turn:
             drawn = self._archive.planned.drawn(campaign, most)
             pictures = {number for record in drawn for number in record.generations if number is not None}
             asked_pictures = self._archive.planned.asked(campaign, pictures)
             settled_numbers, left_out, new = list[int](), list[int](), list[NewItem]()
+<<<<<<< HEAD
+=======
+            is_any_redrawn = False
+            # In a blind test they are asked as they are: that a recipe changes little is what it is to find out.
+            is_test = self._labels.campaign(campaign).purpose == "eval"
+>>>>>>> 0c3096a (An edit is tested blind against the model without it, and pairs of a test are asked as they are)
             for record in drawn:
                 if set(record.generations) & asked_pictures:
                     settled_numbers.append(record.number)
-                elif record.wrong is None and self._has_alike(record):
+                elif record.wrong is None and not is_test and self._has_alike(record):
                     if record.attempt + 1 < MAX_ATTEMPTS:
                         self._archive.planned.redraw(campaign, record.number, _other_recipes(record))
                     else:
