@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_actions, add_settings, add_verb, number, settings_of
-<<<<<<< HEAD
-from studio.cli.label_campaign import add_making
-=======
 from studio.cli.label_blind_test import add_blind_test
->>>>>>> 0c3096a (An edit is tested blind against the model without it, and pairs of a test are asked as they are)
+from studio.cli.label_campaign import add_making
 from studio.cli.label_exchange import add_exchange
 from studio.core.errors import BadInput
 

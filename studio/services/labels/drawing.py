@@ -142,12 +142,8 @@ class CampaignDrawing:
             pictures = {number for record in drawn for number in record.generations if number is not None}
             asked_pictures = self._archive.planned.asked(campaign, pictures)
             settled_numbers, left_out, new = list[int](), list[int](), list[NewItem]()
-<<<<<<< HEAD
-=======
-            is_any_redrawn = False
             # In a blind test they are asked as they are: that a recipe changes little is what it is to find out.
             is_test = self._labels.campaign(campaign).purpose == "eval"
->>>>>>> 0c3096a (An edit is tested blind against the model without it, and pairs of a test are asked as they are)
             for record in drawn:
                 if set(record.generations) & asked_pictures:
                     settled_numbers.append(record.number)
