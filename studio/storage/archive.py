@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,13 @@ class Archive:
             self._database.check()
             self.images.put(data, ending_of(data))
             self.labels.foreign.add(picture)
+
+    def keep_all_foreign(self, files: Sequence[tuple[bytes, ForeignPicture]]) -> None:
+        """Store and record several such pictures. All are on disk when this returns. Raises as `keep_foreign`."""
+        with self._pictures:
+            self._database.check()
+            self.images.put_all([(data, ending_of(data)) for data, _ in files])
+            self.labels.foreign.add_all([picture for _, picture in files])
 
     def keep_report(self, key: ReportKey, report: dict[str, Any], pictures: Collection[int] = ()) -> None:
         """Keep what was measured of an edit. Raises BadInput, WorkspaceError; NotFound for a picture that is gone.

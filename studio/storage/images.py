@@ -6,12 +6,14 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from studio.core.errors import BadInput
 from studio.storage.workspace import PRIVATE_FOLDER, workspace_error
 
 ENDINGS = (".png", ".jpg", ".webp")  # all but the first of pictures that were brought along
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _UNFINISHED = ".part"  # what a killed process leaves of it, the next owner of the workspace sweeps
 
 
@@ -48,6 +50,34 @@ class ImageStore:
         except OSError as error:
             raise workspace_error(error, "The picture") from None
         return sha256
+
+    def put_all(self, files: Sequence[tuple[bytes, str]]) -> None:
+        """Store several files, each with its name's ending. All are on disk, names and contents, when this returns.
+
+        Much quicker than one after the other: a disk is asked to flush what it has once, and not for each.
+        Raises WorkspaceError; those that are whole by then stay.
+        """
+        unfinished: list[tuple[Path, Path]] = []
+        try:
+            for data, ending in files:
+                path = self.path(hashlib.sha256(data).hexdigest()).with_suffix(ending)
+                if not path.exists():
+                    path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+                    part = path.with_name(f"{secrets.token_hex(8)}{_UNFINISHED}")
+                    unfinished.append((part, path))
+                    _write_new(part, data)
+            for part, _ in unfinished:
+                _flush(part)
+            for part, path in unfinished:
+                os.replace(part, path)
+            for folder in {path.parent for _, path in unfinished}:
+                _flush_folder(folder)
+        except BaseException as error:
+            for part, _ in unfinished:
+                part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise workspace_error(error, "The pictures") from None
+            raise
 
     def account_path(self, sha256: str) -> Path:
         """Where the account of an image is, if it has one: how guidance went (studio.engine.account)."""
@@ -102,8 +132,7 @@ def write_durably(path: Path, data: bytes, *, private: bool = True) -> None:
     """
     unfinished = path.with_name(f"{secrets.token_hex(8)}{_UNFINISHED}")
     # The kernel applies the umask as it makes the file: asking for it would change it for the other threads.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    handle = os.open(unfinished, flags, 0o600 if private else 0o666)
+    handle = os.open(unfinished, _NEW, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -115,9 +144,24 @@ def write_durably(path: Path, data: bytes, *, private: bool = True) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    handle = os.open(path, _NEW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
     if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.core.errors import WorkspaceError
 from studio.storage.images import ImageStore, write_durably
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such modes")
@@ -62,3 +63,24 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space"):
         write_durably(file, b"after", private=False)
     assert file.read_bytes() == b"before" and [one.name for one in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_several_pictures_are_stored_as_each_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    single, together = ImageStore(tmp_path / "single"), ImageStore(tmp_path / "together")
+    files = [(bytes([number]) * 10, ".png" if number % 2 else ".jpg") for number in range(6)]
+    hashes = [single.put(data, ending) for data, ending in files]
+    together.put_all(files[:2])
+    together.put_all([*files, files[0]])
+    for sha256 in hashes:
+        paths = [store.find(sha256) for store in (single, together)]
+        assert paths[0] and paths[1] and paths[0].name == paths[1].name
+        assert paths[0].read_bytes() == paths[1].read_bytes() and paths[0].stat().st_mode == paths[1].stat().st_mode
+    assert not list((tmp_path / "together").rglob("*.part"))
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(WorkspaceError, match="The pictures"):
+        together.put_all([(b"more", ".png"), (b"and more", ".png")])
+    assert sorted(path.stem for path in (tmp_path / "together").rglob("*.*")) == sorted(hashes)

@@ -16,7 +16,7 @@ from studio.core.errors import BadInput, Cancelled
 from studio.core.recipe import Recipe
 from studio.preference.exchange.incoming import IncomingLabel, Reading, RefusedRow
 from studio.preference.exchange.selection import Progress
-from studio.preference.label import Label, Picture
+from studio.preference.label import Label
 from studio.services.labels.import_campaigns import ImportCampaigns
 from studio.storage.archive import Archive
 from studio.storage.labels.campaigns import Campaign
@@ -129,15 +129,16 @@ class TakingIn:
 
     def _write_run(self, campaign: Campaign, arrived: list[IncomingLabel]) -> None:
         placed: list[tuple[int, Label, _Item]] = []
+        files: list[tuple[bytes, ForeignPicture]] = []
         for incoming in arrived:
             try:
                 label, place = self._linked(campaign, incoming.label)
             except BadInput as error:
                 self._imported.refuse(incoming.row, error.message)
                 continue
-            for file, picture in zip(incoming.files, label.pictures, strict=True):
-                self._keep(file, picture)
+            files += self._new_files(incoming)
             placed.append((incoming.row, label, place or self._item(label)))
+        self._archive.keep_all_foreign(files)
         unmade = list(dict.fromkeys(item for _, _, item in placed if item.new is not None))
         numbers = self._store.items.add(campaign.id, [item.new for item in unmade if item.new is not None])
         for item, number in zip(unmade, numbers, strict=True):
@@ -187,18 +188,18 @@ class TakingIn:
         item.annotators.append(label.annotator)
         return item
 
-    def _keep(self, data: bytes, picture: Picture) -> None:
-        key = bytes.fromhex(picture.sha256)
-        if key in self._pictures:
-            return
-        recipe = _recipe_of(data)
-        foreign = ForeignPicture(
-            picture.sha256, picture.width, picture.height, picture.model, recipe, source=self._source
-        )
-        self._archive.keep_foreign(data, foreign)
-        self._pictures.add(key)
-        self._imported.pictures += 1
-        self._imported.foreign += recipe is None
+    def _new_files(self, incoming: IncomingLabel) -> Iterator[tuple[bytes, ForeignPicture]]:
+        """Pictures of a label that this import has not stored yet, counted."""
+        for data, picture in zip(incoming.files, incoming.label.pictures, strict=True):
+            key = bytes.fromhex(picture.sha256)
+            if key in self._pictures:
+                continue
+            recipe = _recipe_of(data)
+            self._pictures.add(key)
+            self._imported.pictures += 1
+            self._imported.foreign += recipe is None
+            facts = (picture.sha256, picture.width, picture.height, picture.model)
+            yield data, ForeignPicture(*facts, recipe, source=self._source)
 
 
 @dataclass(eq=False, slots=True)

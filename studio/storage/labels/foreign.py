@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -48,18 +48,14 @@ class ForeignPictures:
 
     def add(self, picture: ForeignPicture) -> None:
         """Write a picture down, whose file is stored. One that is there already stays as it is."""
-        row = {
-            "image": picture.image,
-            "width": picture.width,
-            "height": picture.height,
-            "model": picture.model,
-            "recipe": None if picture.recipe is None else picture.recipe.canonical_json(),
-            "source": picture.source,
-            "facts": json.dumps(dict(picture.facts or {}), sort_keys=True),
-            "created_at": datetime.now(UTC).isoformat(),
-        }
-        with self._database.write() as connection:
-            connection.execute(insert_or_ignore(foreign_pictures).on_conflict_do_nothing().values(row))
+        self.add_all([picture])
+
+    def add_all(self, pictures: Sequence[ForeignPicture]) -> None:
+        """Write several down, all or none."""
+        if pictures:
+            rows = [_row(picture) for picture in pictures]
+            with self._database.write() as connection:
+                connection.execute(insert_or_ignore(foreign_pictures).on_conflict_do_nothing(), rows)
 
     def get(self, image: str) -> ForeignPicture:
         """Give one by the sha256 of its file. Raises NotFound, WorkspaceError if it cannot be read."""
@@ -74,6 +70,19 @@ class ForeignPictures:
         """The sha256 of all of them: files that no purge removes."""
         with self._database.read() as connection:
             return set(connection.execute(select(foreign_pictures.c.image)).scalars())
+
+
+def _row(picture: ForeignPicture) -> dict[str, Any]:
+    return {
+        "image": picture.image,
+        "width": picture.width,
+        "height": picture.height,
+        "model": picture.model,
+        "recipe": None if picture.recipe is None else picture.recipe.canonical_json(),
+        "source": picture.source,
+        "facts": json.dumps(dict(picture.facts or {}), sort_keys=True),
+        "created_at": datetime.now(UTC).isoformat(),
+    }
 
 
 def _picture(row: Row[Any]) -> ForeignPicture:
