@@ -21,6 +21,9 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--erasures", action="store_true", help="instead: erase concepts in every way, and measure what became of each"
     )
+    parser.add_argument(
+        "--taste", action="store_true", help="instead: learn what simulated annotators like, and how soon it is right"
+    )
     add_settings(parser)
 
 
@@ -32,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
     if args.erasures:
         return _erasures(args)
+    if args.taste:
+        return _taste(args)
     from studio.evidence.reproduce import chosen, reproduce
 
     claims = chosen(args.method)
@@ -56,6 +61,51 @@ def run(args: argparse.Namespace) -> int:
     answer = {"quick": args.quick, "claims": results}
     give(args, answer, "\n".join(map(line, results)))
     return 0
+
+
+def _taste(args: argparse.Namespace) -> int:
+    """Draw, judge and learn; told row by row, and not recorded."""
+    from studio.engine.runner import Engine
+    from studio.evidence.taste.run import Trial
+    from studio.services.sources import EMBEDDED, Sources
+    from studio.training.evaluate.drawing import by_engine
+
+    if args.method or args.out:
+        raise BadInput("The trial of tastes has no methods, and is not recorded: leave out methods and --out.")
+    sources = Sources(settings_of(args))
+    engine = Engine(sources.engine_config(previews=False))
+    prompts, held_out, repeats = (20, 10, 2) if args.quick else (60, 24, 6)
+    remark(f"Drawing {8 * (prompts + held_out)} pictures.")
+    side_px = sources.card(EMBEDDED).default_size_px
+    trial = Trial(by_engine(engine), side_px, seed=2, prompts=prompts, held_out=held_out)
+    answer: dict[str, Any] = {"quick": args.quick, "accuracies": [], "choices": []}
+    for row in trial.accuracies(repeats=repeats):
+        answer["accuracies"].append(row)
+        remark(_accuracy_line(row))
+    for row in trial.choices(repeats=repeats):
+        answer["choices"].append(row)
+        remark(_choice_line(row))
+    lines = [*map(_accuracy_line, answer["accuracies"]), *map(_choice_line, answer["choices"])]
+    give(args, answer, "\n".join(lines))
+    return 0
+
+
+def _accuracy_line(row: dict[str, Any]) -> str:
+    goal = (
+        "" if row["goal"] is None else f", goal {row['goal']:.2f} {'met' if row['value'] >= row['goal'] else 'missed'}"
+    )
+    return (
+        f"{row['taste']} on {row['features']}, {row['labels']} labels: {row['value']:.3f} of {row['pairs']} pairs "
+        f"[{row['low']:.3f}, {row['high']:.3f}]{goal}"
+    )
+
+
+def _choice_line(row: dict[str, Any]) -> str:
+    difference = row["difference"]
+    return (
+        f"{row['taste']} on {row['features']}, {row['labels']} labels: {row['chosen']:.3f} chosen, {row['random']:.3f} "
+        f"random, {difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
+    )
 
 
 def _erasures(args: argparse.Namespace) -> int:

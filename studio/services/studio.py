@@ -26,6 +26,8 @@ from studio.services.labels.blind_tests import BlindTestService
 from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.features import KIND as FEATURES
+from studio.services.labels.scoring import KIND as SCORES
+from studio.services.labels.scoring import ScoreService
 from studio.services.labels.service import LabelService
 from studio.services.labels.taste import TasteService
 from studio.services.pictures import PictureService
@@ -62,6 +64,7 @@ class _Services:
     tastes: TasteService
     alignments: AlignmentService
     blind_tests: BlindTestService
+    scores: ScoreService
 
 
 class Studio:
@@ -203,6 +206,11 @@ class Studio:
         return self._opened.tastes
 
     @property
+    def scores(self) -> ScoreService:
+        """What published scorers say of pictures that are labelled."""
+        return self._opened.scores
+
+    @property
     def label_exchange(self) -> LabelExchange:
         """What people answered, out in the formats of others and in from them."""
         return LabelExchange(self._opened.archive)
@@ -237,6 +245,7 @@ class Studio:
         labels = LabelService(archive)
         campaigns = CampaignService(archive, jobs, history, sources, edits, labels)
         tastes = TasteService(archive, jobs, sources, labels)
+        scores = ScoreService(archive, jobs, sources, labels)
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
@@ -258,6 +267,7 @@ class Studio:
             drifts.KIND: drifting.retry,
             cards.KIND: reporting.retry,
             FEATURES: tastes.retry,
+            SCORES: scores.retry,
         }
         return _Services(
             archive,
@@ -279,6 +289,7 @@ class Studio:
             tastes,
             AlignmentService(labels, self.sources, training),
             BlindTestService(labels, campaigns, edits, sources),
+            scores,
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -70,6 +70,7 @@ def test_stopped_in_the_middle_what_was_tried_is_kept(monkeypatch: pytest.Monkey
         (["apg", "--quick", "--out", "docs/results.md"], "A quick run is not recorded"),
         (["apg", "--out", "results.txt"], "--out must be a file name ending in .md"),
         (["autoguidance"], "needs an early checkpoint of the model"),
+        (["apg", "--taste"], "The trial of tastes has no methods, and is not recorded"),
     ],
 )
 def test_refusals(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str], place: Path) -> None:

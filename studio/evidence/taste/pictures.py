@@ -42,14 +42,14 @@ class Pool:
 
 
 def open_prompts(rng: np.random.Generator, number: int) -> list[str]:
-    """So many prompts of an object, four in five with a background, in a random order; no prompt twice."""
+    """So many prompts of an object, four in five or more with a background, in a random order; no prompt twice."""
     alone = [f"a {name}" for name in OBJECTS]
     placed = [
         f"a {name} {PLACES.get(background, f'on a {background} background')}"
         for name in OBJECTS
         for background in BACKGROUND_NAMES
     ]
-    few = max(1, round(number / 5))
+    few = min(len(alone), max(1, round(number / 5)))
     prompts = [*rng.permutation(alone)[:few], *rng.permutation(placed)[: number - few]]
     return [str(prompt) for prompt in rng.permutation(prompts)]
 

@@ -43,7 +43,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     for at in range(0, total, TOGETHER):
         by_size: dict[tuple[int, ...], dict[str, npt.NDArray[np.uint8]]] = defaultdict(dict)
         for sha256 in names[at : at + TOGETHER]:
-            picture = _picture(Path(missing[sha256]))
+            picture = read_picture(Path(missing[sha256]))
             if picture is None:
                 unreadable += 1
             else:
@@ -57,7 +57,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     tell("done", {"images": 0, "computed": total - unreadable, "unreadable": unreadable})
 
 
-def _picture(path: Path) -> npt.NDArray[np.uint8] | None:
+def read_picture(path: Path) -> npt.NDArray[np.uint8] | None:
     """Pixels [H, W, 3] of a file; None where it cannot be read."""
     try:
         with Image.open(path) as image:

@@ -7,7 +7,7 @@ published ones need weights that the user has put into the models folder, and a 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ from typing import Protocol
 from torch import Tensor
 
 from studio.core.errors import NotFound
+from studio.training.scorers import places
+from studio.training.scorers.places import Place
 
 
 class Scorer(Protocol):
@@ -50,25 +52,27 @@ class Kind:
     name: of it.
     about: one sentence for whoever chooses.
     source: paper.
-    module: that has `load(models_dir) -> Scorer`, and `missing(models_dir) -> str`, a sentence where weights are.
+    place: where its weights are, of a models folder.
     of_world: whether it reads pictures of Stencil's world alone.
     """
 
     name: str
     about: str
     source: str
-    module: str
+    place: Callable[[Path | None], Place]
     of_world: bool = False
 
     def missing(self, models_dir: Path | None) -> str:
-        """Why it cannot be loaded, in a sentence; "" where it can."""
-        return importlib.import_module(self.module).missing(models_dir)
+        """Why it cannot be loaded, in a sentence; "" where it can. Loads nothing."""
+        place = self.place(models_dir)
+        return place.lacking if place.path is None else ""
 
     def load(self, models_dir: Path | None) -> Scorer:
         """Raises NotFound with that sentence, AssetError for broken files."""
-        if why := self.missing(models_dir):
-            raise NotFound(why)
-        return importlib.import_module(self.module).load(models_dir)
+        place = self.place(models_dir)
+        if place.path is None:
+            raise NotFound(place.lacking)
+        return importlib.import_module(f"studio.training.scorers.{self.name}").load(place.path)
 
 
 def kind(name: str) -> Kind:
@@ -87,17 +91,11 @@ def check(images: Tensor, prompts: Sequence[str]) -> None:
         raise ValueError(f"pictures are [B, 3, H, W] with a prompt each, not {tuple(images.shape)}, {len(prompts)}")
 
 
-_HERE = "studio.training.scorers"
 KINDS = (
-    Kind("world_clip", "How well picture and prompt agree, by the world's CLIP.", "", f"{_HERE}.world_clip", True),
-    Kind("whole", "How surely the oracle takes a picture for one of the world.", "", f"{_HERE}.whole", of_world=True),
-    Kind(
-        "clip_score",
-        "How well picture and prompt agree, by a CLIP of yours.",
-        "arXiv:2104.08718",
-        f"{_HERE}.clip_score",
-    ),
-    Kind("pick_score", "What people prefer of pictures of one prompt.", "arXiv:2305.01569", f"{_HERE}.pick_score"),
-    Kind("hps_v2", "The same, learned from more models, with several judges.", "arXiv:2306.09341", f"{_HERE}.hps_v2"),
-    Kind("image_reward", "The same, learned from experts' rankings.", "arXiv:2304.05977", f"{_HERE}.image_reward"),
+    Kind("world_clip", "How well picture and prompt agree, by the world's CLIP.", "", places.shipped, of_world=True),
+    Kind("whole", "How surely the oracle takes a picture for one of the world.", "", places.shipped, of_world=True),
+    Kind("clip_score", "How well they agree by a CLIP of yours.", "arXiv:2104.08718", places.clip_score),
+    Kind("pick_score", "What people prefer of pictures of one prompt.", "arXiv:2305.01569", places.pick_score),
+    Kind("hps_v2", "The same, learned from more models, with several judges.", "arXiv:2306.09341", places.hps_v2),
+    Kind("image_reward", "The same, learned from experts' rankings.", "arXiv:2304.05977", places.image_reward),
 )

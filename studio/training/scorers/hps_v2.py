@@ -20,8 +20,6 @@ from studio.models.clip import Clip
 from studio.training.scorers.agreement import ClipAgreement
 from studio.training.scorers.weights import read_weights
 
-FILES = ("HPS_v2.1_compressed", "HPS_v2_compressed")  # the newer first
-ENDINGS = (".safetensors", ".pt")
 _HEAD_WIDTHS = {1280: 80}  # of the picture's half, by its width; 64 else
 _IN_BLOCK = {
     "ln_1": "layer_norm1",
@@ -48,28 +46,8 @@ _TRANSPOSED = {"text_projection": "text_projection.weight", "visual.proj": "visu
 _BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+)")
 
 
-def file_of(models_dir: Path | None) -> Path | None:
-    """The weights in the models folder, the newest of those there are."""
-    if models_dir is None:
-        return None
-    paths = (models_dir / (name + ending) for name in FILES for ending in ENDINGS)
-    return next((path for path in paths if path.is_file()), None)
-
-
-def missing(models_dir: Path | None) -> str:
-    """See Kind."""
-    if file_of(models_dir) is not None:
-        return ""
-    return (
-        f"HPS v2's weights are not there: put {FILES[0]}.pt of xswu/HPSv2 into the models folder (--models-dir); it is "
-        "read without being unpickled."
-    )
-
-
-def load(models_dir: Path | None) -> ClipAgreement:
+def load(path: Path) -> ClipAgreement:
     """Load it. Raises AssetError."""
-    path = file_of(models_dir)
-    assert path is not None
     model = model_of(read_weights(path, "state_dict."), path)
     vocabulary, merges = clip_vocabulary.shipped()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=clip_vocabulary.build(vocabulary, merges))

@@ -23,9 +23,9 @@ from transformers.models.blip.modeling_blip_text import BlipTextModel
 from studio.core.errors import AssetError
 from studio.models import checksums
 from studio.training.scorers.base import check
+from studio.training.scorers.places import VOCABULARY
 from studio.training.scorers.weights import read_weights
 
-FOLDER, WEIGHTS, VOCABULARY = "ImageReward", ("ImageReward.safetensors", "ImageReward.pt"), "vocab.txt"
 MEAN, STD = 0.16717362830052426, 1.0333394966054072  # of scores over the authors' data, in their code
 MOST_TOKENS, HEAD_WIDTH = 35, 64
 _PIXEL_MEAN, _PIXEL_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -40,23 +40,6 @@ _VISION = (
     (r"blocks\.(\d+)\.mlp\.", r"encoder.layers.\1.mlp."),
     (r"norm\.", "post_layernorm."),
 )
-
-
-def file_of(models_dir: Path | None) -> Path | None:
-    """The weights in the models folder; None where they or the vocabulary are not there."""
-    if models_dir is None or not (models_dir / FOLDER / VOCABULARY).is_file():
-        return None
-    return next((path for name in WEIGHTS if (path := models_dir / FOLDER / name).is_file()), None)
-
-
-def missing(models_dir: Path | None) -> str:
-    """See Kind."""
-    if file_of(models_dir) is not None:
-        return ""
-    return (
-        f"ImageReward's weights are not there: put {WEIGHTS[1]} of THUDM/ImageReward and {VOCABULARY} of "
-        f"bert-base-uncased into the folder {FOLDER} of the models folder (--models-dir)."
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +81,8 @@ class ImageReward:
         return (self.head(read.last_hidden_state[:, 0].float())[:, 0] - MEAN) / STD
 
 
-def load(models_dir: Path | None) -> ImageReward:
+def load(path: Path) -> ImageReward:
     """Load it. Raises AssetError."""
-    path = file_of(models_dir)
-    assert path is not None
     tokenizer = BertTokenizer(vocab_file=str(path.with_name(VOCABULARY)))
     return scorer_of(read_weights(path), tokenizer, checksums.known_sha256(path), path)
 

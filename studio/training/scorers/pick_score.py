@@ -11,21 +11,8 @@ from pathlib import Path
 from studio.models.clip import Clip
 from studio.training.scorers.agreement import ClipAgreement
 
-FOLDER = "PickScore_v1"
 
-
-def missing(models_dir: Path | None) -> str:
-    """See Kind."""
-    if models_dir is not None and (models_dir / FOLDER / "model.safetensors").is_file():
-        return ""
-    return (
-        f"PickScore's weights are not there: put the folder {FOLDER} of yuvalkirstain/{FOLDER}, with its "
-        "model.safetensors, into the models folder (--models-dir)."
-    )
-
-
-def load(models_dir: Path | None) -> ClipAgreement:
+def load(folder: Path) -> ClipAgreement:
     """Load it. Raises AssetError."""
-    assert models_dir is not None
-    clip = Clip.load(models_dir / FOLDER)
+    clip = Clip.load(folder)
     return ClipAgreement("pick_score", clip, (10.0, 30.0), lambda cosine: clip.scale * cosine)

@@ -31,11 +31,6 @@ class Whole:
         return torch.cat([-self.oracle.net(block)["invalid"] for block in blocks]).float()
 
 
-def missing(models_dir: Path | None) -> str:
-    """It is always there."""
-    return ""
-
-
-def load(models_dir: Path | None) -> Whole:
-    """Load it. Raises AssetError."""
+def load(place: Path) -> Whole:
+    """Load it; it lies where the program does. Raises AssetError."""
     return Whole(Oracle.load(), version())

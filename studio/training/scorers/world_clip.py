@@ -9,11 +9,6 @@ from studio.training.features.extractors import WORLD_CLIP
 from studio.training.scorers.agreement import ClipAgreement
 
 
-def missing(models_dir: Path | None) -> str:
-    """It is always there."""
-    return ""
-
-
-def load(models_dir: Path | None) -> ClipAgreement:
-    """Load it. Raises AssetError."""
+def load(place: Path) -> ClipAgreement:
+    """Load it; it lies where the program does. Raises AssetError."""
     return ClipAgreement("world_clip", Clip.load(WORLD_CLIP), (-1.0, 1.0), lambda cosine: cosine)

@@ -139,6 +139,25 @@ def test_quality_knows_the_checks_of_a_campaign(studio: Studio) -> None:
     assert studio.archive.labels.pools.of(campaign) == pool  # a check's spoilt picture is no candidate
 
 
+def test_scorers_are_held_against_the_labels(studio: Studio) -> None:
+    campaign = campaign_of(studio, prompts=6)
+    answer(studio, campaign, 24)
+    assert studio.scores.agreement(campaign, "world_clip") is None
+    job = studio.scores.start(campaign, "world_clip")
+    studio.jobs.wait(job)
+    scores = studio.scores.scores(campaign, "world_clip")
+    assert len(scores) == 24 and all(-1 <= score <= 1 for score in scores.values())
+    agreement = studio.scores.agreement(campaign, "world_clip", "ada")
+    assert agreement is not None and agreement.n == 18
+    assert agreement.interval.low <= agreement.accuracy <= agreement.interval.high
+    for again in (lambda: studio.scores.start(campaign, "world_clip"), lambda: studio.jobs.retry(job)):
+        with pytest.raises(BadInput, match="are scored by it"):
+            again()
+    with pytest.raises(NotFound, match="--models-dir"):
+        studio.scores.start(campaign, "pick_score")
+    assert [why == "" for _, why in studio.scores.scorers()] == [True, True, False, False, False, False]
+
+
 def test_a_studio_closes_while_a_taste_is_learned(stencil_dir: Path, tmp_path: Path) -> None:
     settings = Settings(workspace=tmp_path / "workspace", model_dir=stencil_dir, device="cpu", threads=1, port=0)
     with Studio(settings, backend="inline") as studio:
