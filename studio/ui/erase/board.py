@@ -95,6 +95,7 @@ class Trial(Params):
     drawing: what will be, under way.
     strength: that is wanted.
     card: the job that draws its report card, "" for none.
+    negative: the job that draws the prompts without the edit and with the concept as negative prompt, "" for none.
     """
 
     model: str
@@ -109,6 +110,7 @@ class Trial(Params):
     drawing: Drawing | None = None
     strength: float = Field(default=1.0, ge=LEAST, le=MOST)
     card: str = ""
+    negative: str = ""
 
     def having(self, **values: Any) -> Trial:
         """The same with other values."""
@@ -118,7 +120,7 @@ class Trial(Params):
     def jobs(self) -> set[str]:
         """All that work for it, but for the card: that goes on when something else is looked at."""
         drawings = (drawing.job for drawing in (self.drawn, self.drawing) if drawing)
-        return {job for job in (self.job, self.base, *drawings) if job}
+        return {job for job in (self.job, self.base, self.negative, *drawings) if job}
 
 
 @dataclass(frozen=True)

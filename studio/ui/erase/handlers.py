@@ -155,6 +155,12 @@ class Handlers:
             message = self._tried(session, lambda board: run.measure(self._studio, board, budget))
             return view.trial(self._studio, session, call.stack, message)
 
+    def beside_negative(self, call: Call) -> Answer:
+        """Show what a negative prompt does without the edit, or leave it out again."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, lambda board: run.beside_negative(self._studio, board))
+            return view.trial(self._studio, session, call.stack, message)
+
     def stop(self, call: Call) -> Answer:
         """Stop all that works for this page's trial."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:

@@ -32,6 +32,9 @@ const before = (on) => element.toggleAttribute('data-before', on);
 const HOLDS = {
   pointerdown: true, pointerup: false, pointerout: false, pointercancel: false, keydown: true, keyup: false,
 };
+element.addEventListener('click', (event) => {
+  if (event.target.closest('[data-negative]')) trigger('beside');
+});
 for (const [name, on] of Object.entries(HOLDS)) {
   element.addEventListener(name, (event) => {
     if (event.target.closest('[data-hold]') && [undefined, ' ', 'Enter'].includes(event.key)) before(on);
@@ -48,6 +51,7 @@ AIMS: dict[Role, str] = {
 }
 NO_EFFECT = 1.0  # levels of 255: what no eye sees in a picture
 HOLD = "Hold: before"
+NEGATIVE = "Negative prompt"
 
 
 def pairs_html(studio: Studio, trial: Trial) -> str:
@@ -55,23 +59,49 @@ def pairs_html(studio: Studio, trial: Trial) -> str:
     base = view_of(studio, trial.base)
     drawings = [drawing for drawing in (trial.drawn, trial.drawing) if drawing]
     edited_views = [view_of(studio, drawing.job) for drawing in drawings]
-    pairs = [_Pair(studio, trial, k, base, edited_views) for k in range(len(trial.sights))]
+    negative = view_of(studio, trial.negative) if trial.negative else None
+    pairs = [_Pair(studio, trial, k, base, edited_views, negative) for k in range(len(trial.sights))]
     differences = [pair.difference() for pair in pairs]
     jobs = {trial.base: base, **{drawing.job: view for drawing, view in zip(drawings, edited_views, strict=True)}}
+    jobs |= {} if negative is None else {trial.negative: negative}
     unfinished = {id: view for id, view in jobs.items() if id and not view.over}
     above = "".join(_progress(id, view) for id, view in unfinished.items()) + _errors(list(jobs.values()))
     hold = tag("button", HOLD, type="button", class_="small", data_hold="1", title="Hold to see each as it was before")
-    tools = results.tools_html(_said(trial, differences) + hold) if any(view.pictures for view in edited_views) else ""
+    beside = tag(
+        "button",
+        NEGATIVE,
+        type="button",
+        class_="small",
+        data_negative="1",
+        aria_pressed="true" if trial.negative else "false",
+        title="Beside them, the base with the concept as negative prompt: whether an edit is needed",
+    )
+    tools = (
+        results.tools_html(_said(trial, differences) + hold + beside)
+        if any(view.pictures for view in edited_views)
+        else ""
+    )
     figures = "".join(pair.html(difference) for pair, difference in zip(pairs, differences, strict=True))
     return above + tools + tag("div", figures, class_="pairs", role="group", aria_label="Before and after")
 
 
 class _Pair:
-    """One prompt, before and after. edited_views: the jobs that draw it with the edit, oldest first."""
+    """One prompt, before and after.
+
+    edited_views: the jobs that draw it with the edit, oldest first.
+    negative: the one that draws it with a negative prompt; None where nobody asked.
+    """
 
     def __init__(
-        self, studio: Studio, trial: Trial, place: int, base: JobView, edited_views: Sequence[JobView]
+        self,
+        studio: Studio,
+        trial: Trial,
+        place: int,
+        base: JobView,
+        edited_views: Sequence[JobView],
+        negative: JobView | None,
     ) -> None:
+        self.negative = negative
         self.studio, self.trial, self.place = studio, trial, place
         self.sight: Sight = trial.sights[place]
         self.before = dict(base.pictures).get(place)
@@ -97,9 +127,17 @@ class _Pair:
         frames = self._frame(self.before, "before", self.trial.base, self.base)
         drawing = self.trial.drawing.job if self.trial.drawing else ""
         frames += self._frame(self.after, self._name(), drawing, self.newest)
+        if self.negative is not None:
+            picture = dict(self.negative.pictures).get(self.place)
+            frames += self._frame(picture, NEGATIVE.lower(), self.trial.negative, self.negative)
         facts = tag("p", text(_difference(difference)) if difference is not None else "", class_="pair-difference")
         style = f"--before:url('{self.before.src}')" if self.before else None
-        return tag("section", head + prompt + tag("div", frames, class_="pair") + facts, class_=role, style=style)
+        return tag(
+            "section",
+            head + prompt + tag("div", frames, class_="pair three" if self.negative else "pair") + facts,
+            class_=role,
+            style=style,
+        )
 
     def _name(self) -> str:
         """By what the picture was drawn with."""

@@ -138,6 +138,24 @@ def at_strength(board: Board, strength: float) -> Board:
     return replace(board, trial=board.trial.having(strength=strength)) if board.trial else board
 
 
+def beside_negative(studio: Studio, board: Board) -> Board:
+    """Have the prompts drawn by the base with the concepts as negative prompt too; once more, leave that out again.
+
+    Raises BadInput where nothing is looked at.
+    """
+    trial = board.trial
+    if trial is None:
+        raise BadInput("There is nothing to compare yet.", "Erase something first.")
+    if trial.negative:
+        stop(studio, {trial.negative})
+        return with_trial(board, trial.having(negative=""))
+    words = ", ".join(words for words, _ in trial.concepts)
+    recipes = [recipe.model_copy(update={"negative_prompt": words}) for recipe in recipes_of(studio, trial)]
+    description = f"Preview of {_title(trial)}, by negative prompt"
+    job = studio.pictures.submit(recipes, "ahead", origin="preview", description=description)
+    return with_trial(board, trial.having(negative=job))
+
+
 def measure(studio: Studio, board: Board, budget: Any) -> Board:
     """Have the report card of the trial's edit drawn. Raises BadInput and NotFound for what cannot be measured."""
     trial = board.trial

@@ -124,6 +124,7 @@ def _wire_changes(events: _Events, do: Handlers) -> None:
     events.wiring.then(go, REVEAL)
     events.change(parts["stop"].click, do.stop, (), announces=True)
     events.change(parts["card"].op, do.measure, TRIAL, "value", mode="once", announces=True)
+    events.change(parts["pairs"].beside, do.beside_negative, TRIAL, announces=True)
     events.change(parts["past"].open, do.open, TRIAL, "edit", announces=True)
 
 

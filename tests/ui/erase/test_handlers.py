@@ -114,6 +114,25 @@ def test_another_strength_draws_again_and_at_0_the_pictures_are_the_bases(do: Ha
     assert "from 0 to 1.5" in refused["message"] and held(refused).trial == trial
 
 
+def test_a_negative_prompt_is_drawn_beside_them_and_left_out_again(do: Handlers, fake: FakeStudio) -> None:
+    assert "nothing to compare yet" in do.beside_negative(PAGE)["message"]
+    first = erased(do, fake)
+    assert 'aria-pressed="false"' in first["pairs"] and "three" not in first["pairs"]
+    do.beside_negative(PAGE)
+    settled(do, fake)
+    answer = do.looked(PAGE)  # the last picture may be newer than what was looked at
+    assert [name for _, name in pictures(answer)] == ["before", "after, strength 1", "negative prompt"] * 4
+    assert 'aria-pressed="true"' in answer["pairs"]
+    drawn = [fake.history.get(int(id)).recipe for id, _ in pictures(answer)]
+    for before, negated in zip(drawn[::3], drawn[2::3], strict=True):  # the base, with the concept as negative prompt
+        assert negated == before.model_copy(update={"negative_prompt": "star"})
+    do.act(PAGE, "strength", 0.5)
+    settled(do, fake)
+    assert len(pictures(do.looked(PAGE))) == 12  # it stays beside another strength
+    answer = do.beside_negative(PAGE)
+    assert len(pictures(answer)) == 8 and 'aria-pressed="false"' in answer["pairs"]
+
+
 def test_an_edit_that_changes_nothing_says_so_loudly(do: Handlers, fake: FakeStudio) -> None:
     fake.sketcher.tints = False
     answer = erased(do, fake)
