@@ -73,7 +73,7 @@ def allowed_names(host: str) -> frozenset[str]:
     """Names a browser may call us by. Addresses are judged by `HostGuard`: no rebinding works through an address."""
     host = host.strip("[]").lower()
     names = {"localhost", host}
-    if not _is_loopback(host):  # the user opened the studio to the network
+    if not is_loopback(host):  # the user opened the studio to the network
         names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     return frozenset(names)
 
@@ -88,7 +88,7 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
         self.app, self.names = app, names
-        self.on_network = any(not _is_loopback(name) for name in names)
+        self.on_network = any(not is_loopback(name) for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -212,7 +212,8 @@ def _is_from_elsewhere(headers: Headers, method: str) -> bool:
     return not (opens and method in ("GET", "HEAD"))
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a host is this machine alone."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -36,6 +36,7 @@ KEPT = (
     "exports",
     "logs",
     "presets",
+    "pad-links.json",
 )
 STOP_S = 5.0  # how long open answers may take to end when the page is closed
 

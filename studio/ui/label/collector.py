@@ -29,32 +29,34 @@ class Collector:
     """What the pad's addresses answer, over an open studio. Whatever cannot be taken raises a StudioError.
 
     base: where the addresses begin.
+    owner: of a link, the annotator whose it is, whatever a page says; None where a page says who answers.
     """
 
-    def __init__(self, studio: Studio, base: str) -> None:
+    def __init__(self, studio: Studio, base: str, owner: str | None = None) -> None:
         self._studio = studio
-        self._base = base
+        self.base = base
+        self.owner = owner
 
     def overview(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Who may label, and what: for the screen before the pictures. query: annotator, a name that may be unknown."""
         labels = self._studio.labels
-        people, name = labels.annotators(), query.get("annotator", "")
+        people, name = labels.annotators(), self.owner or query.get("annotator", "")
         person = next((person for person in people if person.alias == name), None)
         return {
-            "annotators": [_person(each) for each in people],
+            "annotators": [] if self.owner else [_person(each) for each in people],
             "annotator": _person(person) if person else None,
             "campaigns": [self._campaign(campaign, person) for campaign in labels.campaigns()],
         }
 
     def next(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Items for a page to ask. query: annotator, campaign, have (tokens), count."""
-        labels, name = self._studio.labels, wire.read_name(query.get("annotator"))
+        labels, name = self._studio.labels, self._name(query)
         campaign = labels.campaign(wire.read_number(query.get("campaign"), "campaign"))
         in_hand = wire.read_in_hand(query.get("have", ""))
         assignments = labels.lease(campaign.id, name, wire.read_count(query.get("count", "1")), holding=in_hand)
         progress = labels.progress(campaign.id, name)
         return {
-            "items": [item for assignment in assignments for item in wire.item_json(assignment, self._base)],
+            "items": [item for assignment in assignments for item in wire.item_json(assignment, self.base)],
             "state": "more" if assignments else "done" if 0 < progress.target <= progress.done else "waiting",
             "message": "" if assignments else _message(progress),
             "progress": {**self._progress(campaign, name, progress), "taste": self._taste(campaign, name)},
@@ -86,13 +88,13 @@ class Collector:
         values: id, annotator, campaign, and undoes: the id of the answer that is meant, None for whichever is newest.
         """
         id, fields = wire.read_id(values), dict(values)
-        name = wire.read_name(fields.get("annotator"))
+        name = self._name(fields)
         campaign = self._studio.labels.campaign(wire.read_number(fields.get("campaign"), "campaign"))
         undoes = fields.get("undoes")
         meant = None if undoes is None else wire.read_id({"id": undoes})
         _, assignment = self._studio.labels.undo(id, campaign.id, name, meant)
         return {
-            "items": wire.item_json(assignment, self._base),
+            "items": wire.item_json(assignment, self.base),
             "progress": self._progress(campaign, name),
         }
 
@@ -107,17 +109,20 @@ class Collector:
         """Keep somebody's own keys. values: id, annotator, keys."""
         wire.read_id(values)
         keys = wire.read_keys(values.get("keys"))
-        return {"annotator": _person(self._studio.labels.set_keys(wire.read_name(values.get("annotator")), keys))}
+        return {"annotator": _person(self._studio.labels.set_keys(self._name(values), keys))}
 
     def picture(self, address: str) -> bytes:
         """The file of a picture as PNG, with its pixels and nothing that says how it was made."""
         token, place = wire.read_place(address)
         return _blind(self._studio.labels.picture(token, place))
 
+    def _name(self, values: Mapping[str, Any]) -> str:
+        return self.owner or wire.read_name(values.get("annotator"))
+
     def _where(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """How far somebody is, for the answer to a vote, which does not fail for want of it."""
         try:
-            name = wire.read_name(values.get("annotator"))
+            name = self._name(values)
             campaign = self._studio.labels.campaign(wire.read_number(values.get("campaign"), "campaign"))
             return {"progress": self._progress(campaign, name)}
         except StudioError:

@@ -179,6 +179,15 @@ def read_name(value: Any) -> str:
     return " ".join(value.split())
 
 
+def read_switch(values: Any) -> tuple[str, bool]:
+    """Whose link is to be made (true) or ended. values: annotator, on. Raises BadInput."""
+    fields = _fields(values, "What is sent")
+    is_on: Any = fields.get("on")
+    if type(is_on) is not bool:
+        raise BadInput(f"A link is made (true) or ended (false), not {shown(is_on)}.", field="on")
+    return read_name(fields.get("annotator")), is_on
+
+
 def read_keys(values: Any) -> dict[str, str]:
     """Somebody's own keys: action -> names as KeyboardEvent.key has them, with spaces between. Raises BadInput."""
     keys = _fields(values, "A set of keys")

@@ -300,6 +300,41 @@ def test_a_full_disk_is_told_and_the_vote_not_acknowledged(
     assert bug.status_code == 500 and "the log has it under" in bug.json()["error"] and "Zero" not in bug.text
 
 
+def test_a_link_opens_one_persons_pad_and_nothing_else_until_it_is_ended(client: TestClient, fake: FakeStudio) -> None:
+    made = campaign(fake)
+    client.post("/label/annotator", json={"alias": "Ben"})
+    assert client.get("/pad/anything").status_code == 404 and client.get("/pad/anything/progress").status_code == 404
+    link = sent(client, {"annotator": "Ben", "on": True}, "link").json()
+    assert sent(client, {"annotator": "Ben", "on": True}, "link").json() == link and link["is_local"]
+    page = client.get(link["link"])
+    assert page.headers["cache-control"] == "no-store" and f"'{link['link']}', true" in page.text
+    assert "gradio_api" not in page.text and "Ada" not in page.text
+    overview = client.get(f"{link['link']}/progress").json()
+    assert overview["annotators"] == [] and overview["annotator"]["id"] == "Ben"
+    query = {"campaign": str(made.id), "count": "1", "annotator": "Ada"}
+    (item,) = client.get(f"{link['link']}/next", params=query).json()["items"]
+    assert client.get(item["pictures"][0]["src"]).status_code == 200 and item["pictures"][0]["src"].startswith("/pad/")
+    body = vote(item, {"outcome": "left"}, campaign=str(made.id), annotator="Ada")
+    assert client.post(f"{link['link']}/vote", json=body).json()["progress"]["mine"] == 1
+    assert [label.annotator for label in fake.labels.labels()] == ["Ben"]  # whatever the page says
+
+    assert sent(client, {"annotator": "Ben", "on": False}, "link").json()["link"] is None
+    for address in ("", "/progress", "/next"):
+        assert client.get(f"{link['link']}{address}", params=query).status_code == 404
+    assert client.post(f"{link['link']}/undo", json={}).status_code == 404
+    assert sent(client, {"annotator": "Ben", "on": True}, "link").json()["link"] != link["link"]
+    for wrong in (
+        {},
+        {"annotator": "Nobody", "on": True},
+        {"annotator": "Ben", "on": 1},
+        [],
+        {"annotator": 7, "on": True},
+    ):
+        assert sent(client, wrong, "link").status_code in (404, 422), wrong
+    (fake.settings.workspace / "pad-links.json").write_text("[[", encoding="utf-8")
+    assert client.get("/pad/anything").status_code == 404
+
+
 def test_keys_of_a_person_are_kept_with_them(client: TestClient, fake: FakeStudio) -> None:
     keys = {"left": "q Space", "skip": "x"}
     assert sent(client, {"id": uuid4().hex, "annotator": "Ada", "keys": keys}, "keys").status_code == 200

@@ -36,7 +36,7 @@ class Entrance extends Sheet {
   drawStart(message = '') {
     const {annotators, campaigns} = this.facts, parts = [el('h2', {}, 'Label pictures')];
     if (message) parts.push(el('p', {class: 'message error', role: 'alert'}, message));
-    if (!this.own) parts.push(this.chooser(annotators));
+    if (!this.own) parts.push(this.chooser(annotators), ...(this.annotator ? [this.linkRow()] : []));
     if (!campaigns.length) {
       parts.push(el('p', {class: 'pad-lead'}, 'There is nothing to label yet. Make a campaign first: it says which pictures are compared, and what is asked of them.'));
     } else {
@@ -63,6 +63,22 @@ class Entrance extends Sheet {
         el('label', {for: 'pad-new'}, annotators.length ? 'or somebody new' : 'Who labels',
           el('input', {id: 'pad-new', type: 'text', maxLength: 60, placeholder: 'a name', autocomplete: 'off'})),
         el('button', {type: 'submit', class: 'action'}, 'Add')));
+  }
+  // Another device: a page of one's own, which there is none of until it is asked for.
+  linkRow() {
+    const told = el('p', {class: 'pad-hint', role: 'status'}, 'A link of your own opens this pad, and nothing else, on a phone or a tablet.');
+    const row = el('div', {class: 'pad-row'},
+      el('button', {type: 'button', class: 'action', 'data-do': 'link'}, 'Make a link'),
+      el('button', {type: 'button', class: 'action', 'data-do': 'unlink'}, 'End the link'));
+    return el('details', {class: 'pad-link'}, el('summary', {}, 'Label on another device'), told, row);
+  }
+  async switchLink(on) {
+    const {ok, answer} = await post(`${this.base}/link`, {annotator: this.annotator.id, on});
+    const told = this.root.querySelector('.pad-link p');
+    if (!ok) { told.textContent = (answer && answer.error) || 'The studio does not answer.'; return; }
+    told.replaceChildren(answer.link ? el('a', {href: answer.link, target: '_blank', rel: 'noopener'}, location.origin + answer.link)
+      : 'There is no link any more; who has the old one is refused.',
+    ...(answer.link && answer.is_local ? [' The studio listens on this machine alone: start it with --host 0.0.0.0, and open the link under the address it says.'] : []));
   }
   campaignRow(campaign) {
     const {id, name, mode, done, target, open, note} = campaign;

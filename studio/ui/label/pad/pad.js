@@ -140,6 +140,7 @@ class Pad extends Asking {
     else if (remap) this.remap(remap);
     else if (reset) { this.keys.reset(); this.openHelp(); if (this.current) this.drawItem(); }
     else if (what === 'start') this.start();
+    else if (what === 'link' || what === 'unlink') this.switchLink(what === 'link');
     else if (what === 'next') this.goOn();
     else if (what === 'retry') { this.outbox.retryRefused(); this.drawRefused(); }
     else if (what === 'discard') { this.outbox.discardRefused(); this.drawRefused(); }
