@@ -32,7 +32,7 @@ def page_html(base: str, name: str) -> str:
     script = f"{_THEME}const element = document.querySelector('main');\n{pad.script(base, own=True)}"
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="robots" content="noindex">'
+        '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         + tag("title", text(f"Label pictures: {name}"))
         + f"<style>{_STYLE % fonts}{sheets}{pad.STYLE}</style>"
     )
