@@ -74,9 +74,9 @@ def _paired(order: list[int], met: set[frozenset[int]]) -> list[tuple[int, int]]
     for place, second in enumerate(rest):
         if frozenset((first, second)) in met:
             continue
-        others = rest[:place] + rest[place + 1 :]
-        pairs = _paired(others, met)
-        if pairs or not others:
+        remaining = rest[:place] + rest[place + 1 :]
+        pairs = _paired(remaining, met)
+        if pairs or not remaining:
             return [(first, second), *pairs]
     return []
 

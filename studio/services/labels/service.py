@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from studio.core.errors import BadInput, NotFound
 from studio.core.params import shown
 from studio.preference.answer import Answer, Question
 from studio.preference.label import Label
 from studio.services.labels.assignment import Assignment
+from studio.services.labels.checking import (
+    check_words,
+    checked_circumstances,
+    checked_id,
+    checked_name,
+    checked_number,
+    checked_token,
+)
 from studio.services.labels.plan import CampaignPlan
 from studio.storage.archive import Archive
 from studio.storage.labels.annotators import Annotator
@@ -23,10 +29,6 @@ from studio.storage.labels.snapshots import Snapshot
 
 MAX_AT_ONCE = 50  # questions a page asks for
 MAX_HOLDING = 200  # tokens a page says it has
-MAX_ID_CHARS = 200
-MAX_COMMENT_CHARS = 2000
-MAX_WORDS_CHARS = 200  # of a device, or a page's version
-MAX_LATENCY_MS = 7 * 24 * 3600 * 1000.0
 UNKNOWN = Circumstances()
 
 
@@ -66,7 +68,7 @@ class LabelService:
 
     def campaign(self, id: int) -> Campaign:
         """Give one campaign. Raises NotFound."""
-        return self._store.campaigns.get(_number(id, "campaign"))
+        return self._store.campaigns.get(checked_number(id, "campaign"))
 
     def find(self, name: str) -> Campaign:
         """Give a campaign by its name, or its number as text. Raises NotFound."""
@@ -74,16 +76,16 @@ class LabelService:
 
     def pause(self, campaign: int, on: bool = True) -> Campaign:
         """Give nothing of it out any more, or go on. What was given out may still be answered. Raises NotFound."""
-        return self._store.campaigns.change(_number(campaign, "campaign"), paused=bool(on))
+        return self._store.campaigns.change(checked_number(campaign, "campaign"), paused=bool(on))
 
     def archive(self, campaign: int, on: bool = True) -> Campaign:
         """Put it out of sight, or back. Its labels stay, and are still learned from. Raises NotFound."""
-        return self._store.campaigns.change(_number(campaign, "campaign"), archived=bool(on))
+        return self._store.campaigns.change(checked_number(campaign, "campaign"), archived=bool(on))
 
     def set_guideline(self, campaign: int, guideline: str) -> Campaign:
         """Put another guideline in place; answers say by which version they were given. Raises NotFound, BadInput."""
-        _check_words("A guideline", guideline, 20_000, "guideline")
-        return self._store.campaigns.change(_number(campaign, "campaign"), guideline=guideline)
+        check_words("A guideline", guideline, 20_000, "guideline")
+        return self._store.campaigns.change(checked_number(campaign, "campaign"), guideline=guideline)
 
     # -- items -------------------------------------------------------------------------------------------------------
 
@@ -93,23 +95,23 @@ class LabelService:
         Their pictures are held: no purge removes them. Raises NotFound for a picture that is not there, BadInput for
         pictures the campaign's mode does not ask about.
         """
-        return self._store.items.add(_number(campaign, "campaign"), new)
+        return self._store.items.add(checked_number(campaign, "campaign"), new)
 
     def item(self, id: int) -> Item:
         """Give one item, with all that no annotator is to know. Raises NotFound."""
-        return self._store.items.get(_number(id, "item"))
+        return self._store.items.get(checked_number(id, "item"))
 
     def queued(self, campaign: int, limit: int = 100, after: int = 0) -> list[int]:
         """Give numbers of items still to be asked, in the order of the queue: how much there is in store."""
-        return self._store.items.queued(_number(campaign, "campaign"), limit, after)
+        return self._store.items.queued(checked_number(campaign, "campaign"), limit, after)
 
     def right_answers(self, campaign: int) -> dict[int, Answer]:
         """Attention check -> the answer that shows attention (studio.preference.quality.report)."""
-        return self._store.items.right_answers(_number(campaign, "campaign"))
+        return self._store.items.right_answers(checked_number(campaign, "campaign"))
 
     def retire(self, items: Collection[int]) -> int:
         """Ask these items no more; their answers stay. Gives how many were still asked."""
-        return self._store.items.retire([_number(item, "item") for item in items])
+        return self._store.items.retire([checked_number(item, "item") for item in items])
 
     # -- annotators --------------------------------------------------------------------------------------------------
 
@@ -123,7 +125,7 @@ class LabelService:
 
     def set_keys(self, alias: str, key_set: Mapping[str, str]) -> Annotator:
         """Keep somebody's own keys, action -> key. Raises NotFound, BadInput."""
-        return self._store.annotators.set_keys(alias, key_set)
+        return self._store.annotators.set_keys(checked_name(alias), key_set)
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -141,13 +143,15 @@ class LabelService:
             raise BadInput(f"1 to {MAX_AT_ONCE} questions are given at once, not {shown(count)}.", field="count")
         if len(holding) > MAX_HOLDING:
             raise BadInput(f"A page holds at most {MAX_HOLDING} questions, not {len(holding)}.", field="holding")
-        self.prepare(_number(campaign, "campaign"))
-        leases = self._store.lease(_number(campaign, "campaign"), annotator, count, set(holding), whole_lists)
+        self.prepare(checked_number(campaign, "campaign"))
+        leases = self._store.lease(
+            checked_number(campaign, "campaign"), checked_name(annotator), count, set(holding), whole_lists
+        )
         return [Assignment.of(lease) for lease in leases]
 
     def assignment(self, token: str) -> Assignment:
         """Give the question of a token, answered or not. Raises NotFound."""
-        return Assignment.of(self._store.lease_of(_token(token)))
+        return Assignment.of(self._store.lease_of(checked_token(token)))
 
     def picture(self, token: str, position: int) -> Path:
         """Give the file of a question's picture.
@@ -155,7 +159,7 @@ class LabelService:
         position: on the screen, from the left, from 0.
         Raises NotFound for a token nobody was given, or no such position.
         """
-        lease = self._store.lease_of(_token(token))
+        lease = self._store.lease_of(checked_token(token))
         if type(position) is not int or not 0 <= position < len(lease.order):
             raise NotFound(f"The question has {len(lease.order)} pictures, and none at {shown(position)}.")
         path = self._archive.images.find(lease.images[lease.order[position]])
@@ -182,7 +186,9 @@ class LabelService:
         Raises NotFound for a token nobody was given; AlreadyAnswered; BadInput for other content under that id, a
         question that is not asked or an answer of another shape; WorkspaceError.
         """
-        return self._store.log.vote(_id(id), _token(token), question, answer, _checked(circumstances))
+        return self._store.log.vote(
+            checked_id(id), checked_token(token), question, answer, checked_circumstances(circumstances)
+        )
 
     def undo(self, id: str, campaign: int, annotator: str, label: str | None = None) -> tuple[Receipt, Assignment]:
         """Take back somebody's newest answer of a campaign, at most 20 in a row, and give the question again.
@@ -192,7 +198,9 @@ class LabelService:
         take back what did.
         Raises NotFound, also where that answer does not stand; BadInput where there is none; WorkspaceError.
         """
-        receipt, lease = self._store.log.undo(_id(id), _number(campaign, "campaign"), annotator, label)
+        receipt, lease = self._store.log.undo(
+            checked_id(id), checked_number(campaign, "campaign"), checked_name(annotator), label
+        )
         return receipt, Assignment.of(lease)
 
     def change(
@@ -202,7 +210,9 @@ class LabelService:
 
         Raises as `vote`; NotFound for a label that is not theirs, BadInput for one that does not stand.
         """
-        return self._store.log.change(_id(id), label, annotator, answer, _checked(circumstances))
+        return self._store.log.change(
+            checked_id(id), checked_id(label), checked_name(annotator), answer, checked_circumstances(circumstances)
+        )
 
     def record(self, campaign: int, brought: Sequence[Label]) -> int:
         """Take in labels that were given elsewhere, all or none, up to some hundreds at once; give how many are new.
@@ -212,19 +222,21 @@ class LabelService:
         Raises NotFound, BadInput, AlreadyAnswered, WorkspaceError; then nothing was taken in.
         """
         for label in brought:
-            _id(label.id)
-            _checked(Circumstances(latency_ms=label.latency_ms, confidence=label.confidence, comment=label.comment))
-        return self._store.log.record(brought, _number(campaign, "campaign"))
+            checked_id(label.id)
+            checked_circumstances(
+                Circumstances(latency_ms=label.latency_ms, confidence=label.confidence, comment=label.comment)
+            )
+        return self._store.log.record(brought, checked_number(campaign, "campaign"))
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def progress(self, campaign: int, annotator: str) -> Progress:
         """Say how far a campaign and somebody in it are. Raises NotFound."""
-        return self._store.progress(_number(campaign, "campaign"), annotator)
+        return self._store.progress(checked_number(campaign, "campaign"), checked_name(annotator))
 
     def counts(self, campaign: int) -> Counts:
         """Say what a campaign has. Raises NotFound."""
-        return self._store.counts(_number(campaign, "campaign"))
+        return self._store.counts(checked_number(campaign, "campaign"))
 
     def labels(
         self, campaigns: Collection[int] | None = None, *, only_standing: bool = True, with_recipes: bool = True
@@ -235,12 +247,12 @@ class LabelService:
         only_standing: without those that were taken back or changed, and the rows that did so.
         with_recipes: False leaves out how the pictures were made, which is much quicker.
         """
-        chosen = None if campaigns is None else [_number(campaign, "campaign") for campaign in campaigns]
+        chosen = None if campaigns is None else [checked_number(campaign, "campaign") for campaign in campaigns]
         return self._store.reader.read(chosen, only_standing=only_standing, with_recipes=with_recipes)
 
     def ranking(self, item: int, annotator: str) -> tuple[int, ...]:
         """Ranks of a list's pictures in its own order, as somebody's pairs have it so far. Raises NotFound."""
-        return self._store.ranking(_number(item, "item"), annotator)
+        return self._store.ranking(checked_number(item, "item"), checked_name(annotator))
 
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
@@ -255,7 +267,7 @@ class LabelService:
         held_out_share: 0 to 0.9.
         Raises BadInput where there is nothing to learn from, or the name is taken; NotFound.
         """
-        _check_words("A snapshot's name", name, 80, "name")
+        check_words("A snapshot's name", name, 80, "name")
         if not name.strip():
             raise BadInput("A snapshot has a name.", field="name")
         if type(seed) is not int or not 0 <= seed < 2**63:
@@ -264,7 +276,7 @@ class LabelService:
             message = f"The share that is held out is from 0 to 0.9, not {shown(held_out_share)}."
             raise BadInput(message, field="held_out_share")
         chosen = self.campaigns(archived=True) if campaigns is None else [self.campaign(id) for id in campaigns]
-        labels = self.labels([campaign.id for campaign in chosen], with_recipes=False)
+        labels = self.labels(campaigns, with_recipes=False)
         trainable = (label for label in labels if label.trainable)
         names = [campaign.name for campaign in chosen]
         return self._store.snapshots.take(name, names, trainable, seed, float(held_out_share))
@@ -278,51 +290,3 @@ class LabelService:
         snapshot = self._store.snapshots.get(name)
         reader = self._store.reader
         return reader.by_numbers(snapshot.training), reader.by_numbers(snapshot.held_out)
-
-
-def _number(value: Any, field: str) -> int:
-    """Raise NotFound for what cannot be a number of ours: the database would stumble over it."""
-    if type(value) is not int or not 0 < value < 2**63:
-        raise NotFound(f"There is no {field} number {shown(value)}.", field=field)
-    return value
-
-
-def _id(value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARS or not value.isprintable():
-        message = f"What is sent has an id of 1 to {MAX_ID_CHARS} printable letters, unlike {shown(value)}."
-        raise BadInput(message, field="id")
-    return value
-
-
-def _token(value: Any) -> str:
-    if not isinstance(value, str) or not value.isascii() or len(value) > 100:
-        raise NotFound(f"No question {shown(value)} was given to anybody.", "Load the page again.", field="token")
-    return value
-
-
-def _check_words(subject: str, value: Any, most: int, field: str) -> None:
-    fits = isinstance(value, str) and len(value) <= most and "\0" not in value
-    if not fits or value.encode("utf-8", "ignore").decode() != value:
-        raise BadInput(f"{subject} is text of at most {most} letters, unlike {shown(value)}.", field=field)
-
-
-def _checked(circumstances: Circumstances) -> Circumstances:
-    """Raise BadInput for what no answer came about under."""
-    _check_words("A comment", circumstances.comment, MAX_COMMENT_CHARS, "comment")
-    _check_words("A device", circumstances.device, MAX_WORDS_CHARS, "device")
-    _check_words("A version", circumstances.ui_version, MAX_WORDS_CHARS, "ui_version")
-    latency: Any = circumstances.latency_ms
-    if latency is not None and not (_is_real(latency) and 0 <= latency <= MAX_LATENCY_MS):
-        raise BadInput(f"An answer takes 0 ms to a week, not {shown(latency)}.", field="latency_ms")
-    confidence: Any = circumstances.confidence
-    if confidence is not None and not (_is_real(confidence) and 0 < confidence <= 1):
-        raise BadInput(f"Confidence is above 0 and up to 1, not {shown(confidence)}.", field="confidence")
-    for name in ("shown_at", "first_paint_at", "answered_at"):
-        time = getattr(circumstances, name)
-        if time is not None and time.tzinfo is None:
-            raise BadInput(f"A time comes with its zone, unlike {name}, {shown(time)}.", field=name)
-    return circumstances
-
-
-def _is_real(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)

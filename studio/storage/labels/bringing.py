@@ -52,10 +52,10 @@ class _Facts(NamedTuple):
 class Bringing:
     """One transaction that brings labels into a campaign."""
 
-    def __init__(self, connection: Connection, campaign: Campaign, now: datetime) -> None:
+    def __init__(self, connection: Connection, campaign: Campaign, moment: datetime) -> None:
         self._connection = connection
         self._campaign = campaign
-        self._now = now
+        self._moment = moment
         self._people = {alias: id for alias, id in connection.execute(select(annotators.c.alias, annotators.c.id))}
         self._turns: dict[int, int] = {}  # of each person, the newest
         self._plain: list[tuple[dict[str, Any], _Facts]] = []  # not written yet
@@ -64,7 +64,7 @@ class Bringing:
         """Write labels down; give how many were not there yet. Raises as `Log.record`."""
         digests = self._digests([label.id for label in brought])
         facts = self._facts(sorted({label.item for label in brought}))
-        taken = self._taken(sorted(facts))
+        leased = self._lease_keys(sorted(facts))
         added = 0
         for label in brought:
             row = self._row(label, facts)
@@ -74,12 +74,12 @@ class Bringing:
             digests[label.id] = row["digest"]
             fact, key = facts[label.item], (row["item"], row["annotator"])
             replaces = label.supersedes is not None or label.is_withdrawn
-            if replaces or fact.is_round or len(self._campaign.questions) > 1 or key in taken:
+            if replaces or fact.is_round or len(self._campaign.questions) > 1 or key in leased:
                 self._write_plain()
                 self._write_one(label, row)
             else:
                 self._plain.append((row, fact))
-            taken.add(key)
+            leased.add(key)
             added += 1
         self._write_plain()
         recount_items(self._connection, self._campaign.id)
@@ -124,7 +124,7 @@ class Bringing:
             if len(alias) > MAX_ALIAS_CHARS or not alias.isprintable():
                 message = f"An annotator's name has up to {MAX_ALIAS_CHARS} printable letters, unlike {shown(alias)}."
                 raise BadInput(message, field="annotator")
-            values = {"alias": alias, "created_at": self._now.isoformat()}
+            values = {"alias": alias, "created_at": self._moment.isoformat()}
             key = self._connection.execute(insert(annotators).values(values)).inserted_primary_key
             self._people[alias] = int(key[0]) if key else 0
         return self._people[alias]
@@ -134,10 +134,10 @@ class Bringing:
     def _write_one(self, label: Label, row: dict[str, Any]) -> None:
         connection, annotator = self._connection, row["annotator"]
         item = item_of(connection, label.item)
-        table.ensure(connection, self._campaign, annotator, item, label.order, Clock(self._now))
+        table.ensure(connection, self._campaign, annotator, item, label.order, Clock(self._moment))
         self._turns.pop(annotator, None)
         replaced = self._replaced(label, row) if label.supersedes is not None else None
-        receipt = append(connection, row, self._now)
+        receipt = append(connection, row, self._moment)
         if replaced is not None:
             withdraw(connection, replaced, None)
         if not label.is_withdrawn:
@@ -164,14 +164,14 @@ class Bringing:
             return
         connection, written = self._connection, [row for row, _ in self._plain]
         connection.execute(insert(leases), [self._lease(row, fact) for row, fact in self._plain])
-        connection.execute(insert(labels), [{**row, "created_at": self._now.isoformat()} for row in written])
+        connection.execute(insert(labels), [{**row, "created_at": self._moment.isoformat()} for row in written])
         numbers: dict[str, int] = {}
         for part in _parts([row["id"] for row in written]):
             query = select(labels.c.id, labels.c.number).where(labels.c.id.in_(part))
             numbers |= {id: number for id, number in connection.execute(query)}
         names = ("item", "annotator", "question", "campaign")
         rows = [
-            {**{name: row[name] for name in names}, "label": numbers[row["id"]], "created_at": self._now.isoformat()}
+            {**{name: row[name] for name in names}, "label": numbers[row["id"]], "created_at": self._moment.isoformat()}
             for row in written
         ]
         connection.execute(insert(standing_labels), rows)
@@ -179,12 +179,12 @@ class Bringing:
             update(items).where(items.c.id == bindparam("number")).values(answers=items.c.answers + bindparam("more"))
         )
         answers = Counter(row["item"] for row in written)
-        connection.execute(counted, [{"number": item, "more": more} for item, more in answers.items()])
+        connection.execute(counted, [{"number": item, "more": count} for item, count in answers.items()])
         for part in _parts(sorted(answers)):
             enough = (items.c.id.in_(part), items.c.status == "queued", items.c.answers >= items.c.wanted)
             connection.execute(update(items).where(*enough).values(status="done"))
-        for annotator, more in Counter(row["annotator"] for row in written).items():
-            count_answers(connection, self._campaign.id, annotator, more)
+        for annotator, count in Counter(row["annotator"] for row in written).items():
+            count_answers(connection, self._campaign.id, annotator, count)
         self._plain.clear()
 
     def _lease(self, row: dict[str, Any], fact: _Facts) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Bringing:
             "purpose": fact.purpose,
             "shown_order": order,
             "side_coin": row["side_coin"],
-            "expires_at": self._now.isoformat(),
+            "expires_at": self._moment.isoformat(),
             "answered": True,
         }
 
@@ -225,13 +225,13 @@ class Bringing:
                 facts[id] = _Facts(campaign, purpose, round is not None, count)
         return facts
 
-    def _taken(self, numbers: list[int]) -> set[tuple[int, int]]:
+    def _lease_keys(self, numbers: list[int]) -> set[tuple[int, int]]:
         """(item, annotator) of those who were asked about it."""
-        taken: set[tuple[int, int]] = set()
+        leased: set[tuple[int, int]] = set()
         for part in _parts(numbers):
             query = select(leases.c.item, leases.c.annotator).where(leases.c.item.in_(part))
-            taken |= {(item, annotator) for item, annotator in self._connection.execute(query)}
-        return taken
+            leased |= {(item, annotator) for item, annotator in self._connection.execute(query)}
+        return leased
 
 
 def _parts(values: list[Any]) -> list[list[Any]]:

@@ -55,25 +55,25 @@ class Counts:
     by_annotator: dict[str, int]
 
 
-def progress(connection: Connection, campaign: Campaign, alias: str, now: datetime) -> Progress:
+def progress(connection: Connection, campaign: Campaign, alias: str, moment: datetime) -> Progress:
     """Count for one person. Raises NotFound."""
     annotator = annotator_of(connection, alias).id
     columns = standing_labels.c
     mine = (columns.campaign == campaign.id, columns.annotator == annotator)
-    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    since = midnight.astimezone(now.tzinfo).isoformat()
+    midnight = moment.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight.astimezone(moment.tzinfo).isoformat()
     people = campaign_people.c
-    own = select(people.answers).where(people.campaign == campaign.id, people.annotator == annotator)
-    total = connection.execute(own).scalar_one_or_none() or 0
+    tally = select(people.answers).where(people.campaign == campaign.id, people.annotator == annotator)
+    total = connection.execute(tally).scalar_one_or_none() or 0
     recent = select(func.count()).select_from(standing_labels).where(*mine, columns.created_at >= since)
     today = connection.execute(recent).scalar_one()
     newest = select(columns.created_at).where(*mine).order_by(columns.label.desc()).limit(_PACE_ANSWERS)
     times = [datetime.fromisoformat(text) for text in connection.execute(newest).scalars()]
     per_minute = pace(times[::-1])
-    done, target = _items(connection, campaign)
-    left = (target - done) * campaign.target_per_item * len(campaign.questions)
+    finished, target = _items(connection, campaign)
+    left = (target - finished) * campaign.target_per_item * len(campaign.questions)
     seconds_left = None if per_minute is None else 60 * left / per_minute
-    return Progress(done, target, total, today, per_minute, seconds_left)
+    return Progress(finished, target, total, today, per_minute, seconds_left)
 
 
 def counts(connection: Connection, campaign: Campaign) -> Counts:
@@ -82,12 +82,12 @@ def counts(connection: Connection, campaign: Campaign) -> Counts:
     people = select(annotators.c.alias, columns.answers).join(annotators, annotators.c.id == columns.annotator)
     people = people.where(columns.campaign == campaign.id, columns.answers > 0).order_by(columns.annotator)
     by_annotator = {alias: count for alias, count in connection.execute(people)}
-    done, queued = _items(connection, campaign)
+    finished, queued = _items(connection, campaign)
     logged = select(func.count()).select_from(labels).where(labels.c.campaign == campaign.id)
     checks = select(func.count()).where(items.c.campaign == campaign.id, items.c.purpose == "check")
     return Counts(
         items=queued,
-        done=done,
+        done=finished,
         checks=connection.execute(checks).scalar_one(),
         labels=sum(by_annotator.values()),
         logged=connection.execute(logged).scalar_one(),

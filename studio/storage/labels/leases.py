@@ -64,10 +64,10 @@ class Lease:
 class Clock:
     """A moment, and what it makes of leases. Whoever's lease has expired may still answer."""
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self.text = now.isoformat()
-        self.expires_at = now + LEASE
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+        self.text = moment.isoformat()
+        self.expires_at = moment + LEASE
         self.expires_text = self.expires_at.isoformat()
 
     def in_force(self, table: Any = leases) -> Any:
@@ -210,14 +210,14 @@ def open_questions(connection: Connection, campaign: Campaign, item: int, annota
 
 def takers(clock: Clock) -> Any:
     """Subquery: how many people have answered the item of the outer query, or have it at this moment."""
-    others = leases.alias("takers")
-    return select(func.count()).where(others.c.item == items.c.id, clock.taken(others)).scalar_subquery()
+    taking = leases.alias("takers")
+    return select(func.count()).where(taking.c.item == items.c.id, clock.taken(taking)).scalar_subquery()
 
 
 def _query() -> Select[Any]:
     joined = leases.join(items, items.c.id == leases.c.item).join(prompts, prompts.c.id == items.c.prompt)
-    more = (items.c.kind, items.c.status, items.c.origin, items.c.round, items.c.wanted, items.c.answers)
-    return select(leases, *more, prompts.c.text.label("prompt_text")).select_from(joined)
+    facts = (items.c.kind, items.c.status, items.c.origin, items.c.round, items.c.wanted, items.c.answers)
+    return select(leases, *facts, prompts.c.text.label("prompt_text")).select_from(joined)
 
 
 def read(connection: Connection, row: Row[Any], campaign: Campaign) -> Lease:

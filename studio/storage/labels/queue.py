@@ -50,8 +50,8 @@ class Turn:
         table.renew(self.connection, self.campaign.id, self.annotator, self.clock)
         rows = self._in_hand(holding)
         ready = len(rows)
-        while ready < count and (more := self._give_next()):
-            ready += more
+        while ready < count and (count_ready := self._give_next()):
+            ready += count_ready
         rows = self._in_hand(holding)
         return [table.read(self.connection, row, self.campaign) for row in rows[:count]]
 
@@ -214,13 +214,13 @@ class Turn:
         """
         mine = table.own(self.campaign.id, self.annotator)
         newest = select(func.max(leases.c.item)).where(mine, leases.c.from_queue)
-        after = self.connection.execute(newest).scalar_one() or 0
+        last_item = self.connection.execute(newest).scalar_one() or 0
         columns = items.c
         query = select(columns.id).where(columns.campaign == self.campaign.id, columns.status == "queued")
         query = query.where(~self._given(), self._wanted()).order_by(columns.id).limit(1)
-        item = self.connection.execute(query.where(columns.id > after)).scalar_one_or_none()
-        if item is None and after:
-            item = self.connection.execute(query.where(columns.id < after)).scalar_one_or_none()
+        item = self.connection.execute(query.where(columns.id > last_item)).scalar_one_or_none()
+        if item is None and last_item:
+            item = self.connection.execute(query.where(columns.id < last_item)).scalar_one_or_none()
         return item
 
     def _given(self) -> Any:

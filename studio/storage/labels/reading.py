@@ -25,7 +25,7 @@ from studio.storage.schema import (
     prompts,
     standing_labels,
 )
-from studio.storage.unreadable import BROKEN
+from studio.storage.unreadable import BROKEN, Reader
 
 PART = 500  # rows read in one transaction
 
@@ -49,10 +49,10 @@ class LabelReader:
         with self._database.read() as connection:
             end = connection.execute(select(func.max(labels.c.number))).scalar_one() or 0
         recipe_of = lru_cache(maxsize=4096)(_recipe)
-        after = 0
-        while after < end:
+        last_number = 0
+        while last_number < end:
             with self._database.read() as connection:
-                rows = self._rows(connection, campaigns, only_standing, after, end)
+                rows = self._rows(connection, campaigns, only_standing, last_number, end)
                 pictures = _pictures(connection, sorted({row.item for row in rows}), with_recipes)
             for row in rows:
                 try:
@@ -61,10 +61,13 @@ class LabelReader:
                     continue
             if len(rows) < PART:
                 break
-            after = rows[-1].number
+            last_number = rows[-1].number
 
     def by_numbers(self, numbers: Sequence[int], *, with_recipes: bool = True) -> Iterator[Label]:
-        """Give the labels of these rows, in this order, whether or not they stand."""
+        """Give the labels of these rows, in this order, whether or not they stand.
+
+        Raises WorkspaceError for one that cannot be read: what was frozen is whole, or said not to be.
+        """
         recipe_of = lru_cache(maxsize=4096)(_recipe)
         for start in range(0, len(numbers), PART):
             part = list(numbers[start : start + PART])
@@ -73,7 +76,8 @@ class LabelReader:
                 pictures = _pictures(connection, sorted({row.item for row in rows.values()}), with_recipes)
             for number in part:
                 row = rows[number]
-                yield _label(row, tuple(_picture(picture, recipe_of) for picture in pictures[row.item]))
+                shown = tuple(_picture(picture, recipe_of) for picture in pictures[row.item])
+                yield Reader("Label", "log", "number", lambda row, shown=shown: _label(row, shown)).one(row)
 
     def items_of(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Of the labels of these ids that are there, whether or not they stand: id -> (its campaign, its item)."""
@@ -86,9 +90,9 @@ class LabelReader:
         return places
 
     def _rows(
-        self, connection: Connection, chosen: Sequence[int] | None, only_standing: bool, after: int, end: int
+        self, connection: Connection, chosen: Sequence[int] | None, only_standing: bool, behind: int, end: int
     ) -> Sequence[Row[Any]]:
-        query = _query().where(labels.c.number > after, labels.c.number <= end)
+        query = _query().where(labels.c.number > behind, labels.c.number <= end)
         if only_standing:
             query = query.where(
                 select(1).where(standing_labels.c.label == labels.c.number).exists(),

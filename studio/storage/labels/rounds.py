@@ -63,9 +63,9 @@ class Rounds:
             )
         return ids
 
-    def drop_open(self, after: int = -1) -> None:
+    def drop_open(self, last_kept: int = -1) -> None:
         """Ask pairs no more that are not answered, of rounds after this one: what they were chosen by is gone."""
-        ids = [row.id for row in self._rows() if row.answer is None and row.round > after]
+        ids = [row.id for row in self._rows() if row.answer is None and row.round > last_kept]
         self._connection.execute(update(items).where(items.c.id.in_(ids)).values(status="retired"))
 
     def ranking(self) -> tuple[int, ...]:

@@ -122,7 +122,7 @@ def withdraw(connection: Connection, row: Row[Any], clock: Clock | None) -> None
     item = item_of(connection, row.item)
     if item.round is not None and item.origin is not None:
         table.reopen(connection, item.origin, row.annotator)
-        Rounds(connection, item.origin, row.annotator).drop_open(after=item.round)
+        Rounds(connection, item.origin, row.annotator).drop_open(last_kept=item.round)
     if clock is not None:
         table.prolong(connection, row.item, row.annotator, clock)
         if item.round is not None and item.origin is not None:

@@ -13,28 +13,28 @@ from studio.storage.schema import campaign_people, campaigns, items
 COUNTED = ("queued", "done")  # statuses of the items that a campaign's progress is about
 
 
-def count_answers(connection: Connection, campaign: int, annotator: int, more: int) -> None:
+def count_answers(connection: Connection, campaign: int, annotator: int, change: int) -> None:
     """A person has so many more answers that stand."""
     columns = campaign_people.c
     query = update(campaign_people).where(columns.campaign == campaign, columns.annotator == annotator)
-    if not connection.execute(query.values(answers=columns.answers + more)).rowcount:
-        row = {"campaign": campaign, "annotator": annotator, "answers": more}
+    if not connection.execute(query.values(answers=columns.answers + change)).rowcount:
+        row = {"campaign": campaign, "annotator": annotator, "answers": change}
         connection.execute(insert(campaign_people).values(row))
 
 
 def recount_items(connection: Connection, campaign: int) -> None:
     """Items were added or retired: count those of a campaign anew."""
     in_queue = select(func.count()).where(items.c.campaign == campaigns.c.id, items.c.status.in_(COUNTED))
-    done = in_queue.where(items.c.answers >= campaigns.c.target_per_item)
-    values = {"queue_items": in_queue.scalar_subquery(), "done_items": done.scalar_subquery()}
+    finished = in_queue.where(items.c.answers >= campaigns.c.target_per_item)
+    values = {"queue_items": in_queue.scalar_subquery(), "done_items": finished.scalar_subquery()}
     connection.execute(update(campaigns).where(campaigns.c.id == campaign).values(values))
 
 
-def count_done(connection: Connection, item: int, more: int) -> None:
-    """The answers of an item changed by `more`, 1 or -1: it is done now and was not, or the other way round, where they
-    are just as many as are needed, or were.
+def count_done(connection: Connection, item: int, change: int) -> None:
+    """The answers of an item changed by `change`, 1 or -1: where they are just as many as are needed, or were, it is
+    done now and was not, or the other way round.
     """
-    needed = campaigns.c.target_per_item if more > 0 else campaigns.c.target_per_item - 1
+    needed = campaigns.c.target_per_item if change > 0 else campaigns.c.target_per_item - 1
     changed = select(items.c.campaign).where(items.c.id == item, items.c.status.in_(COUNTED), items.c.answers == needed)
     query = update(campaigns).where(campaigns.c.id == changed.scalar_subquery())
-    connection.execute(query.values(done_items=campaigns.c.done_items + more))
+    connection.execute(query.values(done_items=campaigns.c.done_items + change))

@@ -189,3 +189,19 @@ def test_an_item_that_cannot_be_asked_is_refused_and_none_of_its_company_is_writ
     with pytest.raises(BadInput, match=sentence):
         service.add_items(campaign.id, [NewItem("p", (numbers[0], numbers[1])), item])
     assert service.counts(campaign.id).items == 0 and service.queued(campaign.id) == []
+
+
+@pytest.mark.parametrize("name", ["bob", "", "x" * 300, "\ud800", 7, None, ["ada"]])
+def test_what_nobody_is_called_is_refused_whatever_it_is(service: LabelService, name: Any) -> None:
+    campaign = service.create(plan())
+    calls = [
+        lambda: service.lease(campaign.id, name),
+        lambda: service.undo("u", campaign.id, name),
+        lambda: service.progress(campaign.id, name),
+        lambda: service.change("c", "x", name, Answer.pair("first")),
+        lambda: service.set_keys(name, {}),
+        lambda: service.ranking(1, name),
+    ]
+    for call in calls:
+        with pytest.raises(NotFound, match="no annotator"):
+            call()

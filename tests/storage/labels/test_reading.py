@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput, NotFound, WorkspaceError
 from studio.core.recipe import Recipe
 from studio.preference.answer import Answer
 from studio.preference.label import Picture
@@ -94,6 +94,8 @@ def test_a_row_that_cannot_be_read_costs_itself(setting: Setting) -> None:
         connection.execute(text("DROP TRIGGER labels_no_update"))
         connection.execute(text('UPDATE labels SET answer = \'{"mode": "duel"}\' WHERE number = 2'))
     assert [label.id for label in setting.labels.reader.read()] == ["vote-1", "vote-3"]
+    with pytest.raises(WorkspaceError, match="Label 2 of the log cannot be read"):
+        list(setting.labels.reader.by_numbers([1, 2, 3]))
 
 
 def test_a_purge_leaves_every_picture_that_is_asked_about(setting: Setting) -> None:
