@@ -87,9 +87,10 @@ def test_a_taste_in_the_features_is_learned_and_its_accuracy_has_an_interval() -
 def test_tastes_are_learned_from_three_hundred_answers_about_stencils_pictures(stencil_dir: Path) -> None:
     bundle = load_stencil(stencil_dir)
     trial = Trial(by_bundle(bundle), bundle.default_size_px, seed=4, prompts=45, held_out=24)
-    reached = {
-        (extractor, taste): accuracy(*trial.sides(extractor, taste), 300, repeats=3).value for extractor, taste in GOALS
-    }
-    assert all(reached[key] >= goal for key, goal in GOALS.items()), reached
+    reached = {key: accuracy(*trial.sides(*key), 300, repeats=3) for key in GOALS}
+    for key, goal in GOALS.items():  # none is below its goal by more than three standard errors over prompts
+        error = (reached[key].high - reached[key].low) / 3.92
+        assert reached[key].value + 3 * error >= goal, (key, reached[key])
     # The world's CLIP does not see what is broken: nothing is claimed of it, and the oracle's features are offered.
-    assert accuracy(*trial.sides("clip", "clean"), 300, repeats=3).value < reached["oracle", "clean"] - 0.1
+    blind = accuracy(*trial.sides("clip", "clean"), 300, repeats=3)
+    assert blind.high < reached["oracle", "clean"].low
