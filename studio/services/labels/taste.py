@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,12 +43,16 @@ Key = tuple[int, Question]
 
 @dataclass(frozen=True)
 class _Learned:
-    """at: how many labels the campaign had then. assessment: None where `why` says why there is none."""
+    """at: how many labels the campaign had then. assessment: None where `why` says why there is none.
+
+    lines: what was told of it, by annotator: an interval takes some milliseconds, and a page asks after every answer.
+    """
 
     at: int
     extractor: str
     assessment: Assessment | None
     why: str = ""
+    lines: dict[str | None, TasteLine] = field(default_factory=dict[str | None, TasteLine])
 
 
 class TasteService:
@@ -92,7 +96,9 @@ class TasteService:
             return before(count) if count < FEWEST else learning(count)
         if learned.assessment is None:
             return TasteLine(learned.why, "failed")
-        return line_of(learned.assessment, annotator)
+        if annotator not in learned.lines:
+            learned.lines[annotator] = line_of(learned.assessment, annotator)
+        return learned.lines[annotator]
 
     def learn(self, campaign: int, question: Question = "overall") -> Assessment:
         """Learn now, and wait for it: a second, and before it as long as features take.
