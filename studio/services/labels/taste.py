@@ -23,6 +23,7 @@ from studio.services.jobs import JobService
 from studio.services.labels.features import KIND, CampaignFeatures
 from studio.services.labels.next_pairs import further_items
 from studio.services.labels.service import LabelService
+from studio.services.labels.standings import Standing, standings
 from studio.services.labels.taste_line import FEWEST, TasteLine, before, learning, line_of
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
@@ -169,6 +170,11 @@ class TasteService:
         """Krippendorff's alpha over pairs that several people answered. Raises NotFound."""
         self._labels.campaign(campaign)
         return shared_agreement(list(self._labels.labels([campaign], with_recipes=False)))
+
+    def standings(self, campaign: int) -> list[Standing]:
+        """How the campaign's recipes stand against each other, the best first. Raises NotFound."""
+        self._labels.campaign(campaign)
+        return standings(self._labels.labels([campaign]))
 
     # -- in the background -------------------------------------------------------------------------------------------
 

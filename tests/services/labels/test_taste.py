@@ -131,6 +131,7 @@ def test_quality_knows_the_checks_of_a_campaign(studio: Studio) -> None:
     (quality,) = studio.tastes.quality(campaign)
     assert quality.annotator == "ada" and quality.labels == 8 and quality.flags == ()
     assert np.isnan(studio.tastes.agreement(campaign).value)
+    assert studio.tastes.standings(campaign) == []  # all pictures are of one recipe
     pool = studio.archive.labels.pools.of(campaign)
     pair = (pool.pictures[0].reference, pool.pictures[1].reference)
     check = NewItem("a check", pair, purpose="check", expected=Answer.pair("first"))
