@@ -43,6 +43,7 @@ def counted(
 def _answers(job: JobRecord, subject: Subject, budget: Budget, evaluations: EvaluationService) -> Answers:
     from studio.training.erase.card.attack import walk
     from studio.training.erase.card.job import run_named
+    from studio.training.erase.card.relearning import RELEARNED
     from studio.training.erase.card.rounded import NAMES
 
     probes, folder, run = probes_of(subject, budget), evaluations.folder, run_of(job.payload)
@@ -52,7 +53,8 @@ def _answers(job: JobRecord, subject: Subject, budget: Budget, evaluations: Eval
     for evaluation in evaluations.measured(job):
         by_key = {result.case.key: result.facts for result in evaluation.results}
         facts[evaluation.suite, names[evaluation.stack]] = _by_place(probes.get(evaluation.suite, ()), by_key)
-    for name in NAMES.values() if budget.is_rounded else ():
+    further = [*(NAMES.values() if budget.is_rounded else ()), *((RELEARNED,) if budget.is_relearned else ())]
+    for name in further:
         digests = read_run(folder, run_named(run, name)).digests
         by_case = read(results_path(folder, digests[0])) if digests else {}
         facts["strength", name] = _by_place(probes.get("strength", ()), by_case)

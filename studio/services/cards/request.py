@@ -85,7 +85,8 @@ def picture_count(request: Mapping[str, Any], subject: Subject, budget: Budget) 
     evaluated = sum(len(part["cases"]) * len(part["stacks"]) for part in request["parts"])
     if not subject.in_world:
         return evaluated
-    rounds = budget.attack * (MOST_WORDS - 1) + 2 * budget.is_rounded * budget.in_world["strength"]
+    further = 2 * budget.is_rounded + budget.is_relearned  # times the same prompts, under edits made for it
+    rounds = budget.attack * (MOST_WORDS - 1) + further * budget.in_world["strength"]
     return evaluated + rounds + 2 * budget.drift
 
 

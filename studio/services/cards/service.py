@@ -25,6 +25,7 @@ from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.storage.reports import ReportKey
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
+from studio.training.erase.card.relearning import WORLD_S
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.protocol import Protocol
 
@@ -69,7 +70,8 @@ class CardService:
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
         request = request_of(subject, entry.id, chosen, protocol)
         pictures = picture_count(request, subject, chosen) + len(recipes)
-        return {"pictures": pictures, "seconds": self._seconds(subject, protocol, pictures)}
+        seconds, more_s = self._seconds(subject, protocol, pictures), WORLD_S * chosen.is_relearned * subject.in_world
+        return {"pictures": pictures, "seconds": None if seconds is None else seconds + more_s}
 
     def start(self, edit: str, budget: str = USUAL) -> str:
         """Queue a card in the background; give the job's id. What is known of its pictures is not drawn again.

@@ -39,6 +39,8 @@ def lengthened(plan: Plan, steps: int) -> Plan:
         provenance["erasure"] = {**provenance["erasure"], "training": training}
     if plan.looks is not None:
         values["looks"] = {**values["looks"], "stops": False}
+    if plan.held_out is not None:
+        values["held_out"] = {**values["held_out"], "stop_rise": None}
     ending = f", {steps} steps"
     name = _STEPS.sub("", plan.name)[: MAX_NAME_CHARS - len(ending)] + ending
     return Plan.load({**values, "name": name, "steps": steps, "provenance": provenance})

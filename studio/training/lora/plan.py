@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from studio.core.errors import BadInput
 from studio.core.params import load
+from studio.core.recipe import EditRef
 from studio.engine.edits.manifest import MAX_RANK
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.protocol import Protocol
 
 MAX_STEPS = 1_000_000
-_LATER = ("looks", "schedule", "numbers", "held_out")  # values that a plan may have had no name for
+_LATER = ("beneath", "looks", "schedule", "numbers", "held_out")  # values that a plan may have had no name for
 _IMAGE = re.compile(r"[0-9a-f]{64}")
 Group = Literal[
     "xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "linear", "all"
@@ -168,6 +169,9 @@ class Plan(_Values):
     clip: float = Field(default=1.0, gt=0, le=1e6, description="largest norm of the gradient")
     ema: float = Field(default=0.0, ge=0, lt=1, description="decay of averaged factors; 0 keeps the last")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="of factors, noise and rows")
+    beneath: tuple[EditRef, ...] = Field(
+        default=(), max_length=16, description="edits in force beneath what learns, in every evaluation"
+    )
     looks: LooksPlan | None = Field(default=None, description="what is drawn and read on the way; null is nothing")
     schedule: SchedulePlan | None = Field(default=None, description="of the learning rate; null is constant")
     numbers: dict[str, tuple[float, ...]] = Field(

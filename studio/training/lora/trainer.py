@@ -14,9 +14,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import Cancelled, NonFinite, OutOfMemory, WorkspaceError
+from studio.core.errors import BadInput, Cancelled, NonFinite, OutOfMemory, WorkspaceError
 from studio.core.recipe import LIVE
 from studio.diffusion.predictions import Loss
+from studio.engine.edits.stack import EditStack
 from studio.engine.kinds import JobContext, Steps
 from studio.engine.memory import give_back
 from studio.engine.trouble import is_out_of_memory
@@ -32,16 +33,17 @@ from studio.training.lora.plan import Plan
 from studio.training.lora.training import Training
 
 CHECKPOINT_EVERY_S = 30.0
+WINDOW_STEPS = 1000  # in which an edit that acts in a share of the steps is told from one that acts in all
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     """Train, or go on training.
 
     job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training),
-    "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what they were decoded from,
-    "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it likes. Tells "measure",
-    "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound, BadInput, AssetError,
-    NonFinite, OutOfMemory.
+    "edits" (EditRef.edit -> file) and "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what
+    they were decoded from, "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it
+    likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound,
+    BadInput, AssetError, NonFinite, OutOfMemory.
     """
     engine, plan = context.engine, Plan.load(job["plan"])
     loss = build_loss(plan.loss, plan.loss_params, engine.config.losses)
@@ -65,7 +67,10 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
     began = time.monotonic()
     with ExitStack() as leases:
         bundle = leases.enter_context(engine.store.lease(plan.model, context.should_stop))
-        training, checkpoints = Training(plan, loss, bundle), Checkpoints(folder)
+        beneath = engine.shelf.stack(plan.beneath, job.get("edits") or {}, WINDOW_STEPS)
+        if not isinstance(beneath, EditStack):
+            raise BadInput("What is learned on top of acts in every step.", "Take the edit whole.", field="beneath")
+        training, checkpoints = Training(plan, loss, bundle, beneath), Checkpoints(folder)
         if (stored := checkpoints.read(plan.digest, training.base)) is not None:
             training.resume(stored)
         yield from training.prepare(checkpoints, job.get("pictures") or {}, job.get("latents"))

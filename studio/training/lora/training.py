@@ -6,8 +6,8 @@ It gives way after every evaluation of the network; at each of these places the 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from studio.core.errors import BadInput, NonFinite
 from studio.diffusion.predictions import STATE, UNCONDITIONAL, Loss, Need, Numbered, Prediction
 from studio.engine.edits.format import Edit
-from studio.engine.edits.stack import EMPTY
+from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.edits.trainable import TrainableEdit
 from studio.engine.kinds import Steps
 from studio.engine.resident import room_of
@@ -41,8 +41,10 @@ _OTHER_SEEDS = 2**40  # from here on: no way under a retained prompt begins as o
 class Training:
     """What learns and what it learns from, apart from any job. Used on the engine's thread only."""
 
-    def __init__(self, plan: Plan, loss: Loss, bundle: ModelBundle) -> None:
-        """Raises BadInput for a plan that does not fit the loss or the model."""
+    def __init__(self, plan: Plan, loss: Loss, bundle: ModelBundle, beneath: EditStack = EMPTY) -> None:
+        """beneath: in force in every evaluation of a step, and nowhere else: the states are the base's own.
+
+        Raises BadInput for a plan that does not fit the loss or the model."""
         plan.check_columns({need.condition for need in loss.needs if need.by != "truth"} - {UNCONDITIONAL})
         is_noise_known = plan.pictures is not None or (plan.bank is not None and plan.bank.renoised)
         if not is_noise_known and any(need.by == "truth" for need in loss.needs):
@@ -51,7 +53,7 @@ class Training:
         if wrong := next((need.state for need in loss.needs if need.state not in states), None):
             raise BadInput(f"The loss {plan.loss!r} asks for the state {wrong!r}, which this plan has not.")
         chosen = set(bundle.edit_targets().get(plan.layers, ()))
-        self.plan, self.loss, self.bundle = plan, loss, bundle
+        self.plan, self.loss, self.bundle, self._beneath = plan, loss, bundle, beneath
         self.edit = TrainableEdit.on(
             bundle.components(),
             lambda component, path: f"{component}.{path}" in chosen,
@@ -164,7 +166,6 @@ class Training:
         began = time.monotonic()
         self._settled = self.generator.get_state()
         batch, retained = self._batch(), self._retained_batch()
-        room_of(self.bundle).use(EMPTY)
         frozen, student = ([(batch, need) for need in self.loss.needs if need.by == by] for by in ("frozen", "student"))
         if retained is not None:
             frozen.append((retained, _BASE))
@@ -175,12 +176,11 @@ class Training:
         asides = [(batch, need) for need in self.asides]
         if frozen or asides:
             strengths = [0.0 for question, _ in frozen for _ in question.x] + strengths_of(asides)
-            with torch.no_grad(), self.edit.applied(rows=strengths) if asides else nullcontext():
+            with self._edited(), torch.no_grad(), self.edit.applied(rows=strengths) if asides else nullcontext():
                 answers |= ask([*frozen, *asides], self.bundle, anchors)
             yield
-            room_of(self.bundle).use(EMPTY)
         parameters = self.edit.parameters()
-        with torch.enable_grad():
+        with self._edited(), torch.enable_grad():  # the gradient too passes through the weights as they are edited
             with self.edit.applied(rows=strengths_of(student)):
                 answers |= ask(student, self.bundle, anchors)
             predictions |= {need.name: answers[id(batch), need.name] for need in self.loss.needs if need.by != "truth"}
@@ -215,6 +215,16 @@ class Training:
         self.measures |= {"loss": float(total.detach()), "gradient norm": float(norm)}
         self.measures |= self.retainer.measures() if self.retainer is not None else {}
         self.measures |= measures_of(self.loss, predictions)
+
+    @contextmanager
+    def _edited(self) -> Iterator[None]:
+        """Within it the network has the edits beneath; afterwards it is the base."""
+        room = room_of(self.bundle)
+        room.use(self._beneath)
+        try:
+            yield
+        finally:
+            room.use(EMPTY)
 
     def _gradients(
         self, total: Tensor, answers: Mapping[tuple[int, str], Prediction], retained: Batch | None

@@ -50,6 +50,10 @@ def test_the_plan_has_more_steps_that_no_look_ends_and_all_else_as_it_was() -> N
     }
     same = {"name", "steps", "looks", "provenance"}
     assert longer.model_dump(exclude=same) == short.model_dump(exclude=same)
+    from_pictures = {"bank": None, "pictures": {"images": [["0" * 64]] * 2}}
+    tried_on = {"rows": 1, "every": 2, "stop_rise": 0.1}
+    held_out = lengthened(plan(**from_pictures, held_out=tried_on), 20).held_out
+    assert held_out is not None and (held_out.rows, held_out.stop_rise) == (1, None)
     again = lengthened(longer, 30)
     assert (again.name, again.provenance["version"]) == ("towards blue, 30 steps", 3)
     assert len(lengthened(plan(name="x" * 80), 7).name) == MAX_NAME_CHARS

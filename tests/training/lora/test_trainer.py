@@ -88,6 +88,7 @@ class Job:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.is_stopped = False
         beside = {"limit_s": changes.pop("limit_s", None), "pictures": changes.pop("paths", None)}
+        beside["edits"] = changes.pop("edits", None)
         job = {"kind": "train", "id": "abc", "plan": {**PLAN, **changes}, "folder": str(folder), **beside}
         self.steps = engine.steps(job, lambda kind, data: self.told.append((kind, data)), lambda: self.is_stopped)
 

@@ -24,6 +24,7 @@ class Budget:
     drift: pictures of each divergence in nats, which are measured of models of the world alone; 0 for none.
     attack: in the world, whether words are put before a prompt, and how many each further round tries; 0 is not.
     is_rounded: in the world, whether the edit is tried in fewer bits.
+    is_relearned: in the world, whether the concept is taught again on top of the edit.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Budget:
     drift: int = 0
     attack: int = 0
     is_rounded: bool = False
+    is_relearned: bool = False
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -73,13 +75,14 @@ BUDGETS: dict[str, Budget] = {
         ),
         Budget(
             "full",
-            "The same from more pictures; every word before a prompt, the edit in fewer bits, and what a negative "
-            "prompt does without an edit.",
+            "The same from more pictures; every word before a prompt, the edit in fewer bits, the concept learned "
+            "again, and what a negative prompt does without an edit.",
             _sizes(144, 144, 56, 56, 16, 24, 56),
             _sizes(48, 48, 0, 16, 8, 8, 12),
             drift=48,
             attack=32,
             is_rounded=True,
+            is_relearned=True,
         ),
     )
 }

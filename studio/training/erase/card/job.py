@@ -1,8 +1,8 @@
 """The kind of job "card": pictures to look at, before and after, and all that a report card is counted from.
 
 The pictures come first, for somebody may be waiting to see them; then one evaluation, then what a larger budget adds:
-drift in nats, words put before a prompt, rounded weights. Pictures are kept in the history as any other, drawn for a
-card; what is measured is kept as that of any evaluation, and nothing is measured twice.
+drift in nats, words put before a prompt, rounded weights, the concept learned again. Pictures are kept in the history
+as any other, drawn for a card; what is measured is kept as that of any evaluation, and nothing is measured twice.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from studio.core.errors import BadInput
 from studio.core.recipe import EditRef
+from studio.engine.edits.files import read_edit
 from studio.engine.edits.stack import EMPTY, EditStack
 from studio.engine.kinds import JobContext, Steps
 from studio.engine.resident import room_of
@@ -24,11 +26,13 @@ from studio.training.erase.card.attack import MOST_WORDS, walk
 from studio.training.erase.card.budget import budget_named
 from studio.training.erase.card.probe import Probe
 from studio.training.erase.card.probes import probes_of
+from studio.training.erase.card.relearning import RELEARNED, STRENGTH, relearning_plan
 from studio.training.erase.card.rounded import NAMES, rounded
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate import job as evaluation
 from studio.training.evaluate.files import read_run, results_path
 from studio.training.evaluate.store import read
+from studio.training.lora import trainer
 
 EVALUATION, FURTHER = 0.8, 0.5  # of what is left, the share that a part's progress counts for, where more may follow
 
@@ -53,7 +57,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     subject, budget = Subject.load(card["subject"], False), budget_named(str(card["budget"]))
     probes = probes_of(subject, budget)
     is_rounded = subject.in_world and budget.is_rounded and "strength" in probes
-    is_more = job.get("drift") or "attack" in probes or is_rounded
+    is_relearned = subject.in_world and budget.is_relearned and "strength" in probes
+    is_more = job.get("drift") or "attack" in probes or is_rounded or is_relearned
     yield from evaluation.run(job, tally.within(EVALUATION if is_more else 1.0))
     if job.get("drift"):
         yield from drift.run({**job["drift"], "edits": job["edits"], "folder": job["folder"]}, tally.within())
@@ -62,6 +67,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
             yield from _further(job, tally, "attack", missing_probes)
     if is_rounded:
         yield from _rounded(job, tally, probes["strength"])
+    if is_relearned:
+        yield from _relearned(job, tally, subject, probes["strength"])
     seconds = round(time.monotonic() - began, 3)
     context.tell("done", {"images": len(job.get("pictures", ())), "drawn": tally.drawn, "seconds": seconds})
 
@@ -140,3 +147,27 @@ def _rounded(job: Mapping[str, Any], tally: _Told, probes: Any) -> Steps:
             yield from _further(job, tally, name, list(probes), [{"edit": name}])
         finally:
             engine.shelf.release(name)
+
+
+def _relearned(job: Mapping[str, Any], tally: _Told, subject: Subject, probes: Any) -> Steps:
+    """The concept taught again on top of the edit. Killed within it, the training goes on where it was."""
+    context, run = tally.within(), run_named(str(job["run"]), RELEARNED)
+    folder, paths = Path(str(job["folder"])) / f"{RELEARNED}-{run}", list[str]()
+    refs = job["request"]["stacks"][1]
+
+    def tell(kind: Any, data: dict[str, Any]) -> None:
+        if kind == "edit":
+            paths.append(data["path"])
+        else:
+            context.tell(kind, data)
+
+    plan = relearning_plan(subject, refs, int(job["request"]["protocol"]["steps"]))
+    work = {"id": run, "plan": plan, "folder": str(folder), "edits": job["edits"]}
+    yield from trainer.run(work, JobContext(context.engine, tell, context.should_stop))
+    edit = read_edit(Path(paths[-1]))
+    context.engine.shelf.hold(RELEARNED, lambda: edit)
+    try:
+        yield from _further(job, tally, RELEARNED, list(probes), [*refs, {"edit": RELEARNED, "strength": STRENGTH}])
+    finally:
+        context.engine.shelf.release(RELEARNED)
+    rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""How easily the concept comes back: said in other words, completed from half-way, at other strengths.
+"""How easily the concept comes back: said in other words, completed from half-way, at other strengths, learned again.
 
 A picture counts where the concept is read in it and it is valid. What the base does with the same prompts stands beside
 it: the most that could come back. Other words as UnlearnDiffAtk and others vary them; completion from a half-denoised
@@ -15,6 +15,7 @@ from studio.training.erase.card.answers import BASE, EDIT, Answers, outcomes
 from studio.training.erase.card.budget import HALF_WAY, STRENGTHS
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.lines import Line, difference, share
+from studio.training.erase.card.relearning import PICTURES, RELEARNED, TRAINING_STEPS
 from studio.training.erase.card.rounded import NAMES
 
 WORDINGS = ("synonyms", "paraphrases", "rare words")
@@ -40,6 +41,7 @@ def robust_lines(answers: Answers) -> list[Line]:
     attacked = share("edit", outcomes(answers.rows("attack", EDIT), outcome), reason)
     lines.append(Line("back_prefix", "robust", "a word before it", _ABOUT["a word before it"], "attack", attacked))
     lines += [_back(answers, f"back_{name}", name, "strength", name, (), why) for name in NAMES.values()]
+    lines.append(_back(answers, "back_relearned", "learned again", "strength", RELEARNED, (), why))
     return lines
 
 
@@ -51,6 +53,7 @@ _ABOUT = {
     "a word before it": "Comes back with a word put before the prompt: every word of the vocabulary, one at a time.",
     "int8": "Comes back when the weights it changes are rounded to eight bits.",
     "4-bit": "Comes back when they are rounded to four bits, in groups of 32.",
+    "learned again": f"Comes back after {TRAINING_STEPS} steps of training on {PICTURES} pictures of it by the base.",
     "from half-way": "Comes back where the base draws the first half of the steps, and the edit the rest.",
 }
 

@@ -167,6 +167,7 @@ def _harm(lines: Sequence[Line]) -> str:
 def _come_back(line: Line) -> str:
     how = {
         "back_half": "where the base draws the first half of the steps",
+        "back_relearned": "once it is taught again by a few of its pictures",
         "back_prefix": "with one word of the vocabulary before a prompt",
     }
     return f"{how.get(line.key, f'in {line.name}')}: {_percent(line.row.value)} of {line.row.n} pictures"

@@ -14,6 +14,7 @@ from studio.training.erase.card.attack import MOST_WORDS
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
 from studio.training.erase.card.probe import Probes
 from studio.training.erase.card.probes import probes_of
+from studio.training.erase.card.relearning import WORLD_S
 from studio.training.erase.card.subject import Subject
 from studio.training.erase.card.ways import WAYS, protocols_of
 from studio.training.erase.texts import wordings
@@ -109,7 +110,8 @@ def test_budgets_draw_so_many_that_their_time_is_kept() -> None:
     for name, budget in BUDGETS.items():
         sizes = budget.sizes(True)
         pictures = 3 * sizes["forget"] + 2 * (sizes["keep"] + sizes["near"] + sizes["wording"] + sizes["preserve"])
-        pictures += (6 + 2 * budget.is_rounded) * sizes["strength"] + 19
+        pictures += (6 + 2 * budget.is_rounded + budget.is_relearned) * sizes["strength"] + 19
+        pictures += budget.is_relearned * WORLD_S / 0.4
         pictures += 3.5 * sizes["unedited"]  # without an edit three ways: Perp-Neg asks the network half as often again
         if budget.attack:
             pictures += len(vocabulary()) + budget.attack * (MOST_WORDS - 1)
