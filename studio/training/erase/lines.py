@@ -77,6 +77,13 @@ def read_line(number: int, text: str) -> Line:
 
 def read_file(path: Path) -> list[Line]:
     """Those of a file. Raises BadInput for one that cannot be read, is too large, or holds no concepts."""
+    if not (lines := read_lines(read_text(path))):
+        raise BadInput(f"The file {path.name} names no concepts.", "Write one on each line, such as: star -> heart")
+    return lines
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of lines. Raises BadInput for one that cannot be read, is too large, or no text."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -87,9 +94,7 @@ def read_file(path: Path) -> list[Line]:
         raise BadInput(f"The file {path.name} is no text in UTF-8.", "Save it as a .txt or .csv file.") from None
     if len(data) > MAX_BYTES:
         raise BadInput(f"The file {path.name} has more than {MAX_BYTES // 1000} KB.", "Take it in parts.")
-    if not (lines := read_lines(text)):
-        raise BadInput(f"The file {path.name} names no concepts.", "Write one on each line, such as: star -> heart")
-    return lines
+    return text
 
 
 def _said(text: str) -> Iterator[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """What the Erase tab holds: the concepts to be erased, and the erasure that is looked at. The browser keeps a copy:
 
 {"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "method": "uce", "options": {...},
- "trial": {...}, "near": {...}, "substitute": {...}}; each of the last three may be null
+ "batch": ["job", ...], "trial": {...}, "near": {...}, "substitute": {...}}; each of the last three may be null
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import Field
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, shown
 from studio.training.erase.concept import ConceptKind
+from studio.training.erase.lines import MAX_LINES
 from studio.training.erase.plan import INSTANT, TrainingOptions
 from studio.training.erase.preview import Sight
 from studio.ui.components.rows import Row, Rows
@@ -133,6 +134,7 @@ class Board:
     trial: what is looked at, None before the first.
     near: words near a concept, None where nobody asked.
     substitute: what is tried in a concept's place, likewise.
+    batch: the jobs of concepts that are erased each by itself.
     """
 
     rows: Rows[Entry]
@@ -141,6 +143,7 @@ class Board:
     trial: Trial | None = None
     near: Lookup | None = None
     substitute: Lookup | None = None
+    batch: tuple[str, ...] = ()
 
 
 class BoardSession(Session[Board]):
@@ -171,6 +174,7 @@ def read(value: Any) -> Board:
             _part(Trial, value.get("trial")),
             _part(Lookup, value.get("near")),
             _part(Lookup, value.get("substitute")),
+            tuple(str(job)[:64] for job in (value.get("batch") or ())[: 2 * MAX_LINES]),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
@@ -183,6 +187,7 @@ def plain(board: Board) -> dict[str, Any]:
         "chosen": board.rows.chosen,
         "method": board.method,
         "options": dict(board.options),
+        "batch": list(board.batch),
         **{
             name: part.model_dump(mode="json") if part else None
             for name, part in (("trial", board.trial), ("near", board.near), ("substitute", board.substitute))

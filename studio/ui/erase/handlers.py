@@ -11,7 +11,7 @@ from studio.core.params import shown
 from studio.ui import edit_stack, stack_panel
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import board as boards
-from studio.ui.erase import near, plan, run, view
+from studio.ui.erase import many, near, plan, run, view
 from studio.ui.erase.board import Board, BoardSession
 from studio.ui.erase.making import entry_of, parts_of
 from studio.ui.errors import sentence
@@ -80,6 +80,11 @@ class Handlers:
         with self._sessions.of(call.session, call.stored) as session:
             return self._advanced(session, call) if session.visited else {}
 
+    def looked_at_batch(self, call: Call) -> Answer:
+        """A concept of the batch is erased, or could not be."""
+        with self._sessions.of(call.session, call.stored) as session:
+            return self._everything(session, call) if session.visited else {}
+
     def looked_for(self, call: Call) -> Answer:
         """Words near a concept are known, or what a substitute came to that was tried."""
         with self._sessions.of(call.session, call.stored) as session:
@@ -139,6 +144,14 @@ class Handlers:
             shown_trial = self._advanced(session, call, message)
             return shown_trial | view.form(self._studio, session, call.fields, call.model)
 
+    def add_lines(self, call: Call, lines: Any) -> Answer:
+        """Make rows of lines of text; those that cannot be stay to be mended."""
+        return self._with_lines(call, lines, many.add_rows)
+
+    def erase_each(self, call: Call, lines: Any) -> Answer:
+        """Erase what each line says by itself; those that cannot be stay to be mended."""
+        return self._with_lines(call, lines, many.erase_each)
+
     def open(self, call: Call, edit: Any) -> Answer:
         """Look at an erasure that was made before."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -162,10 +175,10 @@ class Handlers:
             return view.trial(self._studio, session, call.stack, message)
 
     def stop(self, call: Call) -> Answer:
-        """Stop all that works for this page's trial."""
+        """Stop all that works for this page's trial, and its batch."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
-            trial = session.value.trial
-        run.stop(self._studio, trial.jobs | {trial.card} if trial else ())
+            trial, batch = session.value.trial, session.value.batch
+        run.stop(self._studio, {*batch, *(trial.jobs | {trial.card} if trial else ())})
         return {}
 
     def act(self, call: Call, op: str, value: Any) -> tuple[Answer, Stack]:
@@ -195,6 +208,18 @@ class Handlers:
             return self._advanced(session, replace(call, stack=stack), message), stack
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _with_lines(self, call: Call, lines: Any, work: Callable[..., tuple[Board, str, str]]) -> Answer:
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            left, message = str(lines or ""), ""
+
+            def taken(board: Board) -> Board:
+                nonlocal left, message
+                board, left, message = work(self._studio, board, left, call.fields, call.model)
+                return board
+
+            wrong = self._tried(session, taken)
+            return self._everything(session, call) | {"lines": left, "message": wrong or message}
 
     def _accepted(self, board: Board, stack: Stack) -> Stack:
         """The stack with the trial's edit on, at its strength; where it has parts, with these in its place."""
@@ -226,7 +251,9 @@ class Handlers:
         return stack
 
     def _everything(self, session: BoardSession, call: Call) -> Answer:
-        return self._advanced(session, call) | view.form(self._studio, session, call.fields, call.model)
+        # The trial last: its list of erasures has then all that the batch says is made.
+        form = view.form(self._studio, session, call.fields, call.model)
+        return form | self._advanced(session, call)
 
     def _advanced(self, session: BoardSession, call: Call, message: str = "") -> Answer:
         """The trial as far as it has come."""

@@ -8,6 +8,7 @@ import gradio as gr
 
 from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
+from studio.ui import watch
 from studio.ui.components.curves import job as curves
 from studio.ui.elements import element, revision
 from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
@@ -33,8 +34,35 @@ def build() -> Parts:
     return parts
 
 
+def _many() -> Parts:
+    lines = gr.Textbox(
+        "",
+        label="Concepts, one per line",
+        info="Each with what takes its place. Or a table: words, substitute, kind, synonyms.",
+        lines=4,
+        max_lines=12,
+        max_length=plan.MAX_CHARS,
+        placeholder="star -> heart\nfish -> tree",
+        elem_id="erase-lines",
+    )
+    file = gr.File(
+        label="Or a file of them (.txt, .csv)",
+        file_types=[".txt", ".csv", ".tsv"],
+        type="filepath",
+        height=90,
+        elem_id="erase-lines-file",
+        elem_classes="drop",
+    )
+    with gr.Row(elem_classes="go"):
+        add = gr.Button("Add as rows", elem_id="erase-add-lines")
+        each = gr.Button("Erase each by itself", elem_id="erase-each-line")
+    return {"lines": lines, "lines_file": file, "add_lines": add, "each_line": each}
+
+
 def _controls() -> Parts:
     parts: Parts = {"rows": element("", "erase-rows", rows.SCRIPT)}
+    with gr.Accordion("Many concepts", open=False, elem_id="erase-many"):
+        parts |= _many()
     parts["preserve"] = gr.Textbox(
         "",
         label="Keep",
@@ -60,6 +88,7 @@ def _controls() -> Parts:
             "Stop", variant="stop", interactive=False, elem_id="erase-stop", min_width=64, scale=0
         )
     parts["note"] = element("", "erase-note")
+    parts["batch"] = element("", "erase-batch", watch.PART)
     with gr.Accordion("Advanced", open=False, elem_id="erase-advanced"):
         parts["protect"] = gr.Slider(
             0,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from studio.training.erase.lines import read_text
 from studio.ui.erase import layout, plan
 from studio.ui.erase.board import BoardSession
 from studio.ui.erase.handlers import Call, Handlers
@@ -25,7 +27,7 @@ REVEAL = """() => {
 TURNS = ("erase", "stack")
 SHARED = ("model", *plan.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
-FORM = ("erase", "erase_revision", "rows", "near", "methods", "sliders", "note")
+FORM = ("erase", "erase_revision", "rows", "near", "methods", "sliders", "note", "batch")
 TRIAL = ("erase", "erase_revision", "outcome", "pairs", "figures", "card", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
@@ -38,6 +40,7 @@ def build(page: Page) -> None:
     events = _Events(page, wiring)
     _wire_looking(page, events, do)
     _wire_changes(events, do)
+    _wire_lines(events, do)
     _wire_acts(events, do)
     wiring.keep(plan.FIELDS, "draft")
     wiring.on(page.demo.load, lambda event: stored_fields(event["draft"]), ("draft",), plan.FIELDS)
@@ -126,6 +129,27 @@ def _wire_changes(events: _Events, do: Handlers) -> None:
     events.change(parts["card"].op, do.measure, TRIAL, "value", mode="once", announces=True)
     events.change(parts["pairs"].beside, do.beside_negative, TRIAL, announces=True)
     events.change(parts["past"].open, do.open, TRIAL, "edit", announces=True)
+
+
+def _wire_lines(events: _Events, do: Handlers) -> None:
+    """Many concepts at once, as lines: what a file says is put where they are typed."""
+    parts, wiring = events.parts, events.wiring
+
+    def on_file(event: Event) -> Answer:
+        return {"lines": read_text(Path(event["lines_file"])), "lines_file": None}
+
+    def on_add(event: Event) -> Answer:
+        return do.add_lines(events._call(event), event["lines"])
+
+    def on_each(event: Event) -> Answer:
+        return do.erase_each(events._call(event), event["lines"])
+
+    wiring.on(parts["lines_file"].upload, on_file, ("lines_file",), ("lines", "lines_file"))
+    gives = (*SEEN, "lines")
+    for button, handler in (("add_lines", on_add), ("each_line", on_each)):
+        click = parts[button].click
+        wiring.on(click, handler, (*SHARED, "lines"), gives, turns=TURNS, mode="once", announces=True)
+    events.look(parts["batch"].look, do.looked_at_batch, SEEN)
 
 
 def _wire_acts(events: _Events, do: Handlers) -> None:

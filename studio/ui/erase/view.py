@@ -11,7 +11,7 @@ from studio.ui import order
 from studio.ui.components import progress
 from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
-from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
+from studio.ui.erase import cards, many, methods, near, outcome, pairs, past, plan, rows
 from studio.ui.erase.board import BoardSession, Trial
 from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, parts_of, view_of
 from studio.ui.markup import alert, tag, text
@@ -40,6 +40,7 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
         "methods": methods.methods_html(
             board.method, board.options, outlook.steps if outlook else 0, plan.kinds(studio, board, model), times
         ),
+        "batch": many.batch_html(studio, board),
         "sliders": gr.Checkbox(visible=plan.can_have_sliders(board)),
         "note": alert(rest) or (tag("p", text(_in_words(outlook)), class_="hint") if outlook else ""),
     }
@@ -57,7 +58,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             "card": "",
             "message": message,
             "past": past.past_html(studio, past.erasures(studio)),
-            "stop": gr.Button(interactive=False),
+            "stop": gr.Button(interactive=bool(many.under_way(studio, session.value))),
         }
     making = making_of(studio, current)
     entry = entry_of(studio, current)
@@ -78,7 +79,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
         "card": cards.card_html(studio, current, entry),
         "message": message,
         "past": past.past_html(studio, past.erasures(studio), entry.id if entry else ""),
-        "stop": gr.Button(interactive=is_busy(studio, current, making)),
+        "stop": gr.Button(interactive=is_busy(studio, current, making) or bool(many.under_way(studio, session.value))),
     }
 
 

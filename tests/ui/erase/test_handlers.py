@@ -192,6 +192,27 @@ def test_each_of_several_concepts_can_have_a_slider_of_its_own(do: Handlers, fak
     assert not stack.rows and not fake.edits.list() and "Press Erase" in answer["outcome"]
 
 
+def test_many_concepts_come_in_as_lines_and_those_that_cannot_be_stay_to_be_mended(
+    do: Handlers, fake: FakeStudio
+) -> None:
+    answer = do.add_lines(PAGE, "fish -> tree\nzebra -> star\n# a remark\nred, blue, colour, scarlet; crimson\n")
+    board = held(answer)
+    assert [row.value.words for row in board.rows] == ["fish", "red"]  # the example gave way
+    assert (
+        answer["lines"] == "zebra -> star" and "Line 2, “zebra -&gt; star”: stencil does not know" in answer["message"]
+    )
+    answer = do.erase_each(PAGE, "star -> heart\nmoon -> moon\nhouse -> square")
+    assert answer["lines"] == "moon -> moon" and "Line 2" in answer["message"] and "each by itself" in answer["batch"]
+    for job in held(answer).batch:
+        fake.ended(job)
+    answer = do.looked_at_batch(PAGE)
+    assert "2 of 2 edits were made" in answer["batch"] and answer["past"].count("<tr>") == 3
+    assert boards.read(boards.plain(held(answer))) == held(answer)
+    assert {entry.name for entry in fake.edits.list()} == {"no-star", "no-house"}
+    answer = do.add_lines(PAGE, " ")
+    assert "no concepts to read" in answer["message"] and len(held(answer).rows) == 2
+
+
 @pytest.mark.parametrize(
     ("ops", "fields", "complaint"),
     [
