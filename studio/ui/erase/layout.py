@@ -54,8 +54,8 @@ def _many() -> Parts:
         elem_classes="drop",
     )
     with gr.Row(elem_classes="go"):
-        add = gr.Button("Add as rows", elem_id="erase-add-lines")
-        each = gr.Button("Erase each by itself", elem_id="erase-each-line")
+        add = gr.Button("Add as rows", size="sm", elem_id="erase-add-lines")
+        each = gr.Button("Erase each by itself", size="sm", elem_id="erase-each-line")
     return {"lines": lines, "lines_file": file, "add_lines": add, "each_line": each}
 
 
@@ -63,6 +63,7 @@ def _controls() -> Parts:
     parts: Parts = {"rows": element("", "erase-rows", rows.SCRIPT)}
     with gr.Accordion("Many concepts", open=False, elem_id="erase-many"):
         parts |= _many()
+    parts["batch"] = element("", "erase-batch", watch.PART)
     parts["preserve"] = gr.Textbox(
         "",
         label="Keep",
@@ -88,7 +89,6 @@ def _controls() -> Parts:
             "Stop", variant="stop", interactive=False, elem_id="erase-stop", min_width=64, scale=0
         )
     parts["note"] = element("", "erase-note")
-    parts["batch"] = element("", "erase-batch", watch.PART)
     with gr.Accordion("Advanced", open=False, elem_id="erase-advanced"):
         parts["protect"] = gr.Slider(
             0,
