@@ -143,11 +143,11 @@ def _in_words(reach: Reach, strengths: Sequence[float]) -> str:
 def _offers(acting: Sequence[Member], rows: Mapping[str, EditRow]) -> str:
     """Where the rows do not act alike, one edit could not act as they do."""
     ways = {replace(rows[member.name], edit="") for member in acting}
-    one = "" if len(ways) > 1 else _button("together", "Solve together", "One joint edit takes their place")
-    each = _button(
+    joint = "" if len(ways) > 1 else _button("together", "Solve together", "One joint edit takes their place")
+    sliders = _button(
         "together_sliders", "Solve together, a slider each", "One edit for each concept, out of one solution"
     )
-    return tag("div", one + each, class_="tools")
+    return tag("div", joint + sliders, class_="tools")
 
 
 def _button(op: str, label: str, title: str) -> str:

@@ -55,8 +55,8 @@ def _many() -> Parts:
     )
     with gr.Row(elem_classes="go"):
         add = gr.Button("Add as rows", size="sm", elem_id="erase-add-lines")
-        each = gr.Button("Erase each by itself", size="sm", elem_id="erase-each-line")
-    return {"lines": lines, "lines_file": file, "add_lines": add, "each_line": each}
+        apart = gr.Button("Erase each by itself", size="sm", elem_id="erase-each-line")
+    return {"lines": lines, "lines_file": file, "add_lines": add, "each_line": apart}
 
 
 def _controls() -> Parts:

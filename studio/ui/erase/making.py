@@ -94,8 +94,8 @@ def parts_of(studio: Studio, entry: EditEntry) -> list[EditEntry]:
     """The edits of a joint one's concepts, that add up to it; [] where it has none, or not all of them any more."""
     parts = entry.provenance.get("parts")
     refs = [str(part.get("sha256"))[:12] for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    known = studio.edits.known(refs)
-    return [known[ref] for ref in refs] if len(known) == len(refs) else []
+    entries = studio.edits.known(refs)
+    return [entries[ref] for ref in refs] if len(entries) == len(refs) else []
 
 
 def view_of(studio: Studio, job: str) -> JobView:

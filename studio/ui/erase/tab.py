@@ -136,7 +136,8 @@ def _wire_lines(events: _Events, do: Handlers) -> None:
     parts, wiring = events.parts, events.wiring
 
     def on_file(event: Event) -> Answer:
-        return {"lines": read_text(Path(event["lines_file"])), "lines_file": None}
+        file = event["lines_file"]
+        return {"lines": read_text(Path(file)), "lines_file": None} if file else {}
 
     def on_add(event: Event) -> Answer:
         return do.add_lines(events._call(event), event["lines"])

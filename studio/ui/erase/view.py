@@ -98,8 +98,8 @@ def row_of(studio: Studio, stack: Stack, current: Trial) -> EditRow | None:
 
 def rows_of(studio: Studio, stack: Stack, entries: Sequence[EditEntry]) -> list[EditRow | None]:
     """Of some edits the row that each has on the stack, None of one that is not there."""
-    known = studio.edits.known(row.edit for row in stack.rows)
-    by_id = {known[row.edit].id: row for row in stack.rows if row.edit in known}
+    by_row = studio.edits.known(row.edit for row in stack.rows)
+    by_id = {by_row[row.edit].id: row for row in stack.rows if row.edit in by_row}
     return [by_id.get(entry.id) for entry in entries]
 
 
