@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.core.errors import BadInput, NotFound
-from studio.metrics.intervals import Interval
 from studio.services.jobs import JobService
 from studio.services.labels.service import LabelService
 from studio.services.labels.taste_line import accuracy_of
@@ -18,6 +17,7 @@ from studio.storage.jobs import JobRecord
 from studio.storage.labels.pool import Pool
 
 if TYPE_CHECKING:
+    from studio.metrics.intervals import Interval
     from studio.training.scorers.base import Kind
 
 KIND = "score"

@@ -76,8 +76,8 @@ class LabelReader:
                 pictures = _pictures(connection, sorted({row.item for row in rows.values()}), with_recipes)
             for number in part:
                 row = rows[number]
-                shown = tuple(_picture(picture, recipe_of) for picture in pictures[row.item])
-                yield Reader("Label", "log", "number", lambda row, shown=shown: _label(row, shown)).one(row)
+                views = tuple(_picture(picture, recipe_of) for picture in pictures[row.item])
+                yield Reader("Label", "log", "number", lambda row, views=views: _label(row, views)).one(row)
 
     def items_of(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Of the labels of these ids that are there, whether or not they stand: id -> (its campaign, its item)."""
