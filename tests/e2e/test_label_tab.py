@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,10 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.test_accessibility import in_views
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open
+from tests.e2e.test_screenshots import VIEWS, folder, seen_as
 from tests.ui.serving import Served, serving
 
+__all__ = ["folder"]  # the fixture: where screenshots go
 pytestmark = pytest.mark.browser
 ITEMS = 30
 SAID = "#label-pad [data-part=said]"
@@ -193,3 +196,15 @@ def test_ten_pairs_by_keyboard_an_undo_a_reload_another_person_and_votes_that_wa
     totals = answered(served)
     assert totals["Ben"] == 1 and totals["Ada"] + totals["Ben"] <= ITEMS
     assert len({json.dumps([body["id"]]) for body in bodies}) == totals["Ada"] + 1  # the one that was taken back
+
+
+@pytest.mark.slow
+def test_screenshots_of_the_pad(opened: Open, folder: Path) -> None:
+    page = opened()
+    to_pad(page, "Cleo")
+    press(page, "ArrowLeft", "left")
+    page.wait_for_function(LIVE, timeout=LONG_MS)
+    for view in VIEWS:
+        seen_as(page, view)
+        page.screenshot(path=folder / f"label-{view}.png")
+    assert {path.stem for path in folder.glob("label-*.png")} >= {f"label-{view}" for view in VIEWS}
