@@ -46,7 +46,7 @@ class Links:
             secret = next((secret for secret, name in links.items() if name == annotator), None)
             if on == (secret is not None):
                 return secret
-            links = {other: name for other, name in links.items() if name != annotator}
+            links = {key: name for key, name in links.items() if name != annotator}
             secret = secrets.token_urlsafe(24) if on else None
             if secret is not None:
                 links[secret] = annotator

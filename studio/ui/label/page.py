@@ -29,7 +29,7 @@ def page_html(base: str, name: str) -> str:
     sheets = "".join(
         (theme.HERE / file).read_text(encoding="utf-8") for file in ("style.css", "components/results.css")
     )
-    script = f"{_THEME}const element = document.querySelector('main');\n{pad.script(base, own=True)}"
+    script = f"{_THEME}const element = document.querySelector('main');\n{pad.script(base, has_owner=True)}"
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'

@@ -36,7 +36,7 @@ Handler = Callable[[Any], dict[str, Any]]
 
 def routes(studio: Studio) -> list[Route]:
     """Every address of the pad, over a studio: those of its tab, and those of links."""
-    own, links = Collector(studio, BASE), Links(studio.settings.workspace)
+    collector, links = Collector(studio, BASE), Links(studio.settings.workspace)
 
     def by_link(request: Request) -> Collector:
         secret = str(request.path_params["secret"])
@@ -44,10 +44,10 @@ def routes(studio: Studio) -> list[Route]:
 
     async def page(request: Request) -> Response:
         try:
-            collector = await run_in_threadpool(by_link, request)
+            pad_of_link = await run_in_threadpool(by_link, request)
         except NotFound as error:
             return PlainTextResponse(sentence(error), status_code=404, headers=FRESH)
-        return HTMLResponse(page_html(collector.base, collector.owner or ""), headers=FRESH)
+        return HTMLResponse(page_html(pad_of_link.base, pad_of_link.owner or ""), headers=FRESH)
 
     def switch_link(values: Any) -> dict[str, Any]:
         name, is_on = wire.read_switch(values)
@@ -57,8 +57,8 @@ def routes(studio: Studio) -> list[Route]:
         return {"link": f"{LINK}/{secret}" if secret else None, "is_local": is_loopback(studio.settings.host)}
 
     return [
-        *_pad(BASE, lambda request: own),
-        _told(f"{BASE}/annotator", lambda request: own.add_annotator),
+        *_pad(BASE, lambda request: collector),
+        _told(f"{BASE}/annotator", lambda request: collector.add_annotator),
         _told(f"{BASE}/link", lambda request: switch_link),
         Route(f"{LINK}/{{secret}}", page, methods=["GET"]),
         *_pad(f"{LINK}/{{secret}}", by_link),

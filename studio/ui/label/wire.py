@@ -38,21 +38,21 @@ ASKS_OF_ONE: dict[Question, str] = {
 }
 
 
-def item_json(asked: Assignment, base: str) -> list[dict[str, Any]]:
+def item_json(assignment: Assignment, base: str) -> list[dict[str, Any]]:
     """What a page needs to ask an item: an entry for each question that is open. base: of the pad's addresses."""
-    pictures = [{"src": f"{base}/picture/{asked.token}-{place}"} for place in range(asked.count)]
-    asks = ASKS if asked.count > 1 else ASKS_OF_ONE
+    pictures = [{"src": f"{base}/picture/{assignment.token}-{place}"} for place in range(assignment.count)]
+    asks = ASKS if assignment.count > 1 else ASKS_OF_ONE
     return [
         {
-            "id": asked.token,
+            "id": assignment.token,
             "question": question,
             "ask": asks[question],
-            "mode": asked.mode,
-            "prompt": asked.prompt,
+            "mode": assignment.mode,
+            "prompt": assignment.prompt,
             "pictures": pictures,
-            "flagged": asked.is_flagged,
+            "flagged": assignment.is_flagged,
         }
-        for question in asked.questions
+        for question in assignment.questions
     ]
 
 
@@ -84,7 +84,7 @@ def answer_of(values: Any, mode: Mode, count: int) -> Answer:
 def read_vote(values: Any) -> dict[str, Any]:
     """The fields of a vote, each checked: id, item, question, answer (unread), circumstances. Raises BadInput."""
     fields = _fields(values, "A vote")
-    known = {
+    known_fields = {
         *(
             "id",
             "annotator",
@@ -99,7 +99,7 @@ def read_vote(values: Any) -> dict[str, Any]:
         ),
         *("flagged", "comment", "confidence", "device"),
     }
-    if unknown := sorted(set(fields) - known):
+    if unknown := sorted(set(fields) - known_fields):
         raise BadInput(f"A vote has no {shown(unknown[0])}.", field=unknown[0])
     question, comment, flagged = fields.get("question"), fields.get("comment", ""), fields.get("flagged", False)
     if question not in QUESTIONS:

@@ -20,15 +20,15 @@ _VIEWER = _HERE.parents[1] / "components" / "viewer.js"  # whose lens the stage 
 CLASS = "pad"
 
 
-def script(base: str, own: bool = False) -> str:
+def script(base: str, has_owner: bool = False) -> str:
     """A script that lays the pad out in the element of the class CLASS inside of `element`.
 
     base: where its addresses begin (studio.ui.label.routes).
-    own: whether all of them belong to one annotator, who is not chosen there.
+    has_owner: whether all of them belong to one annotator, who is not chosen there.
     """
     parts = [_VIEWER, *(_HERE / f"{name}.js" for name in _FILES)]
     text = "".join(path.read_text(encoding="utf-8") for path in parts)
-    return f"(() => {{\n{text}new Pad(element.querySelector('.{CLASS}'), {base!r}, {str(own).lower()});\n}})();\n"
+    return f"(() => {{\n{text}new Pad(element.querySelector('.{CLASS}'), {base!r}, {str(has_owner).lower()});\n}})();\n"
 
 
 STYLE = (_HERE / "pad.css").read_text(encoding="utf-8")
