@@ -43,7 +43,7 @@ class Measures:
     def look(self, step: int, values: Mapping[str, float]) -> None:
         """Take in what was measured beside the steps, which is told as it is. Looked at again, it is told again."""
         point = {"step": step, "values": dict(values)}
-        self._points = [other for other in self._points if other != point]
+        self._points = [earlier for earlier in self._points if earlier != point]
         self._keep(point)
 
     def _keep(self, point: dict[str, Any]) -> None:
