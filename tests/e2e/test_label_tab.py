@@ -19,7 +19,7 @@ from tests.ui.serving import Served, serving
 
 __all__ = ["folder"]  # the fixture: where screenshots go
 pytestmark = pytest.mark.browser
-ITEMS = 30
+ITEMS = 32
 SAID = "#label-pad [data-part=said]"
 PLACE = "#label-pad [data-part=place]"
 UNSAVED = "#label-pad [data-part=unsaved]"
@@ -155,6 +155,20 @@ def test_ten_pairs_by_keyboard_an_undo_a_reload_another_person_and_votes_that_wa
     expect(page.locator(UNSAVED)).to_be_hidden(timeout=LONG_MS)
     assert answered(served)["Ada"] == count + 3
 
+    # What the studio refuses is said, kept, and asked again; nobody asks it again and again.
+    refusal = {"status": 409, "json": {"error": "You have answered this already."}}
+    page.route("**/label/vote", lambda route: route.fulfill(**refusal), times=1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/label/next" in request.url else None)
+    press(page, "ArrowLeft")
+    expect(page.get_by_role("alert").locator("visible=true")).to_have_text("You have answered this already.")
+    press(page, "ArrowLeft", "left")
+    assert answered(served)["Ada"] == count + 4 and len(asked) <= 3
+    page.keyboard.press("p")
+    expect(page.locator(".pad-refused")).to_contain_text("One answer was not taken.", timeout=LONG_MS)
+    page.get_by_role("button", name="Forget them").click()
+    page.get_by_role("button", name="Go on").click()
+
     # Full size, the same part of both, the two in turns; other keys, kept with the person.
     page.wait_for_function(LIVE)
     page.keyboard.press("i")
@@ -195,7 +209,7 @@ def test_ten_pairs_by_keyboard_an_undo_a_reload_another_person_and_votes_that_wa
     assert in_views(page, "#tab-label") == []
     totals = answered(served)
     assert totals["Ben"] == 1 and totals["Ada"] + totals["Ben"] <= ITEMS
-    assert len({json.dumps([body["id"]]) for body in bodies}) == totals["Ada"] + 1  # the one that was taken back
+    assert len({json.dumps([body["id"]]) for body in bodies}) == totals["Ada"] + 2  # one was taken back, one refused
 
 
 @pytest.mark.slow

@@ -65,13 +65,16 @@ class Asking extends Entrance {
     this.filling = false;
     if (!this.running || campaign !== this.campaign) return;
     if (!ok) {
-      this.trouble = (answer && answer.error) || 'The studio does not answer; this looks again by itself.';
-      this.end = 'trouble';
+      this.trouble = (answer && answer.error) || 'This looks again by itself. What you answered is kept.';
+      this.end = answer && answer.error ? 'waiting' : 'trouble';
     } else {
       this.take(answer.progress);
+      // What was answered here is on disk by now or waits to be sent, unless it was taken back elsewhere.
+      if (again) this.answered.clear();
       const inHand = this.keysInHand(); // asked for anew, since answers were given while this was under way
-      for (const item of answer.items) if (!inHand.has(keyOfItem(item))) this.queue.push(this.item(item));
-      this.end = answer.items.length ? null : answer.state;
+      const fresh = answer.items.filter((item) => !inHand.has(keyOfItem(item)));
+      this.queue.push(...fresh.map((item) => this.item(item)));
+      this.end = fresh.length ? null : answer.items.length ? 'waiting' : answer.state;
       this.trouble = answer.message || '';
     }
     if (this.isResting && this.end === 'done') this.drawNothing();
@@ -188,6 +191,7 @@ class Asking extends Entrance {
       else if (this.running && !entry.note.shown && answer.items.length) this.again(this.item(answer.items[0]), entry.note.said || 'the last answer');
     } else if (what === 'refused') {
       this.past = this.past.filter(({id}) => id !== entry.body.id);
+      this.answered.delete(`${entry.body.item} ${entry.body.question}`); // it may be asked again
       if (isUndo) this.outbox.discard(entry);
       this.say(answer.error, true);
       this.drawRefused();
