@@ -11,12 +11,13 @@ from studio.engine.edits.manifest import MAX_RANK
 from studio.training.lora.plan import MAX_STEPS, Group
 
 MAX_PREFERENCE_ROWS = 10_000
+MAX_NAME_CHARS = 80
 
 
 class AlignPlan(Params):
     """An edit that draws what the labels of a snapshot prefer. What is left out takes the objective's own pace."""
 
-    name: str = Field(min_length=1, max_length=80, description="of the edit")
+    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS, description="of the edit")
     model: str = Field(default="stencil", max_length=500, description="which model learns")
     method: str = Field(default="dpo", max_length=40, description="objective (studio.training.align.objectives)")
     snapshot: str = Field(max_length=80, description="which labels it learns from")

@@ -1,0 +1,100 @@
+"""What happens in the Align part, as functions of plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from studio.core.errors import StudioError
+from studio.core.params import shown
+from studio.ui import edit_stack
+from studio.ui.edit_stack import Stack
+from studio.ui.errors import sentence
+from studio.ui.label.align import form, past
+from studio.ui.markup import alert
+from studio.ui.wiring import Answer
+
+if TYPE_CHECKING:
+    from studio.services.studio import Studio
+
+
+class Handlers:
+    """Over a studio. What cannot be done is said on the page, and what was set stays."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def looked(self, fields: Mapping[str, Any]) -> Answer:
+        """The part is looked at, or something has come further."""
+        choices = form.campaign_choices(self._studio)
+        present = {id for _, id in choices}
+        chosen = [id for id in fields["labels"] or () if id in present]
+        return {
+            "labels": gr.CheckboxGroup(choices, value=chosen),
+            "past": past.past_html(self._studio),
+            "stop": gr.Button(interactive=bool(past.running(self._studio))),
+            **self.noted({**fields, "labels": chosen}),
+        }
+
+    def noted(self, fields: Mapping[str, Any]) -> Answer:
+        """A field was changed: what its labels come to, and what the objective is."""
+        try:
+            html = form.contents_html(form.contents(self._studio, fields["labels"]), str(fields["model"]))
+        except StudioError as error:
+            html = f'<p class="hint">{sentence(error)}</p>'
+        return {"contents": html + form.objective_html(str(fields["objective"] or ""))}
+
+    def train(self, fields: Mapping[str, Any]) -> Answer:
+        """Freeze the labels, and train."""
+        try:
+            campaigns = form.chosen_campaigns(self._studio, fields["labels"])
+            limit = form.limit_s(fields["align_minutes"])
+            recommended = form.contents(self._studio, fields["labels"]).objective
+            taken = [snapshot.name for snapshot in self._studio.labels.snapshots()]
+            name = form.snapshot_name(taken, campaigns)
+            plan = form.plan_of(fields, name, recommended)
+            ids = [campaign.id for campaign in campaigns]
+            self._studio.labels.snapshot(name, ids, seed=plan["seed"], held_out_share=form.HELD_OUT)
+            self._studio.alignments.start(plan, limit)
+        except StudioError as error:
+            return {"align_message": alert(sentence(error))}
+        return {"align_message": ""} | self.looked(fields)
+
+    def stop(self, fields: Mapping[str, Any]) -> Answer:
+        """Stop every training from labels; each keeps what it has."""
+        for job in past.running(self._studio):
+            self._studio.jobs.stop(job)
+        return self.looked(fields)
+
+    def act(self, op: str, edit: str, job: str, fields: Mapping[str, Any]) -> Answer:
+        """op: stop, resume (a job), test (an edit, blind)."""
+        message = ""
+        try:
+            match op:
+                case "stop":
+                    self._studio.jobs.stop(job)
+                case "resume":
+                    self._studio.jobs.retry(job)
+                case "test":
+                    test = self._studio.blind_tests.start(edit)
+                    message = alert(
+                        f"{test.campaign.name}: its pairs are being drawn. Answer them under Collect.", kind="note"
+                    )
+                case _:
+                    message = alert(f"There is nothing to do with an alignment called {shown(op)}.")
+        except StudioError as error:
+            message = alert(sentence(error))
+        return {"align_message": message} | self.looked(fields)
+
+    def on_stack(self, stack: Stack, edit: str) -> tuple[Stack, str]:
+        """The stack with an edit on; and what to say, as HTML."""
+        try:
+            entry = self._studio.edits.show(edit)
+        except StudioError as error:
+            return stack, alert(sentence(error))
+        row = next((row for row in stack.rows if row.edit == entry.id), None)
+        if row is None:
+            return edit_stack.change(stack, "add", entry.id), ""
+        return (stack if row.on else edit_stack.change(stack, "toggle", row.edit)), ""

@@ -1,0 +1,127 @@
+"""Align: labels are trained into an edit that draws what was preferred. See studio/ui/label/align."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.training.align.plan import MAX_NAME_CHARS
+from studio.ui.elements import element
+from studio.ui.label.align import form, past
+from studio.ui.label.align.handlers import Handlers
+from studio.ui.label.parts import Part
+from studio.ui.stack_panel import GIVES as STACK
+from studio.ui.tabs.base import Page
+from studio.ui.values import TEXT
+from studio.ui.wiring import Answer, Event, Wiring
+
+LOOKS = ("labels", "past", "stop", "contents")
+
+
+def build(page: Page) -> None:
+    """Lay out and wire the part."""
+    wiring = Wiring({**page.parts, **_layout()})
+    do = Handlers(page.studio)
+
+    def on_look(event: Event) -> Answer:
+        return do.looked(event.values)
+
+    def on_field(event: Event) -> Answer:
+        return do.noted(event.values)
+
+    def on_train(event: Event) -> Answer:
+        return do.train(event.values)
+
+    def on_stop(event: Event) -> Answer:
+        return do.stop(event.values)
+
+    def on_op(event: Event) -> Answer:
+        return do.act(event.read("op", TEXT), event.read("edit", TEXT), event.read("job", TEXT), event.values)
+
+    def on_decide(event: Event) -> Answer:
+        panel = page.sidebar.edits
+        with panel.of(event) as session:
+            stack, message = do.on_stack(session.value, event.read("edit", TEXT))
+            answer: Answer = {"align_message": message}
+            if stack == session.value:
+                return answer
+            session.put(stack)
+            return answer | panel.answer(session, event["model"])
+
+    parts = wiring.parts
+    wiring.on(page.demo.load, on_look, form.FIELDS, LOOKS)
+    wiring.on(page.tabs.select, on_look, form.FIELDS, LOOKS)
+    wiring.on(parts["past"].look, on_look, form.FIELDS, LOOKS)
+    wiring.on([parts["labels"].change, parts["objective"].change], on_field, form.FIELDS, ("contents",))
+    # Once: who presses twice wants one training.
+    wiring.on(parts["train"].click, on_train, form.FIELDS, ("align_message", *LOOKS), mode="once", announces=True)
+    wiring.on(parts["stop"].click, on_stop, form.FIELDS, LOOKS, announces=True)
+    wiring.on(parts["past"].op, on_op, form.FIELDS, ("align_message", *LOOKS), mode="multiple", announces=True)
+    page.sidebar.edits.changed_by(
+        wiring.on(
+            parts["past"].decide,
+            on_decide,
+            ("model",),
+            ("align_message", *STACK),
+            turns=("stack",),
+            mode="multiple",
+            announces=True,
+        )
+    )
+
+
+def _layout() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Row(elem_classes="workbench campaigns-bench"):
+        with gr.Column(elem_classes="controls", min_width=0, elem_id="align-form"):
+            parts["labels"] = gr.CheckboxGroup(
+                [],
+                value=[],
+                label="Labels",
+                info="Campaigns whose answers it learns from. None marked: all of them.",
+                elem_id="align-labels",
+            )
+            parts["contents"] = element("", "align-contents")
+            parts["objective"] = gr.Dropdown(
+                form.objective_choices(),
+                value=form.RECOMMENDED,
+                label="Objective",
+                info="What is made of the labels.",
+                elem_id="align-objective",
+            )
+            with gr.Row(elem_classes="go"):
+                parts["train"] = gr.Button("Train", variant="primary", elem_id="align-train")
+                parts["stop"] = gr.Button(
+                    "Stop", variant="stop", interactive=False, elem_id="align-stop", min_width=64, scale=0
+                )
+            with gr.Accordion("Advanced", open=False, elem_id="align-advanced"):
+                parts["align_name"] = gr.Textbox(
+                    "",
+                    label="Name of the edit",
+                    info="Empty: after its labels.",
+                    max_lines=1,
+                    max_length=MAX_NAME_CHARS,
+                    elem_id="align-name",
+                )
+                parts["align_minutes"] = gr.Number(
+                    None,
+                    label="At most, in minutes",
+                    info="A training that would take longer here is refused after its third step. Empty: no limit.",
+                    elem_id="align-minutes",
+                )
+                parts["align_seed"] = gr.Textbox(
+                    "0",
+                    label="Seed",
+                    info="Of the split, the factors, the noise and the order. One run says little: try three.",
+                    max_lines=1,
+                    max_length=40,
+                    elem_id="align-seed",
+                )
+        with gr.Column(elem_classes="stage", min_width=0):
+            parts["align_message"] = element("", "align-message")
+            parts["past"] = element(past.EMPTY, "align-past", past.SCRIPT)
+    return parts
+
+
+PART = Part("Align", order=30, build=build)
