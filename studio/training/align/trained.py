@@ -14,8 +14,10 @@ from studio.training.align.rows import WINNER, Row
 LEAST_ROWS = 4
 WARMUP, DECAY, BETA2 = 0.05, 0.1, 0.99  # as the trial on Stencil found them
 LOOKS = 10  # at what is held out, over a training
-HELD_OUT_DRAWS = 2  # noise and times for each held-out row, the same at every look
 MOST_HELD_OUT = 24
+MOST_DRAWS = 16
+LEAST_TRIED = 48  # noises and times of a look in all, the same at every look: a row has as many as that takes
+LEAST_TO_STOP = 8  # held-out rows: with fewer, a rise of some per cent is chance
 
 
 def training_plan(
@@ -74,8 +76,10 @@ def _of_lists(objective: Objective, rows: Sequence[Row]) -> dict[str, Any]:
 def _tried(plan: AlignPlan, held: int, steps: int) -> dict[str, Any]:
     if not held:
         return {}
-    tried: dict[str, Any] = {"rows": held, "every": math.ceil(steps / LOOKS), "draws": HELD_OUT_DRAWS}
-    return {"held_out": tried | ({"stop_rise": plan.stop_rise} if plan.stop_rise is not None else {})}
+    draws = min(MOST_DRAWS, math.ceil(LEAST_TRIED / held))
+    tried: dict[str, Any] = {"rows": held, "every": math.ceil(steps / LOOKS), "draws": draws}
+    stops = plan.stop_rise is not None and held >= LEAST_TO_STOP
+    return {"held_out": tried | ({"stop_rise": plan.stop_rise} if stops else {})}
 
 
 def _retention(plan: AlignPlan, rows: Sequence[Row]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ Point = Mapping[str, Any]  # {"step": 1.., "values": name -> number}
 SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 # For a host of `inline_html`.
 INLINE = Path(__file__).with_name("inline.js").read_text(encoding="utf-8")
+OF_BASE = (" of the base", ", base")  # how a measure ends that is the base's
 FIRST = "loss"  # where there is one, it is what one looks at first
 
 
@@ -44,10 +46,24 @@ def merged(stored: Sequence[Point], events: Sequence[Event]) -> list[Point]:
 
 
 def panels(measured: Sequence[Point]) -> list[Panel]:
-    """A plot for each name, in the order in which they came up, the loss before all others."""
+    """A plot for each name, in the order in which they came up, the loss before all others.
+
+    What is measured of the base too has its line beside it.
+    """
     names = list(dict.fromkeys(name for point in measured for name in point["values"]))
     names.sort(key=lambda name: name != FIRST)
-    return [Panel(name[:1].upper() + name[1:], (_series(measured, name),)) for name in names]
+    base_of = {name.removesuffix(ending): name for name in names for ending in OF_BASE if name.endswith(ending)}
+    pairs = {name: base_of[name] for name in names if name in base_of}
+    plotted: list[Panel] = []
+    for name in names:
+        if name in pairs.values():
+            continue
+        lines = (_series(measured, name),)
+        if name in pairs:
+            beside = replace(_series(measured, pairs[name]), label="of the base", mark=1, main=False)
+            lines = (replace(lines[0], label="now", mark=0), beside)
+        plotted.append(Panel(name[:1].upper() + name[1:], lines))
+    return plotted
 
 
 def curves_html(measured: Sequence[Point], job_id: str) -> str:
@@ -56,7 +72,9 @@ def curves_html(measured: Sequence[Point], job_id: str) -> str:
     if not plotted:
         return tag("p", "The first measures come with the first steps.", class_="empty-line")
     plots = tag("div", "".join(svg.figure(panel) for panel in plotted), class_="plots")
-    return tag("section", plots + files_html(job_id), class_="curves")
+    beside = next((panel for panel in plotted if len(panel.series) > 1), None)
+    legend = svg.legend(beside.series) if beside is not None else ""
+    return tag("section", legend + plots + files_html(job_id), class_="curves")
 
 
 def files_html(job_id: str) -> str:

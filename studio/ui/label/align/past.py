@@ -115,12 +115,12 @@ def _row(studio: Studio, row: Alignment, has_curves: bool) -> str:
     about = f"{objective} from “{row.plan.get('snapshot', '')}”, seed {row.plan.get('seed', 0)}"
     parts = [tag("header", tag("h3", text(row.name))), tag("p", text(about), class_="about")]
     parts.append(_ended(row) if row.entry is not None else _under_way(studio, row))
-    if has_curves and row.job is not None:
-        with contextlib.suppress(NotFound):
-            parts.append(curves.inline_html(studio, row.job.id))
     if row.entry is not None:
         parts.append(_tests(studio, row.entry))
     parts.append(_actions(row))
+    if has_curves and row.job is not None:
+        with contextlib.suppress(NotFound):
+            parts.append(curves.inline_html(studio, row.job.id))
     return tag("li", "".join(parts), class_="campaign alignment")
 
 

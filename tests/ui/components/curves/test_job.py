@@ -47,6 +47,19 @@ def test_the_loss_is_first_and_steps_lie_where_they_are() -> None:
     assert "step 201\nloss: 0.5" in html.replace("&#10;", "\n")
 
 
+def test_what_is_the_bases_stands_beside_what_is_learned() -> None:
+    measured = [point(1, **{"error": 2.0, "error of the base": 1.5, "heart drawn": 0.1, "heart drawn, base": 0.9})]
+    first, second = job.panels(
+        [*measured, point(2, **{"error": 1.0, "error of the base": 1.5, "alone of the base": 1.0})]
+    )[:2]
+    assert [line.label for line in first.series] == ["now", "of the base"] and first.title == "Error"
+    assert [line.y for line in first.series] == [(2.0, 1.0), (1.5, 1.5)]
+    assert second.title == "Heart drawn" and second.series[1].y == (0.9,)
+    (alone,) = job.panels([point(1, **{"alone of the base": 1.0})])
+    assert alone.title == "Alone of the base" and len(alone.series) == 1
+    assert "of the base" in svg.figure(first)
+
+
 def test_a_long_line_is_its_means_in_the_band_of_what_it_went_through() -> None:
     wave = Series(tuple(math.sin(k) for k in range(9000)), "loss")
     thin = thinned(wave)
