@@ -128,7 +128,13 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
                 info="None: what suits the model.",
                 elem_id="campaign-presets",
             )
-            parts["stacks"] = gr.Radio(list(form.STACKS), value="none", label="Edits", elem_id="campaign-stacks")
+            parts["stacks"] = gr.Radio(
+                list(form.STACKS),
+                value="none",
+                label="Edits",
+                info="Which edits the pictures are drawn with.",
+                elem_id="campaign-stacks",
+            )
             parts["same_seed"] = gr.Checkbox(
                 True,
                 label="Several recipes are compared at one seed",
@@ -182,7 +188,13 @@ def _files(studio: Studio) -> Parts:
 
 def _asked() -> Parts:
     parts: Parts = {
-        "mode": gr.Radio(list(form.MODE_CHOICES), value="pair", label="Asked as", elem_id="campaign-mode"),
+        "mode": gr.Radio(
+            list(form.MODE_CHOICES),
+            value="pair",
+            label="Asked as",
+            info="What whoever labels is shown, and answers with one key.",
+            elem_id="campaign-mode",
+        ),
         "questions": gr.CheckboxGroup(
             list(form.QUESTION_CHOICES), value=["overall"], label="Questions", elem_id="campaign-questions"
         ),
