@@ -381,11 +381,12 @@ def test_a_campaign_is_made_drawn_and_told_of(client: Client) -> None:
         time.sleep(0.05)
     assert told["items"] + told["alike"] == 3
     assert client.predict(api_name="/campaigns")[0]["id"] == made["id"]
-    for values, sentence in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"name": "by program"}, "already"),
         ({"name": "x", "recipes": [{"steps": 0}]}, "steps"),
         ({"name": "x", "hidden_share": 0.5, "prompts": ["a star"]}, "only where you say which"),
-    ):
+    ]
+    for values, sentence in refused:
         with pytest.raises(AppError, match=sentence):
             client.predict(**values, api_name="/make_campaign")
     with pytest.raises(AppError, match="no campaign"):
