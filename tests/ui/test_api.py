@@ -373,7 +373,8 @@ def test_the_engine_lives_on(client: Client) -> None:
 
 
 def test_a_campaign_is_made_drawn_and_told_of(client: Client) -> None:
-    made = client.predict(name="by program", count=3, prompts=["a red star", "a heart"], api_name="/make_campaign")
+    values: dict[str, Any] = {"name": "by program", "count": 3, "prompts": ["a red star", "a heart"], "checks": False}
+    made = client.predict(**values, api_name="/make_campaign")
     assert (made["name"], made["mode"], made["state"], made["pictures"]) == ("by program", "pair", "open", 6)
     deadline = time.monotonic() + 240
     while (told := client.predict(campaign="by program", api_name="/campaign"))["missing"]:

@@ -120,7 +120,7 @@ def test_files_are_shown_sorted_and_become_a_campaign_once(fake: FakeStudio, do:
     assert waiting is not None and waiting.folder.is_dir()
 
     answer = made(do, source="files", mode="thumb", name="theirs")
-    assert "It asks about 3 pictures, one by one. 1 were left out" in answer["message"] and answer["files_html"] == ""
+    assert "It asks about 3 pictures, one by one. 1 was left out" in answer["message"] and answer["files_html"] == ""
     assert "All of its pictures are from elsewhere" in answer["list"]
     assert do.batches.of("page") is None and not waiting.folder.exists()
     assert len(fake.archive.labels.foreign.images()) == 3

@@ -67,13 +67,13 @@ MAX_TEXT = 200_000
 MOST_ITEMS = 500  # of the slider; the command line takes more
 
 
-def plan_of(fields: Mapping[str, Any], source: str, taken: Sequence[str], noun: str) -> CampaignPlan:
-    """What is asked, and of whom. source: of a `CampaignPlan`. taken: names there are. noun: in place of a name.
+def plan_of(fields: Mapping[str, Any], source: str, present_names: Sequence[str], noun: str) -> CampaignPlan:
+    """What is asked, and of whom. source: of a `CampaignPlan`. present_names: of campaigns. noun: in place of a name.
 
     Raises BadInput.
     """
     return CampaignPlan(
-        name=" ".join(str(fields["name"] or "").split()) or free_name(noun, taken),
+        name=" ".join(str(fields["name"] or "").split()) or free_name(noun, present_names),
         source=source,  # type: ignore[arg-type]
         mode=mode_of(fields),
         questions=tuple(fields["questions"] or ()),
@@ -175,9 +175,9 @@ def mode_of(fields: Mapping[str, Any]) -> Mode:
     return mode
 
 
-def free_name(noun: str, taken: Sequence[str]) -> str:
+def free_name(noun: str, present_names: Sequence[str]) -> str:
     """A name that no campaign has."""
-    names = {name.casefold() for name in taken}
+    names = {name.casefold() for name in present_names}
     if noun.casefold() not in names:
         return noun
     return next(name for k in range(2, len(names) + 3) if (name := f"{noun}, {k}").casefold() not in names)

@@ -124,16 +124,16 @@ class Handlers:
 
     def _made(self, session: str, fields: Mapping[str, Any], refs: tuple[EditRef, ...]) -> str:
         """Make it; give what to say. Raises StudioError."""
-        taken = [campaign.name for campaign in self._studio.labels.campaigns(archived=True)]
+        present_names = [campaign.name for campaign in self._studio.labels.campaigns(archived=True)]
         noun = form.noun_of(fields, fields["models"] or ())
         if fields["source"] == "drawn":
-            plan = form.plan_of(fields, "planned", taken, noun)
+            plan = form.plan_of(fields, "planned", present_names, noun)
             design = form.design_of(self._studio, self._presets, fields, refs)
             campaign = self._studio.campaigns.make(plan, design)
             return _said(
                 campaign, "Its pictures are being drawn; Collect asks about the first as soon as they are there."
             )
-        plan = form.plan_of(fields, "brought", taken, noun)
+        plan = form.plan_of(fields, "brought", present_names, noun)
         if fields["source"] == "history":
             numbers = [int(number) for number in fields["pictures"] or ()]
             if not numbers:
@@ -154,14 +154,13 @@ class Handlers:
 
 
 def _outcome(outcome: FromPictures) -> str:
-    what = "pictures" if FORMS[outcome.campaign.mode] == "single" else "items"
-    parts = [f"It asks about {outcome.pictures} pictures in {outcome.items} {what}."]
-    if what == "pictures":
+    parts = [f"It asks about {outcome.pictures} pictures in {outcome.items} items."]
+    if FORMS[outcome.campaign.mode] == "single":
         parts = [f"It asks about {outcome.items} pictures, one by one."]
     if outcome.alone:
         parts.append(f"{outcome.alone} had no other of their prompt and size.")
     if outcome.alike:
-        parts.append(f"{outcome.alike} were left out as nearly equal to another.")
+        parts.append(f"{outcome.alike} {'was' if outcome.alike == 1 else 'were'} left out as nearly equal to another.")
     return _said(outcome.campaign, " ".join(parts))
 
 

@@ -49,6 +49,10 @@ element.addEventListener('change', (event) => {{
   event.stopPropagation();
   if (event.target.matches('input[type=checkbox][data-op]')) tell(event.target, event.target.checked);
 }});
+// Answers come in on the pad, of which nothing is told here: whoever comes back is shown them.
+document.addEventListener('click', (event) => {{
+  if (event.target.closest && event.target.closest('#label-campaigns-button')) trigger('look');
+}});
 {PART}
 """
 EMPTY = tag(
@@ -109,8 +113,8 @@ def _row(studio: Studio, campaign: Campaign, looked: Looked) -> str:
 def about(campaign: Campaign, design: CampaignDesign | None) -> str:
     """What it asks and draws, in a line."""
     made_at = campaign.created_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
-    asked = " and ".join(QUESTIONS[question] for question in campaign.questions)
-    parts = [MODES[campaign.mode], asked if campaign.mode != "thumb" else "good or bad"]
+    questions = " and ".join(QUESTIONS[question] for question in campaign.questions)
+    parts = [MODES[campaign.mode], questions if campaign.mode != "thumb" else "good or bad"]
     if design is not None:
         parts.append(", ".join(arm.name for arm in design.arms) if len(design.arms) > 1 else _recipe(design))
         parts.append("open prompts" if not design.prompts else f"{len(design.prompts)} prompts of your own")
@@ -132,20 +136,20 @@ def _drawn(studio: Studio, campaign: Campaign, standing: Standing, counts: Count
     planned = standing.counts
     if not planned.missing:
         return ""
-    drawn = planned.pictures - planned.missing
+    drawn_count = planned.pictures - planned.missing
     if not standing.jobs:
         button = _button("draw", campaign.id, "Draw the rest", main=not counts.items)
-        words = f"{standing.trouble} {drawn} of {planned.pictures} pictures are drawn."
+        words = f"{standing.trouble} {drawn_count} of {planned.pictures} pictures are drawn."
         return tag("div", alert(words, kind="note") + button, class_="held-up")
     job = standing.jobs[0]
     entry = studio.jobs.standing(job)
     left = time_left(entry.left_s) if entry is not None and len(standing.jobs) == 1 else ""
-    doing = f"{drawn} of {planned.pictures} pictures drawn, {planned.asked} of {planned.items} ready to be asked"
+    doing = f"{drawn_count} of {planned.pictures} pictures drawn, {planned.asked} of {planned.items} ready to be asked"
     finished = len(studio.archive.generations.numbers_of_job(job))
     # Looked at again for the first item, and then now and then: for every picture it would cost as much as drawing it.
     due = finished + (LOOK_EVERY - 1 if counts.items else 0)
     words = tag("p", tag("span", text(doing)) + tag("span", text(left), class_="left"))
-    bar = _bar(drawn, planned.pictures, "Pictures drawn")
+    bar = _bar(drawn_count, planned.pictures, "Pictures drawn")
     return tag("div", bar + words, class_="drawn", data_watch=job, data_drawn=str(due))
 
 
@@ -155,8 +159,7 @@ def _answered(campaign: Campaign, counts: Counts, standing: Standing) -> str:
     who = f" by {', '.join(people[:6])}" + (f" and {len(people) - 6} more" if len(people) > 6 else "") if people else ""
     answers = f"{counts.labels} answer{'s' * (counts.labels != 1)}{who}" if counts.labels else "no answer yet"
     items = "item has" if total == 1 else "items have"
-    wanted = "its answer" if total == 1 else "their answers"
-    words = f"{counts.done} of {total} {items} {wanted} · {answers}"
+    words = f"{counts.done} of {total} {items} {'its answer' if total == 1 else 'their answers'} · {answers}"
     bar = _bar(counts.done, total, "Items with their answers")
     return tag("div", bar + tag("p", text(words)), class_="answered")
 
@@ -173,8 +176,8 @@ def _remarks(studio: Studio, campaign: Campaign, standing: Standing) -> str:
         whose = "All of its pictures are" if foreign == 1 else f"{max(1, round(100 * foreign))} % of its pictures are"
         sentences.append(f"{whose} from elsewhere: they do not say what the models here draw.")
     if alike := standing.counts.alike:
-        what = "1 item was" if alike == 1 else f"{alike} items were"
-        sentences.append(f"{what} left out, for the pictures came out nearly equal at three tries.")
+        items = "1 item was" if alike == 1 else f"{alike} items were"
+        sentences.append(f"{items} left out, for the pictures came out nearly equal at three tries.")
     return "".join(tag("p", text(sentence), class_="hint") for sentence in sentences)
 
 
