@@ -105,7 +105,7 @@ class PairObjective(Params):
         """
         by: tuple[By, ...] = ("student", "frozen") if self.has_reference else ("student",)
         whose = {"student": "", "frozen": " of the base"}
-        shown = {
+        values = {
             f"{side} error{whose[who]}": error(predictions, side, who, self.space).mean()
             for side in SIDES
             if side in self.sides
@@ -113,5 +113,5 @@ class PairObjective(Params):
         }
         if self.has_reference:
             margin = self.margin(predictions)
-            shown |= {"margin": margin.mean(), "implicit accuracy": ((margin.sign() + 1) / 2).mean()}
-        return shown
+            values |= {"margin": margin.mean(), "implicit accuracy": ((margin.sign() + 1) / 2).mean()}
+        return values

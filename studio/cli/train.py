@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("Name either a plan or, with --resume, a training to go on with.", field="plan")
     if args.more is not None and args.resume is None:
         raise BadInput("Which training is to have more steps?", "Name it with --resume.", field="resume")
-    more = None if args.more is None else _steps_in(args.more)
+    further_steps = None if args.more is None else _steps_in(args.more)
     plan = None if args.plan is None else _plan_in(args.plan)
     from studio.services.ledger import Ledger
     from studio.services.studio import Studio
@@ -46,7 +46,11 @@ def run(args: argparse.Namespace) -> int:
                 raise BadInput(
                     f"Job {earlier.number} is no training: {earlier.description}.", "See: palimpsest jobs list"
                 )
-            job_id = studio.jobs.retry(earlier.id) if more is None else studio.trainings.lengthen(earlier.id, more)
+            job_id = (
+                studio.jobs.retry(earlier.id)
+                if further_steps is None
+                else studio.trainings.lengthen(earlier.id, further_steps)
+            )
         else:
             job_id = studio.trainings.start(plan)
         job_number = studio.jobs.get(job_id).number

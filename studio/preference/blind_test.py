@@ -76,12 +76,12 @@ class Outcome:
         if self.is_decided or self.wins == self.losses:
             return None
         share = self.wins / n
-        for more in range(1, 10_000):
-            wins = self.wins + more * share
-            total = n + more
+        for count in range(1, 10_000):
+            wins = self.wins + count * share
+            total = n + count
             log_e = total * math.log(2) + math.lgamma(wins + 1) + math.lgamma(total - wins + 1) - math.lgamma(total + 2)
             if log_e >= math.log(1 / ALPHA):
-                return more
+                return count
         return None
 
     @property
@@ -93,8 +93,8 @@ class Outcome:
             return "The new one is preferred." if self.wins > self.losses else "The old one is preferred."
         if self.wins + self.losses == 0:
             return f"All {self.ties} answers are ties: people see no difference so far."
-        more = self.more_needed
-        ask = f"; {more} more decided answers would tell at this rate" if more is not None else ""
+        answers_needed = self.more_needed
+        ask = f"; {answers_needed} more decided answers would tell at this rate" if answers_needed is not None else ""
         return f"Not told apart yet{ask}."
 
 

@@ -96,8 +96,8 @@ class TrainingService:
 
         erasure: its plan, as an edit's provenance has it.
         """
-        done = (job for job in self._jobs.newest(LOOKED_AT) if job.kind == KIND and job.status == "done")
-        same = (job for job in done if (job.payload["plan"].get("provenance") or {}).get("erasure") == erasure)
+        finished = (job for job in self._jobs.newest(LOOKED_AT) if job.kind == KIND and job.status == "done")
+        same = (job for job in finished if (job.payload["plan"].get("provenance") or {}).get("erasure") == erasure)
         return next((job for job in same if (self.folder(job) / FINISHED).is_file()), None)
 
     def retry(self, job: JobRecord) -> str:
@@ -137,8 +137,8 @@ class TrainingService:
 
     def _latents(self, model: str, pictures: PicturesPlan) -> dict[str, str]:
         """Where final latents of pictures are kept, of those the model drew itself: another's mean nothing to it."""
-        own = self._archive.generations.drawn_by(model, pictures.names)
-        paths = {image: self._archive.images.latents_path(image) for image in own}
+        images = self._archive.generations.drawn_by(model, pictures.names)
+        paths = {image: self._archive.images.latents_path(image) for image in images}
         return {image: str(path) for image, path in paths.items() if path.is_file()}
 
     def _check_steps(self, plan: Mapping[str, Any]) -> None:

@@ -286,7 +286,7 @@ def test_tallies_of_labels_that_were_there_before_them(tmp_path: Path) -> None:
     archive = Archive.open(tmp_path)
     counts = archive.labels.counts(1)
     archive.close()
-    assert (counts.items, counts.done, counts.by_annotator) == (3, 2, {"ada": 2})
+    assert (counts.items, counts.answered, counts.by_annotator) == (3, 2, {"ada": 2})
 
 
 def test_a_recipe_of_the_first_version_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:

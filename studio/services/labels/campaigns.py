@@ -160,7 +160,7 @@ class CampaignService:
             "questions": list(campaign.questions),
             "state": "archived" if campaign.archived else "paused" if campaign.paused else "open",
             "items": counts.items,
-            "done": counts.done,
+            "done": counts.answered,
             "checks": counts.checks,
             "answers": counts.labels,
             "by_annotator": counts.by_annotator,

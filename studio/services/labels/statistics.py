@@ -43,7 +43,7 @@ def campaign_values(store: LabelStore, campaign: Campaign) -> dict[str, Any]:
         "state": "archived" if campaign.archived else "paused" if campaign.paused else "open",
         "created_at": campaign.created_at.isoformat(),
         "items": counts.items,
-        "done": counts.done,
+        "done": counts.answered,
         "checks": counts.checks,
         "labels": counts.labels,
         "logged": counts.logged,

@@ -20,14 +20,14 @@ _PAUSE = timedelta(minutes=2)  # between two answers: whoever takes longer was a
 class Progress:
     """How far a campaign is, and one of its annotators.
 
-    done, target: items with all the answers they need, of all that are in the queue or were.
+    answered, target: items with all the answers they need, of all that are in the queue or were.
     mine: answers of this person that stand.
     today: of these, since midnight by the clock of the workspace.
     pace_per_minute: this person's, pauses left out; None before the third answer.
     seconds_left: of the campaign at that pace, were this person alone; None while there is none.
     """
 
-    done: int
+    answered: int
     target: int
     mine: int
     today: int
@@ -40,7 +40,7 @@ class Counts:
     """What a campaign has.
 
     items: that are asked from the queue, those with enough answers included.
-    done: of these, with the answers they need.
+    answered: of these, with the answers they need.
     checks: attention checks there are.
     labels: answers that stand, to any question about any item.
     logged: all rows of the log, those taken back and the rows that did so included.
@@ -48,7 +48,7 @@ class Counts:
     """
 
     items: int
-    done: int
+    answered: int
     checks: int
     labels: int
     logged: int
@@ -87,7 +87,7 @@ def counts(connection: Connection, campaign: Campaign) -> Counts:
     checks = select(func.count()).where(items.c.campaign == campaign.id, items.c.purpose == "check")
     return Counts(
         items=queued,
-        done=finished,
+        answered=finished,
         checks=connection.execute(checks).scalar_one(),
         labels=sum(by_annotator.values()),
         logged=connection.execute(logged).scalar_one(),

@@ -38,8 +38,8 @@ def training_plan(
         )
     pace = objective.in_world if in_world else objective.elsewhere
     steps = plan.steps or pace.steps
-    held = list(held_out)[:MOST_HELD_OUT]
-    everything = [*list(rows)[:MAX_PREFERENCE_ROWS], *held]
+    tried_rows = list(held_out)[:MOST_HELD_OUT]
+    everything = [*list(rows)[:MAX_PREFERENCE_ROWS], *tried_rows]
     states = [state for state in everything[0].pictures if state != WINNER]
     names = sorted({name for row in everything for name in row.numbers})
     return {
@@ -54,7 +54,7 @@ def training_plan(
             "partners": {state: [[row.pictures[state]] for row in everything] for state in states},
             "first": pace.first if plan.first is None else plan.first,
         },
-        **_tried(plan, len(held), steps),
+        **_tried(plan, len(tried_rows), steps),
         **_retention(plan, everything),
         "layers": plan.layers,
         "rank": plan.rank,
@@ -73,12 +73,12 @@ def _of_lists(objective: Objective, rows: Sequence[Row]) -> dict[str, Any]:
     return {"count": len(rows[0].pictures)} if objective.takes == "lists" else {}
 
 
-def _tried(plan: AlignPlan, held: int, steps: int) -> dict[str, Any]:
-    if not held:
+def _tried(plan: AlignPlan, count: int, steps: int) -> dict[str, Any]:
+    if not count:
         return {}
-    draws = min(MOST_DRAWS, math.ceil(LEAST_TRIED / held))
-    tried: dict[str, Any] = {"rows": held, "every": math.ceil(steps / LOOKS), "draws": draws}
-    stops = plan.stop_rise is not None and held >= LEAST_TO_STOP
+    draws = min(MOST_DRAWS, math.ceil(LEAST_TRIED / count))
+    tried: dict[str, Any] = {"rows": count, "every": math.ceil(steps / LOOKS), "draws": draws}
+    stops = plan.stop_rise is not None and count >= LEAST_TO_STOP
     return {"held_out": tried | ({"stop_rise": plan.stop_rise} if stops else {})}
 
 

@@ -47,15 +47,15 @@ class HeldOut:
 
     def measures(self) -> dict[str, float]:
         """Of the newest look, by the names of the curves; the winners' rise in per cent."""
-        shown = {f"{PREFIX}{name}": value for name, value in self._newest.items()}
+        values = {f"{PREFIX}{name}": value for name, value in self._newest.items()}
         rise = self.rise
-        return shown if rise is None else {**shown, f"{PREFIX}{WINNER_ERROR}, rise in %": 100 * rise}
+        return values if rise is None else {**values, f"{PREFIX}{WINNER_ERROR}, rise in %": 100 * rise}
 
     @property
     def rise(self) -> float | None:
         """Of the error on winners over the base's, as a share; None where it has not been looked at, or is not told."""
-        now, base = self._newest.get(WINNER_ERROR), self._base.get(WINNER_ERROR)
-        return now / base - 1 if now is not None and base else None
+        newest, base = self._newest.get(WINNER_ERROR), self._base.get(WINNER_ERROR)
+        return newest / base - 1 if newest is not None and base else None
 
     @property
     def is_enough(self) -> bool:

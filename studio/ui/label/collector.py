@@ -57,7 +57,7 @@ class Collector:
         progress = labels.progress(campaign.id, name)
         return {
             "items": [item for assignment in assignments for item in wire.item_json(assignment, self.base)],
-            "state": "more" if assignments else "done" if 0 < progress.target <= progress.done else "waiting",
+            "state": "more" if assignments else "done" if 0 < progress.target <= progress.answered else "waiting",
             "message": "" if assignments else _message(progress),
             "progress": {**self._progress(campaign, name, progress), "taste": self._taste(campaign, name)},
         }
@@ -139,7 +139,7 @@ class Collector:
             "guideline": campaign.guideline,
             "open": is_open,
             "note": note,
-            "done": counts.done,
+            "done": counts.answered,
             "target": counts.items,
             "mine": counts.by_annotator.get(person.alias, 0) if person else 0,
             "batch": BATCH,
@@ -150,12 +150,12 @@ class Collector:
         questions = len(campaign.questions)
         return {
             "campaign": str(campaign.id),
-            "done": progress.done,
+            "done": progress.answered,
             "target": progress.target,
             "mine": progress.mine,
             # Answers of this person that may still be wanted: of nothing that is done, and of nothing twice.
             "wanted": max(
-                0, min(progress.target * questions - progress.mine, (progress.target - progress.done) * questions)
+                0, min(progress.target * questions - progress.mine, (progress.target - progress.answered) * questions)
             ),
             "today": progress.today,
             "pace": progress.pace_per_minute,
@@ -179,7 +179,7 @@ def _message(progress: Progress) -> str:
     """Why there is nothing more for somebody just now."""
     if not progress.target:
         return "This campaign has no pictures yet. They appear here as soon as they are drawn."
-    if progress.done >= progress.target:
+    if progress.answered >= progress.target:
         return ""
     return (
         "You have answered all there is for you so far. What others have in hand comes back ten minutes after they "

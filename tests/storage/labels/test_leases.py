@@ -80,7 +80,7 @@ def test_as_many_different_people_as_are_wanted(setting: Setting) -> None:
     labels = list(setting.labels.reader.read())
     assert Counter(label.item for label in labels) == dict.fromkeys(items, 2)
     assert {label.annotator for label in labels} == {"ada", "bob"}
-    assert setting.labels.progress(campaign.id, "cyd").done == 6
+    assert setting.labels.progress(campaign.id, "cyd").answered == 6
 
 
 def test_the_overlap_is_asked_of_everybody(setting: Setting) -> None:
@@ -91,7 +91,7 @@ def test_the_overlap_is_asked_of_everybody(setting: Setting) -> None:
         everything(setting, campaign.id, alias)
     people = Counter(label.item for label in setting.labels.reader.read())
     assert Counter(people.values()) == {1: 24, 3: 6}
-    assert setting.labels.progress(campaign.id, "ada").done == 30
+    assert setting.labels.progress(campaign.id, "ada").answered == 30
 
 
 def test_checks_keep_their_share_are_never_two_in_a_row_and_each_is_asked_once(setting: Setting) -> None:
@@ -105,7 +105,7 @@ def test_checks_keep_their_share_are_never_two_in_a_row_and_each_is_asked_once(s
     assert set(items) < {lease.item for lease in asked} <= {*items, *checks}
     assert len({lease.item for lease in asked}) == len(asked)
     counts = setting.labels.counts(campaign.id)
-    assert (counts.items, counts.done, counts.checks) == (60, 60, 30)
+    assert (counts.items, counts.answered, counts.checks) == (60, 60, 30)
 
 
 def test_a_repeat_is_ones_own_earlier_item_with_its_sides_swapped(setting: Setting) -> None:

@@ -189,14 +189,14 @@ def test_each_question_of_a_campaign_is_answered_and_the_item_done_with_the_last
     setting.items(campaign, 2)
     first, second = setting.labels.lease(campaign.id, alias, 2)
     setting.labels.log.vote("a", first.token, "overall", LEFT, Circumstances())
-    assert setting.labels.progress(campaign.id, alias).done == 0
+    assert setting.labels.progress(campaign.id, alias).answered == 0
     again = setting.labels.lease(campaign.id, alias, 2)
     assert [(lease.token, lease.questions) for lease in again] == [
         (first.token, ("prompt",)),
         (second.token, ("overall", "prompt")),
     ]
     setting.labels.log.vote("b", first.token, "prompt", RIGHT, Circumstances())
-    assert setting.labels.progress(campaign.id, alias).done == 1
+    assert setting.labels.progress(campaign.id, alias).answered == 1
     check_tallies(setting)
     setting.labels.log.undo("c", campaign.id, alias)
     assert setting.labels.lease(campaign.id, alias, 1)[0].questions == ("prompt",)

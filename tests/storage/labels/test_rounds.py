@@ -34,10 +34,10 @@ def test_a_list_is_asked_in_rounds_and_its_ranking_is_that_of_the_answers(settin
     for lease in first:
         setting.vote(lease.token, later(lease))
     second = setting.labels.lease(campaign, "ada", 2)
-    assert setting.labels.progress(campaign, "ada").done == 0
+    assert setting.labels.progress(campaign, "ada").answered == 0
     for lease in second:
         setting.vote(lease.token, later(lease))
-    assert setting.labels.progress(campaign, "ada").done == 1
+    assert setting.labels.progress(campaign, "ada").answered == 1
     assert setting.labels.ranking(1, "ada")[-1] == 1
     labels = list(setting.labels.reader.read())
     assert [label.answer.mode for label in labels] == ["pair"] * 4 and all(label.trainable for label in labels)
@@ -67,7 +67,7 @@ def test_a_list_in_rounds_is_one_persons(setting: Setting, campaign: int) -> Non
     setting.vote(left[0].token, later(left[0]))
     for lease in setting.labels.lease(campaign, "ada", 2):
         setting.vote(lease.token, later(lease))
-    assert setting.labels.progress(campaign, "ada").done == 1
+    assert setting.labels.progress(campaign, "ada").answered == 1
     check_tallies(setting)
 
 
@@ -77,7 +77,7 @@ def test_a_ranking_that_comes_in_at_once_ends_the_rounds(setting: Setting, campa
     token = leases[0].list_token
     assert token is not None
     setting.vote(token, Answer("ranking", (4, 3, 2, 1)))
-    assert setting.labels.progress(campaign, "ada").done == 1
+    assert setting.labels.progress(campaign, "ada").answered == 1
     with pytest.raises(AlreadyAnswered):
         setting.vote(token, Answer("ranking", (1, 2, 3, 4)))
     more = setting.labels.lease(campaign, "ada", 4)
@@ -105,11 +105,11 @@ def test_an_answer_of_a_round_taken_back_takes_back_what_was_built_on_it(setting
     setting.vote(again.token, later(again))
     for lease in setting.labels.lease(campaign, "ada", 2):
         setting.vote(lease.token, later(lease))
-    assert setting.labels.progress(campaign, "ada").done == 1
+    assert setting.labels.progress(campaign, "ada").answered == 1
     setting.labels.log.undo("u2", campaign, "ada")
-    assert setting.labels.progress(campaign, "ada").done == 0
+    assert setting.labels.progress(campaign, "ada").answered == 0
     check_tallies(setting)
     (last,) = setting.labels.lease(campaign, "ada", 2)
     setting.vote(last.token, later(last))
-    assert setting.labels.progress(campaign, "ada").done == 1
+    assert setting.labels.progress(campaign, "ada").answered == 1
     check_tallies(setting)

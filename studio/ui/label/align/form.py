@@ -24,8 +24,8 @@ HELD_OUT = 0.25
 
 def objective_choices() -> list[tuple[str, str]]:
     """Words and values of the menu; what fits the labels first."""
-    named = [(f"{objective.name}: from {objective.takes}", name) for name, objective in OBJECTIVES.items()]
-    return [("What fits the labels", RECOMMENDED), *named]
+    by_name = [(f"{objective.name}: from {objective.takes}", name) for name, objective in OBJECTIVES.items()]
+    return [("What fits the labels", RECOMMENDED), *by_name]
 
 
 def campaign_choices(studio: Studio) -> list[tuple[str, int]]:
@@ -61,7 +61,7 @@ def contents_html(contents: Contents, model: str) -> str:
         (contents.thumbs, "picture judged alone", "pictures judged alone"),
         (contents.lists, "ranked list", "ranked lists"),
     ]
-    counted = [f"{count} {one if count == 1 else many}" for count, one, many in kinds if count]
+    counted = [f"{count} {singular if count == 1 else plural}" for count, singular, plural in kinds if count]
     prompts = f"{contents.prompts} prompt{'s' * (contents.prompts != 1)}"
     summary = f"{', '.join(counted) or 'No answer'}, about {prompts}; a quarter of the prompts is held out."
     objective = OBJECTIVES.get(contents.objective)
@@ -103,7 +103,7 @@ def limit_s(value: Any) -> float | None:
     return 60.0 * float(value)
 
 
-def snapshot_name(taken: Sequence[str], campaigns: Sequence[Campaign]) -> str:
+def snapshot_name(present_names: Sequence[str], campaigns: Sequence[Campaign]) -> str:
     """A name for the labels as they are now, that no snapshot has."""
     first = campaigns[0].name if len(campaigns) == 1 else f"{len(campaigns)} campaigns"
-    return next(name for k in range(1, len(taken) + 2) if (name := f"{first[:60]}, {k}") not in taken)
+    return next(name for k in range(1, len(present_names) + 2) if (name := f"{first[:60]}, {k}") not in present_names)

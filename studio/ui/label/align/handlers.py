@@ -52,8 +52,8 @@ class Handlers:
             campaigns = form.chosen_campaigns(self._studio, fields["labels"])
             limit = form.limit_s(fields["align_minutes"])
             recommended = form.contents(self._studio, fields["labels"]).objective
-            taken = [snapshot.name for snapshot in self._studio.labels.snapshots()]
-            name = form.snapshot_name(taken, campaigns)
+            names = [snapshot.name for snapshot in self._studio.labels.snapshots()]
+            name = form.snapshot_name(names, campaigns)
             plan = form.plan_of(fields, name, recommended)
             ids = [campaign.id for campaign in campaigns]
             self._studio.labels.snapshot(name, ids, seed=plan["seed"], held_out_share=form.HELD_OUT)

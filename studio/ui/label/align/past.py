@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from studio.storage.jobs import JobRecord
 
 LOOKED_AT, SHOWN = 60, 8  # newest jobs of the ledger; alignments on the page
-# What is done is told as {op, edit, job, value}; to label is the pad's to do, in the browser.
+# What is done is figures as {op, edit, job, value}; to label is the pad's to do, in the browser.
 SCRIPT = f"""
 element.addEventListener('click', (event) => {{
   const button = event.target.closest('button[data-op]');
@@ -162,18 +162,18 @@ def _test(test: BlindTest) -> str:
     outcome = test.outcome
     rate = outcome.win_rate
     low, high = outcome.interval
-    told = "" if rate is None else f"won {rate:.0%} ({low:.0%} to {high:.0%}, ties half), n = {outcome.answers}. "
+    figures = "" if rate is None else f"won {rate:.0%} ({low:.0%} to {high:.0%}, ties half), n = {outcome.answers}. "
     button = tag(
         "button", "Answer it", type="button", class_="action", data_op="label", data_campaign=str(test.campaign.id)
     )
     go_on = "" if outcome.is_decided else button
-    return tag("p", text(f"Blind test: {told}{outcome.verdict} ") + go_on, class_="blind-test")
+    return tag("p", text(f"Blind test: {figures}{outcome.verdict} ") + go_on, class_="blind-test")
 
 
 def _actions(row: Alignment) -> str:
     def button(op: str, words: str, **data: str) -> str:
-        named = {f"data_{name}": value for name, value in data.items()}
-        return tag("button", words, type="button", class_="action", data_op=op, **named)
+        attributes = {f"data_{name}": value for name, value in data.items()}
+        return tag("button", words, type="button", class_="action", data_op=op, **attributes)
 
     if row.entry is not None:
         buttons = [

@@ -159,8 +159,8 @@ def _answered(campaign: Campaign, counts: Counts, standing: Standing) -> str:
     who = f" by {', '.join(people[:6])}" + (f" and {len(people) - 6} more" if len(people) > 6 else "") if people else ""
     answers = f"{counts.labels} answer{'s' * (counts.labels != 1)}{who}" if counts.labels else "no answer yet"
     items = "item has" if total == 1 else "items have"
-    words = f"{counts.done} of {total} {items} {'its answer' if total == 1 else 'their answers'} · {answers}"
-    bar = _bar(counts.done, total, "Items with their answers")
+    words = f"{counts.answered} of {total} {items} {'its answer' if total == 1 else 'their answers'} · {answers}"
+    bar = _bar(counts.answered, total, "Items with their answers")
     return tag("div", bar + tag("p", text(words)), class_="answered")
 
 

@@ -76,8 +76,8 @@ def _wire_form(page: Page, wiring: Wiring, do: Handlers, refs_of: RefsOf) -> Non
         uploads = [str(file) for name in ("files", "folder") for file in event[name] or ()]
         return do.files(str(event.session), uploads, event.values)
 
-    made = ("message", "list", "name", "files_html", "pictures")
-    go = wiring.on(parts["go"].click, on_make, (*FIELDS, "looked"), made, announces=True)
+    answers = ("message", "list", "name", "files_html", "pictures")
+    go = wiring.on(parts["go"].click, on_make, (*FIELDS, "looked"), answers, announces=True)
     wiring.then(go, REVEAL)
     changes = [parts[name].change for name in NOTED]
     wiring.on(changes, on_field, FIELDS, ("note", "files_html"), mode="always_last")
@@ -85,8 +85,8 @@ def _wire_form(page: Page, wiring: Wiring, do: Handlers, refs_of: RefsOf) -> Non
     wiring.on(uploads, on_files, ("files", "folder", *form.FIELDS), ("files", "folder", "message", "files_html"))
     wiring.keep(form.KEPT, "draft")
     wiring.on(page.demo.load, lambda event: form.stored(event["draft"]), ("draft",), form.KEPT)
-    shown = ("source", "prompts_from")
-    wiring.browser([page.demo.load, *(parts[name].change for name in shown)], SHOW, shown)
+    choices = ("source", "prompts_from")
+    wiring.browser([page.demo.load, *(parts[name].change for name in choices)], SHOW, choices)
 
 
 def _wire_list(page: Page, wiring: Wiring, do: Handlers, refs_of: RefsOf) -> None:
