@@ -275,7 +275,7 @@ def test_many_labels_from_elsewhere_are_written_at_once_as_they_are_one_by_one(s
     assert sum(setting.labels.log.record([label], apart.id) for label in brought if "apart" in label.id) == 7
     check_tallies(setting)
     first, second = (setting.labels.counts(record.id) for record in (together, apart))
-    assert first == second and first.done == 2 and first.by_annotator == {"eve": 4, "ada": 2, "bob": 1}
+    assert first == second and first.answered == 2 and first.by_annotator == {"eve": 4, "ada": 2, "bob": 1}
     orders = [label.order for label in setting.labels.reader.read([together.id])]
     assert orders == [label.order for label in setting.labels.reader.read([apart.id])]
     setting.person("ada")
