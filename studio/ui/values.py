@@ -214,7 +214,7 @@ def _read(component: Component, value: Any, current: Any) -> Any:
         if isinstance(component, gr.Dropdown) and component.value not in (None, []):
             raise BadInput(f"{name} is empty.", "Choose one of its entries.")
         return None
-    if declared is None and isinstance(current, gr.Dropdown):
+    if declared is None and isinstance(current, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
         return _entry(current, value, name)
     if not isinstance(current, gr.File):
         return kind.read(value, name)
@@ -241,9 +241,10 @@ def _kind(component: Any) -> ValueKind:
             return ANYTHING
 
 
-def _entry(menu: gr.Dropdown, value: Any, name: str) -> Any:
+def _entry(menu: gr.Dropdown | gr.Radio | gr.CheckboxGroup, value: Any, name: str) -> Any:
     """One of a menu's entries, or several of them where it takes several."""
-    several = bool(menu.multiselect)
+    several = isinstance(menu, gr.CheckboxGroup) or (isinstance(menu, gr.Dropdown) and bool(menu.multiselect))
+    is_free = isinstance(menu, gr.Dropdown) and menu.allow_custom_value
     chosen = value if several else [value]
     if not isinstance(chosen, list):
         raise BadInput(f"{name} must be a list of its entries, not {_short(value)}.")
@@ -251,7 +252,7 @@ def _entry(menu: gr.Dropdown, value: Any, name: str) -> Any:
     for entry in chosen:
         if isinstance(entry, bool) or not isinstance(entry, str | int | float):
             raise BadInput(f"{name} must be one of its entries, not {_short(entry)}.")
-        if entry not in entries and not menu.allow_custom_value:
+        if entry not in entries and not is_free:
             raise BadInput(f"{name} has no entry {_short(entry)}.", "Choose one that it lists.")
     return value
 

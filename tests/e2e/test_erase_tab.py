@@ -109,6 +109,7 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     page.keyboard.press("Control+Enter")
     expect(page.locator("#erase-stop")).to_be_enabled(timeout=LONG_MS)
     page.keyboard.press("Control+.")
+    settled(page)  # or the job, which takes no longer than a request, is over before the Stop is heard
     brake.release()
     expect(page.locator("#erase-outcome")).to_contain_text("stopped before there was an edit", timeout=LONG_MS)
     erase(page)

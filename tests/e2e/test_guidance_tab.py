@@ -27,7 +27,7 @@ def to_guidance(page: Page) -> None:
 def reloaded(page: Page) -> None:
     """Load the page again: it comes back to the tab that was shown."""
     page.reload()
-    expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Guidance", timeout=LONG_MS)
+    expect(page.locator("[role=tab][id^=tab-][aria-selected=true]")).to_have_text("Guidance", timeout=LONG_MS)
     page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
 
 

@@ -87,7 +87,7 @@ def test_several_changes_are_in_what_is_asked_for_at_once_and_an_older_answer_th
 
     # Behind another job, four changes of a row are one redraw, which Stop takes out of the queue.
     page.go_back()  # to the tab before
-    expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Prompt")
+    expect(page.locator("[role=tab][id^=tab-][aria-selected=true]")).to_have_text("Prompt")
     fill(page, "a star", count=2, steps=3)
     brake.at("begun")
     generate(page)
@@ -99,6 +99,7 @@ def test_several_changes_are_in_what_is_asked_for_at_once_and_an_older_answer_th
     page.click("#guidance-stop")
     expect(page.locator("#queue .job")).to_have_count(1, timeout=LONG_MS)
     page.click("#queue [data-act=cancel]")
+    settled(page)
     brake.release()
     expect(page.locator("#queue")).to_contain_text("Nothing is being drawn", timeout=LONG_MS)
 

@@ -109,7 +109,7 @@ def starred_deleted_and_sent(page: Page) -> None:
     expect(page.locator("#caption .said")).to_have_text("a pink flower")
     page.click("#caption .menu summary")
     page.click("#caption .menu [data-to=compare]")
-    expect(page.locator("[role=tab][aria-selected=true]")).to_have_text("Compare")
+    expect(page.locator("[role=tab][id^=tab-][aria-selected=true]")).to_have_text("Compare")
     expect(page.locator("#compare-received")).to_contain_text("a pink flower")
     page.get_by_role("tab", name="Prompt").click()
     if not page.is_visible("#caption .menu [data-to=guidance]"):

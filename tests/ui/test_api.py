@@ -223,6 +223,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("import_edit", {"file": None}, "must be a file that was uploaded here"),
     ("export_edit", {"edit": "x"}, "no edit named 'x'"),
     ("export_edit", {"edit": "../../studio.db"}, "no edit named"),
+    ("campaigns", {"archived": "yes"}, "archived must be true or false"),
+    ("campaign", {"campaign": 5}, "campaign must be valid text"),
+    ("draw_campaign", {"campaign": "gone"}, "no campaign"),
+    ("draw_campaign", {"campaign": "gone", "on": 1}, "on must be true or false"),
+    ("make_campaign", {"name": 5}, "name must be valid text"),
+    ("make_campaign", {"name": "x", "count": 0}, "count must be"),
+    ("make_campaign", {"name": "x", "mode": "guess"}, "mode must be"),
+    ("make_campaign", {"name": "x", "questions": ["why"]}, "questions"),
+    ("make_campaign", {"name": "x", "prompts": "a star"}, "prompts"),
+    ("make_campaign", {"name": "x", "hidden_share": 2}, "hidden_share must be"),
+    ("make_campaign", {"name": "x", "hidden_words": ["red"]}, "hidden_words"),
+    ("make_campaign", {"name": "x", "recipes": [5]}, "recipes"),
+    ("make_campaign", {"name": "x", "same_seed": "no"}, "same_seed must be true or false"),
+    ("make_campaign", {"name": "x", "seed": -1}, "seed must be"),
+    ("make_campaign", {"name": "x", "guideline": 5}, "guideline must be valid text"),
+    ("make_campaign", {"name": "x", "people": 0}, "people must be"),
+    ("make_campaign", {"name": "x", "checks": None}, "checks must be true or false"),
 ]
 
 

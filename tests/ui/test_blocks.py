@@ -59,7 +59,7 @@ WRONG: tuple[Any, ...] = (
 # What the events of our own tell, all in one: a listener looks at its own.
 EVENT: dict[str, Any] = {"id": 1, "on": True, "to": "guidance", "last": 1, "sure": False, "act": "up", "job": "x"}
 EVENT |= {"grid": 1, "prompt": "x", "op": "param", "edit": "x", "value": "Guidance", "index": 3, "newest": 1}
-EVENT |= {"row": 1, "at": "", "name": "guidance_scale", "ids": [1], "shape": "square"}
+EVENT |= {"row": 1, "at": "", "name": "guidance_scale", "ids": [1], "shape": "square", "campaign": 1}
 SAMPLE = 250
 
 
