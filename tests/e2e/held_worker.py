@@ -57,11 +57,12 @@ class HeldWorker(worker._Worker):
 
     def _is_held(self) -> bool:
         try:
-            kind, count = self._hold.read_text(encoding="utf-8").split()
+            kind, count, between = self._hold.read_text(encoding="utf-8").split()
         except (FileNotFoundError, ValueError):  # ValueError: it is being written
             return False
         counts = list(self._in_hand.values())
-        return len(counts) == 1 and counts[0][kind] >= int(count)
+        is_next = len(counts) == 1 or (between == "between" and bool(counts))
+        return is_next and counts[-1][kind] >= int(count)
 
 
 class Brake:
@@ -70,14 +71,14 @@ class Brake:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def at(self, kind: str, count: int = 1) -> None:
+    def at(self, kind: str, count: int = 1, *, between: bool = False) -> None:
         """From now on, any job waits once it has told so many events of a kind, "preview" or "image", or has "begun".
 
-        With "percent", once so much of it is done. What runs in between does not wait.
+        With "percent", once so much of it is done. What runs in between another job waits only where `between` says so.
 
         Not "progress": a job of a few steps may be over before it tells any.
         """
-        self.file.write_text(f"{kind} {count}", encoding="utf-8")
+        self.file.write_text(f"{kind} {count} {'between' if between else 'alone'}", encoding="utf-8")
 
     def release(self) -> None:
         self.file.unlink(missing_ok=True)
