@@ -97,7 +97,15 @@ class AlignmentService:
         objective = OBJECTIVES.get(plan.method)
         self._sources.card(plan.model)
         parts = [list(part) for part in self._labels.snapshot_labels(plan.snapshot)]
-        rows, held_out = ([*rows_of(part, objective.takes)] for part in parts)
+        sureness = [agreement(part) for part in parts]
+        if objective.takes == "sure pairs" and not any(share < 1 for share in sureness[0]):
+            raise BadInput(
+                f"{objective.name} counts a pair by how far people agree about it, and nobody disagrees in "
+                f"{plan.snapshot!r}: all would count alike.",
+                "Take dpo, or have more people answer the same pairs.",
+                field="method",
+            )
+        rows, held_out = (rows_of(part, objective.takes, shares) for part, shares in zip(parts, sureness, strict=True))
         self._check(plan, parts[0], rows)
         origin = {"labels": len(parts[0]), "held_out_labels": len(parts[1])}
         in_world = self._sources.is_of_world(plan.model)
@@ -126,6 +134,30 @@ class AlignmentService:
                 "Have somebody else answer them.",
                 field="snapshot",
             )
+
+
+def agreement(labels: Sequence[Label]) -> list[float]:
+    """For each label, how likely its winner is preferred: the share of all answers about its item that say so.
+
+    Ties count half (preference of several annotators, as soft labels take it); 1 where there is no other answer, and of
+    labels that prefer nothing.
+    """
+    by_item: dict[int, list[Label]] = {}
+    for label in labels:
+        by_item.setdefault(label.item, []).append(label)
+    return [_share_of(label, by_item[label.item]) for label in labels]
+
+
+def _share_of(label: Label, answers: Sequence[Label]) -> float:
+    if len(label.pictures) != 2 or not label.answer.comparisons():
+        return 1.0
+    winner = label.answer.comparisons()[0].winner
+    votes = [
+        1.0 if comparisons and comparisons[0].winner == winner else 0.0 if comparisons else 0.5
+        for answer in answers
+        if (comparisons := answer.answer.comparisons()) or answer.answer.ties()
+    ]
+    return sum(votes) / len(votes)
 
 
 def contents_of(labels: Sequence[Label], held_out: int) -> Contents:

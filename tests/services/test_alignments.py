@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from studio.core.errors import BadInput, NotFound
 from studio.preference.answer import Answer
 from studio.preference.label import Label, Picture
-from studio.services.alignments import AlignmentService, contents_of
+from studio.services.alignments import AlignmentService, agreement, contents_of
 from tests.training.align.making import image, label
 
 WON, LOST, TIE = Answer.pair("first"), Answer.pair("second"), Answer.pair("tie")
@@ -91,6 +92,18 @@ def test_labels_that_teach_nothing_are_refused_before_anything_runs(labels: list
         with pytest.raises(BadInput, match=sentence):
             attempt({"name": "taste", "snapshot": "mine"})
     assert trainings.plans == []
+
+
+def test_pairs_count_by_how_far_people_agree_and_where_all_do_that_says_nothing() -> None:
+    alone = [label(number, WON if number % 2 else LOST) for number in range(8)]
+    aligning, trainings = service(alone)
+    with pytest.raises(BadInput, match="nobody disagrees in 'mine'"):
+        aligning.start({"name": "taste", "snapshot": "mine", "method": "smpo"})
+    others = [replace(label(1, answer), id=f"other-{k}") for k, answer in enumerate((WON, LOST, TIE))]
+    assert agreement([*alone, *others])[1] == pytest.approx(2.5 / 4) and agreement(alone) == [1.0] * 8
+    aligning, trainings = service([*alone, *others])
+    aligning.start({"name": "taste", "snapshot": "mine", "method": "smpo"})
+    assert sorted(set(trainings.plans[0]["numbers"]["p"])) == pytest.approx([0.375, 0.625, 1.0])
 
 
 def test_what_is_asked_for_and_not_there_is_named() -> None:
