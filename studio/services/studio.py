@@ -14,6 +14,7 @@ from studio.services import drifts, evaluations, pictures, runs, trainings
 from studio.services.alignments import AlignmentService
 from studio.services.cards import CardService
 from studio.services.cards import service as cards
+from studio.services.comparisons.service import ComparisonService
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
@@ -65,6 +66,7 @@ class _Services:
     alignments: AlignmentService
     blind_tests: BlindTestService
     scores: ScoreService
+    comparisons: ComparisonService
 
 
 class Studio:
@@ -226,6 +228,11 @@ class Studio:
         return self._opened.blind_tests
 
     @property
+    def comparisons(self) -> ComparisonService:
+        """Recipes side by side."""
+        return self._opened.comparisons
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -290,6 +297,7 @@ class Studio:
             AlignmentService(labels, self.sources, training),
             BlindTestService(labels, campaigns, edits, sources),
             scores,
+            ComparisonService(archive, jobs, history, sources, edits),
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -153,6 +153,25 @@ class Generations:
         with self._database.read() as connection:
             return connection.execute(query.order_by(columns.id.desc()).limit(1)).scalar_one_or_none()
 
+    def of_recipes(self, recipes: Collection[Recipe]) -> dict[Recipe, GenerationRecord]:
+        """The newest picture of each of these very recipes that is not in the bin; those without one are left out.
+
+        By their whole text: a recipe that leaves unsaid what another says is another, whatever both draw.
+        """
+        texts = {recipe.canonical_json(): recipe for recipe in recipes}
+        columns = generations.c
+        query = (
+            select(generations)
+            # By the seed, for which there is an index; of equal recipes it is equal.
+            .where(columns.seed.in_({str(recipe.seed) for recipe in recipes}), columns.recipe.in_(list(texts)))
+            .where(columns.deleted_at.is_(None))
+            .order_by(columns.id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all() if texts else []
+        readable, _ = READER.many(rows)
+        return {texts[record.recipe.canonical_json()]: record for record in readable}
+
     def of_job(self, job: str) -> list[GenerationRecord]:
         """Give the pictures of one job, in the order they were made; those in the bin as well, unreadable ones not."""
         query = select(generations).where(generations.c.job == job).order_by(generations.c.id)
