@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
+from studio.metrics.diversity import dissimilarity
 from studio.training.evaluate.results import Result
 from studio.world.reading import Reading, Wanted
 
@@ -92,23 +92,15 @@ def measured(results: Sequence[Result]) -> dict[str, Tensor]:
     seeds = {len(places) for places in prompts.values()}
     if len(seeds) == 1 and seeds != {1} and all(row is not None for row in features):
         stacked = torch.from_numpy(np.stack([row for row in features if row is not None]))  # [N, F]
-        means["diversity"] = diversity(torch.stack([stacked[places] for places in prompts.values()]))
+        means["diversity"] = dissimilarity(torch.stack([stacked[places] for places in prompts.values()]))
     return means
 
 
 def diversities(results: Sequence[Result]) -> dict[str, float]:
-    """prompt -> how much its pictures vary (see `diversity`), of prompts with features of at least two of them."""
+    """prompt -> how much its pictures vary (see `dissimilarity`), of prompts with features of at least two of them."""
     values: dict[str, float] = {}
     for prompt, places in by_prompt(results).items():
         features = [row for i in places if (row := results[i].facts.features) is not None]
         if len(features) > 1:
-            values[prompt] = float(diversity(torch.from_numpy(np.stack(features))[None]))
+            values[prompt] = float(dissimilarity(torch.from_numpy(np.stack(features))[None]))
     return values
-
-
-def diversity(features: Tensor) -> Tensor:
-    """Mean over pairs of seeds of 1 - cosine, per prompt. features: [P, S, F], S at least 2. Gives [P] in 0..2."""
-    unit = normalize(features.double(), dim=2)
-    cosines = unit @ unit.transpose(1, 2)  # [P, S, S]
-    seeds = features.shape[1]
-    return 1 - (cosines.sum((1, 2)) - cosines.diagonal(dim1=1, dim2=2).sum(1)) / (seeds * (seeds - 1))

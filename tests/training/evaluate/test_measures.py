@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio.training.evaluate.cases import Case
-from studio.training.evaluate.measures import TOLD, diversity, measured, prompt_means, read_picture
+from studio.training.evaluate.measures import TOLD, measured, prompt_means, read_picture
 from studio.training.evaluate.meter import Meter
 from studio.training.evaluate.results import Facts, Result
 from studio.world.reading import Reading, SeenThing, Wanted
@@ -40,14 +40,6 @@ def test_an_invalid_picture_is_worth_nothing_whatever_it_shows() -> None:
 def test_what_is_not_wanted_is_not_measured() -> None:
     values = read_picture(reading(style="neon"), Wanted((("star", "red"),)))
     assert "style" not in values and values["accuracy"] == values["all"] == 1
-
-
-def test_diversity_of_known_features() -> None:
-    same, across = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 0.5])
-    found = diversity(torch.stack([torch.stack([same, same]), torch.stack([same, across]), torch.stack([same, -same])]))
-    assert found.tolist() == pytest.approx([0, 1, 2])
-    # Of three seeds, one pair alike and two across: (0 + 1 + 1) / 3.
-    assert diversity(torch.stack([same, same, across])[None]).tolist() == pytest.approx([2 / 3])
 
 
 class Marked:
