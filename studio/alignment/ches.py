@@ -26,8 +26,8 @@ def ches(winner: Tensor, loser: Tensor) -> Tensor:
     """
     if winner.dim() != 2 or winner.shape != loser.shape:
         raise ValueError(f"hidden states are [P, d] on both sides, not {list(winner.shape)} and {list(loser.shape)}")
-    own, other = winner.double(), loser.double()
-    return (own * other).sum(1) - own.square().sum(1)
+    h_w, h_l = winner.double(), loser.double()
+    return (h_w * h_l).sum(1) - h_w.square().sum(1)
 
 
 def displacing(scores: Tensor, share: float) -> list[int]:

@@ -97,6 +97,43 @@ def paired(arm: Tensor, against: Tensor) -> Difference:
     return Difference(float(differences.mean()), *bootstrap(differences))
 
 
+def crossed(
+    values: Tensor,
+    statistic: Callable[[Tensor], Tensor] = _first_mean,
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap over trainings and prompts at once; the same seed gives the same interval.
+
+    values: [T, P] or [T, P, k], k quantities of each prompt under each training; both are drawn anew, each by itself,
+    so that what a training comes to by chance is in the interval too. Of one training it is `bootstrap` over its
+    prompts; of a few it is somewhat too narrow, for there are few ways to draw them.
+    statistic: from the resampled means [R, k] to [R]; by default the first mean itself.
+    Raises ValueError for no values, or some that are not numbers. Source: Owen, Ann. Appl. Stat. 1 (2007), the
+    pigeonhole bootstrap.
+    """
+    table = values.double().cpu()
+    table = table[..., None] if table.dim() == 2 else table
+    if table.dim() != 3 or not table.numel() or not bool(torch.isfinite(table).all()):
+        raise ValueError("a bootstrap needs at least one training and one prompt, and only numbers")
+    tail = 50 * (1 - confidence)
+    _normal_quantile(confidence)
+    generator = torch.Generator().manual_seed(seed)
+    trainings, prompts = (_draws(count, resamples, generator) for count in table.shape[:2])
+    outcomes = statistic(torch.einsum("rt,tpk,rp->rk", trainings, table, prompts))
+    low, high = torch.quantile(outcomes, torch.tensor([tail / 100, 1 - tail / 100], dtype=torch.float64)).tolist()
+    return Interval(low, high)
+
+
+def _draws(count: int, resamples: int, generator: torch.Generator) -> Tensor:
+    """What each of `count` counts in each resample, summing to 1: [R, count] float64."""
+    picks = torch.randint(count, (resamples, count), generator=generator)
+    ones = torch.full(picks.shape, 1 / count, dtype=torch.float64)
+    return torch.zeros(resamples, count, dtype=torch.float64).scatter_add_(1, picks, ones)
+
+
 def _normal_quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")

@@ -35,10 +35,10 @@ def layout_similarity(first: Sequence[Box], second: Sequence[Box]) -> float:
     best = {0: 0.0}
     for box in few:
         reached: dict[int, float] = {}
-        for taken, total in best.items():
-            for number, other in enumerate(many):
-                if not taken >> number & 1:
-                    members, value = taken | 1 << number, total + overlap(box, other)
+        for matched, total in best.items():
+            for number, candidate in enumerate(many):
+                if not matched >> number & 1:
+                    members, value = matched | 1 << number, total + overlap(box, candidate)
                     reached[members] = max(value, reached.get(members, 0.0))
         best = reached
     return max(best.values()) / len(many)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.metrics.intervals import Interval, bootstrap, paired, wilson
+from studio.metrics.intervals import Interval, bootstrap, crossed, paired, wilson
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,37 @@ def test_the_interval_is_that_of_the_bootstrap_over_prompts() -> None:
 def test_arms_of_other_prompts_are_refused(against: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="one value per prompt"):
         paired(torch.zeros(4), against)
+
+
+def test_of_one_training_the_crossed_bootstrap_is_that_over_prompts() -> None:
+    values = torch.randn(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    low, high = crossed(values[None])
+    assert (low, high) == pytest.approx(tuple(bootstrap(values)), abs=0.1) and crossed(values[None]) == crossed(
+        values[None]
+    )
+    ratio = crossed(torch.stack([2 * values.exp(), values.exp()], 1)[None], lambda means: means[:, 0] / means[:, 1])
+    assert ratio == pytest.approx((2, 2))
+
+
+def test_what_trainings_come_to_by_chance_is_in_the_crossed_interval() -> None:
+    """Every prompt alike within a training: over prompts alone the interval would be a point."""
+    values = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)[:, None].expand(3, 20)
+    assert bootstrap(values.mean(0)) == pytest.approx((0.5, 0.5))
+    assert crossed(values) == pytest.approx((0.0, 1.0), abs=0.17) and crossed(values).low < 0.2
+    for wrong in (torch.zeros(0, 3), torch.full((1, 2), float("nan"))):
+        with pytest.raises(ValueError, match="only numbers"):
+            crossed(wrong)
+
+
+def test_the_crossed_interval_covers_the_truth_nearly_as_often_as_it_says() -> None:
+    generator = torch.Generator().manual_seed(3)
+
+    def drawn(trainings: int, prompts: int) -> torch.Tensor:
+        effects = torch.randn(trainings, 1, generator=generator) + torch.randn(1, prompts, generator=generator)
+        return (effects + torch.randn(trainings, prompts, generator=generator)).double()
+
+    covered = 0
+    for _ in range(200):
+        low, high = crossed(drawn(12, 30), resamples=400)
+        covered += low <= 0 <= high
+    assert covered / 200 > 0.85
