@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.core.errors import EngineError, NotFound
+from studio.services.colours import colours_at
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -117,23 +118,7 @@ def strip(studio: Studio, generation: int, count: int = FRAMES) -> tuple[bytes, 
 
 def colours(studio: Studio, generation: int) -> dict[str, float]:
     """Saturation, brightness, contrast and clipped share of a picture, 0..1 each. Raises NotFound."""
-    return dict(_colours(str(studio.history.get(generation).image_path)))
-
-
-@functools.lru_cache(maxsize=512)
-def _colours(path: str) -> tuple[tuple[str, float], ...]:
-    import torch  # here and not above: the page, which imports this file, is painted before that
-    from PIL import Image
-
-    from studio.metrics.saturation import brightness, clipped, contrast, saturation
-
-    try:
-        with Image.open(path) as image:
-            pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
-    except OSError:
-        raise NotFound("The file of this picture is gone from the workspace.") from None
-    measures = {"saturation": saturation, "brightness": brightness, "contrast": contrast, "clipped": clipped}
-    return tuple((name, float(measure(pixels)[0])) for name, measure in measures.items())
+    return colours_at(studio.history.get(generation).image_path)
 
 
 def _path(studio: Studio, generation: int) -> Path:

@@ -28,6 +28,7 @@ KINDS = {
     "frames": "studio.engine.frames:run",
     "interference": "studio.training.erase.interference:run",
     "neighbours": "studio.training.erase.neighbours:run",
+    "read": "studio.training.readings.job:run",
     "score": "studio.training.scorers.job:run",
     "train": "studio.training.lora.trainer:run",
 }

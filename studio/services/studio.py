@@ -14,6 +14,8 @@ from studio.services import drifts, evaluations, pictures, runs, trainings
 from studio.services.alignments import AlignmentService
 from studio.services.cards import CardService
 from studio.services.cards import service as cards
+from studio.services.comparisons import readings
+from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.service import ComparisonService
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
@@ -253,6 +255,7 @@ class Studio:
         campaigns = CampaignService(archive, jobs, history, sources, edits, labels)
         tastes = TasteService(archive, jobs, sources, labels)
         scores = ScoreService(archive, jobs, sources, labels)
+        reading = ReadingService(archive, jobs, sources)
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
@@ -275,6 +278,7 @@ class Studio:
             cards.KIND: reporting.retry,
             FEATURES: tastes.retry,
             SCORES: scores.retry,
+            readings.KIND: reading.retry,
         }
         return _Services(
             archive,
@@ -297,7 +301,7 @@ class Studio:
             AlignmentService(labels, self.sources, training),
             BlindTestService(labels, campaigns, edits, sources),
             scores,
-            ComparisonService(archive, jobs, history, sources, edits),
+            ComparisonService(archive, jobs, history, sources, edits, reading),
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -66,7 +66,8 @@ def plan_of(
     comparison: Comparison, cells: Sequence[Sequence[Cell]], orders: Orders, jobs: JobService
 ) -> ComparisonPlan:
     """Sum up the cells as they stand. Raises WorkspaceError."""
-    rows = tuple(_row_plan(comparison, cells, place, orders) for place in range(len(cells)))
+    names = names_of(comparison, cells)
+    rows = tuple(_row_plan(comparison, cells, place, name, orders) for place, name in enumerate(names))
     missing = [cell.recipe for row in cells for cell in row if cell.state == "missing"]
     return ComparisonPlan(
         rows,
@@ -80,10 +81,11 @@ def plan_of(
     )
 
 
-def names_of(comparison: Comparison) -> tuple[str, ...]:
+def names_of(comparison: Comparison, cells: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
     """What each row is called: its own name, else what it differs from the reference in, else its number."""
+    recipes = [row[0].recipe for row in cells]
     return tuple(
-        row.name or in_words(_against(comparison, place, [row.recipe for row in comparison.rows])) or _number(place)
+        row.name or in_words(_against(comparison, place, recipes)) or f"row {place + 1}"
         for place, row in enumerate(comparison.rows)
     )
 
@@ -111,14 +113,16 @@ def remarks_on(comparison: Comparison, sources: Sources) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _row_plan(comparison: Comparison, cells: Sequence[Sequence[Cell]], place: int, orders: Orders) -> RowPlan:
+def _row_plan(
+    comparison: Comparison, cells: Sequence[Sequence[Cell]], place: int, name: str, orders: Orders
+) -> RowPlan:
     mine = cells[place]
     states = [cell.state for cell in mine]
     refusals = [cell.refusal for cell in mine if cell.refusal]
     listed = _against(comparison, place, [row[0].recipe for row in cells])
     costs = [cost for cell in mine if (cost := _nfe(orders, cell.recipe)) is not None]
     return RowPlan(
-        comparison.rows[place].name or in_words(listed) or _number(place),
+        name,
         listed,
         refusals[0] if len(refusals) == len(mine) else "",
         _caveats(comparison, place, mine[0].recipe, orders.sources),
@@ -182,7 +186,3 @@ def _seconds(jobs: JobService, missing: Sequence[Recipe]) -> float | None:
             return None
         total += seconds
     return total
-
-
-def _number(place: int) -> str:
-    return f"row {place + 1}"

@@ -15,7 +15,10 @@ from studio.engine.ticket import Priority
 from studio.services.checks import MAX_IMAGES, check_recipes
 from studio.services.comparisons.cells import Cell, Order, Orders, check_drawable
 from studio.services.comparisons.comparison import Comparison
+from studio.services.comparisons.facts import ComparisonFacts
+from studio.services.comparisons.measuring import Measuring
 from studio.services.comparisons.plan import ComparisonPlan, plan_of
+from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.saved import SavedComparison, SavedComparisons
 from studio.services.comparisons.under_way import UnderWay
 from studio.services.edits.library import EditLibrary
@@ -32,7 +35,13 @@ class ComparisonService:
     """The comparisons of an open studio. Every method may be called from any thread."""
 
     def __init__(
-        self, archive: Archive, jobs: JobService, history: History, sources: Sources, edits: EditLibrary
+        self,
+        archive: Archive,
+        jobs: JobService,
+        history: History,
+        sources: Sources,
+        edits: EditLibrary,
+        readings: ReadingService,
     ) -> None:
         self._archive = archive
         self._jobs = jobs
@@ -41,6 +50,8 @@ class ComparisonService:
         self._edits = edits
         self._saved = SavedComparisons(archive.workspace.root, archive.workspace.check)
         self._under_way = UnderWay(jobs)
+        self._readings = readings
+        self._measuring = Measuring(jobs, readings)
         self._drawing = threading.Lock()  # pressed twice, the second finds the first one's job: else both draw the same
 
     # -- drawn ------------------------------------------------------------------------------------------------------
@@ -94,6 +105,22 @@ class ComparisonService:
             for start in range(0, len(recipes), MAX_IMAGES):
                 jobs.append(self._submit(comparison, recipes[start : start + MAX_IMAGES], priority))
             return tuple(jobs)
+
+    def read(self, comparison: Comparison, priority: Priority = "ahead") -> str:
+        """Queue a job that reads what the pictures show, as far as nothing has; give its id, "" where nothing is to do.
+
+        Until then `facts` have neither accuracy nor diversity of them. Raises as `plan`.
+        """
+        return self._readings.read(_pictures_in(self.cells(comparison)), priority)
+
+    def facts(self, comparison: Comparison) -> ComparisonFacts:
+        """Say what is known of the pictures there are: of each, of each row, and of each row against the reference.
+
+        Raises as `plan`. Brings torch.
+        """
+        orders = self._orders()
+        cells = self._stand(comparison, orders.of(comparison))
+        return self._measuring.facts(comparison, cells, orders)
 
     def stop(self, comparison: Comparison) -> None:
         """Stop every job that was queued for a comparison and draws a cell of it; what is drawn is kept."""
@@ -180,6 +207,10 @@ class ComparisonService:
             "origin": ORIGIN,
         }
         return self._jobs.submit(payload, priority, edits=files)
+
+
+def _pictures_in(cells: Sequence[Sequence[Cell]]) -> list[Generation]:
+    return [cell.picture for row in cells for cell in row if cell.picture is not None]
 
 
 def _in_turns(cells: Sequence[Cell]) -> list[Recipe]:
