@@ -24,6 +24,9 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--taste", action="store_true", help="instead: learn what simulated annotators like, and how soon it is right"
     )
+    parser.add_argument(
+        "--alignment", action="store_true", help="instead: train what simulated people prefer, and count what it wins"
+    )
     add_settings(parser)
 
 
@@ -37,6 +40,10 @@ def run(args: argparse.Namespace) -> int:
         return _erasures(args)
     if args.taste:
         return _taste(args)
+    if args.alignment:
+        from studio.cli import reproduce_alignment
+
+        return reproduce_alignment.run(args)
     from studio.evidence.reproduce import chosen, reproduce
 
     claims = chosen(args.method)

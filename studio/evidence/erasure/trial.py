@@ -74,8 +74,8 @@ def _tried(studio: Studio, maker: Maker, erased: Erased, arm: Arm, budget: str, 
         plan = studio.erasures.check(arm.plan(erased, seed)).model_dump(mode="json")
     except BadInput as refusal:
         return result | {"why": str(refusal), "figures": {}, "unedited": {}}
-    made = maker.edit(plan)
-    entry = made.entry
+    edit = maker.edit(plan)
+    entry = edit.entry
     if studio.cards.card(entry.id, budget) is None:
         finished(studio, studio.cards.start(entry.id, budget))
     card = studio.cards.card(entry.id, budget)
@@ -86,7 +86,7 @@ def _tried(studio: Studio, maker: Maker, erased: Erased, arm: Arm, budget: str, 
         "unedited": unedited_of(card),
         "verdict": card["verdict"]["headline"],
         "light": card["verdict"]["light"],
-        "seconds": made.seconds,
+        "seconds": edit.seconds,
         "bytes": entry.nbytes,
     }
 

@@ -48,11 +48,19 @@ def utilities(taste: str, readings: Sequence[Reading], invalid_logits: Floats) -
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Pictures somebody is asked about. prompts, names: of each; utility: [N], what each is worth to them."""
+    """Pictures somebody is asked about.
+
+    prompts, names: of each.
+    utility: [N], what each is worth to them.
+    left: log odds they add to whatever stands on the left.
+    flipped: share of their answers that are the opposite of what they feel; ties stay.
+    """
 
     prompts: Sequence[str]
     names: Sequence[str]
     utility: Floats
+    left: float = 0.0
+    flipped: float = 0.0
 
     def margins(self, pairs: npt.NDArray[np.int64]) -> Floats:
         """How much better the first of each pair is, without noise, [P]."""
@@ -62,6 +70,10 @@ class Asked:
         """Their label about a pair, its pictures on sides by a fair coin."""
         first, second = (int(place) for place in pair)
         felt = SHARPNESS * (self.utility[first] - self.utility[second]) + rng.logistic()
+        order = (0, 1) if rng.random() < 0.5 else (1, 0)
+        felt += self.left if order[0] == 0 else -self.left
+        if self.flipped and rng.random() < self.flipped:
+            felt = -felt
         outcome = TIE if abs(felt) < TIE_WIDTH else FIRST if felt > 0 else SECOND
         return Label(
             id=str(number),
@@ -71,6 +83,17 @@ class Asked:
             prompt=self.prompts[first],
             pictures=(Picture(self.names[first]), Picture(self.names[second])),
             answer=Answer.pair(outcome),
-            order=(0, 1) if rng.random() < 0.5 else (1, 0),
+            order=order,
             chosen_by=chosen_by,
         )
+
+    def rank(self, members: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
+        """Their ranks of some pictures, 1 the best, without ties: by what they feel of each, with Gumbel's noise.
+
+        Of two, the better one comes first as often as logistic noise has it (Plackett 1975, Luce 1959).
+        """
+        felt = SHARPNESS * self.utility[list(members)] + rng.gumbel(size=len(members))
+        order = np.argsort(-felt)
+        ranks = np.empty(len(members), dtype=int)
+        ranks[order] = np.arange(1, len(members) + 1)
+        return tuple(int(rank) for rank in ranks)
