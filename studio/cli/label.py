@@ -56,6 +56,7 @@ def _add_snapshot(actions: Any) -> None:
     take.add_argument(
         "--held-out", default="0.2", metavar="SHARE", help="of the prompts, held out with their answers (0.2)"
     )
+    take.add_argument("--revealed", action="store_true", help="also answers of people who were told what pictures were")
     listing = add_verb(snapshot, "list", run_snapshots, "the snapshots; also beside a running studio")
     for parser in (take, listing):
         add_settings(parser)
@@ -125,7 +126,8 @@ def run_take(args: argparse.Namespace) -> int:
     try:
         service = LabelService(archive)
         chosen = [service.find(name).id for name in args.campaign] if args.campaign else None
-        answer = snapshot_values(service.snapshot(args.name, chosen, seed=seed, held_out_share=share))
+        snapshot = service.snapshot(args.name, chosen, seed=seed, held_out_share=share, revealed=args.revealed)
+        answer = snapshot_values(snapshot)
     finally:
         archive.close()
     give(args, answer, _snapshot_line(answer))

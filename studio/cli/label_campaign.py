@@ -88,6 +88,9 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", default="1", help="answers an item needs, by different people (1)")
     parser.add_argument("--overlap", default="0.1", metavar="SHARE", help="of the items, asked of everybody (0.1)")
     parser.add_argument("--no-checks", action="store_true", help="without attention checks")
+    parser.add_argument(
+        "--reveal", default="never", help="tell what each picture was: never, after (each answer) or end (never)"
+    )
     parser.add_argument("--no-repeats", action="store_true", help="without asking some again, sides swapped")
 
 
@@ -212,6 +215,7 @@ def _plan(args: argparse.Namespace, name: str, source: str) -> CampaignPlan:
             "overlap_share": number(args.overlap),
             "check_share": 0.0 if args.no_checks or source == "brought" else 0.05,
             "repeat_share": 0.0 if args.no_repeats else 0.05,
+            "reveal": args.reveal,
         }
     )
 

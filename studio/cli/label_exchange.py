@@ -36,7 +36,7 @@ def add_exchange(actions: Any) -> None:
     export.add_argument("--validation", metavar="SHARE", help="of the prompts, set apart for validation (0.1)")
     importing = add_verb(actions, "import", run_import, "take labels in that others gave; nothing is doubled")
     importing.add_argument("source", type=Path, help="a file or folder")
-    importing.add_argument("--format", required=True, help="its name in `label formats`")
+    importing.add_argument("--format", default="", help="its name in `label formats` (recognised by its columns)")
     importing.add_argument("--campaign", required=True, metavar="NAME", help="a new one, or one of an earlier import")
     for parser in (export, importing):
         add_settings(parser)
@@ -97,6 +97,7 @@ def run_import(args: argparse.Namespace) -> int:
         imported = exchange.import_labels(args.source, args.format, args.campaign, _progress)
     line("")
     answer: Answer = {
+        "format": imported.format,
         "campaigns": imported.campaigns,
         "labels": imported.labels,
         "known": imported.known,

@@ -83,7 +83,16 @@ class Label:
     @property
     def trainable(self) -> bool:
         """Whether it may be learned from: checks, repeats, tests, and what was not blind never are."""
-        return self.purpose == "train" and self.is_blind and not self.is_withdrawn and not self.answer.skipped
+        return self.is_blind and self._says_something
+
+    @property
+    def sighted(self) -> bool:
+        """Whether it could be learned from, were it not that something of the pictures' making was in sight."""
+        return not self.is_blind and self._says_something
+
+    @property
+    def _says_something(self) -> bool:
+        return self.purpose == "train" and not self.is_withdrawn and not self.answer.skipped
 
 
 def standing(labels: list[Label]) -> list[Label]:

@@ -28,7 +28,9 @@ from studio.services.jobs import JobService
 from studio.services.labels.blind_tests import BlindTestService
 from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
+from studio.services.labels.exchange_runs import ExchangeRuns
 from studio.services.labels.features import KIND as FEATURES
+from studio.services.labels.reveal import RevealService
 from studio.services.labels.scoring import KIND as SCORES
 from studio.services.labels.scoring import ScoreService
 from studio.services.labels.service import LabelService
@@ -69,6 +71,7 @@ class _Services:
     blind_tests: BlindTestService
     scores: ScoreService
     comparisons: ComparisonService
+    exchange_runs: ExchangeRuns
 
 
 class Studio:
@@ -108,6 +111,7 @@ class Studio:
         if services is not None:
             services.campaigns.drawing.begin_closing()
             services.tastes.close()
+            services.exchange_runs.close()
             services.engine.close()  # while the archive is open: how the job in hand ended is still written down
             services.campaigns.drawing.close()
             services.archive.close()
@@ -220,6 +224,16 @@ class Studio:
         return LabelExchange(self._opened.archive)
 
     @property
+    def reveals(self) -> RevealService:
+        """What pictures were, told to who has answered."""
+        return RevealService(self._opened.archive, self._opened.edits)
+
+    @property
+    def exchange_runs(self) -> ExchangeRuns:
+        """The same in the background, while a page shows how far it is."""
+        return self._opened.exchange_runs
+
+    @property
     def alignments(self) -> AlignmentService:
         """Labels to be trained from."""
         return self._opened.alignments
@@ -302,6 +316,7 @@ class Studio:
             BlindTestService(labels, campaigns, edits, sources),
             scores,
             ComparisonService(archive, jobs, history, sources, edits, reading),
+            ExchangeRuns(archive, LabelExchange(archive)),
         )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Archive:
         # An image is there before the row that shows it, and gone only after. Whoever removes images that no row shows
         # must therefore not come between the two, or would take away one that is just about to be shown.
         self._pictures = threading.Lock()
+        self._bringing = 0  # how many are bringing pictures along whose items are not there yet
 
     @classmethod
     def open(cls, root: Path) -> Archive:
@@ -84,6 +86,17 @@ class Archive:
                 job=job, image=image, recipe=recipe, made_by=made_by, place=place, seq=seq, origin=origin
             )
 
+    @contextmanager
+    def bringing(self) -> Iterator[None]:
+        """While pictures are brought along that no item asks about yet, no purge takes those for leftovers."""
+        with self._pictures:
+            self._bringing += 1
+        try:
+            yield
+        finally:
+            with self._pictures:
+                self._bringing -= 1
+
     def keep_foreign(self, data: bytes, picture: ForeignPicture) -> None:
         """Store a picture that was brought along, byte for byte, and record it. Both are on disk when this returns.
 
@@ -117,12 +130,15 @@ class Archive:
     def purge(self) -> tuple[int, int]:
         """Empty the bin and remove every image that no row shows. Gives how many rows and files are gone.
 
-        What anything refers to (`Generations.hold`) stays in the bin.
+        What anything refers to (`Generations.hold`) stays in the bin. Pictures that were brought along stay while an
+        item asks about them, and so while any label does; and all of them while more are brought (`bringing`).
 
         Repeats itself without harm: a program killed in the middle leaves files that the next purge removes.
         """
         with self._pictures:
             rows = self.generations.empty_bin()
+            if not self._bringing:
+                self.labels.foreign.remove_unasked()
             in_use = self.generations.images() | self.labels.foreign.images()
             gone = [image for image in self.images.stored() if image not in in_use]
             for image in gone:

@@ -142,6 +142,7 @@ campaigns = Table(
     Column("archived", Boolean(create_constraint=False), nullable=False, server_default="0"),
     Column("queue_items", Integer, nullable=False, server_default="0"),  # see studio.storage.labels.tallies
     Column("done_items", Integer, nullable=False, server_default="0"),  # of these, with as many answers as are needed
+    Column("reveal", Text, nullable=False, server_default="never"),  # when it is told what each picture was
     sqlite_autoincrement=True,
 )
 
@@ -161,6 +162,7 @@ campaign_people = Table(
     Column("campaign", Integer, ForeignKey("campaigns.id"), primary_key=True),
     Column("annotator", Integer, ForeignKey("annotators.id"), primary_key=True),
     Column("answers", Integer, nullable=False),  # that stand
+    Column("revealed", Boolean(create_constraint=False), nullable=False, server_default="0"),  # told what all was
 )
 
 # Pictures that no job here has made. Their files are in the image store like the others, of their own format.

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 2_000_000  # a form with both prompts at their limit, every character escaped, is below a tenth
 MAX_UPLOAD_BYTES = 2_001_000_000  # the largest LoRA files there are, and the form around one; pictures have less of it
-UPLOAD_PATHS = ("/gradio_api/upload", "/upload")
+LABEL_UPLOAD = "/label/exchange/upload"  # a file of a set of labels
+UPLOAD_PATHS = ("/gradio_api/upload", "/upload", LABEL_UPLOAD)
 # A Host header as browsers write it: a name or an IPv4 address, or an IPv6 address in brackets; maybe a port.
 _HOST = re.compile(
     r"(?:(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)|\[(?P<ipv6>[0-9a-f]*:[0-9a-f:.]*)\])(?::(?P<port>[0-9]{1,5}))?"

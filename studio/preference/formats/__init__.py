@@ -7,8 +7,8 @@ None of them imports pyarrow before it reads or writes with it.
 """
 
 from studio.core.registry import import_folder
-from studio.preference.formats.base import FOLDER, FORMATS, Carried, Format
+from studio.preference.formats.base import FOLDER, FORMATS, Carried, Format, recognised
 
 import_folder(__name__)
 
-__all__ = ["FOLDER", "FORMATS", "Carried", "Format"]
+__all__ = ["FOLDER", "FORMATS", "Carried", "Format", "recognised"]

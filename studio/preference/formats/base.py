@@ -36,6 +36,7 @@ class Format:
     writer: writes the labels of an export to a path, a file or an empty folder.
     reader: begins to read a file or a folder. None for a format that is written only.
     loses: what of a label does not come back, a clause; "" for nothing.
+    knows: whether a file or folder looks like it, by the columns of its first row; raises nothing.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Format:
     writer: Callable[[Export, Path], None]
     reader: Callable[[Path], Reading] | None = None
     loses: str = ""
+    knows: Callable[[Path], bool] = lambda source: False
 
     @property
     def reads(self) -> bool:
@@ -107,3 +109,20 @@ class Format:
 
 
 FORMATS: Registry[Format] = Registry("format of labels")
+
+
+def recognised(source: Path) -> str:
+    """The name of the format of a file or folder. Raises BadInput where none fits, or more than one."""
+    if not source.exists():
+        raise BadInput(f"There is no file {source}.")
+    names = [name for name, format in FORMATS.items() if format.reads and format.knows(source)]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise BadInput(f"{source.name} may be {' or '.join(names)}.", "Say which.", field="format")
+    readable = ", ".join(format.title for _, format in FORMATS.items() if format.reads)
+    raise BadInput(
+        f"No format is recognised in {source.name}: its first row has the columns of none.",
+        f"There are {readable}. Choose the one it is.",
+        field="format",
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.preference.exchange import parquet
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.rows import TIE
 from studio.preference.exchange.selection import Export
 from studio.preference.formats import pickapic
@@ -51,6 +52,12 @@ def write(export: Export, path: Path) -> None:
         )
 
 
+def knows(source: Path) -> bool:
+    """Whether its columns are there, and none of those that only Pick-a-Pic has."""
+    names = columns(source, "*.parquet", "**/*.parquet")
+    return {"jpg_0", "jpg_1", "label_0"} <= names and "image_0_uid" not in names
+
+
 DIFFUSERS_DPO = FORMATS.register("diffusers-dpo")(
     Format(
         title="Diffusers' DPO scripts",
@@ -63,5 +70,6 @@ DIFFUSERS_DPO = FORMATS.register("diffusers-dpo")(
         writer=write,
         reader=pickapic.read,
         loses="who answered and when, ids, lists as lists, both good and both bad, questions, comments",
+        knows=knows,
     )
 )

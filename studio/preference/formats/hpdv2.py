@@ -20,6 +20,7 @@ from studio.preference.answer import Answer
 from studio.preference.exchange.folders import list_file, picture_files
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, RefusedRow, Row, attempt, dense
 from studio.preference.exchange.json_files import ListWriter, as_fields, as_list, items, writing_list
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.rows import TIE, Pair
 from studio.preference.exchange.selection import Export
 from studio.preference.exchange.target import PictureFolder
@@ -160,6 +161,12 @@ def ranked(ranks: object, count: int) -> Answer:
     return Answer("pair" if count == 2 else "ranking", dense(numbers))
 
 
+def knows(source: Path) -> bool:
+    """Whether it is one of the lists, or has them."""
+    names = columns(source, f"{PAIRS}.json", f"{RANKINGS}.json")
+    return {"human_preference", "file_path"} <= names or {"image_path", "rank"} <= names
+
+
 HPD_V2 = FORMATS.register("hpdv2")(
     Format(
         title="HPD v2",
@@ -169,5 +176,6 @@ HPD_V2 = FORMATS.register("hpdv2")(
         writer=write,
         reader=read,
         loses="ties of pairs, when it was answered, ids, best of several as a list, questions, comments",
+        knows=knows,
     )
 )

@@ -21,6 +21,7 @@ from studio.preference.exchange.folders import list_file, picture_files
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, RefusedRow, Row, attempt, plain_text
 from studio.preference.exchange.json_files import MAX_VALUES, as_list, lines, one_line
 from studio.preference.exchange.label_json import label_of, label_values
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.selection import Export
 from studio.preference.exchange.target import PictureFolder
 from studio.preference.formats.base import FOLDER, FORMATS, Format
@@ -100,5 +101,6 @@ IMAGE_FOLDER = FORMATS.register("image-folder")(
         carries=frozenset({"pairs", "ties", "unpaired", "rankings", "all"}),
         writer=write,
         reader=read,
+        knows=lambda source: {"images_file_names"} <= columns(source, LIST),
     )
 )

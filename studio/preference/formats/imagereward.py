@@ -17,6 +17,7 @@ from studio.core.params import shown
 from studio.preference.exchange.folders import list_file, picture_files
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, RefusedRow, Row, attempt
 from studio.preference.exchange.json_files import as_list, items, writing_list
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.rows import TIE, Pair
 from studio.preference.exchange.selection import Export
 from studio.preference.exchange.target import PictureFolder
@@ -97,5 +98,6 @@ IMAGE_REWARD = FORMATS.register("imagereward")(
         writer=write,
         reader=read,
         loses="who answered and when, ids, best of several as a list, both good and both bad, questions, comments",
+        knows=lambda source: {"generations", "ranking"} <= columns(source, *_LISTS),
     )
 )

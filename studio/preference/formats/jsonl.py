@@ -21,6 +21,7 @@ from studio.preference.exchange.folders import list_file, picture_files
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, RefusedRow, Row, attempt
 from studio.preference.exchange.json_files import as_fields, as_list, lines, one_line
 from studio.preference.exchange.label_json import FIELDS, label_of, label_values
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.picture_files import MAX_BYTES
 from studio.preference.exchange.selection import Export
 from studio.preference.exchange.target import PictureFolder
@@ -105,5 +106,6 @@ JSONL = FORMATS.register("jsonl")(
         carries=frozenset({"pairs", "ties", "unpaired", "rankings", "all"}),
         writer=write,
         reader=read,
+        knows=lambda source: {"pictures", "answer"} <= columns(source, LIST),
     )
 )

@@ -18,6 +18,7 @@ from studio.core.params import shown
 from studio.preference.answer import Answer
 from studio.preference.exchange.folders import picture_files
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, Row, attempt
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.selection import Export
 from studio.preference.exchange.target import PictureFolder
 from studio.preference.formats.base import FOLDER, FORMATS, Format
@@ -108,5 +109,6 @@ DIFFUSION_KTO = FORMATS.register("kto")(
         writer=write,
         reader=read,
         loses="which pictures were compared, how often, ties, who answered and when, ids, questions, comments",
+        knows=lambda source: {"file_name", "caption", "split"} <= columns(source, "*_processed_*.csv"),
     )
 )

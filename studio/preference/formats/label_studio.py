@@ -20,6 +20,7 @@ from studio.preference.answer import BOTH_BAD, BOTH_GOOD, FIRST, SECOND, SKIP, T
 from studio.preference.exchange.folders import list_file, picture_files
 from studio.preference.exchange.incoming import LabelMaker, Reading, RefusedRow, Row, attempt, time_of
 from studio.preference.exchange.json_files import as_fields, as_list, items, writing_list
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.rows import FIRST as FIRST_BETTER
 from studio.preference.exchange.rows import TIE as EQUAL
 from studio.preference.exchange.rows import Pair
@@ -205,5 +206,6 @@ LABEL_STUDIO = FORMATS.register("label-studio")(
         writer=write,
         reader=read,
         loses="ids, lists as lists, questions, comments, how sure somebody was",
+        knows=lambda source: {"data", "annotations"} <= columns(source, LIST),
     )
 )

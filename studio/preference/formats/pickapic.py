@@ -27,6 +27,7 @@ from studio.preference.answer import Answer
 from studio.preference.exchange import parquet
 from studio.preference.exchange.companion import CompanionReader, CompanionWriter, companion_path
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading, RefusedRow, Row, plain_text
+from studio.preference.exchange.peek import columns
 from studio.preference.exchange.rows import FIRST, SECOND, TIE, Pair, pairs
 from studio.preference.exchange.selection import Export
 from studio.preference.formats.base import FORMATS, Format
@@ -265,5 +266,6 @@ PICK_A_PIC = FORMATS.register("pickapic")(
         writer=write,
         reader=read,
         loses="without its second file: ids, lists as lists, both good and both bad, questions, comments",
+        knows=lambda source: {"image_0_uid", "jpg_0", "label_0"} <= columns(source, "*.parquet", "**/*.parquet"),
     )
 )

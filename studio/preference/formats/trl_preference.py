@@ -12,7 +12,8 @@ from typing import Any
 
 from studio.preference.answer import Answer
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading
-from studio.preference.exchange.picture_tables import Cells, Columns, read_table, write_table
+from studio.preference.exchange.peek import columns
+from studio.preference.exchange.picture_tables import LIST, Cells, Columns, read_table, write_table
 from studio.preference.exchange.selection import Export
 from studio.preference.formats.base import FOLDER, FORMATS, Format
 
@@ -49,5 +50,6 @@ TRL_PREFERENCE = FORMATS.register("trl-preference")(
         writer=write,
         reader=read,
         loses="ties, who answered and when, ids, lists as lists, questions, comments",
+        knows=lambda source: {"prompt", "chosen", "rejected"} <= columns(source, LIST),
     )
 )

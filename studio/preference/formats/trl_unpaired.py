@@ -13,7 +13,8 @@ from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.preference.answer import Answer
 from studio.preference.exchange.incoming import IncomingLabel, LabelMaker, Reading
-from studio.preference.exchange.picture_tables import Columns, read_table, write_table
+from studio.preference.exchange.peek import columns
+from studio.preference.exchange.picture_tables import LIST, Columns, read_table, write_table
 from studio.preference.exchange.selection import Export
 from studio.preference.formats.base import FOLDER, FORMATS, Format
 
@@ -48,5 +49,6 @@ TRL_UNPAIRED = FORMATS.register("trl-unpaired")(
         writer=write,
         reader=read,
         loses="which pictures were compared, ties, who answered and when, ids, questions, comments",
+        knows=lambda source: {"prompt", "completion", "label"} <= columns(source, LIST),
     )
 )

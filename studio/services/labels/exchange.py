@@ -10,8 +10,9 @@ from studio.core.errors import BadInput
 from studio.core.params import load
 from studio.preference.exchange.options import ExportOptions
 from studio.preference.exchange.selection import Progress, Stop, Written
-from studio.preference.formats import FORMATS
+from studio.preference.formats import FORMATS, recognised
 from studio.preference.label import Label
+from studio.services.labels.import_campaigns import ImportCampaigns
 from studio.services.labels.taking_in import Imported, TakingIn
 from studio.storage.archive import Archive
 from studio.storage.labels.salt import salt_of
@@ -67,14 +68,24 @@ class LabelExchange:
     ) -> Imported:
         """Take labels in, into a campaign of their own that asks nothing; those that are there already are passed over.
 
+        format: its name; "" to recognise it.
         campaign: a new name, or that of an earlier import. Where labels answer in several ways (pairs, rankings,
         single pictures), each way after the first has a campaign of its own under a name that says so.
         progress: rows read, rows in all or 0 where that is not known.
         What was read before a stop or an error stays, and the same import again goes on from there.
         Raises NotFound; BadInput for a source that is no such thing, or another campaign's name; Cancelled.
         """
-        reading = FORMATS.get(format).read(source, stop)
-        return TakingIn(self._archive, campaign, f"{format}: {source.name}"[:200]).take(reading, progress)
+        name = format or recognised(source)
+        reading = FORMATS.get(name).read(source, stop)
+        taking_in = TakingIn(self._archive, campaign, f"{name}: {source.name}"[:200])
+        with self._archive.bringing():
+            imported = taking_in.take(reading, progress)
+        imported.format = name
+        return imported
+
+    def check_import(self, campaign: str) -> None:
+        """Raise BadInput unless labels may be taken in under that name."""
+        ImportCampaigns(self._store, campaign)
 
     def _picture(self, sha256: str) -> Path:
         return self._archive.images.find(sha256) or self._archive.images.path(sha256)

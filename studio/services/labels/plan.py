@@ -10,6 +10,7 @@ from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.core.recipe import MAX_PROMPT_CHARS, Recipe
 from studio.preference.answer import MODES, QUESTIONS, Mode, Question
+from studio.storage.labels.campaigns import REVEALS, Reveal
 
 Source = Literal["drawn", "planned", "brought"]
 VERSION = 1  # of what is stored of a plan
@@ -37,6 +38,8 @@ class CampaignPlan:
     target_per_item: 1 to 100 answers by different people.
     overlap_share: 0 to 1 of the items are given to everybody.
     repeat_share, check_share: 0 to 0.5 of what somebody is given.
+    reveal: when annotators are told what each picture was: never, after each answer, or at the end. Answers given by
+    somebody who was told, or will be after each, are not blind. Never of a blind test.
     Raises BadInput, one sentence naming the field.
     """
 
@@ -53,6 +56,7 @@ class CampaignPlan:
     overlap_share: float = 0.1
     repeat_share: float = 0.05
     check_share: float = 0.05
+    reveal: Reveal = "never"
 
     def __post_init__(self) -> None:
         _check_text("A campaign's name", self.name, MAX_NAME_CHARS, "name")
@@ -75,6 +79,10 @@ class CampaignPlan:
             share: Any = getattr(self, name)
             if type(share) not in (int, float) or not 0 <= share <= most:
                 raise BadInput(f"In the campaign, {name} is from 0 to {most:g}, not {shown(share)}.", field=name)
+        _check_among("reveal", self.reveal, REVEALS)
+        if self.reveal != "never" and self.purpose == "eval":
+            message = "A blind test does not tell what its pictures are."
+            raise BadInput(message, "Make it a campaign to be learned from, or tell nothing.", field="reveal")
         self._check_pictures()
 
     def _check_pictures(self) -> None:

@@ -60,6 +60,7 @@ class LabelService:
             overlap_share=float(plan.overlap_share),
             repeat_share=float(plan.repeat_share),
             check_share=float(plan.check_share),
+            reveal=plan.reveal,
         )
 
     def campaigns(self, archived: bool = False) -> list[Campaign]:
@@ -257,7 +258,13 @@ class LabelService:
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
     def snapshot(
-        self, name: str, campaigns: Collection[int] | None = None, *, seed: int = 0, held_out_share: float = 0.2
+        self,
+        name: str,
+        campaigns: Collection[int] | None = None,
+        *,
+        seed: int = 0,
+        held_out_share: float = 0.2,
+        revealed: bool = False,
     ) -> Snapshot:
         """Freeze what may be learned from: labels that stand, without checks, repeats, blind tests, what was not blind,
         and skips.
@@ -265,6 +272,7 @@ class LabelService:
         campaigns: numbers; None for all.
         seed: of the split: a share of the prompts is held out, with all of their labels.
         held_out_share: 0 to 0.9.
+        revealed: also answers that were not blind, because somebody was told what pictures were.
         Raises BadInput where there is nothing to learn from, or the name is taken; NotFound.
         """
         check_words("A snapshot's name", name, 80, "name")
@@ -277,7 +285,7 @@ class LabelService:
             raise BadInput(message, field="held_out_share")
         chosen = self.campaigns(archived=True) if campaigns is None else [self.campaign(id) for id in campaigns]
         labels = self.labels(campaigns, with_recipes=False)
-        trainable = (label for label in labels if label.trainable)
+        trainable = (label for label in labels if label.trainable or (revealed and label.sighted))
         names = [campaign.name for campaign in chosen]
         return self._store.snapshots.take(name, names, trainable, seed, float(held_out_share))
 

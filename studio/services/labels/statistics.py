@@ -40,6 +40,7 @@ def campaign_values(store: LabelStore, campaign: Campaign) -> dict[str, Any]:
         "questions": list(campaign.questions),
         "purpose": campaign.purpose,
         "target_per_item": campaign.target_per_item,
+        "reveal": campaign.reveal,
         "state": "archived" if campaign.archived else "paused" if campaign.paused else "open",
         "created_at": campaign.created_at.isoformat(),
         "items": counts.items,

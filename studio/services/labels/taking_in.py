@@ -43,6 +43,7 @@ class Imported:
     refused_count: all of them.
     unknown: columns that nothing was done with -> in how many rows.
     remarks: sentences about the source.
+    format: name of the one it was read as.
     """
 
     campaigns: list[str] = field(default_factory=list[str])
@@ -54,6 +55,7 @@ class Imported:
     refused_count: int = 0
     unknown: Counter[str] = field(default_factory=Counter[str])
     remarks: list[str] = field(default_factory=list[str])
+    format: str = ""
 
     @property
     def foreign_share(self) -> float:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -19,6 +19,8 @@ from studio.storage.schema import campaigns
 from studio.storage.unreadable import Reader, text
 
 MainPurpose = Literal["train", "eval"]
+Reveal = Literal["never", "after", "end"]
+REVEALS: tuple[Reveal, ...] = get_args(Reveal)
 READ_AT_MOST = 1000
 
 
@@ -40,6 +42,7 @@ class Campaign:
     created_at: UTC.
     paused: nothing of it is given out; what was is still accepted.
     archived: as paused, and out of sight.
+    reveal: when annotators are told what each picture was: never, after each answer, at the end.
     """
 
     id: int
@@ -56,6 +59,7 @@ class Campaign:
     created_at: datetime
     paused: bool = False
     archived: bool = False
+    reveal: Reveal = "never"
 
     @property
     def guideline_version(self) -> str:
@@ -82,6 +86,7 @@ class Campaigns:
         overlap_share: float = 0.0,
         repeat_share: float = 0.0,
         check_share: float = 0.0,
+        reveal: Reveal = "never",
     ) -> Campaign:
         """Write a campaign down. Raises BadInput where there is one of that name; the rest was checked before."""
         row = {
@@ -95,6 +100,7 @@ class Campaigns:
             "overlap_share": overlap_share,
             "repeat_share": repeat_share,
             "check_share": check_share,
+            "reveal": reveal,
             "created_at": datetime.now(UTC).isoformat(),
         }
         with self._database.write() as connection:
@@ -158,6 +164,8 @@ def _campaign(row: Row[Any]) -> Campaign:
         raise ValueError("its mode or its questions are not known")
     if row.purpose not in ("train", "eval"):
         raise ValueError(f"its purpose {row.purpose!r} is not known")
+    if row.reveal not in REVEALS:
+        raise ValueError(f"it tells what pictures were {row.reveal!r}, which is not known")
     return Campaign(
         id=row.id,
         name=text(row.name, "name"),
@@ -173,6 +181,7 @@ def _campaign(row: Row[Any]) -> Campaign:
         created_at=datetime.fromisoformat(text(row.created_at, "time")),
         paused=bool(row.paused),
         archived=bool(row.archived),
+        reveal=row.reveal,
     )
 
 

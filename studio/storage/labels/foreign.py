@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from studio.core.errors import NotFound
 from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
-from studio.storage.schema import foreign_pictures
+from studio.storage.schema import foreign_pictures, item_pictures
 from studio.storage.unreadable import Reader, text
 
 
@@ -65,6 +65,12 @@ class ForeignPictures:
         if row is None:
             raise NotFound(f"There is no picture {shown(image)} among those brought along.")
         return READER.one(row)
+
+    def remove_unasked(self) -> int:
+        """Remove those that no item asks about; give how many. Their files are the caller's."""
+        items = select(item_pictures.c.foreign_image).where(item_pictures.c.foreign_image == foreign_pictures.c.image)
+        with self._database.write() as connection:
+            return connection.execute(delete(foreign_pictures).where(~items.exists())).rowcount
 
     def images(self) -> set[str]:
         """The sha256 of all of them: files that no purge removes."""

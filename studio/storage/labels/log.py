@@ -20,6 +20,7 @@ from studio.storage.labels.bringing import Bringing
 from studio.storage.labels.campaigns import Campaign, campaign_of
 from studio.storage.labels.items import item_of
 from studio.storage.labels.leases import Clock, Lease
+from studio.storage.labels.reveals import is_sighted
 from studio.storage.labels.rounds import Rounds
 from studio.storage.labels.rows import (
     AlreadyAnswered,
@@ -84,6 +85,7 @@ class Log:
                 "side_coin": lease.side_coin,
                 "guideline_version": campaign.guideline_version,
                 **columns_of(circumstances),
+                "is_blind": circumstances.is_blind and not is_sighted(connection, campaign, lease.annotator),
             }
             receipt = append(connection, row, self._clock())
             stand(connection, row, receipt)
@@ -144,6 +146,7 @@ class Log:
                 "digest": digest,
                 "answer": json_of(answer.as_json()),
                 "guideline_version": campaign.guideline_version,
+                "is_blind": circumstances.is_blind and not is_sighted(connection, campaign, annotator),
             }
             receipt = append(connection, changed, self._clock())
             stand_no_more(connection, row)

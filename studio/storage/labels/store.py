@@ -20,6 +20,7 @@ from studio.storage.labels.log import Log
 from studio.storage.labels.pool import Pools
 from studio.storage.labels.queue import Turn
 from studio.storage.labels.reading import LabelReader
+from studio.storage.labels.reveals import Reveals
 from studio.storage.labels.rounds import Rounds
 from studio.storage.labels.snapshots import Snapshots
 
@@ -50,6 +51,7 @@ class LabelStore:
         self.reader = LabelReader(database)
         self.snapshots = Snapshots(database)
         self.pools = Pools(database)
+        self.reveals = Reveals(database)
 
     def lease(
         self, campaign: int, alias: str, count: int, holding: Collection[str] = (), whole_lists: bool = False

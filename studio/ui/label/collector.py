@@ -98,6 +98,17 @@ class Collector:
             "progress": self._progress(campaign, name),
         }
 
+    def made(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """What pictures were that somebody has answered about. query: item, a token; or annotator and campaign, at the
+        end of it.
+        """
+        if "item" in query:
+            revealed = self._studio.reveals.after(wire.read_token(query["item"]))
+        else:
+            campaign = wire.read_number(query.get("campaign"), "campaign")
+            revealed = self._studio.reveals.at_the_end(campaign, self._name(query))
+        return {"items": [wire.revealed_json(item, self.base) for item in revealed]}
+
     def add_annotator(self, values: Any) -> dict[str, Any]:
         """Write somebody new down. values: alias."""
         alias = wire.read_name(values.get("alias") if isinstance(values, Mapping) else None)
@@ -137,6 +148,7 @@ class Collector:
             "name": campaign.name,
             "mode": campaign.mode,
             "guideline": campaign.guideline,
+            "reveal": campaign.reveal,
             "open": is_open,
             "note": note,
             "done": counts.answered,

@@ -13,6 +13,7 @@ from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.preference.answer import BOTH_BAD, BOTH_GOOD, FIRST, QUESTIONS, SECOND, SKIP, TIE, Answer, Mode, Question
 from studio.services.labels.assignment import Assignment
+from studio.services.labels.reveal import Revealed
 from studio.ui.values import is_number
 
 MAX_COMMENT_CHARS = 2000
@@ -54,6 +55,22 @@ def item_json(assignment: Assignment, base: str) -> list[dict[str, Any]]:
         }
         for question in assignment.questions
     ]
+
+
+def revealed_json(revealed: Revealed, base: str) -> dict[str, Any]:
+    """What a page is told of pictures once they are judged: from the left, as they stood. base: as above."""
+    return {
+        "ask": ASKS[revealed.question] if len(revealed.pictures) > 1 else ASKS_OF_ONE[revealed.question],
+        "prompt": revealed.prompt,
+        "pictures": [
+            {
+                "src": f"{base}/picture/{revealed.token}-{place}",
+                "facts": [list(fact) for fact in making.facts],
+                "verdict": making.verdict,
+            }
+            for place, making in enumerate(revealed.pictures)
+        ],
+    }
 
 
 def answer_of(values: Any, mode: Mode, count: int) -> Answer:

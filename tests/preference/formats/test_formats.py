@@ -13,7 +13,7 @@ from studio.preference.answer import Answer
 from studio.preference.exchange import rows
 from studio.preference.exchange.incoming import IncomingLabel
 from studio.preference.exchange.options import ExportOptions
-from studio.preference.formats import FOLDER, FORMATS, Format
+from studio.preference.formats import FOLDER, FORMATS, Format, recognised
 from studio.preference.label import Label
 from tests.preference.formats.mixed import Pictures, labels
 
@@ -211,3 +211,17 @@ def test_nothing_to_write_is_one_sentence(tmp_path: Path, name: str, extension: 
             format.write(none, pictures, tmp_path / "out" / f"set{extension}", OPEN)
         assert reason in str(refusal.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_each_format_wrote_is_recognised_as_it_and_nothing_else_is(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path / "store")
+    made = labels(pictures)
+    for name, extension in READ:
+        target = tmp_path / name / f"set{extension}"
+        target.parent.mkdir(exist_ok=True)
+        FORMATS.get(name).write(made, pictures, target, OPEN)
+        assert recognised(target) == name, (name, extension)
+    for file, text in (("a.json", "[1]"), ("b.jsonl", "{"), ("c.csv", "a,b"), ("d.parquet", "x"), ("e.txt", "{}")):
+        (tmp_path / file).write_text(text, encoding="utf-8")
+        with pytest.raises(BadInput, match="No format is recognised"):
+            recognised(tmp_path / file)

@@ -54,7 +54,8 @@ def check_tallies(setting: Setting) -> None:
         answers = select(standing_labels.c.campaign, standing_labels.c.annotator, func.count()).group_by(
             "campaign", "annotator"
         )
-        kept = select(campaign_people).where(campaign_people.c.answers != 0)
+        people_columns = campaign_people.c.campaign, campaign_people.c.annotator, campaign_people.c.answers
+        kept = select(*people_columns).where(campaign_people.c.answers != 0)
         assert set(connection.execute(kept)) == set(connection.execute(answers))
     everything = list(setting.labels.reader.read(only_standing=False))
     assert stands == {label.id for label in standing(everything)}

@@ -130,6 +130,15 @@ def test_a_purge_leaves_every_picture_that_is_asked_about(setting: Setting) -> N
     with pytest.raises(NotFound, match="among those brought along"):
         setting.labels.foreign.get("ab" * 32)
 
+    # What nothing asks about goes, but not while items are about to be made of it.
+    leftover = jpeg + b"x"
+    other = hashlib.sha256(leftover).hexdigest()
+    with archive.bringing():
+        archive.keep_foreign(leftover, ForeignPicture(other, 8, 8))
+        assert archive.purge() == (0, 0) and archive.images.find(other) is not None
+    assert archive.purge() == (0, 1) and archive.images.find(other) is None
+    assert setting.labels.foreign.images() == {image} and archive.images.find(image) is not None
+
 
 @pytest.mark.parametrize(
     ("data", "ending"),

@@ -37,6 +37,7 @@ FIELDS: dict[str, Any] = {
     "overlap": 10,
     "checks": True,
     "repeats": True,
+    "reveal": "never",
     "seed": "7",
     "pictures": [],
 }

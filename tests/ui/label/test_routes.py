@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from studio.core.errors import WorkspaceError
+from studio.core.errors import BadInput, WorkspaceError
 from studio.preference.answer import BOTH_GOOD, SKIP, Mode
 from studio.services.labels.taste_line import TasteLine
 from studio.ui import security
@@ -340,3 +340,63 @@ def test_keys_of_a_person_are_kept_with_them(client: TestClient, fake: FakeStudi
     assert sent(client, {"id": uuid4().hex, "annotator": "Ada", "keys": keys}, "keys").status_code == 200
     overview = client.get("/label/progress", params={"annotator": "Ada"}).json()
     assert overview["annotator"]["keys"] == keys and overview["annotators"][0]["keys"] == keys
+
+
+def test_what_pictures_were_is_told_after_each_answer_and_its_labels_are_marked(
+    client: TestClient, fake: FakeStudio
+) -> None:
+    made = campaign(fake, items=3, reveal="after", questions=("overall", "look"))
+    first, look, *_ = items(client, made.id)
+    assert first["id"] == look["id"]
+
+    def told(**query: Any) -> Any:
+        return client.get("/label/made", params=query)
+
+    assert told(item=first["id"]).status_code == 422  # nothing before the answer, nor between two questions
+    sent(client, vote(first, {"outcome": "left"})).raise_for_status()
+    assert "told once they are judged" in told(item=first["id"]).json()["error"]
+    sent(client, vote(look, {"outcome": "both_bad"})).raise_for_status()
+    overall, looks = told(item=first["id"]).raise_for_status().json()["items"]
+    assert [picture["verdict"] for picture in overall["pictures"]] == ["preferred", ""]
+    assert [picture["verdict"] for picture in looks["pictures"]] == ["bad", "bad"]
+    # No more than tells them apart: they differ by their seeds alone. And each is said of the picture it is of.
+    facts = [picture["facts"] for picture in overall["pictures"]]
+    assert [[name for name, _ in fact] for fact in facts] == [["Seed"], ["Seed"]]
+    for picture, ((_, seed),) in zip(overall["pictures"], facts, strict=True):
+        pixels = Image.open(io.BytesIO(client.get(picture["src"]).content)).convert("RGB").tobytes()
+        (stored,) = [generation for generation in fake.history.newest(6) if str(generation.recipe.seed) == seed]
+        assert Image.open(stored.image_path).convert("RGB").tobytes() == pixels
+    assert told(annotator="Ada", campaign=made.id).status_code == 422  # it does not tell at the end
+    labels = list(fake.labels.labels())
+    assert [label.is_blind for label in labels] == [False, False] and not any(label.trainable for label in labels)
+    with pytest.raises(BadInput, match="no label to learn from"):
+        fake.labels.snapshot("without")
+    assert len(fake.labels.snapshot("with", held_out_share=0, revealed=True).training) == 2
+    assert fake.labels.snapshot("looks", revealed=True).campaigns == (made.name,)
+    for wrong in ({"item": "x"}, {"item": "a" * 24}, {"campaign": str(made.id), "annotator": "Nobody"}, {}):
+        assert told(**wrong).status_code in (404, 422), wrong
+
+
+def test_what_pictures_were_is_told_at_the_end_and_marks_what_is_answered_afterwards(
+    client: TestClient, fake: FakeStudio
+) -> None:
+    made = campaign(fake, items=2, reveal="end")
+    asked = items(client, made.id)
+    query = {"annotator": "Ada", "campaign": str(made.id)}
+    sent(client, vote(asked[0], {"outcome": "left"})).raise_for_status()
+    assert "when everything is answered" in client.get("/label/made", params=query).json()["error"]
+    assert client.get("/label/made", params={"item": asked[0]["id"]}).status_code == 422
+    sent(client, vote(asked[1], {"outcome": "right"})).raise_for_status()
+    told = client.get("/label/made", params=query).raise_for_status().json()["items"]
+    assert [[picture["verdict"] for picture in item["pictures"]] for item in told] == [
+        ["preferred", ""],
+        ["", "preferred"],
+    ]
+    assert all(label.is_blind for label in fake.labels.labels())
+    sent(client, {"id": uuid4().hex, **query, "undoes": None}, "undo").raise_for_status()
+    again = vote(asked[1], {"outcome": "left"})
+    sent(client, again).raise_for_status()
+    assert sent(client, again).status_code == 200  # once more: the same answer, whatever became known meanwhile
+    assert [label.is_blind for label in fake.labels.labels()] == [True, False]
+    with pytest.raises(BadInput, match="A blind test does not tell"):
+        campaign(fake, name="test", items=0, reveal="after", purpose="eval")

@@ -38,6 +38,7 @@ QUESTION_CHOICES = (
     ("Which one follows the prompt", "prompt"),
     ("Which one looks better", "look"),
 )
+REVEAL_CHOICES = (("Never", "never"), ("After each answer", "after"), ("At the end", "end"))
 ITEMS: dict[Mode, str] = {"pair": "pairs", "thumb": "pictures"}
 # What is kept in the browser; not files and pictures that were chosen, nor models and presets, which may be gone.
 KEPT = (
@@ -58,6 +59,7 @@ KEPT = (
     "overlap",
     "checks",
     "repeats",
+    "reveal",
     "seed",
 )
 DRAWING = ("prompts_from", "prompts", "prompt_file", "count", "hidden", "hidden_words", "models", "presets", "stacks")
@@ -82,6 +84,7 @@ def plan_of(fields: Mapping[str, Any], source: str, present_names: Sequence[str]
         overlap_share=float(fields["overlap"] or 0) / 100,
         repeat_share=REPEATS_SHARE if fields["repeats"] else 0.0,
         check_share=CHECKS_SHARE if fields["checks"] and source == "planned" else 0.0,
+        reveal=fields["reveal"] or "never",
     )
 
 
@@ -213,13 +216,14 @@ def _fits(name: str, value: Any) -> bool:
             return isinstance(value, bool)
         case "questions":
             return isinstance(value, list) and all(entry in dict(QUESTION_CHOICES).values() for entry in value)
-        case "source" | "prompts_from" | "hidden" | "stacks" | "mode":
+        case "source" | "prompts_from" | "hidden" | "stacks" | "mode" | "reveal":
             choices = {
                 "source": SOURCES,
                 "prompts_from": PROMPTS,
                 "hidden": HIDDEN,
                 "stacks": STACKS,
                 "mode": MODE_CHOICES,
+                "reveal": REVEAL_CHOICES,
             }
             return any(value == entry for _, entry in choices[name])
         case _:

@@ -244,6 +244,13 @@ def _asked() -> Parts:
             info=f"At most {CHECKS_SHARE:.0%}: a spoilt picture, or one of another prompt. Not of lists.",
             elem_id="campaign-checks",
         )
+        parts["reveal"] = gr.Radio(
+            list(form.REVEAL_CHOICES),
+            value="never",
+            label="Tell what each picture was",
+            info="Model, seed, edits. Answers given since somebody was told are marked, and not learned from.",
+            elem_id="campaign-reveal",
+        )
     return parts
 
 

@@ -7,6 +7,7 @@ layout.js     what the page is made of
 sheet.js      what is written on it
 entrance.js   who labels, and what
 asking.js     one item after the other, and undo
+reveal.js     what the pictures were, in campaigns that tell it
 pad.js        keys, buttons, fingers
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_FILES = ("outbox", "keys", "stage", "layout", "sheet", "entrance", "asking", "pad")
+_FILES = ("outbox", "keys", "stage", "layout", "sheet", "entrance", "asking", "reveal", "pad")
 _VIEWER = _HERE.parents[1] / "components" / "viewer.js"  # whose lens the stage has
 CLASS = "pad"
 

@@ -23,6 +23,7 @@ class Asking extends Entrance {
   }
   pause() {
     this.running = false;
+    this.closeReveal();
     store.remove('palimpsest-pad-running');
     this.stage.clear();
     if (this.current) this.queue.unshift(this.current);
@@ -31,8 +32,8 @@ class Asking extends Entrance {
   }
   // The next item, at once where it is decoded.
   async advance() {
-    if (!this.running) return;
-        if (!this.current && this.mine - this.batchFrom >= this.progress.batch && this.wanted > 0) { this.rest(); return; }
+    if (!this.running || this.revealing) return;
+    if (!this.current && this.mine - this.batchFrom >= this.progress.batch && this.wanted > 0) { this.rest(); return; }
     this.current ||= this.queue.shift() || null;
     this.partial = [];
     this.marks = {};
@@ -140,7 +141,8 @@ class Asking extends Entrance {
     this.past = [...this.past, {id: entry.body.id, campaign: this.campaign.id, said, question: item.question}].slice(-UNDO_DEPTH);
     this.closeNote();
     this.current = null;
-    this.advance();
+    if (this.tellsAfter(item) && action !== 'skip') this.beginReveal(item, entry);
+    else this.advance();
     this.drawUnsaved();
   }
   get past() { return store.get(`palimpsest-pad-past:${this.annotator.id}`) || []; }
@@ -149,6 +151,7 @@ class Asking extends Entrance {
   // -- undo --------------------------------------------------------------------------------------------------------------
 
   undo() {
+    this.closeReveal();
     if (this.partial.length) {
       this.partial.pop();
       this.drawStep();
@@ -184,6 +187,7 @@ class Asking extends Entrance {
 
   // What the studio says of something that was sent.
   told(what, entry, answer) {
+    this.toldOfReveal(what, entry);
     const isVote = entry.path === 'vote', isUndo = entry.path === 'undo';
     if (what === 'saved' && (isVote || isUndo)) {
       this.take(answer.progress);

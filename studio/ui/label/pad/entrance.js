@@ -5,6 +5,7 @@ class Entrance extends Sheet {
   async open() {
     const {ok, answer} = await get(`${this.base}/progress`, this.own ? {} : {annotator: store.get('palimpsest-pad-annotator') || ''});
     if (!ok) {
+      this.unfinished = this.typed || this.unfinished;
       this.draw('start', [el('p', {class: 'pad-lead'}, (answer && answer.error) || 'The studio does not answer; this looks again by itself.')]);
       setTimeout(() => this.open(), LOOK_AGAIN_MS);
       return;
@@ -50,8 +51,24 @@ class Entrance extends Sheet {
     parts.push(el('div', {class: 'pad-row'}, el('button',
       {type: 'button', class: 'action main', 'data-do': 'start', disabled: !this.annotator || !this.campaign || !this.campaign.open}, `${label} `, el('kbd', {'aria-hidden': 'true'}, 'Enter'))));
     if (campaigns.length && !this.annotator) parts.push(el('p', {class: 'hint'}, 'Say first who labels: answers of different people are kept apart.'));
+    const typed = this.typed || this.unfinished;
+    this.unfinished = null;
     this.draw('start', parts);
     this.drawRefused();
+    this.typeAgain(typed);
+  }
+  // A name that is being typed, which is not lost when what stands around it is drawn anew.
+  get typed() {
+    const field = this.root.querySelector('#pad-new');
+    return field && {value: field.value, at: [field.selectionStart, field.selectionEnd], hasFocus: field === document.activeElement};
+  }
+  typeAgain(typed) {
+    const field = this.root.querySelector('#pad-new');
+    if (!field || !typed) return;
+    field.value = typed.value;
+    if (!typed.hasFocus) return;
+    field.focus({preventScroll: true});
+    field.setSelectionRange(...typed.at);
   }
   chooser(annotators) {
     const mine = this.annotator && this.annotator.id;
@@ -81,16 +98,18 @@ class Entrance extends Sheet {
     ...(answer.link && answer.is_local ? [' The studio listens on this machine alone: start it with --host 0.0.0.0, and open the link under the address it says.'] : []));
   }
   campaignRow(campaign) {
-    const {id, name, mode, done, target, open, note} = campaign;
+    const {id, name, mode, done, target, open, note, reveal} = campaign;
+    const asked = [MODES[mode], {after: 'told what they were after each answer', end: 'told what they were at the end'}[reveal]].filter(Boolean);
     const count = note || `${done} of ${target} answered`;
     return el('label', {class: `pad-choice${open ? '' : ' closed'}`},
       el('input', {type: 'radio', name: 'pad-campaign', value: id, checked: this.campaign && id === this.campaign.id}),
-      el('span', {}, el('b', {}, name), ' ', el('span', {class: 'pad-hint'}, MODES[mode] || '')), el('span', {class: 'pad-hint'}, count));
+      el('span', {}, el('b', {}, name), ' ', el('span', {class: 'pad-hint'}, asked.join(', '))), el('span', {class: 'pad-hint'}, count));
   }
   async addAnnotator(alias) {
     const {ok, answer} = await post(`${this.base}/annotator`, {alias});
     if (!ok) { this.drawStart((answer && answer.error) || 'The studio does not answer.'); return; }
     store.set('palimpsest-pad-annotator', answer.annotator.id);
+    this.root.querySelector('#pad-new').value = '';
     await this.open();
     this.root.querySelector('[data-do=start]')?.focus();
   }

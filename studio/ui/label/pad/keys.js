@@ -12,6 +12,7 @@ const ACTIONS = {
   drop: ['Drop', ['ArrowLeft', 'a']],
   keep: ['Keep', ['ArrowRight', 'd']],
   skip: ['Skip', [' ']],
+  next: ['Next', ['Enter', ' ']],
   undo: ['Undo', ['z', 'Backspace']],
   slight: ['Slight', ['c']],
   flag: ['Flag', ['f']],
@@ -22,6 +23,7 @@ const ACTIONS = {
   farther: ['Zoom out', ['-']],
   whole: ['Whole picture', ['0']],
   reveal: ['Show', ['r']],
+  words: ['Words', ['k']],
   guideline: ['Guideline', ['g']],
   pause: ['Pause', ['p']],
   help: ['Keys', ['?']],
@@ -30,10 +32,11 @@ const HINTS = {
   left: 'the left picture is better', right: 'the right picture is better', both_good: 'both are good, and equally so',
   tie: 'neither is better', both_bad: 'both are bad, and equally so', good: 'the picture is good', bad: 'the picture is bad',
   keep: 'the picture stays', drop: 'the picture goes', skip: 'no answer, without a reason; undo brings it back',
+  next: 'goes on, once it was told what the pictures were',
   undo: 'takes back the last answer, as often as you like', slight: 'the next answer is a slight preference and counts half',
   flag: 'somebody should look at these pictures', note: 'a comment to go with the answer', full: 'over the whole window',
   flicker: 'while held, the two change places', nearer: 'the same part of every picture', farther: '', whole: '',
-  reveal: 'shows a picture that is blurred', guideline: 'what to look for', pause: 'stop here; go on whenever you like',
+  reveal: 'shows a picture that is blurred', words: 'marks the words of the prompt that say what is to be seen', guideline: 'what to look for', pause: 'stop here; go on whenever you like',
   help: 'this list',
 };
 const ANSWERS = {

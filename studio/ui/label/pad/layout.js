@@ -20,6 +20,7 @@ const LAYOUT = `
   <div class="pad-stage" tabindex="-1"></div>
   <p class="pad-scale"><span data-part="scale"></span><span data-part="step"></span></p>
   <div class="pad-answers" role="group" aria-label="Answers"></div>
+  <div class="pad-reveal" role="group" aria-label="What the pictures were" hidden></div>
   <div class="pad-note" hidden>
     <label>Comment on these pictures
       <textarea rows="2" maxlength="2000" placeholder="Goes with the next answer. Ctrl+Enter or Escape: back to the pictures"></textarea>
@@ -30,8 +31,8 @@ const LAYOUT = `
 </section>
 <dialog class="pad-dialog" data-dialog="help" aria-label="Keys"></dialog>
 <dialog class="pad-dialog" data-dialog="guideline" aria-label="Guideline"></dialog>`;
-const TOOLS = ['skip', 'undo', 'slight', 'flag', 'note', 'reveal', 'full', 'flicker', 'guideline', 'pause', 'help'];
-const TOGGLES = ['slight', 'flag', 'full', 'note'];
+const TOOLS = ['skip', 'undo', 'slight', 'flag', 'note', 'reveal', 'words', 'full', 'flicker', 'guideline', 'pause', 'help'];
+const TOGGLES = ['slight', 'flag', 'words', 'full', 'note'];
 const NOUNS = {pair: 'Pair', ranking: 'Set', best: 'Set', best_worst: 'Set', thumb: 'Picture', triage: 'Picture'};
 const MODES = {
   pair: 'which of two', ranking: 'a ranking, two at a time', best: 'the best of several',

@@ -1,7 +1,7 @@
 // The pad: keys, buttons, fingers, and what each of them does.
 const WRITING = 'input:not([type="checkbox"], [type="radio"], [type="button"]), textarea, select, [contenteditable], [role="listbox"], [role="slider"]';
 
-class Pad extends Asking {
+class Pad extends Reveal {
   // base: where the addresses begin. own: of a page that belongs to one annotator, who is not chosen there.
   constructor(root, base, own = false) {
     super();
@@ -20,6 +20,7 @@ class Pad extends Asking {
   possible() {
     const {screen} = this.root.dataset;
     if (screen === 'rest') return ['undo', 'pause', 'help'];
+    if (this.revealing) return ['next', ...TOOLS_OF_REVEAL];
     if (screen !== 'work' || !this.current) return ['help'];
     return [...answersOf(this.mode, this.current.pictures.length), ...this.tools(), 'nearer', 'farther', 'whole'];
   }
@@ -29,6 +30,8 @@ class Pad extends Asking {
     const acts = {
       undo: () => this.undo(), pause: () => this.pause(), help: () => this.openHelp(), guideline: () => this.openGuideline(),
       slight: () => { marks.slight = !marks.slight; }, flag: () => { marks.flag = !marks.flag; },
+      words: () => { store.set('palimpsest-pad-words', !store.get('palimpsest-pad-words')); this.drawPrompt(); },
+      next: () => this.endReveal(),
       note: () => this.toggleNote(), full: () => this.toggleFull(), reveal: () => this.reveal(),
       nearer: () => lens.by(1.5), farther: () => lens.by(1 / 1.5), whole: () => lens.reset(), flicker: () => {},
     };
@@ -142,6 +145,12 @@ class Pad extends Asking {
     else if (what === 'start') this.start();
     else if (what === 'link' || what === 'unlink') this.switchLink(what === 'link');
     else if (what === 'next') this.goOn();
+    else if (what === 'made') this.openMade();
+    else if (what === 'export') {
+      sessionStorage.setItem('palimpsest-export', this.campaign.id);
+      window.dispatchEvent(new Event('palimpsest-label-export'));
+      document.getElementById('label-import-and-export-button')?.click();
+    }
     else if (what === 'retry') { this.outbox.retryRefused(); this.drawRefused(); }
     else if (what === 'discard') { this.outbox.discardRefused(); this.drawRefused(); }
     else if (action && event.detail <= 1) {

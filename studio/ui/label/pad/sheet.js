@@ -7,6 +7,9 @@ const keyOfItem = ({id, question}) => `${id} ${question}`;
 const timeLeft = (minutes) => (minutes <= 0 ? '' : minutes < 1.5 ? 'about a minute left'
   : minutes < 90 ? `about ${Math.round(minutes)} minutes left` : `about ${(minutes / 60).toFixed(1)} hours left`);
 
+// What says how rather than what; where a prompt is of another language, more words are marked.
+const SMALL_WORDS = new Set('a an the of on in at with without and or to from by for is are be as into over under its it this that his her their very'.split(' '));
+
 class Sheet {
   show(screen) {
     this.root.dataset.screen = screen;
@@ -31,7 +34,7 @@ class Sheet {
   drawItem() {
     const {current: item, part, keys} = this, actions = answersOf(item.mode, item.pictures.length);
     part.question.textContent = item.ask;
-    part.prompt.replaceChildren(item.prompt || el('span', {class: 'pad-hint'}, 'without a prompt'));
+    this.drawPrompt();
     const answers = this.root.querySelector('.pad-answers'), tools = this.root.querySelector('.pad-tools');
     const wanted = `${item.mode} ${actions.length} ${JSON.stringify(keys.changed)} ${this.campaign.id} ${Boolean(item.flagged)}`;
     if (answers.dataset.drawn !== wanted) { // else they stay, and keep the focus
@@ -44,6 +47,14 @@ class Sheet {
     this.drawStep();
     this.drawMarks();
     this.drawProgress();
+  }
+  // The prompt, whose telling words are marked where somebody wants that.
+  drawPrompt() {
+    const {current: item, part} = this;
+    if (!item || !item.prompt) { part.prompt.replaceChildren(el('span', {class: 'pad-hint'}, 'without a prompt')); return; }
+    const isTelling = (word) => /\p{L}{2}/u.test(word) && !SMALL_WORDS.has(word.toLowerCase());
+    const words = store.get('palimpsest-pad-words') ? item.prompt.split(/([\p{L}\p{N}’'-]+)/u) : [item.prompt];
+    part.prompt.replaceChildren(...words.map((word) => (words.length > 1 && isTelling(word) ? el('mark', {}, word) : word)));
   }
   tools() {
     const {campaign, current} = this, has = {
@@ -58,7 +69,7 @@ class Sheet {
     for (const frame of this.stage.host.querySelectorAll('[data-place]')) frame.classList.toggle('picked', partial.includes(Number(frame.dataset.place)));
   }
   drawMarks() {
-    const pressed = {...this.marks, full: this.root.hasAttribute('data-full'), note: !this.root.querySelector('.pad-note').hidden};
+    const pressed = {...this.marks, words: store.get('palimpsest-pad-words'), full: this.root.hasAttribute('data-full'), note: !this.root.querySelector('.pad-note').hidden};
     for (const name of TOGGLES) {
       const button = this.root.querySelector(`.pad-tools [data-action=${name}]`);
       if (button) button.ariaPressed = String(Boolean(pressed[name]));
@@ -143,6 +154,8 @@ class Sheet {
     this.draw('rest', [
       el('h2', {}, title), el('p', {class: 'pad-lead'}, lead),
       el('div', {class: 'pad-row'},
+        ...(isDone && !this.own ? [el('button', {type: 'button', class: 'action main', 'data-do': 'export'}, 'Export')] : []),
+        ...(campaign.reveal === 'end' && end !== 'trouble' ? [el('button', {type: 'button', class: 'action', 'data-do': 'made'}, 'What the pictures were')] : []),
         this.undoButton(),
         el('button', {type: 'button', class: 'action', 'data-action': 'pause'}, isDone ? 'Back to all campaigns' : 'Stop here')),
     ]);

@@ -43,7 +43,7 @@ class Part:
     @property
     def id(self) -> str:
         """What the page calls it by, within the Label tab."""
-        return f"label-{self.title.lower()}"
+        return f"label-{self.title.lower().replace(' ', '-')}"
 
 
 @functools.cache
