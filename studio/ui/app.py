@@ -83,7 +83,8 @@ def serve(settings: Settings, studio: Studio | None = None) -> None:
 
             studio = stack.enter_context(Studio(settings))
         waker = Waker(studio)
-        demo = build(studio, waker.wake)
+        with quick_gradio.one_application():
+            demo = build(studio, waker.wake)
         application = server.application(demo, studio, settings.host)
         page = server.PageServer(application, listener, closing=partial(server.end_streams, demo, application))
         stack.callback(page.close)

@@ -18,6 +18,18 @@ class Own(gr_slider := gradio.Slider):
 with gradio.Blocks() as demo:
     Own(0, 1)
 assert demo.get_config_file()["components"]
+made = []
+from gradio import blocks
+create = blocks.App.create_app
+blocks.App.create_app = staticmethod(lambda *args, **kwargs: made.append(create(*args, **kwargs)) or made[-1])
+with quick_gradio.one_application():
+    with gradio.Blocks() as demo:
+        Own(0, 1)
+assert not made
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+page = TestClient(gradio.mount_gradio_app(FastAPI(), demo, path="/")).get("/")
+assert len(made) == 1 and page.status_code == 200 and "gradio" in page.text
 print("fine")
 """
 
