@@ -120,7 +120,7 @@ def run_from_pictures(args: argparse.Namespace) -> int:
     collection = collect(_files(args.path))
     with Studio(settings_of(args), backend="inline") as studio:
         plan = _plan(args, args.name or _free(studio, "pictures from elsewhere"), "brought")
-        outcome = studio.campaigns.from_pictures(plan, collection)
+        outcome = studio.picture_campaigns.from_files(plan, collection)
         answer = {
             **studio.campaigns.facts(outcome.campaign),
             "in_items": outcome.pictures,

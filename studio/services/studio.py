@@ -30,6 +30,7 @@ from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.exchange_runs import ExchangeRuns
 from studio.services.labels.features import KIND as FEATURES
+from studio.services.labels.picture_campaigns import PictureCampaigns
 from studio.services.labels.reveal import RevealService
 from studio.services.labels.scoring import KIND as SCORES
 from studio.services.labels.scoring import ScoreService
@@ -224,6 +225,11 @@ class Studio:
         return LabelExchange(self._opened.archive)
 
     @property
+    def picture_campaigns(self) -> PictureCampaigns:
+        """Campaigns made of pictures that are there."""
+        return PictureCampaigns(self._opened.archive, self._opened.history, self._opened.labels)
+
+    @property
     def reveals(self) -> RevealService:
         """What pictures were, told to who has answered."""
         return RevealService(self._opened.archive, self._opened.edits)
@@ -266,7 +272,7 @@ class Studio:
         erasing = ErasureService(archive, jobs, sources, training)
         drifting = DriftService(archive, jobs, sources, edits)
         labels = LabelService(archive)
-        campaigns = CampaignService(archive, jobs, history, sources, edits, labels)
+        campaigns = CampaignService(archive, jobs, sources, edits, labels)
         tastes = TasteService(archive, jobs, sources, labels)
         scores = ScoreService(archive, jobs, sources, labels)
         reading = ReadingService(archive, jobs, sources)
@@ -275,7 +281,7 @@ class Studio:
         def draw_again(job: JobRecord) -> str:
             if (grid := archive.grids.of_job(job.id)) is not None:
                 return grids.resume(grid, retry_of=job.id)
-            campaign = archive.planned.campaign_of(job.id)
+            campaign = archive.planned_progress.campaign_of(job.id)
             return drawing.retry(job) if campaign is None else campaigns.resume(campaign, retry_of=job.id)
 
         def submit_again(job: JobRecord) -> str:

@@ -17,7 +17,8 @@ from studio.storage.images import ImageStore, ending_of
 from studio.storage.jobs import Jobs
 from studio.storage.labels.foreign import ForeignPicture
 from studio.storage.labels.store import LabelStore
-from studio.storage.planned import PlannedItems
+from studio.storage.planned.items import PlannedItems
+from studio.storage.planned.progress import PlannedProgress
 from studio.storage.reports import ReportKey, ReportStore
 from studio.storage.workspace import Workspace
 
@@ -32,6 +33,7 @@ class Archive:
         self.grids = Grids(database)
         self.labels = LabelStore(database)
         self.planned = PlannedItems(database)
+        self.planned_progress = PlannedProgress(database)
         self.images = ImageStore(workspace.images)
         self.edits = EditStore(workspace.edits, workspace.check)
         self.reports = ReportStore(workspace.root / "reports", workspace.check)

@@ -29,7 +29,7 @@ from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.storage.labels.items import NewItem
-from studio.storage.planned import ALIKE, ASKED, PlannedCounts, PlannedRecord
+from studio.storage.planned.records import ALIKE, ASKED, PlannedCounts, PlannedRecord
 from studio.storage.workspace import workspace_error
 
 KIND, ORIGIN = "generate", "campaign"
@@ -140,7 +140,7 @@ class CampaignDrawing:
         with self._turn:
             drawn = self._archive.planned.drawn(campaign, most)
             pictures = {number for record in drawn for number in record.generations if number is not None}
-            asked_pictures = self._archive.planned.asked(campaign, pictures)
+            asked_pictures = self._archive.planned_progress.asked(campaign, pictures)
             settled_numbers, left_out, new = list[int](), list[int](), list[NewItem]()
             # In a blind test they are asked as they are: that a recipe changes little is what it is to find out.
             is_test = self._labels.campaign(campaign).purpose == "eval"
@@ -176,7 +176,7 @@ class CampaignDrawing:
             return
         try:
             with contextlib.suppress(StudioError):
-                if self._archive.planned.counts(campaign).is_settled:
+                if self._archive.planned_progress.counts(campaign).is_settled:
                     return
                 self.hand_over(campaign, AT_ONCE)
                 is_short = len(self._labels.queued(campaign, AHEAD)) < AHEAD
@@ -228,8 +228,8 @@ class CampaignDrawing:
                 logging.getLogger(__name__).exception("what is drawn for campaign %s is not handed over", campaign)
 
     def _standing(self, campaign: int) -> Standing:
-        counts = self._archive.planned.counts(campaign)
-        jobs = [self._job(id) for id in self._archive.planned.jobs(campaign)] if counts.missing else []
+        counts = self._archive.planned_progress.counts(campaign)
+        jobs = [self._job(id) for id in self._archive.planned_progress.jobs(campaign)] if counts.missing else []
         under_way = tuple(job.id for job in jobs if job is not None and not job.over)
         ended = [job for job in jobs if job is not None and job.over]
         return Standing(counts, under_way, ended[-1] if ended and not under_way else None)

@@ -125,7 +125,7 @@ def test_killed_between_asking_and_noting_it_an_item_is_not_asked_twice(
     with monkeypatch.context() as patch:
         patch.setattr(studio.archive.planned, "settle", killed)
         campaign = studio.campaigns.make(asking("torn"), design(3)).id
-        until(lambda: studio.archive.planned.counts(campaign).missing == 0)
+        until(lambda: studio.archive.planned_progress.counts(campaign).missing == 0)
         with pytest.raises(WorkspaceError, match="killed"):
             studio.campaigns.standing(campaign)
     counts = studio.campaigns.standing(campaign).counts
@@ -245,7 +245,7 @@ def test_pictures_from_elsewhere_are_stored_once_and_asked_about_within_prompt_a
     (folder / "other.png").write_bytes(other.image_path.read_bytes())
     collection = collect(files_in(folder))
 
-    outcome = studio.campaigns.from_pictures(asking("theirs"), collection)
+    outcome = studio.picture_campaigns.from_files(asking("theirs"), collection)
     assert (outcome.items, outcome.pictures, outcome.alone, outcome.alike) == (5, 6, 1, 0)
     items = asked(studio, outcome.campaign.id)
     assert {item.prompt for item in items} == {"a star at night"}
@@ -257,7 +257,7 @@ def test_pictures_from_elsewhere_are_stored_once_and_asked_about_within_prompt_a
     assert record.facts["settings"]["negative prompt"] == "blur"
     assert studio.campaigns.foreign_share(outcome.campaign.id) == 8 / 10
 
-    triage = studio.campaigns.from_pictures(asking("triage", mode="thumb"), collection)
+    triage = studio.picture_campaigns.from_files(asking("triage", mode="thumb"), collection)
     assert (triage.items, triage.alone) == (7, 0)
     assert len(foreign.images()) == 5  # stored once
     with pytest.raises(BadInput, match="draws no pictures"):
@@ -270,12 +270,12 @@ def test_pictures_of_the_history_are_compared_within_prompt_and_size(
     prompts = ["a star", "a star", "a star", "a square", "a square", "a house"]
     pictures = studio.pictures.draw([draw(prompt=prompt, seed=seed) for seed, prompt in enumerate(prompts)])
     numbers = [picture.id for picture in pictures]
-    outcome = studio.campaigns.from_history(asking("sent"), numbers)
+    outcome = studio.picture_campaigns.from_history(asking("sent"), numbers)
     assert (outcome.items, outcome.pictures, outcome.alone) == (4, 5, 1)
     with pytest.raises(BadInput, match="none can be compared"):
-        studio.campaigns.from_history(asking("one"), numbers[-1:])
+        studio.picture_campaigns.from_history(asking("one"), numbers[-1:])
     with pytest.raises(NotFound):
-        studio.campaigns.from_history(asking("gone"), [10**6])
+        studio.picture_campaigns.from_history(asking("gone"), [10**6])
     with pytest.raises(BadInput, match="1 to 1,000 pictures"):
-        studio.campaigns.from_history(asking("none"), [])
+        studio.picture_campaigns.from_history(asking("none"), [])
     assert [campaign.name for campaign in studio.labels.campaigns()] == ["sent"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import BadInput, StudioError
 from studio.core.params import shown
 from studio.core.recipe import EditRef
-from studio.services.labels.campaigns import FromPictures
 from studio.services.labels.design import FORMS
+from studio.services.labels.picture_campaigns import FromPictures
 from studio.ui.components.progress import seconds
 from studio.ui.errors import sentence
 from studio.ui.label.campaigns import form
@@ -138,11 +138,11 @@ class Handlers:
             numbers = [int(number) for number in fields["pictures"] or ()]
             if not numbers:
                 raise BadInput("No picture is chosen.", "Click pictures of the history, at the left.")
-            return _outcome(self._studio.campaigns.from_history(plan, numbers))
+            return _outcome(self._studio.picture_campaigns.from_history(plan, numbers))
         batch = self.batches.of(session)
         if batch is None:
             raise BadInput("There are no files yet.", "Drop pictures, or a folder of them, at the left.")
-        outcome = self._studio.campaigns.from_pictures(plan, batch.collection)
+        outcome = self._studio.picture_campaigns.from_files(plan, batch.collection)
         self.batches.forget(session)
         return _outcome(outcome)
 

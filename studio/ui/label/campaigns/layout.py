@@ -8,8 +8,8 @@ import gradio as gr
 
 from studio.preference.campaign import CHECKS_SHARE
 from studio.preference.prompt_list import KINDS
-from studio.services.labels.campaigns import MAX_FROM_HISTORY
 from studio.services.labels.incoming import ENDINGS
+from studio.services.labels.picture_campaigns import MAX_FROM_HISTORY
 from studio.services.labels.plan import MAX_GUIDELINE_CHARS, MAX_NAME_CHARS
 from studio.ui import models
 from studio.ui.components import picker
