@@ -69,17 +69,18 @@ def replay(
         settings = settings.model_copy(update={"threads": threads})
     picture = generate_unrecorded(settings, [record.recipe], on_event)[0]
     different, largest = compare(record.image, picture.image)
-    causes = (
-        ()
-        if different == 0
-        else tuple(
-            f"{word} ({record.made_by.get(key, 'not recorded')}, now {picture.made_by.get(key)})"
-            for key, word in _CAUSES.items()
-            if record.made_by.get(key) != picture.made_by.get(key)
-        )
-    )
+    causes = () if different == 0 else causes_of(record.made_by, picture.made_by)
     pixels = picture.image.width * picture.image.height
     return ReplayResult(different == 0, pixels, different, largest, causes, record.recipe, picture)
+
+
+def causes_of(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """What differs in how two pictures of one recipe were made, in words. then: may be of somebody else's file."""
+    return tuple(
+        f"{word} ({str(then.get(key, 'not recorded'))[:80]}, now {now.get(key)})"
+        for key, word in _CAUSES.items()
+        if then.get(key) != now.get(key)
+    )
 
 
 def threads_of(made_by: Mapping[str, Any]) -> int | None:

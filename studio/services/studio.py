@@ -17,6 +17,7 @@ from studio.services.cards import service as cards
 from studio.services.comparisons import readings
 from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.service import ComparisonService
+from studio.services.comparisons.share.service import ShareService
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
 from studio.services.engine import NOT_STARTED, StudioEngine
@@ -72,6 +73,7 @@ class _Services:
     blind_tests: BlindTestService
     scores: ScoreService
     comparisons: ComparisonService
+    shares: ShareService
     exchange_runs: ExchangeRuns
 
 
@@ -255,6 +257,11 @@ class Studio:
         return self._opened.comparisons
 
     @property
+    def shares(self) -> ShareService:
+        """Comparisons given away and taken in."""
+        return self._opened.shares
+
+    @property
     def _opened(self) -> _Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
@@ -276,6 +283,7 @@ class Studio:
         tastes = TasteService(archive, jobs, sources, labels)
         scores = ScoreService(archive, jobs, sources, labels)
         reading = ReadingService(archive, jobs, sources)
+        comparing = ComparisonService(archive, jobs, history, sources, edits, reading)
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:
@@ -321,7 +329,8 @@ class Studio:
             AlignmentService(labels, self.sources, training),
             BlindTestService(labels, campaigns, edits, sources),
             scores,
-            ComparisonService(archive, jobs, history, sources, edits, reading),
+            comparing,
+            ShareService(comparing, archive, jobs, history, drawing, edits),
             ExchangeRuns(archive, LabelExchange(archive)),
         )
 

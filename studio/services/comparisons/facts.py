@@ -90,7 +90,9 @@ class RowFacts:
     contrasts: name of a measure -> how it differs from the reference, paired; {} of the reference itself.
     missed: word -> in how many of the pictures that ask for it it is missing, the most first.
     diversity: 1 - cosine of features between seeds of a prompt, mean over prompts; None without two seeds of one.
-    seeds_per_prompt: that it is measured over, of the prompt with the fewest; 0 without.
+    vendi: how many of a prompt's pictures are really different (the Vendi score by cosines), mean over prompts: 1 to
+        as many as it has; None likewise.
+    seeds_per_prompt: that both are measured over, of the prompt with the fewest; 0 without.
     features: what the diversity is measured by, such as "oracle"; "" without.
     remark: what to know of it, such as that it has no effect; "" for nothing.
     has_no_effect: whether all its pictures are the reference's but for rounding, though its recipe is another.
@@ -102,6 +104,7 @@ class RowFacts:
     contrasts: Mapping[str, Contrast]
     missed: Mapping[str, int]
     diversity: Estimate | None = None
+    vendi: Estimate | None = None
     seeds_per_prompt: int = 0
     features: str = ""
     remark: str = ""
@@ -246,7 +249,7 @@ def _row(
             if len(verdicts) > 1
             else "This row has no effect on this picture: it is the reference's but for rounding."
         )
-    diversity, seeds = _diversity(features)
+    diversity, vendi, seeds = _diversity(features)
     return RowFacts(
         name,
         len(present),
@@ -254,6 +257,7 @@ def _row(
         contrasts,
         dict(sorted(missed.items(), key=lambda entry: -entry[1])),
         diversity,
+        vendi,
         seeds,
         features.extractor if diversity is not None else "",
         remark,
@@ -261,14 +265,18 @@ def _row(
     )
 
 
-def _diversity(features: FeaturesByPrompt) -> tuple[Estimate | None, int]:
-    """1 - cosine between the seeds of a prompt, over prompts; and how many seeds the fewest have."""
+def _diversity(features: FeaturesByPrompt) -> tuple[Estimate | None, Estimate | None, int]:
+    """1 - cosine between the seeds of a prompt and their Vendi score, over prompts; how many seeds the fewest have."""
     import torch
 
     from studio.metrics.contrasts import estimate
-    from studio.training.evaluate.measures import diversity
+    from studio.metrics.diversity import dissimilarity, vendi_of
 
     stacks = [torch.tensor(np.stack(rows)) for rows in features.by_prompt.values() if len(rows) > 1]
     if not stacks:
-        return None, 0
-    return estimate([float(diversity(stack[None])) for stack in stacks]), min(map(len, stacks))
+        return None, None, 0
+    return (
+        estimate([float(dissimilarity(stack[None])) for stack in stacks]),
+        estimate([vendi_of(stack) for stack in stacks]),
+        min(map(len, stacks)),
+    )

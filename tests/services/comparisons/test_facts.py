@@ -66,6 +66,8 @@ def test_facts_of_drawn_pictures_before_and_after_they_are_read(studio: Studio, 
     diversity = facts.rows[2].diversity
     assert diversity is not None and diversity.n == 1 and facts.rows[2].seeds_per_prompt == 3
     assert facts.rows[2].features == "oracle" and diversity.low is None
+    vendi = facts.rows[2].vendi
+    assert vendi is not None and 1 < vendi.mean <= 3
     # A row that is added has read what was read.
     assert studio.comparisons.facts(comparison.model_copy(update={"rows": comparison.rows[:1]})).unread == 0
 
