@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     pairs = number(args.pairs)
     if not isinstance(pairs, int):
         raise BadInput(f"The number of pairs must be a whole number, not {args.pairs!r}.", field="pairs")
+    import studio.training.bench  # noqa: F401  # its cases beside those of drawing
+
     check_pairs(pairs)  # before anything is loaded or drawn
     config = sources.engine_config(previews=False)
     results = []
