@@ -12,9 +12,10 @@ Ann. Math. Stat. 41, 1970). Ties decide nothing and count half in the win rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from studio.core.recipe import Recipe
 from studio.preference.label import Label
 
 ALPHA = 0.05  # chance of calling two that are as good different, however long one goes on
@@ -103,22 +104,44 @@ def outcome_of(labels: Iterable[Label], edit: str) -> Outcome:
 
     edit: as recipes name it. Attention checks, repeats and what was not blind do not count, nor do other pairs.
     """
+
+    def side(recipe: Recipe) -> bool:
+        return any(ref.edit == edit and ref.strength for ref in recipe.edits)
+
+    return _counted(labels, side)
+
+
+def outcome_between(labels: Iterable[Label], reference: Recipe, tested: Recipe) -> Outcome:
+    """The same of pairs of which one picture was drawn by `tested` and the other by `reference`.
+
+    Both with every parameter said, as pictures have it; prompt and seed do not count, nor how it was batched.
+    """
+    kinds = {kind_of(tested): True, kind_of(reference): False}
+    return _counted(labels, lambda recipe: kinds.get(kind_of(recipe)))
+
+
+def _counted(labels: Iterable[Label], side: Callable[[Recipe], bool | None]) -> Outcome:
+    """side: of a picture's recipe, True where it is of what is tested, False of the other, None of neither."""
     wins = losses = ties = skips = 0
     for label in labels:
         if label.purpose != "eval" or not label.is_blind or label.is_withdrawn or len(label.pictures) != 2:
             continue
-        drawn_with = [
-            picture.recipe is not None and any(ref.edit == edit and ref.strength for ref in picture.recipe.edits)
-            for picture in label.pictures
-        ]
-        if drawn_with[0] == drawn_with[1]:
+        sides = [None if picture.recipe is None else side(picture.recipe) for picture in label.pictures]
+        if sides not in ([True, False], [False, True]):
             continue
         comparisons = label.answer.comparisons()
         if comparisons:
-            is_won = drawn_with[comparisons[0].winner]
+            is_won = sides[comparisons[0].winner] is True
             wins, losses = wins + is_won, losses + (not is_won)
         elif label.answer.ties():
             ties += 1
         else:
             skips += 1
     return Outcome(wins, losses, ties, skips)
+
+
+def kind_of(recipe: Recipe) -> Recipe:
+    """What of a recipe a test is about: all but prompt and seed."""
+    return recipe.model_copy(
+        update={"prompt": "", "seed": 0, "variation_seed": None, "variation_strength": 0.0, "batching": "shared"}
+    )

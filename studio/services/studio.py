@@ -15,6 +15,7 @@ from studio.services.alignments import AlignmentService
 from studio.services.cards import CardService
 from studio.services.cards import service as cards
 from studio.services.comparisons import readings
+from studio.services.comparisons.blind import RowTestService
 from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.service import ComparisonService
 from studio.services.comparisons.share.service import ShareService
@@ -283,7 +284,9 @@ class Studio:
         tastes = TasteService(archive, jobs, sources, labels)
         scores = ScoreService(archive, jobs, sources, labels)
         reading = ReadingService(archive, jobs, sources)
-        comparing = ComparisonService(archive, jobs, history, sources, edits, reading)
+        comparing = ComparisonService(
+            archive, jobs, history, sources, edits, reading, RowTestService(labels, campaigns)
+        )
         reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
 
         def draw_again(job: JobRecord) -> str:

@@ -13,11 +13,12 @@ from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.engine.ticket import Priority
 from studio.services.checks import MAX_IMAGES, check_recipes
+from studio.services.comparisons.blind import PAIRS, RowTest, RowTestService
 from studio.services.comparisons.cells import Cell, Order, Orders, check_drawable
 from studio.services.comparisons.comparison import Comparison
 from studio.services.comparisons.facts import ComparisonFacts
 from studio.services.comparisons.measuring import Measuring
-from studio.services.comparisons.plan import ComparisonPlan, plan_of
+from studio.services.comparisons.plan import ComparisonPlan, names_of, plan_of
 from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.saved import SavedComparison, SavedComparisons
 from studio.services.comparisons.under_way import UnderWay
@@ -42,7 +43,9 @@ class ComparisonService:
         sources: Sources,
         edits: EditLibrary,
         readings: ReadingService,
+        tests: RowTestService,
     ) -> None:
+        self.tests = tests
         self._archive = archive
         self._jobs = jobs
         self._history = history
@@ -127,6 +130,15 @@ class ComparisonService:
         for job in dict.fromkeys(cell.job for row in self.cells(comparison) for cell in row if cell.job):
             if self._jobs.get(job).payload.get("origin") == ORIGIN:
                 self._jobs.stop(job)
+
+    def blind_test(self, comparison: Comparison, row: int, pairs: int = PAIRS) -> RowTest:
+        """Have a row compared with the reference by people who do not know which is which; see `RowTestService.start`.
+
+        `tests` says how it stands, and ends it.
+        """
+        check_drawable(comparison)
+        cells = self.cells(comparison)
+        return self.tests.start(comparison, cells, names_of(comparison, cells), row, pairs)
 
     # -- kept -------------------------------------------------------------------------------------------------------
 
