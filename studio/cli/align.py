@@ -28,6 +28,8 @@ NUMBERS = {
     "batch": "pairs of a step (4)",
     "first": "earliest time it learns at, 0 is the picture and 1 noise (the objective's own)",
     "ema": "decay of averaged factors (0, none)",
+    "caption-dropout": "share of pairs learned from without their prompt (0)",
+    "pictures": "of held-out prompts, drawn and judged at each look; 0 for none (24 in Stencil's world, else 8)",
     "protect": "how much the base's drawing without a prompt weighs (0)",
     "stop-rise": "rise of the error on held-out winners that ends it, as a share (0.05)",
     "seed": "of factors, noise and order (0)",
@@ -45,7 +47,11 @@ def add(verbs: Any) -> None:
     parser.add_argument("--model", default="stencil", help="which model learns (stencil)")
     parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
     parser.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="of the loss, such as beta=100; repeat"
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the loss, such as beta=100 or beta=auto; repeat",
     )
     for name, help_text in NUMBERS.items():
         parser.add_argument(f"--{name}", metavar="N", help=help_text)

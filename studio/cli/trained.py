@@ -78,8 +78,9 @@ def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
             answer.setdefault("parts", {})[event.data["part"]] = event.data["edit"]
         elif event.kind == "edit":
             answer["edit"] = event.data["edit"]
-            if ended := event.data.get("ended"):
-                remark(ended)
+            for name in ("ended", "outcome"):
+                if sentence := event.data.get(name):
+                    remark(sentence)
 
     job_id = start()
     try:

@@ -15,7 +15,8 @@ from studio.services.trainings import TrainingService
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import AlignPlan, read_plan
 from studio.training.align.rows import Row, rows_of
-from studio.training.align.trained import training_plan
+from studio.training.align.trained import Surroundings, training_plan
+from studio.training.features.extractors import names
 
 MANY_TIES = 0.3  # of the pairs: from here on ties say more than a stricter objective could
 LEAST_HELD_OUT = 8  # rows, below which what is held out says next to nothing
@@ -108,8 +109,18 @@ class AlignmentService:
         rows, held_out = (rows_of(part, objective.takes, shares) for part, shares in zip(parts, sureness, strict=True))
         self._check(plan, parts[0], rows)
         origin = {"labels": len(parts[0]), "held_out_labels": len(parts[1])}
-        in_world = self._sources.is_of_world(plan.model)
-        return training_plan(plan, objective, rows, held_out, in_world, **origin)
+        prompts = [label.prompt for label in parts[1]]
+        return training_plan(plan, objective, rows, held_out, self._around(plan.model, parts[0]), prompts, **origin)
+
+    def _around(self, model: str, labels: Sequence[Label]) -> Surroundings:
+        """What pictures of a model are judged by: the oracle's features in its world, a CLIP of the user's, or tones.
+
+        Where pictures from elsewhere are among the labels, the oracle does not know what it sees.
+        """
+        in_world = self._sources.is_of_world(model)
+        is_foreign = any(picture.foreign for label in labels for picture in label.pictures)
+        features = names(in_world and not is_foreign, self._sources.settings.models_dir)[0]
+        return Surroundings(in_world, features, self._sources.card(model).sampler)
 
     def _check(self, plan: AlignPlan, labels: Sequence[Label], rows: Sequence[Row]) -> None:
         """Raise BadInput for labels that teach nothing."""

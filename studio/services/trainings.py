@@ -14,6 +14,7 @@ from studio.services.jobs import JobService
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
+from studio.training.features.extractors import OWN_CLIP, own_clips
 from studio.training.lora import lengthening, measures
 from studio.training.lora.files import FINISHED
 from studio.training.lora.pace import in_words
@@ -122,7 +123,12 @@ class TrainingService:
         work, places = runs.work_of(self._archive.workspace.root, payload)
         if plan.pictures is not None:
             places["pictures"] = self._pictures(plan.pictures, payload["run"])
-            places["latents"] = self._latents(plan.model, plan.pictures)
+            places |= self._latents(plan.model, plan.pictures)
+        if plan.judged is not None and plan.judged.features == OWN_CLIP:
+            clips = own_clips(self._sources.settings.models_dir)
+            if not clips:
+                raise NotFound("The CLIP that this training judges pictures by is gone.", "Put it back.")
+            places["clip"] = str(clips[0].absolute())
         return self._jobs.submit(work, "background", retry_of=retry_of, places=places)
 
     def _pictures(self, pictures: PicturesPlan, run: str) -> dict[str, str]:
@@ -135,11 +141,14 @@ class TrainingService:
         self._archive.generations.hold(ids.values(), f"training:{run}")
         return {image: str(self._archive.images.find(image) or self._archive.images.path(image)) for image in images}
 
-    def _latents(self, model: str, pictures: PicturesPlan) -> dict[str, str]:
-        """Where final latents of pictures are kept, of those the model drew itself: another's mean nothing to it."""
-        images = self._archive.generations.drawn_by(model, pictures.names)
-        paths = {image: self._archive.images.latents_path(image) for image in images}
-        return {image: str(path) for image, path in paths.items() if path.is_file()}
+    def _latents(self, model: str, pictures: PicturesPlan) -> dict[str, dict[str, str]]:
+        """Where final latents of pictures are kept, of those the model drew itself, and the hash of its weights then:
+        those of other weights mean nothing to it.
+        """
+        hashes = self._archive.generations.drawn_by(model, pictures.names)
+        paths = {image: self._archive.images.latents_path(image) for image in hashes}
+        present = {image: str(path) for image, path in paths.items() if path.is_file()}
+        return {"latents": present, "latents_of": {image: hashes[image] for image in present}}
 
     def _check_steps(self, plan: Mapping[str, Any]) -> None:
         """Raise BadInput for more steps than a training can have, with what they would take here."""

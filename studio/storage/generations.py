@@ -191,12 +191,12 @@ class Generations:
         with self._database.read() as connection:
             return {image: id for image, id in connection.execute(query.group_by(generations.c.image))}
 
-    def drawn_by(self, model: str, images: Collection[str]) -> set[str]:
-        """Which of these images a model of that name drew."""
+    def drawn_by(self, model: str, images: Collection[str]) -> dict[str, str]:
+        """Of these images, those that a model of that name drew -> hash of its weights then, "" where nothing says."""
         columns = generations.c
-        query = select(columns.image).where(columns.image.in_(set(images)), columns.model == model)
+        query = select(columns.image, columns.made_by).where(columns.image.in_(set(images)), columns.model == model)
         with self._database.read() as connection:
-            return set(connection.execute(query).scalars())
+            return {image: _model_hash(made_by) for image, made_by in connection.execute(query)}
 
     def favourite(self, id: int, on: bool) -> None:
         """Mark a picture, or take the mark away. Raises NotFound."""
@@ -300,3 +300,12 @@ def _record(row: Row[Any]) -> GenerationRecord:
 
 
 READER = Reader("Picture", "history", "id", _record)
+
+
+def _model_hash(made_by: str) -> str:
+    """As a picture's record has it; "" where it has none, or is damaged."""
+    try:
+        values = json.loads(made_by)
+        return str(values["model_hash"])
+    except (ValueError, TypeError, KeyError):
+        return ""

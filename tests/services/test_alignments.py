@@ -43,7 +43,11 @@ class Trainings:
 
 def service(learning: Sequence[Label], held_out: Sequence[Label] = ()) -> tuple[AlignmentService, Trainings]:
     trainings = Trainings()
-    sources: Any = SimpleNamespace(card=lambda model: model, is_of_world=lambda model: model == "stencil")
+    settings = SimpleNamespace(models_dir=None)
+    card = SimpleNamespace(sampler="ddim")
+    sources: Any = SimpleNamespace(
+        card=lambda model: card, is_of_world=lambda model: model == "stencil", settings=settings
+    )
     labels: Any = Snapshots(learning, held_out)
     return AlignmentService(labels, sources, trainings), trainings  # type: ignore[arg-type]
 

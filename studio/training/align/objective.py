@@ -17,6 +17,9 @@ from studio.core.registry import Registry
 # picture and a disliked one, each of a prompt of its own; a picture that was preferred; a list, the best first.
 Takes = Literal["pairs", "pairs and ties", "sure pairs", "thumbs", "winners", "lists"]
 
+# Of Stencil's errors, .13 of preferred pictures, this is the beta of 100 at which pictures change (docs/design/0031).
+AUTO_BETA = 13.0
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -46,6 +49,8 @@ class Objective:
     in_world: its pace on Stencil, as tried there.
     elsewhere: on any other model, as its authors set it.
     caveat: a sentence to read before it is chosen, "" for none.
+    auto_beta: what beta is over the base's error where it is found (studio.training.lora.policies.AutoPlan); 0 of one
+        whose beta is not held against the base, or that has none.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Objective:
     in_world: Pace
     elsewhere: Pace
     caveat: str = ""
+    auto_beta: float = AUTO_BETA
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective of preference")

@@ -21,7 +21,9 @@ class AlignPlan(Params):
     model: str = Field(default="stencil", max_length=500, description="which model learns")
     method: str = Field(default="dpo", max_length=40, description="objective (studio.training.align.objectives)")
     snapshot: str = Field(max_length=80, description="which labels it learns from")
-    params: dict[str, Any] = Field(default_factory=dict, description="of the loss, where they are not the objective's")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="of the loss, where they are not the objective's; beta may be auto"
+    )
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="of the optimiser")
     lr: float | None = Field(default=None, gt=0, le=10, description="learning rate")
     first: float | None = Field(default=None, ge=0, le=1, description="earliest time learned at; 0 is data, 1 noise")
@@ -35,6 +37,13 @@ class AlignPlan(Params):
     retention: Literal["distil", "pcgrad", "dual"] = Field(default="distil", description="how it is protected")
     stop_rise: float | None = Field(
         default=0.05, gt=0, le=10, description="rise of held-out winners' error, as a share, that ends it; null: none"
+    )
+    caption_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of rows learned from without prompt")
+    pictures: int | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="of held-out prompts, drawn at each look; 0 is none, null the model's own",
     )
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="of factors, noise and the order of rows")
 

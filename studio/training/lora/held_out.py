@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import torch
-from torch import Tensor
 
-from studio.diffusion.predictions import Prediction
-from studio.engine.edits.stack import EMPTY
 from studio.engine.kinds import Steps
-from studio.engine.resident import room_of
-from studio.training.lora.losses import measures_of, terms_of
-from studio.training.lora.questions import Batch, ask, strengths_of
+from studio.training.lora.questions import Batch
 from studio.training.lora.training import Training
 
 WINNER_ERROR = "winner error"  # as objectives of preference name it
@@ -78,31 +73,11 @@ class HeldOut:
         sums: dict[str, float] = {}
         batches = self._batches()
         for batch in batches:
-            for name, value in self._of_batch(batch, is_base).items():
+            for name, value in self._training.tried(batch, is_base).items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch.x)
             yield
         count = sum(len(batch.x) for batch in batches)
         return {name: value / count for name, value in sums.items()}
-
-    def _of_batch(self, batch: Batch, is_base: bool) -> dict[str, float]:
-        training = self._training
-        room_of(training.bundle).use(EMPTY)
-        needs = training.loss.needs
-        frozen, student = ([(batch, need) for need in needs if need.by == by] for by in ("frozen", "student"))
-        strengths = strengths_of(student)
-        answers: dict[tuple[int, str], Prediction] = {}
-        with torch.no_grad():
-            if frozen:
-                answers |= ask(frozen, training.bundle)
-            with training.edit.applied(rows=[0.0] * len(strengths) if is_base else strengths):
-                answers |= ask(student, training.bundle)
-            predictions = {
-                need.name: batch.truth(need.state) if need.by == "truth" else answers[id(batch), need.name]
-                for need in needs
-            }
-            terms = terms_of(training.loss, predictions, batch.numbers)
-            loss: Tensor = torch.stack([term.float() for term in terms.values()]).sum()
-        return {**measures_of(training.loss, predictions), "loss": float(loss)}
 
     def _batches(self) -> list[Batch]:
         plan, whole = self._plan, self._training.plan

@@ -41,8 +41,12 @@ def lengthened(plan: Plan, steps: int) -> Plan:
         values["looks"] = {**values["looks"], "stops": False}
     if plan.held_out is not None:
         values["held_out"] = {**values["held_out"], "stop_rise": None}
+    if plan.judged is not None:
+        values["judged"] = {**values["judged"], "stops": False}
     ending = f", {steps} steps"
     name = _STEPS.sub("", plan.name)[: MAX_NAME_CHARS - len(ending)] + ending
+    if "alignment" in provenance:
+        provenance["alignment"] = {**provenance["alignment"], "steps": steps, "name": name}
     return Plan.load({**values, "name": name, "steps": steps, "provenance": provenance})
 
 

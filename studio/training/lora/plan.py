@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from studio.core.errors import BadInput
 from studio.core.params import load
@@ -15,17 +15,15 @@ from studio.core.recipe import EditRef
 from studio.engine.edits.manifest import MAX_RANK
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.protocol import Protocol
+from studio.training.lora.policies import MAX_STEPS, AutoPlan, HeldOutPlan, JudgedPlan, SchedulePlan
+from studio.training.lora.policies import Values as _Values
 
-MAX_STEPS = 1_000_000
-_LATER = ("beneath", "looks", "schedule", "numbers", "held_out")  # values that a plan may have had no name for
+# Values that a plan may have had no name for.
+_LATER = ("beneath", "looks", "schedule", "numbers", "held_out", "caption_dropout", "judged", "auto")
 _IMAGE = re.compile(r"[0-9a-f]{64}")
 Group = Literal[
     "xattn_kv", "xattn", "noxattn", "attn", "ffn", "conv", "linear", "all"
 ]  # as ModelBundle.edit_targets has them
-
-
-class _Values(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Ways(_Values):
@@ -119,32 +117,6 @@ class LooksPlan(_Values):
             raise BadInput("Every picture that is looked at needs one of the base beside it.", field="looks")
 
 
-class SchedulePlan(_Values):
-    """How the learning rate goes: up in a straight line, then down in another."""
-
-    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of the steps in which it rises from nothing")
-    decay: float = Field(default=1.0, ge=0, le=1, description="what is left of it at the last step")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="of AdamW: decay of the squares")
-
-    def factor(self, step: int, steps: int) -> float:
-        """Of the learning rate in step 1 to `steps`."""
-        rising = self.warmup * steps
-        if step < rising:
-            return step / rising
-        return 1 - (1 - self.decay) * (step - rising) / max(1.0, steps - rising)
-
-
-class HeldOutPlan(_Values):
-    """Rows that nothing is learned from: the loss is tried on them, with the same noise and times at every look."""
-
-    rows: int = Field(ge=1, le=10_000, description="how many of the last rows of the prompts")
-    every: int = Field(ge=1, le=MAX_STEPS, description="steps between two looks")
-    draws: int = Field(default=2, ge=1, le=64, description="noises and times for each row")
-    stop_rise: float | None = Field(
-        default=None, gt=0, le=10, description="rise of the winners' error, as a share, that ends the training"
-    )
-
-
 class Plan(_Values):
     """A training of one edit. Its noisy latents come from bank, pool or pictures, exactly one of them."""
 
@@ -178,6 +150,11 @@ class Plan(_Values):
         default_factory=dict, description="what the loss is told of the rows besides: name -> one for each row"
     )
     held_out: HeldOutPlan | None = Field(default=None, description="what the loss is only tried on")
+    caption_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of rows learned from without their prompts, on all sides of a row"
+    )
+    judged: JudgedPlan | None = Field(default=None, description="what is drawn and held against the base's on the way")
+    auto: AutoPlan | None = Field(default=None, description="which parameter of the loss is found, not said")
     provenance: dict[str, Any] = Field(default_factory=dict, description="what the edit says of its origin besides")
 
     @classmethod
@@ -214,6 +191,8 @@ class Plan(_Values):
                 raise BadInput(
                     f"There are {len(values)} numbers {name[:40]!r} for {len(self.prompts)} rows.", field="numbers"
                 )
+        if (self.judged is not None or self.auto is not None) and self.pictures is None:
+            raise BadInput("What is preferred can be told of a training from pictures alone.", field="judged")
         if self.held_out is None:
             return
         if self.pictures is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Standing:
     step: steps done.
     seconds: of work so far, over all runs.
     threads: of the arithmetic; others give other bits.
+    format: of the file (studio.training.lora.checkpoints.FORMATS).
     """
 
     plan: str
@@ -21,3 +22,4 @@ class Standing:
     step: int
     seconds: float
     threads: int
+    format: int = field(default=1, compare=False)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from studio.core.errors import AssetError, BadInput
@@ -23,6 +22,7 @@ from studio.engine.latents import read_latents
 from studio.engine.resident import encoder_of
 from studio.engine.trajectory import NetworkRow, Run, Trajectory
 from studio.models.bundle import Conditioning, ModelBundle
+from studio.storage.picture_pixels import read_pixels
 from studio.training.lora.plan import PicturesPlan, Ways
 
 MAX_ROWS = 32  # of one evaluation, as where pictures are drawn
@@ -162,12 +162,12 @@ def _kept_latents(path: str | None, bundle: ModelBundle) -> Tensor | None:
 
 
 def _pixels(path: str | None, image: str) -> Tensor:
-    """[1, 3, H, W] in 0..1."""
+    """[1, 3, H, W] in 0..1, as people saw it: turned as its EXIF says."""
     try:
-        with Image.open(Path(path or "")) as opened:
-            array = np.asarray(opened.convert("RGB"), dtype=np.float32)
-    except (OSError, SyntaxError, ValueError):
+        pixels, _ = read_pixels(Path(path or ""), f"The picture {image[:12]}")
+    except BadInput:
         raise AssetError(f"The picture {image[:12]} of this training is gone or damaged.", "Take others.") from None
+    array = np.asarray(pixels.image, dtype=np.float32)
     return torch.from_numpy(array).permute(2, 0, 1)[None] / 255
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from studio.engine.trouble import is_out_of_memory
 from studio.training.handover import hand_over
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints
 from studio.training.lora.held_out import HeldOut
+from studio.training.lora.judged import Judged
 from studio.training.lora.looks import Looks
 from studio.training.lora.losses import build_loss
 from studio.training.lora.measures import Measures
@@ -41,9 +43,10 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
 
     job: "id", "plan" (see Plan), "folder" (of the checkpoint: the same for every try at the same training),
     "edits" (EditRef.edit -> file) and "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what
-    they were decoded from, "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take as long as it
-    likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises NotFound,
-    BadInput, AssetError, NonFinite, OutOfMemory.
+    they were decoded from, with "latents_of" (sha256 -> hash of the model then), "clip" (folder of a CLIP of the
+    user's) where the plan judges by one, "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take
+    as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises
+    NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
     """
     engine, plan = context.engine, Plan.load(job["plan"])
     loss = build_loss(plan.loss, plan.loss_params, engine.config.losses)
@@ -73,16 +76,19 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
         training, checkpoints = Training(plan, loss, bundle, beneath), Checkpoints(folder)
         if (stored := checkpoints.read(plan.digest, training.base)) is not None:
             training.resume(stored)
-        yield from training.prepare(checkpoints, job.get("pictures") or {}, job.get("latents"))
+        yield from training.prepare(checkpoints, job.get("pictures") or {}, _own_latents(job, training.base))
+        yield from training.probe()
         live = f"{LIVE}{job['id']}"
         engine.shelf.hold(live, training.snapshot)
         leases.callback(engine.shelf.release, live)
         looks, held_out = Looks(plan, live, context, bundle.default_size_px), HeldOut(training)
+        judged, choice = Judged(training, live, context, job), None
         if stored is not None:
             looks.load(stored.tensors)
+            judged.load(stored.tensors)
         measures = Measures(folder, tell, training.step)
         every_s = float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S))
-        keep = _Keeper(training, looks, checkpoints, measures, every_s)
+        keep = _Keeper(training, (looks, judged), checkpoints, measures, every_s)
         try:
             while True:
                 if looks.is_due(training.step):  # also where it was stopped right before
@@ -91,15 +97,20 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                 if held_out.is_due(training.step):
                     yield from held_out.take(training.step)
                     measures.look(training.step, held_out.measures())
-                if training.step >= plan.steps or looks.is_enough or held_out.is_enough:
+                if judged.is_due(training.step):
+                    yield from judged.take(training.step)
+                    measures.look(training.step, judged.measures())
+                if training.step >= plan.steps or looks.is_enough or held_out.is_enough or judged.is_enough:
                     break
                 yield from training.advance()
                 measures.add(training.step, training.measures, last=training.step == plan.steps)
                 keep.now_and_then()
-                tell("progress", _progress(training, looks, keep.trouble))
+                spent_s = training.seconds + looks.seconds + judged.seconds
+                tell("progress", _progress(training, spent_s, keep.trouble or judged.trouble))
                 if training.step == MEASURED_STEPS:
                     check_time(plan.steps, training.seconds / training.step, job.get("limit_s"))
                 yield
+            choice = yield from judged.choose()
         except Exception as error:
             if not isinstance(error, Cancelled | NonFinite) and not is_out_of_memory(error):
                 raise
@@ -109,16 +120,34 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                     tell("edit", hand_over(training.snapshot(), folder, training.step, final=False))
             raise
         keep.all()
-        ended = {"ended": sentence} if (sentence := looks.ended() or held_out.ended()) else {}
-        tell("edit", hand_over(training.snapshot(ended), folder, training.step, final=True) | ended)
+        sentence = looks.ended() or held_out.ended() or judged.ended()
+        facts = {"ended": sentence} if sentence else {}
+        edit = training.snapshot(facts)
+        if choice is not None:
+            best, origin = choice
+            edit = replace(best, provenance={**best.provenance, **facts, **origin})
+            facts |= {"outcome": origin["outcome"]}
+        tell("edit", hand_over(edit, folder, training.step, final=True) | facts)
     tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3), "steps": training.step})
+
+
+def _own_latents(job: Mapping[str, Any], model_hash: str) -> dict[str, str]:
+    """Latents of pictures that these very weights drew: those of others, under whatever name, mean nothing to them."""
+    hashes: Mapping[str, str] = job.get("latents_of") or {}
+    latents: Mapping[str, str] = job.get("latents") or {}
+    return {image: path for image, path in latents.items() if hashes.get(image, model_hash) == model_hash}
 
 
 class _Keeper:
     """Writes checkpoints. A disk that does not take one is told, and tried again; the training goes on."""
 
     def __init__(
-        self, training: Training, looks: Looks, checkpoints: Checkpoints, measures: Measures, every_s: float
+        self,
+        training: Training,
+        looks: Sequence[Looks | Judged],
+        checkpoints: Checkpoints,
+        measures: Measures,
+        every_s: float,
     ) -> None:
         self._every_s, self._looks = every_s, looks
         self._training, self._checkpoints, self._measures = training, checkpoints, measures
@@ -133,15 +162,17 @@ class _Keeper:
         self._last_s = time.monotonic()
         try:
             checkpoint = self._training.checkpoint()
-            self._checkpoints.write(Checkpoint(checkpoint.standing, checkpoint.tensors | self._looks.state()))
+            tensors = {name: tensor for looks in self._looks for name, tensor in looks.state().items()}
+            self._checkpoints.write(Checkpoint(checkpoint.standing, checkpoint.tensors | tensors))
             self._measures.write()
             self.trouble = ""
         except WorkspaceError as error:
             self.trouble = f"{error.message} The training goes on and tries again."
 
 
-def _progress(training: Training, looks: Looks, trouble: str) -> dict[str, Any]:
+def _progress(training: Training, spent_s: float, trouble: str) -> dict[str, Any]:
+    """spent_s: on steps and looks."""
     step, steps = training.step, training.plan.steps
-    left_s = (training.seconds + looks.seconds) / step * (steps - step)
+    left_s = spent_s / step * (steps - step)
     progress = {"step": step, "steps": steps, "left_s": round(left_s, 1), "done": step / steps}
     return {**progress, "trouble": trouble} if trouble else progress

@@ -26,16 +26,19 @@ from studio.models.bundle import ModelBundle
 from studio.training.lora.checkpoints import Checkpoint, Checkpoints
 from studio.training.lora.files import BANK
 from studio.training.lora.losses import measures_of, terms_of
-from studio.training.lora.plan import Plan, PoolPlan, SchedulePlan
+from studio.training.lora.plan import Plan, PoolPlan
+from studio.training.lora.policies import SchedulePlan
 from studio.training.lora.pool import Pool, guided_x0, is_on_way, way_needs, way_strengths
 from studio.training.lora.questions import Batch, ask, draw_anchors, placed, strengths_of
 from studio.training.lora.retention import Retainer
 from studio.training.lora.standing import Standing
 from studio.training.lora.states import Bank, Drawn, States, encode, renoised_ends, renoised_pictures, walk
+from studio.training.lora.strength import Strength
 
 RETAINED = "retained"  # the one column of the prompts that must stay
 _BASE, _NOW = Need("base", "frozen", RETAINED), Need("now", "student", RETAINED)
 _OTHER_SEEDS = 2**40  # from here on: no way under a retained prompt begins as one under the plan's own
+_PROBE_SEEDS = 2**42  # from here on: of the noise that the base's error is measured at
 
 
 class Training:
@@ -76,6 +79,7 @@ class Training:
         self.strengths = way_strengths(plan.pool, loss.needs)
         self.pool = self._new_pool(plan.pool) if plan.pool is not None else None
         self._is_staggered = False
+        self.strength = Strength(plan.auto) if plan.auto is not None else None
         self._states: States | None = None
         self._retained: Bank | None = None
         self._widths: dict[float, float] = {}
@@ -114,6 +118,24 @@ class Training:
             once = self._retained.t[0, :: self.plan.retention.bank.ways]  # the times of one way
             widths = log_snr_widths(once, *self.bundle.schedule.at(once.double())) * len(once)  # one place of so many
             self._widths = dict(zip(once.tolist(), widths.tolist(), strict=True))
+
+    def probe(self) -> Steps:
+        """Find the parameter that the plan leaves to be found, where that has not been done; it is prepared by then.
+
+        Yields after every evaluation of the network. Raises BadInput for a loss that tells no error of the base's.
+        """
+        auto = self.plan.auto
+        if auto is None or self.strength is None or self.strength.value:
+            return
+        generator = torch.Generator().manual_seed((self.plan.seed + _PROBE_SEEDS) % 2**63)
+        rows = torch.randint(self.plan.learned_rows, (auto.draws,), generator=generator)
+        sums: dict[str, float] = {}
+        for part in rows.split(self.plan.batch):
+            for name, value in self.tried(self.placed(part, generator), is_base=True).items():
+                sums[name] = sums.get(name, 0.0) + value * len(part) / auto.draws
+            yield
+        self.strength.find(sums)
+        self.loss = self.strength.applied(self.loss)
 
     def _new_pool(self, plan: PoolPlan) -> Pool:
         """Apart from the generator of the training: a pool is made at every start, and then taken from a checkpoint."""
@@ -176,11 +198,11 @@ class Training:
         asides = [(batch, need) for need in self.asides]
         if frozen or asides:
             strengths = [0.0 for question, _ in frozen for _ in question.x] + strengths_of(asides)
-            with self._edited(), torch.no_grad(), self.edit.applied(rows=strengths) if asides else nullcontext():
+            with self.edited(), torch.no_grad(), self.edit.applied(rows=strengths) if asides else nullcontext():
                 answers |= ask([*frozen, *asides], self.bundle, anchors)
             yield
         parameters = self.edit.parameters()
-        with self._edited(), torch.enable_grad():  # the gradient too passes through the weights as they are edited
+        with self.edited(), torch.enable_grad():  # the gradient too passes through the weights as they are edited
             with self.edit.applied(rows=strengths_of(student)):
                 answers |= ask(student, self.bundle, anchors)
             predictions |= {need.name: answers[id(batch), need.name] for need in self.loss.needs if need.by != "truth"}
@@ -215,9 +237,31 @@ class Training:
         self.measures |= {"loss": float(total.detach()), "gradient norm": float(norm)}
         self.measures |= self.retainer.measures() if self.retainer is not None else {}
         self.measures |= measures_of(self.loss, predictions)
+        if self.strength is not None:
+            self.strength.step(self.measures)
+            self.loss = self.strength.applied(self.loss)
+            self.measures |= self.strength.plain
+
+    def tried(self, batch: Batch, is_base: bool = False) -> dict[str, float]:
+        """The loss and its measures of a batch that nothing is learned from. is_base: of the reference, as it is."""
+        frozen, student = ([(batch, need) for need in self.loss.needs if need.by == by] for by in ("frozen", "student"))
+        strengths = strengths_of(student)
+        answers: dict[tuple[int, str], Prediction] = {}
+        with self.edited(), torch.no_grad():
+            if frozen:
+                answers |= ask(frozen, self.bundle)
+            with self.edit.applied(rows=[0.0] * len(strengths) if is_base else strengths):
+                answers |= ask(student, self.bundle)
+            predictions = {
+                need.name: batch.truth(need.state) if need.by == "truth" else answers[id(batch), need.name]
+                for need in self.loss.needs
+            }
+            terms = terms_of(self.loss, predictions, batch.numbers)
+            loss = torch.stack([term.float() for term in terms.values()]).sum()
+        return {**measures_of(self.loss, predictions), "loss": float(loss)}
 
     @contextmanager
-    def _edited(self) -> Iterator[None]:
+    def edited(self) -> Iterator[None]:
         """Within it the network has the edits beneath; afterwards it is the base."""
         room = room_of(self.bundle)
         room.use(self._beneath)
@@ -243,6 +287,8 @@ class Training:
         bases = {name: room_of(self.bundle).fingerprint(name) for name in self.components}
         plan = {name: value for name, value in self.plan.plain().items() if name != "provenance"}
         origin = {"training": plan, "steps": self.step, **self.plan.provenance, **(provenance or {})}
+        if self.strength is not None and self.strength.value:
+            origin["found"] = self.strength.plain
         edit = self.edit.edit(self.plan.name, base=bases, provenance=origin, values=self.averages or None)
         return replace(edit, version=int(self.plan.provenance.get("version", 1)))
 
@@ -256,6 +302,8 @@ class Training:
             tensors |= {f"pool/{name}": value for name, value in self.pool.state().items()}
         if self.retainer is not None:
             tensors["multiplier/"] = torch.tensor(self.retainer.multiplier, dtype=torch.float64)
+        if self.strength is not None:
+            tensors["strength/"] = self.strength.state()
         return Checkpoint(self.standing, tensors | {"generator": self._settled})
 
     @property
@@ -284,6 +332,10 @@ class Training:
             self._is_staggered = True
         if self.retainer is not None:
             self.retainer.multiplier = float(parts["multiplier"][""])
+        if self.strength is not None and "strength" in parts:
+            self.strength.load(parts["strength"][""])
+            if self.strength.value:
+                self.loss = self.strength.applied(self.loss)
         self.step, self.seconds = checkpoint.standing.step, checkpoint.standing.seconds
 
     def _batch(self) -> Batch:
@@ -293,17 +345,25 @@ class Training:
             assert self._states is not None, "who advances it has prepared it"
             rows = torch.randint(self.plan.learned_rows, (self.plan.batch,), generator=self.generator)
             states = self._states.draw(rows, self.generator)
-        return self._placed(rows, states)
+        return self._placed(rows, states, self._unprompted(len(rows)))
+
+    def _unprompted(self, rows: int) -> Sequence[bool]:
+        """Of each row whether its prompts are left out in this step: drawn once, for all sides of the row."""
+        share = self.plan.caption_dropout
+        if not share:  # and nothing is drawn: a training without has the bits it had
+            return [False] * rows
+        return (torch.rand(rows, generator=self.generator) < share).tolist()
 
     def placed(self, rows: Tensor, generator: torch.Generator) -> Batch:
         """A batch of these rows of the prompts, [B], at states that are drawn. Not of a plan with a pool."""
         assert self._states is not None, "who advances it has prepared it"
-        return self._placed(rows, self._states.draw(rows, generator))
+        return self._placed(rows, self._states.draw(rows, generator), [False] * len(rows))
 
-    def _placed(self, rows: Tensor, states: Drawn) -> Batch:
+    def _placed(self, rows: Tensor, states: Drawn, unprompted: Sequence[bool]) -> Batch:
         row_prompts = [self.plan.prompts[row] for row in rows.tolist()]
         columns = {UNCONDITIONAL, *(column for row in row_prompts for column in row)}
-        prompts = {column: [row.get(column, "") for row in row_prompts] for column in columns}
+        left_out = list(zip(row_prompts, unprompted, strict=True))
+        prompts = {column: ["" if out else row.get(column, "") for row, out in left_out] for column in columns}
         names = self.loss.numbers if isinstance(self.loss, Numbered) else {}
         numbers = {name: self._numbers(name, default, rows) for name, default in names.items()}
         return placed(prompts, states, self.bundle, numbers=numbers)

@@ -19,7 +19,7 @@ from studio.training.align.objective import Objective
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import read_plan
 from studio.training.align.rows import Row, rows_of
-from studio.training.align.trained import LEAST_ROWS, training_plan
+from studio.training.align.trained import LEAST_ROWS, Surroundings, training_plan
 from studio.training.lora import measures
 from studio.training.lora.losses import build_loss
 from studio.training.lora.plan import Plan
@@ -47,7 +47,7 @@ def plan_of(name: str, held_out: int = 2, in_world: bool = True, **changes: Any)
     rows = labels_for(objective)
     plan = read_plan({"name": "taste", "snapshot": "mine", "method": name, **changes})
     split = len(rows) - held_out
-    return training_plan(plan, objective, rows[:split], rows[split:], in_world, labels=split)
+    return training_plan(plan, objective, rows[:split], rows[split:], Surroundings(in_world), labels=split)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES.names())
@@ -67,7 +67,7 @@ def test_labels_that_teach_nothing_are_refused() -> None:
     dpo, plan = OBJECTIVES.get("dpo"), read_plan({"name": "taste", "snapshot": "mine"})
     few = rows_of(LABELS[: LEAST_ROWS - 1], dpo.takes)
     with pytest.raises(BadInput, match=f"learns from pairs, and there are {LEAST_ROWS - 1} of them"):
-        training_plan(plan, dpo, few, [], True)
+        training_plan(plan, dpo, few, [], Surroundings(True))
     for wrong in ({"steps": 0}, {"lr": 0}, {"first": 2}, {"rank": 10**6}, {"name": ""}, {"colour": 1}):
         with pytest.raises(BadInput):
             read_plan({"name": "taste", "snapshot": "mine", **wrong})

@@ -12,5 +12,6 @@ OBJECTIVES.register("mapo")(
         in_world=Pace(100, 2e-3, first=0.4),
         elsewhere=Pace(2000, 1e-5),
         caveat="It goes far, and may collapse to one style: look at the diversity, and turn its strength down.",
+        auto_beta=0.0,
     )
 )

@@ -1,6 +1,6 @@
 """RankDPO (studio.alignment.lists)."""
 
-from studio.training.align.objective import OBJECTIVES, Objective, Pace
+from studio.training.align.objective import AUTO_BETA, OBJECTIVES, Objective, Pace
 
 OBJECTIVES.register("rankdpo")(
     Objective(
@@ -11,5 +11,6 @@ OBJECTIVES.register("rankdpo")(
         takes="lists",
         in_world=Pace(100, 2e-3, {"form": "rank"}, first=0.4),
         elsewhere=Pace(400, 1e-5, {"form": "rank", "beta": 5000.0}),
+        auto_beta=AUTO_BETA / 2,
     )
 )

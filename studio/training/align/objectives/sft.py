@@ -11,5 +11,6 @@ OBJECTIVES.register("sft")(
         takes="winners",
         in_world=Pace(100, 3e-3),
         elsewhere=Pace(2000, 1e-5),
+        auto_beta=0.0,
     )
 )

@@ -1,6 +1,6 @@
 """SmPO (studio.alignment.soft)."""
 
-from studio.training.align.objective import OBJECTIVES, Objective, Pace
+from studio.training.align.objective import AUTO_BETA, OBJECTIVES, Objective, Pace
 
 OBJECTIVES.register("smpo")(
     Objective(
@@ -11,5 +11,6 @@ OBJECTIVES.register("smpo")(
         takes="sure pairs",
         in_world=Pace(100, 2e-3, {"beta": 10.0}, first=0.4),
         elsewhere=Pace(200, 1e-5, {"beta": 2000.0}),
+        auto_beta=AUTO_BETA / 10,
     )
 )
