@@ -68,6 +68,7 @@ class Arm:
             "steps": self.steps,
             "batch": self.batch,
             "seed": seed,
+            "pictures": 0,  # the last state is measured, at equal compute; what strength it has is chosen afterwards
             **fixed,
             **self.values,
         }

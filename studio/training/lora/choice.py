@@ -57,7 +57,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Choice:
-    """best: what is kept. furthest: what would be preferred most, whatever it breaks. is_within: whether the best is."""
+    """best: what is kept. furthest: what would be preferred most, whatever it breaks. is_within: whether best is."""
 
     best: Sight
     furthest: Sight

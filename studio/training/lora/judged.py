@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from studio.core.errors import AssetError, StudioError, WorkspaceError
 from studio.core.recipe import EditRef
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.kinds import JobContext, Steps
+from studio.metrics.diversity import dissimilarity
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.drawing import by_engine
 from studio.training.evaluate.meter import Picture
@@ -38,6 +38,7 @@ from studio.training.lora.policies import JudgedPlan
 from studio.training.lora.preferred import Preference, learn
 from studio.training.lora.training import Training
 
+_FLAT = 1e-9  # below it the base draws one picture only
 IN_A_ROW = 2  # looks beyond a bound: one alone may be luck
 TOGETHER = 16  # pictures whose features are computed at once
 CHANGE, WON, BROKEN, DIVERSITY = "pictures' change", "preferred to the base", "broken pictures", "diversity"
@@ -199,9 +200,13 @@ class Judged:
         features, base = self._features(pictures), self._base["features"]
         won = math.nan if self._preference is None else float(self._preference.won(features, base).mean())
         gap = np.abs(pictures.astype(np.float32) - self._base["pictures"].numpy().astype(np.float32))
-        apart, base_apart = (spread(part, self._plan.seeds) for part in (features, base))
-        diversity = apart / base_apart if base_apart > 0 else math.nan
+        diversity = self._diversity(features) / max(self._diversity(base), _FLAT)
         return Sight(step, strength, won, self._broken(pictures), diversity, float(gap.mean()))
+
+    def _diversity(self, features: Tensor) -> float:
+        """How far a prompt's pictures are apart on the mean; nan of one seed. features: [N, F], seeds together."""
+        seeds = self._plan.seeds
+        return math.nan if seeds < 2 else float(dissimilarity(features.unflatten(0, (-1, seeds))).mean())
 
     def _draw(self, refs: Sequence[EditRef]) -> Generator[None, None, Any]:
         """uint8 [N, H, W, 3], every seed of a prompt behind the one before, all in one company."""
@@ -266,19 +271,6 @@ class Judged:
 def file_name(step: int) -> str:
     """Of the state after so many steps; as all edits of a training it goes when that is over (files.EDITS)."""
     return f"edit-step-{step}.safetensors"
-
-
-def spread(features: Tensor, seeds: int) -> float:
-    """How far a prompt's pictures are apart on the mean: 1 - cosine over all pairs of its seeds; nan of one seed.
-
-    features: [N, F], every seed of a prompt behind the one before.
-    """
-    if seeds < 2:
-        return math.nan
-    grouped = normalize(features.double(), dim=1).unflatten(0, (-1, seeds))
-    cosines = grouped @ grouped.transpose(1, 2)
-    upper = torch.ones(seeds, seeds).triu(1).bool()
-    return float((1 - cosines[:, upper]).mean())
 
 
 def scaled(edit: Edit, strength: float) -> Edit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from studio.preference.answer import Answer
 from studio.training.align.rows import rows_of
 from studio.training.lora import judged, measures
 from studio.training.lora.choice import Sight
-from studio.training.lora.judged import Judged, scaled, spread
+from studio.training.lora.judged import Judged, scaled
 from studio.training.lora.plan import Plan
 from studio.training.lora.preferred import labels_of, learn
 from tests.training.align.making import label
@@ -161,9 +160,3 @@ def test_rows_are_labels_again_and_a_taste_of_them_knows_what_was_liked(sd: tupl
     again = type(preference).load(**preference.state())
     assert torch.equal(again.won(some + liked, some), preference.won(some + liked, some))
     assert learn(Plan.load({**values, "held_out": {"rows": 45, "every": 1}}), features) is None, "15 rows are too few"
-
-
-def test_how_far_pictures_of_a_prompt_are_apart() -> None:
-    alike, apart = torch.ones(4, 3), torch.eye(4)
-    assert spread(alike, 2) == pytest.approx(0) and spread(apart, 4) == pytest.approx(1)
-    assert math.isnan(spread(apart, 1))
