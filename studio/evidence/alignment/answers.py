@@ -6,6 +6,8 @@ prompts are held out, and the training itself.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput
 from studio.evidence.alignment.people import Person
 from studio.evidence.alignment.pool import Pool
 from studio.evidence.alignment.sizes import HELD_OUT, LIST
@@ -59,13 +61,15 @@ def answered(pool: Pool, person: Person, kind: Kind, number: int, seed: int) -> 
     ]
 
 
-def snapshot(studio: Studio, name: str, labels: Sequence[Label], pool: Pool, seed: int) -> str:
-    """Freeze labels under a name, in a campaign of their own; where it is there, nothing is done. Gives the name."""
-    try:
-        studio.labels.snapshot_labels(name)
+def snapshot(studio: Studio, words: str, labels: Sequence[Label], pool: Pool, seed: int) -> str:
+    """Freeze labels, in a campaign of their own; where that was done before, nothing is done. Gives its name.
+
+    words: its name begins with; what else is in it follows from pictures and answers.
+    """
+    content = json.dumps([[[p.sha256 for p in label.pictures], label.answer.as_json()] for label in labels])
+    name = f"{words}, {len(labels)} labels {hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    if name in {snapshot.name for snapshot in studio.labels.snapshots()}:
         return name
-    except NotFound:
-        pass
     numbers = {picture.sha256: picture.id for picture in pool.pictures}
     campaign = _campaign(studio, name, "pair" if len(labels[0].pictures) == 2 else "ranking")
     new = [NewItem(label.prompt, tuple(numbers[p.sha256] for p in label.pictures)) for label in labels]

@@ -36,13 +36,11 @@ class Pool:
     prompts: of each picture, as people read it.
     pictures: of the history.
     facts: what was read in each.
-    digest: of all that they depend on.
     """
 
     prompts: tuple[str, ...]
     pictures: tuple[Generation, ...]
     facts: tuple[Facts, ...]
-    digest: str
 
     @property
     def names(self) -> list[str]:
@@ -87,7 +85,7 @@ def draw_pool(studio: Studio, prompts: Sequence[OpenPrompt], sizes: Sizes, progr
         by_seed = {picture.recipe.seed: picture for picture in drawn}
         pictures += [by_seed[recipe.seed] for recipe in block]
         write_durably(notes, json.dumps([picture.id for picture in pictures]).encode())
-    return Pool(tuple(prompt for prompt, _ in cases), tuple(pictures), tuple(_read(pictures)), digest)
+    return Pool(tuple(prompt for prompt, _ in cases), tuple(pictures), tuple(_read(pictures)))
 
 
 def _stored(studio: Studio, numbers: Sequence[int]) -> list[Generation]:

@@ -62,14 +62,7 @@ class Trials:
 
     def _tried(self, person: Person, arm: Arm, seed: int) -> dict[str, Any]:
         labels = self._labels(person, arm, seed)
-        kind = f"{'lists' if arm.method == 'rankdpo' else 'pairs'} {arm.subset}".strip()
-        name = snapshot(
-            self._studio,
-            f"{person.name} {seed} {kind} of {len(labels)}, {self._pool.digest[:8]}",
-            labels,
-            self._pool,
-            seed,
-        )
+        name = snapshot(self._studio, f"{person.name} {seed}", labels, self._pool, seed)
         plan = self._studio.alignments.check(arm.plan(person, name, seed))
         edit = self._maker.edit(plan.model_dump(mode="json"))
         contents = self._studio.alignments.contents(name)
