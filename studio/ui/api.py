@@ -29,6 +29,7 @@ from studio.services.ledger import listed, plain
 from studio.services.replay import compare, threads_of
 from studio.storage.png import read_png
 from studio.storage.search import HistoryFilter
+from studio.ui.api_comparisons import ComparisonApi
 from studio.ui.api_values import Plain, edit_values, event_values, picture_values, time_of
 from studio.ui.endpoint import Declared, Upload, expose
 from studio.ui.exports import export
@@ -317,6 +318,7 @@ def build(studio: Studio) -> None:
         api.export_edit,
         api.models,
         api.status,
+        *ComparisonApi(studio).methods(),
     )
     for method in methods:
         expose(method, method.__name__)

@@ -20,4 +20,12 @@ ENDPOINTS = (
     "export_edit",
     "models",
     "status",
+    "plan_comparison",
+    "draw_comparison",
+    "comparison_facts",
+    "comparisons",
+    "comparison",
+    "import_comparison",
+    "blind_test",
+    "blind_test_result",
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 from studio.core.errors import BadInput, StudioError
-from studio.core.recipe import Recipe
+from studio.core.recipe import EditRef, Recipe
 from studio.services import budget
 from studio.services.checks import check_recipes, settled
 from studio.services.comparisons.comparison import Comparison
@@ -61,14 +61,20 @@ class Cell:
         return "under way" if self.job else "missing"
 
 
-@dataclass
 class Orders:
-    """Works out the recipes of a comparison's cells: its edits by their ids, at equal cost where that is asked for."""
+    """Works out the recipes of a comparison's cells: its edits by their ids, at equal cost where that is asked for.
 
-    sources: Sources
-    edits: EditLibrary
-    _rows_of: dict[Recipe, int] = field(default_factory=dict)
-    _equal: dict[tuple[Recipe, int], int] = field(default_factory=dict)
+    What was checked, counted or fitted once is remembered: a page asks after every picture. What a recipe is refused
+    for, and whether its edits are there, is looked at each time. Every method may be called from any thread.
+    """
+
+    def __init__(self, sources: Sources, edits: EditLibrary) -> None:
+        self.sources = sources
+        self._edits = edits
+        # Of recipes with a seed of 0, for which seed it is changes nothing of these:
+        self._settled = _Remembered[Recipe, Recipe]()
+        self._rows = _Remembered[Recipe, int]()
+        self._steps = _Remembered[tuple[Recipe, int], int]()
 
     def of(self, comparison: Comparison) -> list[list[Order]]:
         """Rows of columns. Raises BadInput for a comparison whose rows and columns do not go together."""
@@ -84,27 +90,29 @@ class Orders:
 
     def nfe(self, recipe: Recipe) -> int:
         """Network evaluations of one picture, counted as rows (services.budget). Raises BadInput, NotFound."""
-        alike = recipe.model_copy(update={"seed": 0})
-        if alike not in self._rows_of:
-            self._rows_of[alike] = budget.network_rows(alike, self.sources.card(alike.model))
-        return self._rows_of[alike]
+        alike = _without_seed(recipe)
+        return self._rows.get(alike, lambda: budget.network_rows(alike, self.sources.card(alike.model)))
 
     def _row(self, comparison: Comparison, row: int, reference: Sequence[Order]) -> list[Order]:
-        recipes = [self._named(comparison.recipe_at(row, column)) for column in range(len(comparison.columns))]
-        try:
-            check_recipes(recipes, self.sources, self.edits)
-        except StudioError:
-            orders = [self._checked(recipe) for recipe in recipes]
-        else:
-            orders = [Order(settled(recipe)) for recipe in recipes]
-        if not reference:
-            return orders
-        return [self._at_cost(*pair) for pair in zip(orders, reference, strict=True)]
+        refs, missing = self._refs(comparison.rows[row].recipe.edits)
+        recipes = [
+            comparison.recipe_at(row, column).model_copy(update={"edits": refs})
+            for column in range(len(comparison.columns))
+        ]
+        if missing:
+            return [Order(recipe, missing) for recipe in recipes]
+        orders = [self._checked(recipe) for recipe in recipes]
+        return [self._at_cost(*pair) for pair in zip(orders, reference, strict=True)] if reference else orders
 
     def _checked(self, recipe: Recipe) -> Order:
+        alike = _without_seed(recipe)
+
+        def check() -> Recipe:
+            check_recipes([alike], self.sources, self._edits)
+            return settled(alike)
+
         try:
-            check_recipes([recipe], self.sources, self.edits)
-            return Order(settled(recipe))
+            return Order(self._settled.get(alike, check).model_copy(update={"seed": recipe.seed}))
         except StudioError as error:
             return Order(recipe, str(error))
 
@@ -116,24 +124,56 @@ class Orders:
             return Order(
                 order.recipe, f"Equal cost is asked for, and the reference cannot be drawn: {reference.refusal}"
             )
-        rows, alike = self.nfe(reference.recipe), order.recipe.model_copy(update={"seed": 0})
-        if (alike, rows) not in self._equal:
-            card = self.sources.card(alike.model)
-            self._equal[alike, rows] = budget.within(alike, card, rows).steps
-        recipe = order.recipe.model_copy(update={"steps": self._equal[alike, rows]})
+        rows, alike = self.nfe(reference.recipe), _without_seed(order.recipe)
+        steps = self._steps.get((alike, rows), lambda: budget.within(alike, self.sources.card(alike.model), rows).steps)
+        recipe = order.recipe.model_copy(update={"steps": steps})
         if self.nfe(recipe) > rows:
             message = f"One step of it costs more than the {rows} network evaluations of the reference."
             return Order(order.recipe, message)
         return self._checked(recipe)
 
-    def _named(self, recipe: Recipe) -> Recipe:
-        """The same with edits by their ids, so that a picture is not taken for one of another edit of that name."""
-        entries = self.edits.known(ref.edit for ref in recipe.edits) if recipe.edits else {}
-        refs = tuple(
-            ref.model_copy(update={"edit": entries[ref.edit].id}) if ref.edit in entries else ref
-            for ref in recipe.edits
+    def _refs(self, refs: tuple[EditRef, ...]) -> tuple[tuple[EditRef, ...], str]:
+        """A stack by the edits' ids, so that a picture is not taken for one of another edit of a name; and why it
+        cannot be had, a sentence, "" if it can.
+        """
+        if not refs:
+            return refs, ""
+        entries = self._edits.known(ref.edit for ref in refs)
+        named = tuple(
+            ref.model_copy(update={"edit": entries[ref.edit].id}) if ref.edit in entries else ref for ref in refs
         )
-        return recipe.model_copy(update={"edits": refs})
+        try:
+            self._edits.paths(named)
+        except StudioError as error:
+            return named, str(error)
+        return named, ""
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Remembered(Generic[K, V]):
+    """What was worked out, for as many keys as a few comparisons have."""
+
+    MOST = 4096
+
+    def __init__(self) -> None:
+        self._values: dict[K, V] = {}
+
+    def get(self, key: K, work_out: Callable[[], V]) -> V:
+        """Raises what working it out does, and then remembers nothing."""
+        if key not in self._values:
+            value = work_out()
+            if len(self._values) >= self.MOST:
+                self._values = {}
+            self._values[key] = value
+            return value
+        return self._values[key]
+
+
+def _without_seed(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"seed": 0})
 
 
 def check_drawable(comparison: Comparison) -> None:

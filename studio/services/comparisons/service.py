@@ -52,6 +52,7 @@ class ComparisonService:
         self._sources = sources
         self._edits = edits
         self._saved = SavedComparisons(archive.workspace.root, archive.workspace.check)
+        self._orders = Orders(sources, edits)
         self._under_way = UnderWay(jobs)
         self._readings = readings
         self._measuring = Measuring(jobs, readings)
@@ -64,15 +65,15 @@ class ComparisonService:
 
         Raises BadInput for rows and columns that do not go together; what is wrong with a row is its refusal.
         """
-        orders = self._orders()
-        return plan_of(comparison, self._stand(comparison, orders.of(comparison)), orders, self._jobs)
+        cells = self._stand(comparison, self._orders.of(comparison))
+        return plan_of(comparison, cells, self._orders, self._jobs)
 
     def cells(self, comparison: Comparison) -> list[list[Cell]]:
         """Give every cell as it stands, rows of columns: a picture, or its place in a job, or why there is none.
 
         Raises as `plan`.
         """
-        return self._stand(comparison, self._orders().of(comparison))
+        return self._stand(comparison, self._orders.of(comparison))
 
     def draw(
         self,
@@ -121,9 +122,8 @@ class ComparisonService:
 
         Raises as `plan`. Brings torch.
         """
-        orders = self._orders()
-        cells = self._stand(comparison, orders.of(comparison))
-        return self._measuring.facts(comparison, cells, orders)
+        cells = self._stand(comparison, self._orders.of(comparison))
+        return self._measuring.facts(comparison, cells, self._orders)
 
     def stop(self, comparison: Comparison) -> None:
         """Stop every job that was queued for a comparison and draws a cell of it; what is drawn is kept."""
@@ -160,9 +160,6 @@ class ComparisonService:
         self._saved.remove(name)
 
     # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _orders(self) -> Orders:
-        return Orders(self._sources, self._edits)
 
     def _stand(self, comparison: Comparison, orders: Sequence[Sequence[Order]]) -> list[list[Cell]]:
         recipes = {order.recipe: order.recipe.canonical_json() for row in orders for order in row}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +123,10 @@ def test_every_field_of_a_recipe_is_told_but_its_batching() -> None:
         variant = Recipe.from_json(json.dumps({**json.loads(Recipe().canonical_json()), field: value}))
         (difference,) = differences(Recipe(), variant)
         assert difference.path.startswith(field.split(".")[0]) and difference.reference != difference.variant
+
+
+def test_the_guide_s_example_is_a_comparison() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "comparing.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    comparison = Comparison.from_json(example)
+    assert (len(comparison.rows), len(comparison.columns)) == (3, 3)
