@@ -14,12 +14,12 @@ from torch import Tensor
 from studio.core.errors import AssetError, BadInput
 from studio.storage.images import write_durably
 from studio.storage.workspace import workspace_error
-from studio.training.lora.files import BANK, CHECKPOINT
+from studio.training.lora.files import BANK, CHECKPOINT, FINISHED
 from studio.training.lora.standing import Standing
 
 # Of each file: counted up when the same plan would put other numbers into it. A bank of another is made anew; since 2
 # stored pictures are turned upright and laid on white.
-FORMATS = {CHECKPOINT: 1, BANK: 2}
+FORMATS = {CHECKPOINT: 1, FINISHED: 1, BANK: 2}
 
 
 @dataclass(frozen=True, eq=False)

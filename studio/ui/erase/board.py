@@ -19,6 +19,7 @@ from studio.training.erase.lines import MAX_LINES
 from studio.training.erase.plan import INSTANT, TrainingOptions
 from studio.training.erase.preview import Sight
 from studio.ui.components.rows import Row, Rows
+from studio.ui.live import Drawing
 from studio.ui.sessions import Session
 
 P = TypeVar("P", bound=Params)
@@ -47,21 +48,6 @@ class Entry(Params):
         """What it says in a plan."""
         synonyms = [word.strip() for word in self.synonyms.split(",") if word.strip()]
         return {"words": self.words, "substitute": self.substitute, "kind": self.kind, "synonyms": synonyms}
-
-
-class Drawing(Params):
-    """The prompts drawn with the edit.
-
-    job: that draws them, in their order.
-    edit: as recipes name it; while it is trained, "live:" and its job.
-    strength: of the edit.
-    share: of the training that was done.
-    """
-
-    job: str
-    edit: str
-    strength: float = 1.0
-    share: float = 1.0
 
 
 class Lookup(Params):

@@ -16,9 +16,9 @@ from studio.ui import watch
 from studio.ui.components import fields
 from studio.ui.components.progress import progress, seconds, time_left
 from studio.ui.erase.board import Trial
-from studio.ui.erase.making import view_of
 from studio.ui.errors import sentence
 from studio.ui.exports import answered
+from studio.ui.live import view_of
 from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import NotFound
 from studio.training.erase.plan import INSTANT
-from studio.ui.components import canvas
-from studio.ui.components.canvas import JobView
 from studio.ui.components.curves import job as curves
 
 if TYPE_CHECKING:
@@ -96,14 +94,6 @@ def parts_of(studio: Studio, entry: EditEntry) -> list[EditEntry]:
     refs = [str(part.get("sha256"))[:12] for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     entries = studio.edits.known(refs)
     return [entries[ref] for ref in refs] if len(entries) == len(refs) else []
-
-
-def view_of(studio: Studio, job: str) -> JobView:
-    """A job that draws; of one that is unknown, that it is over."""
-    try:
-        return canvas.view(studio.jobs.events(job))
-    except NotFound:
-        return JobView("interrupted")
 
 
 def edit_of(studio: Studio, job: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import INSTANT
-from studio.ui import watch
+from studio.ui import live, watch
 from studio.ui.components import fields
 from studio.ui.components.progress import line, progress
 from studio.ui.erase.board import LEAST, MOST, Trial
@@ -30,16 +30,8 @@ const tell = (from, value) => {{
 {fields.SCRIPT}
 watch('value', settle);
 settle();
-// While an edit is trained it is looked at now and again: `data-next` says at which share of the training.
-let told = '';
-window.addEventListener('palimpsest-watch', ({{detail}}) => {{
-  const part = element.querySelector('[data-next]'), facts = part && detail.jobs[part.dataset.job];
-  const due = part && part.dataset.job + part.dataset.next;
-  if (!facts || facts.over || facts.share < Number(part.dataset.next) || told === due) return;
-  told = due;
-  trigger('look');
-}});
 """
+    + live.SCRIPT
     + watch.PART
 )
 EMPTY = (

@@ -12,18 +12,17 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.params import shown
 from studio.core.recipe import LIVE, EditRef, Recipe
 from studio.training.erase.plan import INSTANT
-from studio.ui.components.seeds import MAX_SEED
-from studio.ui.erase.board import Board, Drawing, Trial, concepts_of, with_trial
-from studio.ui.erase.making import edit_of, lengthened_by, making_of, view_of
+from studio.ui import live
+from studio.ui.erase.board import Board, Trial, concepts_of, with_trial
+from studio.ui.erase.making import edit_of, lengthened_by, making_of
 from studio.ui.erase.plan import limit_s, plan_of
+from studio.ui.live import Drawing, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from studio.services.studio import Studio
 
-PREVIEWS = 8  # of an edit while it is trained
-STEPS = {True: 12, False: 20}  # of a picture, by whether the model is of Stencil's world
 STOPPED_WITHIN_S = 5.0
 
 
@@ -130,7 +129,7 @@ def next_share(trial: Trial) -> float:
     """How much of a training has to be done before its edit is looked at again."""
     newest = trial.drawing or trial.drawn
     is_live = newest is not None and newest.edit == f"{LIVE}{trial.job}"
-    return (int(newest.share * PREVIEWS) + 1) / PREVIEWS if newest and is_live else 1 / PREVIEWS
+    return live.next_share(newest.share if newest and is_live else None)
 
 
 def at_strength(board: Board, strength: float) -> Board:
@@ -195,17 +194,8 @@ def _with_base(studio: Studio, trial: Trial, previous: Trial | None) -> Trial:
 
 
 def recipes_of(studio: Studio, trial: Trial, refs: Sequence[EditRef] = ()) -> list[Recipe]:
-    """The prompts of a trial. Each is drawn alone, so that a strength of 0 gives the base's bits."""
-    card = studio.sources.card(trial.model)
-    side, of_world = card.default_size_px, studio.sources.is_of_world(trial.model)
-    shared = Recipe(
-        model=trial.model, width=side, height=side, steps=STEPS[of_world], edits=tuple(refs), batching="isolated"
-    )
-    shared = shared if of_world else shared.model_copy(update={"sampler": card.sampler})
-    return [
-        shared.model_copy(update={"prompt": sight.prompt, "seed": (trial.seed + k) % (MAX_SEED + 1)})
-        for k, sight in enumerate(trial.sights)
-    ]
+    """The prompts of a trial, each drawn alone."""
+    return live.recipes(studio, trial.model, [sight.prompt for sight in trial.sights], trial.seed, refs)
 
 
 def _draw(studio: Studio, trial: Trial, refs: Sequence[EditRef], description: str) -> str:

@@ -13,7 +13,8 @@ from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import cards, many, methods, near, outcome, pairs, past, plan, rows
 from studio.ui.erase.board import BoardSession, Trial
-from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, parts_of, view_of
+from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, parts_of
+from studio.ui.live import view_of
 from studio.ui.markup import alert, tag, text
 from studio.ui.wiring import Answer
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from studio.core.errors import BadInput
 from studio.training.erase.preview import Sight
 from studio.ui.erase import board as boards
-from studio.ui.erase.board import Board, Drawing, Trial
+from studio.ui.erase.board import Board, Trial
+from studio.ui.live import Drawing
 from tests.ui.guidance.test_board import plain as plain_values
 
 SIGHT = Sight(role="concept", prompt="a star")
