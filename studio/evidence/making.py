@@ -66,10 +66,14 @@ class Maker:
 
 
 def _is_whole(provenance: Mapping[str, Any]) -> bool:
-    """Whether its training went to its end, and was not stopped on the way. What was not trained is whole."""
+    """Whether its training went to its end, or ended itself, or chose among its states, and was not stopped on the way.
+
+    What was not trained is whole.
+    """
     training = provenance.get("training")
     steps = training.get("steps") if isinstance(training, Mapping) else None
-    return steps is None or provenance.get("steps") == steps or bool(provenance.get("ended"))
+    is_at_end = steps is None or provenance.get("steps") == steps
+    return is_at_end or bool(provenance.get("ended") or provenance.get("outcome"))
 
 
 def finished(studio: Studio, job_id: str, measures: dict[str, float] | None = None) -> list[str]:

@@ -120,6 +120,10 @@ HELD_MAPO = Arm(
     {"first": 0.6, "protect": 1.0, "ema": 0.95},
     strengths=BOTH,
 )
+# As the studio does it where nobody says otherwise; the pictures it looks at on the way come on top of the budget.
+JUDGED = {"pictures": None}
+JUDGED_MAPO = Arm("MaPO, judged by pictures", "mapo", "held-out pictures end it and choose state and strength", JUDGED)
+JUDGED_DPO = Arm("Diffusion-DPO, judged by pictures", "dpo", "likewise", JUDGED)
 
 # Whether pairs of near-identical pictures push both aside, and what helps.
 UNLIKE = Arm("DPO on unlike pairs", "dpo", "the half that CHES ranks lowest", subset="unlike")
@@ -134,7 +138,7 @@ ALIKE_POSITIVE = Arm(
 ALIKE_MAPO = Arm("MaPO on alike pairs", "mapo", "without a reference", subset="alike")
 
 TRIALS = (
-    *(Trial(STYLE, arm) for arm in (DPO, CHOSEN_MAPO, MAPO, SFT, KTO)),
+    *(Trial(STYLE, arm) for arm in (DPO, CHOSEN_MAPO, MAPO, SFT, KTO, JUDGED_MAPO, JUDGED_DPO)),
     Trial(CLEAN, ANCHORED),
     *(Trial(STYLE, arm) for arm in (CHOSEN_ANCHORED, NOISIEST, HELD_MAPO, TIES)),
     *(Trial(NOISY, arm) for arm in (DPO, SMOOTHED)),

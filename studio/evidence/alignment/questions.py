@@ -113,6 +113,8 @@ GOALS = (
         )
         for arm in (
             arms.CHOSEN_MAPO,
+            arms.JUDGED_MAPO,
+            arms.JUDGED_DPO,
             arms.CHOSEN_ANCHORED,
             arms.NOISIEST,
             arms.HELD_MAPO,

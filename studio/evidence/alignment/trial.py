@@ -26,6 +26,7 @@ from studio.services.sources import EMBEDDED
 from studio.services.studio import Studio
 from studio.storage.labels.snapshots import held_out_prompts, prompt_key
 from studio.training.align.hidden import hidden_states
+from studio.training.align.plan import AlignPlan
 from studio.training.drift.request import BASE, EDIT, RETAIN
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.results import Result
@@ -40,7 +41,7 @@ class Trials:
 
     def __init__(self, studio: Studio, sizes: Sizes, progress: Progress = lambda sentence: None) -> None:
         self._studio, self._sizes, self._progress = studio, sizes, progress
-        self._maker = Maker(studio, "alignment", studio.alignments.start)
+        self._maker = Maker(studio, "alignment", studio.alignments.start, _settled)
         self._prompts = sets.Prompts.of(sizes)
         self._loaded: Pool | None = None
         self._hidden: torch.Tensor | None = None
@@ -51,8 +52,9 @@ class Trials:
         "person", "arm", "method", "seed"; "base", the weights' fingerprint; "labels", "decided" and "ties" of what was
         learned from; "steps" done and "of" how many, "ended", a sentence where it ended early; "seconds" of the
         processor; "rise" of the held-out winners' error in per cent, and "accuracy", implicit, on held-out pairs, None
-        where not known; "strength", and "curve" of those it was chosen of; "open" (studio.evidence.alignment.outcome),
-        "stated" with accuracies, "tones", and "drift" in nats of each picture; "date".
+        where not known; "strength" of what was trained, and "curve" of those it was chosen of; "open"
+        (studio.evidence.alignment.outcome), "stated" with accuracies, "tones", and "drift" in nats of each picture;
+        "date".
         Raises what drawing, training or measuring raises; results already yielded are whole.
         """
         for trial in trials:
@@ -83,7 +85,7 @@ class Trials:
             "seconds": edit.seconds,
             "rise": edit.measures.get(RISE),
             "accuracy": edit.measures.get(ACCURACY),
-            "strength": strength,
+            "strength": strength * _own_strength(edit),
             "curve": [point.plain() for point in curve],
             **self._measured(person, edit, strength),
             "date": date.today().isoformat(),
@@ -186,6 +188,18 @@ class Trials:
         finished(self._studio, job)
         (values,) = self._studio.drifts.measured(self._studio.jobs.get(job).payload).values()
         return [round(nats, 3) for nats in values.nats]
+
+
+def _settled(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan without what it leaves as it comes: one of before, which had no word for something, says the same."""
+    defaults = {name: field.default for name, field in AlignPlan.model_fields.items()}
+    return {name: value for name, value in plan.items() if name not in defaults or value != defaults[name]}
+
+
+def _own_strength(edit: Made) -> float:
+    """At which the training itself put what it had learned into the edit, where it chose one."""
+    choice = edit.entry.provenance.get("chosen")
+    return float(choice["strength"]) if isinstance(choice, Mapping) else 1.0
 
 
 def _stack(edit: Made, strength: float) -> tuple[EditRef, ...]:
