@@ -11,7 +11,7 @@ from studio.cli.answer import Answer, follow, give, remark
 from studio.cli.following import finish
 from studio.cli.grammar import add_settings, add_verb, number, settings_of
 from studio.cli.jobs import job_text
-from studio.core.bounded_json import loads
+from studio.core.bounded_json import loads, without_repeats
 from studio.core.errors import BadInput
 
 MAX_PLAN_VALUES = 100_000
@@ -82,7 +82,7 @@ def _steps_in(words: str) -> int:
 def _plan_in(path: Path) -> Answer:
     """The values of a plan's file. Raises BadInput for what is no JSON object."""
     try:
-        values = loads(path.read_bytes(), MAX_PLAN_VALUES)
+        values = loads(path.read_bytes(), MAX_PLAN_VALUES, pairs_hook=without_repeats)
     except OSError as error:
         raise BadInput(f"The plan {path} cannot be read: {error.strerror}.", field="plan") from None
     except (ValueError, RecursionError) as error:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings that people write or pass on: a hundred times the longest
+MAX_SETTINGS_VALUES = 10_000
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _STARTS = ",[{"  # each value but the whole stands behind one of these
 
@@ -28,6 +31,33 @@ def loads(
     if _starts(plain) > max_values and _starts(_STRING.sub('""', plain)) > max_values:
         raise ValueError(f"it has more than {max_values} values")
     return json.loads(plain, object_pairs_hook=pairs_hook)
+
+
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's names and values, as a `pairs_hook`. Of a name that is there twice, two readers see two values.
+
+    Raises ValueError.
+    """
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"the name {name[:60]!r} stands twice in one object")
+        values[name] = value
+    return values
+
+
+def read_settings(path: Path) -> tuple[bytes, Any]:
+    """Bytes and value of a file of settings, which is small and has no name twice.
+
+    Raises ValueError, whose text is a clause with the place; OSError if it cannot be read.
+    """
+    if path.stat().st_size > MAX_SETTINGS_BYTES:
+        raise ValueError(f"it is larger than {MAX_SETTINGS_BYTES} bytes")
+    data = path.read_bytes()
+    try:
+        return data, loads(data, MAX_SETTINGS_VALUES, pairs_hook=without_repeats)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def _starts(text: str) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from studio.core.bounded_json import without_repeats
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, shown
 
@@ -171,12 +172,12 @@ class Recipe(Params):
     def from_json(cls, text: str | bytes) -> Recipe:
         """Read a recipe from JSON text, such as `canonical_json` gives.
 
-        Raises BadInput if it is over 1 MB, not JSON, not an object, or `load` refuses what it says.
+        Raises BadInput if it is over 1 MB, not JSON, not an object, has a name twice, or `load` refuses what it says.
         """
         if len(text) > MAX_JSON_BYTES:
             raise BadInput(f"The recipe must be at most {MAX_JSON_BYTES} bytes of JSON, not {len(text)}.")
         try:
-            values = json.loads(text, parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=without_repeats)
         except (ValueError, RecursionError) as error:  # ValueError covers bad UTF-8 and integers too long to read
             reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
             raise BadInput(f"The recipe is not valid JSON: {reason}.") from None

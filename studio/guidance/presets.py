@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from studio.core.bounded_json import read_settings
 from studio.core.errors import BadInput
 from studio.core.params import Params
 from studio.core.recipe import GuidanceSpec, WrapperSpec
@@ -37,11 +38,13 @@ def read_preset(path: Path) -> Preset:
     Raises BadInput naming the file if it is no preset, NotFound or BadInput if the method refuses it.
     """
     try:
-        preset = Preset.model_validate_json(path.read_bytes())
+        preset = Preset.model_validate_json(read_settings(path)[0])
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BadInput(f"The preset {path.name} cannot be read: {place}: {first['msg']}.") from None
+    except ValueError as error:  # which a ValidationError is as well
+        raise BadInput(f"The preset {path.name} cannot be read: {str(error).rstrip('.')}.") from None
     build(preset.spec)
     return preset
 

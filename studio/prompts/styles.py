@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
 
+from studio.core.bounded_json import read_settings
 from studio.core.errors import BadInput
 from studio.core.params import Params
 
@@ -39,11 +40,13 @@ class Style(Params):
 def read_style(path: Path) -> Style:
     """Read one style. Raises BadInput naming the file if it is none."""
     try:
-        return Style.model_validate_json(path.read_bytes())
+        return Style.model_validate_json(read_settings(path)[0])
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BadInput(f"The style {path.name} cannot be read: {place}: {first['msg']}.") from None
+    except ValueError as error:  # which a ValidationError is as well
+        raise BadInput(f"The style {path.name} cannot be read: {str(error).rstrip('.')}.") from None
 
 
 def _around(words: str, prompt: str) -> str:

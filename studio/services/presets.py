@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.core.bounded_json import read_settings
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.core.recipe import GuidanceSpec
@@ -158,10 +159,10 @@ class GuidancePresets:
 
 def _entry(path: Path, is_own: bool) -> PresetEntry:
     try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        _, values = read_settings(path)
         note, title = (_text(values, key) for key in ("note", "title"))
         problem = "" if isinstance(values, dict) and isinstance(values.get("method"), str) else "it names no method"
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         note, title, problem = "", "", f"it cannot be read: {str(error).rstrip('.')}"
     return PresetEntry(path.stem, is_own, note, problem, title)
 

@@ -16,6 +16,7 @@ from studio.core.errors import NotFound, WorkspaceError
 from studio.storage.workspace import check_same, open_private, room_left, workspace_error
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MAX_PATH_BYTES = 500  # SQLite has 512 for a path, and journals have longer names
 BUSY_TIMEOUT_S = 15.0  # longer than another program's backup should hold it
 _KEPT = "It was left as it is; move it away to start with an empty one, or name another workspace."
 
@@ -216,4 +217,7 @@ def _cannot_open(path: Path) -> WorkspaceError | None:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return workspace_error(error, f"The database {path}")
+    if (length := len(os.fsencode(path.absolute()))) > MAX_PATH_BYTES:
+        message = f"The path of the database has {length} bytes, and SQLite opens one of at most {MAX_PATH_BYTES}."
+        return WorkspaceError(message, "Name another workspace with --workspace.")
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.core.bounded_json import loads
+from studio.core.bounded_json import loads, without_repeats
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,6 @@ def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
 
 def test_repeated_names_can_be_seen() -> None:
     assert loads('{"a": 1, "a": 2}', 10, pairs_hook=len) == 2
+    assert loads('{"a": {"b": 1}, "c": {"b": 2}}', 10, pairs_hook=without_repeats) == {"a": {"b": 1}, "c": {"b": 2}}
+    with pytest.raises(ValueError, match="the name 'b' stands twice in one object"):
+        loads('{"a": {"b": 1, "b": 1}}', 10, pairs_hook=without_repeats)

@@ -111,6 +111,10 @@ def test_is_frozen() -> None:
             {"prompt": "a" * 10_001},
             "In the recipe, prompt must be valid text of at most 10000 characters, not 10001 characters.",
         ),
+        (
+            {"negative_prompt": "\u202e" * 10**6},
+            "In the recipe, negative_prompt must be valid text of at most 10000 characters, not 1000000 characters.",
+        ),
         ({"prompt": "\ud800"}, r"In the recipe, prompt must be valid text of at most 10000 characters, not '\ud800'."),
         (
             {"guidance": {"params": {"guidance_scale": math.nan}}},

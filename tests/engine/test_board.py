@@ -264,6 +264,37 @@ def test_a_job_that_is_done_before_the_cancel_is_heard(keep: bool, kind: str) ->
     assert board.events(job)[-1].kind == kind
 
 
+def prepared(state: str) -> tuple[Board, str]:
+    """A board and its job in that state."""
+    board = Board()
+    job = board.submit(TRAINING if state == "paused" else JOB)
+    ticket = board.take() if state != "queued" else None
+    if state == "paused":
+        board.submit(JOB)
+        assert board.take(block=False, between=ticket) is not None
+    elif state in ("done", "failed", "interrupted"):
+        board.tell(job, state, {})  # type: ignore[arg-type]
+    elif state == "cancelled":
+        board.cancel(job, keep=True)
+        board.fail(job, Cancelled("stopped"))
+    return board, job
+
+
+@pytest.mark.parametrize("second", [True, False], ids=["kept, kept", "kept, discarded"])
+@pytest.mark.parametrize("state", ["queued", "running", "paused", "done", "failed", "interrupted", "cancelled"])
+def test_cancelled_twice_in_whatever_state_a_job_ends_once(state: str, second: bool) -> None:
+    board, job = prepared(state)
+    before = kinds(board, job)
+    works = [board.cancel(job, keep) for keep in (True, second)]
+    assert works == [state in ("running", "paused")] * 2
+    if state in ("running", "paused"):
+        board.fail(job, Cancelled("stopped"))
+        assert board.events(job)[-1].data["keep"] is second
+    ended = state if state in ("done", "failed", "interrupted") else "cancelled"
+    assert kinds(board, job)[-1] == ended and len(kinds(board, job)) - len(before) in (0, 1)
+    assert sum(event.final for event in board.events(job)) == 1
+
+
 def test_cancel_of_a_finished_or_unknown_job() -> None:
     board = Board()
     job = board.submit(JOB)

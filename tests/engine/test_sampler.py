@@ -336,6 +336,18 @@ def test_nan_is_named_by_who_began(bundle: EmbeddedModel, monkeypatch: pytest.Mo
     assert np.isfinite(pictures(bundle, recipe())[0]).all()
 
 
+def test_what_half_precision_cannot_hold_is_named_and_full_precision_draws_it(tiny_model: Path) -> None:
+    """Beyond 65,504 a number of 16 bits is infinite: what guards against NaN guards against that."""
+    half, full = (load_stencil(tiny_model, dtype=dtype) for dtype in (torch.float16, torch.float32))
+    shape = tuple(full.unet.get_submodule("conv_out").get_parameter("weight").shape)
+    loud = EditStack.of([(make_edit({"conv_out": shape}, size=1e5, name="a loud one"), 1.0)])
+    order = Order(recipe(steps=2), loud)
+    with pytest.raises(NonFinite, match="step 1 of 2; it began with the network, with the edits 'a loud one'"):
+        next(sample(half, [order]))
+    assert np.isfinite(next(sample(full, [order]))[1]).all()
+    assert np.isfinite(pictures(half, recipe(steps=2))[0]).all()
+
+
 def test_a_decoder_that_gives_nan_is_told(bundle: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "decode", lambda latents: torch.full((1, 3, SIZE_PX, SIZE_PX), torch.nan))
     with pytest.raises(NonFinite, match="decoder"):

@@ -115,8 +115,8 @@ def _checked(text: bytes, numbers_bytes: int, path: Path) -> Header:
     if tensors > MAX_TENSORS:
         raise AssetError(f"The file {path} has {tensors} tensors, and at most {MAX_TENSORS} are read.")
     try:
-        values = bounded_json.loads(text, _MAX_VALUES, pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:  # ValueError covers bad UTF-8, and _without_repeats
+        values = bounded_json.loads(text, _MAX_VALUES, pairs_hook=bounded_json.without_repeats)
+    except (ValueError, RecursionError) as error:  # ValueError covers bad UTF-8, and names that repeat
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
         raise AssetError(f"The file {path} has a header that cannot be read: {reason}.", _ANOTHER) from None
     if not isinstance(values, dict):
@@ -181,10 +181,3 @@ def _place(entry: Any) -> tuple[int, int]:
 
 def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**48
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a name stands in it twice")
-    return values

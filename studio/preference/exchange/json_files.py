@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from studio.core.bounded_json import loads
+from studio.core.bounded_json import loads, without_repeats
 from studio.core.errors import BadInput
 from studio.core.params import shown
 from studio.preference.exchange.incoming import RefusedRow
@@ -50,7 +50,7 @@ def lines(path: Path, most: int = MAX_LINE_BYTES) -> Iterator[tuple[int, Fields 
                 continue
             row += 1
             try:
-                yield row, as_fields(loads(line, MAX_VALUES))
+                yield row, as_fields(loads(line, MAX_VALUES, pairs_hook=without_repeats))
             except (ValueError, RecursionError) as error:
                 yield row, RefusedRow(row, f"it is no JSON: {_short(error)}")
             except BadInput as error:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from studio.core.bounded_json import loads
+from studio.core.bounded_json import loads, without_repeats
 from studio.core.errors import BadInput
 from studio.preference.answer import Answer
 from studio.preference.exchange.folders import list_file, picture_files
@@ -80,7 +80,7 @@ def _label(maker: LabelMaker, row: int, values: Mapping[str, Any], folder: Path)
             raise BadInput(f"it has {len(files)} pictures, and its answer is about {max(count, 1)}")
         return maker.make(row, values.get("prompt"), files, answer)
     try:
-        label = label_of(loads(plain_text(text, "palimpsest", _LONGEST), MAX_VALUES))
+        label = label_of(loads(plain_text(text, "palimpsest", _LONGEST), MAX_VALUES, pairs_hook=without_repeats))
     except (ValueError, RecursionError):
         raise BadInput("its column palimpsest is no JSON") from None
     if len(files) != len(label.pictures):

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field
 
+from studio.core.bounded_json import without_repeats
 from studio.core.errors import BadInput
 from studio.core.params import Params, load
 from studio.core.recipe import LIVE, MAX_PROMPT_CHARS, Recipe
@@ -89,7 +90,7 @@ class Comparison(Params):
         if len(text) > MAX_JSON_BYTES:
             raise BadInput(f"A comparison has at most {MAX_JSON_BYTES // 1_000_000} MB of JSON, not {len(text)} bytes.")
         try:
-            values: Any = json.loads(text)
+            values: Any = json.loads(text, object_pairs_hook=without_repeats)
         except (ValueError, RecursionError) as error:
             reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
             raise BadInput(f"The comparison is not valid JSON: {reason}.") from None
