@@ -89,6 +89,23 @@ def test_every_module_has_a_docstring() -> None:
     assert not [path.relative_to(ROOT).as_posix() for path in bare]
 
 
+def test_no_file_is_read_or_written_in_the_encoding_of_the_machine() -> None:
+    """Which is another on machines that are set up for one country."""
+    silent: list[str] = []
+    for path in studio_modules():
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute | ast.Name):
+                name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
+                named = {keyword.arg for keyword in call.keywords}
+                modes = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                wordless = {"read_text": 1, "write_text": 2}.get(name, 0) > len(call.args)
+                is_text = wordless or (name == "open" and {"w", "a", "x", "r"} & set(modes))
+                is_text = is_text or (name in ("run", "Popen") and "text" in named)
+                if is_text and "encoding" not in named:
+                    silent.append(f"{path.relative_to(ROOT).as_posix()}:{call.lineno}")
+    assert not silent
+
+
 def test_no_drawer_for_odds_and_ends() -> None:
     drawers = {"utils.py", "helpers.py", "misc.py", "common.py"}
     assert not [path.relative_to(ROOT).as_posix() for path in studio_modules() if path.name in drawers]

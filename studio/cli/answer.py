@@ -20,8 +20,13 @@ def give(args: argparse.Namespace, answer: Answer, text: str) -> None:
 
 
 def write(answer: Answer | str) -> None:
-    """Print one line or several; JSON in ASCII only, for stdout may be of any encoding."""
-    sys.stdout.write((answer if isinstance(answer, str) else json.dumps(answer)) + "\n")
+    """Print one line or several; JSON in ASCII only, for stdout may be of any encoding.
+
+    What it cannot hold of a text is shown by its number.
+    """
+    text = (answer if isinstance(answer, str) else json.dumps(answer)) + "\n"
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

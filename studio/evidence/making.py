@@ -98,7 +98,7 @@ class _Notes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         # Earlier ones are seconds alone.
         self._notes = {key: value if isinstance(value, dict) else {"seconds": value} for key, value in stored.items()}
 

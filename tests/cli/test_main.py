@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from studio import cli
+from studio.cli.answer import write
 from studio.storage.png import read_png
 from studio.storage.workspace import Workspace
 from tests.tiny_model import SIZE_PX, build_once
@@ -354,3 +356,14 @@ def test_a_verb_is_one_file(run: Any, place: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "studio.cli.greet", raising=False)
     assert run("greet", "star").out == "Hello, star.\n" and run("greet", "star", "--json").json == {"hello": "star"}
     del sys.modules["studio.cli.greet"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_a_terminal_of_any_encoding_is_written_to(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    write("a red star: \u00e9toile \u2b50 \u661f")
+    write({"prompt": "\u2b50"})
+    text, values = written.getvalue().decode(encoding).splitlines()
+    assert text.startswith("a red star: ") and json.loads(values) == {"prompt": "\u2b50"}
+    assert text.endswith("\u2b50 \u661f" if encoding == "utf-8" else r"\u2b50 \u661f")

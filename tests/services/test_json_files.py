@@ -14,6 +14,7 @@ from studio.core.bounded_json import MAX_SETTINGS_BYTES, MAX_SETTINGS_VALUES
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
 from studio.guidance.presets import read_preset
+from studio.preference.exchange.incoming import RefusedRow
 from studio.preference.exchange.json_files import lines
 from studio.prompts.styles import read_style
 from studio.services.comparisons.comparison import Comparison
@@ -24,9 +25,9 @@ PRESET: dict[str, Any] = {"method": "cfg", "params": {"guidance_scale": 3.0}, "s
 
 def first_line(path: Path) -> Any:
     ((_, values),) = lines(path)
-    if isinstance(values, dict):
-        return values
-    raise BadInput(values.reason)
+    if isinstance(values, RefusedRow):
+        raise BadInput(values.reason)
+    return values
 
 
 # What reads a file of each kind, and one that it accepts.

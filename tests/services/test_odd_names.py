@@ -1,4 +1,4 @@
-"""Names of files and of things as people have them: the longest, in any script, and those that systems keep for devices."""
+"""Names of files and things as people have them: the longest, of any script, and those of devices."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from studio.core.recipe import Recipe
 from studio.guidance.presets import read_preset
 from studio.preference.exchange.json_files import items, lines
 from studio.services.dropped import read_dropped
-from studio.services.edits.peft_zip import WEIGHTS, opened
+from studio.services.edits.peft_zip import CONFIG, WEIGHTS, opened
 from studio.services.labels import zipped
 from studio.services.labels.incoming import read_incoming
 
@@ -57,12 +57,10 @@ def bomb_png(path: Path, side_px: int, texts: int = 0) -> Path:
 
 
 def bomb_zip(path: Path, name: str) -> Path:
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        archive.open(name, "w") as member,
-    ):
-        for _ in range(30):
-            member.write(bytes(10_000_000))
+    """A file of zeros, and what a folder of peft has besides."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(CONFIG, "{}")
+        archive.writestr(name, bytes(90_000_000))
     return path
 
 
@@ -99,8 +97,8 @@ def acts(folder: Path) -> dict[str, Callable[[], Any]]:
         "16384 x 16384 pixels": lambda: read_incoming(huge),
         "dropped, 16384 x 16384 pixels": lambda: read_dropped(huge, ["stencil"]),
         "texts that unpack to a gigabyte": lambda: read_dropped(texts, ["stencil"]),
-        "a zip file that unpacks to 300 MB": lambda: unpacked(zeros, folder / "out"),
-        "weights that unpack to 300 MB": lambda: entered(weights),
+        "a zip file that unpacks to 90 MB": lambda: unpacked(zeros, folder / "out"),
+        "weights that unpack to 90 MB": lambda: entered(weights),
         "settings of a gigabyte": lambda: read_preset(settings),
         "a recipe of 50 MB": lambda: Recipe.from_json(b"[" * 50_000_000),
         "a list of a gigabyte": lambda: list(items(rows)),

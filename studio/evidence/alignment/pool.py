@@ -67,7 +67,7 @@ def draw_pool(studio: Studio, prompts: Sequence[OpenPrompt], sizes: Sizes, progr
     content = [weights, *(recipe.model_dump_json() for recipe in recipes)]
     digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
     notes = studio.settings.workspace / f"pool-{digest[:16]}.json"
-    numbers: list[int] = json.loads(notes.read_text()) if notes.exists() else []
+    numbers: list[int] = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else []
     pictures = _stored(studio, numbers)
     for first in range(len(pictures), len(recipes), BLOCK):
         progress(f"Pictures to be labelled: {first} of {len(recipes)}")
