@@ -140,33 +140,6 @@ def spread_out(places: Sequence[int], differences: Floats, number: int) -> list[
     return [places[place] for place in centres]
 
 
-def double_thompson(wins: npt.ArrayLike, rng: np.random.Generator, alpha: float = 0.6) -> tuple[int, int]:
-    """Two of several settings to compare next, so that the best is found with few comparisons.
-
-    wins: [K, K], how often the row's setting beat the column's; ties are half a win of each. alpha: above 1/2, how wide
-    the intervals are. Raises ValueError for fewer than two settings.
-    Source: Wu, Liu, "Double Thompson sampling for dueling bandits", arXiv:1604.07101, algorithm 1; the second setting
-    is another one here, for nobody is asked about a setting and itself.
-    """
-    table = np.asarray(wins, dtype=np.float64)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) < 2:
-        raise ValueError(f"wins are [K, K] of two settings or more, not {table.shape}")
-    count, played = len(table), table + table.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, width = table / played, np.sqrt(alpha * math.log(max(1.0, table.sum())) / played)
-    upper = np.where(played > 0, share + width, 1.0)
-    lower = np.where(played > 0, share - width, 0.0)
-    elsewhere = ~np.eye(count, dtype=bool)
-    hopeful = ((upper > 0.5) & elsewhere).sum(1)
-    sampled = np.triu(rng.beta(table + 1, table.T + 1), 1)
-    sampled = sampled + np.tril(1 - sampled.T, -1)
-    beaten = np.where(hopeful == hopeful.max(), ((sampled > 0.5) & elsewhere).sum(1), -1)
-    first = int(rng.choice(np.flatnonzero(beaten == beaten.max())))
-    rivals = [i for i in range(count) if i != first and lower[i, first] <= 0.5]
-    chances = {i: rng.beta(table[i, first] + 1, table[first, i] + 1) for i in rivals or range(count) if i != first}
-    return first, max(chances, key=chances.__getitem__)
-
-
 def _distance(table: Floats, row: Floats) -> Floats:
     """From a pair to each of others, whichever way round."""
     return np.minimum(np.linalg.norm(table - row, axis=1), np.linalg.norm(table + row, axis=1))

@@ -1,6 +1,6 @@
-"""Ratings of models or settings from who beat whom: Elo and TrueSkill as games come, Bradley-Terry of all at once.
+"""Ratings of recipes from who beat whom: Bradley-Terry of all games at once, with intervals.
 
-Elo and TrueSkill depend on the order of the games; a report takes Bradley-Terry, with its interval.
+Elo and TrueSkill, which are had as games come, depend on the order of the games.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ import numpy.typing as npt
 ELO_SCALE = 400 / math.log(10)  # rating points in a logit
 PRIOR_GAMES = 0.2
 RESAMPLES = 1000
-_NORMAL = NormalDist()
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,28 +30,6 @@ class Game(NamedTuple):
     second: int
     score: float
     weight: float = 1.0
-
-
-# -- Elo ------------------------------------------------------------------------------------------------------------
-
-
-def elo_expected(rating: float, other: float) -> float:
-    """The score expected of a player against another. Source: Elo, The Rating of Chessplayers (1978), section 8.4."""
-    return 1 / (1 + 10 ** ((other - rating) / 400))
-
-
-def elo(games: Sequence[Game], players: int, k: float = 32.0, start: float = 1000.0) -> list[float]:
-    """Ratings after the games, in their order. k: points that one game may move. Their sum stays."""
-    ratings = [start] * players
-    for game in games:
-        expected = elo_expected(ratings[game.first], ratings[game.second])
-        gain = k * game.weight * (game.score - expected)
-        ratings[game.first] += gain
-        ratings[game.second] -= gain
-    return ratings
-
-
-# -- Bradley-Terry --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -158,72 +134,3 @@ def _maximum(wins: Floats, prior_games: float) -> Floats:
 
 def _solved(matrices: Floats, vectors: Floats) -> Floats:
     return np.asarray(np.linalg.solve(matrices, vectors[:, :, None])[:, :, 0], dtype=np.float64)
-
-
-# -- TrueSkill ------------------------------------------------------------------------------------------------------
-
-
-class Skill(NamedTuple):
-    """What is believed of a player's skill: mean and standard deviation."""
-
-    mean: float = 25.0
-    sd: float = 25 / 3
-
-
-@dataclass(frozen=True)
-class TrueSkill:
-    """Two-player TrueSkill. Source: Herbrich, Minka, Graepel, "TrueSkill" (NIPS 2006), sections 2 and 3.
-
-    beta: standard deviation of a performance around the skill.
-    tau: what skills may have moved by between two games.
-    draw_probability: of two players of one skill.
-    """
-
-    beta: float = 25 / 6
-    tau: float = 25 / 300
-    draw_probability: float = 0.10
-
-    def update(self, first: Skill, second: Skill, score: float) -> tuple[Skill, Skill]:
-        """Both after a game. score: of the first, 1, 0.5 or 0. Raises ValueError for another."""
-        if score not in (0, 0.5, 1):
-            raise ValueError(f"a game is won (1), drawn (0.5) or lost (0), not {score}")
-        if score == 0:
-            winner, loser = self.update(second, first, 1)
-            return loser, winner
-        first, second = (Skill(skill.mean, math.hypot(skill.sd, self.tau)) for skill in (first, second))
-        c = math.sqrt(2 * self.beta**2 + first.sd**2 + second.sd**2)
-        margin = _NORMAL.inv_cdf((self.draw_probability + 1) / 2) * math.sqrt(2) * self.beta
-        v, w = (_win if score == 1 else _draw)((first.mean - second.mean) / c, margin / c)
-        return (
-            Skill(first.mean + first.sd**2 / c * v, first.sd * math.sqrt(max(1e-9, 1 - first.sd**2 / c**2 * w))),
-            Skill(second.mean - second.sd**2 / c * v, second.sd * math.sqrt(max(1e-9, 1 - second.sd**2 / c**2 * w))),
-        )
-
-    def rate(self, games: Sequence[Game], players: int) -> list[Skill]:
-        """Skills after the games, in their order; weights do not count. Raises ValueError as `update`."""
-        skills = [Skill()] * players
-        for game in games:
-            skills[game.first], skills[game.second] = self.update(skills[game.first], skills[game.second], game.score)
-        return skills
-
-    def match_quality(self, first: Skill, second: Skill) -> float:
-        """How near a game would come to a draw, 0..1: which pairs say most."""
-        c = math.sqrt(2 * self.beta**2 + first.sd**2 + second.sd**2)
-        return math.sqrt(2) * self.beta / c * math.exp(-((first.mean - second.mean) ** 2) / (2 * c**2))
-
-
-def _win(t: float, e: float) -> tuple[float, float]:
-    """How far a win moves mean and variance (v, w). Far beyond what floats hold, their limits."""
-    below = _NORMAL.cdf(t - e)
-    v = _NORMAL.pdf(t - e) / below if below > 1e-300 else e - t
-    return v, v * (v + t - e)
-
-
-def _draw(t: float, e: float) -> tuple[float, float]:
-    """The same for a draw."""
-    between = _NORMAL.cdf(e - t) - _NORMAL.cdf(-e - t)
-    if between < 1e-300:
-        return (-t - e, 1.0) if t < 0 else (e - t, 1.0)
-    v = (_NORMAL.pdf(-e - t) - _NORMAL.pdf(e - t)) / between
-    w = v * v + ((e - t) * _NORMAL.pdf(e - t) + (e + t) * _NORMAL.pdf(e + t)) / between
-    return v, w

@@ -1,4 +1,4 @@
-"""Serves the page over a fake studio with a campaign of pairs: python -m tests.e2e.serve_labels FOLDER ITEMS [PORT]."""
+"""Serves the page over a fake studio with campaigns of pairs: python -m tests.e2e.serve_labels FOLDER ITEMS [PORT]."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def main(folder: str, items: str, port: str = "0") -> None:
     settings = Settings(workspace=Path(folder), port=int(port))
     with FakeStudio(settings.workspace, step_s=0) as fake:
         if not fake.labels.campaigns():
+            campaign(fake, "pair", 1, name="Told at the end", reveal="end")
+            campaign(fake, "pair", 2, name="Told after each", reveal="after")
             campaign(fake, "pair", int(items), guideline=GUIDELINE)
         app.serve(settings, fake)
 

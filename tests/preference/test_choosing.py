@@ -10,7 +10,6 @@ import pytest
 from studio.preference.choosing import (
     Proposal,
     bald,
-    double_thompson,
     eligible,
     propose,
     spread_out,
@@ -89,18 +88,3 @@ def test_a_batch_is_of_unlike_pairs() -> None:
         list(range(20)), 5, np.random.default_rng(1), "bald", np.zeros(20), np.ones(20), clustered, random_share=0.0
     )
     assert len({proposal.pair // 5 for proposal in proposals[:4]}) == 4
-
-
-def test_settings_are_compared_until_the_best_is_known() -> None:
-    strength = np.array([1.5, 0.8, 0.0, -0.5, -1.5])
-    rng = np.random.default_rng(3)
-    wins, asked = np.zeros((5, 5)), np.zeros(5)
-    for _ in range(600):
-        first, second = double_thompson(wins, rng)
-        assert first != second
-        asked[[first, second]] += 1
-        won = rng.random() < 1 / (1 + np.exp(strength[second] - strength[first]))
-        wins[(first, second) if won else (second, first)] += 1
-    assert asked.argmax() == 0 and asked[0] > 2 * asked[3:].max()
-    with pytest.raises(ValueError, match="two settings"):
-        double_thompson([[0.0]], rng)

@@ -1,4 +1,4 @@
-"""Ratings: closed forms, the reference values of TrueSkill, and intervals that cover."""
+"""Ratings: closed forms, and intervals that cover."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from studio.preference.ratings import Game, Skill, TrueSkill, bradley_terry, elo, elo_expected
+from studio.preference.ratings import Game, bradley_terry
 
 WIN, DRAW, LOSS = 1.0, 0.5, 0.0
-
-
-def test_elo_moves_points_from_one_to_the_other() -> None:
-    assert elo([Game(0, 1, WIN)], 2) == [1016, 984]
-    assert elo([Game(0, 1, DRAW)], 2) == [1000, 1000]
-    assert elo_expected(1400, 1000) == pytest.approx(10 / 11)
-    ratings = elo([Game(0, 1, WIN), Game(2, 1, WIN), Game(2, 0, LOSS), Game(1, 2, DRAW)], 3, k=16)
-    assert sum(ratings) == pytest.approx(3000)
-    order = [Game(0, 1, WIN), Game(0, 1, LOSS), Game(0, 1, WIN)]
-    assert elo(order, 2) != elo([*order[1:], order[0]], 2)  # which is why reports take another
 
 
 def test_bradley_terry_of_two_is_the_log_of_the_odds() -> None:
@@ -58,28 +48,3 @@ def test_somebody_who_never_lost_has_a_rating_only_with_a_prior() -> None:
 def test_games_that_cannot_be_are_refused(game: Game) -> None:
     with pytest.raises(ValueError):
         bradley_terry([game], 2)
-
-
-def test_trueskill_has_its_reference_values() -> None:
-    won, lost = TrueSkill().update(Skill(), Skill(), WIN)
-    assert won == pytest.approx((29.396, 7.171), abs=5e-4) and lost == pytest.approx((20.604, 7.171), abs=5e-4)
-    for skill in TrueSkill().update(Skill(), Skill(), DRAW):
-        assert skill == pytest.approx((25.0, 6.458), abs=5e-4)
-    assert TrueSkill().update(Skill(), Skill(), LOSS) == (lost, won)
-    assert TrueSkill().rate([Game(1, 0, WIN)], 2) == [lost, won]
-
-
-def test_trueskill_stays_finite_far_from_what_was_expected() -> None:
-    strong, weak = Skill(500.0, 1.0), Skill(0.0, 1.0)
-    for score in (WIN, DRAW, LOSS):
-        for skill in TrueSkill().update(strong, weak, score):
-            assert math.isfinite(skill.mean) and 0 < skill.sd < 2
-    upset = TrueSkill().update(strong, weak, LOSS)
-    assert upset[0].mean < 500 and upset[1].mean > 0
-
-
-def test_match_quality_is_best_for_equals() -> None:
-    equal = TrueSkill().match_quality(Skill(25, 1), Skill(25, 1))
-    assert 1 > equal > TrueSkill().match_quality(Skill(25, 1), Skill(30, 1)) > 0
-    with pytest.raises(ValueError):
-        TrueSkill().update(Skill(), Skill(), 0.3)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.core.errors import StudioError
-from studio.core.recipe import EditRef, Recipe
 from studio.preference.answer import Question
-from studio.preference.label import Label, Picture
+from studio.preference.label import Label
 from studio.services.edits.library import EditLibrary
 from studio.services.labels.checking import checked_name, checked_number, checked_token
+from studio.services.labels.making import differing, facts_of
 from studio.storage.archive import Archive
 
 MOST = 100  # questions told at the end, the newest
@@ -65,45 +63,10 @@ class RevealService:
         return [self._revealed(token, label) for token, label in zip(tokens.values(), labels, strict=True)]
 
     def _revealed(self, token: str, label: Label) -> Revealed:
-        facts = [self._facts(picture, label.prompt) for picture in label.pictures]
-        differing = _differing(facts)
+        facts = differing([facts_of(picture, label.prompt, self._edits) for picture in label.pictures])
         order = label.order or tuple(range(len(label.pictures)))
-        makings = tuple(Making(tuple(differing[place].items()), _verdict(label, place)) for place in order)
+        makings = tuple(Making(tuple(facts[place].items()), _verdict(label, place)) for place in order)
         return Revealed(token, label.question, label.prompt, makings)
-
-    def _facts(self, picture: Picture, prompt: str) -> dict[str, str]:
-        recipe = picture.recipe
-        if recipe is None:
-            return {"Model": picture.model or "not known", "Picture": picture.sha256[:12]}
-        return {
-            "Model": picture.model or recipe.model,
-            "Edits": ", ".join(map(self._edit, recipe.edits)) or "none",
-            "Guidance": _guidance(recipe),
-            "Sampler": recipe.sampler,
-            "Steps": str(recipe.steps),
-            "Drawn as": recipe.prompt if recipe.prompt != prompt else "the prompt",
-            "Negative prompt": recipe.negative_prompt or "none",
-            "Seed": str(recipe.seed),
-        }
-
-    def _edit(self, ref: EditRef) -> str:
-        try:
-            name = self._edits.show(ref.edit).name or ref.edit
-        except StudioError:  # it may be gone by now
-            name = ref.edit
-        return f"{name} at {ref.strength:g}"
-
-
-def _guidance(recipe: Recipe) -> str:
-    params = ", ".join(f"{name} {value}" for name, value in recipe.guidance.params.items())
-    return f"{recipe.guidance.method} ({params})" if params else recipe.guidance.method
-
-
-def _differing(facts: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Of each picture, what is not the same of all."""
-    names = list(dict.fromkeys(name for making in facts for name in making))
-    telling = [name for name in names if len({making.get(name) for making in facts}) > 1] if len(facts) > 1 else names
-    return [{name: making[name] for name in telling or names if name in making} for making in facts]
 
 
 def _verdict(label: Label, place: int) -> str:

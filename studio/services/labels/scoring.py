@@ -69,6 +69,13 @@ class ScoreService:
         }
         return self._jobs.submit(payload, "background", retry_of=retry_of, places=places)
 
+    def under_way(self, campaign: int, scorer: str) -> str | None:
+        """The job that scores a campaign's pictures, waiting or in hand; None where none does."""
+        for job in self._jobs.unfinished():
+            if job.kind == KIND and (job.payload.get("campaign"), job.payload.get("scorer")) == (campaign, scorer):
+                return job.id
+        return None
+
     def retry(self, job: JobRecord) -> str:
         """See JobService.retries."""
         return self.start(int(job.payload["campaign"]), str(job.payload["scorer"]), retry_of=job.id)

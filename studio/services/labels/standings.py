@@ -27,6 +27,16 @@ class Standing:
         """The rating on Elo's scale, around 1000."""
         return 1000 + ELO_SCALE * self.rating.value
 
+    @property
+    def low(self) -> float:
+        """The lower end of its interval, likewise."""
+        return 1000 + ELO_SCALE * self.rating.low
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return 1000 + ELO_SCALE * self.rating.high
+
 
 def standings(labels: Iterable[Label]) -> list[Standing]:
     """The recipes of labelled pictures, the best first; [] where no two were compared.

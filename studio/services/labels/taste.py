@@ -9,21 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
-from studio.preference.agreement import Agreement
 from studio.preference.answer import Question
-from studio.preference.quality import Quality, report, shared_agreement
 from studio.services.jobs import JobService
 from studio.services.labels.features import KIND, CampaignFeatures
 from studio.services.labels.next_pairs import further_items
 from studio.services.labels.service import LabelService
 from studio.services.labels.standings import Standing, standings
+from studio.services.labels.taste_curve import CurvePoint, curve_of
 from studio.services.labels.taste_line import FEWEST, TasteLine, before, learning, line_of
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
@@ -31,6 +30,9 @@ from studio.storage.jobs import JobRecord
 from studio.training.features.extractors import EXTRACTORS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from studio.preference.taste.answers import Answers
     from studio.preference.taste.assessment import Assessment
 
 __all__ = ["KIND", "TasteLine", "TasteService"]
@@ -40,6 +42,7 @@ MAX_MORE = 200
 
 log = logging.getLogger(__name__)
 Key = tuple[int, Question]
+Task = tuple[int, Question, bool]  # the last: whether its learning curve is wanted
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class _Learned:
     """at: how many labels the campaign had then. assessment: None where `why` says why there is none.
 
     lines: what was told of it, by annotator: an interval takes some milliseconds, and a page asks after every answer.
+    curve: how it was learned; None while nobody has asked.
     """
 
     at: int
@@ -54,6 +58,7 @@ class _Learned:
     assessment: Assessment | None
     why: str = ""
     lines: dict[str | None, TasteLine] = field(default_factory=dict[str | None, TasteLine])
+    curve: list[CurvePoint] | None = None
 
 
 class TasteService:
@@ -66,7 +71,7 @@ class TasteService:
         self._features = CampaignFeatures(archive, jobs, sources, self._closing)
         self._learned: dict[Key, _Learned] = {}
         self._chosen: dict[int, str] = {}  # campaign -> extractor somebody chose
-        self._queue: list[Key] = []
+        self._queue: list[Task] = []
         self._lock = threading.Lock()  # of the three above and the thread
         self._thread: threading.Thread | None = None
 
@@ -92,7 +97,7 @@ class TasteService:
         with self._lock:
             learned = self._learned.get((campaign, question))
         if count >= FEWEST and (learned is None or not 0 <= count - learned.at < REFIT_AFTER):
-            self._ask_for((campaign, question))
+            self._ask_for((campaign, question, False))
         if learned is None:
             return before(count) if count < FEWEST else learning(count)
         if learned.assessment is None:
@@ -100,6 +105,23 @@ class TasteService:
         if annotator not in learned.lines:
             learned.lines[annotator] = line_of(learned.assessment, annotator)
         return learned.lines[annotator]
+
+    def curve(self, campaign: int, question: Question = "overall") -> list[CurvePoint] | None:
+        """How right a campaign's taste model is after so many answers; None while that is not known.
+
+        It is computed in the background, once somebody asks, of the taste that was learned last; [] where nothing is
+        claimed of that. Raises NotFound.
+        """
+        self._labels.campaign(campaign)
+        with self._lock:
+            learned = self._learned.get((campaign, question))
+        if learned is None:
+            return None
+        if learned.assessment is None or learned.assessment.why:
+            return []
+        if learned.curve is None:
+            self._ask_for((campaign, question, True))
+        return learned.curve
 
     def learn(self, campaign: int, question: Question = "overall") -> Assessment:
         """Learn now, and wait for it: a second, and before it as long as features take.
@@ -132,6 +154,12 @@ class TasteService:
         self._labels.campaign(campaign)
         return self._features.suiting(self._pools.of(campaign))
 
+    def extractor(self, campaign: int) -> str:
+        """Name of the features that a campaign's taste is learned on."""
+        with self._lock:
+            chosen = self._chosen.get(campaign)
+        return chosen or self._features.suiting(self._pools.of(campaign))[0]
+
     # -- what to ask next --------------------------------------------------------------------------------------------
 
     def ask_more(self, campaign: int, annotator: str, count: int = 20, seed: int | None = None) -> list[int]:
@@ -148,7 +176,7 @@ class TasteService:
         pool = self._pools.of(campaign)
         with self._lock:
             learned = self._learned.get((campaign, "overall"))
-        features = self._features.present(pool, learned.extractor if learned else self._extractor(campaign))
+        features = self._features.present(pool, learned.extractor if learned else self.extractor(campaign))
         taste = None if learned is None or learned.assessment is None else learned.assessment.taste
         items = further_items(pool, features, taste, annotator, count, np.random.default_rng(seed))
         if not items:
@@ -158,18 +186,7 @@ class TasteService:
             )
         return self._labels.add_items(campaign, items)
 
-    # -- annotators --------------------------------------------------------------------------------------------------
-
-    def quality(self, campaign: int) -> list[Quality]:
-        """What the labels of each annotator look like, with flags; nothing is dropped for one. Raises NotFound."""
-        self._labels.campaign(campaign)
-        labels = list(self._labels.labels([campaign], with_recipes=False))
-        return report(labels, self._labels.right_answers(campaign))
-
-    def agreement(self, campaign: int) -> Agreement:
-        """Krippendorff's alpha over pairs that several people answered. Raises NotFound."""
-        self._labels.campaign(campaign)
-        return shared_agreement(list(self._labels.labels([campaign], with_recipes=False)))
+    # -- recipes ------------------------------------------------------------------------------------------------------
 
     def standings(self, campaign: int) -> list[Standing]:
         """How the campaign's recipes stand against each other, the best first. Raises NotFound."""
@@ -178,11 +195,11 @@ class TasteService:
 
     # -- in the background -------------------------------------------------------------------------------------------
 
-    def _ask_for(self, key: Key) -> None:
+    def _ask_for(self, task: Task) -> None:
         with self._lock:
-            if key in self._queue or self._closing.is_set():
+            if task in self._queue or self._closing.is_set():
                 return
-            self._queue.append(key)
+            self._queue.append(task)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="taste", daemon=True)
                 self._thread.start()
@@ -193,11 +210,15 @@ class TasteService:
                 if not self._queue or self._closing.is_set():
                     self._thread = None
                     return
-                key = self._queue[0]
-            learned = self._tried(key)
+                campaign, question, wants_curve = task = self._queue[0]
+                learned = self._learned.get((campaign, question))
+            if not wants_curve or learned is None:
+                learned = self._tried((campaign, question))
+            else:
+                learned = replace(learned, curve=self._curve((campaign, question), learned))
             with self._lock:
-                self._queue.remove(key)
-                self._learned[key] = learned
+                self._queue.remove(task)
+                self._learned[campaign, question] = learned
 
     def _tried(self, key: Key) -> _Learned:
         """Learn; of what goes wrong the sentence, which is told until further labels let it be tried again."""
@@ -211,24 +232,37 @@ class TasteService:
             log.exception("learning the taste of campaign %d", key[0])
             return _Learned(count, "", None, "The taste model could not be learned; the log says why.")
 
-    def _learn(self, campaign: int, question: Question) -> _Learned:
-        import torch
+    def _curve(self, key: Key, learned: _Learned) -> list[CurvePoint]:
+        """The curve of what was learned; [] of what goes wrong, which learning itself has told."""
+        if learned.assessment is None:
+            return []
+        try:
+            features, answers = self._answers(*key, learned.extractor)
+            return curve_of(features, answers, learned.assessment)
+        except StudioError:
+            return []
+        except Exception:  # a thread has nobody to raise to
+            log.exception("the learning curve of campaign %d", key[0])
+            return []
 
-        from studio.preference.taste.answers import read
+    def _learn(self, campaign: int, question: Question) -> _Learned:
         from studio.preference.taste.assessment import assess
 
         at = self._labels.counts(campaign).labels
-        pool = self._pools.of(campaign)
-        extractor = self._extractor(campaign)
-        features = self._features.computed(campaign, pool, extractor)
-        rows = {sha256: number for number, sha256 in enumerate(features)}
-        if len(rows) < 2:
+        extractor = self.extractor(campaign)
+        features, answers = self._answers(campaign, question, extractor)
+        if len(features) < 2:
             return _Learned(at, extractor, None, "No picture of this campaign can be read: the files are gone.")
-        labels = list(self._labels.labels([campaign], with_recipes=False))
-        table = torch.from_numpy(np.stack(list(features.values())))
-        return _Learned(at, extractor, assess(table, read(labels, rows, question)))
+        return _Learned(at, extractor, assess(features, answers))
 
-    def _extractor(self, campaign: int) -> str:
-        with self._lock:
-            chosen = self._chosen.get(campaign)
-        return chosen or self._features.suiting(self._pools.of(campaign))[0]
+    def _answers(self, campaign: int, question: Question, extractor: str) -> tuple[Tensor, Answers]:
+        """Features of a campaign's pictures, [N, F], and the answers about them. Raises as `computed`."""
+        import torch
+
+        from studio.preference.taste.answers import read
+
+        features = self._features.computed(campaign, self._pools.of(campaign), extractor)
+        rows = {sha256: number for number, sha256 in enumerate(features)}
+        labels = list(self._labels.labels([campaign], with_recipes=False))
+        table = torch.from_numpy(np.stack(list(features.values()))) if features else torch.zeros(0, 1)
+        return table, read(labels, rows, question)

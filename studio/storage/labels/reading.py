@@ -22,6 +22,7 @@ from studio.storage.schema import (
     item_pictures,
     items,
     labels,
+    leases,
     prompts,
     standing_labels,
 )
@@ -78,6 +79,18 @@ class LabelReader:
                 row = rows[number]
                 views = tuple(_picture(picture, recipe_of) for picture in pictures[row.item])
                 yield Reader("Label", "log", "number", lambda row, views=views: _label(row, views)).one(row)
+
+    def marked(self, campaign: int, most: int) -> dict[int, str]:
+        """Number of each label of a campaign that is flagged or commented and stands -> token of its question, "" for
+        none; the newest `most`, newest first.
+        """
+        joined = labels.join(standing_labels, standing_labels.c.label == labels.c.number)
+        same = (leases.c.item == labels.c.item) & (leases.c.annotator == labels.c.annotator)
+        query = select(labels.c.number, leases.c.token).select_from(joined.outerjoin(leases, same))
+        query = query.where(labels.c.campaign == campaign, labels.c.flagged | (labels.c.comment != ""))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(labels.c.number.desc()).limit(most)).all()
+        return {row.number: row.token or "" for row in rows}
 
     def items_of(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Of the labels of these ids that are there, whether or not they stand: id -> (its campaign, its item)."""

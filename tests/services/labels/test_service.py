@@ -200,7 +200,6 @@ def test_what_nobody_is_called_is_refused_whatever_it_is(service: LabelService, 
         lambda: service.progress(campaign.id, name),
         lambda: service.change("c", "x", name, Answer.pair("first")),
         lambda: service.set_keys(name, {}),
-        lambda: service.ranking(1, name),
     ]
     for call in calls:
         with pytest.raises(NotFound, match="no annotator"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,6 +13,7 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.preference.answer import Answer
 from studio.services.labels.plan import CampaignPlan
+from studio.services.labels.statistics import statistics
 from studio.services.labels.taste_line import accuracy_of
 from studio.services.studio import Studio
 from studio.storage.labels.items import NewItem
@@ -81,6 +81,11 @@ def test_a_taste_is_learned_as_labels_come_in(studio: Studio) -> None:
     assert line.text.startswith(f"Your taste model is right {line.accuracy:.0%}".replace("%", " %"))
     assert "(30 held-out pairs)" in line.text
     assert studio.tastes.line(campaign, "bea").accuracy is None  # who answered nothing
+    assert studio.tastes.curve(campaign) is None  # computed in the background, once somebody asks
+    until(lambda: studio.tastes.curve(campaign) is not None)
+    curve = studio.tastes.curve(campaign) or []
+    assert [point.labels for point in curve] == [10, 20, 32] and curve[-1].accuracy > 0.8
+    assert all(point.low <= point.accuracy <= point.high and point.n for point in curve)
     (job,) = [job for job in studio.jobs.newest() if job.kind == "features"]
     assert job.status == "done" and job.payload["pictures"] == 40
     with pytest.raises(BadInput, match="have these features"):
@@ -125,12 +130,13 @@ def test_features_are_chosen_among_those_that_suit_the_pictures(studio: Studio) 
             studio.tastes.use(campaign, extractor)
 
 
-def test_quality_knows_the_checks_of_a_campaign(studio: Studio) -> None:
+def test_statistics_know_the_checks_of_a_campaign(studio: Studio) -> None:
     campaign = campaign_of(studio, prompts=2)
     answer(studio, campaign, 8)
-    (quality,) = studio.tastes.quality(campaign)
-    assert quality.annotator == "ada" and quality.labels == 8 and quality.flags == ()
-    assert np.isnan(studio.tastes.agreement(campaign).value)
+    values = statistics(studio.archive.labels, studio.labels.campaign(campaign))
+    (quality,) = values["annotators"]
+    assert quality["annotator"] == "ada" and quality["labels"] == 8 and quality["flags"] == []
+    assert values["agreement"]["value"] is None
     assert studio.tastes.standings(campaign) == []  # all pictures are of one recipe
     pool = studio.archive.labels.pools.of(campaign)
     pair = (pool.pictures[0].reference, pool.pictures[1].reference)

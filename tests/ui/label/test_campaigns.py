@@ -157,7 +157,7 @@ def test_how_sound_the_answers_are_is_shown_when_asked_for(fake: FakeStudio, do:
         fake.labels.vote(f"vote-{number}", lease.token, Answer.pair("first"))
     assert 'data-op="quality"' in do.look(None)["list"]
     answer = do.act("quality", campaign.id, None, None)
-    assert answer["looked"] == {"quality": campaign.id, "archived": False}
+    assert answer["looked"] == {"quality": campaign.id, "archived": False, "scores": False}
     assert "Agreement is known when two people" in answer["list"] and '<th scope="row">ann</th>' in answer["list"]
     assert "5 answers by ann 5" in answer["list"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,8 +113,18 @@ class Handlers:
                     message = alert("The guideline is saved. Answers say which version they were given under.", "note")
                 case "quality":
                     view = Looked(campaign, view.archived)
+                case "scores":
+                    view = Looked(campaign, view.archived, scores=True)
+                case "score":
+                    self._studio.scores.start(campaign, str(value))
+                case "ask":
+                    message = alert(self._asked_more(campaign, value), kind="note")
+                case "features":
+                    self._studio.tastes.use(campaign, str(value))
+                case "retire":
+                    message = alert(self._retired(value), kind="note")
                 case "archived":
-                    view = Looked(view.quality, bool(value))
+                    view = replace(view, archived=bool(value))
                 case _:
                     message = alert(f"There is nothing to do with a campaign called {shown(op)}.")
         except StudioError as error:
@@ -146,6 +157,20 @@ class Handlers:
         self.batches.forget(session)
         return _outcome(outcome)
 
+    def _asked_more(self, campaign: int, value: Any) -> str:
+        """Add further questions; give what to say. Raises StudioError."""
+        fields: dict[str, Any] = value if isinstance(value, dict) else {}
+        count = str(fields.get("count", "")).strip()
+        number = int(count) if count.isascii() and count.isdecimal() and len(count) < 9 else 0
+        items = self._studio.tastes.ask_more(campaign, str(fields.get("annotator", "")), number)
+        return f"{len(items)} questions are added; Collect asks them next."
+
+    def _retired(self, value: Any) -> str:
+        """Ask an item no more; give what to say. Raises StudioError."""
+        words = str(value)
+        count = self._studio.labels.retire([int(words) if words.isascii() and words.isdecimal() else 0])
+        return "It is asked no more; its answers stay." if count else "It was not asked any more as it is."
+
     def _list(self, looked: Looked) -> str:
         try:
             return list_html(self._studio, looked)
@@ -173,11 +198,11 @@ def _looked(value: Any) -> Looked:
     if not isinstance(value, dict):
         return Looked()
     quality = value.get("quality")
-    return Looked(quality if type(quality) is int else 0, value.get("archived") is True)
+    return Looked(quality if type(quality) is int else 0, value.get("archived") is True, value.get("scores") is True)
 
 
 def _plain(looked: Looked) -> dict[str, Any]:
-    return {"quality": looked.quality, "archived": looked.archived}
+    return {"quality": looked.quality, "archived": looked.archived, "scores": looked.scores}
 
 
 def _count(value: Any) -> int:

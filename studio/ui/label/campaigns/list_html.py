@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studio.preference.answer import Mode
 from studio.services.labels.plan import MAX_GUIDELINE_CHARS
@@ -29,6 +28,7 @@ MODES: dict[Mode, str] = {
 QUESTIONS = {"overall": "which is preferred", "prompt": "which follows the prompt", "look": "which looks better"}
 MORE = 30  # items that "Draw more" adds
 LOOK_EVERY = 16  # pictures
+AGAIN_MS = 1500  # until something that is being learned is looked at again
 # What is done is told as {op, campaign, value}; to label is the pad's to do, in the browser.
 SCRIPT = f"""
 const tell = (from, value) =>
@@ -36,19 +36,33 @@ const tell = (from, value) =>
 element.addEventListener('click', (event) => {{
   const button = event.target.closest('button[data-op]');
   if (!button) return;
+  if (button.dataset.op === 'export') {{
+    sessionStorage.setItem('palimpsest-export', button.dataset.campaign);
+    window.dispatchEvent(new Event('palimpsest-label-export'));
+    document.getElementById('label-import-and-export-button')?.click();
+    return;
+  }}
   if (button.dataset.op === 'label') {{
     window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {{detail: Number(button.dataset.campaign)}}));
     const collect = document.getElementById('label-collect-button');
     if (collect) collect.click();
     return;
   }}
-  const field = button.closest('li, footer').querySelector(`[data-value-of="${{button.dataset.op}}"]`);
-  tell(button, field ? field.value : null);
+  const row = button.closest('li.campaign, footer');
+  const fields = [...row.querySelectorAll(`[data-value-of="${{button.dataset.op}}"]`)];
+  const values = Object.fromEntries(fields.map((field) => [field.dataset.field, field.value]));
+  tell(button, button.dataset.value ?? (fields.length > 1 ? values : fields.length ? fields[0].value : null));
 }});
 element.addEventListener('change', (event) => {{
   event.stopPropagation();
   if (event.target.matches('input[type=checkbox][data-op]')) tell(event.target, event.target.checked);
+  if (event.target.matches('select[data-op]')) tell(event.target, event.target.value);
 }});
+// What is being learned is looked at again, unless something is typed meanwhile.
+setInterval(() => {{
+  const isTyping = document.activeElement.matches('#campaign-list :is(textarea, input, select)');
+  if (element.querySelector('[data-look-again]') && element.offsetParent !== null && !isTyping) trigger('look');
+}}, {AGAIN_MS});
 // Answers come in on the pad, of which nothing is told here: whoever comes back is shown them.
 document.addEventListener('click', (event) => {{
   if (event.target.closest && event.target.closest('#label-campaigns-button')) trigger('look');
@@ -75,10 +89,16 @@ EMPTY = tag(
 
 @dataclass(frozen=True)
 class Looked:
-    """What a page has opened. quality: number of the campaign whose answers are looked into, 0 for none."""
+    """What a page has opened.
+
+    quality: number of the campaign whose answers are looked into, 0 for none.
+    archived: whether archived campaigns are shown.
+    scores: whether, of that campaign, what published scorers say is looked at too.
+    """
 
     quality: int = 0
     archived: bool = False
+    scores: bool = False
 
 
 def list_html(studio: Studio, looked: Looked) -> str:
@@ -105,7 +125,7 @@ def _row(studio: Studio, campaign: Campaign, looked: Looked) -> str:
         _remarks(studio, campaign, standing),
         _actions(campaign, standing, counts, design is not None),
         _guideline(campaign),
-        _quality(studio, campaign, counts, looked),
+        _detail(studio, campaign, counts, looked),
     ]
     return tag("li", "".join(parts), class_="campaign" + f" {state}" * bool(state), data_campaign=str(campaign.id))
 
@@ -196,6 +216,8 @@ def _actions(campaign: Campaign, standing: Standing, counts: Counts, is_drawn_he
             field = _input(type="number", min=1, max=1000, value=MORE, data_value_of="more", aria_label="How many more")
             buttons.append(tag("span", _button("more", id, "Draw more") + field, class_="more"))
         buttons.append(_button("archive", id, "Archive"))
+    if counts.labels:
+        buttons.append(_button("export", id, "Export"))
     return tag("div", "".join(buttons), class_="campaign-acts")
 
 
@@ -214,55 +236,14 @@ def _guideline(campaign: Campaign) -> str:
     return tag("details", inner, class_="campaign-guideline", data_keep=f"guideline-{campaign.id}")
 
 
-def _quality(studio: Studio, campaign: Campaign, counts: Counts, looked: Looked) -> str:
+def _detail(studio: Studio, campaign: Campaign, counts: Counts, looked: Looked) -> str:
     if not counts.labels:
         return ""
     if looked.quality != campaign.id:
-        return _button("quality", campaign.id, "How sound the answers are", plain=True)
-    from studio.services.labels.statistics import statistics  # which brings numpy's statistics, when somebody asks
+        return _button("quality", campaign.id, "What the answers say", plain=True)
+    from studio.ui.label.campaigns.detail_html import detail_html  # which brings statistics, when somebody asks
 
-    return quality_html(statistics(studio.archive.labels, campaign)) + _button("quality", 0, "Close", plain=True)
-
-
-def quality_html(values: Mapping[str, Any]) -> str:
-    """Agreement and what stands out of each annotator. values: as `services.labels.statistics` gives them."""
-    agreement = values["agreement"]
-    if agreement["value"] is not None:
-        over = f"over {agreement['n']} items that several answered"
-        sentence = (
-            f"Agreement {agreement['value']:.2f} {over}: 1 is full agreement, 0 is chance (Krippendorff's alpha)."
-        )
-    elif len(values["annotators"]) < 2:
-        sentence = "Agreement is known when two people have answered the same items."
-    else:
-        sentence = f"Agreement is not known: {agreement['why']}"
-    shares = (("left", "chose left"), ("ties", "ties"), ("consistent", "repeats alike"), ("failed", "checks failed"))
-    head = tag(
-        "tr", "".join(tag("th", text(word), scope="col") for word in ("", "answers", *(w for _, w in shares), "median"))
-    )
-    rows = ""
-    for person in values["annotators"]:
-        median = person["median_ms"]
-        cells = [str(person["labels"]), *(_share(person[name]) for name, _ in shares)]
-        cells.append("" if median is None else f"{median / 1000:.1f} s")
-        rows += tag(
-            "tr", tag("th", text(person["annotator"]), scope="row") + "".join(tag("td", text(c)) for c in cells)
-        )
-        flags = [flag["sentence"] for flag in person["flags"]]
-        rows += "".join(tag("tr", tag("td", text(flag), colspan=len(cells) + 1), class_="flag") for flag in flags)
-    table = tag(
-        "div",
-        tag("table", tag("thead", head) + tag("tbody", rows)),
-        class_="table-scroll",
-        tabindex="0",
-        role="group",
-        aria_label="Annotators",
-    )
-    return tag("section", tag("p", text(sentence)) + table, class_="quality", aria_label="How sound the answers are")
-
-
-def _share(values: Mapping[str, Any]) -> str:
-    return f"{100 * values['hits'] / values['n']:.0f} % of {values['n']}" if values["n"] else "–"
+    return detail_html(studio, campaign, looked.scores) + _button("quality", 0, "Close", plain=True)
 
 
 def _button(

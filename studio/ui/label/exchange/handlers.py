@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.core.errors import StudioError
+from studio.core.errors import BadInput, StudioError
 from studio.core.params import shown
 from studio.preference.formats import FORMATS, recognised
 from studio.services.labels.description import description
 from studio.ui.errors import sentence
+from studio.ui.label.campaigns.form import free_name
 from studio.ui.label.exchange import form
 from studio.ui.label.exchange.routes import uploads_of
 from studio.ui.label.exchange.runs_html import runs_html
@@ -55,8 +56,8 @@ class Handlers:
                 words = description(chosen.title, self._studio.labels.labels(numbers, with_recipes=False))
         except StudioError as error:
             return {"description": alert(sentence(error))}
-        return {"description": tag("pre", text(words), class_="description", tabindex="0", role="group",
-                                   aria_label="What was collected")}  # fmt: skip
+        role = {"tabindex": "0", "role": "group", "aria_label": "What was collected"}
+        return {"description": tag("pre", text(words), class_="description", **role)}
 
     def send_out(self, fields: Mapping[str, Any]) -> Answer:
         """Begin an export."""
@@ -89,7 +90,7 @@ class Handlers:
             return {"message": alert("There are no files yet. Choose a file or a folder first.")}
         try:
             source = self._uploads.source(id)
-            campaign = " ".join(str(name or "").split()) or source.stem[:80] or "imported"
+            campaign = " ".join(str(name or "").split()) or self._free_name(source.stem[:60] or "imported")
             name_of_format = str(format or "") or recognised(source)
             self._studio.exchange_runs.start_import(source, name_of_format, campaign, self._uploads.folder(id))
         except StudioError as error:
@@ -111,3 +112,11 @@ class Handlers:
         except StudioError as error:
             message = alert(sentence(error))
         return {"message": message, **self.look(labels)}
+
+    def _free_name(self, name: str) -> str:
+        """The name, or another like it where a campaign that is asked here has it."""
+        try:
+            self._studio.label_exchange.check_import(name)
+        except BadInput:
+            return free_name(name, [campaign.name for campaign in self._studio.labels.campaigns(archived=True)])
+        return name

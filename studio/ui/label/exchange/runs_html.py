@@ -97,6 +97,8 @@ def _imported(imported: Imported) -> str:
     campaigns = " and ".join(f"“{name}”" for name in imported.campaigns) or "no campaign"
     title = FORMATS.get(imported.format).title if imported.format in FORMATS.names() else imported.format
     sentences = [f"{_count(imported.labels, 'label')} taken in, into {campaigns}; read as {title}."]
+    if not imported.labels:
+        sentences = [f"No label was new; read as {title}."]
     if imported.known:
         sentences.append(f"{imported.known:,} were there already, and were passed over.")
     if imported.pictures:

@@ -1,0 +1,223 @@
+"""What the answers of a campaign say: how sound they are, what was preferred, what was learned, what was marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from studio.core.errors import StudioError
+from studio.services.labels.making import differing, settings_of
+from studio.services.labels.statistics import statistics
+from studio.services.labels.taste import MAX_MORE
+from studio.ui.components.curves.panel import Panel, Series
+from studio.ui.components.curves.svg import figure
+from studio.ui.errors import sentence
+from studio.ui.markup import attributes, image, tag, text
+
+if TYPE_CHECKING:
+    from studio.preference.label import Label
+    from studio.services.labels.standings import Standing
+    from studio.services.studio import Studio
+    from studio.storage.labels.campaigns import Campaign
+
+MORE = 20  # questions that "Ask more" adds
+MARKED = 24  # labels that are listed
+
+
+def detail_html(studio: Studio, campaign: Campaign, scores: bool) -> str:
+    """All of it. scores: whether published scorers are looked at, which takes seconds the first time."""
+    parts = [
+        sound_html(statistics(studio.archive.labels, campaign)),
+        standings_html(studio, studio.tastes.standings(campaign.id)),
+        _taste(studio, campaign),
+        _scores(studio, campaign, scores),
+        _marked(studio, campaign),
+    ]
+    return tag("div", "".join(parts), class_="detail")
+
+
+def sound_html(values: Mapping[str, Any]) -> str:
+    """Agreement and what stands out of each annotator. values: as `services.labels.statistics` gives them."""
+    agreement = values["agreement"]
+    if agreement["value"] is not None:
+        over = f"over {agreement['n']} items that several answered"
+        words = f"Agreement {agreement['value']:.2f} {over}: 1 is full agreement, 0 is chance (Krippendorff's alpha)."
+    elif len(values["annotators"]) < 2:
+        words = "Agreement is known when two people have answered the same items."
+    else:
+        words = f"Agreement is not known: {agreement['why']}"
+    shares = (("left", "chose left"), ("ties", "ties"), ("consistent", "repeats alike"), ("failed", "checks failed"))
+    head = tag(
+        "tr", "".join(tag("th", text(word), scope="col") for word in ("", "answers", *(w for _, w in shares), "median"))
+    )
+    rows = ""
+    for person in values["annotators"]:
+        median = person["median_ms"]
+        cells = [str(person["labels"]), *(_share(person[name]) for name, _ in shares)]
+        cells.append("" if median is None else f"{median / 1000:.1f} s")
+        rows += tag(
+            "tr", tag("th", text(person["annotator"]), scope="row") + "".join(tag("td", text(c)) for c in cells)
+        )
+        flags = [flag["sentence"] for flag in person["flags"]]
+        rows += "".join(tag("tr", tag("td", text(flag), colspan=len(cells) + 1), class_="flag") for flag in flags)
+    inner = tag("h4", "How sound the answers are") + tag("p", text(words)) + _table(head, rows, "Annotators")
+    return tag("section", inner, class_="quality", aria_label="How sound the answers are")
+
+
+def standings_html(studio: Studio, rows: Sequence[Standing]) -> str:
+    """The recipes against each other, the best first; "" where no two were compared."""
+    if len(rows) < 2:
+        return ""
+    facts = differing([settings_of(row.recipe, studio.edits) for row in rows])
+    low, high = min(row.low for row in rows), max(row.high for row in rows)
+    body = "".join(_standing(row, making, low, high) for row, making in zip(rows, facts, strict=True))
+    note = (
+        "Bradley-Terry, on Elo's scale: 1000 is the mean of all, and who is 100 above another is preferred 64 times of "
+        "100. Blind answers about pairs drawn at random."
+    )
+    table = _table(_head("Recipe", "Rating", "95 % interval", "Compared"), body, "Recipes")
+    inner = tag("h4", "What is preferred") + table + tag("p", text(note), class_="hint")
+    return tag("section", inner, class_="quality", aria_label="What is preferred")
+
+
+def _standing(row: Standing, making: Mapping[str, str], low: float, high: float) -> str:
+    """A row. low, high: of all intervals, between which this one's is drawn."""
+    name = " · ".join(f"{fact} {value}" for fact, value in making.items())
+    width = max(1e-9, high - low)
+    place = f"left:{100 * (row.low - low) / width:.1f}%;width:{100 * (row.high - row.low) / width:.1f}%"
+    span = tag("span", tag("span", "", style=place), class_="range", aria_hidden="true")
+    cells = [
+        tag("td", f"{row.points:,.0f}"),
+        tag("td", f"{row.low:,.0f} to {row.high:,.0f}" + span),
+        tag("td", f"{row.rating.games:,} times"),
+    ]
+    return tag("tr", tag("th", text(name), scope="row") + "".join(cells))
+
+
+def _taste(studio: Studio, campaign: Campaign) -> str:
+    line = studio.tastes.line(campaign.id)
+    inner = tag("h4", "What was learned of it") + tag("p", text(line.text))
+    is_waiting = line.state == "learning"
+    if line.state == "ready":
+        curve = studio.tastes.curve(campaign.id)
+        is_waiting = curve is None
+        if curve is None:
+            inner += tag("p", "Its learning curve is being computed.", class_="hint")
+        elif len(curve) > 1:
+            series = Series(
+                tuple(point.accuracy for point in curve),
+                "predicted right",
+                x=tuple(float(point.labels) for point in curve),
+                low=tuple(point.low for point in curve),
+                high=tuple(point.high for point in curve),
+            )
+            hint = (
+                "Share of held-out preferences that is predicted right after so many answers. Flat: more teach little."
+            )
+            inner += figure(Panel("Learning curve", (series,), hint=hint, level=0.5))
+    inner += _features(studio, campaign) + _ask(studio, campaign)
+    again = tag("span", "", data_look_again=True) if is_waiting else ""
+    return tag("section", inner + again, class_="quality", aria_label="What was learned of it")
+
+
+def _features(studio: Studio, campaign: Campaign) -> str:
+    names = studio.tastes.extractors(campaign.id)
+    if len(names) < 2:
+        return ""
+    chosen = studio.tastes.extractor(campaign.id)
+    options = "".join(tag("option", text(name), value=name, selected=name == chosen) for name in names)
+    menu = tag("select", options, data_op="features", data_campaign=str(campaign.id))
+    return tag("label", "Learned on the features " + menu, class_="field")
+
+
+def _ask(studio: Studio, campaign: Campaign) -> str:
+    """Further questions about the campaign's own pictures, for one of those who label."""
+    if campaign.mode != "pair" or campaign.purpose == "eval" or campaign.archived:
+        return ""
+    people = [person.alias for person in studio.labels.annotators()]
+    if not people:
+        return ""
+    options = "".join(tag("option", text(alias), value=alias) for alias in people)
+    field = {"data_value_of": "ask", "data_field": "count", "aria_label": "How many questions"}
+    count = f"<input{attributes({'type': 'number', 'min': 1, 'max': MAX_MORE, 'value': MORE, **field})}>"
+    label = "Whose taste they are to tell"
+    who = tag("select", options, data_value_of="ask", data_field="annotator", aria_label=label)
+    button = _button("ask", campaign, "Ask more", "action")
+    about = (
+        "Further pairs of the same pictures, those whose answers tell most about this person's taste; one in five at "
+        "random. Nothing is drawn for them."
+    )
+    return tag("div", tag("span", button + count + who, class_="more"), class_="campaign-acts") + tag(
+        "p", text(about), class_="hint"
+    )
+
+
+def _scores(studio: Studio, campaign: Campaign, is_open: bool) -> str:
+    title = "What published scorers say"
+    if not is_open:
+        return _button("scores", campaign, title, "small plain")
+    rows = (_scorer(studio, campaign, scorer.name, scorer.about, why) for scorer, why in studio.scores.scorers())
+    inner = tag("h4", title) + _table(_head("Scorer", "Agrees with the answers", ""), "".join(rows), "Scorers")
+    return tag("section", inner, class_="quality scorers", aria_label=title)
+
+
+def _scorer(studio: Studio, campaign: Campaign, name: str, about: str, why: str) -> str:
+    head = tag("th", tag("b", text(name)) + tag("span", text(about), class_="hint"), scope="row")
+    job = studio.scores.under_way(campaign.id, name)
+    if why:
+        return tag("tr", head + tag("td", text(why), colspan=2, class_="lacks"))
+    try:
+        agreement = studio.scores.agreement(campaign.id, name)
+    except StudioError as error:
+        return tag("tr", head + tag("td", text(sentence(error)), colspan=2, class_="lacks"))
+    if agreement is None:
+        words = "not scored yet" if job is None else "being scored"
+    else:
+        low, high = agreement.interval
+        words = f"{agreement.accuracy:.0%} of {agreement.n} ({low:.0%} to {high:.0%})".replace("%", " %")
+    button = _button("score", campaign, "Score", "small", data_value=name, aria_label=f"Score the pictures by {name}")
+    act = button if job is None else tag("span", "", data_watch=job)
+    return tag("tr", head + tag("td", text(words)) + tag("td", act))
+
+
+def _marked(studio: Studio, campaign: Campaign) -> str:
+    """What labellers flagged for somebody to look at, and what they wrote."""
+    marked = studio.labels.marked(campaign.id, MARKED)
+    if not marked:
+        return ""
+    rows = "".join(_mark(studio, campaign, label, token) for label, token in marked)
+    inner = tag("h4", "Flagged and commented") + tag("ul", rows, class_="marks")
+    return tag("section", inner, class_="quality", aria_label="Flagged and commented")
+
+
+def _mark(studio: Studio, campaign: Campaign, label: Label, token: str) -> str:
+    places = range(len(label.pictures)) if token else ()
+    sources = [f"/label/picture/{token}-{place}" for place in places]
+    pictures = "".join(image(src, f"Picture {k}", loading="lazy") for k, src in enumerate(sources, start=1))
+    words = ", ".join(word for word in ("flagged" if label.flagged else "", f"by {label.annotator}") if word)
+    lines = [tag("p", text(label.prompt or "without a prompt"))]
+    lines += [tag("p", text(f"“{label.comment}”"))] if label.comment else []
+    lines.append(tag("p", text(words), class_="hint"))
+    if studio.labels.item(label.item).status in ("queued", "aside"):
+        lines.append(_button("retire", campaign, "Ask no more", "small", data_value=str(label.item), title=_RETIRES))
+    return tag("li", tag("div", pictures, class_="files-thumbs") + tag("div", "".join(lines)))
+
+
+_RETIRES = "Whoever has not answered it yet is not asked. Its answers stay."
+
+
+def _button(op: str, campaign: Campaign, label: str, style: str, **attrs: str) -> str:
+    return tag("button", text(label), type="button", class_=style, data_op=op, data_campaign=str(campaign.id), **attrs)
+
+
+def _head(*names: str) -> str:
+    return tag("tr", "".join(tag("th", text(name), scope="col") for name in names))
+
+
+def _table(head: str, body: str, label: str) -> str:
+    table = tag("table", tag("thead", head) + tag("tbody", body))
+    return tag("div", table, class_="table-scroll", tabindex="0", role="group", aria_label=label)
+
+
+def _share(values: Mapping[str, Any]) -> str:
+    return f"{100 * values['hits'] / values['n']:.0f} % of {values['n']}" if values["n"] else "–"
