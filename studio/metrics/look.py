@@ -13,7 +13,7 @@ says where to look, and not that something is wrong: who asked for neon gets its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,6 +54,7 @@ def octave_shares(pictures: Tensor) -> Tensor:
 
 
 PROFILES: dict[str, Profile] = {"colour": colour_shares, "texture": octave_shares}
+WHAT = {"colour": "pixels' colours", "texture": "scales of their texture"}
 
 
 def moved(shares: Tensor, base: Tensor) -> float:
@@ -112,3 +113,13 @@ def shift(values: Tensor, base: Tensor) -> Difference:
     if not spread > 0:
         raise ValueError("nothing is a multiple of no spread")
     return Difference(*(part / spread for part in paired(values, base)))
+
+
+def alarm(moves: Sequence[Drift]) -> str:
+    """What somebody should look at, a sentence; "" where nothing is alarming."""
+    parts = [
+        f"{drift.value:.0%} of the {WHAT[drift.aspect]} ({drift.floor:.0%} by chance)"
+        for drift in moves
+        if drift.is_alarming
+    ]
+    return f"Look at the pictures: {' and '.join(parts)} are others than the base's." if parts else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.metrics.look import ALARM, Drift, colour_shares, drifts, floor, moved, octave_shares, shift
+from studio.metrics.look import ALARM, Drift, alarm, colour_shares, drifts, floor, moved, octave_shares, shift
 from tests.tolerance import rounding
 
 
@@ -57,6 +57,15 @@ def test_chance_is_no_alarm() -> None:
     assert not Drift("colour", ALARM, 0.0).is_alarming and not Drift("colour", 0.5, 0.6).is_alarming
     with pytest.raises(ValueError, match="no halves"):
         floor(shares[:1])
+
+
+def test_the_alarm_says_what_to_look_at() -> None:
+    calm, loud = Drift("texture", 0.1, 0.02), Drift("colour", 0.31, 0.06)
+    assert alarm([calm]) == "" == alarm([])
+    assert alarm([loud, calm]) == (
+        "Look at the pictures: 31% of the pixels' colours (6% by chance) are others than the base's."
+    )
+    assert " and 40% of the scales of their texture (2% by chance)" in alarm([loud, Drift("texture", 0.4, 0.02)])
 
 
 def test_a_shift_is_in_spreads_of_the_base() -> None:

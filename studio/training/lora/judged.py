@@ -25,9 +25,10 @@ from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.kinds import JobContext, Steps
 from studio.metrics.diversity import dissimilarity
+from studio.metrics.look import PROFILES, Drift, alarm, drifts
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.drawing import by_engine
-from studio.training.evaluate.meter import Picture
+from studio.training.evaluate.meter import Picture, tensor
 from studio.training.features.extractors import Loaded, load
 from studio.training.features.job import read_picture
 from studio.training.handover import hand_over
@@ -56,6 +57,7 @@ class Judged:
         self.past: list[Sight] = []
         self._base: dict[str, Tensor] = {}  # "features" [N, F], "pictures" [N, H, W, 3], "broken" []
         self._preference: Preference | None = None
+        self._moves: dict[tuple[int, float], list[Drift]] = {}  # state and strength -> how far looks have moved
         self._is_learned = False
         self.seconds, self.trouble = 0.0, ""
 
@@ -101,6 +103,8 @@ class Judged:
             f"{DIVERSITY}, base": math.nan if math.isnan(sight.diversity) else 1.0,
             CHANGE: sight.change,
         }
+        for drift in self._moves.get((sight.step, sight.strength), ()):
+            values |= {f"{drift.aspect} moved": drift.value, f"{drift.aspect} moved, by chance": drift.floor}
         return {name: value for name, value in values.items() if not math.isnan(value)}
 
     @property
@@ -158,6 +162,10 @@ class Judged:
         if self._preference is not None:
             tensors |= {f"judged/preference/{name}": value for name, value in self._preference.state().items()}
         rows = torch.tensor([sight.row() for sight in self.past], dtype=torch.float64).reshape(-1, 6)
+        tensors["judged/moves"] = torch.tensor(
+            [(*place, drift.value, drift.floor) for place, moves in self._moves.items() for drift in moves],
+            dtype=torch.float64,
+        ).reshape(-1, len(PROFILES), 4)
         return tensors | {"judged/past": rows, "judged/seconds": torch.tensor(self.seconds, dtype=torch.float64)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -167,6 +175,9 @@ class Judged:
         self._is_learned = True
         self.past = [Sight.of(row) for row in tensors["judged/past"].tolist()]
         self.seconds = float(tensors["judged/seconds"])
+        for rows in tensors["judged/moves"].tolist() if "judged/moves" in tensors else ():
+            moves = [Drift(aspect, *row[2:]) for aspect, row in zip(PROFILES, rows, strict=True)]
+            self._moves[int(rows[0][0]), rows[0][1]] = moves
         base, preference = "judged/base/", "judged/preference/"
         self._base = {n.removeprefix(base): tensor for n, tensor in tensors.items() if n.startswith(base)}
         if f"{preference}direction" in tensors:
@@ -176,8 +187,12 @@ class Judged:
 
     def _facts(self, chosen: Choice) -> dict[str, Any]:
         pictures = len(self._base["features"])
+        sentences = (
+            choice.in_words(chosen, self.base_broken, pictures),
+            alarm(self._moves.get((chosen.best.step, chosen.best.strength), ())),
+        )
         facts: dict[str, Any] = {
-            "outcome": choice.in_words(chosen, self.base_broken, pictures),
+            "outcome": " ".join(filter(None, sentences)),
             "chosen": chosen.best.plain(),
             "furthest": chosen.furthest.plain(),
             "looked_at": pictures,
@@ -200,6 +215,7 @@ class Judged:
         features, base = self._features(pictures), self._base["features"]
         won = math.nan if self._preference is None else float(self._preference.won(features, base).mean())
         gap = np.abs(pictures.astype(np.float32) - self._base["pictures"].numpy().astype(np.float32))
+        self._moves[step, strength] = drifts(tensor(pictures), tensor(self._base["pictures"].numpy()))
         diversity = self._diversity(features) / max(self._diversity(base), _FLAT)
         return Sight(step, strength, won, self._broken(pictures), diversity, float(gap.mean()))
 

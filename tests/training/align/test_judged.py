@@ -12,6 +12,7 @@ import torch
 from studio.core.errors import Cancelled, WorkspaceError
 from studio.engine.edits.files import read_edit
 from studio.engine.runner import Engine
+from studio.metrics.look import Drift
 from studio.preference.answer import Answer
 from studio.training.align.rows import rows_of
 from studio.training.lora import judged, measures
@@ -65,6 +66,7 @@ def test_to_look_changes_nothing_and_the_state_that_is_preferred_is_kept(
     assert told["sha256"] == plain["sha256"], "without a taste the last state is kept, and looking has not changed it"
     assert told["outcome"].startswith("Kept step 6: ") and "over 4 held-out pictures" in told["outcome"]
     looks = [point for point in run.of("measure") if "pictures' change" in point["values"]]
+    assert {"colour moved", "texture moved", "texture moved, by chance"} <= looks[0]["values"].keys()
     assert [point["step"] for point in looks] == [2, 4, 6] and looks[-1]["values"]["pictures' change"] > 0
 
     sights = Sights(monkeypatch, at_2=(0.6, 0.0), at_4=(0.8, 0.0), at_6=(0.7, 0.0))
@@ -75,10 +77,14 @@ def test_to_look_changes_nothing_and_the_state_that_is_preferred_is_kept(
     assert provenance["steps"] == 4 and provenance["chosen"]["won"] == 0.8 and sights.seen[-1] == (6, 1.0)
 
 
-def test_killed_within_a_look_it_ends_with_the_same_edit(sd: tuple[Engine, str], tmp_path: Path) -> None:
+def test_killed_within_a_look_it_ends_with_the_same_edit(
+    sd: tuple[Engine, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Drift, "is_alarming", property(lambda mine: True))  # so that what it says is in the outcome
     plan = looked_at(sd[1])
     paths = paths_of(plan, tmp_path)
     whole = Run(sd[0], tmp_path / "whole", paths, plan).finish().of("edit")[0]
+    assert "Look at the pictures" in whole["outcome"]
     turns = sum(1 for _ in Run(sd[0], tmp_path / "counted", paths, plan).steps)
     for turn in (turns * share // 8 for share in (4, 6, 7)):  # within looks and between them
         folder = tmp_path / str(turn)
