@@ -1,4 +1,4 @@
-"""The verbs `edits list | show | import | export | rename | remove` of the command line."""
+"""The verbs `edits list | show | import | export | merge | rename | remove` of the command line."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ def add(verbs: Any) -> None:
     importing.add_argument("--partial", action="store_true", help="take what fits the model where not all does")
     importing.add_argument("--check", action="store_true", help="only say how much of the file fits")
     export = action("export", _export, "write an edit for other programs")
+    merging = action("merge", _merge, "make one edit of several")
+    merging.add_argument("edits", nargs="+", metavar="EDIT", help="NAME or NAME=STRENGTH, two or more")
+    merging.add_argument("--name", required=True, help="what to call it")
+    merging.add_argument(
+        "--method",
+        default="concatenate",
+        help="concatenate (exact, the usual one), linear, svd, ties, dare or darex (docs/guide/edits.md)",
+    )
+    merging.add_argument("--rank", metavar="N", help="of its factors (svd: 8; else it is not factored)")
+    merging.add_argument("--density", metavar="SHARE", help="of ties: of each layer's numbers that stays (0.2)")
+    merging.add_argument("--drop", metavar="SHARE", help="of dare and darex: that is left out (0.9)")
+    merging.add_argument("--q", help="of darex: what the rest is divided by (the change keeps its strength)")
+    merging.add_argument("--seed", help="of dare and darex (0)")
     rename = action("rename", _rename, "give an edit another name; recipes still find it")
     remove = action("remove", _remove, "delete an edit")
     for parser in (show, export, rename, remove):
@@ -113,6 +126,25 @@ def _number(text: str, field: str, most: float) -> float:
     if not isinstance(value, int | float) or not 0 < value <= most:
         raise BadInput(f"The {field} is a number above 0 and up to {most:g}, not {text[:40]!r}.", field=field)
     return float(value)
+
+
+def _merge(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]:
+    strengths: dict[str, float] = {}
+    for text in args.edits:
+        name, equals, strength = text.rpartition("=")
+        value = number(strength) if equals else 1.0
+        if isinstance(value, str):
+            raise BadInput(f"A strength is a number, unlike {value[:40]!r}.", field="strength")
+        id = library.show(name if equals else text).id
+        if id in strengths:
+            raise BadInput(f"The edit {id} is there twice; give it one strength.", field="edits")
+        strengths[id] = float(value)
+    flags = ("method", "rank", "density", "drop", "q", "seed")
+    options = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
+    options |= {flag: number(value) for flag, value in options.items() if flag != "method"}
+    entry, energy = library.merge(strengths, args.name, options)
+    lost = f" Its factors hold {100 * energy:.1f} % of the squared change." if energy < 1 - _NOTHING**2 else ""
+    return {**_plain(entry), "energy": energy}, f"{entry.id}{lost}"
 
 
 _NOTHING = 1e-4  # where float32 rounding ends

@@ -114,3 +114,29 @@ def test_errors_are_those_of_the_service(run: Any, file: Path, tmp_path: Path) -
         run("list")
     held.close()
     assert run("list") == "There are no edits yet.\n"
+
+
+def test_edits_are_merged_into_one(run: Any, file: Path, tmp_path: Path, tmp_path_factory: Any) -> None:
+    shapes = layout_of_folder(build_once(tmp_path_factory)).components["unet"]
+    second = make_edit({path: shape for path, shape in shapes.items() if ".attn1." in path}, seed=2, rank=3)
+    run("import", str(file), "--name", "a")
+    run("import", str(write(kohya(second), tmp_path / "b.safetensors")), "--name", "b")
+    merged = json.loads(run("merge", "a=0.5", "b", "--name", "a and b", "--json"))
+    assert (merged["kind"], merged["energy"], merged["provenance"]["model"]) == ("lora", 1.0, "stencil")
+    assert [edit["strength"] for edit in merged["provenance"]["merge"]["edits"]].count(0.5) == 1
+    assert "hold" in run("merge", "a", "b", "--method", "svd", "--rank", "1", "--name", "less")
+    thinned = json.loads(run("merge", "a", "b", "--method", "ties", "--density", "0.5", "--name", "t", "--json"))
+    assert thinned["kind"] == "dense" and thinned["provenance"]["merge"]["density"] == 0.5
+    count = len(json.loads(run("list", "--json"))["edits"])
+    for words, sentence in (
+        (("a",), "2 to 16 edits are merged, not 1"),
+        (("a", "nothing"), "There is no edit named 'nothing'"),
+        (("a", "a=2"), "there twice"),
+        (("a", "b=much"), "A strength is a number"),
+        (("a", "b", "--method", "mean"), "must be one of concatenate, linear, svd, ties, dare, darex"),
+        (("a", "b", "--method", "ties", "--density", "0"), "density must be a number from 0.001 to 1"),
+        (("a", "b", "--rank", "many"), "rank must be"),
+    ):
+        with pytest.raises((BadInput, NotFound), match=sentence):
+            run("merge", *words, "--name", "c")
+    assert len(json.loads(run("list", "--json"))["edits"]) == count

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import AssetError, BadInput
+from studio.core.params import load
 from studio.core.recipe import LIVE, EditRef
 from studio.engine.edits.gates import gate_address
 from studio.engine.edits.manifest import checked_name, layers_in, read_manifest
@@ -149,6 +150,27 @@ class EditLibrary:
             place = self._sources.folder(model or outgoing.made_of(manifest.provenance))
         report = self._report(manifest.sha256)
         return outgoing.write(path, style, out, place, max_rank, energy, strength=strength, report=report)
+
+    def merge(self, strengths: Mapping[str, float], name: str, options: Mapping[str, Any]) -> tuple[EditEntry, float]:
+        """Make one edit of several (`studio.engine.edits.merging`); give it, and the share of the squared change that
+        its factors hold, 1 where nothing is left out.
+
+        strengths: edit -> how much of it goes in. options: plain values of MergeOptions.
+        Content that is there already is given as it is. Raises as `show`; BadInput for the name, the options, or edits
+        that do not go together; AssetError for a broken file, WorkspaceError.
+        """
+        stored = {ref: self._store.get(ref) for ref in strengths}
+        name = _checked(name)
+        from studio.engine.edits import files
+        from studio.engine.edits.merging import MergeOptions, merge
+
+        edits = [files.read_edit(one.path) for one in stored.values()]
+        models = {outgoing.made_of(edit.provenance) for edit in edits}
+        merged = merge(edits, list(strengths.values()), name, load(MergeOptions, options, "merge"))
+        edit = merged.edit
+        if len(models) == 1:
+            edit = replace(edit, provenance={**edit.provenance, "model": models.pop()})
+        return _entry(self._store.put(edit.name, edit.sha256, files.to_bytes(edit))), merged.energy
 
     def _report(self, sha256: str) -> dict[str, Any]:
         """What was measured of an edit: "model/suite" -> report; without those that cannot be read."""
