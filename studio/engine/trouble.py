@@ -13,7 +13,8 @@ SMALLER = "Take a smaller size or fewer pictures at once."
 
 
 def as_studio_error(error: BaseException) -> StudioError:
-    """Give the error itself if it is ours, OutOfMemory for lack of memory, and for a bug a sentence with a short id.
+    """Give the error itself if it is ours, OutOfMemory for lack of memory, what a device that failed says of itself,
+    and for a bug a sentence with a short id.
 
     A bug is logged whole under that id.
     """
@@ -21,9 +22,19 @@ def as_studio_error(error: BaseException) -> StudioError:
         return error
     if is_out_of_memory(error):
         return OutOfMemory("There was not enough memory for this job.", SMALLER)
+    if is_device_failure(error):
+        log.error("the device failed", exc_info=error)
+        reason = str(error).partition("\n")[0][:200].rstrip(".")
+        return EngineError(f"The device failed: {reason}.", "Run the job again; doctor says what the device is.")
     short_id = uuid.uuid4().hex[:8]
     log.error("internal error %s", short_id, exc_info=error)
     return EngineError(f"Something went wrong inside ({type(error).__name__}, error id {short_id}).", "The log has it.")
+
+
+def is_device_failure(error: BaseException) -> bool:
+    """Whether an accelerator or its driver gave up, after which nothing on it can be used by this process any more."""
+    lost = type(error).__name__ == "AcceleratorError" or str(error).startswith(("CUDA error", "HIP error"))
+    return lost and isinstance(error, RuntimeError) and not is_out_of_memory(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

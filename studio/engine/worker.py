@@ -21,7 +21,7 @@ from studio.engine.config import EngineConfig
 from studio.engine.kinds import run_in_turns
 from studio.engine.pulse import Pulse
 from studio.engine.threads import Crowd, wait_politely
-from studio.engine.trouble import as_studio_error
+from studio.engine.trouble import as_studio_error, is_device_failure
 
 # Parent to child: ("run", id, job), ("resume",), ("cancel", id), ("close",).
 # Child to parent: ("ready", made_by, problem or None), ("begun", id), ("tell", id, kind, data), ("raised", id, error),
@@ -29,6 +29,7 @@ from studio.engine.trouble import as_studio_error
 # A second "run" comes only while a job in the background is at work: it is run between two steps of that one, and
 # after its "end" the child waits for the parent's word, a further "run" or "resume", before it takes the next step.
 Message = tuple[Any, ...]
+DEVICE_FAILED = 71  # exit code
 _RESUME: tuple[str, dict[str, Any]] = ("", {})
 
 
@@ -77,6 +78,8 @@ class _Worker:
         except Exception as error:
             # Logged here, where the trace is; what crosses the pipe is a sentence.
             self._send("raised", job_id, as_studio_error(error))
+            if is_device_failure(error):
+                os._exit(DEVICE_FAILED)  # no later job could use it in this process; the parent starts another
         self._cancelled.discard(job_id)
         self._send("end", job_id, self._engine.made_by() if self._engine else {})
 

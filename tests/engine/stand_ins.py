@@ -12,7 +12,8 @@ from studio.core.errors import Cancelled
 from studio.engine.kinds import JobContext, Steps
 
 KINDS = {
-    name: f"tests.engine.stand_ins:{name}" for name in ("train", "break_down", "say_nothing", "die", "hang", "end_late")
+    name: f"tests.engine.stand_ins:{name}"
+    for name in ("train", "break_down", "say_nothing", "die", "hang", "end_late", "lose_device")
 }
 
 
@@ -55,6 +56,13 @@ def die(job: Mapping[str, Any], context: JobContext) -> Steps:
     context.tell("started", {})
     yield
     os.abort()
+
+
+def lose_device(job: Mapping[str, Any], context: JobContext) -> Steps:
+    """As torch says it, of which every later use of the device says the same."""
+    context.tell("started", {})
+    yield
+    raise RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later")
 
 
 def hang(job: Mapping[str, Any], context: JobContext) -> Steps:

@@ -354,6 +354,25 @@ def test_a_worker_that_dies_with_two_jobs_in_hand_counts_only_the_one_it_was_at(
         backend.close()
 
 
+@pytest.mark.usefixtures("quick_workers")
+def test_a_device_that_failed_is_told_and_the_next_job_has_a_worker_of_its_own(config: EngineConfig) -> None:
+    backend = ProcessBackend(config)
+    try:
+        lost, behind = backend.submit({"kind": "lose_device"}), backend.submit({**job(), "priority": "background"})
+        wait_for(backend, lost, "started")
+        before = backend.status().pid
+        error = wait_for(backend, lost, "failed").data["error"]
+        assert error.startswith("The device failed: CUDA error: device-side assert triggered. Run the job again")
+        wait_for(backend, behind, "done")
+        assert backend.status().pid not in (before, None)
+        again = backend.submit({"kind": "lose_device"})
+        wait_for(backend, again, "failed")
+        refused = backend.submit({"kind": "lose_device"})
+        assert "2 times" in wait_for(backend, refused, "failed").data["error"]
+    finally:
+        backend.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals to stop with")
 @pytest.mark.usefixtures("quick_workers")
 def test_a_worker_that_hangs_is_told_of_and_replaced_and_the_next_job_runs(config: EngineConfig) -> None:

@@ -23,9 +23,7 @@ PICTURE = Image.frombytes("RGB", (4, 2), bytes(range(24)))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 
-@settings(max_examples=60, deadline=None)
-@given(prompt=texts, negative=texts, seed=st.integers(0, 2**64 - 1), scale=st.floats(0, 30))
-def test_round_trip(prompt: str, negative: str, seed: int, scale: float) -> None:
+def comes_back(prompt: str, negative: str, seed: int, scale: float) -> None:
     recipe = Recipe(
         prompt=prompt, negative_prompt=negative, seed=seed, guidance=GuidanceSpec(params={"guidance_scale": scale})
     )
@@ -33,6 +31,18 @@ def test_round_trip(prompt: str, negative: str, seed: int, scale: float) -> None
     assert record.recipe == recipe
     assert record.made_by == MADE_BY
     assert record.image.tobytes() == PICTURE.tobytes()
+
+
+ANY = given(prompt=texts, negative=texts, seed=st.integers(0, 2**64 - 1), scale=st.floats(0, 30))
+
+
+def test_round_trip() -> None:
+    settings(max_examples=60, deadline=None)(ANY(comes_back))()
+
+
+@pytest.mark.slow
+def test_ten_thousand_round_trips() -> None:
+    settings(max_examples=10_000, deadline=None)(ANY(comes_back))()
 
 
 def test_the_same_picture_gives_the_same_file() -> None:
