@@ -1,5 +1,6 @@
 """The documentation is true: generated pages are fresh, links lead somewhere, README's verbs exist."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -46,3 +47,32 @@ def test_every_paper_of_a_source_is_a_link_of_its_own() -> None:
     assert reference.link("arXiv:2410.02416; this project (x)") == f"{one}; this project (x)"
     links = re.findall(r"\]\((https[^)]*)\)", "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md")))
     assert links and not [link for link in links if re.search(r"[\s,;]", link)]
+
+
+def test_every_test_that_the_reliability_page_names_is_there_and_slow_where_it_says_so() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(\*\*slow\*\* )?`(tests/[\w/]+\.py)::(\w+)`", page))
+    functions = {file: functions_of(ROOT / file) for _, file, _ in named}
+    assert len(named) > 100
+    assert [f"{file}::{name}" for _, file, name in named if name not in functions[file]] == []
+    # What is marked as a whole runs with --slow alone; of some tests only a larger number of cases does.
+    assert [f"{file}::{name}" for mark, file, name in named if bool(mark) != functions[file][name]] == []
+
+
+def functions_of(file: Path) -> dict[str, bool]:
+    """Names of the tests of a file, and whether each of them is marked slow, itself or with its file."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    whole = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node.targets)
+    ]
+    of_file = any("mark.slow" in ast.unparse(value) for value in whole)
+    return {
+        node.name: of_file or any(ast.unparse(mark) == "pytest.mark.slow" for mark in node.decorator_list)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_what_one_can_rely_on_is_found(page: str) -> None:
+    assert "docs/reliability.md" in (ROOT / page).read_text(encoding="utf-8")
