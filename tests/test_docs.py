@@ -62,10 +62,8 @@ def test_every_test_that_the_reliability_page_names_is_there_and_slow_where_it_s
 def functions_of(file: Path) -> dict[str, bool]:
     """Names of the tests of a file, and whether each of them is marked slow, itself or with its file."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    whole = [
-        node.value for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node.targets)
-    ]
-    of_file = any("mark.slow" in ast.unparse(value) for value in whole)
+    marks = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign)]
+    of_file = any(mark.startswith("pytestmark") and "mark.slow" in mark for mark in marks)
     return {
         node.name: of_file or any(ast.unparse(mark) == "pytest.mark.slow" for mark in node.decorator_list)
         for node in tree.body
