@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.quick and args.out:
         raise BadInput("A quick run is not recorded: leave out --quick or --out.", field="out")
+    if args.erasures + args.taste + args.alignment > 1:
+        raise BadInput("One trial at a time: --erasures, --taste or --alignment.")
     if args.erasures:
         return _erasures(args)
     if args.taste:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from studio.cli import main
 from studio.core.settings import Settings
 from studio.evidence.alignment.answers import answered
 from studio.evidence.alignment.arms import Arm, Trial
@@ -53,3 +55,14 @@ def test_what_was_drawn_answered_and_trained_is_there_again(
     assert [label.answer for label in answers[0]] == [label.answer for label in answers[1]]
     assert [label.pictures for label in answers[0]] != [label.pictures for label in answers[2]]
     assert len(ranked) == 4 and all(sorted(label.answer.ranks) == [1, 2, 3, 4] for label in ranked)
+
+
+def test_what_cannot_be_tried_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refusal(*flags: str) -> str:
+        assert main(["reproduce", *flags, "--workspace", str(tmp_path / "w"), "--json"]) == 2
+        return json.loads(capsys.readouterr().out)["error"]
+
+    assert "not recorded" in refusal("--alignment", "--quick", "--out", str(tmp_path / "a.md"))
+    assert "by the objective 'magic'" in refusal("magic", "--alignment")
+    assert "One trial at a time" in refusal("--alignment", "--erasures")
+    assert not (tmp_path / "w").exists()
