@@ -20,6 +20,7 @@ EMBEDDED = "stencil"
 
 # Of jobs besides pictures, losses of trainings and gates of edits -> where the engine finds them.
 KINDS = {
+    "balance": "studio.training.balance.job:run",
     "drift": "studio.training.drift.job:run",
     "card": "studio.training.erase.card.job:run",
     "erase": "studio.training.erase.instant:run",

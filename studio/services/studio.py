@@ -12,6 +12,7 @@ from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
 from studio.services import drifts, evaluations, pictures, runs, trainings
 from studio.services.alignments import AlignmentService
+from studio.services.balances import BalanceService
 from studio.services.cards import CardService
 from studio.services.cards import service as cards
 from studio.services.comparisons import readings
@@ -65,6 +66,7 @@ class _Services:
     erasures: ErasureService
     sliders: SliderService
     together: TogetherService
+    balances: BalanceService
     drifts: DriftService
     cards: CardService
     labels: LabelService
@@ -191,6 +193,11 @@ class Studio:
     def together(self) -> TogetherService:
         """Erasures that act together."""
         return self._opened.together
+
+    @property
+    def balances(self) -> BalanceService:
+        """Attributes of concepts in wanted proportions."""
+        return self._opened.balances
 
     @property
     def drifts(self) -> DriftService:
@@ -324,6 +331,7 @@ class Studio:
             erasing,
             SliderService(sources, training),
             TogetherService(jobs, edits, erasing),
+            BalanceService(archive, jobs, sources),
             drifting,
             reporting,
             labels,

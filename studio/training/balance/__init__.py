@@ -1,0 +1,1 @@
+"""Balancing: a concept's pictures get attributes in wanted proportions (studio.erasure.balance), as an edit."""
