@@ -57,5 +57,5 @@ class BalanceService:
         checked = self.check(plan)
         pictures = checked.rounds * checked.pictures + 2 * checked.checked
         side = self._sources.card(checked.model).default_size_px
-        one = seconds_for(self._jobs, [Recipe(model=checked.model, steps=checked.steps, width=side, height=side)])
-        return pictures, None if one is None else pictures * one
+        picture_s = seconds_for(self._jobs, [Recipe(model=checked.model, steps=checked.steps, width=side, height=side)])
+        return pictures, None if picture_s is None else pictures * picture_s

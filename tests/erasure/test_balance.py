@@ -1,4 +1,4 @@
-"""The integrator of a balance: it leads a simulated classifier to the wanted shares, and never where nothing is seen."""
+"""The integrator of a balance leads a simulated classifier to the wanted shares, and nowhere where nothing is seen."""
 
 from __future__ import annotations
 

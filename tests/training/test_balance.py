@@ -46,7 +46,7 @@ def test_sentences_leave_unsaid_what_is_balanced_and_the_same_say_it_right_befor
 def test_shares_are_those_of_the_weights() -> None:
     attributes = [{"words": "red", "weight": 3}, {"words": "azure", "weight": 1}]
     plan = read_plan({**plain(), "attributes": attributes})
-    assert plan.wanted == [0.75, 0.25] and plan.values() == ["red", "blue"] and plan.kind == "colour"
+    assert plan.targets == [0.75, 0.25] and plan.values() == ["red", "blue"] and plan.kind == "colour"
 
 
 @pytest.mark.parametrize(

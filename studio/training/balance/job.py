@@ -131,7 +131,7 @@ class _Looks:
             prompts = unsaid(plan, plan.pictures, plan.seed + 2 + step)
             readings = yield from self._read(prompts, FIRST_SEED + step * plan.pictures, gammas)
             shares = self._shares(readings)
-            look = _Look(step, list(gammas), shares, farthest(plan.wanted, shares))
+            look = _Look(step, list(gammas), shares, farthest(plan.targets, shares))
             self._first = self._first or look
             if step == 0 or look.distance < self.best.distance:
                 self.best = look
@@ -139,7 +139,7 @@ class _Looks:
             self._context.tell("measure", {"step": step, "values": values})
             if look.distance <= plan.tolerance:
                 break
-            gammas = stepped(gammas, plan.wanted, shares)
+            gammas = stepped(gammas, plan.targets, shares)
 
     def check(self) -> Generator[None, None, dict[str, float]]:
         """Base and edit on prompts and seeds of which none was looked at: what the result is told by."""
@@ -150,8 +150,8 @@ class _Looks:
         for name, gammas in (("", self.best.gammas), (", base", [0.0] * len(plan.attributes))):
             readings = yield from self._read(prompts, FIRST_SEED + 100_000, gammas)
             shares = self._shares(readings)
-            own = self._named(shares) | {FARTHEST: farthest(plan.wanted, shares), BROKEN: _broken(readings)}
-            values |= {f"{key}{name}": value for key, value in own.items()}
+            measures = self._named(shares) | {FARTHEST: farthest(plan.targets, shares), BROKEN: _broken(readings)}
+            values |= {f"{key}{name}": value for key, value in measures.items()}
         return values
 
     def note(self) -> dict[str, str]:
@@ -200,13 +200,13 @@ class _Looks:
     def _shares(self, readings: Sequence[Reading]) -> list[float]:
         """Of all pictures those that are valid, show the object, and have each attribute."""
         name = self._plan.object.usual()
-        shown = [reading for reading in readings if not reading.invalid and reading.things]
-        seen = [
+        readable = [reading for reading in readings if not reading.invalid and reading.things]
+        attributes = [
             reading.things[0].colour if self._plan.kind == "colour" else reading.style
-            for reading in shown
+            for reading in readable
             if reading.things[0].object == name
         ]
-        return [seen.count(value) / len(readings) for value in self._values]
+        return [attributes.count(value) / len(readings) for value in self._values]
 
     def _named(self, shares: Sequence[float]) -> dict[str, float]:
         words = (attribute.words for attribute in self._plan.attributes)
@@ -222,7 +222,7 @@ def _solved(plan: BalancePlan, bundle: ModelBundle, context: JobContext) -> Gene
     texts = list(dict.fromkeys(unsaid(plan, PAIRS, plan.seed)))
     pairs = [saying(plan, texts, attribute.words) for attribute in plan.attributes]
     stays = staying(plan, plan.seed)
-    sentences = list(dict.fromkeys([*stays, *texts, *(said for pair in pairs for _, said in pair)]))
+    sentences = list(dict.fromkeys([*stays, *texts, *(attributed for pair in pairs for _, attributed in pair)]))
     vectors: dict[str, Tensor] = {}
     for first in range(0, len(sentences), TOGETHER):
         heed(context.should_stop)
@@ -232,8 +232,10 @@ def _solved(plan: BalancePlan, bundle: ModelBundle, context: JobContext) -> Gene
             tokens = bundle.embed(ids).tokens.double().cpu()
         vectors |= dict(zip(together, tokens.clone(), strict=True))
         yield
-    kept = torch.cat([vectors[text] for text in stays])
-    changes = [solve([_aligned(bundle, vectors, pair)], kept, plan.protect, plan.completeness)[0] for pair in pairs]
+    stay_vectors = torch.cat([vectors[text] for text in stays])
+    changes = [
+        solve([_aligned(bundle, vectors, pair)], stay_vectors, plan.protect, plan.completeness)[0] for pair in pairs
+    ]
     weights: dict[str, Tensor] = {}
     for address in bundle.edit_targets()[LAYERS]:
         component, _, path = address.partition(".")
@@ -251,14 +253,14 @@ def _aligned(bundle: ModelBundle, vectors: Mapping[str, Tensor], pairs: Sequence
     padding too.
     """
     sources, targets = [], []
-    for text, said in pairs:
-        ids, said_ids = (bundle.tokenizer.word_ids(sentence) for sentence in (text, said))
+    for text, attributed in pairs:
+        ids, attributed_ids = (bundle.tokenizer.word_ids(sentence) for sentence in (text, attributed))
         alike = 0  # from the end on
-        while alike < min(len(ids), len(said_ids)) and ids[-1 - alike] == said_ids[-1 - alike]:
+        while alike < min(len(ids), len(attributed_ids)) and ids[-1 - alike] == attributed_ids[-1 - alike]:
             alike += 1
-        start, moved = 1 + len(ids) - alike, len(said_ids) - len(ids)
+        start, moved = 1 + len(ids) - alike, len(attributed_ids) - len(ids)
         length = len(vectors[text])
         if alike and 0 < moved and start + moved < length:
             sources.append(vectors[text][start : length - moved])
-            targets.append(vectors[said][start + moved :])
+            targets.append(vectors[attributed][start + moved :])
     return Pairs(torch.cat(sources), torch.cat(targets))

@@ -55,7 +55,7 @@ class BalancePlan(Params):
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @property
-    def wanted(self) -> list[float]:
+    def targets(self) -> list[float]:
         """The share of each attribute; they add to 1."""
         total = sum(attribute.weight for attribute in self.attributes)
         return [attribute.weight / total for attribute in self.attributes]

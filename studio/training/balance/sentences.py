@@ -26,14 +26,14 @@ def unsaid(plan: BalancePlan, count: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     concept = plan.object
     name = concept.usual()
-    said = [_any_of(entry) for kind in _LOCKED[plan.kind] for entry in WORLD[kind].values()]  # type: ignore[index]
+    locked = [_any_of(entry) for kind in _LOCKED[plan.kind] for entry in WORLD[kind].values()]  # type: ignore[index]
     distinct: dict[str, None] = {}
     for _ in range(MOST_DRAWN):
         if len(distinct) == count:
             break
         scene = random_scene(rng, two=0.0, empty=0.0)
         text = caption(replace(scene, things=(replace(scene.things[0], object=name),)), rng)
-        if concept.named_in(text) and not any(words.named_in(text) for words in said):
+        if concept.named_in(text) and not any(words.named_in(text) for words in locked):
             distinct[text] = None
     if not distinct:
         raise BadInput(f"The world has no sentence about a {name} that leaves its {plan.kind} unsaid.")
@@ -47,8 +47,8 @@ def saying(plan: BalancePlan, texts: list[str], attribute: str) -> list[tuple[st
     pairs = []
     for text in texts:
         word = next(word for word in concept.called() if Concept(words=word).named_in(text))
-        said = Concept(words=word, substitute=f"{attribute} {word}").replaced_in(text)
-        pairs.append((text, said))
+        attributed = Concept(words=word, substitute=f"{attribute} {word}").replaced_in(text)
+        pairs.append((text, attributed))
     return pairs
 
 
@@ -56,12 +56,12 @@ def staying(plan: BalancePlan, seed: int) -> list[str]:
     """Sentences about anything else, the empty prompt and what the plan keeps."""
     rng = np.random.default_rng(seed)
     concept = plan.object
-    others: dict[str, None] = dict.fromkeys(("", *plan.preserves))
+    unrelated: dict[str, None] = dict.fromkeys(("", *plan.preserves))
     for text in sentences(True, rng):
         if not concept.named_in(text):
-            others[text] = None
-        if len(others) > UNRELATED:
-            return list(others)
+            unrelated[text] = None
+        if len(unrelated) > UNRELATED:
+            return list(unrelated)
     raise AssertionError("sentences of the world have no end")
 
 
