@@ -176,15 +176,19 @@ def _text(facts: Mapping[str, Any]) -> str:
 
 
 def _estimate(value: Mapping[str, Any] | None) -> str:
-    return "-" if value is None else f"{value['mean']:.3g}{_interval(value)}, n = {value['n']}"
+    return "-" if value is None else f"{_number(value['mean'])}{_interval(value)}, n = {value['n']}"
 
 
 def _contrast(value: Mapping[str, Any]) -> str:
     more = value["more"]
     ending = "told apart" if value["is_told"] else f"not told apart{f', {more} more may tell' if more else ''}"
-    difference = f"{value['mean']:+.3g}{_interval(value)}, n = {value['n']}"
+    difference = f"{_number(value['mean'], '+')}{_interval(value)}, n = {value['n']}"
     return f"{difference} from the reference: {ending} (p {value['adjusted_p']:.2g})"
 
 
 def _interval(value: Mapping[str, Any]) -> str:
-    return "" if value["low"] is None else f" ({value['low']:.3g} to {value['high']:.3g})"
+    return "" if value["low"] is None else f" ({_number(value['low'])} to {_number(value['high'])})"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return f"{round(value, 4):{sign}.3g}"

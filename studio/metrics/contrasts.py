@@ -23,7 +23,7 @@ LEAST = 3  # units of an interval
 EXACT_UP_TO = 16  # units that differ, whose signs are all tried; of more, DRAWS at random
 DRAWS = 20_000
 _Z = 1.959963984540054  # of 95 %
-_MAX_MORE = 100_000
+_MAX_MORE = 1_000  # beyond that a difference is none that anybody would look for
 _U = TypeVar("_U", bound=Hashable)
 
 
@@ -169,7 +169,7 @@ def more_units(differences: Sequence[float]) -> int | None:
     """How many more units would take the interval off 0, were they as those so far: (1.96 s / mean)^2 in all.
 
     Six at least in all, for the test says nothing before; 0 where it says so already; None for a mean of 0, of fewer
-    than two units, and where it would take more than 100,000. It is a guess, and as unsure as mean and spread are.
+    than two units, and where it would take more than 1,000 more. It is a guess, and as unsure as mean and spread are.
     """
     n = len(differences)
     if sign_flip_p(differences) <= ALPHA:

@@ -56,6 +56,7 @@ MEASURES = (
     Measure("seconds", "Seconds", "Its share of its job's time, by network evaluations.", "lower"),
 )
 NAMED = {measure.name: measure for measure in MEASURES}
+COSTS = ("nfe", "seconds")  # counted and timed: they have no interval, for nothing of them is a sample
 TESTED = ("accuracy", "score", "broken", "saturation", "contrast", "clipped")  # what is held against the reference
 
 
@@ -86,7 +87,7 @@ class RowFacts:
 
     name: as of its plan.
     pictures: how many it has.
-    estimates: name of a measure -> mean over its units, with interval and n.
+    estimates: name of a measure -> mean over its units, with interval and n; of costs without interval.
     contrasts: name of a measure -> how it differs from the reference, paired; {} of the reference itself.
     missed: word -> in how many of the pictures that ask for it it is missing, the most first.
     diversity: 1 - cosine of features between seeds of a prompt, mean over prompts; None without two seeds of one.
@@ -169,13 +170,10 @@ def rows_of(
     names: of the rows. units: of the columns (`units_of`). same_recipe: which rows are the reference's recipe itself.
     features: of each row.
     """
-    from studio.metrics.contrasts import contrast, estimate, holm
+    from studio.metrics.contrasts import contrast, holm
 
     means = [_unit_means(row, units) for row in cells]
-    estimates = [
-        {name: estimate(list(values.values()), NAMED[name].is_share) for name, values in of_row.items()}
-        for of_row in means
-    ]
+    estimates = [{name: _estimate(name, list(values.values())) for name, values in of_row.items()} for of_row in means]
     contrasts: list[dict[str, Contrast]] = [{} for _ in cells]
     for name in TESTED:
         compared: dict[int, Contrast] = {}
@@ -199,6 +197,13 @@ def rows_of(
         )
         for place, row in enumerate(cells)
     )
+
+
+def _estimate(name: str, values: Sequence[float]) -> Estimate:
+    from studio.metrics.contrasts import estimate
+
+    whole = estimate(values, NAMED[name].is_share)
+    return replace(whole, low=None, high=None) if name in COSTS else whole
 
 
 def _adjusted(difference: Contrast, p: float) -> Contrast:

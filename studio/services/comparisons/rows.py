@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from studio.core.errors import BadInput
-from studio.core.recipe import LIVE, EditRef, Recipe
+from studio.core.recipe import LIVE, Recipe
 from studio.services.comparisons.comparison import MAX_NAME_CHARS, Row
 from studio.services.dropped import Dropped, read_dropped
 from studio.services.edits.library import EditEntry
@@ -40,12 +40,12 @@ def with_preset(base: Recipe, preset: LoadedPreset) -> Row:
 def with_edit(base: Recipe, entry: EditEntry, strength: float = 1.0) -> Row:
     """A recipe with an edit on top of those it has; one that it has already gets this strength.
 
-    Raises BadInput for an edit that cannot be used.
+    Raises BadInput for an edit that cannot be used, a strength that cannot be, or a 65th edit.
     """
     if entry.problem:
         raise BadInput(entry.problem, field="edits")
     refs = [ref for ref in base.edits if ref.edit != entry.id]
-    recipe = base.model_copy(update={"edits": (*refs, EditRef(edit=entry.id, strength=strength))})
+    recipe = _with_ref(base.model_copy(update={"edits": tuple(refs)}), entry.id, strength)
     name = f"{entry.name or entry.id} at {strength:g}"
     return Row(
         name=name[:MAX_NAME_CHARS], recipe=Recipe.load(recipe.model_dump(mode="json")), source=f"edit {entry.id}"
@@ -54,7 +54,7 @@ def with_edit(base: Recipe, entry: EditEntry, strength: float = 1.0) -> Row:
 
 def with_training(base: Recipe, job_id: str, name: str, strength: float = 1.0) -> Row:
     """A recipe with the edit that a job is training, as it is whenever a cell is drawn."""
-    recipe = base.model_copy(update={"edits": (*base.edits, EditRef(edit=f"{LIVE}{job_id}", strength=strength))})
+    recipe = _with_ref(base, f"{LIVE}{job_id}", strength)
     return Row(name=f"{name}, so far"[:MAX_NAME_CHARS], recipe=recipe, source="a training under way")
 
 
@@ -72,3 +72,8 @@ def with_model(base: Recipe, model: str, sources: Sources) -> Row:
 def strengths(base: Recipe, entry: EditEntry, values: Sequence[float]) -> tuple[Row, ...]:
     """An edit at several strengths, 0 among them as the recipe without it."""
     return tuple(with_edit(base, entry, value) for value in values)
+
+
+def _with_ref(base: Recipe, edit: str, strength: float) -> Recipe:
+    values = base.model_dump(mode="json")
+    return Recipe.load({**values, "edits": [*values["edits"], {"edit": edit, "strength": strength}]})

@@ -51,7 +51,8 @@ def test_facts_of_drawn_pictures_before_and_after_they_are_read(studio: Studio, 
     assert "the reference once more" in facts.rows[3].remark
     assert facts.rows[4].pictures == 0 and facts.rows[4].estimates == {} and facts.rows[4].contrasts == {}
     assert facts.rows[0].contrasts == {} and facts.rows[1].contrasts["saturation"].mean == 0
-    assert facts.rows[2].estimates["nfe"].n == 3 and facts.rows[2].diversity is None
+    cost = facts.rows[2].estimates["nfe"]
+    assert (cost.mean, cost.low, cost.n) == (6, None, 3) and facts.rows[2].diversity is None  # counted, not sampled
 
     job = studio.comparisons.read(comparison)
     assert studio.comparisons.read(comparison) == ""  # it is under way

@@ -213,7 +213,7 @@ def _cell_facts(contents: Contents, row: int, column: int) -> Mapping[str, Any]:
 def _number(value: Any, signed: bool = False) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return DASH
-    return f"{value:{'+' if signed else ''}.3g}"
+    return f"{round(value, 4):{'+' if signed else ''}.3g}"  # no interval here carries a fifth decimal
 
 
 def _list(value: Any) -> list[Any]:

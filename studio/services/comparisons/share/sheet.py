@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
+from studio.services.comparisons.comparison import Column
 from studio.services.comparisons.share.contents import Contents, Report
 from studio.services.grids.sheet import BLANK, GAP_PX, INK, LINE_PX, MARGIN_PX, MAX_PIXELS, PAPER, fit, font
 from studio.storage.png import open_png
@@ -59,13 +60,14 @@ def _drawn(report: Report, rows: Sequence[int], columns: Sequence[int], side: in
     pictures = {(i, j): _picture(report, i, j, side) for i in rows for j in columns}
     sizes = [picture.size for picture in pictures.values() if picture is not None] or [(side, side)]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
-    left, top = MARGIN_PX + NAME_PX, MARGIN_PX + 2 * LINE_PX
+    labels = [_labels(contents.comparison.columns[column]) for column in columns]
+    left, top = MARGIN_PX + NAME_PX, MARGIN_PX + max(map(len, labels)) * LINE_PX + GAP_PX
     size = (left + len(columns) * (width + GAP_PX) + MARGIN_PX, top + len(rows) * (height + GAP_PX) + MARGIN_PX)
     sheet = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
-    for j, column in enumerate(columns):
-        label = fit(contents.comparison.columns[column].label, width)
-        pen.text((left + j * (width + GAP_PX), MARGIN_PX + LINE_PX // 2), label, INK, font())
+    for j, lines in enumerate(labels):
+        for k, line in enumerate(lines):
+            pen.text((left + j * (width + GAP_PX), MARGIN_PX + k * LINE_PX), fit(line, width), INK, font())
     for i, row in enumerate(rows):
         y = top + i * (height + GAP_PX)
         pen.text((MARGIN_PX, y + (height - LINE_PX) // 2), fit(_name(contents, row), NAME_PX - GAP_PX), INK, font())
@@ -76,6 +78,12 @@ def _drawn(report: Report, rows: Sequence[int], columns: Sequence[int], side: in
                 place.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
             sheet.paste(place, (left + j * (width + GAP_PX), y))
     return sheet
+
+
+def _labels(column: Column) -> list[str]:
+    """A line each for its prompt and its seed, for a prompt may not fit."""
+    both = column.prompt is not None and column.seed is not None
+    return [column.prompt or "no prompt", f"seed {column.seed}"] if both else [column.label]
 
 
 def _picture(report: Report, row: int, column: int, side: int) -> Image.Image | None:
