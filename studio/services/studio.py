@@ -28,6 +28,7 @@ from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
 from studio.services.history import History
 from studio.services.jobs import JobService
+from studio.services.labels.asking import FurtherQuestions
 from studio.services.labels.blind_tests import BlindTestService
 from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
@@ -223,6 +224,11 @@ class Studio:
     def tastes(self) -> TasteService:
         """What somebody likes, learned from labels."""
         return self._opened.tastes
+
+    @property
+    def further_questions(self) -> FurtherQuestions:
+        """What else to ask about the pictures that a campaign has."""
+        return FurtherQuestions(self._opened.archive, self._opened.labels, self._opened.tastes)
 
     @property
     def scores(self) -> ScoreService:

@@ -42,8 +42,8 @@ def description(title: str, labels: Iterable[Label]) -> str:
     if not count:
         return f"{title}: no answer yet."
     lines = [
-        f"{title}: {count:,} answers by {len(people)} {'person' if len(people) == 1 else 'people'}, about "
-        f"{len(pictures):,} pictures of {len(prompts):,} prompts.",
+        f"{title}: {_count(count, 'answer')} by {len(people)} {'person' if len(people) == 1 else 'people'}, about "
+        f"{_count(len(pictures), 'picture')} of {_count(len(prompts), 'prompt')}.",
         "Answers: " + ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common()) + ".",
         "Asked: " + ", ".join(f"{question} {n:,}" for question, n in questions.most_common()) + ".",
     ]
@@ -74,3 +74,7 @@ def _kind(label: Label) -> str:
     if answer.mode == "thumb":
         return "good" if answer.good else "bad"
     return MODES[answer.mode]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -103,7 +103,9 @@ class ExchangeRuns:
         """
         entry = FORMATS.get(format)
         load(ExportOptions, options, "options of the export")
-        names = f"snapshot “{snapshot}”" if snapshot else ", ".join(campaigns) or "all campaigns"
+        names = (
+            f"snapshot “{snapshot}”" if snapshot else ", ".join(f"“{name}”" for name in campaigns) or "all campaigns"
+        )
         run = ExchangeRun(secrets.token_hex(12), "export", f"{names} as {entry.title}", format)
         name = _file_name(snapshot or (campaigns[0] if len(campaigns) == 1 else "labels"))
         folder = self._archive.workspace.scratch()

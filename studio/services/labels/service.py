@@ -258,6 +258,10 @@ class LabelService:
         tokens = self._store.reader.marked(self.campaign(campaign).id, most)
         return list(zip(self._store.reader.by_numbers(list(tokens)), tokens.values(), strict=True))
 
+    def tokens(self, labels: Collection[Label]) -> dict[str, str]:
+        """Id of each label that was asked here -> token of its question, by which its pictures are had."""
+        return self._store.reader.tokens([label.id for label in labels])
+
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
     def snapshot(

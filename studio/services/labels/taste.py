@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,15 +19,14 @@ from studio.core.params import shown
 from studio.preference.answer import Question
 from studio.services.jobs import JobService
 from studio.services.labels.features import KIND, CampaignFeatures
-from studio.services.labels.next_pairs import further_items
 from studio.services.labels.service import LabelService
-from studio.services.labels.standings import Standing, standings
 from studio.services.labels.taste_curve import CurvePoint, curve_of
 from studio.services.labels.taste_line import FEWEST, TasteLine, before, learning, line_of
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.training.features.extractors import EXTRACTORS
+from studio.training.features.store import Features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["KIND", "TasteLine", "TasteService"]
 
 REFIT_AFTER = 10
-MAX_MORE = 200
 
 log = logging.getLogger(__name__)
 Key = tuple[int, Question]
@@ -160,38 +158,15 @@ class TasteService:
             chosen = self._chosen.get(campaign)
         return chosen or self._features.suiting(self._pools.of(campaign))[0]
 
-    # -- what to ask next --------------------------------------------------------------------------------------------
-
-    def ask_more(self, campaign: int, annotator: str, count: int = 20, seed: int | None = None) -> list[int]:
-        """Add further pairs of the campaign's pictures to its queue; give the numbers of the items.
-
-        Those that tell most about the annotator's taste, unlike each other, and a fifth drawn at random, which says so;
-        all of them at random before anything is learned. Never a pair that was asked, or one of two pictures that look
-        alike. Raises NotFound; BadInput where there is no other pair, or the campaign asks about no pairs.
+    def newest(self, campaign: int) -> tuple[Assessment | None, Mapping[str, Features]]:
+        """What was learned last of a campaign's preferences, None before that; and its pictures' features on which it
+        was, by their sha256, as far as they are there. Raises NotFound.
         """
-        if type(count) is not int or not 1 <= count <= MAX_MORE:
-            raise BadInput(f"1 to {MAX_MORE} further pairs are added at once, not {shown(count)}.", field="count")
-        if self._labels.campaign(campaign).mode != "pair":
-            raise BadInput("Further questions are chosen for campaigns that ask about pairs.", field="mode")
-        pool = self._pools.of(campaign)
         with self._lock:
             learned = self._learned.get((campaign, "overall"))
-        features = self._features.present(pool, learned.extractor if learned else self.extractor(campaign))
-        taste = None if learned is None or learned.assessment is None else learned.assessment.taste
-        items = further_items(pool, features, taste, annotator, count, np.random.default_rng(seed))
-        if not items:
-            raise BadInput(
-                "Every two pictures of a prompt were asked about already, or look alike.",
-                "Draw further pictures for this campaign.",
-            )
-        return self._labels.add_items(campaign, items)
-
-    # -- recipes ------------------------------------------------------------------------------------------------------
-
-    def standings(self, campaign: int) -> list[Standing]:
-        """How the campaign's recipes stand against each other, the best first. Raises NotFound."""
-        self._labels.campaign(campaign)
-        return standings(self._labels.labels([campaign]))
+        extractor = learned.extractor if learned else self.extractor(campaign)
+        features = self._features.present(self._pools.of(campaign), extractor)
+        return (None if learned is None else learned.assessment), features
 
     # -- in the background -------------------------------------------------------------------------------------------
 

@@ -92,6 +92,14 @@ class LabelReader:
             rows = connection.execute(query.order_by(labels.c.number.desc()).limit(most)).all()
         return {row.number: row.token or "" for row in rows}
 
+    def tokens(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of some labels, by their ids, the tokens of their questions; of those that were asked here."""
+        same = (leases.c.item == labels.c.item) & (leases.c.annotator == labels.c.annotator)
+        query = select(labels.c.id, leases.c.token).select_from(labels.join(leases, same))
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(labels.c.id.in_(list(ids[:PART])))).all()
+        return {row.id: row.token for row in rows}
+
     def items_of(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Of the labels of these ids that are there, whether or not they stand: id -> (its campaign, its item)."""
         places: dict[str, tuple[int, int]] = {}

@@ -13,6 +13,7 @@ from studio.core.recipe import Recipe
 from studio.core.settings import Settings
 from studio.preference.answer import Answer
 from studio.services.labels.plan import CampaignPlan
+from studio.services.labels.standings import standings
 from studio.services.labels.statistics import statistics
 from studio.services.labels.taste_line import accuracy_of
 from studio.services.studio import Studio
@@ -97,10 +98,10 @@ def test_a_taste_is_learned_as_labels_come_in(studio: Studio) -> None:
 def test_further_pairs_are_those_that_tell_most_and_a_share_of_chance(studio: Studio) -> None:
     campaign = campaign_of(studio)
     answer(studio, campaign, 40)
-    first = studio.tastes.ask_more(campaign, "ada", 5, seed=0)
+    first = studio.further_questions.more(campaign, "ada", 5, seed=0)
     assert {studio.labels.item(item).chosen_by for item in first} == {"random"}  # nothing is learned yet
     studio.tastes.learn(campaign)
-    more = [studio.labels.item(item) for item in studio.tastes.ask_more(campaign, "ada", 10, seed=1)]
+    more = [studio.labels.item(item) for item in studio.further_questions.more(campaign, "ada", 10, seed=1)]
     assert [item.chosen_by for item in more].count("random") == 2
     assert all((item.score is None) == (item.chosen_by == "random") for item in more)
     pool = studio.archive.labels.pools.of(campaign)
@@ -110,11 +111,27 @@ def test_further_pairs_are_those_that_tell_most_and_a_share_of_chance(studio: St
     chosen = [label.chosen_by for label in assessment.answers.labels]
     assert chosen.count("bald") == 8 and sum(n for _, n in assessment.tally().values()) < 55
     # Of four pictures a prompt has six pairs: when all were asked there is none left.
-    assert len(studio.tastes.ask_more(campaign, "ada", 100)) == 5
+    assert len(studio.further_questions.more(campaign, "ada", 100)) == 5
     with pytest.raises(BadInput, match="asked about already"):
-        studio.tastes.ask_more(campaign, "ada")
+        studio.further_questions.more(campaign, "ada")
     with pytest.raises(BadInput, match="1 to 200"):
-        studio.tastes.ask_more(campaign, "ada", 0)
+        studio.further_questions.more(campaign, "ada", 0)
+
+
+def test_an_answer_that_the_others_make_unlikely_is_found_and_asked_again(studio: Studio) -> None:
+    campaign = campaign_of(studio)
+    answer(studio, campaign, 40)
+    assert studio.further_questions.doubtful(campaign) == []  # nothing is learned yet
+    first = next(iter(studio.labels.labels([campaign])))
+    slip = Answer.pair("second" if first.answer.outcome == "first" else "first")
+    studio.labels.change("slip", first.id, "ada", slip)
+    studio.tastes.learn(campaign)
+    (label, likelihood), *_ = studio.further_questions.doubtful(campaign)
+    assert label.id == "slip" and likelihood < 0.2 and studio.labels.tokens([label])["slip"]
+    item = studio.labels.item(studio.further_questions.again(campaign, "slip"))
+    assert item.images == tuple(picture.sha256 for picture in label.pictures) and item.chosen_by == "disagreement"
+    with pytest.raises(NotFound, match="no doubtful answer"):
+        studio.further_questions.again(campaign, first.id)
 
 
 def test_features_are_chosen_among_those_that_suit_the_pictures(studio: Studio) -> None:
@@ -137,7 +154,7 @@ def test_statistics_know_the_checks_of_a_campaign(studio: Studio) -> None:
     (quality,) = values["annotators"]
     assert quality["annotator"] == "ada" and quality["labels"] == 8 and quality["flags"] == []
     assert values["agreement"]["value"] is None
-    assert studio.tastes.standings(campaign) == []  # all pictures are of one recipe
+    assert standings(studio.labels.labels([campaign])) == []  # all pictures are of one recipe
     pool = studio.archive.labels.pools.of(campaign)
     pair = (pool.pictures[0].reference, pool.pictures[1].reference)
     check = NewItem("a check", pair, purpose="check", expected=Answer.pair("first"))

@@ -89,6 +89,14 @@ def test_a_learned_taste_has_its_curve_and_scorers_say_how_often_they_agree(
     html = do.look({"quality": campaign})["list"]
     assert 'aria-label="Learning curve. predicted right: from 0.6 to 0.78' in html and "data-look-again" not in html
 
+    doubt = next(iter(fake.labels.labels([campaign])))
+    monkeypatch.setattr(type(fake.further_questions), "doubtful", lambda self, campaign: [(doubt, 0.03)])
+    html = do.look({"quality": campaign})["list"]
+    place = doubt.order.index(1) + 1
+    assert f"picture {place} preferred, 3 % likely, by Ada" in html and f'data-value="{doubt.id}"' in html
+    assert "is asked again" in do.act("again", campaign, doubt.id, None)["message"]
+    assert "no doubtful answer" in do.act("again", campaign, "x", None)["message"]
+
     assert 'data-op="scores"' in html and "<h4>What published scorers say" not in html
     kinds = [SimpleNamespace(name=name, about=f"About {name}.") for name in ("clip", "pickscore", "hps")]
     reasons = ("", "", "Its weights are not there.")

@@ -100,7 +100,7 @@ def test_a_zip_file_is_unpacked_and_one_that_is_none_is_said(
     assert "No format is recognised" in do.arrived(unlike)["arrived"]
     assert "No format is recognised" in do.bring_in(do.arrived(unlike)["waiting"], "", "x")["message"]
     do.bring_in(do.arrived(unlike)["waiting"], "jsonl", "x")  # somebody says what it is, and is told that it is not
-    assert "no rows" in waited(fake) or "0 labels taken in" in waited(fake)
+    assert "No label was taken in" in waited(fake) and "Not taken: 1 row" in waited(fake)
 
 
 def test_only_files_of_a_set_are_taken(fake: FakeStudio, client: TestClient) -> None:

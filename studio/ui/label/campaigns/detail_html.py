@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
+from studio.services.labels.asking import MAX_MORE
 from studio.services.labels.making import differing, settings_of
+from studio.services.labels.standings import Standing, standings
 from studio.services.labels.statistics import statistics
-from studio.services.labels.taste import MAX_MORE
 from studio.ui.components.curves.panel import Panel, Series
 from studio.ui.components.curves.svg import figure
 from studio.ui.errors import sentence
@@ -16,7 +17,6 @@ from studio.ui.markup import attributes, image, tag, text
 
 if TYPE_CHECKING:
     from studio.preference.label import Label
-    from studio.services.labels.standings import Standing
     from studio.services.studio import Studio
     from studio.storage.labels.campaigns import Campaign
 
@@ -28,7 +28,7 @@ def detail_html(studio: Studio, campaign: Campaign, scores: bool) -> str:
     """All of it. scores: whether published scorers are looked at, which takes seconds the first time."""
     parts = [
         sound_html(statistics(studio.archive.labels, campaign)),
-        standings_html(studio, studio.tastes.standings(campaign.id)),
+        standings_html(studio, standings(studio.labels.labels([campaign.id]))),
         _taste(studio, campaign),
         _scores(studio, campaign, scores),
         _marked(studio, campaign),
@@ -107,17 +107,43 @@ def _taste(studio: Studio, campaign: Campaign) -> str:
             series = Series(
                 tuple(point.accuracy for point in curve),
                 "predicted right",
-                x=tuple(float(point.labels) for point in curve),
                 low=tuple(point.low for point in curve),
                 high=tuple(point.high for point in curve),
             )
-            hint = (
-                "Share of held-out preferences that is predicted right after so many answers. Flat: more teach little."
-            )
-            inner += figure(Panel("Learning curve", (series,), hint=hint, level=0.5))
-    inner += _features(studio, campaign) + _ask(studio, campaign)
+            names = tuple(f"{point.labels} answers" if not k else str(point.labels) for k, point in enumerate(curve))
+            hint = "Held-out preferences that are predicted right, after so many answers. Flat: more teach little."
+            inner += figure(Panel("Learning curve", (series,), names=names, hint=hint, level=0.5))
+    inner += _doubtful(studio, campaign) + _features(studio, campaign) + _ask(studio, campaign)
     again = tag("span", "", data_look_again=True) if is_waiting else ""
     return tag("section", inner + again, class_="quality", aria_label="What was learned of it")
+
+
+def _doubtful(studio: Studio, campaign: Campaign) -> str:
+    """Answers that the others make unlikely: slips, or what the features do not see."""
+    rows = studio.further_questions.doubtful(campaign.id)
+    tokens = studio.labels.tokens([label for label, _ in rows])
+    items = ""
+    for label, likelihood in rows:
+        lines = [tag("p", text(label.prompt or "without a prompt"))]
+        lines.append(tag("p", text(f"{_answer(label)}, {100 * likelihood:.0f} % likely, by {label.annotator}")))
+        if not campaign.archived and not campaign.paused:
+            lines.append(_button("again", campaign, "Ask again", "small", data_value=label.id))
+        items += _pictured(label, tokens.get(label.id, ""), lines)
+    if not items:
+        return ""
+    summary = tag("summary", text(f"Answers that the others make unlikely: {len(rows)}"))
+    about = tag("p", "Slips, or what the features do not see. Asked again, both answers count.", class_="hint")
+    return tag("details", summary + about + tag("ul", items, class_="marks"), data_keep=f"doubtful-{campaign.id}")
+
+
+def _answer(label: Label) -> str:
+    """What was said of the pictures as they stood on the screen."""
+    answer = label.answer
+    if answer.mode == "thumb":
+        return "good" if answer.good else "bad"
+    order = label.order or tuple(range(len(label.pictures)))
+    best = [str(place) for place, picture in enumerate(order, start=1) if answer.ranks and answer.ranks[picture] == 1]
+    return "equal" if len(best) == len(order) else f"picture {' and '.join(best)} preferred"
 
 
 def _features(studio: Studio, campaign: Campaign) -> str:
@@ -191,15 +217,20 @@ def _marked(studio: Studio, campaign: Campaign) -> str:
 
 
 def _mark(studio: Studio, campaign: Campaign, label: Label, token: str) -> str:
-    places = range(len(label.pictures)) if token else ()
-    sources = [f"/label/picture/{token}-{place}" for place in places]
-    pictures = "".join(image(src, f"Picture {k}", loading="lazy") for k, src in enumerate(sources, start=1))
     words = ", ".join(word for word in ("flagged" if label.flagged else "", f"by {label.annotator}") if word)
     lines = [tag("p", text(label.prompt or "without a prompt"))]
     lines += [tag("p", text(f"“{label.comment}”"))] if label.comment else []
     lines.append(tag("p", text(words), class_="hint"))
     if studio.labels.item(label.item).status in ("queued", "aside"):
         lines.append(_button("retire", campaign, "Ask no more", "small", data_value=str(label.item), title=_RETIRES))
+    return _pictured(label, token, lines)
+
+
+def _pictured(label: Label, token: str, lines: Sequence[str]) -> str:
+    """A label with its pictures as they stood. token: of its question; "" where it was not asked here."""
+    places = range(len(label.pictures)) if token else ()
+    sources = [f"/label/picture/{token}-{place}" for place in places]
+    pictures = "".join(image(src, f"Picture {k}", loading="lazy") for k, src in enumerate(sources, start=1))
     return tag("li", tag("div", pictures, class_="files-thumbs") + tag("div", "".join(lines)))
 
 

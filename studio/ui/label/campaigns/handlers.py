@@ -121,6 +121,9 @@ class Handlers:
                     message = alert(self._asked_more(campaign, value), kind="note")
                 case "features":
                     self._studio.tastes.use(campaign, str(value))
+                case "again":
+                    self._studio.further_questions.again(campaign, str(value))
+                    message = alert("It is asked again, of whoever comes next.", kind="note")
                 case "retire":
                     message = alert(self._retired(value), kind="note")
                 case "archived":
@@ -162,7 +165,7 @@ class Handlers:
         fields: dict[str, Any] = value if isinstance(value, dict) else {}
         count = str(fields.get("count", "")).strip()
         number = int(count) if count.isascii() and count.isdecimal() and len(count) < 9 else 0
-        items = self._studio.tastes.ask_more(campaign, str(fields.get("annotator", "")), number)
+        items = self._studio.further_questions.more(campaign, str(fields.get("annotator", "")), number)
         return f"{len(items)} questions are added; Collect asks them next."
 
     def _retired(self, value: Any) -> str:

@@ -7,7 +7,7 @@ const status = (words, isWrong = false) => {
   line.classList.toggle('error', isWrong);
 };
 const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString('en', {maximumFractionDigits: 1})} MB`;
+const megabytes = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toLocaleString('en', {maximumFractionDigits: 1})} MB`);
 let sending = null;
 
 // Of what is dropped, the files with their places; a folder is gone through.

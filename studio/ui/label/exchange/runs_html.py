@@ -98,7 +98,7 @@ def _imported(imported: Imported) -> str:
     title = FORMATS.get(imported.format).title if imported.format in FORMATS.names() else imported.format
     sentences = [f"{_count(imported.labels, 'label')} taken in, into {campaigns}; read as {title}."]
     if not imported.labels:
-        sentences = [f"No label was new; read as {title}."]
+        sentences = [f"No label was {'new' if imported.known else 'taken in'}; read as {title}."]
     if imported.known:
         sentences.append(f"{imported.known:,} were there already, and were passed over.")
     if imported.pictures:

@@ -136,6 +136,7 @@ class Asking extends Entrance {
       device: matchMedia('(pointer: coarse)').matches ? 'touch' : 'pointer',
     };
     const entry = this.send('vote', body, {campaign: this.campaign.id, said, counts: 1});
+    this.made = null;
     this.answered.add(keyOfItem(item));
     this.seen.set(entry.body.id, item);
     this.past = [...this.past, {id: entry.body.id, campaign: this.campaign.id, said, question: item.question}].slice(-UNDO_DEPTH);

@@ -25,7 +25,9 @@ class Reveal extends Asking {
         el('h3', {}, count > 1 ? (SIDES[count] || [])[place] || `Picture ${place + 1}` : 'The picture', ...(verdicts(place) ? [el('b', {}, verdicts(place))] : [])),
         factList(picture.facts))),
       el('button', {type: 'button', class: 'action main', 'data-action': 'next'}, 'Next ', el('kbd', {'aria-hidden': 'true'}, 'Enter')));
+    box.style.setProperty('--columns', Math.min(count, 4));
     this.root.querySelector('.pad-answers').hidden = true;
+    for (const tool of this.root.querySelectorAll('.pad-tools [data-action]')) tool.hidden = !TOOLS_OF_REVEAL.includes(tool.dataset.action);
     box.hidden = false;
     this.announce(`Saved. ${first.pictures.map((picture, place) => `${place + 1}: ${picture.facts.map((fact) => fact.join(' ')).join(', ')}`).join('. ')}.`, 'Saved.');
   }
@@ -33,6 +35,7 @@ class Reveal extends Asking {
     this.revealing = null;
     this.root.querySelector('.pad-reveal').hidden = true;
     this.root.querySelector('.pad-answers').hidden = false;
+    for (const tool of this.root.querySelectorAll('.pad-tools [data-action]')) tool.hidden = false;
   }
   endReveal() {
     this.closeReveal();
@@ -42,13 +45,24 @@ class Reveal extends Asking {
   async openMade() {
     const whose = this.own ? {} : {annotator: this.annotator.id};
     const {ok, answer} = await get(`${this.base}/made`, {...whose, campaign: this.campaign.id});
-    const screen = this.root.querySelector('[data-screen=rest].pad-screen'), parts = [];
-    screen.querySelector('.pad-told')?.remove();
-    if (!ok) parts.push(el('p', {class: 'message note', role: 'status'}, (answer && answer.error) || 'The studio does not answer.'));
-    else parts.push(el('p', {class: 'hint'}, 'What you answer in this campaign from now on is marked as not blind.'), ...answer.items.map(madeItem));
-    screen.append(el('section', {class: 'pad-told', 'aria-label': 'What the pictures were'}, ...parts));
-    screen.querySelector('[data-do=made]')?.toggleAttribute('hidden', ok);
+    const parts = ok
+      ? [el('p', {class: 'hint'}, 'What you answer in this campaign from now on is marked as not blind.'), ...answer.items.map(madeItem)]
+      : [el('p', {class: 'message note', role: 'status'}, (answer && answer.error) || 'The studio does not answer.')];
+    this.made = {campaign: this.campaign.id, isTold: ok, section: el('section', {class: 'pad-told', 'aria-label': 'What the pictures were'}, ...parts)};
+    this.drawMade();
     if (ok) this.announce('What the pictures were is told below.', '');
+  }
+  // Beneath what the last screen says, which is drawn anew when more is known.
+  drawMade() {
+    const screen = this.root.querySelector('[data-screen=rest].pad-screen'), {made} = this;
+    screen.querySelector('.pad-told')?.remove();
+    if (!made || made.campaign !== this.campaign.id) return;
+    screen.append(made.section);
+    screen.querySelector('[data-do=made]')?.toggleAttribute('hidden', made.isTold);
+  }
+  drawNothing() {
+    super.drawNothing();
+    this.drawMade();
   }
 }
 const factList = (facts) => el('dl', {}, ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));

@@ -76,8 +76,8 @@ class Sheet {
     }
   }
   get place() {
-    const at = this.mine - this.batchFrom;
-    return [at + 1, Math.max(at + 1, Math.min(this.progress.batch, at + this.wanted))];
+    const past = this.mine - this.batchFrom, at = past + (this.revealing ? 0 : 1); // what is told is of the one before
+    return [at, Math.max(at, Math.min(this.progress.batch, past + this.wanted))];
   }
   get placeText() { return `${NOUNS[this.mode]} ${this.place[0]} of ${this.place[1]}.`; }
   drawProgress() {
