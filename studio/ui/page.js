@@ -38,6 +38,13 @@
     paint();
   });
 
+  document.addEventListener('change', (event) => { // of the settings
+    if (!event.target.matches('[data-theme-choice]')) return;
+    if (event.target.value) localStorage.setItem(STORED, event.target.value);
+    else localStorage.removeItem(STORED);
+    paint();
+  });
+
   // -- tabs ------------------------------------------------------------------------------------------------------------
 
   // What each tab declares (studio/ui/tabs): {id, primary, stop, keys, drop, wide}.

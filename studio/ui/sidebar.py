@@ -30,6 +30,7 @@ KEYS = (
     (("F",), "favourite"),
     (("Del",), "delete the picture"),
     (("/",), "find"),
+    (("?",), "all keys"),
 )
 STACK = '<section class="side title"><h2>Edit stack</h2></section>'
 QUEUE = '<section class="side title"><h2>Queue</h2></section>'
@@ -126,4 +127,5 @@ def _section(title: str, inner: str) -> str:
 
 def _keys() -> str:
     rows = "".join(tag("li", " ".join(tag("kbd", key) for key in keys) + f" {action}") for keys, action in KEYS)
-    return _section("Keys", tag("ul", rows))
+    button = tag("button", "Keys, settings, versions", type="button", class_="small", data_about="true")
+    return _section("Keys", tag("ul", rows) + button)

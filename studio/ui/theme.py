@@ -146,13 +146,13 @@ class TabHead(Protocol):
 
 
 def head(tabs: Sequence[TabHead]) -> str:
-    """What goes into <head>: the script with what it needs to know of the tabs, and the stylesheets of the page, of
+    """What goes into <head>: the scripts with what they need to know of the tabs, and the stylesheets of the page, of
     its components and of the tabs, whose selectors Gradio's `css` would rewrite.
     """
     styles = "".join([*(_read(name) for name in ("style.css", *components())), *(tab.style for tab in tabs)])
     # "<" is written so that no text of a tab ends the script.
     facts = json.dumps([tab.facts for tab in tabs]).replace("<", "\\u003c")
-    script = f"window.palimpsestTabs = {facts};\n{_read('page.js')}"
+    script = f"window.palimpsestTabs = {facts};\n{_read('page.js')}{_read('about.js')}"
     return f"<style>\n{styles}</style>\n<script>\n{script}</script>"
 
 

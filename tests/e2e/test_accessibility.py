@@ -54,6 +54,16 @@ def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_
     assert any("image-alt" in line for line in violations(page, "light", 1440, "#wrong"))
     page.evaluate("document.querySelector('#wrong').remove()")
 
+    # What ? opens, and Escape closes; the theme chosen in it is the page's.
+    page.locator("#generate").press("?")
+    expect(page.locator(".about tbody th", has_text="Palimpsest")).to_be_visible(timeout=LONG_MS)
+    assert in_views(page, ".about") == []
+    page.locator(".about [data-theme-choice][value=dark]").check()
+    expect(page.locator("body.dark")).to_have_count(1)
+    page.locator(".about [data-theme-choice][value='']").check()
+    page.keyboard.press("Escape")
+    expect(page.locator(".about")).to_have_count(0)
+
     page.set_viewport_size({"width": 1440, "height": 900})  # where all tabs have room
     page.get_by_role("tab", name="Compare").click()
     expect(page.locator(".promise:visible .stamp")).to_be_visible()

@@ -65,6 +65,7 @@ class Tab:
     primary, stop: selectors of the buttons that Ctrl+Enter and Ctrl+. press while it is shown, "" for none.
     keys: further keys while it is shown (as KeyboardEvent.key has them) -> selector of what is pressed or, of a field,
         entered.
+    shortcuts: (keys as they are written on them, what they do) of those that the list behind `?` has under its title.
     drop: id of the gr.File that takes a file which is dropped anywhere on the tab, "" for none.
     wide: whether it has the page's whole width: the sidebar is folded while it is shown.
     """
@@ -79,6 +80,7 @@ class Tab:
     primary: str = ""
     stop: str = ""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    shortcuts: Sequence[tuple[Sequence[str], str]] = ()
     drop: str = ""
     wide: bool = False
 

@@ -112,4 +112,5 @@ TAB = Tab(
     stop="#stop",
     drop="dropped",
     keys={"f": "#star-shown", "Delete": "#delete-shown", "/": "#search :is(input, textarea)"},
+    shortcuts=((("F",), "favourite"), (("Del",), "move to the bin"), (("/",), "find among past pictures")),
 )

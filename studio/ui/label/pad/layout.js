@@ -3,7 +3,7 @@ const LAYOUT = `
 <p class="unseen" aria-live="polite" data-part="said"></p>
 <section class="pad-screen" data-screen="start" aria-label="What to label, and who"></section>
 <section class="pad-screen" data-screen="rest" aria-label="Rest" hidden></section>
-<section class="pad-work" data-screen="work" aria-label="Labelling" hidden>
+<section class="pad-work" data-screen="work" data-own-keys aria-label="Labelling" hidden>
   <header class="pad-head">
     <div class="pad-ask">
       <p class="pad-campaign" data-part="campaign"></p>
