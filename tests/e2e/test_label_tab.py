@@ -209,3 +209,10 @@ def test_screenshots_of_the_pad(opened: Open, folder: Path) -> None:
         seen_as(page, view)
         page.screenshot(path=folder / f"label-{view}.png")
     assert {path.stem for path in folder.glob("label-*.png")} >= {f"label-{view}" for view in VIEWS}
+    seen_as(page, VIEWS[0])
+    page.get_by_role("tab", name="Import and export").click()
+    page.click("#exchange-describe")
+    page.click("#exchange-export")
+    expect(page.locator("#exchange-runs a[download]")).to_be_visible(timeout=LONG_MS)
+    seen_as(page, VIEWS[0])
+    page.screenshot(path=folder / f"exchange-{VIEWS[0]}.png")

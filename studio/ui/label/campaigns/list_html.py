@@ -26,6 +26,7 @@ MODES: dict[Mode, str] = {
     "thumb": "one by one",
 }
 QUESTIONS = {"overall": "which is preferred", "prompt": "which follows the prompt", "look": "which looks better"}
+REVEALS = {"after": "told what pictures were after each answer", "end": "told what pictures were at the end"}
 MORE = 30  # items that "Draw more" adds
 LOOK_EVERY = 16  # pictures
 AGAIN_MS = 1500  # until something that is being learned is looked at again
@@ -140,6 +141,8 @@ def about(campaign: Campaign, design: CampaignDesign | None) -> str:
         parts.append("open prompts" if not design.prompts else f"{len(design.prompts)} prompts of your own")
         if design.hidden_share:
             parts.append("all with hidden words" if design.hidden_share == 1 else "half with hidden words")
+    if campaign.reveal != "never":
+        parts.append(REVEALS[campaign.reveal])
     if campaign.target_per_item > 1:
         parts.append(f"{campaign.target_per_item} people each")
     return " · ".join([*parts, f"made {made_at}"])
