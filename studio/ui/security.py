@@ -8,9 +8,11 @@ answers with.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -20,6 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 2_000_000  # a form with both prompts at their limit, every character escaped, is below a tenth
 MAX_UPLOAD_BYTES = 2_001_000_000  # the largest LoRA files there are, and the form around one; pictures have less of it
+# A body may take this long, and a second more for each so many bytes of it: who sends one by one is given up.
+BODY_PATIENCE_S = 60.0
+SLOWEST_BYTES_S = 1_000
 LABEL_UPLOAD = "/label/exchange/upload"  # a file of a set of labels
 UPLOAD_PATHS = ("/gradio_api/upload", "/upload", LABEL_UPLOAD)
 # A Host header as browsers write it: a name or an IPv4 address, or an IPv6 address in brackets; maybe a port.
@@ -135,10 +140,20 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Answers 413 to a body that is too long, whether its length is declared or it comes in chunks."""
+    """Answers 413 to a body that is too long, whether its length is declared or it comes in chunks, and 408 to one that
+    comes too slowly.
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> None:
-        self.app, self.max_bytes, self.max_upload_bytes = app, max_bytes, max_upload_bytes
+    patience_s: how long one is waited for, and for each SLOWEST_BYTES_S of its bytes a second more.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int = MAX_BODY_BYTES,
+        max_upload_bytes: int = MAX_UPLOAD_BYTES,
+        patience_s: float = BODY_PATIENCE_S,
+    ) -> None:
+        self.app, self.max_bytes, self.max_upload_bytes, self.patience_s = app, max_bytes, max_upload_bytes, patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -150,11 +165,22 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > limit:
             await refusal(scope, receive, send)
             return
-        received, answered, cut = 0, False, False
+        received, waited_s, whole, answered, cut = 0, 0.0, False, False, False
 
         async def counted() -> Message:
-            nonlocal received, cut
-            message = await receive()
+            nonlocal received, waited_s, whole, cut, refusal
+            if whole:  # from here on it is waited for the end of the connection
+                return await receive()
+            began = time.monotonic()
+            try:
+                left_s = self.patience_s + received / SLOWEST_BYTES_S - waited_s
+                message = await asyncio.wait_for(receive(), max(left_s, 0.01))
+            except TimeoutError:
+                cut = True
+                refusal = PlainTextResponse("The request came in too slowly.", status_code=408)
+                return {"type": "http.disconnect"}
+            waited_s += time.monotonic() - began
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 cut = True

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.ui.security import HEADERS, MAX_BODY_BYTES, MAX_UPLOAD_BYTES, allowed_names, middleware
+from studio.ui.security import HEADERS, MAX_BODY_BYTES, MAX_UPLOAD_BYTES, BodyLimit, allowed_names, middleware
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -217,6 +217,29 @@ def test_bodies_in_chunks_are_counted() -> None:
 
     assert client().post("/", content=chunks(20)).status_code == 200
     assert client().post("/", content=chunks(21)).status_code == 413
+
+
+@pytest.mark.parametrize(("chunk", "status"), [(b"x", 408), (b"", 408), (b"x" * 10_000, 200)])
+def test_a_body_that_trickles_in_is_given_up_and_one_that_flows_is_not(chunk: bytes, status: int) -> None:
+    chunks = 0
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        nonlocal chunks
+        chunks += 1
+        assert chunks < 1000, "it is waited for ever"
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": chunk, "more_body": status == 408 or chunks < 40}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(str(len(await Request(scope, receive).body())))(scope, receive, send)
+
+    guarded = BodyLimit(reading, patience_s=0.05)
+    asyncio.run(guarded({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send))
+    assert sent[0]["status"] == status and (status == 408 or sent[1]["body"] == b"400000")
 
 
 def test_uploads_have_a_larger_limit() -> None:
