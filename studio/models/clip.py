@@ -93,11 +93,19 @@ class Clip:
         longest = max(map(len, rows))
         ids = torch.tensor([row + [self._end] * (longest - len(row)) for row in rows], device=self.device)
         mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)
-        outputs: list[Any] = [
-            self.model.get_text_features(input_ids=part, attention_mask=seen)
-            for part, seen in zip(ids.split(BLOCK), mask.split(BLOCK), strict=True)
-        ]
-        return F.normalize(torch.cat([_projected(output) for output in outputs]), dim=-1)
+        blocks = zip(ids.split(BLOCK), mask.split(BLOCK), strict=True)
+        return torch.cat([self.sentence_vectors(*block) for block in blocks])
+
+    def sentence_vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors [B, width], float32, of tokens [B, S]; differentiable. mask: 1 where they count."""
+        output: Any = self.model.get_text_features(input_ids=ids, attention_mask=mask)
+        return F.normalize(_projected(output), dim=-1)
+
+    def tokens(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The tokens of a sentence, cut to the context, and which letters of it each stands for, (0, 0) for none."""
+        ids = self._ids(text)
+        spans = [(int(a), int(b)) for a, b in self._tokenizer(text, return_offsets_mapping=True).offset_mapping]
+        return ids, [*spans[: len(ids) - 1], (0, 0)]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text).input_ids

@@ -27,6 +27,7 @@ from studio.services.differences import pixel_difference
 from studio.services.history import Generation
 from studio.services.jobs import JobService
 from studio.storage.unreadable import BROKEN
+from studio.training.readings.store import MISSED_BELOW
 from studio.world.asked import Asked, asked_of
 
 TONES = ("saturation", "contrast", "clipped")
@@ -75,6 +76,10 @@ class Measuring:
         score = knowledge.scores.get((picture.recipe.prompt, picture.sha256))
         if score is not None:
             values["score"] = score
+        scored_words = knowledge.words.get((picture.sha256, picture.recipe.prompt), ())
+        if scored_words:
+            asked_words = tuple(word for word, _ in scored_words)
+            missed_words = tuple(word for word, added in scored_words if added < MISSED_BELOW)
         try:
             colours = colours_at(picture.image_path)
             values |= {name: colours[name] for name in TONES}

@@ -19,6 +19,7 @@ from studio.training.features import store as feature_store
 from studio.training.features.extractors import OWN_CLIP
 from studio.training.features.store import Features
 from studio.training.readings import store
+from studio.training.readings.store import Words
 from studio.training.scorers.places import clip_score
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Known:
 
     readings: of those of Stencil's world.
     scores: (prompt, sha256) -> CLIP score, of others.
+    words: (sha256, prompt) -> what the CLIP reads of each word, of others.
     features: sha256 -> (extractor, features).
     unread: pictures of which something can be read that was not, and whose files are there.
     """
 
     readings: Mapping[str, Reading]
     scores: Mapping[tuple[str, str], float]
+    words: Mapping[tuple[str, str], Words]
     features: Mapping[str, tuple[str, Features]]
     unread: tuple[Generation, ...]
 
@@ -62,7 +65,8 @@ class ReadingService:
         scores: dict[tuple[str, str], float] = {}
         features: dict[str, tuple[str, Features]] = {}
         unread: list[Generation] = []
-        all_readings, all_scores = self._readings(), self._scores()
+        all_readings, all_scores, all_words = self._readings(), self._scores(), self._words()
+        words: dict[tuple[str, str], Words] = {}
         own = OWN_CLIP if self._clip() is not None else TONES
         by_extractor = {name: self._features(name) for name in (ORACLE, own)}
         for picture in pictures:
@@ -77,13 +81,15 @@ class ReadingService:
                 if picture.sha256 in all_readings:
                     readings[picture.sha256] = all_readings[picture.sha256]
             elif own == OWN_CLIP:
-                key = _score_key(picture)
-                is_read = is_read and key in all_scores
+                key, words_key = _score_key(picture), (picture.sha256, picture.recipe.prompt)
+                is_read = is_read and key in all_scores and words_key in all_words
+                if words_key in all_words:
+                    words[words_key] = all_words[words_key]
                 if key in all_scores:
                     scores[picture.recipe.prompt, picture.sha256] = float(all_scores[key][0])
             if not is_read and picture.image_path.is_file():
                 unread.append(picture)
-        return Known(readings, scores, features, tuple(unread))
+        return Known(readings, scores, words, features, tuple(unread))
 
     def read(self, pictures: Iterable[Generation], priority: Priority = "ahead", retry_of: str | None = None) -> str:
         """Queue a job that reads what is not read and under way nowhere; give its id, "" where nothing is."""
@@ -145,6 +151,10 @@ class ReadingService:
 
     def _scores(self) -> Mapping[str, Features]:
         return self._features("score_clip_score")
+
+    def _words(self) -> Mapping[tuple[str, str], Words]:
+        path = store.newest(self._root / store.FOLDER, "words-")
+        return {} if path is None else self._files.get(path, store.read_words)
 
     def _clip(self) -> Path | None:
         """The CLIP that others than Stencil's pictures are held against: of the models folder, no other scorer's."""

@@ -1,8 +1,8 @@
 """The kind of job "read": what pictures show, for whoever compares them.
 
 Of Stencil's world the oracle reads them, and gives the features their diversity is measured by. Others get features of
-the user's CLIP, or of tones without one, and where there is one its score with their prompts. What is there already is
-not read again.
+the user's CLIP, or of tones without one, and where there is one its score with their prompts and what it reads of their
+words. What is there already is not read again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from studio.engine.events import EventKind
 from studio.engine.kinds import JobContext, Steps
-from studio.training.evaluate.meter import Meter
+from studio.training.evaluate.meter import Meter, tensor
 from studio.training.features import job as features
 from studio.training.features import store as feature_store
 from studio.training.features.extractors import OWN_CLIP
@@ -87,6 +87,24 @@ def _read_others(rows: Sequence[Sequence[str]], job: Mapping[str, Any], context:
     if clip is not None:
         about = {"scorer": "clip_score", "models_dir": job.get("models_dir"), "folder": job["features"]}
         yield from scores.run({**about, "pictures": rows}, inner)
+        yield from _read_words(rows, Path(str(clip)), Path(str(job["folder"])), inner)
+
+
+def _read_words(rows: Sequence[Sequence[str]], clip_folder: Path, folder: Path, context: JobContext) -> Steps:
+    from studio.models.clip import Clip
+    from studio.models.clip_words import word_scores
+
+    clip = Clip.load(clip_folder)
+    path = store.words_path_of(folder, clip.id)
+    present = store.read_words(path)
+    missing = [(image, file, prompt) for image, file, prompt in rows if (image, prompt) not in present]
+    for place, (image, file, prompt) in enumerate(missing, 1):
+        picture = features.read_picture(Path(file))
+        if picture is not None:
+            (scored_words,) = word_scores(clip, tensor(np.stack([picture])), [prompt])
+            store.add_words(path, {(image, prompt): tuple((scored.word, scored.score) for scored in scored_words)})
+        context.tell("progress", {"step": place, "steps": len(missing), "done": place / len(missing)})
+        yield
 
 
 def _by_size(files: Sequence[tuple[str, str]]) -> list[dict[str, npt.NDArray[np.uint8]]]:

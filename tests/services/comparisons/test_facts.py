@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from studio.core.settings import Settings
 from studio.services.comparisons.comparison import Column, Comparison, Row
 from studio.services.comparisons.facts import CellFacts, FeaturesByPrompt, rows_of, units_of
 from studio.services.studio import Studio
+from studio.training.features.extractors import WORLD_CLIP
 from studio.training.readings import store
 from studio.world.reading import Reading, SeenThing
 from tests.services.waiting import wait_for
@@ -102,7 +105,7 @@ def test_rows_are_summed_up_over_units_and_corrected_for_how_many_there_are() ->
     assert (estimate.mean, estimate.n) == (0.5, 6) and estimate.low is not None
 
 
-def test_readings_come_back_and_a_damaged_line_costs_itself_alone(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_readings_come_back_and_a_damaged_line_costs_itself_alone(tmp_path: Path) -> None:
     path = store.path_of(tmp_path / store.FOLDER, "ab" * 32)
     first = Reading((SeenThing("star", "red"),), "one", "flat", "white", "small", "left", False, 0.25, {"style": 0.5})
     second = Reading((), "empty", "flat", "night", "small", "center", True, 0.9)
@@ -112,3 +115,30 @@ def test_readings_come_back_and_a_damaged_line_costs_itself_alone(tmp_path) -> N
     assert store.read(path) == {"b": second, "c": first} and store.newest(path.parent) == path
     path.write_bytes(path.read_bytes().replace(b'"night"', b'"white"'))
     assert store.read(path) == {"c": first} and store.read(tmp_path / "none") == {}
+
+
+def test_pictures_of_other_models_are_held_against_a_clip_of_the_user_s(
+    settings: Settings, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparison = Comparison(
+        rows=(Row(recipe=draw(prompt="a red star")), Row(recipe=draw(prompt="a red star", steps=4)))
+    )
+    with Studio(settings, backend="inline") as without:
+        monkeypatch.setattr(without.sources, "is_of_world", lambda model: False)
+        wait_for(without, without.comparisons.draw(comparison)[0], "done")
+        wait_for(without, without.comparisons.read(comparison), "done")
+        facts = without.comparisons.facts(comparison)
+        cell = facts.cells[0][0]
+        assert facts.unread == 0 and cell is not None and "score" not in cell.values and cell.asked == ()
+    shutil.copytree(WORLD_CLIP, tmp_path / "models" / "mine")
+    with Studio(settings.model_copy(update={"models_dir": tmp_path / "models"}), backend="inline") as studio:
+        monkeypatch.setattr(studio.sources, "is_of_world", lambda model: False)
+        assert studio.comparisons.facts(comparison).unread == 2
+        wait_for(studio, studio.comparisons.read(comparison), "done")
+        facts = studio.comparisons.facts(comparison)
+        assert facts.unread == 0 and studio.comparisons.read(comparison) == ""
+        for row in facts.cells:
+            cell = row[0]
+            assert cell is not None and 0 <= cell.values["score"] <= 2.5 and "accuracy" not in cell.values
+            assert cell.asked == ("red", "star") and set(cell.missed) <= set(cell.asked)
+        assert facts.rows[1].contrasts["score"].n == 1
