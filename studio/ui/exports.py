@@ -23,7 +23,12 @@ from studio.ui.pictures import MAX_ID, file_name
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
-MEDIA = {"csv": "text/csv; charset=utf-8", "png": "image/png", "html": "text/html; charset=utf-8"}
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "png": "image/png",
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+}
 TAKEN_AWAY = ("csv", "png")
 MOST_PACKED = 480  # pictures in one file
 FRESH = {"Cache-Control": "no-store"}  # of an answer that is made anew each time

@@ -16,14 +16,16 @@ from studio.core.errors import NotFound
 from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.ui.desk import Desk
-from studio.ui.markup import facts, image, tag, text
-from studio.ui.methods import declarations
-from studio.ui.pictures import address
+from studio.ui.markup import tag
+from studio.ui.values import TEXT, wholes
 from studio.ui.wiring import Answer, Event, Wiring
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.ui.tabs.base import Page
+
+
+MOST_SENT = 480  # pictures at once
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,32 @@ def send(studio: Studio, to: str, ids: Iterable[int], previous: Handover | None)
     return Handover(to, pictures, previous.count + 1 if previous else 1)
 
 
+# Of a host in which a button sends pictures: see `button_html` and `wire_sending`.
+SEND = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-send]');
+  if (button) trigger('send', {to: button.dataset.to, ids: button.dataset.send.split(',').map(Number)});
+});
+"""
+
+
+def button_html(to: str, ids: Iterable[int]) -> str:
+    """A button that sends pictures to a tab, in a host with the script SEND."""
+    title, numbers = targets()[to], ",".join(map(str, ids))
+    about = f"Put these pictures on the {title} tab, with their recipes"
+    return tag("button", f"Send to {title}", type="button", class_="small", data_send=numbers, data_to=to, title=about)
+
+
+def wire_sending(page: Page, wiring: Wiring, host: str) -> None:
+    """Have the buttons of a host send. host: its name among the wiring's parts."""
+
+    def on_send(event: Event) -> Answer:
+        ids = event.read("ids", wholes(MOST_SENT))
+        return put(send(page.studio, event.read("to", TEXT), ids, event["sent"]))
+
+    wiring.on(wiring.parts[host].send, on_send, ("sent",), ("sent", "bell", "tabs"))
+
+
 def receive(
     page: Page,
     wiring: Wiring,
@@ -95,29 +123,3 @@ def receive(
         return handler(event, sent) if sent is not None and sent.to == tab else {}
 
     wiring.on(page.handover.bell.change, on_bell, ("sent", *takes), gives)
-
-
-def notice(page: Page, tab: str) -> None:
-    """For a tab that is not built: show what was sent to it."""
-    parts = {**page.parts, "received": gr.HTML("", apply_default_css=False, elem_id=f"{tab}-received")}
-    receive(page, Wiring(parts), tab, lambda event, sent: {"received": notice_html(sent)}, (), ("received",))
-
-
-def notice_html(sent: Handover) -> str:
-    """The pictures that wait for a tab, of several the first in full."""
-    first, count = sent.pictures[0], len(sent.pictures)
-    recipe = first.recipe
-    prompt = recipe.prompt or "without a prompt"
-    method = declarations().guidance.get(recipe.guidance.method)
-    rows = [
-        ("Prompt", prompt),
-        ("Seed", recipe.seed),
-        ("Steps", recipe.steps),
-        ("Guidance", method.label if method else recipe.guidance.method),
-    ]
-    picture = image(address(first.id, first.sha256), prompt, width=96, height=96)
-    sentence = f"Picture {first.id} was sent here with its recipe."
-    if count > 1:
-        sentence = f"{count} pictures were sent here with their recipes, the first of them picture {first.id}."
-    message = tag("p", text(sentence), role="status")
-    return tag("section", picture + tag("div", message + facts(rows)), class_="received")

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.e2e.test_compare_tab import compared
 from tests.e2e.test_guidance_tab import WHY, compare, sweep, to_guidance, too_small
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, generate
 
@@ -37,7 +38,7 @@ def in_views(page: Page, part: str | None = None) -> list[str]:
 WRONG = """document.querySelector('#generate').insertAdjacentHTML('afterend', '<img id="wrong" src="data:,">')"""
 
 
-def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_is_wrong_is_found(opened: Open) -> None:
+def test_the_prompt_tab_with_everything_open_and_what_is_wrong_is_found(opened: Open) -> None:
     page = opened()
     generate(page)
     folded = page.locator(".controls .label-wrap").locator("visible=true")
@@ -64,10 +65,20 @@ def test_the_prompt_tab_with_everything_open_the_tabs_that_are_to_come_and_what_
     page.keyboard.press("Escape")
     expect(page.locator(".about")).to_have_count(0)
 
-    page.set_viewport_size({"width": 1440, "height": 900})  # where all tabs have room
-    page.get_by_role("tab", name="Compare").click()
-    expect(page.locator(".promise:visible .stamp")).to_be_visible()
-    assert in_views(page, "#tabs") == []
+
+def test_the_compare_tab_with_an_open_row_its_panels_and_each_view(opened: Open) -> None:
+    page = opened()
+    compared(page)
+    page.locator("#compare-table .guide-name").first.click()
+    expect(page.locator(".compare-editor")).to_be_visible(timeout=LONG_MS)
+    page.click("[data-panel=compare-add]")
+    assert in_views(page) == []
+    for panel in ("compare-statistics", "compare-keep"):
+        page.click(f"[data-panel={panel}]")
+        assert violations(page, "dark", 1440, f"#{panel}") == []
+    for view in page.locator(".view-choice [role=radio]").all()[1:]:
+        view.click()
+        assert violations(page, "light", 1440, "#compare-views") == []
 
 
 def test_the_guidance_tab_with_results_and_reasons_which_can_be_read_from_afar(opened: Open) -> None:

@@ -105,9 +105,6 @@ def test_screenshots_of_the_page(opened: Open, folder: Path, brake: Brake) -> No
     seen_as(page, VIEWS[0])
     page.evaluate("document.querySelector('#grid').scrollIntoView()")
     page.screenshot(path=folder / f"grid-{VIEWS[0]}.png")
-    page.get_by_role("tab", name="Compare").click()
-    seen_as(page, VIEWS[0])
-    page.screenshot(path=folder / f"compare-{VIEWS[0]}.png")
     assert {path.stem for path in folder.glob("prompt-*.png")} == {f"prompt-{view}" for view in VIEWS}
 
 
@@ -131,6 +128,34 @@ def test_screenshots_of_guidance(opened: Open, folder: Path) -> None:
             seen_as(page, view._replace(height=int(bottom) + 40))
         page.screenshot(path=folder / f"guidance-{view}.png")
     assert {path.stem for path in folder.glob("guidance-*.png")} == {f"guidance-{view}" for view in VIEWS}
+
+
+def test_screenshots_of_compare(opened: Open, folder: Path) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Guidance").click()
+    page.wait_for_selector("#guidance-rows .formula", timeout=LONG_MS)
+    page.click("#compare")
+    expect(page.locator("#guidance-results figcaption")).to_have_count(4, timeout=LONG_MS)
+    page.get_by_role("button", name="Send to Compare").click()
+    expect(page.locator("#compare-table .frame.done")).to_have_count(4, timeout=LONG_MS)
+    page.fill("#compare-seeds :is(input, textarea)", "7-12")
+    page.click("#compare-go")
+    expect(page.locator("#compare-table .frame.done")).to_have_count(24, timeout=LONG_MS)
+    expect(page.locator("#compare-table figcaption").last).to_contain_text("accuracy", timeout=LONG_MS)
+    for view in VIEWS:
+        seen_as(page, view)
+        if view.width != 1280:  # as of the Guidance tab
+            bottom = page.evaluate(
+                "document.querySelector('.workbench.compare').getBoundingClientRect().bottom + scrollY"
+            )
+            seen_as(page, view._replace(height=int(bottom) + 40))
+        page.screenshot(path=folder / f"compare-{view}.png")
+    seen_as(page, VIEWS[2])
+    page.get_by_role("radio", name="Slider").click()
+    page.locator(".view-tools select[data-choice=second]").select_option(index=1)
+    seen_as(page, VIEWS[2])
+    page.screenshot(path=folder / f"compare-slider-{VIEWS[2]}.png")
+    assert {path.stem for path in folder.glob("compare-*.png")} >= {f"compare-{view}" for view in VIEWS}
 
 
 def test_screenshots_of_erase(opened: Open, folder: Path) -> None:

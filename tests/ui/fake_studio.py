@@ -50,7 +50,7 @@ class Sketcher:
         if job["kind"] == "interference":
             self._together(job, tell)
             return
-        if job["kind"] == "features":  # sketches have none
+        if job["kind"] in ("features", "read"):  # sketches have nothing to tell
             tell("started", {"images": 0})
             tell("done", {"images": 0})
             return

@@ -40,8 +40,9 @@ function settle() {
   for (const field of all('[data-op]')) {
     if (field.type === 'checkbox') field.checked = field.hasAttribute('checked');
     else if (field.tagName === 'SELECT') field.value = (field.querySelector('option[selected]') || {value: ''}).value;
-    else if (field.tagName === 'INPUT' && field !== document.activeElement) {  // nobody is typing there
-      field.value = field.getAttribute('value') || '';
+    else if (field !== document.activeElement) {  // nobody is typing there
+      if (field.tagName === 'INPUT') field.value = field.getAttribute('value') || '';
+      if (field.tagName === 'TEXTAREA') field.value = field.defaultValue;
     }
   }
   follow();

@@ -8,32 +8,39 @@ const tool = (name) => element.querySelector(`[data-tool="${name}"]`);
 // The page writes results anew while they are drawn: what was pinned and zoomed stays.
 function settle() {
   reference.mark();
-  const {pinned} = reference;
+  const pinned = Boolean(reference.name), {row} = reference;
   for (const bar of element.querySelectorAll('.result-tools .tools')) bar.hidden = !frames().length;
   for (const name of ['flip', 'difference']) if (tool(name)) tool(name).hidden = !pinned;
   if (!tool('pin')) return;
   tool('pin').hidden = frames().length < 2 && !pinned;
-  tool('pin').textContent = pinned ? 'Unpin' : 'Pin';
-  tool('pin').ariaPressed = String(Boolean(pinned));
+  tool('pin').textContent = row ? 'Pin its row' : pinned ? 'Unpin' : 'Pin';
+  tool('pin').ariaPressed = String(pinned && !row);
   tool('difference').ariaPressed = String(element.hasAttribute('data-difference'));
   tool('fit').textContent = `${Math.round(100 * lens.zoom)} %`;
-  element.querySelector('.result-tools .reference').textContent = pinned ? `Reference: ${pinned.name}` : '';
+  element.querySelector('.result-tools .reference').textContent = pinned ? `Reference: ${reference.name}` : '';
 }
 // A picture of a batch that stands alone has the others beside it in `data-batch`. The one that was looked at last is
 // picked then.
 const open = (frame) => {
   if (!frame) return;
   const batch = element.querySelector('[data-batch]'), {picture} = frame.dataset;
-  const list = batch ? JSON.parse(batch.dataset.batch) : frames().map(pictures.of);
-  pictures.show(list, list.findIndex(({id}) => id === picture), reference.pinned, ({id}) => {
+  const all = frames(), beside = reference.row ? (one) => ({against: reference.against(one)}) : () => ({});
+  const list = batch ? JSON.parse(batch.dataset.batch) : all.map((one) => ({...pictures.of(one), ...beside(one)}));
+  const at = batch ? list.findIndex(({id}) => id === picture) : all.indexOf(frame);
+  pictures.show(list, at, reference.against(frame), ({id}) => {
     if (batch && id !== picture) trigger(PICKED, {id: Number(id)});
   });
 };
+// Where rows are compared it is a row that is pinned, and the page has to know of it: what differs is told by it.
+function pin() {
+  if (!reference.row) return reference.pin(reference.pinned || !picked() ? null : pictures.of(picked()));
+  const row = picked()?.closest('tr[data-row]');
+  if (row) trigger('refer', {row: Number(row.dataset.row)});
+}
 const TOOLS = {
   full: () => open(picked()),
   in: () => lens.by(1.5), out: () => lens.by(1 / 1.5), fit: () => lens.reset(),
-  pin: () => reference.pin(reference.pinned || !picked() ? null : pictures.of(picked())),
-  difference: () => reference.difference(),
+  pin: pin, difference: () => reference.difference(),
 };
 lens.listen(settle);
 element.addEventListener('click', (event) => {
@@ -68,7 +75,7 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || element.offsetParent === null) return;
   if (pictures.isWriting(event) || document.querySelector('dialog[open]')) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (key === 'r' && reference.pinned) reference.flip(true);
+  if (key === 'r') reference.flip(true);
   if (!within(event)) return;
   const walk = key === 'ArrowLeft' ? '-1' : key === 'ArrowRight' ? '1' : '';
   const step = walk && element.querySelector(`[data-walk="${walk}"]`);
@@ -76,7 +83,7 @@ document.addEventListener('keydown', (event) => {
   const frame = event.target.closest('.frame.done');
   const next = frame && key.startsWith('Arrow') ? neighbour(frame, key) : null;
   if (next) next.focus();
-  else if (KEYS[key] && !(key === 'd' && !reference.pinned)) { TOOLS[KEYS[key]](); settle(); }
+  else if (KEYS[key] && !(key === 'd' && !reference.name)) { TOOLS[KEYS[key]](); settle(); }
   else return;
   event.preventDefault();
 });

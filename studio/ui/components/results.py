@@ -17,8 +17,7 @@ from studio.ui.components.caption import prompt_of
 from studio.ui.components.curves.marks import class_of, swatch
 from studio.ui.markup import facts, image, png_uri, tag, text
 
-_FILES = ("viewer.js", "results.js")
-_SCRIPT = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _FILES)
+_VIEWER, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("viewer.js", "results.js"))
 TOOLS = (  # what is done, on the button, in words, and whether only where a reference is pinned
     ("full", "Full screen", "Larger, one after the other, with its numbers (V, or a double click)", False),
     ("out", "−", "Zoom out, all pictures alike", False),
@@ -83,11 +82,19 @@ class Head:
     name: of the row.
     mark: its colour and line.
     fact: what is the same for all of its pictures.
+    row: its number, where others are compared with it (`Results.reference`); 0 for none.
+    detail: HTML in the place of the name, where there is more to a row than that.
+    training: of which its pictures show a step, "" for none.
+    step: that step.
     """
 
     name: str
     mark: int | None = None
     fact: str = ""
+    row: int = 0
+    detail: str = ""
+    training: str = ""
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,8 @@ class Results:
     columns: what stands over each column.
     picked: number of the picture that is picked, 0 for none.
     label: what all of it is, for those who do not see it.
+    reference: number of the row whose pictures the others are compared with, each with the one of its column; 0 where
+        a picture is pinned by whoever looks.
     """
 
     cells: tuple[tuple[Cell, ...], ...]
@@ -106,6 +115,7 @@ class Results:
     columns: tuple[str, ...] = ()
     picked: int = 0
     label: str = "Pictures"
+    reference: int = 0
 
     @property
     def pictures(self) -> list[Drawn]:
@@ -115,7 +125,12 @@ class Results:
 
 def script(event: str) -> str:
     """What the host of results does. event: what a click on a picture triggers, with {id}."""
-    return f"const PICKED = {event!r};\n{_SCRIPT}"
+    return f"const PICKED = {event!r};\n{_VIEWER}\n{_SCRIPT}"
+
+
+def viewer_script() -> str:
+    """What looks at pictures closely, for a host that is none of results (views.py)."""
+    return _VIEWER
 
 
 # -- as a whole -----------------------------------------------------------------------------------------------------
@@ -153,15 +168,40 @@ def table_html(results: Results) -> str:
 
 
 def grid_html(results: Results) -> str:
-    """A table with the rows' heads at the left; without any, of a single row."""
+    """A table with the rows' heads at the left; without any, of a single row. Facts stand beneath pictures that have
+    some.
+    """
     corner = tag("td", "") if results.rows else ""
     head = tag("tr", corner + "".join(tag("th", text(column), scope="col") for column in results.columns))
     rows = ""
     for k, cells in enumerate(results.cells):
-        title = tag("th", text(results.rows[k].name), scope="row") if results.rows else ""
-        rows += tag("tr", title + "".join(tag("td", frame_html(cell, results.picked)) for cell in cells))
-    table = tag("table", tag("thead", head) + tag("tbody", rows), style=f"--count:{len(results.columns)}")
+        row = results.rows[k] if results.rows else None
+        title = tag("th", row.detail or text(row.name), scope="row") if row else ""
+        pictures = (
+            _figure(cell, results.picked) if cell.facts or cell.note else frame_html(cell, results.picked)
+            for cell in cells
+        )
+        rows += tag("tr", title + "".join(tag("td", picture) for picture in pictures), **_about(row))
+    table = tag(
+        "table",
+        tag("thead", head) + tag("tbody", rows),
+        style=f"--count:{len(results.columns)};--rows:{len(results.cells)}",
+        data_reference=str(results.reference) if results.reference else None,
+    )
     return _scrolls(table, "table", results.label)
+
+
+def _about(row: Head | None) -> dict[str, str | None]:
+    """What the views know a row by (views.js)."""
+    if row is None or not row.row:
+        return {}
+    step = {"data_training": row.training, "data_step": str(row.step)} if row.training else {}
+    return {
+        "data_row": str(row.row),
+        "data_name": row.name,
+        "class_": None if row.mark is None else class_of(row.mark),
+        **step,
+    }
 
 
 def film_html(results: Results, beneath: str = "") -> str:

@@ -32,26 +32,28 @@ class Row(Generic[T]):
 
 @dataclass(frozen=True)
 class Rows(Generic[T]):
-    """Some of a kind, from top to bottom; at least one.
+    """Some of a kind, from top to bottom.
 
     items: the rows.
-    chosen: id of the one that is open.
+    chosen: id of the one that is open, 0 where there is none.
     next_id: of the next that is added.
     most: how many there may be.
+    least: how many there have to be, 0 or 1.
     """
 
     items: tuple[Row[T], ...]
     chosen: int
     next_id: int
     most: int = 8
+    least: int = 1
 
     OPS = ("choose", "copy", "remove", "up", "down")
 
     @classmethod
-    def of(cls, values: Iterable[T], most: int = 8) -> Rows[T]:
+    def of(cls, values: Iterable[T], most: int = 8, least: int = 1) -> Rows[T]:
         """Rows of some values, the first of them open."""
         items = tuple(Row(id, value) for id, value in enumerate(values, start=1))
-        return cls(items, items[0].id, len(items) + 1, most)
+        return cls(items, items[0].id if items else 0, len(items) + 1, most, least)
 
     def __iter__(self) -> Iterator[Row[T]]:
         return iter(self.items)
@@ -91,10 +93,11 @@ class Rows(Generic[T]):
     def remove(self, id: int) -> Rows[T]:
         """Without a row; the first is open where that one was. Raises BadInput for the last one."""
         self._at(id)
-        if len(self.items) == 1:
+        if len(self.items) <= self.least:
             raise BadInput("One row has to stay.")
         items = tuple(row for row in self.items if row.id != id)
-        return replace(self, items=items, chosen=items[0].id if self.chosen == id else self.chosen)
+        first = items[0].id if items else 0
+        return replace(self, items=items, chosen=first if self.chosen == id else self.chosen)
 
     def move(self, id: int, by: int) -> Rows[T]:
         """A row up (-1) or down (1); at the end it stays. Raises BadInput if it is not there."""
@@ -150,9 +153,17 @@ def _row(
     body: Callable[[Row[T]], str],
 ) -> str:
     is_open = row.id == rows.chosen
+    inner = head_html(rows, row, name(row), is_open) + line(row)
+    if is_open:
+        inner += tag("div", body(row), class_="settings")
+    return tag("li", inner, class_="guide chosen" if is_open else "guide")
+
+
+def head_html(rows: Rows[T], row: Row[T], name: str, is_open: bool, further: str = "") -> str:
+    """A row's name, which opens it, and what can be done with it. name: HTML; further: of buttons besides."""
     title = tag(
         "button",
-        name(row),
+        name,
         type="button",
         class_="guide-name",
         data_op="choose",
@@ -160,20 +171,18 @@ def _row(
         aria_expanded=str(is_open).lower(),
         title="Open this row's settings",
     )
-    inner = tag("div", title + _tools(rows, row.id), class_="head") + line(row)
-    if is_open:
-        inner += tag("div", body(row), class_="settings")
-    return tag("li", inner, class_="guide chosen" if is_open else "guide")
+    return tag("div", title + _tools(rows, row.id, further), class_="head")
 
 
-def _tools(rows: Rows[T], id: int) -> str:
+def _tools(rows: Rows[T], id: int, further: str) -> str:
     first, last = rows.items[0].id == id, rows.items[-1].id == id
     return tag(
         "span",
-        fields.button("up", id, "↑", "Move up", disabled=first)
+        further
+        + fields.button("up", id, "↑", "Move up", disabled=first)
         + fields.button("down", id, "↓", "Move down", disabled=last)
         + fields.button("copy", id, "+", "Add a copy of this row", disabled=rows.is_full)
-        + fields.button("remove", id, "×", "Remove this row", disabled=len(rows) == 1),
+        + fields.button("remove", id, "×", "Remove this row", disabled=len(rows) <= rows.least),
         class_="tools",
     )
 

@@ -78,7 +78,7 @@ def value_labels(path: str) -> Mapping[str, str]:
     return {}
 
 
-def _labels(axis: Axis) -> tuple[str, ...]:
+def axis_labels(axis: Axis) -> tuple[str, ...]:
     """What stands beside the rows or above the columns of an axis."""
     labels = value_labels(axis.path)
     if not labels:
@@ -102,7 +102,7 @@ def _progress(grid: Grid, progress_data: Mapping[str, float]) -> str:
 
 def _table(grid: Grid, k: int) -> str:
     x, y, _ = grid.shape
-    labels = [_labels(axis) for axis in grid.axes]
+    labels = [axis_labels(axis) for axis in grid.axes]
     cells = {cell.place: cell for cell in grid.cells}
     rows = tuple(Head(label) for label in labels[1]) if len(labels) > 1 else ()
     table = results.grid_html(

@@ -62,29 +62,51 @@ const pictures = (window.palimpsestPictures ||= (() => {
     }
   }
 
-  // What a picture is compared with. The host's style sheet lays it over the others: see results.css.
+  // What a picture is compared with: the one that is pinned; or, in a table that names a row for it, the one of that row
+  // in its column. The host's style sheet lays it over the others: see results.css.
   class Reference {
     constructor(host) {
       this.host = host;
       this.pinned = null;
     }
+    // The row that a table names; null for none.
+    get row() {
+      const table = this.host.querySelector('table[data-reference]');
+      return table && table.querySelector(`tr[data-row="${table.dataset.reference}"]`);
+    }
+    // What all others are compared with is called so; "" where there is nothing.
+    get name() {
+      const {row} = this;
+      if (row) return row.querySelector('.frame.done[data-picture]') ? row.dataset.name : '';
+      return this.pinned ? this.pinned.name : '';
+    }
+    against(frame) {
+      const {row} = this;
+      if (!row || !row.closest('table').contains(frame)) return this.pinned;
+      const other = row.cells[frame.closest('td').cellIndex].querySelector('.frame.done[data-picture]');
+      return other ? of(other) : null;
+    }
     pin(picture) {
       this.pinned = picture;
-      if (!picture) for (const name of ['data-flipped', 'data-difference']) this.host.removeAttribute(name);
       this.mark();
     }
     mark() {
-      const {host, pinned} = this;
-      host.toggleAttribute('data-pinned', Boolean(pinned));
-      if (pinned) host.style.setProperty('--reference', `url(${JSON.stringify(pinned.src)})`);
+      const {host, row} = this;
+      host.toggleAttribute('data-pinned', Boolean(this.name));
+      if (!this.name) for (const name of ['data-flipped', 'data-difference']) host.removeAttribute(name);
       for (const frame of host.querySelectorAll('.frame.done')) {
-        frame.classList.toggle('pinned', Boolean(pinned) && frame.dataset.picture === pinned.id);
+        const other = this.against(frame);
+        const isIt = Boolean(other) && (row ? row.contains(frame) : frame.dataset.picture === other.id);
+        frame.classList.toggle('pinned', isIt);
         // Another shape cannot be laid over.
-        frame.classList.toggle('apart', Boolean(pinned) && ratio(sizes(frame.querySelector('img'))) !== ratio(pinned.size));
+        const isApart = !other || ratio(sizes(frame.querySelector('img'))) !== ratio(other.size);
+        frame.classList.toggle('apart', Boolean(this.name) && isApart);
+        if (other) frame.style.setProperty('--reference', `url(${JSON.stringify(other.src)})`);
+        else frame.style.removeProperty('--reference');
       }
     }
-    flip(on) { this.host.toggleAttribute('data-flipped', on && Boolean(this.pinned)); }
-    difference() { if (this.pinned) this.host.toggleAttribute('data-difference'); }
+    flip(on) { this.host.toggleAttribute('data-flipped', on && Boolean(this.name)); }
+    difference() { if (this.name) this.host.toggleAttribute('data-difference'); }
   }
 
   const sizes = (image) => `${image.getAttribute('width')}x${image.getAttribute('height')}`;
@@ -139,6 +161,7 @@ const pictures = (window.palimpsestPictures ||= (() => {
       within('.viewer-place').textContent = `${at + 1} of ${list.length}`;
       within('a').href = picture.src;
       for (const button of dialog.querySelectorAll('[data-go]')) button.disabled = list.length < 2;
+      if (picture.against !== undefined) reference.pin(picture.against);
       compare();
     };
     const compare = () => {
@@ -194,5 +217,5 @@ const pictures = (window.palimpsestPictures ||= (() => {
     }
   }
 
-  return {Lens, Reference, of, show, hold, isWriting};
+  return {Lens, Reference, of, ratio, show, hold, isWriting};
 })());

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.recipe import LIVE
 from studio.training.erase.preview import Role, Sight
+from studio.ui import handover
 from studio.ui.components import before_after, results
 from studio.ui.components.canvas import JobView
 from studio.ui.erase.board import Trial
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SCRIPT = (
     before_after.SCRIPT
+    + handover.SEND
     + """
 element.addEventListener('click', (event) => {
   if (event.target.closest('[data-negative]')) trigger('beside');
@@ -31,6 +33,14 @@ AIMS: dict[Role, str] = {
     "unrelated": "should stay",
 }
 NEGATIVE = "Negative prompt"
+
+
+def _send(base: JobView, edited_views: Sequence[JobView]) -> str:
+    """A button that compares what was drawn before with what was drawn last."""
+    after = next((view for view in reversed(edited_views) if view.pictures), None)
+    if after is None or not base.pictures:
+        return ""
+    return handover.button_html("compare", [picture.id for view in (base, after) for _, picture in view.pictures])
 
 
 def pairs_html(studio: Studio, trial: Trial) -> str:
@@ -56,7 +66,7 @@ def pairs_html(studio: Studio, trial: Trial) -> str:
         title="Beside them, the base with the concept as negative prompt: whether an edit is needed",
     )
     tools = (
-        results.tools_html(_said(trial, differences) + before_after.HOLD + beside)
+        results.tools_html(_said(trial, differences) + before_after.HOLD + beside + _send(base, edited_views))
         if any(view.pictures for view in edited_views)
         else ""
     )

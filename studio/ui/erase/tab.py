@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.training.erase.lines import read_text
+from studio.ui import handover
 from studio.ui.erase import layout, plan
 from studio.ui.erase.board import BoardSession
 from studio.ui.erase.handlers import Call, Handlers
@@ -42,6 +43,7 @@ def build(page: Page) -> None:
     _wire_changes(events, do)
     _wire_lines(events, do)
     _wire_acts(events, do)
+    handover.wire_sending(page, wiring, "pairs")
     wiring.keep(plan.FIELDS, "draft")
     wiring.on(page.demo.load, lambda event: stored_fields(event["draft"]), ("draft",), plan.FIELDS)
 

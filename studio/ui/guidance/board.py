@@ -8,17 +8,14 @@ guidance is the JSON of a GuidanceSpec. A seed is text: as a number, JavaScript 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.core.params import load
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import around
+from studio.ui.components import rule
 from studio.ui.components.rows import Row, Rows
-from studio.ui.methods import declarations, defaults, short_label
 from studio.ui.sessions import Session
 
 MAX_ROWS = 8
@@ -94,13 +91,13 @@ class Board:
 
 def new() -> Board:
     """What a first visitor finds: one question, four answers."""
-    return Board(Rows.of([_spec(values) for values in FIRST], MAX_ROWS))
+    return Board(Rows.of([rule.loaded(values) for values in FIRST], MAX_ROWS))
 
 
 def read(value: Any) -> Board:
     """The board of a browser's copy; what is no board is a new one."""
     try:
-        items = tuple(Row(int(row["id"]), _spec(row["guidance"])) for row in value["rows"])
+        items = tuple(Row(int(row["id"]), rule.loaded(row["guidance"])) for row in value["rows"])
         ids = [row.id for row in items]
         cells = tuple(
             Place(int(cell["row"]), str(cell["seed"]), str(cell["job"]), int(cell["place"])) for cell in value["cells"]
@@ -139,31 +136,24 @@ class BoardSession(Session[Board]):
 
 def add(board: Board, guidance: GuidanceSpec | Mapping[str, Any]) -> Board:
     """A further row, last and open. Raises BadInput for more than eight."""
-    return replace(board, rows=board.rows.add(_spec(guidance)))
+    return replace(board, rows=board.rows.add(rule.loaded(guidance)))
 
 
 def change(board: Board, op: str, id: int, at: str = "", name: str = "", value: Any = None) -> Board:
     """Do one thing to a row. Raises BadInput for what cannot be done.
 
-    op: one of `Rows.OPS`; method (value: its name); param (name, value); and the changes of what is around the
-    method: see `around.change`.
+    op: one of `Rows.OPS`, or of `rule.OPS`: see `rule.changed`.
     """
-    spec = board.rows[id].model_dump(mode="json")
-    if op == "method":
-        _change_method(spec, str(value))
-    elif op == "param":
-        spec["params"][name] = around.plain(value)
-    elif op in around.CHANGES:
-        spec["wrappers"] = around.change(spec.get("wrappers", []), op, at, name, value, str(spec["method"]))
-    else:
-        rows = board.rows.do(op, id)
-        return replace(board, rows=rows, cells=tuple(cell for cell in board.cells if cell.row in rows))
-    return with_guidance(board, id, spec)
+    guidance = board.rows[id]
+    if op in rule.OPS:
+        return with_guidance(board, id, rule.changed(guidance, op, at, name, value))
+    rows = board.rows.do(op, id)
+    return replace(board, rows=rows, cells=tuple(cell for cell in board.cells if cell.row in rows))
 
 
 def with_guidance(board: Board, id: int, guidance: GuidanceSpec | Mapping[str, Any]) -> Board:
     """The same board with other guidance in a row, which is open then."""
-    return replace(board, rows=board.rows.put(id, _spec(guidance)))
+    return replace(board, rows=board.rows.put(id, rule.loaded(guidance)))
 
 
 def with_places(board: Board, job: str, places: list[tuple[int, str]], *, all_anew: bool) -> Board:
@@ -172,43 +162,3 @@ def with_places(board: Board, job: str, places: list[tuple[int, str]], *, all_an
     replaced = {(cell.row, cell.seed) for cell in new_places}
     other_places = [] if all_anew else [cell for cell in board.cells if (cell.row, cell.seed) not in replaced]
     return replace(board, cells=(*other_places, *new_places))
-
-
-def label(guidance: GuidanceSpec) -> str:
-    """A rule in a few words: "APG 6, interval"; "PAG 3 + CFG 4" of a method that has a scale of its own besides."""
-    method = declarations().guidance.get(guidance.method)
-    title = method.label if method else guidance.method
-    short = short_label(title)
-    numbers = {
-        name: f"{value:g}"
-        for name, value in guidance.params.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    scales = [value for name, value in numbers.items() if name.endswith("scale")]
-    scale = numbers.get("guidance_scale", next(iter(scales), ""))
-    own_scale = numbers.get(f"{guidance.method}_scale")
-    words = f"{short} {own_scale or scale}".rstrip()
-    if own_scale and scale not in ("", "1"):
-        words += f" + CFG {scale}"
-    return ", ".join([words, *(wrapper.wrapper.replace("_", " ") for wrapper in guidance.wrappers)])
-
-
-# -- inside ---------------------------------------------------------------------------------------------------------
-
-
-def _spec(value: GuidanceSpec | Mapping[str, Any]) -> GuidanceSpec:
-    return value if isinstance(value, GuidanceSpec) else load(GuidanceSpec, dict(value), "guidance")
-
-
-def _change_method(spec: dict[str, Any], name: str) -> None:
-    """What both methods have is kept: the scale above all."""
-    fresh = copy.deepcopy(defaults(name))
-    params = {param.name: param for param in declarations().guidance[name].params}
-    for key, value in spec["params"].items():
-        param = params.get(key)
-        if param is None:
-            continue
-        free = isinstance(value, str | bool)
-        if (param.low is None or free or param.low <= value) and (param.high is None or free or value <= param.high):
-            fresh["params"][key] = value
-    spec["method"], spec["params"] = name, fresh["params"]

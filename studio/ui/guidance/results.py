@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from studio.core.errors import NotFound, StudioError
 from studio.core.recipe import GuidanceSpec
 from studio.services import account
-from studio.ui.components import canvas, results
+from studio.ui import handover
+from studio.ui.components import canvas, results, rule
 from studio.ui.components.canvas import JobView
 from studio.ui.components.curves.marks import marks
 from studio.ui.components.progress import progress, time_left
 from studio.ui.components.results import Cell, Drawn, Head, Results
 from studio.ui.components.rows import Row
-from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board, Place
 from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
-SCRIPT = results.script("why")
+SCRIPT = results.script("why") + handover.SEND
 EMPTY = (
     '<div class="guidance-empty"><p class="empty-title">One prompt, one seed, several kinds of guidance</p>'
     '<p class="empty-told">Choose what to compare at the left and press Generate all. All rows are drawn together; '
@@ -65,7 +65,8 @@ def show(studio: Studio, board: Board) -> ResultsView:
     unfinished = [job for job in jobs.values() if not job.over]
     above = "".join(_progress(job, id) for id, job in jobs.items() if not job.over) + _errors(jobs.values())
     if not unfinished and pictures:
-        above += results.tools_html(_total(studio, pictures))
+        send = handover.button_html("compare", [picture.id for picture in pictures.values()])
+        above += results.tools_html(_total(studio, pictures) + send)
     return ResultsView(above + table.html(), bool(unfinished), pictures)
 
 
@@ -102,7 +103,7 @@ class _Table:
     def name(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
         """Of what was drawn in a row: its settings may have moved on since."""
         pictures = [self.pictures[row.id, seed] for seed in seeds if (row.id, seed) in self.pictures]
-        return boards.label(pictures[0].recipe.guidance if pictures else row.value)
+        return rule.label(pictures[0].recipe.guidance if pictures else row.value)
 
     def cost(self, row: Row[GuidanceSpec], seeds: Sequence[str]) -> str:
         """What each picture of a row cost: the same for all."""
@@ -119,12 +120,10 @@ class _Table:
             guidance = picture.recipe.guidance
             facts = measures(self.studio, picture, fact_names, self.speeds.get(place.job) if place else None)
             note = (
-                ""
-                if is_of(guidance, row.value)
-                else f"The row is now {boards.label(row.value)}, which is not drawn yet."
+                "" if is_of(guidance, row.value) else f"The row is now {rule.label(row.value)}, which is not drawn yet."
             )
             return Cell(picture, self.name(row, [seed]), tuple(facts.items()), mark=mark, hint=HINT, note=note)
-        cell = Cell(None, boards.label(row.value), tuple((name, "–") for name in fact_names), mark=mark)
+        cell = Cell(None, rule.label(row.value), tuple((name, "–") for name in fact_names), mark=mark)
         job = self.jobs.get(place.job) if place else None
         if place is None or job is None or job.over:
             return cell

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from studio.core.recipe import GuidanceSpec
-from studio.ui.components import around, fields, method_menu
+from studio.ui.components import around, method_menu, rule
 from studio.ui.components import rows as lists
 from studio.ui.components.curves.marks import marks, swatch
 from studio.ui.components.fields import Entry
 from studio.ui.components.rows import Row
-from studio.ui.guidance import board as boards
 from studio.ui.guidance.board import Board
 from studio.ui.markup import tag, text
-from studio.ui.methods import declarations
 
 # One event for everything: {op, row, at, name, value}.
 SCRIPT = f"""
@@ -43,7 +41,7 @@ def rows_html(
     marks_by_row = marks(row.id for row in board.rows)
 
     def name(row: Row[GuidanceSpec]) -> str:
-        return swatch(marks_by_row[row.id]) + tag("span", text(boards.label(row.value)), class_="name")
+        return swatch(marks_by_row[row.id]) + tag("span", text(rule.label(row.value)), class_="name")
 
     def line(row: Row[GuidanceSpec]) -> str:
         formula = problems.get(row.id) or formulas.get(row.id, "")
@@ -52,18 +50,4 @@ def rows_html(
         return "".join(tag("p", text(line), class_=style) for line, style in lines if line)
 
     adder = lists.adder_html("Add a row", offered, "A further method to compare", disabled=board.rows.is_full)
-    return lists.rows_html(board.rows, name, line, lambda row: _settings(row.id, row.value, offered), adder)
-
-
-def _settings(id: int, spec: GuidanceSpec, offered: Sequence[Entry]) -> str:
-    method = declarations().guidance.get(spec.method)
-    parts = [fields.select("method", id, "Method", offered, spec.method)]
-    if method is None:
-        parts.append(tag("p", "This method is not here any more; choose another.", class_="hint wrong"))
-    else:
-        if method.source:
-            parts.append(tag("p", text(method.source), class_="source"))
-        parts += fields.parameters(method.params, spec.params, "param", id)
-    wrappers = [wrapper.model_dump(mode="json") for wrapper in spec.wrappers]
-    parts.append(around.around_html(wrappers, spec.method, id, offered=offered))
-    return "".join(parts)
+    return lists.rows_html(board.rows, name, line, lambda row: rule.settings_html(row.id, row.value, offered), adder)

@@ -13,6 +13,7 @@ from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services import pairing, scales
 from studio.services.budget import network_rows, within
 from studio.services.checks import check_guidance
+from studio.ui.components import rule
 from studio.ui.components.form import samplers
 from studio.ui.components.seeds import MAX_SEED, parse_seed, random_seed
 from studio.ui.errors import sentence
@@ -97,7 +98,7 @@ def again(studio: Studio, board: Board, id: int, base: Recipe, equal: bool) -> B
     guidance = board.rows[id]
     recipe = recipe_of(studio, guidance, base, equal)
     recipes = [recipe.model_copy(update={"seed": int(seed)}) for seed in board.seeds]
-    job = _submit(studio, recipes, f"Guidance: {boards.label(guidance)}")
+    job = _submit(studio, recipes, f"Guidance: {rule.label(guidance)}")
     return boards.with_places(board, job, [(id, seed) for seed in board.seeds], all_anew=False)
 
 
@@ -108,7 +109,7 @@ def sweep(studio: Studio, board: Board, base: Recipe, name: str, low: Any, high:
         raise BadInput("Choose what to sweep.", field="sweep")
     chosen = sweeps.values(guidance, name, low, high, count)
     recipe = recipe_of(studio, guidance, base, equal=False)
-    description = f"Sweep: {sweeps.words(name)} of {boards.label(guidance)}"
+    description = f"Sweep: {sweeps.words(name)} of {rule.label(guidance)}"
     job = _submit(studio, sweeps.recipes(recipe, name, chosen), description)
     return replace(board, sweep=Sweep(job, name, tuple(chosen)))
 

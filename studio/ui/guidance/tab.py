@@ -58,6 +58,7 @@ def build(page: Page) -> None:
     _wire_looking(page, events, do)
     _wire_rows(events, do)
     _wire_drawing(events, do)
+    handover.wire_sending(page, wiring, "results")
     wiring.keep(run.FIELDS, "draft")
     wiring.on(page.demo.load, lambda event: run.stored_fields(event["draft"]), ("draft",), run.FIELDS)
 

@@ -12,12 +12,12 @@ from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
 from studio.services import account
 from studio.services.account import Account
+from studio.ui.components import rule
 from studio.ui.components.curves import svg
 from studio.ui.components.curves.marks import class_of, marks, swatch
 from studio.ui.components.curves.panel import Panel, Series
 from studio.ui.components.results import Drawn
 from studio.ui.errors import sentence
-from studio.ui.guidance import board as boards
 from studio.ui.guidance import measures, results
 from studio.ui.guidance.board import MAX_ROWS, Board
 from studio.ui.markup import alert, facts, image, png_uri, tag, text, typeset
@@ -130,7 +130,7 @@ def _picture(studio: Studio, picture: Drawn, steps_account: Account, mark: int |
     alt = f"{recipe.prompt or 'without a prompt'}: {_label(studio, picture.id)}, seed {recipe.seed}"
     frame = tag("div", image(picture.src, alt, width=recipe.width, height=recipe.height), class_="frame")
     name = tag("p", swatch(mark) + tag("span", text(_label(studio, picture.id))), class_="card-name")
-    rule = tag("p", text(typeset(steps_account.describe)), class_="formula")
+    formula = tag("p", text(typeset(steps_account.describe)), class_="formula")
     numbers = facts([("seed", recipe.seed), *results.measures(studio, picture, FACTS).items()], "facts measures")
     beside = ",".join(f"{line.id}.{line.mark}" for line in lines)
     links = (("csv", "Numbers (CSV)", ""), ("png", "Curves (PNG)", f"?beside={beside}" if beside else ""))
@@ -144,7 +144,7 @@ def _picture(studio: Studio, picture: Drawn, steps_account: Account, mark: int |
         )
         for kind, label, query in links
     )
-    inner = frame + name + rule + numbers + tag("div", files, class_="actions")
+    inner = frame + name + formula + numbers + tag("div", files, class_="actions")
     return tag("div", inner, class_=f"why-picture {class_of(mark)}")
 
 
@@ -171,7 +171,7 @@ def _cut(png: bytes, count: int) -> list[bytes]:
 
 
 def _label(studio: Studio, id: int) -> str:
-    return boards.label(studio.history.get(id).recipe.guidance)
+    return rule.label(studio.history.get(id).recipe.guidance)
 
 
 def _values(steps_account: Account, name: str) -> tuple[float, ...]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from studio.ui.markup import tag, text
-
 if TYPE_CHECKING:
     from starlette.routing import Route
 
@@ -100,26 +98,3 @@ class Tab:
             "drop": self.drop,
             "wide": self.wide,
         }
-
-
-def promise(title: str, purpose: str, steps: tuple[tuple[str, str], ...], today: str) -> gr.HTML:
-    """The page of a tab that is not built.
-
-    title: what one will do there.
-    purpose: what for, in a sentence.
-    steps: (a few words, a sentence) of what it will have.
-    today: what can be done already, and where.
-    """
-    items = "".join(tag("li", tag("h3", text(name)) + tag("p", text(sentence))) for name, sentence in steps)
-    return gr.HTML(
-        tag(
-            "section",
-            tag("p", "Not built yet", class_="stamp")
-            + tag("h2", text(title))
-            + tag("p", text(purpose), class_="purpose")
-            + tag("ol", items)
-            + tag("p", tag("b", "What you can do today: ") + text(today), class_="meanwhile"),
-            class_="promise",
-        ),
-        apply_default_css=False,
-    )

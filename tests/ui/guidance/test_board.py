@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from studio.core.errors import BadInput
 from studio.core.recipe import GuidanceSpec
 from studio.guidance import build
+from studio.ui.components import rule
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import rows
 from studio.ui.methods import declarations
@@ -136,4 +137,4 @@ def test_each_parameter_has_a_control_with_its_range() -> None:
     ],
 )
 def test_a_row_is_called_by_the_scale_that_is_its_own(method: str, params: dict[str, Any], told: str) -> None:
-    assert boards.label(GuidanceSpec(method=method, params=params)) == told
+    assert rule.label(GuidanceSpec(method=method, params=params)) == told
