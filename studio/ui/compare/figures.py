@@ -28,7 +28,7 @@ def of_cell(facts: CellFacts | None, is_reference: bool = False) -> tuple[tuple[
     if facts is None:
         return (("NFE", "–"),), ""
     values, listed = facts.values, list[tuple[str, str]]()
-    if facts.asked:
+    if facts.asked and "accuracy" in values:
         shown_count = len(facts.asked) - len(facts.missed)
         listed.append(("accuracy", f"{shown_count} of {len(facts.asked)}"))
     if "score" in values:
@@ -39,8 +39,8 @@ def of_cell(facts: CellFacts | None, is_reference: bool = False) -> tuple[tuple[
     note = ""
     if values.get("broken"):
         note = "Broken: it is no picture of its world."
-    elif facts.missed:
-        note = f"Missed: {', '.join(facts.missed)}."
+    elif facts.missed:  # what a CLIP misses is a hint
+        note = f"{'Missed' if 'accuracy' in values else 'Perhaps missed'}: {', '.join(facts.missed)}."
     return tuple(listed), note
 
 

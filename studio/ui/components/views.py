@@ -51,6 +51,19 @@ def keys() -> dict[str, str]:
     return {str(number): f".views [data-view={view.id}]" for number, view in enumerate(VIEWS, start=1)}
 
 
+def shortcuts() -> tuple[tuple[tuple[str, ...], str], ...]:
+    """The same and those of the views in words, for a tab (`Tab.shortcuts`)."""
+    choice = tuple((key, view.label.lower()) for key, view in zip(keys(), VIEWS, strict=True))
+    return (
+        *(((key,), f"view: {label}") for key, label in choice),
+        (("←", "→"), "in a view: column, or step of the training"),
+        (("↑", "↓"), "in a view of two: the compared row"),
+        (("Space",), "in a view of two, while held: the reference, as R"),
+        (("S",), "in a view of two: exchange them"),
+        (("[", "]"), "slider: the divider"),
+    )
+
+
 def views_html() -> str:
     """The choice of a view, and the place where it is shown."""
     buttons = "".join(

@@ -19,6 +19,7 @@ TAB = Tab(
     primary="#compare-go",
     stop="#compare-stop",
     keys=views.keys(),
+    shortcuts=views.shortcuts(),
     drop="compare-dropped",
     wide=True,
 )
