@@ -18,7 +18,7 @@ from studio.services.cards import service as cards
 from studio.services.comparisons import readings
 from studio.services.comparisons.blind import RowTestService
 from studio.services.comparisons.readings import ReadingService
-from studio.services.comparisons.service import ComparisonService
+from studio.services.comparisons.service import ORIGIN, ComparisonService
 from studio.services.comparisons.share.service import ShareService
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
@@ -305,6 +305,8 @@ class Studio:
         def draw_again(job: JobRecord) -> str:
             if (grid := archive.grids.of_job(job.id)) is not None:
                 return grids.resume(grid, retry_of=job.id)
+            if job.payload.get("origin") == ORIGIN:
+                return comparing.retry(job)
             campaign = archive.planned_progress.campaign_of(job.id)
             return drawing.retry(job) if campaign is None else campaigns.resume(campaign, retry_of=job.id)
 

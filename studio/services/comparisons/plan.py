@@ -71,7 +71,7 @@ def plan_of(
     missing = [cell.recipe for row in cells for cell in row if cell.state == "missing"]
     return ComparisonPlan(
         rows,
-        remarks_on(comparison, orders.sources),
+        (*remarks_on(comparison, orders.sources), *_changed_models(cells)),
         sum(row.drawn for row in rows),
         sum(row.under_way for row in rows),
         len(missing),
@@ -111,6 +111,19 @@ def remarks_on(comparison: Comparison, sources: Sources) -> tuple[str, ...]:
     if comparison.batching == "shared":
         remarks.append("Cells are drawn together: each is the same as alone but for rounding.")
     return tuple(remarks)
+
+
+def _changed_models(cells: Sequence[Sequence[Cell]]) -> list[str]:
+    """A sentence for each model whose weights have changed between pictures that are shown."""
+    hashes: dict[str, set[str]] = {}
+    for picture in (cell.picture for row in cells for cell in row):
+        if picture is not None and picture.made_by.get("model_hash"):
+            hashes.setdefault(picture.recipe.model, set()).add(str(picture.made_by["model_hash"]))
+    return [
+        f"The pictures of {model} were drawn by different weights under that name: draw them again."
+        for model, weights in hashes.items()
+        if len(weights) > 1
+    ]
 
 
 def _row_plan(

@@ -7,7 +7,7 @@ draws only itself, and a comparison that is changed and changed back draws nothi
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
@@ -28,6 +28,7 @@ from studio.services.jobs import JobService
 from studio.services.pictures import KIND
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
+from studio.storage.jobs import JobRecord
 
 ORIGIN = "comparison"
 
@@ -105,10 +106,22 @@ class ComparisonService:
                 raise BadInput(f"Nothing of this can be drawn: {cells[0].refusal}", field="rows")
             cells_to_draw = [cell for cell in drawable if cell.state == "missing" or (again and not cell.job)]
             recipes = _in_turns(cells_to_draw)
-            jobs: list[str] = []
-            for start in range(0, len(recipes), MAX_IMAGES):
-                jobs.append(self._submit(comparison, recipes[start : start + MAX_IMAGES], priority))
-            return tuple(jobs)
+            parts = [recipes[start : start + MAX_IMAGES] for start in range(0, len(recipes), MAX_IMAGES)]
+            checked = [(part, check_recipes(part, self._sources, self._edits)) for part in parts]  # all before any
+            return tuple(self._submit(comparison.name, part, files, priority) for part, files in checked)
+
+    def retry(self, job: JobRecord) -> str:
+        """Queue what is missing of a job that drew for a comparison; give the new job's id.
+
+        Raises BadInput where nothing is missing, or nothing of it can be drawn any more.
+        """
+        recipes = [Recipe.load(values) for values in job.payload["recipes"]]
+        drawn_recipes = self._archive.generations.of_recipes(recipes)
+        missing = [recipe for recipe in recipes if recipe not in drawn_recipes]
+        if not missing:
+            raise BadInput("Every picture of this job is drawn by now.")
+        files = check_recipes(missing, self._sources, self._edits)
+        return self._submit("", missing, files, job.priority, job.id)  # type: ignore[arg-type]
 
     def read(self, comparison: Comparison, priority: Priority = "ahead") -> str:
         """Queue a job that reads what the pictures show, as far as nothing has; give its id, "" where nothing is to do.
@@ -206,16 +219,22 @@ class ComparisonService:
         records = self._archive.generations.of_recipes(recipes)
         return {recipe: self._history.shown(record) for recipe, record in records.items()}
 
-    def _submit(self, comparison: Comparison, recipes: Sequence[Recipe], priority: Priority) -> str:
-        files = check_recipes(recipes, self._sources, self._edits)
+    def _submit(
+        self,
+        name: str,
+        recipes: Sequence[Recipe],
+        files: Mapping[str, str],
+        priority: Priority,
+        retry_of: str | None = None,
+    ) -> str:
         count = f"{len(recipes)} picture{'s' * (len(recipes) != 1)}"
         payload = {
             "kind": KIND,
             "recipes": [recipe.model_dump(mode="json") for recipe in recipes],
-            "what": f"Comparison{f' {comparison.name}' if comparison.name else ''}: {count}",
+            "what": f"Comparison{f' {name}' if name else ''}: {count}",
             "origin": ORIGIN,
         }
-        return self._jobs.submit(payload, priority, edits=files)
+        return self._jobs.submit(payload, priority, edits=files, retry_of=retry_of)
 
 
 def _pictures_in(cells: Sequence[Sequence[Cell]]) -> list[Generation]:

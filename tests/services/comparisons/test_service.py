@@ -88,8 +88,10 @@ def test_what_is_under_way_is_not_queued_again_and_a_stop_keeps_what_is_drawn(st
     missing = [cell for cell in cells if cell.state == "missing"]
     assert missing and len(missing) < len(cells)
     assert {cell.trouble for cell in missing} == {"Drawing was stopped."}
-    (again,) = studio.comparisons.draw(comparison)
+    again = studio.jobs.retry(job)  # draws what is missing, and not all
     wait_for(studio, again, "done")
+    with pytest.raises(BadInput, match="Every picture of this job is drawn by now"):
+        studio.jobs.retry(job)
     assert len(studio.archive.generations.of_job(again)) == len(missing)
 
 
@@ -147,6 +149,24 @@ def test_remarks_say_what_is_no_fair_comparison(studio: Studio, draw: Draw) -> N
     assert studio.comparisons.plan(alike).remarks == ()
     idle = comparison_of(draw(), draw(negative_prompt="red", guidance={"params": {"guidance_scale": 1.0}}))
     assert any("no effect" in remark for remark in studio.comparisons.plan(idle).rows[1].remarks)
+
+
+def test_pictures_of_other_weights_under_one_name_are_told(studio: Studio, draw: Draw) -> None:
+    comparison = comparison_of(draw(), seeds=2)
+    draw_all(studio, comparison)
+    assert not any("different weights" in remark for remark in studio.comparisons.plan(comparison).remarks)
+    picture = studio.comparisons.cells(comparison)[0][0].picture
+    assert picture is not None
+    png = picture.image_path.read_bytes()
+    studio.archive.keep_picture(
+        png, job=None, recipe=picture.recipe, made_by={"model_hash": "another"}, place=None, seq=None
+    )
+    assert any(
+        "stencil were drawn by different weights" in remark for remark in studio.comparisons.plan(comparison).remarks
+    )
+    draw_again = studio.comparisons.draw(comparison, again=True)
+    wait_for(studio, draw_again[0], "done")
+    assert not any("different weights" in remark for remark in studio.comparisons.plan(comparison).remarks)
 
 
 def test_comparisons_are_kept_by_name_and_a_broken_file_costs_itself_alone(studio: Studio, draw: Draw) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from studio.core.errors import AssetError, BadInput, NotFound, StudioError
 from studio.core.recipe import LIVE
 from studio.services.comparisons.comparison import Comparison
+from studio.services.comparisons.service import ORIGIN
 from studio.services.comparisons.share.contents import Batch, Contents, Report, SharedCell, SharedEdit
 from studio.services.edits.library import EditLibrary
 from studio.services.history import Generation, History
@@ -23,8 +24,6 @@ from studio.services.replay import causes_of, compare, threads_of
 from studio.storage.archive import Archive
 from studio.storage.png import read_png
 from studio.storage.workspace import workspace_error
-
-ORIGIN = "comparison"
 
 
 @dataclass(frozen=True)
