@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from studio.cli.answer import give, remark
 from studio.cli.files import write_file
 from studio.cli.following import finish
-from studio.cli.grammar import add_settings, add_verb, settings_of
+from studio.cli.grammar import add_settings, add_verb, number, settings_of
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="say what drawing would take, and draw nothing")
     parser.add_argument("--save", metavar="NAME", help="keep the comparison in the workspace under this name")
+    parser.add_argument(
+        "--blind-test", metavar="ROW", help="have a row, by its number from 1, compared blind with the reference"
+    )
+    parser.add_argument("--pairs", metavar="N", help="of the blind test, at most (60); it ends where they tell")
     parser.add_argument("--replay", type=Path, metavar="REPORT", help="draw a report's pictures again and compare them")
     add_settings(parser)
 
@@ -53,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         if out.suffix.lower() not in ENDINGS or out.is_dir():
             raise BadInput(f"A comparison is written as {', '.join(ENDINGS)}, not as {out}.", field="out")
     if args.replay is not None:
-        if args.comparison is not None or args.out or args.plan or args.save:
+        if args.comparison is not None or args.out or args.plan or args.save or args.blind_test:
             raise BadInput("--replay takes a report alone.", field="replay")
         with Studio(settings_of(args), backend="inline") as studio:
             return _replay(args, studio)
@@ -84,6 +88,8 @@ def _compare(args: argparse.Namespace, studio: Studio) -> int:
 
         give(args, {"plan": plan_plain(plan)}, _plan_text(plan))
         return 0
+    if args.blind_test is not None:
+        return _blind_test(args, comparison, studio)
     remark(_plan_text(plan))
     for job in studio.comparisons.draw(comparison, "interactive"):
         finish(studio, job)
@@ -94,6 +100,22 @@ def _compare(args: argparse.Namespace, studio: Studio) -> int:
     for out in args.out:
         write_file(out, _file(out, comparison, answer, studio))
     give(args, answer, _text(facts))
+    return 0
+
+
+def _blind_test(args: argparse.Namespace, comparison: Comparison, studio: Studio) -> int:
+    """Make the test and draw its pictures; it is answered on the Label tab."""
+    from studio.services.comparisons.blind import PAIRS, plain
+
+    numbers = [number(text) for text in (args.blind_test, args.pairs or str(PAIRS))]
+    for name, value, text in zip(("blind-test", "pairs"), numbers, (args.blind_test, args.pairs), strict=True):
+        if type(value) is not int:
+            raise BadInput(f"--{name} is a whole number, not {text[:40]!r}.", field=name)
+    test = studio.comparisons.blind_test(comparison, numbers[0] - 1, numbers[1])
+    for job in studio.jobs.unfinished():
+        finish(studio, job.id)
+    values = plain(studio.comparisons.tests.get(test.campaign.id))
+    give(args, values, f"{values['campaign']}: answer it on the Label tab.")
     return 0
 
 

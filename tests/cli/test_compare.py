@@ -47,6 +47,8 @@ def test_a_comparison_is_drawn_written_and_drawn_again_elsewhere(run: Callable[.
     assert report.read_bytes().startswith(b"<!doctype html>") and (tmp_path / "report.pdf").read_bytes()[:4] == b"%PDF"
     assert run()["comparisons"] == [{"name": "Two rows", "rows": 2, "columns": 2, "problem": ""}]
     assert run("Two rows", "--plan")["plan"]["missing"] == 0
+    test = run("Two rows", "--blind-test", "2", "--pairs", "3")
+    assert (test["pairs"], test["answers"], test["over"]) == (3, 0, False) and "steps 4" in test["campaign"]
     replayed = run("--replay", report, workspace="theirs")
     assert replayed["identical"] and replayed["pictures"] == 4
     assert run(report, "--plan", workspace="theirs")["plan"]["missing"] == 0
@@ -62,6 +64,8 @@ def test_bad_input_is_one_sentence(run: Callable[..., Any], tmp_path: Path) -> N
         ((foreign,), "holds no comparison of ours"),
         ((file,), "nowhere"),
         ((file, "--out", tmp_path / "x.txt"), "is written as .html, .json, .pdf, .png"),
+        ((file, "--blind-test", "first"), "--blind-test is a whole number"),
+        ((file, "--blind-test", "1"), "one row against the reference"),
         ((file, "--replay", foreign), "--replay takes a report alone"),
         (("--replay", foreign), "holds no comparison of ours"),
         (("--replay", tmp_path / "none.html"), "There is no file"),

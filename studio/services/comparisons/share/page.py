@@ -85,7 +85,8 @@ def _caption(facts: Mapping[str, Any]) -> str:
     if asked:
         shown = f"{len(asked) - len(missed)} of {len(asked)} words shown"
         parts.append(
-            text(shown) + (tag("span", text(f"; missed: {', '.join(missed)}"), class_="missed") if missed else "")
+            text(shown)
+            + (tag("span", text(f"; missed: {', '.join(map(str, missed))}"), class_="missed") if missed else "")
         )
     if values.get("broken"):
         parts.append(tag("span", "read as broken", class_="missed"))
