@@ -14,7 +14,6 @@ from studio.services.comparisons.comparison import Row as Compared
 from studio.services.comparisons.facts import CellFacts, ComparisonFacts
 from studio.services.comparisons.plan import ComparisonPlan
 from studio.services.comparisons.readings import KIND as READING
-from studio.ui import watch
 from studio.ui.compare import adding, figures, links, naming
 from studio.ui.compare.board import Board
 from studio.ui.components import canvas, results
@@ -34,8 +33,28 @@ MANY = 4  # differences that are listed; of more, the rest is folded away
 # What is done to a row is told as {op, row}. A picture is picked in the browser alone: what for is a view's to say.
 SCRIPT = (
     results.script("pick")
-    + watch.PART
     + """
+// A finished picture is put into its place at once. The table is made anew for it soon, a large one now and then: that
+// takes the server long, and the engine its cores.
+const PACE_MS = 10;  // a picture of the table
+let lookedAt = 0;
+window.addEventListener('palimpsest-watch', ({detail}) => {
+  for (const place of element.querySelectorAll('.frame[data-watch][data-place]')) {
+    const facts = detail.jobs[place.dataset.watch];
+    const [, , src] = (facts && facts.pictures.find(([at]) => at === Number(place.dataset.place))) || [];
+    if (!src) continue;
+    place.className = 'frame live';
+    place.replaceChildren(Object.assign(document.createElement('img'), {src: src, alt: 'A finished picture'}));
+  }
+  const isOver = Object.values(detail.jobs).some(({over}) => over);
+  if (!isOver && Date.now() - lookedAt < PACE_MS * element.querySelectorAll('.frame').length) return;
+  if (!window.palimpsestWatch.isDue(element, detail)) return;
+  lookedAt = Date.now();
+  trigger('look');
+});
+watch('value', () => setTimeout(() => {
+  if (element.querySelector('[data-watch]') && window.palimpsestWatch) window.palimpsestWatch.look();
+}));
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-op]');
   if (button) trigger('op', {op: button.dataset.op, row: Number(button.dataset.row), value: null});
