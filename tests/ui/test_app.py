@@ -180,11 +180,6 @@ def test_the_five_tabs_in_their_order() -> None:
     assert [tab.title for tab in tabs()] == ["Prompt", "Erase", "Label", "Guidance", "Compare"]
 
 
-def test_tabs_that_are_not_built_say_so_and_what_they_will_do(blocks: gr.Blocks) -> None:
-    page = str(blocks.get_config_file())
-    assert page.count("Not built yet") == 1
-
-
 def test_the_page_has_the_words_of_the_field(blocks: gr.Blocks) -> None:
     """And none of those by which people who did not write it were lost."""
     page = str(blocks.get_config_file()).casefold()

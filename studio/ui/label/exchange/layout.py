@@ -41,7 +41,11 @@ def build() -> dict[str, Any]:
     with gr.Row(elem_classes="workbench campaigns-bench"):
         with gr.Column(elem_classes="controls", min_width=0, elem_id="exchange-form"):
             parts["direction"] = gr.Radio(
-                list(form.DIRECTIONS), value="out", label="Labels", elem_id="exchange-direction"
+                list(form.DIRECTIONS),
+                value="out",
+                label="Labels",
+                info="Out of this studio, or into it.",
+                elem_id="exchange-direction",
             )
             parts |= _out() | _in()
         with gr.Column(elem_classes="stage", min_width=0):
@@ -83,7 +87,11 @@ def _out() -> dict[str, Any]:
                 list(form.TIES), value="half", label="Ties", info="Pictures that are equal.", elem_id="exchange-ties"
             )
             parts["rows"] = gr.Radio(
-                list(form.ROWS), value="each", label="Several answers about one pair", elem_id="exchange-rows"
+                list(form.ROWS),
+                value="each",
+                label="Several answers about one pair",
+                info="A row for each, or one of all.",
+                elem_id="exchange-rows",
             )
             parts["question"] = gr.Radio(
                 list(form.QUESTIONS),
@@ -95,10 +103,14 @@ def _out() -> dict[str, Any]:
             parts["checks"] = gr.Checkbox(
                 False,
                 label="Also checks, repeats, blind tests, and what was not blind",
+                info="For looking into the answers, not for training on them.",
                 elem_id="exchange-checks",
             )
             parts["superseded"] = gr.Checkbox(
-                False, label="Also what was changed or taken back later", elem_id="exchange-superseded"
+                False,
+                label="Also what was changed or taken back later",
+                info="Every row of the log; without it, what stands.",
+                elem_id="exchange-superseded",
             )
             parts["validation"] = gr.Slider(
                 0,
