@@ -197,11 +197,13 @@ class Api:
         guideline: Annotated[str, Field(max_length=20_000)] = "",
         people: Annotated[int, Field(ge=1, le=100)] = 1,
         checks: bool = True,
+        reveal: Literal["never", "after", "end"] = "never",
     ) -> Plain:
         """Make a campaign and have its pictures drawn, ahead of whoever labels; gives how it stands.
 
         prompts: null draws open ones of Stencil's world. recipes: those that are compared, as of `generate`; null: one
-        of Stencil's. hidden_words: groups of words that pictures are drawn with and prompts do not say.
+        of Stencil's. hidden_words: groups of words that pictures are drawn with and prompts do not say. reveal: when it is
+        told what each picture was.
         """
         base = base_recipe(self._studio.sources)
         arms = [{"recipe": recipe} for recipe in recipes or [base.model_dump(mode="json")]]
@@ -225,6 +227,7 @@ class Api:
             guideline=guideline,
             target_per_item=people,
             check_share=CHECKS_SHARE if checks else 0.0,
+            reveal=reveal,
         )
         return self._studio.campaigns.facts(self._studio.campaigns.make(plan, design))
 

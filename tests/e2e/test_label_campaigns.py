@@ -165,7 +165,7 @@ def test_pairs_are_made_and_answered_by_two_a_folder_of_other_programs_is_sorted
     expect(link).to_contain_text("Download theirs.jsonl", timeout=LONG_MS)
     with page.expect_download() as download:
         link.click()
-    target = tmp_path / "theirs.jsonl"
+    target = tmp_path / "friend" / "labels.jsonl"
     download.value.save_as(target)
     lines = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert [line["answer"]["good"] for line in lines] == [True, False] * 3
@@ -173,8 +173,8 @@ def test_pairs_are_made_and_answered_by_two_a_folder_of_other_programs_is_sorted
     with target.open("a", encoding="utf-8") as file:
         file.write(json.dumps(lines[0] | {"id": "new", "answer": {"mode": "duel"}}) + "\n")
     page.get_by_label("Import", exact=True).check()
-    page.locator("#exchange-files input[data-kind=files]").set_input_files(target)
-    expect(page.locator("#exchange-arrived")).to_contain_text("Palimpsest's JSON lines. Press Import.", timeout=LONG_MS)
+    page.locator("#exchange-files input[data-kind=folder]").set_input_files(target.parent)
+    expect(page.locator("#exchange-arrived")).to_contain_text("labels.jsonl: Palimpsest's JSON lines.", timeout=LONG_MS)
     page.click("#exchange-import")
     run = page.locator("#exchange-runs .run").first
     expect(run).to_contain_text("6 were there already", timeout=LONG_MS)

@@ -125,6 +125,7 @@ class CampaignService:
             "name": campaign.name,
             "mode": campaign.mode,
             "questions": list(campaign.questions),
+            "reveal": campaign.reveal,
             "state": "archived" if campaign.archived else "paused" if campaign.paused else "open",
             "items": counts.items,
             "done": counts.answered,

@@ -112,3 +112,13 @@ def test_a_learned_taste_has_its_curve_and_scorers_say_how_often_they_agree(
     do.act("score", campaign, "pickscore", answer["looked"])
     assert started == ["pickscore"]
     assert "no features named" in do.act("features", campaign, "sense", None)["message"]
+
+
+def test_a_snapshot_is_taken_of_the_answers_as_they_are(fake: FakeStudio, do: Handlers) -> None:
+    campaign = compared(fake)
+    assert 'data-op="snapshot"' in do.act("quality", campaign, None, None)["list"]
+    taken = do.act("snapshot", campaign, {"name": "  six ", "revealed": False}, None)
+    assert "The snapshot six is taken: 6 answers to learn from, 0 held out." in taken["message"]  # of one prompt
+    assert "a snapshot &#x27;six&#x27; already" in do.act("snapshot", campaign, {"name": "six"}, None)["message"]
+    for wrong in (None, {}, {"name": " "}):
+        assert "A snapshot has a name" in do.act("snapshot", campaign, wrong, None)["message"]

@@ -32,6 +32,7 @@ def detail_html(studio: Studio, campaign: Campaign, scores: bool) -> str:
         _taste(studio, campaign),
         _scores(studio, campaign, scores),
         _marked(studio, campaign),
+        _snapshot(studio, campaign),
     ]
     return tag("div", "".join(parts), class_="detail")
 
@@ -224,6 +225,23 @@ def _mark(studio: Studio, campaign: Campaign, label: Label, token: str) -> str:
     if studio.labels.item(label.item).status in ("queued", "aside"):
         lines.append(_button("retire", campaign, "Ask no more", "small", data_value=str(label.item), title=_RETIRES))
     return _pictured(label, token, lines)
+
+
+def _snapshot(studio: Studio, campaign: Campaign) -> str:
+    """Its answers as they are now, under a name: for trainings and exports that stay what they were."""
+    if campaign.purpose == "eval":
+        return ""
+    field = {"data_value_of": "snapshot", "data_field": "name", "aria_label": "Name of the snapshot"}
+    name = f"<input{attributes({'type': 'text', 'maxlength': 80, 'value': '', 'placeholder': 'a name', **field})}>"
+    inner = _button("snapshot", campaign, "Take a snapshot", "action") + name
+    revealed = {"type": "checkbox", "data_value_of": "snapshot", "data_field": "revealed"}
+    box = tag("label", f"<input{attributes(revealed)}> also answers that were not blind", class_="field")
+    about = (
+        "Freezes what a training learns from and an export writes; a fifth of the prompts is held out. Later answers "
+        "are in the next."
+    )
+    acts = tag("div", tag("span", inner, class_="more") + box, class_="campaign-acts")
+    return tag("section", tag("h4", "Snapshot") + acts + tag("p", about, class_="hint"), class_="quality")
 
 
 def _pictured(label: Label, token: str, lines: Sequence[str]) -> str:

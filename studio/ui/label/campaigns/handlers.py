@@ -124,6 +124,8 @@ class Handlers:
                 case "again":
                     self._studio.further_questions.again(campaign, str(value))
                     message = alert("It is asked again, of whoever comes next.", kind="note")
+                case "snapshot":
+                    message = alert(self._snapshot(campaign, value), kind="note")
                 case "retire":
                     message = alert(self._retired(value), kind="note")
                 case "archived":
@@ -167,6 +169,14 @@ class Handlers:
         number = int(count) if count.isascii() and count.isdecimal() and len(count) < 9 else 0
         items = self._studio.further_questions.more(campaign, str(fields.get("annotator", "")), number)
         return f"{len(items)} questions are added; Collect asks them next."
+
+    def _snapshot(self, campaign: int, value: Any) -> str:
+        """Freeze a campaign's answers; give what to say. Raises StudioError."""
+        fields: dict[str, Any] = value if isinstance(value, dict) else {}
+        name, revealed = " ".join(str(fields.get("name", "")).split()), fields.get("revealed") is True
+        snapshot = self._studio.labels.snapshot(name, [campaign], revealed=revealed)
+        counts = f"{len(snapshot.training)} answers to learn from, {len(snapshot.held_out)} held out"
+        return f"The snapshot {snapshot.name} is taken: {counts}."
 
     def _retired(self, value: Any) -> str:
         """Ask an item no more; give what to say. Raises StudioError."""

@@ -51,7 +51,8 @@ element.addEventListener('click', (event) => {{
   }}
   const row = button.closest('li.campaign, footer');
   const fields = [...row.querySelectorAll(`[data-value-of="${{button.dataset.op}}"]`)];
-  const values = Object.fromEntries(fields.map((field) => [field.dataset.field, field.value]));
+  const valueOf = (field) => (field.type === 'checkbox' ? field.checked : field.value);
+  const values = Object.fromEntries(fields.map((field) => [field.dataset.field, valueOf(field)]));
   tell(button, button.dataset.value ?? (fields.length > 1 ? values : fields.length ? fields[0].value : null));
 }});
 element.addEventListener('change', (event) => {{
