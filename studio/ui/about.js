@@ -14,7 +14,11 @@
       onclick: () => dialog.close(),
     });
     dialog.append(close, place);
-    dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener('click', (event) => {
+      const tour = event.target.closest('[data-about-tour]');
+      if (tour) window.dispatchEvent(new Event('palimpsest-tour'));
+      if (tour || event.target === dialog) dialog.close();
+    });
     dialog.addEventListener('keydown', (event) => event.stopPropagation()); // the page's own keys are not for what lies beneath
     dialog.addEventListener('close', () => { dialog.remove(); dialog = null; });
     (document.querySelector('.gradio-container') || document.body).append(dialog);

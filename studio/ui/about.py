@@ -62,7 +62,8 @@ def keys_html() -> str:
     parts = [("Everywhere", EVERYWHERE), ("On a picture", PICTURES)]
     parts += [(tab.title, tab.shortcuts) for tab in tabs() if tab.shortcuts]
     lists = "".join(tag("section", tag("h3", text(title)) + _listed(keys)) for title, keys in parts)
-    return tag("h2", "Keys") + tag("div", lists, class_="about-keys")
+    tour = tag("button", "Show the first five minutes again", type="button", class_="small", data_about_tour="true")
+    return tag("h2", "Keys") + tag("div", lists, class_="about-keys") + tag("p", tour)
 
 
 def settings_html(settings: Settings) -> str:

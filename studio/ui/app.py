@@ -33,7 +33,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     """The whole page over an open studio. opened: called, quickly, each time a browser has painted it."""
     import gradio as gr
 
-    from studio.ui import api, handover, sidebar
+    from studio.ui import api, handover, sidebar, walkthrough
     from studio.ui.blocks import Blocks
     from studio.ui.errors import hide_folders
     from studio.ui.tabs import Page, tabs
@@ -44,6 +44,7 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         side = sidebar.build(studio, demo)
         sidebar.slim_line()
+        walkthrough.build()
         desk = handover.desk()
         # Outside of the tabs: a component in a tab that is not shown is not there yet, and its memory would be lost.
         memories, drafts = (

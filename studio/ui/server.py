@@ -97,7 +97,7 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> Starlette:
     import gradio as gr
     from starlette.middleware import Middleware
 
-    from studio.ui import about, exports, pictures, security, theme, watch
+    from studio.ui import about, exports, pictures, security, theme, walkthrough, watch
     from studio.ui.refusals import Refusals
     from studio.ui.tabs import tabs
 
@@ -129,6 +129,7 @@ def application(demo: gr.Blocks, studio: Studio, host: str) -> Starlette:
                 pictures.route(studio),
                 watch.route(studio),
                 about.route(studio),
+                *walkthrough.routes(studio),
                 *exports.routes(studio),
                 *(route for tab in tabs() for route in tab.routes(studio)),
             ],

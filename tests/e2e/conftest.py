@@ -134,6 +134,7 @@ def opened(browser: Browser, window: BrowserContext, served: Served) -> Iterator
     """Opens the page in an empty browser profile: opened(width=1440, scheme="light").
 
     refused: errors of the page are to be expected, because to the browser what is refused is one.
+    tour: the walkthrough comes by itself, as on a first visit.
     context: another page's profile, as a second window of the same browser has it.
 
     At the end of the test nothing is left to be drawn; no script failed, and nothing was asked of another machine.
@@ -154,11 +155,17 @@ def opened(browser: Browser, window: BrowserContext, served: Served) -> Iterator
         return others[-1]
 
     def open_page(
-        width: int = 1440, scheme: Scheme = "light", context: BrowserContext | None = None, refused: bool = False
+        width: int = 1440,
+        scheme: Scheme = "light",
+        context: BrowserContext | None = None,
+        refused: bool = False,
+        tour: bool = False,
     ) -> Page:
         page = (context or profile()).new_page()
         pages.append(page)
         page.add_init_script(COUNT)
+        if not tour:  # the line of a first visit moves all beneath it
+            page.add_init_script("localStorage.setItem('palimpsest-tour', 'off')")
         page.set_default_timeout(60_000)
         page.set_viewport_size({**WIDE, "width": width})
         page.emulate_media(color_scheme=scheme)

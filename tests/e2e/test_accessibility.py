@@ -57,13 +57,13 @@ def test_the_prompt_tab_with_everything_open_and_what_is_wrong_is_found(opened: 
 
     # What ? opens, and Escape closes; the theme chosen in it is the page's.
     page.locator("#generate").press("?")
-    expect(page.locator(".about tbody th", has_text="Palimpsest")).to_be_visible(timeout=LONG_MS)
-    assert in_views(page, ".about") == []
-    page.locator(".about [data-theme-choice][value=dark]").check()
+    expect(page.locator("dialog.about tbody th", has_text="Palimpsest")).to_be_visible(timeout=LONG_MS)
+    assert in_views(page, "dialog.about") == []
+    page.locator("dialog.about [data-theme-choice][value=dark]").check()
     expect(page.locator("body.dark")).to_have_count(1)
-    page.locator(".about [data-theme-choice][value='']").check()
+    page.locator("dialog.about [data-theme-choice][value='']").check()
     page.keyboard.press("Escape")
-    expect(page.locator(".about")).to_have_count(0)
+    expect(page.locator("dialog.about")).to_have_count(0)
 
 
 def test_the_compare_tab_with_an_open_row_its_panels_and_each_view(opened: Open) -> None:
