@@ -12,9 +12,10 @@ from studio.preference.label import Label
 from studio.services.labels.service import LabelService
 from studio.services.sources import LOSSES, Sources
 from studio.services.trainings import TrainingService
+from studio.training.align.objective import Takes
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import AlignPlan, read_plan
-from studio.training.align.rows import Row, rows_of
+from studio.training.align.rows import rows_of
 from studio.training.align.trained import Surroundings, training_plan
 from studio.training.features.extractors import names
 
@@ -107,7 +108,7 @@ class AlignmentService:
                 field="method",
             )
         rows, held_out = (rows_of(part, objective.takes, shares) for part, shares in zip(parts, sureness, strict=True))
-        self._check(plan, parts[0], rows)
+        self._check(plan, parts[0], objective.takes)
         origin = {"labels": len(parts[0]), "held_out_labels": len(parts[1])}
         prompts = [label.prompt for label in parts[1]]
         return training_plan(plan, objective, rows, held_out, self._around(plan.model, parts[0]), prompts, **origin)
@@ -122,10 +123,10 @@ class AlignmentService:
         features = names(in_world and not is_foreign, self._sources.settings.models_dir)[0]
         return Surroundings(in_world, features, self._sources.card(model).sampler)
 
-    def _check(self, plan: AlignPlan, labels: Sequence[Label], rows: Sequence[Row]) -> None:
+    def _check(self, plan: AlignPlan, labels: Sequence[Label], takes: Takes) -> None:
         """Raise BadInput for labels that teach nothing."""
         contents = contents_of(labels, 0)
-        if not rows and contents.ties and not contents.decided:
+        if contents.ties == contents.labels and takes != "thumbs":  # of which both good and both bad are some
             raise BadInput(
                 f"All {contents.ties} answers of {plan.snapshot!r} are ties: nothing was preferred.",
                 "Show pairs that differ more.",

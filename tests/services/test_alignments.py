@@ -93,9 +93,47 @@ def test_what_is_in_a_snapshot_is_counted() -> None:
 def test_labels_that_teach_nothing_are_refused_before_anything_runs(labels: list[Label], sentence: str) -> None:
     aligning, trainings = service(labels)
     for attempt in (aligning.check, aligning.start):
-        with pytest.raises(BadInput, match=sentence):
-            attempt({"name": "taste", "snapshot": "mine"})
+        for method in ("dpo", "dpo-ties"):
+            with pytest.raises(BadInput, match=sentence):
+                attempt({"name": "taste", "snapshot": "mine", "method": method})
     assert trainings.plans == []
+
+
+def test_pictures_of_held_out_prompts_are_drawn_and_judged_by_what_the_model_has() -> None:
+    learning = [label(number, WON if number % 2 else LOST) for number in range(9)]
+    held_out = [label(number, WON, prompt=f"a moon {number // 2}") for number in range(20, 26)]
+    aligning, trainings = service(learning, held_out)
+    for model, method in (("stencil", "dpo"), ("sd", "dpo"), ("stencil", "mapo")):
+        params = {"params": {"beta": "auto"}} if method == "dpo" else {}
+        aligning.start({"name": "taste", "snapshot": "mine", "model": model, "method": method, **params})
+    in_world, elsewhere, mapo = (plan["judged"] for plan in trainings.plans)
+    assert in_world["prompts"] == ["a moon 10", "a moon 11", "a moon 12"] == elsewhere["prompts"]
+    assert (in_world["features"], in_world["in_world"], in_world["every"]) == ("oracle", True, 20)
+    assert (elsewhere["features"], elsewhere["in_world"]) == ("tones", False)
+    assert elsewhere["protocol"]["sampler"] == "ddim" and len(elsewhere["prompts"]) * elsewhere["seeds"] <= 9
+    assert (
+        trainings.plans[0]["auto"] == {"param": "beta", "scale": 13.0}
+        and "beta" not in (trainings.plans[0]["loss_params"])
+    )
+    assert "auto" not in trainings.plans[2] and mapo == in_world
+    aligning.start({"name": "taste", "snapshot": "mine", "pictures": 0})
+    assert "judged" not in trainings.plans[-1]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "sentence"),
+    [
+        ("mapo", {"beta": "auto"}, "MaPO is not held against the base by its beta"),
+        ("sft", {"beta": "auto"}, "SFT on winners is not held against the base"),
+        ("dpo", {"beta": "auto", "form": "ipo"}, "With the form ipo beta has no effect"),
+    ],
+)
+def test_a_beta_that_cannot_be_found_or_has_no_effect_is_refused(
+    method: str, params: dict[str, Any], sentence: str
+) -> None:
+    aligning, _ = service([label(number, WON if number % 2 else LOST) for number in range(9)])
+    with pytest.raises(BadInput, match=sentence):
+        aligning.start({"name": "taste", "snapshot": "mine", "method": method, "params": params})
 
 
 def test_pairs_count_by_how_far_people_agree_and_where_all_do_that_says_nothing() -> None:

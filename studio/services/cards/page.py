@@ -37,8 +37,22 @@ SECTIONS = (
     ),
     ("drift", "Drift", "How far the model's predictions have moved."),
 )
+SIDE_EFFECTS = (
+    (
+        "kept",
+        "Side effects",
+        "Prompts that say everything, and open ones as those it learned from; beside the base at the same seeds.",
+    ),
+    *SECTIONS[-2:],
+)
 COLUMNS = {"base": "Base", "edit": "Edit", "ceiling": "Substitute"}
-KINDS = {"forget": "Names it", "near": "A neighbour", "keep": "Another prompt", "unprompted": "No prompt"}
+KINDS = {
+    "forget": "Names it",
+    "near": "A neighbour",
+    "keep": "Another prompt",
+    "unprompted": "No prompt",
+    "open": "An open prompt",
+}
 GONE = "This picture is gone from the workspace."
 
 Card = Mapping[str, Any]
@@ -60,7 +74,7 @@ def page(card: Card, pictures: Pictures) -> str:
 def fragment(card: Card, pictures: Pictures) -> str:
     """The card alone, for a page that has its style sheet."""
     parts = [_head(card), _verdict(card["verdict"]), _sights(card["sights"], pictures)]
-    for key, title, about in SECTIONS:
+    for key, title, about in SIDE_EFFECTS if card["subject"].get("open") else SECTIONS:
         lines = [line for line in card["lines"] if line["section"] == key]
         attack = _attack(card["attack"]) if key == "robust" and card["attack"] else ""
         parts.append(_section(title, about, lines_table(lines) + attack))
@@ -74,7 +88,7 @@ def fragment(card: Card, pictures: Pictures) -> str:
 def _head(card: Card) -> str:
     concepts = [f"{concept['words']} → {concept['substitute'] or 'nothing'}" for concept in card["subject"]["concepts"]]
     facts = [
-        ", ".join(concepts),
+        ", ".join(concepts) or "side effects of an alignment",
         f"by {_method_name(card['method'])}" if card["method"] else "",
         f"on {card['subject']['model']}",
     ]

@@ -19,8 +19,8 @@ from studio.training.evaluate.protocol import Protocol
 
 STEPS = 12  # of a picture of the world: enough for the oracle, as the trial of the methods measured
 UNPROMPTED_SEED = 819_999
-SHOWN = {"forget": 3, "near": 2, "keep": 2}
-SHOWN_ELSEWHERE = {"forget": 2, "keep": 1}  # where a picture takes seconds to minutes
+SHOWN = {"forget": 3, "near": 2, "keep": 2, "open": 4}
+SHOWN_ELSEWHERE = {"forget": 2, "keep": 1, "open": 2}  # where a picture takes seconds to minutes
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def request_of(subject: Subject, edit: str, budget: Budget, protocol: Protocol) 
 
     edit: as a recipe names it.
     """
-    stacks = list(stacks_of(edit, budget, subject.in_world).values())
+    stacks = list(stacks_of(edit, budget, subject.in_world).values())[: 2 if subject.open else None]
     under = {"substitute": [0], "attack": [1], "strength": list(range(2, len(stacks)))}
     protocols = [protocol] * len(stacks)
     probes_by_part = dict(probes_of(subject, budget))

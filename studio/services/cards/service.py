@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -153,6 +153,10 @@ class CardService:
         if entry.problem:
             raise BadInput(entry.problem)
         erasure = entry.provenance.get("erasure")
+        if isinstance(alignment := entry.provenance.get("alignment"), Mapping):
+            model = str(alignment.get("model"))
+            values = {"model": model, "concepts": (), "seed": alignment.get("seed"), "open": _open_prompts(entry)}
+            return Subject.load(values, self._sources.is_of_world(model))
         if not isinstance(erasure, Mapping):
             raise BadInput(
                 f"The edit {entry.name} does not say which concept it erases, so nothing can be asked of it.",
@@ -169,7 +173,9 @@ class CardService:
         """What is measured in nats; None of a model whose pictures take too long for it."""
         if not subject.in_world or not budget.drift:
             return None
-        request = self._drifts.of_edit(edit, pictures=budget.drift, levels=DRIFT_LEVELS, steps=protocol.steps)
+        request = self._drifts.of_edit(
+            edit, model=subject.model, pictures=budget.drift, levels=DRIFT_LEVELS, steps=protocol.steps
+        )
         return {"request": request, "run": new_run()}
 
     def _side_px(self, subject: Subject) -> int:
@@ -245,3 +251,14 @@ class CardService:
             return (cards[0]["sights"], cards[0]["model_hash"]) if cards else ([], "")
         records = self._archive.generations.of_job(job.id)
         return numbered(rows, records), next((str(record.made_by["model_hash"]) for record in records), "")
+
+
+def _open_prompts(entry: EditEntry) -> Sequence[str]:
+    """Prompts as those that an alignment learned from: held-out ones, else those it learned from."""
+    training = entry.provenance.get("training")
+    training = training if isinstance(training, Mapping) else {}
+    judged = training.get("judged")
+    if isinstance(judged, Mapping) and judged.get("prompts"):
+        return judged["prompts"]
+    rows = training.get("prompts") or ()
+    return list(dict.fromkeys(text for row in rows for text in list(row.values())[:1] if text))

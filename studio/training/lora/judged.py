@@ -7,7 +7,6 @@ the same steps and ends with the same edit.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -24,24 +23,16 @@ from studio.core.recipe import EditRef
 from studio.engine.edits.files import read_edit
 from studio.engine.edits.format import Edit, LowRank
 from studio.engine.kinds import JobContext, Steps
-from studio.metrics.diversity import dissimilarity
-from studio.metrics.look import PROFILES, Drift, alarm, drifts
 from studio.training.evaluate.cases import Case
 from studio.training.evaluate.drawing import by_engine
-from studio.training.evaluate.meter import Picture, tensor
-from studio.training.features.extractors import Loaded, load
-from studio.training.features.job import read_picture
 from studio.training.handover import hand_over
 from studio.training.lora import choice
 from studio.training.lora.choice import Choice, Sight
-from studio.training.lora.looks import oracle
+from studio.training.lora.jury import TOGETHER, Jury, Pictures
 from studio.training.lora.policies import JudgedPlan
-from studio.training.lora.preferred import Preference, learn
 from studio.training.lora.training import Training
 
-_FLAT = 1e-9  # below it the base draws one picture only
 IN_A_ROW = 2  # looks beyond a bound: one alone may be luck
-TOGETHER = 16  # pictures whose features are computed at once
 CHANGE, WON, BROKEN, DIVERSITY = "pictures' change", "preferred to the base", "broken pictures", "diversity"
 
 
@@ -52,13 +43,9 @@ class Judged:
         """live: what recipes call the edit that learns. job: of the training: "folder", "pictures", "clip"."""
         self._training, self._live, self._context = training, live, context
         self._folder, self._files = Path(str(job["folder"])), dict(job.get("pictures") or {})
-        self._clip = None if job.get("clip") is None else Path(str(job["clip"]))
-        self._extractor: Loaded | None = None
+        clip = None if job.get("clip") is None else Path(str(job["clip"]))
+        self._jury = Jury(training.plan.judged, clip) if training.plan.judged is not None else None
         self.past: list[Sight] = []
-        self._base: dict[str, Tensor] = {}  # "features" [N, F], "pictures" [N, H, W, 3], "broken" []
-        self._preference: Preference | None = None
-        self._moves: dict[tuple[int, float], list[Drift]] = {}  # state and strength -> how far looks have moved
-        self._is_learned = False
         self.seconds, self.trouble = 0.0, ""
 
     @property
@@ -66,6 +53,12 @@ class Judged:
         plan = self._training.plan.judged
         assert plan is not None, "nothing is due otherwise"
         return plan
+
+    @property
+    def jury(self) -> Jury:
+        """What tells of looks."""
+        assert self._jury is not None, "nothing is due otherwise"
+        return self._jury
 
     def is_due(self, step: int) -> bool:
         """Whether a look is to be taken now: every so many steps, and at the last."""
@@ -77,12 +70,9 @@ class Judged:
     def take(self, step: int) -> Steps:
         """Draw, judge, and keep the state. Yields wherever drawing does; stopped within it, it is taken again."""
         began = time.monotonic()
-        if not self._is_learned:
-            yield from self._learn()
-        if not self._base:
-            pictures = yield from self._draw(())
-            self._base = {"features": self._features(pictures), "pictures": torch.from_numpy(pictures)}
-            self._base["broken"] = torch.tensor(self._broken(pictures))
+        if not self.jury.is_ready:
+            yield from self._read_rows()
+            self.jury.begin(self._training.plan, (yield from self._draw(())))
         sight = yield from self._look(step, 1.0)
         if self._training.strength is not None:
             self._training.strength.see(sight.change)
@@ -94,7 +84,7 @@ class Judged:
         """Of the newest look, beside the base's."""
         if not self.past:
             return {}
-        sight, base = self.past[-1], self.base_broken
+        sight, base = self.past[-1], self.jury.base_broken
         values = {
             WON: sight.won,
             BROKEN: sight.broken,
@@ -103,14 +93,9 @@ class Judged:
             f"{DIVERSITY}, base": math.nan if math.isnan(sight.diversity) else 1.0,
             CHANGE: sight.change,
         }
-        for drift in self._moves.get((sight.step, sight.strength), ()):
+        for drift in self.jury.moves(sight):
             values |= {f"{drift.aspect} moved": drift.value, f"{drift.aspect} moved, by chance": drift.floor}
         return {name: value for name, value in values.items() if not math.isnan(value)}
-
-    @property
-    def base_broken(self) -> float:
-        """Share of the base's pictures that are broken; nan where nobody can say."""
-        return float(self._base["broken"]) if self._base else math.nan
 
     @property
     def is_enough(self) -> bool:
@@ -123,10 +108,9 @@ class Judged:
         if self._training.plan.judged is None or not self._plan.stops or len(newest) < IN_A_ROW:
             return ""
         head = f"Stopped after {newest[-1].step} of {self._training.plan.steps} steps"
-        if min(sight.broken - self.base_broken for sight in newest) > self._plan.stop_broken:
-            return (
-                f"{head}: {newest[-1].broken:.0%} of the held-out pictures are broken, {self.base_broken:.0%} before."
-            )
+        before = self.jury.base_broken
+        if min(sight.broken - before for sight in newest) > self._plan.stop_broken:
+            return f"{head}: {newest[-1].broken:.0%} of the held-out pictures are broken, {before:.0%} before."
         if max(sight.diversity for sight in newest) < self._plan.stop_diversity:
             return f"{head}: the held-out pictures of a prompt have come to look alike."
         return ""
@@ -143,64 +127,50 @@ class Judged:
         if not any(sight.step == step for sight in self.past):
             yield from self.take(step)
         sights = [sight for sight in self.past if self._state(sight.step) is not None]
-        first = choice.choose(sights, self.base_broken, self._plan)
+        first = choice.choose(sights, self.jury.base_broken, self._plan)
         is_within = first.best == first.furthest
         if first.furthest.change >= choice.NO_EFFECT:
             for strength in self._plan.strengths:
                 if (strength > 1) == is_within:
                     sights.append((yield from self._look(first.furthest.step, strength)))
-        chosen = choice.choose(sights, self.base_broken, self._plan)
+        chosen = choice.choose(sights, self.jury.base_broken, self._plan)
         edit = self._state(chosen.best.step)
         assert edit is not None, "those without were left out"
         return scaled(edit, chosen.best.strength), self._facts(chosen)
 
     def state(self) -> dict[str, Tensor]:
         """For a checkpoint."""
-        if not self._is_learned:
+        if self._jury is None or not self._jury.is_ready:
             return {}
-        tensors = {f"judged/base/{name}": value for name, value in self._base.items()}
-        if self._preference is not None:
-            tensors |= {f"judged/preference/{name}": value for name, value in self._preference.state().items()}
         rows = torch.tensor([sight.row() for sight in self.past], dtype=torch.float64).reshape(-1, 6)
-        tensors["judged/moves"] = torch.tensor(
-            [(*place, drift.value, drift.floor) for place, moves in self._moves.items() for drift in moves],
-            dtype=torch.float64,
-        ).reshape(-1, len(PROFILES), 4)
-        return tensors | {"judged/past": rows, "judged/seconds": torch.tensor(self.seconds, dtype=torch.float64)}
+        seconds = torch.tensor(self.seconds, dtype=torch.float64)
+        return self._jury.state() | {"judged/past": rows, "judged/seconds": seconds}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from a checkpoint, which may be of before the first look."""
         if "judged/past" not in tensors:
             return
-        self._is_learned = True
         self.past = [Sight.of(row) for row in tensors["judged/past"].tolist()]
         self.seconds = float(tensors["judged/seconds"])
-        for rows in tensors["judged/moves"].tolist() if "judged/moves" in tensors else ():
-            moves = [Drift(aspect, *row[2:]) for aspect, row in zip(PROFILES, rows, strict=True)]
-            self._moves[int(rows[0][0]), rows[0][1]] = moves
-        base, preference = "judged/base/", "judged/preference/"
-        self._base = {n.removeprefix(base): tensor for n, tensor in tensors.items() if n.startswith(base)}
-        if f"{preference}direction" in tensors:
-            self._preference = Preference.load(tensors[f"{preference}direction"], tensors[f"{preference}numbers"])
+        self.jury.load(tensors)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _facts(self, chosen: Choice) -> dict[str, Any]:
-        pictures = len(self._base["features"])
-        sentences = (
-            choice.in_words(chosen, self.base_broken, pictures),
-            alarm(self._moves.get((chosen.best.step, chosen.best.strength), ())),
-        )
+        jury, best = self.jury, chosen.best
+        warning = jury.alarm(best)
         facts: dict[str, Any] = {
-            "outcome": " ".join(filter(None, sentences)),
-            "chosen": chosen.best.plain(),
+            "outcome": " ".join(filter(None, (choice.in_words(chosen, jury.base_broken, jury.pictures), warning))),
+            "chosen": best.plain(),
             "furthest": chosen.furthest.plain(),
-            "looked_at": pictures,
+            "looked_at": jury.pictures,
         }
-        if not math.isnan(self.base_broken):
-            facts["base_broken"] = self.base_broken
-        if self._preference is not None:
-            facts["taste"] = {"right": self._preference.right, "tried": self._preference.tried}
+        if warning:
+            facts["alarm"] = warning
+        if not math.isnan(jury.base_broken):
+            facts["base_broken"] = jury.base_broken
+        if jury.preference is not None:
+            facts["taste"] = {"right": jury.preference.right, "tried": jury.preference.tried}
         return facts
 
     def _look(self, step: int, strength: float) -> Generator[None, None, Sight]:
@@ -212,20 +182,10 @@ class Judged:
             pictures = yield from self._draw((EditRef(edit=self._live, strength=strength),))
         finally:
             shelf.hold(self._live, self._training.snapshot)
-        features, base = self._features(pictures), self._base["features"]
-        won = math.nan if self._preference is None else float(self._preference.won(features, base).mean())
-        gap = np.abs(pictures.astype(np.float32) - self._base["pictures"].numpy().astype(np.float32))
-        self._moves[step, strength] = drifts(tensor(pictures), tensor(self._base["pictures"].numpy()))
-        diversity = self._diversity(features) / max(self._diversity(base), _FLAT)
-        return Sight(step, strength, won, self._broken(pictures), diversity, float(gap.mean()))
+        return self.jury.judge(step, strength, pictures)
 
-    def _diversity(self, features: Tensor) -> float:
-        """How far a prompt's pictures are apart on the mean; nan of one seed. features: [N, F], seeds together."""
-        seeds = self._plan.seeds
-        return math.nan if seeds < 2 else float(dissimilarity(features.unflatten(0, (-1, seeds))).mean())
-
-    def _draw(self, refs: Sequence[EditRef]) -> Generator[None, None, Any]:
-        """uint8 [N, H, W, 3], every seed of a prompt behind the one before, all in one company."""
+    def _draw(self, refs: Sequence[EditRef]) -> Generator[None, None, Pictures]:
+        """The pictures of a look, all in one company."""
         plan = self._plan
         cases = [
             Case(prompt, plan.first_seed + number * plan.seeds + seed)
@@ -234,7 +194,7 @@ class Judged:
         ]
         side = self._training.bundle.default_size_px
         recipes = [plan.protocol.recipe(case, self._training.plan.model, side, refs) for case in cases]
-        pictures: dict[int, Picture] = {}
+        pictures: dict[int, Pictures] = {}
         for turn in by_engine(self._context.engine, {}, self._context.should_stop)(recipes):
             if turn is None:
                 yield
@@ -242,29 +202,14 @@ class Judged:
                 pictures[turn[0]] = turn[1]
         return np.stack([pictures[place] for place in range(len(recipes))])
 
-    def _learn(self) -> Steps:
-        """The taste of the rows, on features of their pictures. One whose file is gone is told where it is learned."""
-        plan, features = self._training.plan, dict[str, Tensor]()
+    def _read_rows(self) -> Steps:
+        """The pictures that a taste is learned from. One whose file is gone is told where the training begins."""
+        plan = self._training.plan
         assert plan.pictures is not None, "a plan without pictures has nothing to judge by"
         images = [image for image in plan.pictures.names if image in self._files]  # in one order in every run
         for at in range(0, len(images), TOGETHER):
-            pictures = {image: read_picture(Path(self._files[image])) for image in images[at : at + TOGETHER]}
-            whole = {image: picture for image, picture in pictures.items() if picture is not None}
-            with contextlib.suppress(ValueError):  # of several sizes: they are passed over, as the training does not
-                features |= dict(zip(whole, self._features(np.stack(list(whole.values()))), strict=True))
+            self.jury.read({image: self._files[image] for image in images[at : at + TOGETHER]})
             yield
-        self._preference = learn(plan, features)
-        self._is_learned = True
-
-    def _features(self, pictures: Any) -> Tensor:
-        if self._extractor is None:
-            self._extractor = load(self._plan.features, self._clip)
-        return torch.from_numpy(self._extractor.extract(pictures).copy()).float()
-
-    def _broken(self, pictures: Any) -> float:
-        if not self._plan.in_world:
-            return math.nan
-        return float(np.mean([reading.invalid for reading in oracle().read(pictures)]))
 
     def _keep(self, step: int) -> None:
         """Write the state into a file of its own. A disk that does not take it is told; that state is not chosen."""

@@ -197,3 +197,22 @@ def test_what_has_no_card_is_refused_in_a_sentence(
     with pytest.raises(NotFound):
         studio.cards.start("gone")
     assert studio.jobs.newest() == []
+
+
+def test_an_alignment_has_a_card_of_its_side_effects(studio: Studio, tmp_path: Path) -> None:
+    """By the same service: no concept is asked for, and nothing of a concept is said."""
+    plan = {"model": "stencil", "seed": 1, "snapshot": "mine", "name": "taste"}
+    training = {"judged": {"prompts": ["a moon", "a star at night"]}}
+    provenance = {"method": "dpo", "alignment": plan, "training": training}
+    made = edit(studio, tmp_path, provenance, "taste")
+    outlook = studio.cards.outlook(made, "preview")
+    job = studio.cards.start(made, "preview")
+    assert drawn(studio, job)["drawn"] == outlook["pictures"]
+    card = studio.cards.card(made)
+    assert card is not None and {line["section"] for line in card["lines"]} == {"kept", "quality", "drift"}
+    assert set(card["parts"]) == {"keep", "open"} and card["parts"]["open"]["pictures"] == 4
+    page = studio.cards.page(made)
+    assert "Side effects" in page and "side effects of an alignment" in page and "Coming back" not in page
+    full = studio.cards.start(made, "full")
+    studio.jobs.wait(full)
+    assert studio.cards.card(made, "full") is not None

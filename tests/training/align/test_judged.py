@@ -18,6 +18,7 @@ from studio.training.align.rows import rows_of
 from studio.training.lora import judged, measures
 from studio.training.lora.choice import Sight
 from studio.training.lora.judged import Judged, scaled
+from studio.training.lora.jury import Jury
 from studio.training.lora.plan import Plan
 from studio.training.lora.preferred import labels_of, learn
 from tests.training.align.making import label
@@ -102,7 +103,7 @@ def test_it_ends_where_pictures_break_and_what_is_kept_is_weaker(
 ) -> None:
     plan = looked_at(sd[1], strengths=[0.5, 1.4], in_world=True, stop_broken=0.3, more_broken=0.25)
     paths = paths_of(plan, tmp_path)
-    monkeypatch.setattr(Judged, "_broken", lambda mine, pictures: 0.0)
+    monkeypatch.setattr(Jury, "_broken", lambda mine, pictures: 0.0)
     sights = Sights(monkeypatch, at_2=(0.6, 0.4), at_4=(0.9, 0.5))
     told = Run(sd[0], tmp_path / "run", paths, plan).finish().of("edit")[0]
     assert told["ended"] == "Stopped after 4 of 6 steps: 50% of the held-out pictures are broken, 0% before."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.core.errors import BadInput, Cancelled
+from studio.core.errors import BadInput, Cancelled, NonFinite
 from studio.engine.config import EngineConfig
 from studio.engine.edits.files import read_edit
 from studio.engine.latents import latents_file
@@ -109,7 +109,8 @@ def engine_for(family: str, factory: pytest.TempPathFactory) -> tuple[Engine, st
     folder = factory.getbasetemp() / "models-to-align" / family
     if not folder.exists():
         (build if family == "sd" else build_xl)(folder)
-    losses = {**LOSSES, "worse": "tests.training.align.toy_objective:Worse"}
+    toys = "tests.training.align.toy_objective"
+    losses = {**LOSSES, "worse": f"{toys}:Worse", "breaks": f"{toys}:Breaks"}
     config = EngineConfig({}, models_dir=folder.parent, device="cpu", previews=False, kinds=KINDS, losses=losses)
     return Engine(config), folder.name
 
@@ -198,3 +199,16 @@ def test_kept_latents_stand_for_the_picture(tmp_path: Path, tmp_path_factory: py
         Path(path).write_bytes(b"no file of latents")
     damaged = Run(engine, tmp_path / "damaged", paths, plan, latents=latents).finish().of("edit")[0]["sha256"]
     assert damaged == encoded
+
+
+def test_where_the_loss_stops_being_a_number_it_says_so_and_keeps_the_last_state_that_was_one(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    engine, model = engine_for("sd", tmp_path_factory)
+    plan = {**small("dpo", model, held_out=0), "loss": "breaks", "loss_params": {}, "steps": 9, "lr": 0.1}
+    run = Run(engine, tmp_path / "run", paths_of(plan, tmp_path), plan)
+    with pytest.raises(NonFinite, match="stopped being numbers at step 2; it began with preference"):
+        run.finish()
+    (told,) = run.of("edit")
+    assert (told["steps"], told["final"]) == (1, False)
+    assert all(dense(delta).isfinite().all() for delta in read_edit(Path(told["path"])).layers["unet"].values())

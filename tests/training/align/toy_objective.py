@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from studio.alignment.errors import PairObjective
@@ -21,3 +22,14 @@ class Worse(PairObjective):
         """winner error: 1 of the base, and more by how far it is from there."""
         gap = predictions["winner/student"].raw - predictions["winner/frozen"].raw
         return {"winner error": 1 + gap.square().mean()}
+
+
+class Breaks(PairObjective):
+    """Gives no number once the student has left the base."""
+
+    def terms(self, predictions: Mapping[str, Prediction], numbers: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """preference: what is preferred becomes likelier, until it is none."""
+        gap = (predictions["winner/student"].raw - predictions["winner/frozen"].raw).square().mean()
+        return {
+            "preference": predictions["winner/student"].raw.mean() + (torch.nan if float(gap.detach()) > 0 else 0.0)
+        }

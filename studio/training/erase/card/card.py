@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import studio
@@ -14,6 +15,7 @@ from studio.training.erase.card.lines import Line
 from studio.training.erase.card.probe import PARTS, Probe
 from studio.training.erase.card.quality import quality_lines
 from studio.training.erase.card.robust import robust_lines, strength_curve
+from studio.training.erase.card.side_effects import judge_side_effects, light_of, side_effect_lines
 from studio.training.erase.card.unedited import unedited_lines
 from studio.training.erase.card.verdict import judge, lit
 from studio.training.evaluate.measures import TONES
@@ -35,6 +37,8 @@ def card(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow] | No
 
     outside: rows measured in another way, by name (studio.training.drift.rows.rows).
     """
+    if answers.subject.open:
+        return _of_labels(answers, budget, outside or {})
     lines = [lit(line) for line in _lines(answers, outside or {})]
     forget = len(answers.rows("forget", EDIT))
     words = " and ".join(repr(concept.words) for concept in answers.subject.concepts[:3])
@@ -51,6 +55,28 @@ def card(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow] | No
         "lines": [line.plain() for line in lines],
         "attack": None if answers.attack is None else answers.attack.plain(),
         "strengths": strength_curve(answers),
+        "tones": _tones(answers),
+    }
+
+
+def _of_labels(answers: Answers, budget: Budget, outside: Mapping[str, ReportRow]) -> dict[str, Any]:
+    """Everything that is said of an edit that follows labels: no concept, and so no curve of it."""
+    of_pictures = [*side_effect_lines(answers), *quality_lines(answers)]
+    lit_lines = [replace(line, light=light, goal=goal) for line in of_pictures for light, goal in [light_of(line)]]
+    drifts = [_drift(key, name, about, outside) for key, (name, about) in DRIFTS.items() if key.startswith("drift")]
+    lines = [*lit_lines, *drifts]
+    return {
+        "format": FORMAT,
+        "version": studio.__version__,
+        "budget": budget.name,
+        "is_preview": len(answers.rows("open", EDIT)) < FEW,
+        "subject": answers.subject.plain(),
+        "parts": {part: _part(part, probes) for part, probes in answers.probes.items()},
+        "verdict": judge_side_effects(lit_lines).plain(),
+        "base_ua": None,
+        "lines": [line.plain() for line in lines],
+        "attack": None,
+        "strengths": [],
         "tones": _tones(answers),
     }
 

@@ -21,6 +21,7 @@ PARTS = {
     "negative": "prompts that name the concept, which is the negative prompt too; the base alone",
     "perp-neg": "the same by Perp-Neg",
     "nag": "the same by NAG",
+    "open": "prompts that leave style and colour open, as those it learned from; several seeds each",
 }
 
 

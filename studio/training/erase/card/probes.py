@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from studio.training.erase.card.attack import one_word
 from studio.training.erase.card.budget import Budget
 from studio.training.erase.card.probe import PARTS, Probe, Probes, seed_of
-from studio.training.erase.card.subject import Subject
+from studio.training.erase.card.subject import OPEN_SEEDS, Subject
 from studio.training.erase.card.ways import WAYS
 from studio.training.erase.card.world import world_probes
 from studio.training.erase.texts import wordings
@@ -24,6 +24,8 @@ def probes_of(subject: Subject, budget: Budget) -> Probes:
     "substitute" has as many as "forget", and "strength" and those without an edit the first of them.
     """
     sizes = budget.sizes(subject.in_world)
+    if subject.open:
+        return _of_labels(subject, sizes)
     if subject.in_world:
         parts = world_probes(subject, sizes)
     else:
@@ -34,6 +36,15 @@ def probes_of(subject: Subject, budget: Budget) -> Probes:
     parts["strength"] = parts["forget"][: sizes["strength"]]
     parts |= dict.fromkeys(WAYS, _negated(parts["forget"][: sizes["unedited"]], subject))
     return {part: probes for part in PARTS if (probes := parts.get(part))}
+
+
+def _of_labels(subject: Subject, sizes: Mapping[str, int]) -> Probes:
+    """Of an edit that erases nothing: prompts that say everything, where any are known, and open ones."""
+    stated = world_probes(subject, sizes)["keep"] if subject.in_world else []
+    prompts = subject.open[: max(1, sizes["forget"] // OPEN_SEEDS)]
+    pairs = [(text, seed) for text in prompts for seed in range(OPEN_SEEDS)]
+    open_probes = [Probe(Case(text, seed_of("open", i)), kind="open") for i, (text, _) in enumerate(pairs)]
+    return {part: probes for part, probes in (("keep", stated), ("open", open_probes)) if probes}
 
 
 def _negated(probes: Sequence[Probe], subject: Subject) -> list[Probe]:

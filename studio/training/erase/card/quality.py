@@ -37,6 +37,8 @@ def quality_lines(answers: Answers) -> list[Line]:
         ("forget", "of erased prompts", answers.rows("forget", EDIT), answers.rows("substitute", BASE)),
     )
     why = "" if answers.subject.in_world else UNREAD
+    if answers.subject.open:
+        series = (("keep", "of stated prompts", answers.rows("keep", EDIT), answers.rows("keep", BASE)),)
     return [
         _line(f"{key}_{part}", f"{name}, {group}", part, distance, rows, base, why)
         for part, group, rows, base in series

@@ -11,6 +11,7 @@ from studio.core.params import load
 from studio.training.erase.concept import WORLD, Concept
 from studio.world.reading import Reading, Wanted
 
+OPEN_SEEDS = 4  # pictures of each open prompt
 Attribute = Literal["object", "colour", "style", "background"]
 
 
@@ -74,6 +75,7 @@ class Subject:
     concepts: what was erased.
     preserves: texts that were to stay.
     seed: of the sentences it was made with, which are not asked again.
+    open: of an edit that erases nothing but follows labels, prompts as those it learned from; no concepts then.
     """
 
     model: str
@@ -81,6 +83,7 @@ class Subject:
     concepts: tuple[Concept, ...]
     preserves: tuple[str, ...] = ()
     seed: int = 0
+    open: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -90,7 +93,8 @@ class Subject:
     def plain(self) -> dict[str, Any]:
         """As plain values."""
         concepts = [concept.model_dump(mode="json") for concept in self.concepts]
-        return {**vars(self), "concepts": concepts, "preserves": list(self.preserves)}
+        values = {**vars(self), "concepts": concepts, "preserves": list(self.preserves), "open": list(self.open)}
+        return values if self.open else {name: value for name, value in values.items() if name != "open"}
 
     @classmethod
     def load(cls, values: Mapping[str, Any], in_world: bool) -> Subject:
@@ -103,13 +107,15 @@ class Subject:
             concepts = tuple(load(Concept, concept, "erasure") for concept in values["concepts"])
             texts = tuple(map(str, values.get("preserves") or ()))
             model, seed = str(values["model"]), int(values.get("seed") or 0)
+            open_prompts = tuple(map(str, values.get("open") or ()))
         except (KeyError, TypeError, ValueError):
             raise BadInput(
                 "What this edit says of its erasure cannot be read, so nothing can be asked of it."
             ) from None
-        if not concepts:
+        if not concepts and not open_prompts:
             raise BadInput("This edit names no concept that it erases, so nothing can be asked of it.")
-        return cls(model, is_known, tuple(c.in_world() if is_known else c for c in concepts), texts, seed)
+        known_concepts = tuple(c.in_world() if is_known else c for c in concepts)
+        return cls(model, is_known, known_concepts, texts, seed, open_prompts)
 
 
 def value_named(kind: Attribute, words: str) -> str | None:

@@ -54,7 +54,7 @@ class _Builder:
         replaced: list[Probe] = []
         for _ in range(TRIES):
             i = len(probes_by_text)
-            if i == size:
+            if i == size or not self.targets:
                 break
             place = i % len(self.targets)
             target, concept = self.targets[place], self.concepts[place]

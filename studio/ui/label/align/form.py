@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ from studio.core.params import shown
 from studio.services.alignments import Contents, contents_of
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import MAX_NAME_CHARS
+from studio.training.align.trained import AUTO
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.storage.labels.campaigns import Campaign
 
-FIELDS = ("labels", "objective", "align_name", "align_minutes", "align_seed", "model")
-KEPT = ("objective", "align_minutes", "align_seed")  # in the browser
+FIELDS = ("labels", "objective", "align_name", "align_minutes", "align_seed", "align_beta", "model")
+SEEDS = 3  # trainings that are begun together
 RECOMMENDED = ""
 HELD_OUT = 0.25
 
@@ -55,6 +57,13 @@ def contents(studio: Studio, value: Any) -> Contents:
 
 def contents_html(contents: Contents, model: str) -> str:
     """What is in the labels, which objective fits, and what is to be known before."""
+    objective = OBJECTIVES.get(contents.objective)
+    fits = tag("b", text(objective.name)) + text(f" fits them. {contents.why}")
+    return counted_html(contents, model, tag("p", fits))
+
+
+def counted_html(contents: Contents, model: str, beneath: str = "") -> str:
+    """What is in the labels, and what is to be known of them. beneath: HTML between the two."""
     kinds = [
         (contents.decided, "pair with a winner", "pairs with a winner"),
         (contents.ties, "tie", "ties"),
@@ -64,10 +73,8 @@ def contents_html(contents: Contents, model: str) -> str:
     counted = [f"{count} {singular if count == 1 else plural}" for count, singular, plural in kinds if count]
     prompts = f"{contents.prompts} prompt{'s' * (contents.prompts != 1)}"
     summary = f"{', '.join(counted) or 'No answer'}, about {prompts}; a quarter of the prompts is held out."
-    objective = OBJECTIVES.get(contents.objective)
-    fits = tag("b", text(objective.name)) + text(f" fits them. {contents.why}")
     warnings = "".join(tag("p", text(sentence), class_="hint warning") for sentence in contents.warnings(model))
-    return tag("p", text(summary)) + tag("p", fits) + warnings
+    return tag("p", text(summary)) + beneath + warnings
 
 
 def objective_html(name: str) -> str:
@@ -80,7 +87,7 @@ def objective_html(name: str) -> str:
 
 
 def plan_of(fields: Mapping[str, Any], snapshot: str, recommended: str) -> dict[str, Any]:
-    """Plain values of an AlignPlan. Raises BadInput for a seed that is none."""
+    """Plain values of an AlignPlan. Raises BadInput for a seed or a beta that is none."""
     seed = str(fields["align_seed"] or "0").strip()
     if not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
         raise BadInput(f"A seed is a whole number from 0 on, not {shown(seed)}.", field="seed")
@@ -91,12 +98,38 @@ def plan_of(fields: Mapping[str, Any], snapshot: str, recommended: str) -> dict[
         "method": str(fields["objective"] or recommended),
         "snapshot": snapshot,
         "seed": int(seed),
+        **beta_of(fields["align_beta"]),
     }
+
+
+def beta_of(value: Any) -> dict[str, Any]:
+    """What the field of beta says in a plan: nothing where it is empty. Raises BadInput."""
+    words = str(value or "").strip()
+    if not words:
+        return {}
+    if words.casefold() == AUTO:
+        return {"params": {"beta": AUTO}}
+    try:
+        number = float(words)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise BadInput(f"Beta is a number above 0, or {AUTO}, not {shown(words)}.", field="beta")
+    return {"params": {"beta": number}}
+
+
+def seeds_of(plan: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """So many plans that differ in their seed, and in the name that says it."""
+    if count == 1:
+        return [dict(plan)]
+    name = str(plan["name"])[: MAX_NAME_CHARS - 30]
+    seeds = range(plan["seed"], plan["seed"] + count)
+    return [{**plan, "seed": seed, "name": f"{name}, seed {seed}"} for seed in seeds]
 
 
 def limit_s(value: Any) -> float | None:
     """What the field of minutes allows; None where it is empty. Raises BadInput."""
-    if value is None:
+    if value is None or (value == 0 and not isinstance(value, bool)):  # what an empty field says once it was unfolded
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise BadInput(f"A time in minutes is a number above 0, not {shown(value)}.", field="minutes")

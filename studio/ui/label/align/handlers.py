@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,6 +14,8 @@ from studio.ui import edit_stack
 from studio.ui.edit_stack import Stack
 from studio.ui.errors import sentence
 from studio.ui.label.align import form, past
+from studio.ui.label.align.alignments import Alignment, alignments, running
+from studio.ui.label.align.previews import Previews
 from studio.ui.markup import alert
 from studio.ui.wiring import Answer
 
@@ -25,18 +28,38 @@ class Handlers:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
+        self._previews = Previews(studio)
 
     def looked(self, fields: Mapping[str, Any]) -> Answer:
         """The part is looked at, or something has come further."""
         choices = form.campaign_choices(self._studio)
         present = {id for _, id in choices}
         chosen = [id for id in fields["labels"] or () if id in present]
+        rows = alignments(self._studio)
         return {
             "labels": gr.CheckboxGroup(choices, value=chosen),
-            "past": past.past_html(self._studio),
-            "stop": gr.Button(interactive=bool(past.running(self._studio))),
+            "pairs": self._pairs(rows),
+            "past": past.past_html(self._studio, rows, self._previews),
+            "stop": gr.Button(interactive=bool(running(self._studio))),
             **self.noted({**fields, "labels": chosen}),
         }
+
+    def _pairs(self, rows: Sequence[Alignment]) -> str:
+        """Pictures of what trains, else of the newest whose pictures were asked for."""
+        for row in rows:
+            if row.is_running and row.job is not None and self._studio.jobs.standing(row.job.id) is not None:
+                with contextlib.suppress(StudioError):  # it is told where the training is
+                    self._previews.begin(row)
+        shown_first = sorted(rows, key=lambda row: not self._trains(row))
+        row = next((row for row in shown_first if self._previews.is_begun(row)), None)
+        try:
+            return "" if row is None else self._previews.html(row)
+        except StudioError as error:
+            return alert(sentence(error))
+
+    def _trains(self, row: Alignment) -> bool:
+        """Whether it is in hand, and no longer waits."""
+        return row.is_running and row.job is not None and row.job.status == "running"
 
     def noted(self, fields: Mapping[str, Any]) -> Answer:
         """A field was changed: what its labels come to, and what the objective is."""
@@ -46,8 +69,8 @@ class Handlers:
             html = f'<p class="hint">{sentence(error)}</p>'
         return {"contents": html + form.objective_html(str(fields["objective"] or ""))}
 
-    def train(self, fields: Mapping[str, Any]) -> Answer:
-        """Freeze the labels, and train."""
+    def train(self, fields: Mapping[str, Any], seeds: int = 1) -> Answer:
+        """Freeze the labels, and train, with as many seeds one after the other."""
         try:
             campaigns = form.chosen_campaigns(self._studio, fields["labels"])
             limit = form.limit_s(fields["align_minutes"])
@@ -57,19 +80,23 @@ class Handlers:
             plan = form.plan_of(fields, name, recommended)
             ids = [campaign.id for campaign in campaigns]
             self._studio.labels.snapshot(name, ids, seed=plan["seed"], held_out_share=form.HELD_OUT)
-            self._studio.alignments.start(plan, limit)
+            plans = form.seeds_of(plan, seeds)
+            for one_plan in plans:  # all are refused before any is begun
+                self._studio.alignments.check(one_plan)
+            for one_plan in plans:
+                self._studio.alignments.start(one_plan, limit)
         except StudioError as error:
             return {"align_message": alert(sentence(error))}
         return {"align_message": ""} | self.looked(fields)
 
     def stop(self, fields: Mapping[str, Any]) -> Answer:
         """Stop every training from labels; each keeps what it has."""
-        for job in past.running(self._studio):
+        for job in running(self._studio):
             self._studio.jobs.stop(job)
         return self.looked(fields)
 
     def act(self, op: str, edit: str, job: str, fields: Mapping[str, Any]) -> Answer:
-        """op: stop, resume (a job), test (an edit, blind)."""
+        """op: stop, resume (a job), test (an edit, blind), measure (what else it did), show (before and after)."""
         message = ""
         try:
             match op:
@@ -77,6 +104,12 @@ class Handlers:
                     self._studio.jobs.stop(job)
                 case "resume":
                     self._studio.jobs.retry(job)
+                case "measure":
+                    self._studio.cards.start(edit)
+                case "show":
+                    row = next((row for row in alignments(self._studio) if row.entry and row.entry.id == edit), None)
+                    if row is not None:
+                        self._previews.begin(row)
                 case "test":
                     test = self._studio.blind_tests.start(edit)
                     message = alert(

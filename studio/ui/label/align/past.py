@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from studio.core.errors import NotFound, StudioError
-from studio.services.trainings import KIND
+from studio.services.cards.service import KIND as CARD
 from studio.training.align.objectives import OBJECTIVES
 from studio.ui import watch
 from studio.ui.components.curves import job as curves
-from studio.ui.components.progress import line, progress
+from studio.ui.components.progress import line, progress, time_left
+from studio.ui.errors import sentence
+from studio.ui.label.align import form, outcome
+from studio.ui.label.align.alignments import Alignment
+from studio.ui.label.align.previews import Previews
 from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.storage.jobs import JobRecord
 
-LOOKED_AT, SHOWN = 60, 8  # newest jobs of the ledger; alignments on the page
 # What is done is figures as {op, edit, job, value}; to label is the pad's to do, in the browser.
 SCRIPT = f"""
 element.addEventListener('click', (event) => {{
@@ -54,71 +57,30 @@ EMPTY = tag(
 )
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """One training from labels. entry: the edit it ended with; None while there is none."""
-
-    plan: Mapping[str, Any]
-    job: JobRecord | None
-    entry: EditEntry | None
-
-    @property
-    def name(self) -> str:
-        return str(self.plan.get("name", "")) or "aligned"
-
-
-def alignments(studio: Studio) -> list[Alignment]:
-    """Those under way or that left no edit, then the edits there are; newest first."""
-    edits = [entry for entry in studio.edits.list() if isinstance(entry.provenance.get("alignment"), dict)]
-    edits.sort(key=lambda entry: entry.changed_at, reverse=True)
-    of_jobs: list[Alignment] = []
-    jobs_of: dict[str, JobRecord] = {}
-    for job in studio.jobs.newest(LOOKED_AT):
-        plan = _plan_of(job)
-        if plan is None:
-            continue
-        entry = next((entry for entry in edits if entry.provenance["alignment"] == plan), None)
-        if entry is not None and job.over:
-            jobs_of.setdefault(entry.id, job)
-        else:
-            of_jobs.append(Alignment(plan, job, None))
-    of_edits = [Alignment(entry.provenance["alignment"], jobs_of.get(entry.id), entry) for entry in edits]
-    return [*of_jobs, *of_edits][:SHOWN]
-
-
-def running(studio: Studio) -> list[str]:
-    """Jobs of alignments that are not over."""
-    return [job.id for job in studio.jobs.unfinished() if _plan_of(job) is not None]
-
-
-def past_html(studio: Studio) -> str:
-    """All of them, the newest with its curves."""
-    rows = alignments(studio)
+def past_html(studio: Studio, rows: Sequence[Alignment], previews: Previews) -> str:
+    """All of them, the newest with its curves and with what is in its labels."""
     if not rows:
         return EMPTY
     newest = next((row.job.id for row in rows if row.job is not None), "")
-    items = "".join(_row(studio, row, has_curves=row.job is not None and row.job.id == newest) for row in rows)
-    return tag("ol", items, class_="campaigns alignments")
+    items = "".join(_row(studio, row, previews, is_newest=row.job is not None and row.job.id == newest) for row in rows)
+    return outcome.seeds_html(rows) + tag("ol", items, class_="campaigns alignments")
 
 
-def _plan_of(job: JobRecord) -> Mapping[str, Any] | None:
-    if job.kind != KIND:
-        return None
-    provenance = (job.payload.get("plan") or {}).get("provenance")
-    plan = provenance.get("alignment") if isinstance(provenance, dict) else None
-    return plan if isinstance(plan, dict) else None
-
-
-def _row(studio: Studio, row: Alignment, has_curves: bool) -> str:
+def _row(studio: Studio, row: Alignment, previews: Previews, is_newest: bool) -> str:
     method = str(row.plan.get("method", ""))
     objective = OBJECTIVES.get(method).name if method in OBJECTIVES.names() else method
     about = f"{objective} from “{row.plan.get('snapshot', '')}”, seed {row.plan.get('seed', 0)}"
     parts = [tag("header", tag("h3", text(row.name))), tag("p", text(about), class_="about")]
-    parts.append(_ended(row) if row.entry is not None else _under_way(studio, row))
     if row.entry is not None:
-        parts.append(_tests(studio, row.entry))
-    parts.append(_actions(row))
-    if has_curves and row.job is not None:
+        early = alert(row.job.error) if row.job is not None and row.job.status == "failed" and row.job.error else ""
+        parts += [early, outcome.outcome_html(row.entry.provenance)]
+        parts += [_tests(studio, row.entry), _card(studio, row.entry)]
+    else:
+        parts.append(_under_way(studio, row))
+    parts.append(_actions(row, previews))
+    if is_newest:
+        parts.append(_labels(studio, row))
+    if is_newest and row.job is not None:
         with contextlib.suppress(NotFound):
             parts.append(curves.inline_html(studio, row.job.id))
     return tag("li", "".join(parts), class_="campaign alignment")
@@ -128,8 +90,9 @@ def _under_way(studio: Studio, row: Alignment) -> str:
     job = row.job
     assert job is not None, "without an edit there is a job"
     if job.over:
-        why = job.error or ("It was stopped." if job.status == "cancelled" else "It ended early.")
-        return alert(why)
+        if job.status == "cancelled":
+            return alert("It was stopped before it had learned anything.", kind="note")
+        return alert(job.error or "It ended early.")
     ahead, data = 0, dict[str, Any]()
     with contextlib.suppress(NotFound):
         for event in studio.jobs.events(job.id):
@@ -141,13 +104,46 @@ def _under_way(studio: Studio, row: Alignment) -> str:
     return progress(standing.doing, standing.share, 1, standing.left, job.id, moves=True, waits=job.status == "queued")
 
 
-def _ended(row: Alignment) -> str:
-    assert row.entry is not None
-    provenance = row.entry.provenance
-    steps = provenance.get("steps")
-    sentence = str(provenance.get("ended") or "") or (f"Trained for {steps} steps." if steps else "")
-    labels = provenance.get("labels")
-    return tag("p", text(f"{sentence} It learned from {labels} labels." if labels else sentence))
+def _card(studio: Studio, entry: EditEntry) -> str:
+    """What its report card says of side effects, or how far that is; "" where it has none."""
+    try:
+        card = studio.cards.card(entry.id)
+        job = next((job for job in studio.jobs.unfinished() if _is_card_of(job, entry)), None)
+    except StudioError as error:
+        return alert(sentence(error))
+    bar = ""
+    if job is not None and (standing := studio.jobs.standing(job.id)) is not None:
+        left = time_left(standing.left_s)
+        bar = progress("Measures side effects", standing.progress or 0.0, 1, left, job.id)
+    if card is None:
+        return bar
+    verdict = card["verdict"]
+    link = tag(
+        "a",
+        "Report card",
+        href=f"/cards/{quote(entry.id, safe='')}.html",
+        target="_blank",
+        rel="noopener",
+        class_="action",
+    )
+    words = tag("b", text(verdict["headline"]), class_=f"light {verdict['light'] or 'open'}")
+    words += text(f". {' '.join(verdict['sentences'])} ")
+    return tag("p", words + link, class_="align-card") + bar
+
+
+def _is_card_of(job: JobRecord, entry: EditEntry) -> bool:
+    return job.kind == CARD and (job.payload.get("card") or {}).get("sha256") == entry.sha256
+
+
+def _labels(studio: Studio, row: Alignment) -> str:
+    """What is in the snapshot that it learns from, a click away."""
+    name = str(row.plan.get("snapshot", ""))
+    try:
+        contents = studio.alignments.contents(name)
+    except StudioError:
+        return ""
+    inner = tag("summary", text(f"What is in “{name}”")) + form.counted_html(contents, str(row.plan.get("model")))
+    return tag("details", inner, class_="align-labels", data_keep="align-labels")
 
 
 def _tests(studio: Studio, entry: EditEntry) -> str:
@@ -170,7 +166,7 @@ def _test(test: BlindTest) -> str:
     return tag("p", text(f"Blind test: {figures}{outcome.verdict} ") + go_on, class_="blind-test")
 
 
-def _actions(row: Alignment) -> str:
+def _actions(row: Alignment, previews: Previews) -> str:
     def button(op: str, words: str, **data: str) -> str:
         attributes = {f"data_{name}": value for name, value in data.items()}
         return tag("button", words, type="button", class_="action", data_op=op, **attributes)
@@ -179,6 +175,12 @@ def _actions(row: Alignment) -> str:
         buttons = [
             button("stack", "Put on the stack", edit=row.entry.id),
             button("test", "Test it blind", edit=row.entry.id),
+            button("measure", "Measure side effects", edit=row.entry.id),
+            *(
+                []
+                if previews.is_begun(row) or not row.prompts
+                else [button("show", "Draw before and after", edit=row.entry.id)]
+            ),
         ]
     elif row.job is not None and not row.job.over:
         buttons = [button("stop", "Stop, and keep what it has", job=row.job.id)]

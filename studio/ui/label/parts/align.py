@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from studio.training.align.plan import MAX_NAME_CHARS
+from studio.ui import live
+from studio.ui.components import before_after
 from studio.ui.elements import element
 from studio.ui.label.align import form, past
 from studio.ui.label.align.handlers import Handlers
@@ -16,7 +19,7 @@ from studio.ui.tabs.base import Page
 from studio.ui.values import TEXT
 from studio.ui.wiring import Answer, Event, Wiring
 
-LOOKS = ("labels", "past", "stop", "contents")
+LOOKS = ("labels", "pairs", "past", "stop", "contents")
 
 
 def build(page: Page) -> None:
@@ -32,6 +35,9 @@ def build(page: Page) -> None:
 
     def on_train(event: Event) -> Answer:
         return do.train(event.values)
+
+    def on_train_seeds(event: Event) -> Answer:
+        return do.train(event.values, form.SEEDS)
 
     def on_stop(event: Event) -> Answer:
         return do.stop(event.values)
@@ -52,10 +58,13 @@ def build(page: Page) -> None:
     parts = wiring.parts
     wiring.on(page.demo.load, on_look, form.FIELDS, LOOKS)
     wiring.on(page.tabs.select, on_look, form.FIELDS, LOOKS)
-    wiring.on(parts["past"].look, on_look, form.FIELDS, LOOKS)
+    for place in ("past", "pairs"):
+        wiring.on(parts[place].look, on_look, form.FIELDS, LOOKS)
     wiring.on([parts["labels"].change, parts["objective"].change], on_field, form.FIELDS, ("contents",))
     # Once: who presses twice wants one training.
     wiring.on(parts["train"].click, on_train, form.FIELDS, ("align_message", *LOOKS), mode="once", announces=True)
+    gives = ("align_message", *LOOKS)
+    wiring.on(parts["train_seeds"].click, on_train_seeds, form.FIELDS, gives, mode="once", announces=True)
     wiring.on(parts["stop"].click, on_stop, form.FIELDS, LOOKS, announces=True)
     wiring.on(parts["past"].op, on_op, form.FIELDS, ("align_message", *LOOKS), mode="multiple", announces=True)
     page.sidebar.edits.changed_by(
@@ -95,6 +104,9 @@ def _layout() -> dict[str, Any]:
                 parts["stop"] = gr.Button(
                     "Stop", variant="stop", interactive=False, elem_id="align-stop", min_width=64, scale=0
                 )
+            parts["train_seeds"] = gr.Button(
+                f"Train with {('no', 'one', 'two', 'three')[form.SEEDS]} seeds", size="sm", elem_id="align-train-seeds"
+            )
             with gr.Accordion("Advanced", open=False, elem_id="align-advanced"):
                 parts["align_name"] = gr.Textbox(
                     "",
@@ -118,10 +130,21 @@ def _layout() -> dict[str, Any]:
                     max_length=40,
                     elem_id="align-seed",
                 )
+                parts["align_beta"] = gr.Textbox(
+                    "",
+                    label="Beta",
+                    info="How strongly it is held to the base. Empty: the objective's own; auto: found by how "
+                    "wrong the base is, and by whether pictures change.",
+                    max_lines=1,
+                    max_length=40,
+                    elem_id="align-beta",
+                )
         with gr.Column(elem_classes="stage", min_width=0):
             parts["align_message"] = element("", "align-message")
+            parts["pairs"] = element("", "align-pairs", before_after.SCRIPT + live.SCRIPT)
             parts["past"] = element(past.EMPTY, "align-past", past.SCRIPT)
     return parts
 
 
-PART = Part("Align", order=30, build=build)
+STYLE = Path(form.__file__).with_name("style.css").read_text(encoding="utf-8")
+PART = Part("Align", order=30, build=build, style=STYLE)
