@@ -202,8 +202,8 @@ class Api:
         """Make a campaign and have its pictures drawn, ahead of whoever labels; gives how it stands.
 
         prompts: null draws open ones of Stencil's world. recipes: those that are compared, as of `generate`; null: one
-        of Stencil's. hidden_words: groups of words that pictures are drawn with and prompts do not say. reveal: when it is
-        told what each picture was.
+        of Stencil's. hidden_words: groups of words that pictures are drawn with and prompts do not say.
+        reveal: when it is told what each picture was.
         """
         base = base_recipe(self._studio.sources)
         arms = [{"recipe": recipe} for recipe in recipes or [base.model_dump(mode="json")]]
