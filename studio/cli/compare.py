@@ -15,6 +15,7 @@ from studio.cli.grammar import add_settings, add_verb, number, settings_of
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
+    from studio.core.settings import Settings
     from studio.services.comparisons.comparison import Comparison
     from studio.services.comparisons.plan import ComparisonPlan
     from studio.services.studio import Studio
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.replay is not None:
         if args.comparison is not None or args.out or args.plan or args.save or args.blind_test:
             raise BadInput("--replay takes a report alone.", field="replay")
-        with Studio(settings_of(args), backend="inline") as studio:
+        with Studio(_settings_for(args), backend="inline") as studio:
             return _replay(args, studio)
     with Studio(settings_of(args), backend="inline") as studio:
         if args.comparison is None:
@@ -152,6 +153,15 @@ def _file(out: Path, comparison: Comparison, answer: Mapping[str, Any], studio: 
             return studio.shares.pdf(comparison)
         case _:
             return json.dumps(answer, indent=1).encode()
+
+
+def _settings_for(args: argparse.Namespace) -> Settings:
+    """With as many threads as the report's pictures were drawn with, unless the settings say how many."""
+    from studio.services.comparisons.share.file import read_file
+    from studio.services.comparisons.share.restoring import usual_threads
+
+    settings, threads = settings_of(args), usual_threads(read_file(args.replay))
+    return settings if settings.threads or threads is None else settings.model_copy(update={"threads": threads})
 
 
 def _replay(args: argparse.Namespace, studio: Studio) -> int:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from studio.cli import main
+from studio.storage.archive import Archive
 from tests.tiny_model import SIZE_PX, build_once
 
 RECIPE = {"prompt": "a red star", "width": SIZE_PX, "height": SIZE_PX, "steps": 3}
@@ -24,9 +26,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(capsys: Any, tmp_path: Path, model: Path) -> Callable[..., Any]:
     """Run the verb in a workspace; give its JSON, or with another code what it said."""
 
-    def command(*words: object, code: int = 0, workspace: str = "mine") -> Any:
-        settings = ("--workspace", str(tmp_path / workspace), "--model-dir", str(model), "--device", "cpu")
-        assert main(["compare", *map(str, words), "--json", *settings, "--threads", "1"]) == code
+    def command(*words: object, code: int = 0, workspace: str = "mine", threads: bool = True) -> Any:
+        settings = ["--workspace", str(tmp_path / workspace), "--model-dir", str(model), "--device", "cpu"]
+        settings += ["--threads", "1"] if threads else []
+        assert main(["compare", *map(str, words), "--json", *settings]) == code
         out, _ = capsys.readouterr()
         return json.loads(out)
 
@@ -49,7 +52,13 @@ def test_a_comparison_is_drawn_written_and_drawn_again_elsewhere(run: Callable[.
     assert run("Two rows", "--plan")["plan"]["missing"] == 0
     test = run("Two rows", "--blind-test", "2", "--pairs", "3")
     assert (test["pairs"], test["answers"], test["over"]) == (3, 0, False) and "steps 4" in test["campaign"]
-    replayed = run("--replay", report, workspace="theirs")
+    number = torch.get_num_threads()
+    torch.set_num_threads(2)  # and nobody says how many: it has as many as the report says
+    replayed = run("--replay", report, workspace="theirs", threads=False)
+    torch.set_num_threads(number)
+    archive = Archive.open(tmp_path / "theirs")
+    assert {record.made_by["threads"] for record in archive.generations.page(10)} == {1}
+    archive.close()
     assert replayed["identical"] and replayed["pictures"] == 4
     assert run(report, "--plan", workspace="theirs")["plan"]["missing"] == 0
 

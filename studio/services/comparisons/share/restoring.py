@@ -7,6 +7,7 @@ number and held against the hash that the report names. Its pictures are compare
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,16 @@ class ReplayedReport:
         if causes:
             parts.append(f"Different this time: {', '.join(causes)}.")
         return " ".join([*parts, *problems])
+
+
+def usual_threads(report: Report) -> int | None:
+    """With how many threads most pictures of a report were drawn; None where it does not say, or there are fewer here.
+
+    A studio with its engine in a process of its own gives each batch its own number; an inline one has one for all, and
+    is to be opened with this.
+    """
+    counts = Counter(report.contents.batches[cell.batch].threads for cell in report.contents.drawn())
+    return threads_of({"threads": counts.most_common(1)[0][0]}) if counts else None
 
 
 class Restorer:
