@@ -11,6 +11,7 @@ from studio.cli.grammar import add_actions, add_settings, add_verb, number, sett
 from studio.cli.label_blind_test import add_blind_test
 from studio.cli.label_campaign import add_making
 from studio.cli.label_exchange import add_exchange
+from studio.cli.label_tune import add_tune
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def add(verbs: Any) -> None:
     add_settings(stats)
     add_exchange(actions)
     add_blind_test(actions)
+    add_tune(actions)
 
 
 def _add_campaign(actions: Any) -> None:

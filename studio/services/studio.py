@@ -47,6 +47,7 @@ from studio.services.sliders import SliderService
 from studio.services.sources import Sources
 from studio.services.together import TogetherService
 from studio.services.trainings import TrainingService
+from studio.services.tunings.service import TuningService
 from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 
@@ -75,6 +76,7 @@ class _Services:
     tastes: TasteService
     alignments: AlignmentService
     blind_tests: BlindTestService
+    tunings: TuningService
     scores: ScoreService
     comparisons: ComparisonService
     shares: ShareService
@@ -266,6 +268,11 @@ class Studio:
         return self._opened.blind_tests
 
     @property
+    def tunings(self) -> TuningService:
+        """Settings found by votes."""
+        return self._opened.tunings
+
+    @property
     def comparisons(self) -> ComparisonService:
         """Recipes side by side."""
         return self._opened.comparisons
@@ -347,6 +354,7 @@ class Studio:
             tastes,
             AlignmentService(labels, self.sources, training),
             BlindTestService(labels, campaigns, edits, sources),
+            TuningService(archive, labels, campaigns, edits, sources),
             scores,
             comparing,
             ShareService(comparing, archive, jobs, history, drawing, edits),

@@ -25,6 +25,8 @@ from studio.services.sources import Sources
 from studio.storage.archive import Archive
 from studio.storage.labels.campaigns import Campaign
 
+ARMS = "arms"  # of every design; a tuning's questions have none
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -93,6 +95,9 @@ class CampaignService:
         if stored is None:
             message = f"The campaign {shown(record.name)} draws no pictures: it is about some that were there."
             raise BadInput(message, "Make another campaign of further pictures.")
+        if ARMS not in stored:
+            message = f"The campaign {shown(record.name)} is a tuning, which plans its questions by the votes it has."
+            raise BadInput(message, "Answer those it asks.")
         design = CampaignDesign.load({**stored, "count": count, "seed": secrets.randbits(63)})
         counts = self._archive.planned_progress.counts(campaign)
         if counts.checks >= design.checks * (counts.items + design.count):
@@ -141,9 +146,9 @@ class CampaignService:
         }
 
     def design(self, campaign: int) -> CampaignDesign | None:
-        """What a campaign draws; None for one of pictures that were there."""
+        """What a campaign draws; None for one of pictures that were there, and for a tuning."""
         stored = self._archive.planned.design(campaign)
-        return None if stored is None else CampaignDesign.load(stored)
+        return None if stored is None or ARMS not in stored else CampaignDesign.load(stored)
 
     def foreign_share(self, campaign: int) -> float:
         """Share of the pictures a campaign asks about that were brought along, 0 to 1."""

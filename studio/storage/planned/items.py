@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from studio.core.recipe import Recipe
 from studio.storage.database import Database
-from studio.storage.planned.records import MADE, OF_ITEM, OPEN, PlannedRecord, record_of
+from studio.storage.planned.records import ALIKE, ASKED, MADE, OF_ITEM, OPEN, PlannedRecord, record_of
 from studio.storage.schema import campaign_designs, generations, planned_items, planned_pictures
 from studio.storage.unreadable import BROKEN, text
 
@@ -76,6 +76,10 @@ class PlannedItems:
     def open(self, campaign: int) -> list[PlannedRecord]:
         """The items that are neither asked nor left out, in their order; those that cannot be read are passed over."""
         return self._records(campaign, planned_items.c.state == OPEN)
+
+    def every(self, campaign: int) -> list[PlannedRecord]:
+        """All items, whether asked, left out or neither, in their order; those that cannot be read are passed over."""
+        return self._records(campaign, planned_items.c.state.in_((OPEN, ASKED, ALIKE)))
 
     def drawn(self, campaign: int, limit: int) -> list[PlannedRecord]:
         """The first of these whose pictures are all made."""

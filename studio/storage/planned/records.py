@@ -6,6 +6,7 @@ left to draw follows from the tables alone, whenever the program was killed.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ MADE = and_(
 )
 
 
+_recipe = functools.lru_cache(maxsize=2048)(Recipe.from_json)  # what is planned is read again and again
+
+
 def record_of(rows: Sequence[Row[Any]]) -> PlannedRecord:
     """Read the rows of one item, by place. Raises what `unreadable.BROKEN` names."""
     first = rows[0]
@@ -89,7 +93,7 @@ def record_of(rows: Sequence[Row[Any]]) -> PlannedRecord:
         tuple(int(arm) for arm in json.loads(first.arms)),
         first.wrong,
         first.attempt,
-        tuple(Recipe.from_json(text(row.recipe, "recipe")) for row in rows),
+        tuple(_recipe(text(row.recipe, "recipe")) for row in rows),
         tuple(row.id for row in rows),
         tuple(row.image or "" for row in rows),
         tuple(row.job or "" for row in rows),

@@ -55,10 +55,12 @@ class Collector:
         in_hand = wire.read_in_hand(query.get("have", ""))
         assignments = labels.lease(campaign.id, name, wire.read_count(query.get("count", "1")), holding=in_hand)
         progress = labels.progress(campaign.id, name)
+        is_coming = not assignments and self._studio.campaigns.drawing.is_coming(campaign.id)
+        is_done = not is_coming and 0 < progress.target <= progress.answered
         return {
             "items": [item for assignment in assignments for item in wire.item_json(assignment, self.base)],
-            "state": "more" if assignments else "done" if 0 < progress.target <= progress.answered else "waiting",
-            "message": "" if assignments else _message(progress),
+            "state": "more" if assignments else "done" if is_done else "waiting",
+            "message": "" if assignments else self._message(campaign, progress, is_coming),
             "progress": {**self._progress(campaign, name, progress), "taste": self._taste(campaign, name)},
         }
 
@@ -174,8 +176,18 @@ class Collector:
             "batch": BATCH,
         }
 
+    def _message(self, campaign: Campaign, progress: Progress, is_coming: bool) -> str:
+        """Why there is nothing more for somebody just now."""
+        if is_coming:
+            return "The next pictures are being drawn; they appear here by themselves."
+        if self._studio.tunings.is_over(campaign.id):
+            return f"“{campaign.name}” asks nothing further. What your votes came to stands under Tune by votes."
+        return _message(progress)
+
     def _taste(self, campaign: Campaign, name: str) -> str:
         """What a person's taste model says of itself; "" while it claims nothing. No answer waits for it."""
+        if campaign.purpose == "eval":
+            return ""  # what is asked to compare recipes is not learned from
         try:
             line = self._studio.tastes.line(campaign.id, name)
         except StudioError:

@@ -147,7 +147,7 @@ class Sheet {
     const {end, progress, campaign} = this, isDone = end === 'done';
     const title = isDone ? 'That was the last one.' : end === 'trouble' ? 'The studio does not answer' : 'Nothing to show just now';
     const lead = isDone
-      ? `Every item of “${campaign.name}” has its answers, ${progress.mine} of them yours. Under Campaigns you see what was collected, export it, or ask for more.`
+      ? this.trouble || `Every item of “${campaign.name}” has its answers, ${progress.mine} of them yours. Under Campaigns you see what was collected, export it, or ask for more.`
       : this.trouble || 'The next pictures are being drawn; they appear here by themselves.';
     if (isDone) store.remove('palimpsest-pad-running');
     this.isResting = false;
