@@ -192,7 +192,9 @@ class CampaignDrawing:
 
     def is_coming(self, campaign: int) -> bool:
         """Whether something is still to be asked that nobody can answer yet: it is being drawn, or about to be."""
-        return not self._archive.planned_progress.counts(campaign).is_settled and not self._standing(campaign).is_held_up
+        return (
+            not self._archive.planned_progress.counts(campaign).is_settled and not self._standing(campaign).is_held_up
+        )
 
     def begin_closing(self) -> None:
         """Queue nothing more: called before the engine is closed."""

@@ -114,23 +114,23 @@ def check_sliders(recipe: Recipe, sliders: Sequence[Slider], sources: Sources, s
     Raises BadInput for none, one that is not there, comes twice or does nothing; a range that is empty, too wide, too
     fine, or leaves out what the recipe has.
     """
-    known = {slider.path: slider for slider in tunable(recipe, sources)}
-    if not known:
+    by_path = {slider.path: slider for slider in tunable(recipe, sources)}
+    if not by_path:
         message = "Nothing of this recipe can be tuned: it has no edit, and its guidance method no number."
         raise BadInput(message, "Put an edit on the stack, or take another guidance method.", field="sliders")
     if not sliders:
-        raise BadInput("A tuning needs something to tune.", f"There is {', '.join(known)}.", field="sliders")
+        raise BadInput("A tuning needs something to tune.", f"There is {', '.join(by_path)}.", field="sliders")
     checked: list[Slider] = []
     for slider in sliders:
-        usual = known.get(slider.path)
+        usual = by_path.get(slider.path)
         if usual is None:
             message = f"There is nothing to tune called {shown(slider.path)}, or it does nothing beside the rest."
-            raise BadInput(message, f"There is {', '.join(known)}.", field="sliders")
-        if any(other.path == slider.path for other in checked):
+            raise BadInput(message, f"There is {', '.join(by_path)}.", field="sliders")
+        if slider.path in {earlier.path for earlier in checked}:
             raise BadInput(f"{usual.label} is to be tuned twice.", "Name each once.", field="sliders")
-        named = slider.model_copy(update={"label": usual.label, "whole": usual.whole})
-        _check_range(recipe, named, size)
-        checked.append(named)
+        labelled = slider.model_copy(update={"label": usual.label, "whole": usual.whole})
+        _check_range(recipe, labelled, size)
+        checked.append(labelled)
     return tuple(checked)
 
 
@@ -144,8 +144,8 @@ def _check_range(recipe: Recipe, slider: Slider, size: int) -> None:
         raise BadInput(message, field="sliders")
     if not size <= slider.levels <= MAX_LEVELS:
         message = f"From {low:g} to {high:g} in steps of {slider.step:g}, {label} has {slider.levels:,}"
-        wanted = f"value{'s' * (slider.levels > 1)}; here it takes {size} to {MAX_LEVELS:,}."
-        raise BadInput(f"{message} {wanted}", "Take another step or range.", field="sliders")
+        allowed = f"value{'s' * (slider.levels > 1)}; here it takes {size} to {MAX_LEVELS:,}."
+        raise BadInput(f"{message} {allowed}", "Take another step or range.", field="sliders")
     value = value_of(recipe, slider)
     if not low <= value <= high:
         message = f"The tuning starts at {value:g} for {label}, which is not from {low:g} to {high:g}."

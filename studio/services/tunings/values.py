@@ -76,8 +76,8 @@ def text(tuning: Tuning) -> str:
         elif row["best"] is None:
             lines.append(f"  {row['label']}: from {row['low']:g} to {row['high']:g}, starts at {row['start']:g}")
         else:
-            known = f"{row['best']:g} ({row['best_low']:g} to {row['best_high']:g})"
-            lines.append(f"  {row['label']}: {known}, started at {row['start']:g}")
+            estimate = f"{row['best']:g} ({row['best_low']:g} to {row['best_high']:g})"
+            lines.append(f"  {row['label']}: {estimate}, started at {row['start']:g}")
     standing = tuning.reading.standing
     if standing is not None and standing.votes:
         against = standing.against_start
