@@ -34,6 +34,7 @@ from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.exchange_runs import ExchangeRuns
 from studio.services.labels.features import KIND as FEATURES
+from studio.services.labels.looking_back import LookingBack
 from studio.services.labels.picture_campaigns import PictureCampaigns
 from studio.services.labels.reveal import RevealService
 from studio.services.labels.scoring import KIND as SCORES
@@ -231,6 +232,11 @@ class Studio:
     def further_questions(self) -> FurtherQuestions:
         """What else to ask about the pictures that a campaign has."""
         return FurtherQuestions(self._opened.archive, self._opened.labels, self._opened.tastes)
+
+    @property
+    def looking_back(self) -> LookingBack:
+        """Answers to be looked at again."""
+        return LookingBack(self._opened.archive)
 
     @property
     def scores(self) -> ScoreService:

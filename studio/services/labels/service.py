@@ -251,17 +251,6 @@ class LabelService:
         chosen = None if campaigns is None else [checked_number(campaign, "campaign") for campaign in campaigns]
         return self._store.reader.read(chosen, only_standing=only_standing, with_recipes=with_recipes)
 
-    def marked(self, campaign: int, most: int = 50) -> list[tuple[Label, str]]:
-        """Give labels that somebody flagged or commented, newest first, each with the token of its question, by which
-        its pictures are had; "" where there is none. Raises NotFound.
-        """
-        tokens = self._store.reader.marked(self.campaign(campaign).id, most)
-        return list(zip(self._store.reader.by_numbers(list(tokens)), tokens.values(), strict=True))
-
-    def tokens(self, labels: Collection[Label]) -> dict[str, str]:
-        """Id of each label that was asked here -> token of its question, by which its pictures are had."""
-        return self._store.reader.tokens([label.id for label in labels])
-
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
     def snapshot(

@@ -127,7 +127,7 @@ def test_an_answer_that_the_others_make_unlikely_is_found_and_asked_again(studio
     studio.labels.change("slip", first.id, "ada", slip)
     studio.tastes.learn(campaign)
     (label, likelihood), *_ = studio.further_questions.doubtful(campaign)
-    assert label.id == "slip" and likelihood < 0.2 and studio.labels.tokens([label])["slip"]
+    assert label.id == "slip" and likelihood < 0.2 and studio.looking_back.tokens([label])["slip"]
     item = studio.labels.item(studio.further_questions.again(campaign, "slip"))
     assert item.images == tuple(picture.sha256 for picture in label.pictures) and item.chosen_by == "disagreement"
     with pytest.raises(NotFound, match="no doubtful answer"):

@@ -54,7 +54,7 @@ def test_recipes_stand_against_each_other_and_what_was_marked_is_seen_and_asked_
     assert int(names[0][1].replace(",", "")) > 1000 > int(names[1][1].replace(",", "")) and "6 times" in html
     assert "says nothing before 20 answers; there are 6" in html
     assert "“a &lt;b&gt;hand&lt;/b&gt; too many”" in html and "flagged, by Ada" in html
-    ((label, token),) = fake.labels.marked(campaign)
+    ((label, token),) = fake.looking_back.marked(campaign)
     assert f'src="/label/picture/{token}-0"' in html
     assert "asked no more" in do.act("retire", campaign, str(label.item), None)["message"]
     assert 'data-op="retire"' in html and 'data-op="retire"' not in do.look({"quality": campaign})["list"]

@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
-from studio.services.labels.asking import MAX_MORE
 from studio.services.labels.making import differing, settings_of
 from studio.services.labels.standings import Standing, standings
 from studio.services.labels.statistics import statistics
-from studio.ui.components.curves.panel import Panel, Series
-from studio.ui.components.curves.svg import figure
 from studio.ui.errors import sentence
-from studio.ui.markup import attributes, image, tag, text
+from studio.ui.label.campaigns.pieces import button, pictured_label
+from studio.ui.label.campaigns.taste_html import taste_html
+from studio.ui.markup import attributes, tag, text
 
 if TYPE_CHECKING:
     from studio.preference.label import Label
     from studio.services.studio import Studio
     from studio.storage.labels.campaigns import Campaign
 
-MORE = 20  # questions that "Ask more" adds
 MARKED = 24  # labels that are listed
+_RETIRES = "Whoever has not answered it yet is not asked. Its answers stay."
 
 
 def detail_html(studio: Studio, campaign: Campaign, scores: bool) -> str:
@@ -29,7 +28,7 @@ def detail_html(studio: Studio, campaign: Campaign, scores: bool) -> str:
     parts = [
         sound_html(statistics(studio.archive.labels, campaign)),
         standings_html(studio, standings(studio.labels.labels([campaign.id]))),
-        _taste(studio, campaign),
+        taste_html(studio, campaign),
         _scores(studio, campaign, scores),
         _marked(studio, campaign),
         _snapshot(studio, campaign),
@@ -95,94 +94,10 @@ def _standing(row: Standing, making: Mapping[str, str], low: float, high: float)
     return tag("tr", tag("th", text(name), scope="row") + "".join(cells))
 
 
-def _taste(studio: Studio, campaign: Campaign) -> str:
-    line = studio.tastes.line(campaign.id)
-    inner = tag("h4", "What was learned of it") + tag("p", text(line.text))
-    is_waiting = line.state == "learning"
-    if line.state == "ready":
-        curve = studio.tastes.curve(campaign.id)
-        is_waiting = curve is None
-        if curve is None:
-            inner += tag("p", "Its learning curve is being computed.", class_="hint")
-        elif len(curve) > 1:
-            series = Series(
-                tuple(point.accuracy for point in curve),
-                "predicted right",
-                low=tuple(point.low for point in curve),
-                high=tuple(point.high for point in curve),
-            )
-            names = tuple(f"{point.labels} answers" if not k else str(point.labels) for k, point in enumerate(curve))
-            hint = "Held-out preferences that are predicted right, after so many answers. Flat: more teach little."
-            inner += figure(Panel("Learning curve", (series,), names=names, hint=hint, level=0.5))
-    inner += _doubtful(studio, campaign) + _features(studio, campaign) + _ask(studio, campaign)
-    again = tag("span", "", data_look_again=True) if is_waiting else ""
-    return tag("section", inner + again, class_="quality", aria_label="What was learned of it")
-
-
-def _doubtful(studio: Studio, campaign: Campaign) -> str:
-    """Answers that the others make unlikely: slips, or what the features do not see."""
-    rows = studio.further_questions.doubtful(campaign.id)
-    tokens = studio.labels.tokens([label for label, _ in rows])
-    items = ""
-    for label, likelihood in rows:
-        lines = [tag("p", text(label.prompt or "without a prompt"))]
-        lines.append(tag("p", text(f"{_answer(label)}, {100 * likelihood:.0f} % likely, by {label.annotator}")))
-        if not campaign.archived and not campaign.paused:
-            lines.append(_button("again", campaign, "Ask again", "small", data_value=label.id))
-        items += _pictured(label, tokens.get(label.id, ""), lines)
-    if not items:
-        return ""
-    summary = tag("summary", text(f"Answers that the others make unlikely: {len(rows)}"))
-    about = tag("p", "Slips, or what the features do not see. Asked again, both answers count.", class_="hint")
-    return tag("details", summary + about + tag("ul", items, class_="marks"), data_keep=f"doubtful-{campaign.id}")
-
-
-def _answer(label: Label) -> str:
-    """What was said of the pictures as they stood on the screen."""
-    answer = label.answer
-    if answer.mode == "thumb":
-        return "good" if answer.good else "bad"
-    order = label.order or tuple(range(len(label.pictures)))
-    best = [str(place) for place, picture in enumerate(order, start=1) if answer.ranks and answer.ranks[picture] == 1]
-    return "equal" if len(best) == len(order) else f"picture {' and '.join(best)} preferred"
-
-
-def _features(studio: Studio, campaign: Campaign) -> str:
-    names = studio.tastes.extractors(campaign.id)
-    if len(names) < 2:
-        return ""
-    chosen = studio.tastes.extractor(campaign.id)
-    options = "".join(tag("option", text(name), value=name, selected=name == chosen) for name in names)
-    menu = tag("select", options, data_op="features", data_campaign=str(campaign.id))
-    return tag("label", "Learned on the features " + menu, class_="field")
-
-
-def _ask(studio: Studio, campaign: Campaign) -> str:
-    """Further questions about the campaign's own pictures, for one of those who label."""
-    if campaign.mode != "pair" or campaign.purpose == "eval" or campaign.archived:
-        return ""
-    people = [person.alias for person in studio.labels.annotators()]
-    if not people:
-        return ""
-    options = "".join(tag("option", text(alias), value=alias) for alias in people)
-    field = {"data_value_of": "ask", "data_field": "count", "aria_label": "How many questions"}
-    count = f"<input{attributes({'type': 'number', 'min': 1, 'max': MAX_MORE, 'value': MORE, **field})}>"
-    label = "Whose taste they are to tell"
-    who = tag("select", options, data_value_of="ask", data_field="annotator", aria_label=label)
-    button = _button("ask", campaign, "Ask more", "action")
-    about = (
-        "Further pairs of the same pictures, those whose answers tell most about this person's taste; one in five at "
-        "random. Nothing is drawn for them."
-    )
-    return tag("div", tag("span", button + count + who, class_="more"), class_="campaign-acts") + tag(
-        "p", text(about), class_="hint"
-    )
-
-
 def _scores(studio: Studio, campaign: Campaign, is_open: bool) -> str:
     title = "What published scorers say"
     if not is_open:
-        return _button("scores", campaign, title, "small plain")
+        return button("scores", campaign, title, "small plain")
     rows = (_scorer(studio, campaign, scorer.name, scorer.about, why) for scorer, why in studio.scores.scorers())
     inner = tag("h4", title) + _table(_head("Scorer", "Agrees with the answers", ""), "".join(rows), "Scorers")
     return tag("section", inner, class_="quality scorers", aria_label=title)
@@ -202,14 +117,14 @@ def _scorer(studio: Studio, campaign: Campaign, name: str, about: str, why: str)
     else:
         low, high = agreement.interval
         words = f"{agreement.accuracy:.0%} of {agreement.n} ({low:.0%} to {high:.0%})".replace("%", " %")
-    button = _button("score", campaign, "Score", "small", data_value=name, aria_label=f"Score the pictures by {name}")
-    act = button if job is None else tag("span", "", data_watch=job)
+    score = button("score", campaign, "Score", "small", data_value=name, aria_label=f"Score the pictures by {name}")
+    act = score if job is None else tag("span", "", data_watch=job)
     return tag("tr", head + tag("td", text(words)) + tag("td", act))
 
 
 def _marked(studio: Studio, campaign: Campaign) -> str:
     """What labellers flagged for somebody to look at, and what they wrote."""
-    marked = studio.labels.marked(campaign.id, MARKED)
+    marked = studio.looking_back.marked(campaign.id, MARKED)
     if not marked:
         return ""
     rows = "".join(_mark(studio, campaign, label, token) for label, token in marked)
@@ -223,8 +138,8 @@ def _mark(studio: Studio, campaign: Campaign, label: Label, token: str) -> str:
     lines += [tag("p", text(f"“{label.comment}”"))] if label.comment else []
     lines.append(tag("p", text(words), class_="hint"))
     if studio.labels.item(label.item).status in ("queued", "aside"):
-        lines.append(_button("retire", campaign, "Ask no more", "small", data_value=str(label.item), title=_RETIRES))
-    return _pictured(label, token, lines)
+        lines.append(button("retire", campaign, "Ask no more", "small", data_value=str(label.item), title=_RETIRES))
+    return pictured_label(label, token, lines)
 
 
 def _snapshot(studio: Studio, campaign: Campaign) -> str:
@@ -233,7 +148,7 @@ def _snapshot(studio: Studio, campaign: Campaign) -> str:
         return ""
     field = {"data_value_of": "snapshot", "data_field": "name", "aria_label": "Name of the snapshot"}
     name = f"<input{attributes({'type': 'text', 'maxlength': 80, 'value': '', 'placeholder': 'a name', **field})}>"
-    inner = _button("snapshot", campaign, "Take a snapshot", "action") + name
+    inner = button("snapshot", campaign, "Take a snapshot", "action") + name
     revealed = {"type": "checkbox", "data_value_of": "snapshot", "data_field": "revealed"}
     box = tag("label", f"<input{attributes(revealed)}> also answers that were not blind", class_="field")
     about = (
@@ -242,21 +157,6 @@ def _snapshot(studio: Studio, campaign: Campaign) -> str:
     )
     acts = tag("div", tag("span", inner, class_="more") + box, class_="campaign-acts")
     return tag("section", tag("h4", "Snapshot") + acts + tag("p", about, class_="hint"), class_="quality")
-
-
-def _pictured(label: Label, token: str, lines: Sequence[str]) -> str:
-    """A label with its pictures as they stood. token: of its question; "" where it was not asked here."""
-    places = range(len(label.pictures)) if token else ()
-    sources = [f"/label/picture/{token}-{place}" for place in places]
-    pictures = "".join(image(src, f"Picture {k}", loading="lazy") for k, src in enumerate(sources, start=1))
-    return tag("li", tag("div", pictures, class_="files-thumbs") + tag("div", "".join(lines)))
-
-
-_RETIRES = "Whoever has not answered it yet is not asked. Its answers stay."
-
-
-def _button(op: str, campaign: Campaign, label: str, style: str, **attrs: str) -> str:
-    return tag("button", text(label), type="button", class_=style, data_op=op, data_campaign=str(campaign.id), **attrs)
 
 
 def _head(*names: str) -> str:
