@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.core.settings import Settings
 from studio.services.comparisons.comparison import Column, Comparison, Row
 from studio.services.studio import Studio
-from tests.services.waiting import wait_for
+from tests.services.waiting import PATIENCE_S, wait_for
 
 Draw = Callable[..., Recipe]
 
@@ -71,17 +74,29 @@ def test_pictures_of_the_history_are_cells_and_one_in_the_bin_is_none(studio: St
     assert states(studio, alone) == [["missing", "missing"]]  # what was drawn in company is not one drawn alone
 
 
-def test_what_is_under_way_is_not_queued_again_and_a_stop_keeps_what_is_drawn(studio: Studio, draw: Draw) -> None:
-    comparison = comparison_of(draw(steps=60), draw(steps=61), seeds=20)
+def test_what_is_under_way_is_not_queued_again_and_a_stop_keeps_what_is_drawn(
+    studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, may_go_on, pictures = studio.archive.keep_picture, threading.Event(), itertools.count()
+
+    def held(*args: Any, **values: Any) -> Any:
+        """The engine is held at the second picture, until the job was told to stop."""
+        if next(pictures) == 1:
+            assert may_go_on.wait(PATIENCE_S)
+        return keep(*args, **values)
+
+    monkeypatch.setattr(studio.archive, "keep_picture", held)
+    comparison = comparison_of(draw(steps=4), draw(steps=5), seeds=4)
     (job,) = studio.comparisons.draw(comparison)
-    assert studio.comparisons.draw(comparison) == ()
-    assert {cell.job for row in studio.comparisons.cells(comparison) for cell in row if cell.picture is None} <= {
-        job,
-        "",
-    }
     wait_for(studio, job, "image")
-    prompt_job = studio.pictures.submit([draw(seed=19, steps=61, batching="shared")])
+    assert studio.comparisons.draw(comparison) == ()
+    cells = [cell for row in studio.comparisons.cells(comparison) for cell in row]
+    assert [cell.state for cell in cells].count("drawn") == 1
+    assert {cell.job for cell in cells if cell.picture is None} == {job}
+    assert sorted(cell.place for cell in cells if cell.picture is None) == sorted({0, 1, 2, 3, 4, 5, 6, 7} - {0})
+    prompt_job = studio.pictures.submit([draw(seed=3, steps=5, batching="shared")])
     studio.comparisons.stop(comparison)
+    may_go_on.set()
     wait_for(studio, job, "cancelled")
     wait_for(studio, prompt_job, "done")  # somebody else's job goes on
     cells = [cell for row in studio.comparisons.cells(comparison) for cell in row]
