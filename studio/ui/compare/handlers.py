@@ -68,7 +68,7 @@ class Handlers:
         with self._sessions.of(call.session, call.stored) as session:
             session.begin()
             if session.visited:  # the tab was chosen before the browser's copy came
-                return view.everything(self._studio, session)
+                return _but_typed(view.everything(self._studio, session), call.fields)
             return view.unvisited(session)
 
     def visited(self, call: Call) -> Answer:
@@ -78,7 +78,7 @@ class Handlers:
             menus = view.menus(self._studio, entries(self._presets))
             if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menus
-            return menus | view.everything(self._studio, session)
+            return menus | _but_typed(view.everything(self._studio, session), call.fields)
 
     def behind(self, call: Call, newest: Any) -> Answer:
         """An older answer landed on the page after a newer one, whose revision it tells."""
@@ -341,6 +341,13 @@ def _with_columns(board: Board, fields: Mapping[str, Any]) -> Board:
     if columns.typed(board.columns) is None and not prompts.strip() and not seeds.strip():
         return board
     return boards.checked(replace(board, columns=columns.parsed(prompts, seeds, paired)))
+
+
+def _but_typed(answer: Answer, fields: Mapping[str, Any]) -> Answer:
+    """An answer that leaves what is typed for the columns: before a reload, nobody need have left the field."""
+    if not any(str(fields.get(name) or "").strip() for name in ("prompts", "seeds")):
+        return answer
+    return {name: value for name, value in answer.items() if name not in FIELDS}
 
 
 def _is_refused(answer: Answer) -> bool:

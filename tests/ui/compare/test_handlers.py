@@ -104,6 +104,8 @@ def test_nothing_is_lost_by_a_reload_and_another_window_has_its_own(do: Handlers
     answer = do.visited(fresh)
     assert set(answer) == {*SEEN, *MENUS}
     assert answer["compare"] == kept and (answer["prompts"], answer["seeds"]) == ("a fish\na tree", "1, 2")
+    half_typed = do.visited(replace(fresh, fields={**FIELDS, "prompts": "a fish\na tree\na bo"}))
+    assert "prompts" not in half_typed and half_typed["compare"] == kept
     do.row_op(fresh, {"op": "remove", "row": 1})
     assert len(rows(do.visited(PAGE))) == 3
 
