@@ -132,3 +132,6 @@ def looked_at(page: Page) -> None:
     page.get_by_role("radio", name="Training").press("ArrowRight")
     expect(page.get_by_role("radio", name="Table")).to_be_checked()
     expect(table.locator("table")).to_be_visible()
+    for view in ("Large", "Table"):  # and by the mouse, from the table too
+        page.get_by_role("radio", name=view).click()
+        expect(page.get_by_role("radio", name=view)).to_be_checked()
