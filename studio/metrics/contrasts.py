@@ -125,7 +125,7 @@ def contrast(arm: Mapping[_U, float], against: Mapping[_U, float], is_share: boo
         sum(difference == 0 for difference in differences),
         p,
         p,
-        more_units(differences),
+        more_units(differences, p),
     )
 
 
@@ -165,14 +165,15 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def more_units(differences: Sequence[float]) -> int | None:
+def more_units(differences: Sequence[float], p: float | None = None) -> int | None:
     """How many more units would take the interval off 0, were they as those so far: (1.96 s / mean)^2 in all.
 
     Six at least in all, for the test says nothing before; 0 where it says so already; None for a mean of 0, of fewer
     than two units, and where it would take more than 1,000 more. It is a guess, and as unsure as mean and spread are.
+    p: of the sign-flip test, where it is known.
     """
     n = len(differences)
-    if sign_flip_p(differences) <= ALPHA:
+    if (sign_flip_p(differences) if p is None else p) <= ALPHA:
         return 0
     mean = math.fsum(differences) / n if n else 0.0
     if n < 2 or not mean:
