@@ -83,6 +83,15 @@ def test_pairs_are_made_and_answered_by_two_a_folder_of_other_programs_is_sorted
     expect(page.locator("#campaign-list")).to_contain_text("No campaign yet")
     expect(page.locator("#campaign-note p")).to_contain_text("62 pictures of 30 prompts", timeout=LONG_MS)
 
+    # What is wrong is said, and what was typed stays.
+    page.get_by_label("Prompts of your own").check()
+    page.get_by_label("Your prompts").fill("a star\na heart")
+    page.get_by_label("Half of the items").check()
+    expect(page.locator("#campaign-note .error")).to_contain_text("only where you say which", timeout=LONG_MS)
+    page.get_by_label("Open prompts of Stencil's world").check()
+    page.get_by_label("None", exact=True).first.check()
+    expect(page.locator("#campaign-note p")).to_contain_text("62 pictures of 30 prompts", timeout=LONG_MS)
+
     # With everything as it is: 30 pairs, which can be labelled as soon as the first is drawn. A name that is being
     # typed on the pad meanwhile stays.
     page.get_by_role("tab", name="Collect").click()
@@ -122,12 +131,9 @@ def test_pairs_are_made_and_answered_by_two_a_folder_of_other_programs_is_sorted
     page.keyboard.press("p")
     expect(page.get_by_role("button", name="Go on")).to_be_enabled(timeout=LONG_MS)
 
-    # What is wrong is said, and what was typed stays.
+    # What the answers say; and what was typed is there after the reload.
     page.get_by_role("tab", name="Campaigns").click()
-    page.get_by_label("Prompts of your own").check()
-    page.get_by_label("Your prompts").fill("a star\na heart")
-    page.get_by_label("Half of the items").check()
-    expect(page.locator("#campaign-note .error")).to_contain_text("only where you say which", timeout=LONG_MS)
+    expect(page.locator("#campaign-prompts textarea")).to_have_value("a star\na heart", timeout=LONG_MS)
     whole(page)
     pairs.get_by_role("button", name="What the answers say").click()
     expect(pairs.locator(".detail")).to_contain_text("How sound the answers are", timeout=LONG_MS)
@@ -181,9 +187,3 @@ def test_pairs_are_made_and_answered_by_two_a_folder_of_other_programs_is_sorted
     expect(run).to_contain_text("Row 7: ")
     whole(page)
     assert in_views(page, "#tab-label") == []
-
-    page.reload()
-    to_part(page, "Campaigns")
-    expect(page.get_by_label("Files you have")).to_be_checked(timeout=LONG_MS)
-    page.get_by_label("Drawn here").check()
-    expect(page.get_by_label("Your prompts")).to_have_value("a star\na heart", timeout=LONG_MS)
