@@ -199,7 +199,8 @@ def _text(facts: Mapping[str, Any]) -> str:
         ending = f": {row['refusal']}" if row["refusal"] else ""
         lines += ["", f"{row['name']} ({row['pictures']} pictures){ending}"]
         lines += [f"  {row['remark']}"] if row["remark"] else []
-        lines += [f"  {label:<16} {_estimate(row['estimates'].get(name))}" for name, label in labels.items()]
+        shown = labels.items() if row["pictures"] else ()
+        lines += [f"  {label:<16} {_estimate(row['estimates'].get(name))}" for name, label in shown]
         lines += [f"  {'Diversity':<16} {_estimate(row['diversity'])}"] if row["diversity"] else []
         if missed := [f"{word} ({count})" for word, count in row["missed"].items()][:8]:
             lines.append(f"  {'Missed':<16} {', '.join(missed)}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.core.errors import NotFound, StudioError
-from studio.core.recipe import Recipe
 from studio.services.colours import colours_at
 from studio.services.comparisons.cells import Cell, Orders
 from studio.services.comparisons.comparison import Comparison
@@ -21,12 +19,11 @@ from studio.services.comparisons.facts import (
     rows_of,
     units_of,
 )
+from studio.services.comparisons.pace import Paces
 from studio.services.comparisons.plan import names_of
 from studio.services.comparisons.readings import Known, ReadingService
 from studio.services.differences import pixel_difference
 from studio.services.history import Generation
-from studio.services.jobs import JobService
-from studio.storage.unreadable import BROKEN
 from studio.training.readings.store import MISSED_BELOW
 from studio.world.asked import Asked, asked_of
 
@@ -36,11 +33,9 @@ TONES = ("saturation", "contrast", "clipped")
 class Measuring:
     """Measures cells. Every method may be called from any thread."""
 
-    def __init__(self, jobs: JobService, readings: ReadingService) -> None:
-        self._jobs = jobs
+    def __init__(self, readings: ReadingService, paces: Paces) -> None:
         self._readings = readings
-        self._pace_s: dict[str, float | None] = {}  # job -> seconds a network evaluation; None where nobody knows
-        self._lock = threading.Lock()
+        self._paces = paces
 
     def facts(self, comparison: Comparison, cells: Sequence[Sequence[Cell]], orders: Orders) -> ComparisonFacts:
         """All that is known of them by now. Raises WorkspaceError."""
@@ -101,26 +96,8 @@ class Measuring:
             nfe = orders.nfe(picture.recipe)
         except StudioError:  # of a model or a method that is gone
             return {}
-        pace_s = None if picture.job_id is None else self._pace(picture.job_id, orders)
+        pace_s = None if picture.job_id is None else self._paces.of(picture.job_id, orders)
         return {"nfe": float(nfe)} | ({} if pace_s is None else {"seconds": nfe * pace_s})
-
-    def _pace(self, job_id: str, orders: Orders) -> float | None:
-        """Seconds of a network evaluation in a job that is done; None of one of an earlier run of the studio."""
-        with self._lock:
-            if job_id in self._pace_s:
-                return self._pace_s[job_id]
-        try:
-            job = self._jobs.get(job_id)
-            if not job.over:
-                return None
-            seconds = self._jobs.events(job_id)[-1].data.get("seconds")
-            work = sum(orders.nfe(Recipe.load(values)) for values in job.payload["recipes"]) if seconds else 0
-        except (StudioError, *BROKEN):
-            seconds, work = None, 0
-        pace_s = float(seconds) / work if seconds and work else None
-        with self._lock:
-            self._pace_s[job_id] = pace_s
-        return pace_s
 
 
 @functools.lru_cache(maxsize=1024)

@@ -18,6 +18,7 @@ from studio.services.comparisons.cells import Cell, Order, Orders, check_drawabl
 from studio.services.comparisons.comparison import Comparison
 from studio.services.comparisons.facts import ComparisonFacts
 from studio.services.comparisons.measuring import Measuring
+from studio.services.comparisons.pace import Paces
 from studio.services.comparisons.plan import ComparisonPlan, names_of, plan_of
 from studio.services.comparisons.readings import ReadingService
 from studio.services.comparisons.saved import SavedComparison, SavedComparisons
@@ -56,7 +57,7 @@ class ComparisonService:
         self._orders = Orders(sources, edits)
         self._under_way = UnderWay(jobs)
         self._readings = readings
-        self._measuring = Measuring(jobs, readings)
+        self._measuring = Measuring(readings, Paces(archive.workspace.root, jobs))
         self._drawing = threading.Lock()  # pressed twice, the second finds the first one's job: else both draw the same
 
     # -- drawn ------------------------------------------------------------------------------------------------------

@@ -76,6 +76,21 @@ def test_facts_of_drawn_pictures_before_and_after_they_are_read(studio: Studio, 
     assert studio.comparisons.facts(comparison.model_copy(update={"rows": comparison.rows[:1]})).unread == 0
 
 
+def test_seconds_are_there_when_the_studio_is_opened_again(settings: Settings, draw: Draw) -> None:
+    comparison = Comparison(rows=(Row(recipe=draw()),))
+    with Studio(settings, backend="inline") as first:
+        wait_for(first, first.comparisons.draw(comparison)[0], "done")
+        cell = first.comparisons.facts(comparison).cells[0][0]
+    with Studio(settings, backend="inline") as second:
+        again = second.comparisons.facts(comparison).cells[0][0]
+        assert cell is not None and again is not None and again.values == cell.values and cell.values["seconds"] > 0
+    path = settings.workspace / "readings" / "seconds.json"
+    path.write_text("[]")
+    with Studio(settings, backend="inline") as third:
+        unknown = third.comparisons.facts(comparison).cells[0][0]
+        assert unknown is not None and "seconds" not in unknown.values
+
+
 def test_prompts_are_what_is_independent_where_there_are_several() -> None:
     assert units_of([Recipe(seed=1), Recipe(seed=2)]) == ("seeds", ["1", "2"])
     assert units_of([Recipe(seed=1, prompt="a"), Recipe(seed=2, prompt="a"), Recipe(prompt="b")]) == (
