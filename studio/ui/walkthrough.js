@@ -30,10 +30,12 @@ async function look() {
 
 async function go() {
   const step = steps.find((one) => !one.done);
-  if (step.id === 'label') {
-    await fetch('/walkthrough/label', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'}).catch(() => null);
-  }
   document.getElementById(`tab-${step.tab}-button`)?.click();
+  if (step.id === 'label') { // has pairs made, and the pad told of them
+    const request = {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'};
+    const answer = await fetch('/walkthrough/label', request).catch(() => null);
+    if (answer?.ok) window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: (await answer.json()).campaign}));
+  }
   if (!step.part) return;
   const part = [...document.querySelectorAll(`#tab-${step.tab} [role=tab]`)].find((tab) => tab.textContent.trim() === step.part);
   part?.click();
@@ -48,4 +50,6 @@ element.addEventListener('click', (event) => {
 window.addEventListener('palimpsest-watch', ({detail}) => { if (detail.came_to_rest && kept() === 'on') look(); });
 window.addEventListener('palimpsest-tour', () => { localStorage.setItem(STORED, 'on'); look(); });
 document.addEventListener('click', (event) => { if (kept() === 'on' && event.target.closest?.('[role=tab]')) setTimeout(look, 300); });
+// Answers to pairs are nothing that the queue draws.
+setInterval(() => { if (kept() === 'on' && steps.find((step) => !step.done)?.id === 'label' && !document.hidden) look(); }, 3000);
 look();

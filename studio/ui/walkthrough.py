@@ -23,9 +23,9 @@ SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 WORDS = {
     "generate": ("Generate", "Press Generate: the model draws the prompt.", "prompt", ""),
     "erase": ("Erase", "Press Erase: stars become hearts, beside what stays. Then accept the edit.", "erase", ""),
-    "compare": ("Compare", "Set two recipes side by side, with and without the edit, and draw.", "compare", ""),
+    "compare": ("Compare", "Choose the edit under Add rows, add its strengths 0 and 1, and press Draw.", "compare", ""),
     "label": ("Label", "Say which of two pictures you like better, ten times, by the arrow keys.", "label", "Collect"),
-    "align": ("Align", "The model learns what you liked; then a blind test asks whether it did.", "label", "Align"),
+    "align": ("Align", "Press Train: the model learns what you liked. Then test it blind.", "label", "Align"),
 }
 
 
