@@ -176,7 +176,7 @@ def _slider(words: str, recipe: Recipe, studio: Studio) -> Slider:
     from studio.services.tunings.sliders import tunable
 
     name, equals, ends = words.partition("=")
-    known = tunable(recipe, studio.sources)
+    known = tunable(recipe, studio.sources, studio.edits)
     slider = next((slider for slider in known if name.strip() in (slider.path, slider.path.rpartition(".")[2])), None)
     if slider is None:
         paths = ", ".join(slider.path for slider in known) or "nothing"

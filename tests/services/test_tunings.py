@@ -43,7 +43,7 @@ def recipe(edit: str, strength: float = 0.5) -> Recipe:
 
 
 def sliders(studio: FakeStudio, base: Recipe, *paths: str) -> list[Slider]:
-    return [slider for slider in tunable(base, studio.sources) if slider.path in paths]
+    return [slider for slider in tunable(base, studio.sources, studio.edits) if slider.path in paths]
 
 
 def started(studio: FakeStudio, base: Recipe, *paths: str, **values: Any) -> Tuning:

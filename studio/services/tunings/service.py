@@ -145,7 +145,7 @@ class TuningService:
         values = {"form": form, "most": most, "seed": seed, "recipe": base.model_dump(mode="json")}
         # Read twice: what is wrong with form and number has its sentence before the sliders are looked at.
         rough = TuningPlan.read({**values, "sliders": [_ANY], "prompts": ["any"]})
-        checked = check_sliders(base, sliders, self._sources, rough.size)
+        checked = check_sliders(base, sliders, self._sources, self._edits, rough.size)
         texts = self._prompts(prompts, base, seed)
         plan = TuningPlan.read({**values, "sliders": [slider.model_dump() for slider in checked], "prompts": texts})
         probes = [plan.recipes(number, plan.probe(number)) for number in range(len(plan.sliders))]

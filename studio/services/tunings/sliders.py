@@ -11,6 +11,7 @@ from studio.core.errors import BadInput
 from studio.core.params import Params, ParamSpec, load, mattering, shown, specs
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.preference.tuning.votes import Point
+from studio.services.edits.library import EditLibrary
 from studio.services.scales import PARAMETER, PLAIN, scales
 from studio.services.sources import Sources
 
@@ -51,7 +52,7 @@ class Slider(Params):
         return min(1.0, max(0.0, (value - self.low) / (self.step * (self.levels - 1))))
 
 
-def tunable(recipe: Recipe, sources: Sources) -> list[Slider]:
+def tunable(recipe: Recipe, sources: Sources, edits: EditLibrary) -> list[Slider]:
     """Everything of a recipe that can be tuned, each with the range that is usual.
 
     Edits first, in the order of the stack, then the guidance method's parameters that matter, then those around it.
@@ -62,10 +63,11 @@ def tunable(recipe: Recipe, sources: Sources) -> list[Slider]:
     from studio.guidance.wrapper import WRAPPERS
 
     guidance = spoken(recipe.guidance)
+    entries = edits.known(ref.edit for ref in recipe.edits)
     sliders = [
         Slider(
             path=f"{EDITS}.{place}.strength",
-            label=f"Strength of {ref.edit}"[:200],
+            label=f"Strength of {(entries[ref.edit].name if ref.edit in entries else None) or ref.edit}"[:200],
             low=min(0.0, ref.strength),
             high=max(STRENGTH_HIGH, ref.strength),
             step=STRENGTH_STEP,
@@ -108,13 +110,15 @@ def _usual_scales(owner: Any, sources: Sources, model: str, low: float, high: fl
     return max(low, usual_low), min(high, usual_high)
 
 
-def check_sliders(recipe: Recipe, sliders: Sequence[Slider], sources: Sources, size: int) -> tuple[Slider, ...]:
+def check_sliders(
+    recipe: Recipe, sliders: Sequence[Slider], sources: Sources, edits: EditLibrary, size: int
+) -> tuple[Slider, ...]:
     """The sliders, named and checked against what a recipe has. size: pictures of a question.
 
     Raises BadInput for none, one that is not there, comes twice or does nothing; a range that is empty, too wide, too
     fine, or leaves out what the recipe has.
     """
-    by_path = {slider.path: slider for slider in tunable(recipe, sources)}
+    by_path = {slider.path: slider for slider in tunable(recipe, sources, edits)}
     if not by_path:
         message = "Nothing of this recipe can be tuned: it has no edit, and its guidance method no number."
         raise BadInput(message, "Put an edit on the stack, or take another guidance method.", field="sliders")
