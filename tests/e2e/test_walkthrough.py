@@ -1,4 +1,4 @@
-"""The first five minutes in Chromium: from an empty workspace through the whole loop, led by the line above the tabs."""
+"""The first five minutes in Chromium: from an empty workspace through the whole loop, led by a line above the tabs."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ const LOOK_AGAIN_MS = 4000;
 
 class Entrance extends Sheet {
   async open() {
-    const {ok, answer} = await get(`${this.base}/progress`, this.own ? {} : {annotator: store.get('palimpsest-pad-annotator') || ''});
+    const {ok, answer} = await this.standing();
     if (!ok) {
       this.unfinished = this.typed || this.unfinished;
       this.draw('start', [el('p', {class: 'pad-lead'}, (answer && answer.error) || 'The studio does not answer; this looks again by itself.')]);
@@ -56,6 +56,22 @@ class Entrance extends Sheet {
     this.draw('start', parts);
     this.drawRefused();
     this.typeAgain(typed);
+    this.waitForPictures();
+  }
+  // A campaign that is being drawn has nothing to label yet: it can be started as soon as it has.
+  waitForPictures() {
+    clearTimeout(this.waiting);
+    if (!this.campaign || this.campaign.open || this.campaign.target) return;
+    this.waiting = setTimeout(async () => {
+      if (this.running) return;
+      const {ok, answer} = this.root.offsetParent === null ? {} : await this.standing();
+      if (this.running) return;
+      if (ok && JSON.stringify(answer.campaigns) !== JSON.stringify(this.facts.campaigns)) this.open();
+      else this.waitForPictures();
+    }, LOOK_AGAIN_MS);
+  }
+  standing() {
+    return get(`${this.base}/progress`, this.own ? {} : {annotator: store.get('palimpsest-pad-annotator') || ''});
   }
   // A name that is being typed, which is not lost when what stands around it is drawn anew.
   get typed() {
