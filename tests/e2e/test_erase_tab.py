@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from urllib.parse import urljoin
 
 import numpy as np
@@ -182,6 +183,12 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     expect(page.locator("#erase-outcome h2")).to_contain_text("neon")
     expect(page.locator("#erase-pairs .neighbour .pair-prompt")).to_have_text("a red ring")
     expect(page.locator("#erase-past tbody tr")).to_have_count(2)
+    page.get_by_role("button", name="Send to Compare").click()
+    expect(page.locator("#compare-table tr[data-row]")).to_have_count(
+        2, timeout=LONG_MS
+    )  # without the edit, and with it
+    expect(page.locator("#compare-prompts textarea")).to_have_value(re.compile("a red ring"))
+    page.get_by_role("tab", name="Erase").click()
     page.get_by_role("button", name="Look at no-star").click()
     looked_at(page)
     page.locator(".erase-sure summary").click()

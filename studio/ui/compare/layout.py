@@ -55,7 +55,7 @@ settle();
 
 
 def build(studio: Studio) -> Parts:
-    """Lay them out. What is typed for the columns has the names of `handlers.FIELDS`."""
+    """Lay them out. What is typed for the columns has the names of `doing.FIELDS`."""
     with gr.Row(elem_classes="workbench wide compare"):
         with gr.Column(elem_classes="controls", min_width=0):
             parts = _bar()

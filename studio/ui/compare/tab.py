@@ -10,7 +10,8 @@ from studio.services.presets import GuidancePresets
 from studio.ui import handover
 from studio.ui.compare import columns, layout, view
 from studio.ui.compare.board import BoardSession
-from studio.ui.compare.handlers import FIELDS, Call, Handlers
+from studio.ui.compare.doing import FIELDS, Call
+from studio.ui.compare.handlers import Handlers
 from studio.ui.components import menu
 from studio.ui.handover import Handover
 from studio.ui.sessions import Sessions, count

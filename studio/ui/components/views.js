@@ -275,12 +275,12 @@ function drag(event) {
 window.addEventListener('pointermove', drag);
 for (const end of ['pointerup', 'pointercancel']) window.addEventListener(end, () => { if (dragged) remember(); dragged = null; });
 
-// Keys count in the view, and where nothing has the attention.
+// Keys count wherever nothing is written or chosen: a view is the whole of what is looked at.
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || stage.hidden || stage.offsetParent === null) return;
   if (pictures.isWriting(event) || document.querySelector('dialog[open]')) return;
   const {target} = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (!stage.contains(target) && target !== document.body && !target.closest('.view-choice')) return;
+  if (target.closest('[role="tab"], [role="listbox"], dialog')) return;
   const isPair = PAIR.includes(state.view), isRange = target.matches('input[type="range"]');
   const by = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1}[key];
   if (by && (isRange || target.closest('.view-choice'))) return;

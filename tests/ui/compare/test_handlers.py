@@ -17,7 +17,8 @@ from studio.services.presets import GuidancePresets
 from studio.storage.search import ORIGINS, HistoryFilter
 from studio.ui.compare import board as boards
 from studio.ui.compare import links
-from studio.ui.compare.handlers import Call, Handlers
+from studio.ui.compare.doing import Call
+from studio.ui.compare.handlers import Handlers
 from studio.ui.compare.tab import MENUS, SEEN
 from studio.ui.handover import Handover, Sent
 from studio.ui.sessions import Sessions
@@ -215,7 +216,17 @@ def test_draw_and_stop(do: Handlers, fake: FakeStudio, pictures: list[int]) -> N
     do.columns_changed(with_fields(seeds="30"))
     fake.ended(job.id)
     assert fake.jobs.get(job.id).status == "cancelled"
+    # What somebody waits for elsewhere is none of it, though a cell waited for it too.
+    theirs = fake.pictures.submit([Recipe(prompt="a red star", seed=40, steps=STEPS, batching="shared")])
+    do.clear(PAGE)
+    do.add_preset(PAGE, "none")
+    do.columns_changed(with_fields(prompts="a red star", seeds="40"))
+    do.row_op(PAGE, {"op": "set", "row": 1, "name": "steps", "value": STEPS})
+    do.row_op(PAGE, {"op": "set", "row": 1, "name": "prompt", "value": "a red star"})
+    do.columns_changed(with_fields(seeds="41"))
+    assert not fake.jobs.get(theirs).over
     fake.sketcher.hold = False
+    fake.ended(theirs)
 
 
 def test_comparisons_are_kept_and_what_was_replaced_comes_back(do: Handlers, pictures: list[int]) -> None:
