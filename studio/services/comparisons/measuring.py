@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,11 +76,9 @@ class Measuring:
         if scored_words:
             asked_words = tuple(word for word, _ in scored_words)
             missed_words = tuple(word for word, added in scored_words if added < MISSED_BELOW)
-        try:
+        with contextlib.suppress(NotFound):  # its file is gone, and with it what its colours were
             colours = colours_at(picture.image_path)
             values |= {name: colours[name] for name in TONES}
-        except NotFound:
-            pass
         values |= self._cost(picture, orders)
         apart = _apart(picture, beside.picture)
         return CellFacts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -124,11 +125,9 @@ class _Batches:
         """The batch of a job, and its recipes' places; None of a job that the ledger does not tell of any more."""
         if job_id not in self._of_job:
             self._of_job[job_id] = None
-            try:
+            with contextlib.suppress(StudioError, *BROKEN):  # then it is drawn again alone, the same to rounding
                 recipes = [Recipe.load(values) for values in self._jobs.get(job_id).payload["recipes"]]
                 self._of_job[job_id] = (self._new(recipes, threads), {r: i for i, r in enumerate(recipes)})
-            except (StudioError, *BROKEN):
-                pass
         return self._of_job[job_id]
 
     def _new(self, recipes: list[Recipe], threads: int | None) -> int:
