@@ -41,6 +41,9 @@ def of_cell(facts: CellFacts | None, is_reference: bool = False) -> tuple[tuple[
         note = "Broken: it is no picture of its world."
     elif facts.missed:  # what a CLIP misses is a hint
         note = f"{'Missed' if 'accuracy' in values else 'Perhaps missed'}: {', '.join(facts.missed)}."
+    early = [f"{edit} had {steps} steps" for edit, steps in facts.unfinished.items()]
+    if early:  # it is what the training was then, and may not be what it is now
+        note = f"{note} Drawn when {', '.join(early)}.".strip()
     return tuple(listed), note
 
 
@@ -118,7 +121,7 @@ def verdict(contrast: Contrast, measure: Measure, unit: str) -> str:
     if contrast.low is not None and contrast.high is not None:
         difference += f" ({_signed(contrast.low, measure)} to {_signed(contrast.high, measure)})"
     if contrast.is_told:
-        return f"{difference}, p = {_p(contrast.adjusted_p)}"
+        return f"{difference}, {_p(contrast.adjusted_p)}"
     if not contrast.mean and not contrast.wins and not contrast.losses:
         return "no difference"
     if contrast.n < LEAST_TOLD:
@@ -133,6 +136,8 @@ def _diversity(facts: RowFacts) -> str:
     estimate = facts.diversity
     interval = "" if estimate.low is None else f"{estimate.low:.2f} to {estimate.high:.2f}, "
     about = f"{interval}n = {estimate.n}, {facts.seeds_per_prompt} seeds, by {facts.features}"
+    if facts.vendi is not None:
+        about += f"; {facts.vendi.mean:.1f} of them really different (Vendi)"
     return tag("b", f"{estimate.mean:.2f}") + tag("span", text(about), class_="about")
 
 
@@ -167,7 +172,7 @@ def _signed(value: float, measure: Measure) -> str:
 
 
 def _p(value: float) -> str:
-    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
 
 
 def _units(unit: str, count: int) -> str:

@@ -2,6 +2,7 @@
 // by now, whenever that is written.
 const stage = element.querySelector('.view-stage'), place = element.querySelector('.view-pictures');
 const lens = new pictures.Lens(stage), MEMORY = `palimpsest-views ${SOURCE}`;
+const NOW = 1e9; // in the place of a step: of a training under way, whatever it is at
 const PAIR = ['slider', 'flick', 'difference'];
 const HINTS = {
   slider: '← → column · ↑ ↓ compared row · [ ] divider, or drag it · hold R reference · S exchange · + − 0 zoom',
@@ -176,14 +177,15 @@ function showTraining({rows, columns}) {
   state.step = Math.min(Math.max(0, state.step), list.length - 1);
   const row = list[state.step];
   Object.assign(range, {max: list.length - 1, value: state.step});
-  range.setAttribute('aria-valuetext', `step ${row.step}, ${row.name}`);
+  const step = row.step >= NOW ? 'As it is now' : `Step ${row.step}`;
+  range.setAttribute('aria-valuetext', `${step}, ${row.name}`);
   const figures = columns.map((name, at) => {
     const picture = row.pictures[at], blank = made('div', {className: 'frame blank ruled'}, made('span', {textContent: 'not drawn'}));
     return made('figure', {}, picture ? frame(picture) : blank, made('figcaption', {}, labelled(name, picture, '')));
   });
   place.replaceChildren(...figures);
   layOut(columns.length, 56);
-  tell(`Step ${row.step}: ${row.name}. ${state.step + 1} of ${list.length}.`);
+  tell(`${step}: ${row.name}. ${state.step + 1} of ${list.length}.`);
 }
 
 // As many beside each other as make them largest. below: pixels that each needs beneath it.
