@@ -158,7 +158,7 @@ def test_a_tuned_scale_is_saved_as_a_preset(fake: FakeStudio, edit: str, monkeyp
     accepted = fake.tunings.accept(tuning.campaign.id, presets)
     assert accepted.preset == "A tuning 1" and presets.load("A tuning 1").spec == accepted.recipe.guidance
     assert float(accepted.recipe.guidance.params["guidance_scale"]) > 2
-    assert "not told from the start" in accepted.caveat and "3 votes" in presets.load("A tuning 1").note
+    assert "is not certain" in accepted.caveat and "3 votes" in presets.load("A tuning 1").note
     assert fake.tunings.accept(tuning.campaign.id, presets, "by me").preset == "by me"
 
 

@@ -81,7 +81,7 @@ class Tuning:
         if self.reading.questions >= self.plan.most and not self.reading.pending:
             return f"All {self.plan.most} questions were asked; the best there may be would still win {share}."
         if standing.votes < standing.fewest:
-            return f"Nothing ends before {standing.fewest} votes; there are {standing.votes}."
+            return f"At least {standing.fewest} votes are needed; there {_votes(standing.votes)} so far."
         return f"Further questions may help: the best there may be would win {share} against this."
 
 
@@ -219,7 +219,7 @@ class TuningService:
         caveat = ""
         if not standing.is_better:
             caveat = (
-                f"It is not told from the start yet: it would win {against.expected:.0%} of the votes "
+                f"That it is better than the start is not certain: it would win {against.expected:.0%} of the votes "
                 f"({against.low:.0%} to {against.high:.0%})."
             )
         preset = ""
@@ -277,11 +277,14 @@ class TuningService:
         self._labels.retire([item for item in queued if self._labels.item(item).images in idle_images])
 
     def _plan(self, campaign: int) -> TuningPlan | None:
-        if campaign not in self._plans:
-            stored = self._archive.planned.design(campaign)
-            is_tuning = stored is not None and KEY in stored
-            self._plans[campaign] = TuningPlan.read(stored[KEY]) if stored is not None and is_tuning else None
-        return self._plans[campaign]
+        if campaign in self._plans:
+            return self._plans[campaign]
+        stored = self._archive.planned.design(campaign)
+        if stored is None:
+            return None  # not kept: what is just being made gets its design in a moment
+        plan = TuningPlan.read(stored[KEY]) if KEY in stored else None
+        self._plans[campaign] = plan
+        return plan
 
     def _prompts(self, prompts: Sequence[str], base: Recipe, seed: int) -> list[str]:
         texts = [text.strip() for text in prompts if text.strip()]
@@ -298,6 +301,10 @@ class TuningService:
         many = f" and {len(plan.sliders) - 1} more" if len(plan.sliders) > 1 else ""
         names = (first + many + ending for ending in ("", *(f" ({k})" for k in range(2, 10_000))))
         return next(name for name in names if name not in taken)
+
+
+def _votes(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
 
 
 _ANY = {"path": "any", "low": 0.0, "high": 1.0, "step": 1.0}

@@ -14,8 +14,9 @@ from gradio.components.base import FormComponent
 from studio.core.recipe import EditRef
 from studio.services.presets import GuidancePresets
 from studio.services.tunings.service import Tuning
-from studio.services.tunings.simulated import answer_next, voter_of
+from studio.services.tunings.simulated import ANNOTATOR, answer_next, voter_of
 from studio.ui.edit_stack import EditRow, Stack
+from studio.ui.label.collector import Collector
 from studio.ui.label.parts.tuning import _layout
 from studio.ui.label.tuning import form
 from studio.ui.label.tuning.curves import panels
@@ -119,6 +120,31 @@ def test_what_changes_no_picture_is_said(fake: FakeStudio, refs: tuple[EditRef, 
     html = do.look()["tunings"]
     assert "nothing to tune" in html and "without effect: its pictures are equal from 1 to 4" in html
     assert 'data-op="answer"' not in html and "None of the sliders" in do.accept(Stack(), tuning.campaign.id, "")[1]
+
+
+def test_the_pad_waits_for_what_is_drawn_and_says_when_nothing_further_is_asked(
+    fake: FakeStudio, refs: tuple[EditRef, ...]
+) -> None:
+    do, collector = handlers(fake), Collector(fake, "/label")
+    tuning = started(fake, do, refs, ROW)
+    whose = {"annotator": ANNOTATOR, "campaign": str(tuning.campaign.id)}
+    voter, rng = voter_of(tuning, {}), np.random.default_rng(0)
+    for _ in range(2):
+        assert answer_next(fake.archive, fake.labels, tuning, voter, rng)
+    fake.sketcher.hold = True
+    assert answer_next(fake.archive, fake.labels, tuning, voter, rng)
+    answer = collector.next(whose)
+    assert (answer["items"], answer["state"]) == ([], "waiting") and "being drawn" in answer["message"]
+    assert 'data-watch="' in do.look()["tunings"]
+    fake.sketcher.hold = False
+    short = do.start({**FIELDS, "tuning_most": 1, "tuning_name": "short"}, refs, [ROW])
+    assert "short: its first" in short["tuning_message"]
+    short_one = fake.tunings.find("short")
+    until(lambda: fake.campaigns.standing(short_one.campaign.id).counts.is_settled)
+    assert answer_next(fake.archive, fake.labels, short_one, voter, rng)
+    answer = collector.next({**whose, "campaign": str(short_one.campaign.id)})
+    assert (answer["items"], answer["state"]) == ([], "done")
+    assert "asks nothing further" in answer["message"] and answer["progress"]["taste"] == ""
 
 
 def test_every_control_is_labelled_and_explained() -> None:

@@ -11,9 +11,9 @@ from studio.ui.components.curves import svg
 from studio.ui.components.curves.panel import Panel, Series, number
 from studio.ui.markup import tag
 
-POINTS = 41
-NAMED = 5  # of these, values that stand beneath the curve
-BEST, START, LINE = 2, 7, None
+POINTS = 37
+NAMED = 4  # of these, values that stand beneath the curve
+BEST, START, LINE = 0, 7, None
 LEVEL = 50.0  # percent of the votes: as good as the start
 
 

@@ -107,7 +107,7 @@ def _drawing(studio: Studio, tuning: Tuning) -> str:
 def _best(tuning: Tuning) -> str:
     """Each slider with its best value, and how that does against the start."""
     standing = tuning.reading.standing
-    head = "".join(tag("th", text(word), scope="col") for word in ("", "best so far", "95 % between", "start"))
+    head = "".join(tag("th", text(word), scope="col") for word in ("tuned", "best so far", "95 % between", "start"))
     body = ""
     for row in sliders(tuning):
         name = tag("th", text(row["label"]), scope="row")
