@@ -166,7 +166,8 @@ class TuningService:
         self._archive.planned.add(campaign.id, rows, {KEY: plan.model_dump(mode="json")})
         self._plans[campaign.id] = plan
         if draws:
-            self.prepare(campaign.id)
+            self._ask_on(campaign.id)
+            self._campaigns.drawing.draw(campaign.id)
         return self.get(campaign.id)
 
     def get(self, campaign: int) -> Tuning:
@@ -197,8 +198,11 @@ class TuningService:
         """
         self._campaigns.drawing.keep_ahead(campaign)
         with contextlib.suppress(StudioError):
-            if self._plan(campaign) is not None and self._ask_on(campaign):
-                self._campaigns.drawing.keep_ahead(campaign)
+            if self._plan(campaign) is None or not self._ask_on(campaign):
+                return
+            # Whoever else is drawing just now is waited for: `keep_ahead` would leave it to the next who asks.
+            if not self._campaigns.standing(campaign).is_held_up:
+                self._campaigns.drawing.draw(campaign)
 
     def accept(self, campaign: int, presets: GuidancePresets, name: str = "") -> Accepted:
         """Take over what people prefer so far: its guidance is saved as a preset, its edits are given as a stack.
