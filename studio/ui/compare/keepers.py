@@ -54,9 +54,14 @@ class Keepers(Doing):
 
     def forget_saved(self, call: Call, name: Any) -> Answer:
         """Forget one that was kept."""
-        with self.sessions.of(call.session, call.stored, call.turn):
-            self.studio.comparisons.remove(str(name or "").strip())
-        return view.menus(self.studio, entries(self.presets)) | {"saved_name": ""}
+
+        def work(board: Board) -> tuple[Board, str]:
+            saved = str(name or "").strip()
+            self.studio.comparisons.remove(saved)
+            return board, f"Deleted {saved}; what is here stays."
+
+        answer = self.changed(call, work) | view.menus(self.studio, entries(self.presets))
+        return answer if is_refused(answer) else answer | {"saved_name": ""}
 
     def clear(self, call: Call) -> Answer:
         """Begin with nothing."""

@@ -149,7 +149,9 @@ def _wire_keeping(events: _Events, do: Handlers) -> None:
     events.change(parts["save"].click, do.save, "saved_name", gives=(*SEEN, *MENUS), mode="once")
     opened = (*SEEN, "saved", "saved_name")
     events.change(menu.chosen(parts["saved"]), do.open_saved, "saved", gives=opened)
-    events.change(parts["forget"].click, do.forget_saved, "saved_name", gives=(*MENUS, "saved_name"), mode="once")
+    events.change(
+        parts["forget"].click, do.forget_saved, "saved_name", gives=(*SEEN, *MENUS, "saved_name"), mode="once"
+    )
     events.change(parts["clear"].click, do.clear, mode="once")
     events.change(parts["bring_back"].click, do.bring_back, mode="once")
 

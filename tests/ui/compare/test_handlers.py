@@ -238,6 +238,7 @@ def test_comparisons_are_kept_and_what_was_replaced_comes_back(do: Handlers, pic
     assert rows(answer) == rows(first) and (answer["saved"], answer["saved_name"]) == ("", "mine")
     assert ("mine", "mine") not in do.forget_saved(PAGE, "mine")["saved"].choices
     assert is_refused(do.open_saved(PAGE, "mine")) and is_refused(do.save(PAGE, " "))
+    assert is_refused(do.forget_saved(PAGE, "")) and is_refused(do.forget_saved(PAGE, "mine"))
 
 
 def test_a_report_is_given_away_and_opened_again(
