@@ -141,8 +141,8 @@ def test_every_listener_answers_what_the_page_sends(page: Blocks) -> None:
             if not await call(page, state, listener, [proper(component) for component in listener.inputs], EVENT)
         }
 
-    # There is no such job, no name to save under, no file, no preset to drop, no endpoint for nothing.
-    assert asyncio.run(refused()) == {"on_act", "on_save", "on_accept", "on_drop", "call"}
+    # There is no such job, run or training, no name to save under, no file, no preset to drop, no endpoint for nothing.
+    assert asyncio.run(refused()) == {"on_act", "on_op", "on_save", "on_accept", "on_arrived", "on_drop", "call"}
 
 
 def test_a_wrong_value_is_answered_or_refused_in_a_sentence(page: Blocks) -> None:
