@@ -16,8 +16,8 @@ from studio.core.params import shown
 if TYPE_CHECKING:
     from studio.core.recipe import Recipe
     from studio.services.studio import Studio
-    from studio.services.tunings.service import Tuning
     from studio.services.tunings.sliders import Slider
+    from studio.services.tunings.tuning import Tuning
 
 
 def add_tune(actions: Any) -> None:

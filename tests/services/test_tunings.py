@@ -14,9 +14,10 @@ from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.preference.answer import Answer
 from studio.services.presets import GuidancePresets
 from studio.services.tunings.reading import idle_sliders
-from studio.services.tunings.service import AHEAD, Tuning
+from studio.services.tunings.service import AHEAD
 from studio.services.tunings.simulated import ANNOTATOR, answer_next, voter_of
 from studio.services.tunings.sliders import Slider, placed, point_of, tunable
+from studio.services.tunings.tuning import Tuning
 from studio.services.tunings.values import plain, text
 from tests.services.waiting import until
 from tests.ui.fake_studio import FakeStudio

@@ -7,14 +7,13 @@ import re
 import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from studio.core.errors import BadInput, StudioError
 from studio.core.params import shown
-from studio.core.recipe import EditRef, Recipe
+from studio.core.recipe import Recipe
 from studio.preference.prompt_list import MAX_PROMPTS
 from studio.services.checks import check_recipes, settled
 from studio.services.edits.library import EditLibrary
@@ -24,8 +23,9 @@ from studio.services.labels.service import LabelService
 from studio.services.presets import GuidancePresets
 from studio.services.sources import Sources
 from studio.services.tunings.plan import OPEN_PROMPTS, QUESTIONS, Form, TuningPlan
-from studio.services.tunings.reading import Reading, question, read, whole, with_question
-from studio.services.tunings.sliders import Slider, check_sliders, placed
+from studio.services.tunings.reading import Reading, question, read, with_question
+from studio.services.tunings.sliders import Slider, check_sliders
+from studio.services.tunings.tuning import Accepted, Tuning
 from studio.storage.archive import Archive
 from studio.storage.labels.campaigns import Campaign
 from studio.world.open_prompts import open_prompts
@@ -33,72 +33,6 @@ from studio.world.open_prompts import open_prompts
 AHEAD = 3  # questions without an answer, that on the screen among them: further ones know the answers to these
 KEY = "tuning"  # of the stored design
 GUIDELINE = "Which do you prefer? If you see no difference worth a choice, say so."
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """One tuning as it stands.
-
-    campaign: where it is answered.
-    plan: what it was started with.
-    reading: what is known.
-    missing: pictures that are not drawn yet.
-    trouble: why they are not being drawn, a sentence; "" where they are.
-    """
-
-    campaign: Campaign
-    plan: TuningPlan
-    reading: Reading
-    missing: int = 0
-    trouble: str = ""
-
-    @property
-    def best(self) -> Recipe | None:
-        """The recipe people prefer so far, without prompt and seed; None before the first vote."""
-        standing = self.reading.standing
-        if standing is None or not standing.votes:
-            return None
-        return placed(self.plan.recipe, self.plan.sliders, whole(self.plan, self.reading.live, standing.best))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing further is asked."""
-        standing = self.reading.standing
-        return standing is None or standing.is_enough or self.reading.questions >= self.plan.most
-
-    @property
-    def verdict(self) -> str:
-        """Whether it goes on, and why, in a sentence or two."""
-        standing = self.reading.standing
-        if standing is None:
-            return "None of the sliders changes the pictures: at all their values they are equal. There is no choice."
-        gain = standing.gain
-        share = f"{gain.expected:.0%} of the votes ({gain.low:.0%} to {gain.high:.0%})"
-        if not standing.votes:
-            return "Nothing has been answered yet."
-        if standing.is_enough:
-            return f"Enough was asked: the best there may be would win {share} against this, within the noise of votes."
-        if self.reading.questions >= self.plan.most and not self.reading.pending:
-            return f"All {self.plan.most} questions were asked; the best there may be would still win {share}."
-        if standing.votes < standing.fewest:
-            return f"At least {standing.fewest} votes are needed; there {_votes(standing.votes)} so far."
-        return f"Further questions may help: the best there may be would win {share} against this."
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """What was taken over.
-
-    recipe: the best so far, without prompt and seed.
-    preset: name of the guidance preset it was saved as; "" where no guidance was tuned.
-    stack: the edits with their strengths.
-    caveat: a sentence where it is not told from the start; "" where it is.
-    """
-
-    recipe: Recipe
-    preset: str
-    stack: tuple[EditRef, ...]
-    caveat: str = ""
 
 
 class TuningService:
@@ -305,10 +239,6 @@ class TuningService:
         many = f" and {len(plan.sliders) - 1} more" if len(plan.sliders) > 1 else ""
         names = (first + many + ending for ending in ("", *(f" ({k})" for k in range(2, 10_000))))
         return next(name for name in names if name not in taken)
-
-
-def _votes(count: int) -> str:
-    return "is 1" if count == 1 else f"are {count}"
 
 
 _ANY = {"path": "any", "low": 0.0, "high": 1.0, "step": 1.0}

@@ -12,8 +12,8 @@ from studio.core.params import shown
 from studio.core.recipe import Recipe
 from studio.preference.tuning.simulated import SimulatedVoter
 from studio.services.labels.service import LabelService
-from studio.services.tunings.service import Tuning
 from studio.services.tunings.sliders import point_of
+from studio.services.tunings.tuning import Tuning
 from studio.storage.archive import Archive
 
 ANNOTATOR = "simulated"

@@ -6,8 +6,8 @@ from typing import Any
 
 from studio.preference.tuning.standing import Share
 from studio.services.tunings.reading import whole
-from studio.services.tunings.service import Tuning
 from studio.services.tunings.sliders import value_of
+from studio.services.tunings.tuning import Tuning
 
 
 def plain(tuning: Tuning) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from gradio.components.base import FormComponent
 
 from studio.core.recipe import EditRef
 from studio.services.presets import GuidancePresets
-from studio.services.tunings.service import Tuning
 from studio.services.tunings.simulated import ANNOTATOR, answer_next, voter_of
+from studio.services.tunings.tuning import Tuning
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.label.collector import Collector
 from studio.ui.label.parts.tuning import _layout

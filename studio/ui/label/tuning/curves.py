@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from studio.preference.tuning.standing import TuningStanding, along
-from studio.services.tunings.service import Tuning
 from studio.services.tunings.sliders import Slider
+from studio.services.tunings.tuning import Tuning
 from studio.ui.components.curves import svg
 from studio.ui.components.curves.panel import Panel, Series, number
 from studio.ui.markup import tag

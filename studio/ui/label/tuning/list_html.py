@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import StudioError
 from studio.preference.tuning.standing import Share
-from studio.services.tunings.service import Tuning
+from studio.services.tunings.tuning import Tuning
 from studio.services.tunings.values import sliders, state
 from studio.ui import watch
 from studio.ui.errors import sentence
