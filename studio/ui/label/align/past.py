@@ -40,6 +40,10 @@ element.addEventListener('click', (event) => {{
   const {{op, edit, job}} = button.dataset;
   trigger(op === 'stack' ? 'decide' : 'op', {{op: op, edit: edit || '', job: job || ''}});
 }});
+// Answers come in on the pad, of which nothing is told here: whoever comes back is shown them.
+document.addEventListener('click', (event) => {{
+  if (event.target.closest && event.target.closest('#label-align-button')) trigger('look');
+}});
 {curves.INLINE}
 {watch.PART}
 """
