@@ -199,8 +199,8 @@ def _text(facts: Mapping[str, Any]) -> str:
         ending = f": {row['refusal']}" if row["refusal"] else ""
         lines += ["", f"{row['name']} ({row['pictures']} pictures){ending}"]
         lines += [f"  {row['remark']}"] if row["remark"] else []
-        shown = labels.items() if row["pictures"] else ()
-        lines += [f"  {label:<16} {_estimate(row['estimates'].get(name))}" for name, label in shown]
+        measures = labels.items() if row["pictures"] else ()
+        lines += [f"  {label:<16} {_estimate(row['estimates'].get(name))}" for name, label in measures]
         lines += [f"  {'Diversity':<16} {_estimate(row['diversity'])}"] if row["diversity"] else []
         if missed := [f"{word} ({count})" for word, count in row["missed"].items()][:8]:
             lines.append(f"  {'Missed':<16} {', '.join(missed)}")
@@ -213,8 +213,8 @@ def _estimate(value: Mapping[str, Any] | None) -> str:
 
 
 def _contrast(value: Mapping[str, Any]) -> str:
-    more = value["more"]
-    ending = "told apart" if value["is_told"] else f"not told apart{f', {more} more may tell' if more else ''}"
+    needed = value["more"]
+    ending = "told apart" if value["is_told"] else f"not told apart{f', {needed} more may tell' if needed else ''}"
     difference = f"{_number(value['mean'], '+')}{_interval(value)}, n = {value['n']}"
     return f"{difference} from the reference: {ending} (p {value['adjusted_p']:.2g})"
 

@@ -140,8 +140,8 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     m = len(sizes)
     if not m:
         return 1.0
-    seen = abs(math.fsum(differences))
-    least = seen * (1 - 1e-9)  # sums that are equal but for rounding count as equal
+    observed = abs(math.fsum(differences))
+    least = observed * (1 - 1e-9)  # sums that are equal but for rounding count as equal
     if m <= EXACT_UP_TO:
         places = torch.arange(2**m).unsqueeze(1) >> torch.arange(m) & 1  # [2^m, m]
         sums = ((2 * places - 1).double() * sizes).sum(1).abs()

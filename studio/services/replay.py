@@ -74,12 +74,12 @@ def replay(
     return ReplayResult(different == 0, pixels, different, largest, causes, record.recipe, picture)
 
 
-def causes_of(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+def causes_of(then: Mapping[str, Any], present: Mapping[str, Any]) -> tuple[str, ...]:
     """What differs in how two pictures of one recipe were made, in words. then: may be of somebody else's file."""
     return tuple(
-        f"{word} ({str(then.get(key, 'not recorded'))[:80]}, now {now.get(key)})"
+        f"{word} ({str(then.get(key, 'not recorded'))[:80]}, now {present.get(key)})"
         for key, word in _CAUSES.items()
-        if then.get(key) != now.get(key)
+        if then.get(key) != present.get(key)
     )
 
 

@@ -29,13 +29,13 @@ class Step:
 
     id: "generate", "erase", "compare", "label" or "align".
     is_done: whether the workspace has what it makes.
-    count, wanted: how many of what it makes there are, and how many there are to be.
+    count, goal: how many of what it makes there are, and how many there are to be.
     """
 
     id: str
     is_done: bool
     count: int = 0
-    wanted: int = 1
+    goal: int = 1
 
 
 def steps(studio: Studio) -> tuple[Step, ...]:
@@ -47,7 +47,7 @@ def steps(studio: Studio) -> tuple[Step, ...]:
         "label": (_labels(studio), ENOUGH_LABELS),
         "align": (_edits(studio, "alignment"), 1),
     }
-    return tuple(Step(id, count >= wanted, min(count, wanted), wanted) for id, (count, wanted) in counts.items())
+    return tuple(Step(id, count >= goal, min(count, goal), goal) for id, (count, goal) in counts.items())
 
 
 def prepare_labels(studio: Studio) -> int:

@@ -42,7 +42,7 @@ def standing(studio: Studio) -> dict[str, Any]:
                 "id": step.id,
                 "done": step.is_done,
                 "count": step.count,
-                "wanted": step.wanted,
+                "wanted": step.goal,
                 **dict(zip(("title", "text", "tab", "part"), WORDS[step.id], strict=True)),
             }
             for step in walkthrough.steps(studio)

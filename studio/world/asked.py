@@ -115,13 +115,13 @@ class Asked:
     ) -> bool:
         if word.thing is None:
             return matches.get(word.attribute, False)
-        seen = seen_by_thing[word.thing] if word.thing < len(seen_by_thing) else None
-        if seen is None:
+        thing_read = seen_by_thing[word.thing] if word.thing < len(seen_by_thing) else None
+        if thing_read is None:
             return False
         if word.attribute == "object":
-            return seen.object == word.value
+            return thing_read.object == word.value
         kind = self._things()[word.thing][0]
-        return seen.colour == word.value and kind in (None, seen.object)
+        return thing_read.colour == word.value and kind in (None, thing_read.object)
 
     def _things(self) -> tuple[tuple[str | None, str | None], ...]:
         indices = sorted({word.thing for word in self.words if word.thing is not None})
@@ -152,16 +152,16 @@ def asked_of(prompt: str) -> Asked:
 
 def _asked_tokens(tokens: Sequence[str]) -> list[str]:
     """The tokens without a negation and what it is about, up to its object or background."""
-    asked: list[str] = []
+    stated: list[str] = []
     is_negated = False
     for token in tokens:
         if token in _NEGATIONS:
             is_negated = True
         elif not is_negated:
-            asked.append(token)
+            stated.append(token)
         elif token in _OBJECTS or token in _BACKGROUNDS or not _says_something(token):
             is_negated = token in _BETWEEN
-    return asked
+    return stated
 
 
 def _says_something(token: str) -> bool:

@@ -57,8 +57,8 @@ def dropped(delta: Tensor, drop: float, q: float, generator: torch.Generator) ->
     """
     if not 0 <= drop < 1 or not q > 0:
         raise ValueError(f"a drop lies in [0, 1) and q above 0, not {drop} and {q}")
-    kept = torch.rand(delta.shape, generator=generator, dtype=torch.float64) >= drop
-    return torch.where(kept, delta.float() / q, 0)
+    mask = torch.rand(delta.shape, generator=generator, dtype=torch.float64) >= drop
+    return torch.where(mask, delta.float() / q, 0)
 
 
 def q_norm(drop: float, spread: float = 1.0) -> float:

@@ -60,8 +60,8 @@ class RowTest:
             return f"{winner} is preferred to {loser}."
         if not self.outcome.answers:
             return "Nothing was answered."
-        more = self.outcome.more_needed
-        ending = f": {more} more decided answers would tell at this rate" if more is not None else ""
+        needed = self.outcome.more_needed
+        ending = f": {needed} more decided answers would tell at this rate" if needed is not None else ""
         return f"{self.row} and {self.reference} are not told apart{ending}."
 
 
@@ -147,9 +147,9 @@ class RowTestService:
         return self.get(campaign)
 
     def _free_name(self, wish: str) -> str:
-        taken = {record.name for record in self._labels.campaigns(archived=True)}
+        present_names = {record.name for record in self._labels.campaigns(archived=True)}
         printable = "".join(letter for letter in wish if letter.isprintable())[: MAX_NAME_CHARS - 8].rstrip()
-        return next(name for name in _numbered(printable) if name not in taken)
+        return next(name for name in _numbered(printable) if name not in present_names)
 
 
 def _numbered(name: str) -> Iterable[str]:

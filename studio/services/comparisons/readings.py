@@ -67,11 +67,11 @@ class ReadingService:
         unread: list[Generation] = []
         all_readings, all_scores, all_words = self._readings(), self._scores(), self._words()
         words: dict[tuple[str, str], Words] = {}
-        own = OWN_CLIP if self._clip() is not None else TONES
-        by_extractor = {name: self._features(name) for name in (ORACLE, own)}
+        other_extractor = OWN_CLIP if self._clip() is not None else TONES
+        by_extractor = {name: self._features(name) for name in (ORACLE, other_extractor)}
         for picture in pictures:
             is_of_world = self._is_of_world(picture.recipe.model)
-            extractor = ORACLE if is_of_world else own
+            extractor = ORACLE if is_of_world else other_extractor
             row = by_extractor[extractor].get(picture.sha256)
             if row is not None:
                 features[picture.sha256] = (extractor, row)
@@ -80,7 +80,7 @@ class ReadingService:
                 is_read = is_read and picture.sha256 in all_readings
                 if picture.sha256 in all_readings:
                     readings[picture.sha256] = all_readings[picture.sha256]
-            elif own == OWN_CLIP:
+            elif other_extractor == OWN_CLIP:
                 key, words_key = _score_key(picture), (picture.sha256, picture.recipe.prompt)
                 is_read = is_read and key in all_scores and words_key in all_words
                 if words_key in all_words:
@@ -113,10 +113,10 @@ class ReadingService:
     def _submit(self, rows: Sequence[tuple[str, str, str]], priority: Priority, retry_of: str | None) -> str:
         files = {image: path for image, _, _ in rows if (path := self._archive.images.find(image)) is not None}
         world = {image: str(files[image]) for image, model, _ in rows if image in files and self._is_of_world(model)}
-        others = [
+        unread = [
             [image, str(files[image]), prompt] for image, _, prompt in rows if image in files and image not in world
         ]
-        count = len(world) + len(others)
+        count = len(world) + len(unread)
         payload: dict[str, Any] = {
             "kind": KIND,
             "pictures": [list(row) for row in rows],
@@ -125,7 +125,7 @@ class ReadingService:
         clip, models_dir = self._clip(), self._sources.settings.models_dir
         places = {
             "world": world,
-            "others": others,
+            "others": unread,
             "folder": str(self._root / store.FOLDER),
             "features": str(self._root / FEATURES_FOLDER),
             "clip": None if clip is None else str(clip.absolute()),

@@ -83,9 +83,9 @@ class Jury:
         """Hold a state's pictures against the base's. step, strength: which state."""
         features, base = self._features(pictures), self._base["features"]
         won = math.nan if self.preference is None else float(self.preference.won(features, base).mean())
-        before = self._base["pictures"].numpy()
-        gap = np.abs(pictures.astype(np.float32) - before.astype(np.float32))
-        self._moves[step, strength] = drifts(tensor(pictures), tensor(before))
+        base_pictures = self._base["pictures"].numpy()
+        gap = np.abs(pictures.astype(np.float32) - base_pictures.astype(np.float32))
+        self._moves[step, strength] = drifts(tensor(pictures), tensor(base_pictures))
         diversity = self._diversity(features) / max(self._diversity(base), _FLAT)
         return Sight(step, strength, won, self._broken(pictures), diversity, float(gap.mean()))
 

@@ -55,12 +55,12 @@ def picture_at(views: Sequence[JobView], place: int) -> Drawn | None:
     return next((picture for picture in pictures if picture), None)
 
 
-def difference_of(studio: Studio, before: Drawn | None, after: Drawn | None) -> float | None:
+def difference_of(studio: Studio, base: Drawn | None, edited: Drawn | None) -> float | None:
     """Of two pictures, in levels of 255; None while one of them is missing."""
-    if before is None or after is None:
+    if base is None or edited is None:
         return None
     with contextlib.suppress(NotFound):
-        paths = [studio.history.get(picture.id).image_path for picture in (before, after)]
+        paths = [studio.history.get(picture.id).image_path for picture in (base, edited)]
         return mean_difference(*paths)
     return None
 
@@ -84,13 +84,13 @@ def frame_html(picture: Drawn | None, name: str, job: str, view: JobView, place:
 
 
 def pair_html(
-    head: str, prompt: str, frames: Sequence[str], before: Drawn | None, difference: float | None, class_: str
+    head: str, prompt: str, frames: Sequence[str], base: Drawn | None, difference: float | None, class_: str
 ) -> str:
-    """One prompt. head: HTML above it. frames: of `frame_html`. before: what is shown while the button is held."""
+    """One prompt. head: HTML above it. frames: of `frame_html`. base: what is shown while the button is held."""
     facts = tag("p", text(difference_words(difference)) if difference is not None else "", class_="pair-difference")
     words = tag("p", text(prompt), class_="pair-prompt")
     pictures = tag("div", "".join(frames), class_="pair three" if len(frames) > 2 else "pair")
-    style = f"--before:url('{before.src}')" if before else None
+    style = f"--before:url('{base.src}')" if base else None
     return tag("section", head + words + pictures + facts, class_=class_, style=style)
 
 

@@ -31,9 +31,9 @@ def body(report: Report) -> str:
 
 def _head(contents: Contents) -> str:
     comparison, facts = contents.comparison, contents.facts
-    rows, columns, drawn = len(comparison.rows), len(comparison.columns), len(contents.drawn())
+    rows, columns, pictures = len(comparison.rows), len(comparison.columns), len(contents.drawn())
     reference = _name(contents, comparison.reference)
-    about = f"{rows} recipes by {columns} columns, {drawn} pictures. The reference is {reference}."
+    about = f"{rows} recipes by {columns} columns, {pictures} pictures. The reference is {reference}."
     if comparison.equal_nfe:
         about += " Every row was drawn with as many steps as cost no more network evaluations than the reference."
     remarks = "".join(tag("p", text(remark), class_="note") for remark in _list(facts.get("remarks")))
@@ -81,11 +81,11 @@ def _cell(report: Report, row: int, column: int) -> str:
 def _caption(facts: Mapping[str, Any]) -> str:
     values = _dict(facts.get("values"))
     parts: list[str] = []
-    asked, missed = _list(facts.get("asked")), _list(facts.get("missed"))
-    if asked:
-        shown = f"{len(asked) - len(missed)} of {len(asked)} words shown"
+    stated, missed = _list(facts.get("asked")), _list(facts.get("missed"))
+    if stated:
+        score = f"{len(stated) - len(missed)} of {len(stated)} words shown"
         parts.append(
-            text(shown)
+            text(score)
             + (tag("span", text(f"; missed: {', '.join(map(str, missed))}"), class_="missed") if missed else "")
         )
     if values.get("broken"):
@@ -147,12 +147,11 @@ def _estimate(values: Mapping[str, Any]) -> str:
 
 def _contrast(values: Mapping[str, Any]) -> str:
     difference = f"{_number(values.get('mean'), signed=True)}{_interval(values)}, n = {text(values.get('n'))}"
-    told = bool(values.get("is_told"))
-    more = values.get("more")
-    ending = (
-        "" if told else f"; {text(more)} more may tell" if isinstance(more, int) and more > 0 else "; not told apart"
-    )
-    return tag("span", difference + ending, class_="told" if told else "note")
+    is_told = bool(values.get("is_told"))
+    needed = values.get("more")
+    may_tell = isinstance(needed, int) and needed > 0
+    ending = "" if is_told else f"; {text(needed)} more may tell" if may_tell else "; not told apart"
+    return tag("span", difference + ending, class_="told" if is_told else "note")
 
 
 def _interval(values: Mapping[str, Any]) -> str:
@@ -174,8 +173,8 @@ def _made(contents: Contents) -> str:
         where = "in this file" if edit.data else "not in this file, for it is too large"
         lines.append(f"Edit {edit.id} ({edit.nbytes / 1e6:.1f} MB, {edit.sha256[:16]}): {where}.")
     for values in contents.made_by:
-        named = [f"{word} {str(values[key])[:40]}" for key, word in _MACHINE.items() if values.get(key) is not None]
-        lines.append(f"Drawn with {', '.join(named)}." if named else "Nothing says what drew the pictures.")
+        machine = [f"{word} {str(values[key])[:40]}" for key, word in _MACHINE.items() if values.get(key) is not None]
+        lines.append(f"Drawn with {', '.join(machine)}." if machine else "Nothing says what drew the pictures.")
     listed = tag("ul", "".join(tag("li", text(line)) for line in dict.fromkeys(lines)))
     how = tag(
         "p",
