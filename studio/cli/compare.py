@@ -184,7 +184,7 @@ def _replay(args: argparse.Namespace, studio: Studio) -> int:
 
 def _plan_text(plan: ComparisonPlan) -> str:
     time = f", about {plan.seconds:.0f} s" if plan.seconds else ""
-    lines = [f"{plan.missing} pictures to draw ({plan.nfe:,} network evaluations{time}), {plan.drawn} are there."]
+    lines = [f"{plan.missing} pictures to draw ({plan.nfe:,} network evaluations{time}), {plan.finished} are there."]
     for row in plan.rows:
         refused = f": {row.refusal}" if row.refusal else ""
         lines += [f"{row.name}{refused}", *(f"  {sentence}" for sentence in row.remarks)]

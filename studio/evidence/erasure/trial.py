@@ -27,7 +27,7 @@ FIGURES = {
     "back": ("edit", "beside"),
 }
 # What a negative prompt does without an edit, at the same prompts and seeds: line of a card -> its way's name.
-UNEDITED = {f"{key}_ua_valid": way.name for key, way in WAYS.items()}
+UNEDITED = {f"{key}_ua_valid": negative.name for key, negative in WAYS.items()}
 _AS_BEFORE = tuple(ALL_STEPS.items())
 Progress = Callable[[str], None]
 

@@ -27,7 +27,7 @@ class RowPlan:
     remarks: what to know before it is drawn, a sentence each.
     steps: of its first cell.
     nfe: network evaluations of its costliest picture; None where that cannot be counted.
-    drawn, under_way, missing, refused: how many of its cells are what.
+    finished, under_way, missing, refused: how many of its cells are what.
     """
 
     name: str
@@ -36,7 +36,7 @@ class RowPlan:
     remarks: tuple[str, ...]
     steps: int
     nfe: int | None
-    drawn: int
+    finished: int
     under_way: int
     missing: int
     refused: int
@@ -47,14 +47,14 @@ class ComparisonPlan:
     """All of it.
 
     remarks: of the comparison as a whole.
-    drawn, under_way, missing, refused: how many cells are what.
+    finished, under_way, missing, refused: how many cells are what.
     nfe: network evaluations of what is missing.
     seconds: that will take; None where no picture of one of the models was drawn in this run.
     """
 
     rows: tuple[RowPlan, ...]
     remarks: tuple[str, ...]
-    drawn: int
+    finished: int
     under_way: int
     missing: int
     refused: int
@@ -72,7 +72,7 @@ def plan_of(
     return ComparisonPlan(
         rows,
         (*remarks_on(comparison, orders.sources), *_changed_models(cells)),
-        sum(row.drawn for row in rows),
+        sum(row.finished for row in rows),
         sum(row.under_way for row in rows),
         len(missing),
         sum(row.refused for row in rows),

@@ -52,7 +52,7 @@ class PlannedCounts:
     pictures: of all its items.
     missing: of these, those that are not drawn.
     items: planned, attention checks among them.
-    asked: of these, those that are items of the campaign.
+    published: of these, those that are items of the campaign.
     alike: of these, those left out for pictures that were nearly equal.
     checks: of these, attention checks.
     """
@@ -60,14 +60,14 @@ class PlannedCounts:
     pictures: int = 0
     missing: int = 0
     items: int = 0
-    asked: int = 0
+    published: int = 0
     alike: int = 0
     checks: int = 0
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left to draw or to ask."""
-        return self.items == self.asked + self.alike
+        return self.items == self.published + self.alike
 
 
 OF_ITEM = and_(

@@ -124,13 +124,13 @@ def show(studio: Studio, board: Board, asked_images: set[str]) -> TableView:
         _have_read(studio, comparison, cells, asked_images)
     above = "".join(_progress(job, id) for id, job in unfinished.items())
     standing = _told(plan, _reading(studio, facts))
-    above += results.tools_html(standing) if plan.drawn else tag("div", standing, class_="result-tools")
+    above += results.tools_html(standing) if plan.finished else tag("div", standing, class_="result-tools")
     remarks = "".join(tag("li", text(remark)) for remark in plan.remarks)
     below = tag("ul", remarks, class_="compare-remarks") if remarks else ""
     html = tag("section", above + table.html() + below, class_="comparison")
     statistics = figures.statistics_html(facts, names, comparison.reference)
     by_id = {row.id: name for row, name in zip(board.rows, names, strict=True)}
-    files = links.links_html(studio, naming.called(comparison, names)) if plan.drawn else ""
+    files = links.links_html(studio, naming.called(comparison, names)) if plan.finished else ""
     return TableView(html, statistics, plan.missing, bool(unfinished), by_id, files)
 
 
@@ -288,8 +288,8 @@ def _progress(job: JobView, id: str) -> str:
 
 def _told(plan: ComparisonPlan, reading: str) -> str:
     """How far it is, and what drawing the rest would take. reading: HTML of a job that reads the pictures."""
-    count = plan.drawn + plan.under_way + plan.missing + plan.refused
-    words = f"{plan.drawn} of {count} picture{'s' * (count != 1)} drawn."
+    count = plan.finished + plan.under_way + plan.missing + plan.refused
+    words = f"{plan.finished} of {count} picture{'s' * (count != 1)} drawn."
     if plan.missing:
         words += f" {plan.missing} to draw: {plan.nfe:,} network evaluations"
         words += f", {seconds(plan.seconds)}." if plan.seconds is not None else "."

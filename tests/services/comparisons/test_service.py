@@ -121,7 +121,7 @@ def test_a_row_that_cannot_be_drawn_says_why_and_the_others_are_drawn(studio: St
     assert [row.refusal == "" for row in plan.rows] == [True, False, False, False]
     for row, (_, words) in zip(plan.rows[1:], refused, strict=True):
         assert words in row.refusal and "\n" not in row.refusal and row.refused == 2
-    assert (plan.missing, plan.refused, plan.drawn) == (2, 6, 0)
+    assert (plan.missing, plan.refused, plan.finished) == (2, 6, 0)
     assert draw_all(studio, comparison) == [2]
     with pytest.raises(BadInput, match="Nothing of this can be drawn"):
         studio.comparisons.draw(comparison, rows=[1])

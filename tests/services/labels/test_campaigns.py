@@ -75,7 +75,7 @@ def test_a_campaign_is_drawn_ahead_and_asks_about_each_item_once(studio: Studio,
     assert studio.history.newest(100) == []  # not among what people drew
     studio.history.delete([picture.id for picture in pictures])
     assert studio.history.purge().pictures == 0  # held, for they are asked about
-    assert studio.campaigns.standing(campaign.id).counts.asked == 4
+    assert studio.campaigns.standing(campaign.id).counts.published == 4
     assert studio.campaigns.foreign_share(campaign.id) == 0
 
 
@@ -113,7 +113,7 @@ def test_after_the_program_died_only_what_is_missing_is_drawn(settings: Settings
         recipes = {picture.recipe.digest() for picture in pictures}
         redrawn = studio.campaigns.standing(campaign).counts
         assert len(recipes) == len(pictures) >= 48 and redrawn.items == 24
-        assert len(asked(studio, campaign)) == redrawn.asked
+        assert len(asked(studio, campaign)) == redrawn.published
 
 
 def test_killed_between_asking_and_noting_it_an_item_is_not_asked_twice(
@@ -129,7 +129,7 @@ def test_killed_between_asking_and_noting_it_an_item_is_not_asked_twice(
         with pytest.raises(WorkspaceError, match="killed"):
             studio.campaigns.standing(campaign)
     counts = studio.campaigns.standing(campaign).counts
-    assert counts.asked == len(asked(studio, campaign)) == 3
+    assert counts.published == len(asked(studio, campaign)) == 3
 
 
 def test_what_comes_out_alike_is_drawn_again_and_left_out_the_third_time(
@@ -139,7 +139,7 @@ def test_what_comes_out_alike_is_drawn_again_and_left_out_the_third_time(
     campaign = studio.campaigns.make(asking("alike"), design(2)).id
     drawn(studio, campaign)
     counts = studio.campaigns.standing(campaign).counts
-    assert (counts.alike, counts.asked, asked(studio, campaign)) == (2, 0, [])
+    assert (counts.alike, counts.published, asked(studio, campaign)) == (2, 0, [])
     pictures = studio.history.newest(100, only=OF_CAMPAIGNS)
     assert len(pictures) == len({picture.recipe.seed for picture in pictures}) == 2 * 2 * drawing.MAX_ATTEMPTS
 

@@ -66,7 +66,7 @@ def test_a_campaign_is_made_drawn_paused_and_enlarged(fake: FakeStudio, do: Hand
     until(lambda: fake.campaigns.standing(campaign.id).counts.is_settled)
     counts = fake.campaigns.standing(campaign.id).counts
     shown = do.look(None)["list"]
-    assert f"0 of {counts.asked - counts.checks} items have their answers · no answer yet" in shown
+    assert f"0 of {counts.published - counts.checks} items have their answers · no answer yet" in shown
     assert 'data-op="label"' in shown and "Prefer the neat one." in shown
     paused = do.act("pause", campaign.id, None, None)["list"]
     assert ">paused<" in paused and 'data-op="go_on"' in paused

@@ -168,7 +168,9 @@ def _drawn(studio: Studio, campaign: Campaign, standing: Standing, counts: Count
     job = standing.jobs[0]
     entry = studio.jobs.standing(job)
     left = time_left(entry.left_s) if entry is not None and len(standing.jobs) == 1 else ""
-    doing = f"{drawn_count} of {planned.pictures} pictures drawn, {planned.asked} of {planned.items} ready to be asked"
+    doing = (
+        f"{drawn_count} of {planned.pictures} pictures drawn, {planned.published} of {planned.items} ready to be asked"
+    )
     finished = len(studio.archive.generations.numbers_of_job(job))
     # Looked at again for the first item, and then now and then: for every picture it would cost as much as drawing it.
     due = finished + (LOOK_EVERY - 1 if counts.items else 0)
