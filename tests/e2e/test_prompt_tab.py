@@ -176,15 +176,17 @@ def test_generate_shows_a_moving_preview_then_the_picture_stop_keeps_and_a_reloa
 DECLARE_WIDE = "window.palimpsestTabs.find((tab) => tab.id === 'compare').wide = true"
 LAY_OUT = """() => {
   const bench = document.querySelector('.workbench').cloneNode(true), stage = bench.querySelector('.stage');
-  bench.classList.add('wide');
+  bench.classList.add('wide', 'toy');
   bench.querySelector('.past').remove();
   stage.style.minHeight = '3000px';
-  document.querySelector('#tab-compare .promise').parentElement.replaceChildren(bench);
+  const own = document.querySelector('#tab-compare .workbench');
+  own.style.display = 'none';
+  own.after(bench);
 }"""
 MEASURE_WIDE = """() => {
   window.scrollTo(0, 0);
   const box = (selector) => document.querySelector(selector).getBoundingClientRect();
-  const wide = '#tab-compare .workbench.wide > ', bar = box(`${wide}.controls`), stage = box(`${wide}.stage`);
+  const wide = '#tab-compare .workbench.toy > ', bar = box(`${wide}.controls`), stage = box(`${wide}.stage`);
   const parts = [...document.querySelectorAll(`${wide}.controls > *`)].filter((part) => part.offsetParent);
   return {
     room: document.documentElement.clientWidth - stage.width, gap: stage.top - bar.bottom, height: bar.height,
@@ -199,7 +201,8 @@ def beside_a_wide_tab(page: Page) -> None:
     page.evaluate(DECLARE_WIDE)
     page.get_by_role("tab", name="Compare").click()
     expect(page.locator("#sidebar.open")).to_have_count(0)
-    page.wait_for_selector("#tab-compare .promise")
+    page.wait_for_selector("#tab-compare #compare-go", timeout=LONG_MS)
+    settled(page)
     page.evaluate(LAY_OUT)
     for width, height in ((1440, 900), (1280, 720)):
         page.set_viewport_size({"width": width, "height": height})
@@ -210,11 +213,11 @@ def beside_a_wide_tab(page: Page) -> None:
         assert measured["gap"] >= 0 and measured["height"] < height / 2, measured  # over it, and leaves it room
         assert measured["rows"] < measured["parts"], measured  # beside each other
         page.evaluate("window.scrollTo(0, 2000)")
-        for part in ("#slim .state", "#slim .bar", "#tab-compare .workbench.wide #generate"):
+        for part in ("#slim .state", "#slim .bar", "#tab-compare .workbench.toy #generate"):
             expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
-        line, bar = (page.locator(part).bounding_box() for part in ("#slim", "#tab-compare .controls"))
+        line, bar = (page.locator(part).bounding_box() for part in ("#slim", "#tab-compare .toy .controls"))
         assert line and bar and bar["y"] >= line["y"] + line["height"] - 1  # one does not cover the other
-    page.locator("#tab-compare .workbench").evaluate("bench => bench.remove()")
+    page.locator("#tab-compare .toy").evaluate("bench => bench.remove()")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("tab", name="Prompt").click()
     expect(page.locator("#sidebar.open")).to_have_count(1)  # as it was
@@ -376,13 +379,11 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
     expect(shown).to_have_text("Compare")
     page.set_viewport_size({"width": 1440, "height": 900})
 
-    # The tabs, of which those that are not built yet say so.
+    # The tabs, by keys.
     page.focus("[role=tab][id^=tab-][aria-selected=true]")
     for name in ("Erase", "Label", "Guidance", "Compare"):
         page.keyboard.press("ArrowRight")
         expect(page.locator("[role=tab][id^=tab-][aria-selected=true]")).to_have_text(name)
-        if name == "Compare":
-            expect(page.locator(".promise:visible .stamp")).to_have_text("Not built yet")
         assert page.locator("#edit-stack:visible").count() == 1
 
     # Light and dark follow the system until one of them is chosen.
@@ -398,7 +399,7 @@ def test_at_any_width_in_any_theme_by_keys_alone_nothing_is_cut_off_or_pretended
     page.click("#theme-toggle")
     assert ground(page) == dark
     page.reload()
-    expect(page.locator(".promise:visible .stamp")).to_be_visible(timeout=LONG_MS)  # on the tab that was shown
+    expect(page.locator("#compare-go")).to_be_visible(timeout=LONG_MS)  # on the tab that was shown
     page.wait_for_function("document.body.classList.contains('dark')")
     assert ground(page) == dark
     page.click("#theme-toggle")

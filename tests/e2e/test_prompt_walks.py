@@ -110,7 +110,7 @@ def starred_deleted_and_sent(page: Page) -> None:
     page.click("#caption .menu summary")
     page.click("#caption .menu [data-to=compare]")
     expect(page.locator("[role=tab][id^=tab-][aria-selected=true]")).to_have_text("Compare")
-    expect(page.locator("#compare-received")).to_contain_text("a pink flower")
+    expect(page.locator("#compare-table img[alt='a pink flower: CFG 1.5']")).to_be_visible(timeout=LONG_MS)
     page.get_by_role("tab", name="Prompt").click()
     if not page.is_visible("#caption .menu [data-to=guidance]"):
         page.click("#caption .menu summary")

@@ -19,6 +19,7 @@ from gradio_client.exceptions import AppError
 
 from studio.core.recipe import Recipe
 from studio.ui.api import Api
+from studio.ui.api_comparisons import ComparisonApi
 from tests.ui.endpoints import ENDPOINTS
 from tests.ui.serving import ROOT, Served
 from tests.ui.stencil_edits import edit_file
@@ -240,6 +241,17 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("make_campaign", {"name": "x", "guideline": 5}, "guideline must be valid text"),
     ("make_campaign", {"name": "x", "people": 0}, "people must be"),
     ("make_campaign", {"name": "x", "checks": None}, "checks must be true or false"),
+    ("make_campaign", {"name": "x", "reveal": "sometimes"}, "reveal must be"),
+    ("plan_comparison", {"rows": 5}, "rows must be"),
+    ("plan_comparison", {"rows": [{"recipe": {}}], "columns": 5}, "columns must be"),
+    ("draw_comparison", {"rows": [{"recipe": {}}], "reference": 99}, "reference must be"),
+    ("draw_comparison", {"rows": [{"recipe": {}}], "equal_nfe": "often"}, "equal_nfe must be true or false"),
+    ("comparison_facts", {"rows": [{"recipe": {}}], "batching": "together"}, "batching must be"),
+    ("draw_comparison", {"rows": [{"recipe": {}}], "name": "x" * 1000}, "name must be valid text"),
+    ("blind_test", {"row": -1}, "row must be"),
+    ("blind_test", {"row": 1, "rows": [{"recipe": {}}], "pairs": 0}, "pairs must be"),
+    ("blind_test_result", {"campaign": 0}, "campaign must be"),
+    ("blind_test_result", {"campaign": 1, "end": "maybe"}, "end must be true or false"),
 ]
 
 
@@ -270,14 +282,19 @@ def test_what_is_out_of_range_is_refused_by_name(
     assert answer.status_code == (404 if is_missing else 422)
 
 
+def _method(name: str) -> Any:
+    return getattr(Api, name, None) or getattr(ComparisonApi, name)
+
+
 def test_every_parameter_of_every_endpoint_was_tried() -> None:
     tried = {(name, field) for name, values, _ in REFUSED for field in values}
-    known = {(name, field) for name in ENDPOINTS for field in inspect.signature(getattr(Api, name)).parameters}
+    known = {(name, field) for name in ENDPOINTS for field in inspect.signature(_method(name)).parameters}
     wanted = {(name, field) for name, field in known if field not in ("self", "recipe")}
     wanted |= {("generate", field) for field in Recipe.model_fields}
     untried = wanted - tried
     # Of the same kind as one that was tried, on the same endpoint or another.
     same = {"model", "sampler", "method", "favourites", "before", "made_until", "priority", "second", "job", "partial"}
+    same |= {"rows", "columns", "reference", "equal_nfe", "batching", "file"}
     assert {field for _, field in untried} <= same | {"name", "style"}
 
 
