@@ -41,7 +41,7 @@ def test_a_comparison_is_drawn_written_and_drawn_again_elsewhere(run: Callable[.
     rows = [{"name": "plain", "recipe": RECIPE}, {"recipe": {**RECIPE, "steps": 4}}]
     file.write_text(json.dumps({"rows": rows, "columns": [{"seed": 1}, {"seed": 2}]}))
     plan = run(file, "--plan")["plan"]
-    assert (plan["missing"], plan["drawn"]) == (4, 0) and plan["rows"][1]["differences"] == ["steps: 3 → 4"]
+    assert (plan["missing"], plan["finished"]) == (4, 0) and plan["rows"][1]["differences"] == ["steps: 3 → 4"]
     outs = [word for ending in ("html", "png", "pdf", "json") for word in ("--out", tmp_path / f"report.{ending}")]
     answer = run(file, *outs, "--save", "Two rows")
     assert [row["pictures"] for row in answer["rows"]] == [2, 2] and answer["unread"] == 0
