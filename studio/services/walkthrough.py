@@ -6,10 +6,11 @@ on with at any time, and on another browser too.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.core.errors import BadInput
+from studio.core.errors import BadInput, NotFound
 from studio.services.labels.design import CampaignDesign, base_recipe
 from studio.services.labels.plan import CampaignPlan
 from studio.storage.search import HistoryFilter
@@ -63,8 +64,10 @@ def prepare_labels(studio: Studio) -> int:
     plan = CampaignPlan(CAMPAIGN, source="planned", guideline=GUIDELINE, repeat_share=0.0, check_share=0.0)
     try:
         return studio.campaigns.make(plan, design).id
-    except BadInput:  # another page was quicker
-        return studio.labels.find(CAMPAIGN).id
+    except BadInput:
+        with contextlib.suppress(NotFound):  # another page was quicker, or it was archived
+            return studio.labels.find(CAMPAIGN).id
+        raise
 
 
 def _labels(studio: Studio) -> int:

@@ -19,7 +19,6 @@
       if (tour) window.dispatchEvent(new Event('palimpsest-tour'));
       if (tour || event.target === dialog) dialog.close();
     });
-    dialog.addEventListener('keydown', (event) => event.stopPropagation()); // the page's own keys are not for what lies beneath
     dialog.addEventListener('close', () => { dialog.remove(); dialog = null; });
     (document.querySelector('.gradio-container') || document.body).append(dialog);
     dialog.showModal();

@@ -221,7 +221,7 @@
     });
   }
 
-  // Keys belong to the tab that is shown.
+  // Keys belong to the tab that is shown, and to none while a dialog lies over it: Delete there must not delete beneath.
   const stopsKeys = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.closest(WRITING);
   function shortcut(event, tab) {
     const target = tab.keys[event.key] && document.querySelector(tab.keys[event.key]);
@@ -232,6 +232,7 @@
   }
 
   document.addEventListener('keydown', (event) => {
+    if (document.querySelector('dialog[open]')) return;
     const tab = shownTab(), command = event.ctrlKey || event.metaKey;
     if (tab && command && event.key === '.') {
       if (tab.stop && press(tab.stop)) event.preventDefault();

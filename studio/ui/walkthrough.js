@@ -2,7 +2,7 @@
 const STORED = 'palimpsest-tour';
 const kept = () => localStorage.getItem(STORED);
 const escape = (text) => Object.assign(document.createElement('i'), {textContent: text}).innerHTML;
-let steps = [];
+let steps = [], trouble = '';
 
 function draw() {
   if (kept() !== 'on' || !steps.length) { element.innerHTML = ''; return; }
@@ -10,8 +10,8 @@ function draw() {
   const dots = steps.map((one, k) => `<li class="${one.done ? 'done' : k === at ? 'next' : ''}">
     <span>${one.done ? '✓' : k + 1}</span> ${escape(one.title)}<i class="sr">${one.done ? ', done' : k === at ? ', next' : ''}</i></li>`);
   const count = step && step.wanted > 1 ? ` ${step.count} of ${step.wanted} so far.` : '';
-  const words = step ? `${step.text}${count}`
-    : 'That was the whole loop: what you liked is an edit now, on the stack like any other, and every picture can be replayed.';
+  const words = trouble || (step ? `${step.text}${count}`
+    : 'That was the whole loop: what you liked is an edit now, on the stack like any other, and every picture can be replayed.');
   element.innerHTML = `<section class="tour" aria-label="The first five minutes">
     <ol>${dots.join('')}</ol><p aria-live="polite">${escape(words)}</p>
     ${step ? `<button type="button" class="small" data-tour="go">Show me where</button>` : ''}
@@ -30,11 +30,15 @@ async function look() {
 
 async function go() {
   const step = steps.find((one) => !one.done);
+  trouble = '';
   document.getElementById(`tab-${step.tab}-button`)?.click();
   if (step.id === 'label') { // has pairs made, and the pad told of them
     const request = {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'};
     const answer = await fetch('/walkthrough/label', request).catch(() => null);
-    if (answer?.ok) window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: (await answer.json()).campaign}));
+    const told = await answer?.json().catch(() => null);
+    if (answer?.ok) window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: told.campaign}));
+    else trouble = told?.error || 'The studio does not answer. Is it still running?';
+    draw();
   }
   if (!step.part) return;
   const part = [...document.querySelectorAll(`#tab-${step.tab} [role=tab]`)].find((tab) => tab.textContent.trim() === step.part);

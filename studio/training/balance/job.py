@@ -33,6 +33,7 @@ from studio.training.evaluate.cases import Case
 from studio.training.evaluate.drawing import by_engine
 from studio.training.evaluate.protocol import Protocol
 from studio.training.handover import hand_over
+from studio.training.lora.files import EDITS
 from studio.training.lora.looks import oracle
 from studio.world.reading import Reading
 
@@ -175,7 +176,9 @@ class _Looks:
         edits: dict[str, str] = {}
         refs: tuple[EditRef, ...] = ()
         if any(gammas):
-            facts = hand_over(self._solution.edit(gammas, {}), self._folder, 0, final=False, name="look.safetensors")
+            facts = hand_over(
+                self._solution.edit(gammas, {}), self._folder, 0, final=False, name=EDITS.replace("*", "-look")
+            )
             called = f"balance-{facts['sha256'][:12]}"
             edits, refs = {called: facts["path"]}, (EditRef(edit=called),)
         protocol = Protocol(steps=self._plan.steps)
