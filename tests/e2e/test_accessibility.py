@@ -8,7 +8,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.settling import settled
 from tests.e2e.test_compare_tab import compared
 from tests.e2e.test_guidance_tab import WHY, compare, sweep, to_guidance, too_small
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, generate
@@ -57,20 +56,14 @@ def test_the_prompt_tab_with_everything_open_and_what_is_wrong_is_found(opened: 
     page.evaluate("document.querySelector('#wrong').remove()")
 
     # What ? opens, and Escape closes; the theme chosen in it is the page's.
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.locator("#gallery .thumb").first.click()
-    expect(page.locator("#delete-shown")).to_be_visible(timeout=LONG_MS)
     page.locator("#generate").press("?")
     expect(page.locator("dialog.about tbody th", has_text="Palimpsest")).to_be_visible(timeout=LONG_MS)
     assert in_views(page, "dialog.about") == []
     page.locator("dialog.about [data-theme-choice][value=dark]").check()
     expect(page.locator("body.dark")).to_have_count(1)
     page.locator("dialog.about [data-theme-choice][value='']").check()
-    page.keyboard.press("Delete")  # is not for the picture beneath
     page.keyboard.press("Escape")
     expect(page.locator("dialog.about")).to_have_count(0)
-    settled(page)
-    expect(page.locator("#delete-shown")).to_be_visible()
 
 
 def test_the_compare_tab_with_an_open_row_its_panels_and_each_view(opened: Open) -> None:

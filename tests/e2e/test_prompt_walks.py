@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from studio.storage.png import read_png
 from tests.e2e.held_worker import Brake
+from tests.e2e.settling import settled
 from tests.e2e.test_prompt_tab import (
     LONG_MS,
     PICTURE,
@@ -100,6 +101,12 @@ def starred_deleted_and_sent(page: Page) -> None:
     page.check("#only-favourites input")
     expect(page.locator(THUMB)).to_have_count(1)
     page.uncheck("#only-favourites input")
+    expect(page.locator(THUMB)).to_have_count(1)
+    page.locator("body").press("?")  # a dialog, whose Delete is not for the picture beneath
+    expect(page.locator("dialog.about table").first).to_be_visible(timeout=LONG_MS)
+    page.keyboard.press("Delete")
+    page.keyboard.press("Escape")
+    settled(page)
     expect(page.locator(THUMB)).to_have_count(1)
     page.locator("body").press("Delete")  # as the key says
     page.wait_for_selector("#caption [data-do=undelete]")
