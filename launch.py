@@ -7,8 +7,10 @@
     python3 launch.py setup [--dev] [--fresh]
                                          install or repair only; --fresh starts from an empty environment
     python3 launch.py check              formatting, lint, types and import contracts
-    python3 launch.py test [--slow] [PYTEST ARGUMENTS]
-                                         set up, then every check that CI runs; pytest's closing line comes last
+    python3 launch.py test [--slow] [--walkthrough] [PYTEST ARGUMENTS]
+                                         set up, then every check that CI runs; pytest's closing line comes last;
+                                         --walkthrough first goes through the page's first five minutes in Chromium
+                                         (with CI=true it does so by itself before the whole suite)
 
 The first start makes .venv here and installs what requirements.lock pins; later starts find it ready. Set-up talks
 on stderr, so stdout belongs to the verb (--json). Exit codes: 0, 1 (failed), 2 (bad input or an unfit machine).
@@ -54,6 +56,7 @@ IMPORTED_AT_START = (
 PIP_ELSEWHERE = {f"PIP_{name}" for name in ("TARGET", "PREFIX", "ROOT", "PYTHON", "DRY_RUN", "REQUIREMENT", "EDITABLE")}
 WHERE_IT_INSTALLS = "import sys; print(sys.prefix, sys.base_prefix, '%d.%d' % sys.version_info[:2], sep='\\n')"
 HIDDEN = "****"
+WALKTHROUGH = "tests/e2e/test_walkthrough.py"  # minutes by itself: a step of its own, beside no other test
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -661,9 +664,15 @@ def explain(subject: str, tail: list[str], index: str | None = None) -> str:
 def run_checks(pytest_arguments: list[str] | None) -> int:
     """The checks of CI; None = without pytest. All of them run, and pytest's closing line comes last.
 
-    Where tests run, the types, which take longest, are checked beside them.
+    Where tests run, the types, which take longest, are checked beside them. The walkthrough, where it is asked for or
+    CI runs the whole suite, comes before and alone: it is as quick as the machine is, and no part of the suite's time.
     """
     python = environment(dev=True)
+    walks = pytest_arguments is not None and wants_walkthrough(pytest_arguments)
+    if pytest_arguments is not None:
+        pytest_arguments = [word for word in pytest_arguments if word != "--walkthrough"]
+        if walks and "--slow" in pytest_arguments:
+            pytest_arguments.append(f"--ignore={WALKTHROUGH}")  # once is enough
     if pytest_arguments is not None and not find_chromium():
         apt_get("chromium")  # where it cannot be had, the browser tests say so themselves (tests/conftest.py)
     checks = {
@@ -673,6 +682,8 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
         "imports": [str(Path(python).with_name("lint-imports")), "--no-cache"],
     }
     beside = [] if pytest_arguments is None else ["--beside", shlex.join(checks.pop("types"))]
+    if walks:
+        checks["walkthrough"] = [python, "-m", "pytest", "--slow", "-n", "0", WALKTHROUGH]
     failed = [name for name, command in checks.items() if not passes(name, command)]
     if pytest_arguments is None:
         return 1 if failed else 0
@@ -686,6 +697,16 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
     return code or (1 if failed else 0)
 
 
+def wants_walkthrough(pytest_arguments: list[str]) -> bool:
+    """Whether the walkthrough is a step of this run: by its flag, or in CI where no argument chooses tests."""
+    if "--walkthrough" in pytest_arguments:
+        return True
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+    values = {at + 1 for at, word in enumerate(pytest_arguments) if word == "-n"}
+    words = [word for at, word in enumerate(pytest_arguments) if at not in values]
+    return in_ci and all(re.fullmatch(r"--slow|-n\d*|-[qvsx]+", word) for word in words)
+
+
 def quiet_environ() -> dict[str, str]:
     """Our environment, in which pyright's wrapper says nothing of newer versions."""
     return {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
@@ -694,11 +715,14 @@ def quiet_environ() -> dict[str, str]:
 def passes(name: str, command: list[str]) -> bool:
     """Run one check: a line when it passes, all it said when it does not."""
     started = time.monotonic()
-    outcome = subprocess.run(command, cwd=ROOT, env=quiet_environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    environ = quiet_environ()
+    if name == "walkthrough":  # who asks for it is not content with its being skipped for want of a browser
+        environ["CI"] = "true"
+    outcome = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     verdict = "failed" if outcome.returncode else "ok"
     if outcome.returncode:
         sys.stdout.write(outcome.stdout.decode(errors="replace"))
-    print(f"{name:<8} {verdict:<7} {time.monotonic() - started:5.1f} s", flush=True)
+    print(f"{name:<11} {verdict:<7} {time.monotonic() - started:5.1f} s", flush=True)
     return not outcome.returncode
 
 

@@ -742,6 +742,41 @@ def test_pytest_speaks_last_and_every_check_counts(at: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    ("arguments", "ci", "walks"),
+    [
+        ([], "true", True),
+        ([], "", False),
+        (["--slow", "-n", "2", "-q"], "true", True),
+        (["tests/guidance"], "true", False),
+        (["-k", "apg"], "true", False),
+        (["--lf"], "true", False),
+        (["--walkthrough", "tests/guidance", "-k", "apg"], "", True),
+    ],
+)
+def test_the_walkthrough_is_a_step_of_its_own_before_the_suite(
+    at: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], ci: str, walks: bool
+) -> None:
+    ran: list[list[str]] = []
+
+    def recorder(command: list[str], **more: Any) -> subprocess.CompletedProcess[bytes]:
+        ran.append(command)
+        failed = launch.WALKTHROUGH in command
+        assert not failed or more["env"]["CI"] == "true", "without a browser it fails rather than being skipped"
+        return subprocess.CompletedProcess(command, returncode=int(failed), stdout=b"")
+
+    monkeypatch.setenv("PALIMPSEST_NO_SETUP", "1")
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(launch, "find_chromium", lambda: "chromium")
+    monkeypatch.setattr(launch.subprocess, "run", recorder)
+    assert launch.main(["test", *arguments]) == (1 if walks else 0), "where it fails, so does the command"
+    walked = [at for at, command in enumerate(ran) if launch.WALKTHROUGH in command]
+    assert len(walked) == walks and (not walks or walked[0] == len(ran) - 2), "the suite comes after it, and once"
+    assert "--walkthrough" not in ran[-1]
+    assert (f"--ignore={launch.WALKTHROUGH}" in ran[-1]) == (walks and "--slow" in arguments)
+    assert (ROOT / launch.WALKTHROUGH).is_file()
+
+
+@pytest.mark.parametrize(
     ("code", "told", "status"),
     [
         ("print('all well')", ": ok", ExitCode.OK),
