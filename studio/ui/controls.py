@@ -7,6 +7,34 @@ from typing import Any
 
 from studio.core.params import ParamSpec
 
+# Values of choices that say little by themselves, in words; with the value itself where an axis of a grid asks for it.
+CHOICES = {
+    "raw": "network's output (raw)",
+    "x0": "predicted picture (x0)",
+    "eps": "predicted noise (eps)",
+    "flow": "velocity (flow)",
+    "cond": "with the prompt (cond)",
+    "uncond": "without it (uncond)",
+    "xattn_kv": "cross-attention, keys and values",
+    "xattn": "cross-attention",
+    "noxattn": "all but cross-attention",
+    "attn": "attention",
+    "ffn": "feed-forward layers",
+    "conv": "convolutions",
+    "linear": "linear",
+    "own": "its own pictures",
+    "base": "pictures of the base",
+    "distil": "the base's predictions",
+    "pcgrad": "steps that do not oppose them",
+    "dual": "a budget of drift",
+    "none": "nothing",
+}
+
+
+def choice(value: str) -> str:
+    """What a value of a choice is called on the page."""
+    return CHOICES.get(value, value)
+
 
 def label(spec: ParamSpec) -> str:
     """What the control is called, with its unit."""

@@ -57,13 +57,13 @@ def test_nothing_is_changed_in_place() -> None:
 @pytest.mark.parametrize(
     ("what", "at", "value", "told"),
     [
-        ("burn", "0", None, "nothing to do with a wrapper called 'burn'"),
+        ("burn", "0", None, "nothing to do with a modifier called 'burn'"),
         ("wrap", "", "paper", "no wrapper named 'paper'"),
         ("unwrap", "1", None, "not there any more"),
         ("wparam", "-1", 1.0, "not there any more"),
         ("wparam", "0", [1], "a number, a switch or a text"),
         ("wparam", "0", "x" * 2001, "a number, a switch or a text"),
-        ("aparam", "0", 1.0, "part of the wrapper is not there"),
+        ("aparam", "0", 1.0, "part of the modifier is not there"),
         ("added", "0", "magic", "no guidance method named 'magic'"),
     ],
 )
@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_told(what: str, at: str, value: Any, told: str) 
 
 
 def test_there_is_a_most() -> None:
-    with pytest.raises(BadInput, match=f"up to {MAX_WRAPPERS} wrappers"):
+    with pytest.raises(BadInput, match=f"up to {MAX_WRAPPERS} modifiers"):
         around.change([BOX] * MAX_WRAPPERS, "wrap", value="interval")
     assert 'class="menu-like"' in around.around_html([BOX] * MAX_WRAPPERS, "cfg")
     assert re.search(r'data-op="wrap"[^>]* disabled', around.around_html([BOX] * MAX_WRAPPERS, "cfg"))
@@ -167,7 +167,7 @@ def test_what_is_added_adds_nothing_itself() -> None:
     for path in ("0.0", "0.0.", "0.0.0", "1.", "x.", ".", "0..0", "٠", "9999"):
         with pytest.raises(BadInput, match="not there any more"):
             around.change(wrappers, "wparam", path, "start", 0.5)
-    with pytest.raises(BadInput, match="part of the wrapper is not there"):
+    with pytest.raises(BadInput, match="part of the modifier is not there"):
         around.change([BOX], "wrap", "0.", value="interval")
 
 

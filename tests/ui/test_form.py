@@ -164,4 +164,4 @@ def test_a_menu_is_not_set_to_what_it_does_not_hold() -> None:
 def test_what_is_around_the_method_must_be_a_list(said: str) -> None:
     with pytest.raises(BadInput) as caught:
         recipes(FILLED | {"wrappers": said})
-    assert str(caught.value) == f"What is around the method must be a JSON list of wrappers, not {said!r}."
+    assert str(caught.value) == f"The modifiers must be a JSON list, not {said!r}."

@@ -179,7 +179,7 @@ def change(
     are checked when the recipe is loaded.
     """
     if op not in CHANGES:
-        raise BadInput(f"There is nothing to do with a wrapper called {shown(op)}.")
+        raise BadInput(f"There is nothing to do with a modifier called {shown(op)}.")
     changed: Wrappers = copy.deepcopy([dict(wrapper) for wrapper in wrappers])
     *outer, last = at.split(".")
     try:
@@ -192,7 +192,7 @@ def change(
         else:
             _TO_ONE[op](among, _place(among, last), name, value)
     except (KeyError, TypeError):
-        raise BadInput("This part of the wrapper is not there any more.") from None
+        raise BadInput("This part of the modifier is not there any more.") from None
     return changed
 
 
@@ -205,7 +205,7 @@ def plain(value: Any) -> Any:
 
 def _place(wrappers: Wrappers, place: str) -> int:
     if not place.isascii() or not place.isdecimal() or len(place) > 3 or int(place) >= len(wrappers):
-        raise BadInput("This wrapper is not there any more.")
+        raise BadInput("This modifier is not there any more.")
     return int(place)
 
 
@@ -213,7 +213,7 @@ def _wrap(wrappers: Wrappers, value: Any, method: str, alone: bool) -> None:
     """alone: the method around which it goes is not added to another."""
     entry = methods.known(declarations().wrappers, str(value), "wrapper")
     if len(wrappers) >= MAX_WRAPPERS:
-        raise BadInput(f"A method takes up to {MAX_WRAPPERS} wrappers.", "Take one away first.")
+        raise BadInput(f"A method takes up to {MAX_WRAPPERS} modifiers.", "Take one away first.")
     if value == SUM and not alone:
         raise BadInput("A guidance method that is added cannot add another itself; add both to the first.")
     wrapper: dict[str, Any] = {"wrapper": value, "params": {spec.name: _first(spec, method) for spec in entry.params}}
@@ -270,9 +270,7 @@ def read(value: Any) -> list[Any]:
     except (AttributeError, ValueError, RecursionError):
         wrappers = None
     if not isinstance(wrappers, list):
-        raise BadInput(
-            f"What is around the method must be a JSON list of wrappers, not {shown(value)}.", field="wrappers"
-        )
+        raise BadInput(f"The modifiers must be a JSON list, not {shown(value)}.", field="wrappers")
     return cast("list[Any]", wrappers)
 
 
@@ -292,7 +290,7 @@ def around_drawn(call: Any) -> dict[str, str]:
     try:
         return {"value": value or "", "html": _alone(_checked(value), str(method))}
     except StudioError as error:
-        return {"value": "", "html": _alone([], str(method), f"What was around the method could not be read. {error}")}
+        return {"value": "", "html": _alone([], str(method), f"The modifiers could not be read. {error}")}
 
 
 def around_changed(call: Any) -> dict[str, str]:

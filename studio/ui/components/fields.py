@@ -108,7 +108,9 @@ def control(
     if spec.kind == "bool":
         field = f"<input{attributes({'type': 'checkbox', 'checked': bool(value), 'aria-label': name, **data})}>"
     elif spec.kind == "choice":
-        field = options([(choice, choice) for choice in spec.choices or ()], str(value), aria_label=name, **data)
+        field = options(
+            [(controls.choice(choice), choice) for choice in spec.choices or ()], str(value), aria_label=name, **data
+        )
     elif spec.names:
         field = options(_names(spec, str(value), inside), str(value), aria_label=name, **data)
     elif spec.kind == "text":

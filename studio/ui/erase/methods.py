@@ -44,18 +44,15 @@ SET = "set"  # where a control stands for what was set, and not for what the met
 WORDS = {
     "steps": ("Steps", "Of the training. Too few leave blends of both."),
     "rank": ("Rank", "Of the low-rank factors that learn."),
-    "layers": ("Layers that learn", "xattn: cross-attention, by which the prompt comes in."),
-    "source": ("Learns at", "own: noisy pictures of the model as it is by then. base: of the base, drawn once."),
-    "retention": (
-        "What stays is held by",
-        "distil: the base's predictions. pcgrad: no step against them. dual: a budget of drift. none: not at all.",
-    ),
+    "layers": ("Layers that learn", "The prompt comes in by cross-attention."),
+    "source": ("Learns from", "Noisy pictures: its own, drawn anew as it learns, or the base's, drawn once."),
+    "retention": ("What stays is held by", "Other prompts are to be predicted as the base predicts them."),
     "early_stopping": (
         "Stops early",
-        "Once the substitute is drawn as often as the base draws it, at two looks in a row. Looked is where pictures "
-        "can be read, and something takes the concept's place.",
+        "Once the substitute is drawn as often as the base draws it, twice in a row. Needs a model whose pictures can "
+        "be read, and a substitute.",
     ),
-    "budget": ("Drift allowed", "In nats a picture, for dual."),
+    "budget": ("Drift allowed", "In nats per picture."),
     "towards": ("Guidance of the concept goes", "To the substitute's, to none, or away from the concept."),
     "eta": ("Eta", "Strength of the negative guidance; of a slider, how far it goes."),
     "mu": ("Mu", "Weight of the drift without a prompt."),
