@@ -39,6 +39,9 @@ KEPT = (
     "pad-links.json",
 )
 STOP_S = 5.0  # how long open answers may take to end when the page is closed
+# How long a quiet connection stays open. Programs drop theirs after some seconds (httpx after 5): were ours the shorter
+# time, or the same, a request of theirs could meet a connection that is just being closed.
+QUIET_S = 75
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -161,7 +164,9 @@ class PageServer:
 
         self.listener, self.closing = listener, closing
         self.failure: BaseException | None = None
-        config = Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=int(STOP_S))
+        config = Config(
+            app, log_level="warning", lifespan="on", timeout_graceful_shutdown=int(STOP_S), timeout_keep_alive=QUIET_S
+        )
         self.server = Server(config)
         self.thread = threading.Thread(target=self._run, name="page", daemon=True)
 

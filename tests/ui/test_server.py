@@ -138,6 +138,14 @@ def test_a_server_that_ends_before_it_began_is_one_sentence() -> None:
     page.close()
 
 
+def test_a_quiet_connection_is_dropped_by_the_program_before_it_is_by_us() -> None:
+    """Both after five seconds, it happened that a vote was sent over a connection that was just being closed."""
+    page = server.PageServer(FastAPI(), server.listen("127.0.0.1", 0))
+    theirs = httpx.Limits().keepalive_expiry
+    page.close()
+    assert theirs is not None and page.server.config.timeout_keep_alive > theirs
+
+
 # -- who gets in ----------------------------------------------------------------------------------------------------
 
 
