@@ -64,7 +64,10 @@ def test_labels_go_from_one_workspace_to_another(tmp_path: Path, run: Callable[.
         ),
         (("export", "--format", "pickapic", "--out", "x.parquet", "--limit", "-1"), "limit must be"),
         (("export", "--format", "jsonl", "--out", "x.jsonl", "--rows", "mean"), "has no shares between 0 and 1"),
-        (("export", "--format", "kto", "--out", "x", "--snapshot", "s"), "There is no snapshot 's'"),
+        (
+            ("export", "--format", "kto", "--out", "x", "--snapshot", "s"),
+            "There is no snapshot 's'. `label snapshot list`",
+        ),
         (("import", "none.parquet", "--format", "pickapic", "--campaign", "a"), "There is no file none.parquet"),
         (("import", ".", "--format", "onetrainer", "--campaign", "a"), "OneTrainer is only written"),
     ],

@@ -122,7 +122,7 @@ class Campaigns:
                 return READER.one(row)
             if name.isascii() and name.isdigit() and len(name) < 19:
                 return campaign_of(connection, int(name))
-        raise NotFound(f"There is no campaign {shown(name)}.")
+        raise NotFound(f"There is no campaign {shown(name)}.", "`label campaign list` shows those there are.")
 
     def list(self, archived: bool = False) -> list[Campaign]:
         """Give the campaigns, newest first; those that cannot be read are left out.

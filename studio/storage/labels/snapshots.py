@@ -98,7 +98,8 @@ class Snapshots:
             query = select(label_snapshots).where(label_snapshots.c.name == name)
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise NotFound(f"There is no snapshot {shown(name)}.")
+            hint = "`label snapshot list` shows those there are, and `label snapshot take` makes one."
+            raise NotFound(f"There is no snapshot {shown(name)}.", hint)
         return READER.one(row)
 
     def list(self) -> list[Snapshot]:
