@@ -219,6 +219,10 @@ def _allowed(field: FieldInfo) -> str:
     multiple = _bound(field, "multiple_of")
     noun = f"a multiple of {multiple}" if multiple else "a whole number" if kind == "int" else "a number"
     low, high = _bound(field, "ge"), _bound(field, "le")
+    above, below = _bound(field, "gt"), _bound(field, "lt")
+    if above is not None:
+        most = f", at most {high}" if high is not None else f" and below {below}" if below is not None else ""
+        return f"{noun} above {above}{most}"
     if low is not None and high is not None:
         return f"{noun} from {low} to {high}"
     if low is not None:

@@ -12,9 +12,11 @@ from studio.services.estimate import seconds_for
 from studio.services.jobs import JobService
 from studio.services.sources import Sources
 from studio.storage.archive import Archive
-from studio.training.balance.plan import BalancePlan, read_plan
+from studio.training.balance.plan import METHOD, BalancePlan, read_plan
+from studio.training.balance.sights import sights
+from studio.training.erase.preview import Sight
 
-KIND = "balance"
+KIND = METHOD
 
 
 class BalanceService:
@@ -51,6 +53,10 @@ class BalanceService:
         }
         work, places = runs.work_of(self._archive.workspace.root, payload)
         return self._jobs.submit(work, "background", places=places)
+
+    def sights(self, plan: Mapping[str, Any]) -> tuple[Sight, ...]:
+        """Prompts to look at a balance in: its concept several times, a neighbour, something unrelated. As `check`."""
+        return sights(self.check(plan))
 
     def outlook(self, plan: Mapping[str, Any]) -> tuple[int, float | None]:
         """How many pictures it draws at most, and their seconds here; None where nothing says so yet. As `check`."""

@@ -35,10 +35,12 @@ class Outlook:
 
     steps: of a training, 0 of the closed form.
     seconds: on this machine; None where nothing says so yet.
+    may_end_early: whether it is looked on the way, so that both are the most it takes.
     """
 
     steps: int
     seconds: float | None
+    may_end_early: bool = False
 
 
 class ErasureService:
@@ -102,9 +104,9 @@ class ErasureService:
         method = METHODS.get(checked.method)
         if method.learning is None:
             return Outlook(0, CLOSED_FORM_S if checked.in_world else None)
-        steps = int(training_plan(checked, method)["steps"])
-        step_s = self._step_seconds(checked)
-        return Outlook(steps, None if step_s is None else steps * step_s)
+        training = training_plan(checked, method)
+        steps, step_s = int(training["steps"]), self._step_seconds(checked)
+        return Outlook(steps, None if step_s is None else steps * step_s, "looks" in training)
 
     def _step_seconds(self, plan: ErasePlan) -> float | None:
         """Of a step of the optimiser: by the newest training of the model, else by how long its pictures take."""

@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from studio.core.errors import BadInput
 from studio.core.params import Params, ParamSpec, load, mattering, param, specs
@@ -123,3 +123,14 @@ def test_a_default_outside_its_bounds_is_caught_where_it_is_loaded() -> None:
     # Defaults are not validated by pydantic: a method's own are, by loading them (tests/guidance/test_contract.py).
     with pytest.raises(BadInput, match="size must be a whole number from 1 to 2, not 0"):
         load(Wrong, Wrong().model_dump(), "wrong")
+
+
+def test_limits_that_do_not_belong_to_it_are_said_as_such() -> None:
+    class Wedge(Params):
+        angle: float = Field(45.0, gt=0, lt=90)
+        weight: float = Field(1.0, gt=0, le=10)
+        length: float = Field(1.0, gt=0)
+
+    for name, allowed in (("angle", "above 0 and below 90"), ("weight", "above 0, at most 10"), ("length", "above 0")):
+        with pytest.raises(BadInput, match=f"{name} must be a number {allowed}, not -1"):
+            load(Wedge, {name: -1}, "wedge")

@@ -42,6 +42,20 @@ def looked_at(page: Page, strength: str = "1") -> None:
     expect(page.locator(BEFORE)).to_have_count(4)
 
 
+def to_balance(page: Page) -> None:
+    to_erase(page)
+    page.locator("#erase-aim label", has_text="Balance").click()
+    expect(page.locator("#erase-wishes .wanted-shares li")).to_have_count(2, timeout=LONG_MS)
+    expect(page.locator("#erase-go")).to_have_text("Balance")
+
+
+def balance(page: Page) -> None:
+    """Press Balance and wait until the pictures after are there, and nothing is under way."""
+    page.click("#erase-go")
+    expect(page.locator("#erase-pairs .after figcaption")).to_have_text(["after, strength 1"] * 8, timeout=LONG_MS)
+    expect(page.locator("#erase-stop")).to_be_disabled(timeout=LONG_MS)
+
+
 def pixels(page: Page, frames: str) -> np.ndarray:
     """The pictures of a column, [4, side, side, 3]."""
     sources = [urljoin(page.url, str(image.get_attribute("src"))) for image in page.locator(frames).all()]
@@ -74,7 +88,7 @@ def trained(page: Page, brake: Brake) -> None:
     page.locator("#erase-rows [data-op=remove]").last.click()
     expect(page.locator("#erase-rows .guide")).to_have_count(1)
     page.locator("#erase-methods .method", has_text="Replace").click()
-    expect(page.locator("#erase-note")).to_contain_text("Trains 160 steps", timeout=LONG_MS)
+    expect(page.locator("#erase-note")).to_contain_text("Trains 160 steps at most", timeout=LONG_MS)
     page.click("#erase-go")
     expect(page.locator("#erase-figures svg").first).to_be_visible(timeout=LONG_MS)
     brake.at("percent", 15)  # it is drawn with after each eighth
@@ -196,3 +210,65 @@ def test_a_star_becomes_a_heart_is_accepted_and_weakened_to_the_base_and_the_dra
     expect(page.locator("#erase-past tbody tr")).to_have_count(1, timeout=LONG_MS)
     expect(page.locator("#erase-outcome")).to_contain_text("Press Erase")
     trained(page, brake)
+
+
+def wish(page: Page, label: str, value: str) -> None:
+    field = page.locator("#erase-wishes").get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+
+
+def test_hearts_are_balanced_by_looks_that_are_seen_as_bars_stopped_and_accepted(opened: Open, brake: Brake) -> None:
+    page = opened()
+    to_erase(page)
+    page.locator("#erase-aim input").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#erase-go")).to_have_text("Balance", timeout=LONG_MS)
+    expect(page.locator("#erase-rows")).to_be_hidden()
+
+    # What is wrong is said where it is, and nothing is lost by it.
+    wish(page, "Attribute 2", "zebra")
+    expect(page.locator("#erase-wishes .wrong")).to_contain_text("'zebra' is no object, style or colour")
+    page.click("#erase-go")
+    expect(page.locator("#erase-message .error")).to_contain_text("'zebra'")
+    wish(page, "Attribute 2", "blue")
+    expect(page.locator("#erase-wishes .wrong")).to_have_count(0)
+    wish(page, "Parts of blue", "3")
+    expect(page.locator("#erase-wishes .wanted")).to_have_text(["25%", "75%"], timeout=LONG_MS)
+    page.locator("#erase-wishes details summary").click()
+    for label, number in (("Looks, at most", "3"), ("Pictures of a look", "6"), ("Pictures that tell", "6")):
+        wish(page, label, number)
+    expect(page.locator("#erase-note")).to_contain_text("Draws 30 pictures at most", timeout=LONG_MS)
+
+    # Bars move while it looks; stopped, the nearest look is the edit, or nothing is and that is said.
+    brake.at("measure", 2)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#erase-outcome .share-bar.now")).to_have_count(4, timeout=LONG_MS)
+    expect(page.locator("#erase-outcome .progress .step")).to_contain_text("Look 3 of 3 at most")
+    expect(page.locator("#erase-outcome .share-bar.before .amount").first).to_contain_text("of 6")
+    assert in_views(page, "#tab-erase") == []
+    page.click("#erase-stop")
+    settled(page)
+    brake.release()
+    expect(page.locator("#erase-outcome")).to_contain_text(re.compile("[Ss]topped"), timeout=LONG_MS)
+    expect(page.locator("#erase-stop")).to_be_disabled(timeout=LONG_MS)
+
+    # To its end: told by others, loudly where it is not as wanted, and put on the stack like any other edit.
+    balance(page)
+    expect(page.locator("#erase-outcome .share-bar.after")).to_have_count(4)
+    expect(page.locator("#erase-outcome .message")).to_be_visible()
+    whole(page)
+    assert in_views(page, "#tab-erase") == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_role("button", name="Accept at strength 1").click()
+    expect(page.locator("#edit-stack [role=switch]")).to_have_text(["balanced-heart"])
+    settled(page)
+    page.reload()
+    expect(page.locator("#erase-wishes .wanted")).to_have_text(["25%", "75%"], timeout=LONG_MS)
+    expect(page.locator("#erase-outcome .share-bar.after")).to_have_count(4, timeout=LONG_MS)
+    page.locator("#edit-stack [data-op=remove]").click()
+    page.locator(".erase-sure summary").click()
+    page.get_by_role("button", name="Delete it for good").click()
+    expect(page.locator("#erase-outcome")).to_contain_text("Press Balance", timeout=LONG_MS)
+    page.locator("#erase-aim label", has_text="Erase").click()
+    expect(page.locator("#erase-rows .guide-name")).to_have_text(["star becomes →heart"], timeout=LONG_MS)

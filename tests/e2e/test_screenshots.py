@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from studio.world.examples import EXAMPLES, FIRST
 from tests.e2e.conftest import Scheme
 from tests.e2e.held_worker import Brake
-from tests.e2e.test_erase_tab import erase, to_erase
+from tests.e2e.test_erase_tab import balance, erase, to_balance, to_erase
 from tests.e2e.test_prompt_tab import LONG_MS, Open, choose, fill, generate, wait_until_done
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -171,3 +171,18 @@ def test_screenshots_of_erase(opened: Open, folder: Path) -> None:
             seen_as(page, view._replace(height=int(bottom) + 40))
         page.screenshot(path=folder / f"erase-{view}.png")
     assert {path.stem for path in folder.glob("erase-*.png")} == {f"erase-{view}" for view in VIEWS}
+
+
+def test_screenshots_of_a_balance(opened: Open, folder: Path) -> None:
+    page = opened()
+    to_balance(page)
+    balance(page)
+    for view in VIEWS:
+        seen_as(page, view)
+        if view.width != 1280:  # as of the Guidance tab
+            bottom = page.evaluate(
+                "document.querySelector('.workbench.erase').getBoundingClientRect().bottom + scrollY"
+            )
+            seen_as(page, view._replace(height=int(bottom) + 40))
+        page.screenshot(path=folder / f"balance-{view}.png")
+    assert {path.stem for path in folder.glob("balance-*.png")} == {f"balance-{view}" for view in VIEWS}

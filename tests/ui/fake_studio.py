@@ -26,7 +26,7 @@ class Sketcher:
     """In the place of `engine.runner.Engine`. step_s: seconds a step takes. fail_at: step of a job's first picture at
     which the job fails, None for never. hold: whether what begins from now on goes on until it is stopped. An edit of
     the stack tints the picture by its strength; tints: whether it does. crosstalk: how much
-    erasures disturb each other.
+    erasures disturb each other. steers: how much of what attributes lack at the base a balance's looks reach.
     """
 
     def __init__(self, step_s: float, fail_at: int | None) -> None:
@@ -34,6 +34,7 @@ class Sketcher:
         self.hold = False
         self.tints = True
         self.crosstalk = 0.1
+        self.steers = 1.0
 
     def made_by(self) -> dict[str, Any]:
         return {"model": "stencil", "device": "cpu", "dtype": "fp32", "threads": 2}
@@ -41,6 +42,9 @@ class Sketcher:
     def steps(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
         if job["kind"] == "erase":
             yield from self._erasure(job, tell, should_stop)
+            return
+        if job["kind"] == "balance":
+            yield from self._balance(job, tell, should_stop)
             return
         if job["kind"] == "neighbours":  # as near as they are early
             tell("started", {"steps": 1})
@@ -122,6 +126,55 @@ class Sketcher:
         edit = small_edit(plan["name"], size=size, provenance={**made, "erasure": plan})
         tell("edit", hand_over(edit, Path(job["folder"]), steps=1, final=True))
         tell("done", {"images": 0, "seconds": 0.2})
+
+    def _balance(self, job: Mapping[str, Any], tell: Any, should_stop: Callable[[], bool]) -> Iterator[None]:
+        """The base shows the first attribute alone; each look goes half of what is left, as far as it `steers`."""
+        from studio.training.balance.outcome import BROKEN, FARTHEST, OF_BASE, outcome
+        from studio.training.balance.plan import METHOD, read_plan
+        from studio.training.handover import hand_over
+        from tests.ui.stencil_edits import small_edit
+
+        plan = read_plan(job["plan"])
+        words = [attribute.words for attribute in plan.attributes]
+
+        def measured(reach: float) -> dict[str, float]:
+            shares = [(1 - reach) * (place == 0) + reach * aim for place, aim in enumerate(plan.targets)]
+            off = max(abs(aim - share) for aim, share in zip(plan.targets, shares, strict=True))
+            return {**dict(zip(words, shares, strict=True)), FARTHEST: off, BROKEN: 0.0}
+
+        looks: list[dict[str, float]] = []
+
+        def edit(check: Mapping[str, float]) -> Any:
+            made = {"method": METHOD, "balance": job["plan"], "measures": check, "looks": looks}
+            gammas = dict.fromkeys(words, float(self.steers > 0 and len(looks) > 1))
+            return small_edit(plan.name, size=1.0, provenance={**made, "gammas": gammas})
+
+        tell("started", {"steps": plan.rounds})
+        try:
+            for step in range(plan.rounds):
+                for k in range(plan.pictures):
+                    time.sleep(self.step_s)
+                    while self.hold and not should_stop():
+                        time.sleep(0.005)
+                    if should_stop():
+                        raise Cancelled("The job was stopped.")
+                    done = (step * plan.pictures + k) / (plan.rounds * plan.pictures)
+                    tell("progress", {"step": k, "steps": plan.pictures, "done": done, "left_s": 1.0})
+                    yield
+                looks.append(measured(self.steers * (1 - 0.5**step)))
+                tell("measure", {"step": step, "values": looks[-1]})
+        except Cancelled:
+            if len(looks) > 1:
+                tell("edit", hand_over(edit({}), Path(job["folder"]), len(looks) - 1, final=False))
+            raise
+        base = {f"{name}{OF_BASE}": value for name, value in measured(0).items()}
+        check = {**looks[-1], **base}
+        tell("measure", {"step": plan.rounds - 1, "values": check})
+        made = edit(check)
+        came_to = outcome(plan, looks, made.provenance["gammas"], check)
+        facts = hand_over(made, Path(job["folder"]), plan.rounds - 1, final=True)
+        tell("edit", {**facts, "ended": came_to.sentence})
+        tell("done", {"images": 0, "seconds": 1.0})
 
     def _together(self, job: Mapping[str, Any], tell: Any) -> None:
         """Each concept goes 0.95 of its way by its own edit, and every other takes `crosstalk` from that."""

@@ -25,7 +25,8 @@ from studio.engine.resident import room_of
 from studio.erasure.balance import farthest, stepped
 from studio.erasure.closed_form import Pairs, low_rank, solve
 from studio.models.bundle import ModelBundle
-from studio.training.balance.plan import BalancePlan, read_plan
+from studio.training.balance.outcome import BROKEN, FARTHEST, OF_BASE, outcome
+from studio.training.balance.plan import METHOD, BalancePlan, read_plan
 from studio.training.balance.sentences import saying, staying, unsaid
 from studio.training.erase.instant import ENERGY, LAYERS, Layers
 from studio.training.erase.texts import PAIRS
@@ -37,10 +38,8 @@ from studio.training.lora.files import EDITS
 from studio.training.lora.looks import oracle
 from studio.world.reading import Reading
 
-METHOD = "balance"
 FIRST_SEED = 830_000  # beside those of cards and of looks at trainings
 TOGETHER = 64  # texts that are encoded in one pass
-FARTHEST, BROKEN = "farthest from wanted", "not valid"
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
@@ -64,11 +63,14 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         values = yield from looks.check()
     except Cancelled:
         if any(looks.best.gammas):
-            context.tell("edit", hand_over(solution.edit(looks.best.gammas, {}), folder, looks.best.step, final=False))
+            edit = solution.edit(looks.best.gammas, {}, looks.measures)
+            context.tell("edit", hand_over(edit, folder, looks.best.step, final=False))
         raise
     context.tell("measure", {"step": looks.best.step, "values": values})
-    edit = solution.edit(looks.best.gammas, values)
-    context.tell("edit", {**hand_over(edit, folder, looks.best.step, final=True), **looks.note()})
+    edit = solution.edit(looks.best.gammas, values, looks.measures)
+    came_to = outcome(plan, looks.measures, edit.provenance["gammas"], values)
+    ended = {} if came_to.level == "met" else {"ended": came_to.sentence}
+    context.tell("edit", {**hand_over(edit, folder, looks.best.step, final=True), **ended})
     context.tell("done", {"images": 0, "seconds": round(time.monotonic() - began, 3)})
 
 
@@ -84,8 +86,13 @@ class Solution:
     weights: Mapping[str, Tensor]
     base: Mapping[str, str]
 
-    def edit(self, gammas: Sequence[float], measures: Mapping[str, float]) -> Edit:
-        """The edit at some gammas."""
+    def edit(
+        self,
+        gammas: Sequence[float],
+        measures: Mapping[str, float] | None = None,
+        looks: Sequence[Mapping[str, float]] = (),
+    ) -> Edit:
+        """The edit at some gammas. measures: of the check, where there was one. looks: measures of each look so far."""
         whole = torch.stack([gamma * change for gamma, change in zip(gammas, self.changes, strict=True)]).sum(0)
         layers: Layers = {}
         for address, weight in self.weights.items():
@@ -97,7 +104,8 @@ class Solution:
             "method": METHOD,
             "balance": self.plan.model_dump(mode="json"),
             "gammas": added,
-            "measures": dict(measures),
+            "measures": dict(measures or {}),
+            "looks": [dict(look) for look in looks],
         }
         return Edit(self.plan.name, "lora", layers, base=dict(self.base), provenance=provenance)
 
@@ -113,14 +121,14 @@ class _Look:
 
 
 class _Looks:
-    """The looks of one balance; `best` is the nearest so far."""
+    """The looks of one balance; `best` is the nearest so far, `measures` has those of each."""
 
     def __init__(self, plan: BalancePlan, solution: Solution, context: JobContext, folder: Path, side_px: int) -> None:
         self._plan, self._solution, self._context = plan, solution, context
         self._folder, self._side_px = folder, side_px
         self._values = plan.values()
         self.best = _Look()
-        self._first: _Look | None = None
+        self.measures: list[dict[str, float]] = []
         self._drawn, self._began = 0, time.monotonic()
         self._left = plan.rounds * plan.pictures + 2 * plan.checked  # pictures, at most
 
@@ -133,11 +141,10 @@ class _Looks:
             readings = yield from self._read(prompts, FIRST_SEED + step * plan.pictures, gammas)
             shares = self._shares(readings)
             look = _Look(step, list(gammas), shares, farthest(plan.targets, shares))
-            self._first = self._first or look
             if step == 0 or look.distance < self.best.distance:
                 self.best = look
-            values = self._named(shares) | {FARTHEST: look.distance, BROKEN: _broken(readings)}
-            self._context.tell("measure", {"step": step, "values": values})
+            self.measures.append(self._named(shares) | {FARTHEST: look.distance, BROKEN: _broken(readings)})
+            self._context.tell("measure", {"step": step, "values": self.measures[-1]})
             if look.distance <= plan.tolerance:
                 break
             gammas = stepped(gammas, plan.targets, shares)
@@ -148,27 +155,12 @@ class _Looks:
         self._left = 2 * plan.checked
         prompts = unsaid(plan, plan.checked, plan.seed + 1000)
         values: dict[str, float] = {}
-        for name, gammas in (("", self.best.gammas), (", base", [0.0] * len(plan.attributes))):
+        for name, gammas in (("", self.best.gammas), (OF_BASE, [0.0] * len(plan.attributes))):
             readings = yield from self._read(prompts, FIRST_SEED + 100_000, gammas)
             shares = self._shares(readings)
             measures = self._named(shares) | {FARTHEST: farthest(plan.targets, shares), BROKEN: _broken(readings)}
             values |= {f"{key}{name}": value for key, value in measures.items()}
         return values
-
-    def note(self) -> dict[str, str]:
-        """What is to be said of how it ended."""
-        near = self.best.distance <= self._plan.tolerance
-        if near and self.best.step == 0:
-            return {"ended": "The base model's pictures are as wanted already: the edit changes nothing."}
-        if near:
-            return {}
-        first = self._first.distance if self._first else 1.0
-        if self.best.step == 0:
-            return {"ended": "No look came nearer to what is wanted than the base model: the edit changes nothing."}
-        return {
-            "ended": f"After {self._plan.rounds} looks the farthest share is {self.best.distance:.2f} from what is "
-            f"wanted, at first {first:.2f}; {self._plan.tolerance:g} was asked for. This is the nearest."
-        }
 
     def _read(
         self, prompts: Sequence[str], first_seed: int, gammas: Sequence[float]
@@ -177,7 +169,7 @@ class _Looks:
         refs: tuple[EditRef, ...] = ()
         if any(gammas):
             facts = hand_over(
-                self._solution.edit(gammas, {}), self._folder, 0, final=False, name=EDITS.replace("*", "-look")
+                self._solution.edit(gammas), self._folder, 0, final=False, name=EDITS.replace("*", "-look")
             )
             called = f"balance-{facts['sha256'][:12]}"
             edits, refs = {called: facts["path"]}, (EditRef(edit=called),)
@@ -187,18 +179,25 @@ class _Looks:
             for place, prompt in enumerate(prompts)
         ]
         pictures: dict[int, np.ndarray] = {}
-        for turn in by_engine(self._context.engine, edits, self._context.should_stop)(recipes):
+        draw = by_engine(self._context.engine, edits, self._context.should_stop, self._tell_progress)
+        for turn in draw(recipes):
             if turn is None:
                 yield
             else:
                 pictures[turn[0]] = turn[1]
-        self._drawn += len(recipes)
-        self._left -= len(recipes)
-        total = self._drawn + self._left
-        left_s = (time.monotonic() - self._began) / self._drawn * self._left
-        standing = {"step": self._drawn, "steps": total, "done": self._drawn / total, "left_s": round(left_s, 1)}
-        self._context.tell("progress", standing)
+                self._drawn, self._left = self._drawn + 1, self._left - 1
+                self._tell_progress()
         return oracle().read(np.stack([pictures[place] for place in range(len(recipes))]))
+
+    def _tell_progress(self, in_hand: float = 0.0) -> None:
+        """in_hand: work done at pictures that are not finished, in pictures. How many there will be is known when the
+        looks are over; until then at most.
+        """
+        total, amount = self._drawn + self._left, self._drawn + in_hand
+        left_s = (time.monotonic() - self._began) / amount * (total - amount) if amount else None
+        standing = {"step": int(amount), "steps": total, "done": amount / total}
+        standing |= {} if left_s is None else {"left_s": round(left_s, 1)}
+        self._context.tell("progress", standing)
 
     def _shares(self, readings: Sequence[Reading]) -> list[float]:
         """Of all pictures those that are valid, show the object, and have each attribute."""

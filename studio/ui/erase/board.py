@@ -1,7 +1,8 @@
-"""What the Erase tab holds: the concepts to be erased, and the erasure that is looked at. The browser keeps a copy:
+"""What the Erase tab holds: what is to be erased or balanced, and what of that is looked at. The browser keeps a copy:
 
 {"rows": [{"id": 1, "concept": {...}}, ...], "chosen": 1, "method": "uce", "options": {...},
- "batch": ["job", ...], "trial": {...}, "near": {...}, "substitute": {...}}; each of the last three may be null
+ "batch": ["job", ...], "aim": "erase", "wishes": {...}, "trial": {...}, "near": {...}, "substitute": {...}}; each of
+the last four may be null
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from pydantic import Field
 
 from studio.core.errors import BadInput
 from studio.core.params import Params, load, shown
+from studio.training.balance.plan import MAX_ATTRIBUTES
 from studio.training.erase.concept import ConceptKind
 from studio.training.erase.lines import MAX_LINES
 from studio.training.erase.plan import INSTANT, TrainingOptions
 from studio.training.erase.preview import Sight
 from studio.ui.components.rows import Row, Rows
+from studio.ui.erase.aim import ERASE, Aim, read_aim
+from studio.ui.erase.balance import form
+from studio.ui.erase.balance.form import Wishes
 from studio.ui.live import Drawing
 from studio.ui.sessions import Session
 
@@ -68,11 +73,12 @@ class Lookup(Params):
 
 
 class Trial(Params):
-    """An erasure that is looked at.
+    """An erasure that is looked at, or a balance.
 
     model: it is of.
-    method: by name (studio.training.erase.methods).
-    concepts: (what is erased, what takes its place) of each.
+    method: by name (studio.training.erase.methods, studio.training.balance.plan).
+    concepts: (what is erased, what takes its place) of each; of a balance its object, with nothing in its place.
+    shares: of a balance, (attribute, its wanted share) of each; of an erasure none.
     sights: the prompts it is looked at in.
     seed: of the first picture; the others have the next ones.
     job: that makes the edit, "" for one that was made before.
@@ -88,7 +94,8 @@ class Trial(Params):
     model: str
     method: str = INSTANT
     concepts: tuple[tuple[str, str], ...] = Field(max_length=MAX_ROWS)
-    sights: tuple[Sight, ...] = Field(max_length=4)
+    shares: tuple[tuple[str, float], ...] = Field(default=(), max_length=MAX_ATTRIBUTES)
+    sights: tuple[Sight, ...] = Field(max_length=8)
     seed: int
     job: str = ""
     edit: str = ""
@@ -102,6 +109,11 @@ class Trial(Params):
     def having(self, **values: Any) -> Trial:
         """The same with other values."""
         return self.model_copy(update=values)
+
+    @property
+    def is_balance(self) -> bool:
+        """Whether it is one."""
+        return bool(self.shares)
 
     @property
     def jobs(self) -> set[str]:
@@ -121,6 +133,8 @@ class Board:
     near: words near a concept, None where nobody asked.
     substitute: what is tried in a concept's place, likewise.
     batch: the jobs of concepts that are erased each by itself.
+    aim: what the tab is to do.
+    wishes: what is to be balanced.
     """
 
     rows: Rows[Entry]
@@ -130,6 +144,8 @@ class Board:
     near: Lookup | None = None
     substitute: Lookup | None = None
     batch: tuple[str, ...] = ()
+    aim: Aim = ERASE
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 class BoardSession(Session[Board]):
@@ -161,6 +177,8 @@ def read(value: Any) -> Board:
             _part(Lookup, value.get("near")),
             _part(Lookup, value.get("substitute")),
             tuple(str(job)[:64] for job in (value.get("batch") or ())[: 2 * MAX_LINES]),
+            read_aim(value.get("aim", ERASE)),
+            form.read(value.get("wishes")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, BadInput):
         return new()
@@ -174,6 +192,8 @@ def plain(board: Board) -> dict[str, Any]:
         "method": board.method,
         "options": dict(board.options),
         "batch": list(board.batch),
+        "aim": board.aim,
+        "wishes": form.plain(board.wishes),
         **{
             name: part.model_dump(mode="json") if part else None
             for name, part in (("trial", board.trial), ("near", board.near), ("substitute", board.substitute))

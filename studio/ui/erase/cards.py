@@ -69,8 +69,8 @@ ABOUT = (
 
 
 def card_html(studio: Studio, trial: Trial, entry: EditEntry | None) -> str:
-    """The card, or how to have it drawn; "" where there is no edit to measure."""
-    if entry is None:
+    """The card, or how to have it drawn; "" where there is no edit to measure, and of a balance, which has shares."""
+    if entry is None or trial.is_balance:
         return ""
     try:
         card = studio.cards.card(entry.id)

@@ -12,6 +12,8 @@ from studio.ui import edit_stack, stack_panel
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import many, near, plan, run, view
+from studio.ui.erase.aim import read_aim
+from studio.ui.erase.balance import form
 from studio.ui.erase.board import Board, BoardSession
 from studio.ui.erase.making import entry_of, parts_of
 from studio.ui.errors import sentence
@@ -116,6 +118,25 @@ class Handlers:
             message = self._tried(session, work)
             return view.form(self._studio, session, call.fields, call.model) | {"message": message}
 
+    def aim_op(self, call: Call, value: Any) -> Answer:
+        """Erase from now on, or balance; what is looked at stays."""
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, lambda board: replace(board, aim=read_aim(value)))
+            return self._everything(session, call, message)
+
+    def wishes_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
+        """Do {op, row, name, value} to what is to be balanced."""
+        row = change.get("row")
+        id = row if isinstance(row, int) and not isinstance(row, bool) else 0
+        op_name, name, value = str(change.get("op")), str(change.get("name", "")), change.get("value")
+
+        def work(board: Board) -> Board:
+            return replace(board, wishes=form.change(board.wishes, op_name, id, name, value))
+
+        with self._sessions.of(call.session, call.stored, call.turn) as session:
+            message = self._tried(session, work)
+            return view.form(self._studio, session, call.fields, call.model) | {"message": message}
+
     def near_op(self, call: Call, change: Mapping[str, Any]) -> Answer:
         """Look for words near the open concept (suggest), or keep one of them (keep, value: its text)."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
@@ -136,7 +157,7 @@ class Handlers:
             return view.form(self._studio, session, call.fields, call.model) | {"message": message}
 
     def erase(self, call: Call) -> Answer:
-        """Run it."""
+        """Run it, or the balance."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             previous = session.value
             message = self._tried(session, lambda board: run.start(self._studio, board, call.fields, call.model))
@@ -250,10 +271,10 @@ class Handlers:
         session.put(boards.with_trial(session.value, None))
         return stack
 
-    def _everything(self, session: BoardSession, call: Call) -> Answer:
+    def _everything(self, session: BoardSession, call: Call, message: str = "") -> Answer:
         # The trial last: its list of erasures has then all that the batch says is made.
-        form = view.form(self._studio, session, call.fields, call.model)
-        return form | self._advanced(session, call)
+        controls = view.form(self._studio, session, call.fields, call.model)
+        return controls | self._advanced(session, call, message)
 
     def _advanced(self, session: BoardSession, call: Call, message: str = "") -> Answer:
         """The trial as far as it has come."""

@@ -11,7 +11,8 @@ from studio.training.erase.plan import MAX_NAME_CHARS
 from studio.ui import watch
 from studio.ui.components.curves import job as curves
 from studio.ui.elements import element, revision
-from studio.ui.erase import cards, methods, near, outcome, pairs, past, plan, rows
+from studio.ui.erase import aim, cards, methods, near, outcome, pairs, past, plan, rows
+from studio.ui.erase.balance import form
 
 Parts = dict[str, Any]
 
@@ -60,7 +61,11 @@ def _many() -> Parts:
 
 
 def _controls() -> Parts:
-    parts: Parts = {"rows": element("", "erase-rows", rows.SCRIPT)}
+    parts: Parts = {
+        "aim": element("", "erase-aim", aim.SCRIPT),
+        "rows": element("", "erase-rows", rows.SCRIPT),
+        "wishes": element("", "erase-wishes", form.SCRIPT),
+    }
     with gr.Accordion("Many concepts", open=False, elem_id="erase-many"):
         parts |= _many()
     parts["batch"] = element("", "erase-batch", watch.PART)

@@ -25,7 +25,7 @@ class Making:
     ahead: jobs before it.
     progress: data of its newest progress event, {} before the first and of the closed form.
     measures: name -> number, those of the closed form.
-    steps: of a training, that its edit has had; 0 where it is whole.
+    steps: of a training, that its edit has had, of a balance looks; 0 where it is whole.
     error: how it ended early, a sentence; "" else.
     """
 
@@ -76,7 +76,7 @@ def making_of(studio: Studio, trial: Trial) -> Making:
 
 def has_curves(studio: Studio, trial: Trial) -> bool:
     """Whether it is a training that has measured something."""
-    if not trial.job or trial.method == INSTANT:
+    if not trial.job or trial.is_balance or trial.method == INSTANT:
         return False
     with contextlib.suppress(NotFound):
         return bool(curves.points(studio, trial.job))
@@ -108,7 +108,8 @@ def edit_of(studio: Studio, job: str) -> str:
         if events and events[-1].kind == "done":
             plan = studio.jobs.get(job).payload.get("plan") or {}
             plan = (plan.get("provenance") or {}).get("erasure", plan)  # that of a training has it among its origins
-            return next((entry.id for entry in studio.edits.list() if entry.provenance.get("erasure") == plan), "")
+            made_of = "balance" if "attributes" in plan else "erasure"
+            return next((entry.id for entry in studio.edits.list() if entry.provenance.get(made_of) == plan), "")
     return ""
 
 

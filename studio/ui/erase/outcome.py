@@ -1,15 +1,18 @@
-"""What came of an erasure: how far it is, what was measured of it, and what can be done with it."""
+"""What came of an erasure or a balance: how far it is, what was measured of it, and what can be done with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from studio.training.balance.plan import METHOD as BALANCE
 from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import INSTANT
 from studio.ui import live, watch
 from studio.ui.components import fields
-from studio.ui.components.progress import line, progress
+from studio.ui.components.progress import line, progress, time_left
+from studio.ui.erase.balance import bars
+from studio.ui.erase.balance.run import Measured
 from studio.ui.erase.board import LEAST, MOST, Trial
 from studio.ui.erase.making import Making
 from studio.ui.erase.rows import way_html
@@ -32,6 +35,7 @@ watch('value', settle);
 settle();
 """
     + live.SCRIPT
+    + bars.SCRIPT
     + watch.PART
 )
 EMPTY = (
@@ -41,6 +45,14 @@ EMPTY = (
     "neighbour of it, and something else.</p>"
     '<p class="empty-told">What comes of it is an edit. Nothing of the model is lost: accepted, the edit lies on the '
     "edit stack, to be weakened and switched off; at strength 0 the base model draws as before, bit for bit.</p></div>"
+)
+EMPTY_OF_BALANCE = (
+    '<div class="erase-empty"><p class="empty-title">Take a habit out of the model</p>'
+    '<p class="empty-told">Where a prompt says no colour, hearts come out red. At the left stands an example: '
+    "as many blue <b>hearts</b> as red ones. Press Balance: pictures are drawn and read, each look mends what the last "
+    "one lacked, and bars show what the model draws before, now and after.</p>"
+    '<p class="empty-told">What comes of it is an edit like any other. Two colours come near what is wanted; of four, '
+    "some may stay away, and that is said.</p></div>"
 )
 # Completeness at which pictures were still blends of both, and from which they were not: on Stencil, star to circle,
 # n = 24, .74 gave .67 valid erased pictures, .82 and more gave .75 to .79 (base's own circle: .79).
@@ -59,6 +71,7 @@ def outcome_html(
     row: EditRow | None,
     is_longer: bool = False,
     parts: int = 0,
+    measured: Measured | None = None,
 ) -> str:
     """All of it.
 
@@ -66,22 +79,37 @@ def outcome_html(
     row: where it stands on the stack, None if it does not.
     is_longer: whether its training can be made longer.
     parts: edits of single concepts that add up to it, and go on the stack for it; 0 for none.
+    measured: of a balance, so far.
     """
-    head = tag("h2", "".join(tag("span", way_html(*concept)) for concept in trial.concepts), class_="erase-ways")
+    head, go = tag("h2", title_html(trial), class_="erase-ways"), "Balance" if trial.is_balance else "Erase"
     if making.error and entry is None:
-        again = tag("p", "What you set is kept: change it, or press Erase again.", class_="hint")
-        return head + (alert(making.error) + again if making.state != "cancelled" else _note(making.error) + again)
+        again = tag("p", f"What you set is kept: change it, or press {go} again.", class_="hint")
+        message = alert(making.error) if making.state != "cancelled" else _note(making.error)
+        return head + message + again + bars.bars_html(measured, "")
     if not making.over:
-        return head + _under_way(trial, making)
+        return head + (_balancing(trial, making, measured) if trial.is_balance else _under_way(trial, making))
     if entry is None:
-        return head + _note("This edit was deleted from the workspace. Press Erase to make it again.")
-    about = _about(entry, trial) + _ended_early(making) + _enough(entry)
+        return head + _note(f"This edit was deleted from the workspace. Press {go} to make it again.")
+    about = _about(entry, trial) + _ended_early(trial, making) + _enough(entry)
+    about += bars.verdict_html(measured) + bars.bars_html(measured, "")
     return head + about + _strength(trial) + _acts(trial, making, entry, row, is_longer, parts)
+
+
+def title_html(trial: Trial) -> str:
+    """What an erasure or a balance does, in its own words."""
+    if trial.is_balance:
+        return tag("span", shares_html(trial.concepts[0][0], trial.shares))
+    return "".join(tag("span", way_html(*concept)) for concept in trial.concepts)
+
+
+def shares_html(concept: str, shares: Sequence[tuple[str, float]]) -> str:
+    """What is balanced, and how it is to be."""
+    return text(f"{concept}: ") + ", ".join(text(words) + tag("i", f" {share:.0%}") for words, share in shares)
 
 
 def figures_html(trial: Trial, making: Making, entry: EditEntry | None) -> str:
     """What was measured of the edit's texts, and what that does not say; "" before there is an edit."""
-    if entry is None or not making.over:
+    if entry is None or not making.over or trial.is_balance:
         return ""
     return measures_html(trial, making.measures) + tag("p", LIMITS, class_="hint limits")
 
@@ -95,11 +123,25 @@ def _under_way(trial: Trial, making: Making) -> str:
     return tag("div", bar, data_job=trial.job, data_next=f"{next_share(trial):.4f}") + tag("p", hint, class_="hint")
 
 
-def _ended_early(making: Making) -> str:
+def _balancing(trial: Trial, making: Making, measured: Measured | None) -> str:
+    is_waiting = making.state == "queued"
+    doing = line(making.state, making.ahead, {}).doing if is_waiting else bars.doing(measured)
+    left = time_left(making.progress.get("left_s"))
+    bar = progress(doing, making.share, 1, left, trial.job, waits=is_waiting)
+    hint = "Meanwhile you can draw: what you ask for goes first. Stop keeps the look that came nearest."
+    return bar + tag("p", hint, class_="hint") + bars.bars_html(measured, trial.job)
+
+
+def _ended_early(trial: Trial, making: Making) -> str:
     if making.error:
         return alert(making.error)
     if not making.steps:
         return ""
+    if trial.is_balance:
+        return _note(
+            f"Stopped. Look {making.steps + 1} came nearest until then, and is the edit; no other pictures tell what "
+            "it comes to."
+        )
     return _note(f"Stopped after {making.steps} steps. What it had learned by then is the edit.")
 
 
@@ -152,6 +194,8 @@ def _about(entry: EditEntry, trial: Trial) -> str:
 
 def method_title(name: str) -> str:
     """A method's word for menus; the name itself of one that is not here."""
+    if name == BALANCE:
+        return "Balance"
     return METHODS.get(name).title if name in METHODS.names() else name
 
 
@@ -189,7 +233,7 @@ def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, i
         discard = _button("discard", "Discard", "Delete the edit; the same settings make it again")
     else:
         discard = _sure(entry, "Discard" if row is None and trial.job else "Delete", parts)
-    if making.steps or making.error:
+    if (making.steps or making.error) and not trial.is_balance:
         discard = _button("go_on", "Go on training", "From where it was stopped") + discard
     elif is_longer:
         discard = _more() + discard

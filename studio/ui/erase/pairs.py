@@ -12,7 +12,7 @@ from studio.ui.components import before_after, results
 from studio.ui.components.canvas import JobView
 from studio.ui.erase.board import Trial
 from studio.ui.live import view_of
-from studio.ui.markup import alert, tag
+from studio.ui.markup import alert, tag, text
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -66,7 +66,12 @@ def pairs_html(studio: Studio, trial: Trial) -> str:
         title="Beside them, the base with the concept as negative prompt: whether an edit is needed",
     )
     tools = (
-        results.tools_html(_said(trial, differences) + before_after.HOLD + beside + _send(base, edited_views))
+        results.tools_html(
+            _said(trial, differences)
+            + before_after.HOLD
+            + ("" if trial.is_balance else beside)
+            + _send(base, edited_views)
+        )
         if any(view.pictures for view in edited_views)
         else ""
     )
@@ -105,7 +110,11 @@ class _Pair:
     def html(self, difference: float | None) -> str:
         """The prompt, both pictures and how far they are apart."""
         role = self.sight.role
-        head = tag("p", tag("b", HEADS[role]) + tag("span", AIMS[role]), class_="pair-role")
+        aim = AIMS[role]
+        if role == "concept" and self.trial.is_balance:
+            *others, last = (words for words, _ in self.trial.shares)
+            aim = f"{', '.join(others)} or {last}"
+        head = tag("p", tag("b", HEADS[role]) + tag("span", text(aim)), class_="pair-role")
         drawing = self.trial.drawing.job if self.trial.drawing else ""
         frames = [
             before_after.frame_html(self.before, "before", self.trial.base, self.base, self.place),
@@ -135,5 +144,6 @@ def _said(trial: Trial, differences: Sequence[float | None]) -> str:
         return tag("p", "At strength 0 every picture is the base model's own, bit for bit.", class_="hint same")
     concepts = [difference for sight, difference in zip(trial.sights, complete, strict=True) if sight.role == "concept"]
     if strength and max(concepts) < before_after.NO_EFFECT:
-        return alert("No effect: the concept's pictures are as they were. This edit erases nothing here.")
+        done = "balances" if trial.is_balance else "erases"
+        return alert(f"No effect: the concept's pictures are as they were. This edit {done} nothing here.")
     return ""

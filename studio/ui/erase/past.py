@@ -1,4 +1,4 @@
-"""The erasures of the workspace: what each took out, by which method, and how big it is."""
+"""The erasures and balances of the workspace: what each did, by which method, and how big it is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from studio.services.edits.library import EditEntry
+from studio.training.balance.outcome import Level
 from studio.ui.erase import cards
+from studio.ui.erase.balance.run import outcome_of, shares_in
 from studio.ui.erase.board import concepts_of
-from studio.ui.erase.outcome import method_title, size
+from studio.ui.erase.outcome import method_title, shares_html, size
 from studio.ui.erase.rows import way_html
 from studio.ui.markup import tag, text
 
@@ -22,11 +24,17 @@ element.addEventListener('click', (event) => {
 });
 """
 SHOWN = 20
+HEADLINES: dict[Level, tuple[str, str]] = {
+    "met": ("good", "As wanted"),
+    "needless": ("fair", "Changes nothing"),
+    "nearer": ("fair", "Nearer, not as wanted"),
+    "missed": ("poor", "Not as wanted"),
+}
 
 
 def erasures(studio: Studio) -> list[EditEntry]:
-    """Those of the workspace's edits that erasures made, the newest first."""
-    entries = [entry for entry in studio.edits.list() if concepts_in(entry)]
+    """Those of the workspace's edits that erasures and balances made, the newest first."""
+    entries = [entry for entry in studio.edits.list() if concepts_in(entry) or shares_in(entry)[0]]
     return sorted(entries, key=lambda entry: entry.changed_at, reverse=True)
 
 
@@ -42,19 +50,24 @@ def past_html(studio: Studio, entries: Sequence[EditEntry], open_id: str = "") -
     """A row for each. open_id: id of the edit that is looked at."""
     if not entries:
         return ""
-    rows = "".join(_row(entry, cards.verdict(studio, entry), entry.id == open_id) for entry in entries[:SHOWN])
-    heads = "".join(
-        tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", "Report card", "")
-    )
+    rows = "".join(_row(entry, _verdict(studio, entry), entry.id == open_id) for entry in entries[:SHOWN])
+    heads = "".join(tag("th", head, scope="col") for head in ("What", "Edit", "Method", "Made", "Size", "Measured", ""))
     table = tag("table", tag("thead", tag("tr", heads)) + tag("tbody", rows))
     count = len(entries)
     older_note = "" if count <= SHOWN else tag("p", text(f"And {count - SHOWN} older ones, in the edit stack's menu."))
-    scrolled = tag("div", table, class_="past-scroll", tabindex="0", role="group", aria_label="Erasures made before")
-    return tag("section", tag("h3", "Erasures made before") + scrolled + older_note, class_="erase-past")
+    scrolled = tag("div", table, class_="past-scroll", tabindex="0", role="group", aria_label="Made before")
+    return tag("section", tag("h3", "Made before") + scrolled + older_note, class_="erase-past")
+
+
+def _verdict(studio: Studio, entry: EditEntry) -> tuple[str, str]:
+    """(its light, its headline) of what was measured of an edit; ("", "") where nothing was."""
+    outcome = outcome_of(entry)
+    return cards.verdict(studio, entry) if outcome is None else HEADLINES[outcome.level]
 
 
 def _row(entry: EditEntry, verdict: tuple[str, str], is_shown: bool) -> str:
-    ways = "<br>".join(way_html(*concept) for concept in concepts_in(entry))
+    concept, shares = shares_in(entry)
+    ways = shares_html(concept, shares) if concept else "<br>".join(way_html(*way) for way in concepts_in(entry))
     made_at = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
     method = method_title(str(entry.provenance.get("method", "")))
     button = tag(

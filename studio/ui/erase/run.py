@@ -1,10 +1,10 @@
-"""An erasure as it runs: it is started, its edit is drawn with, it is stopped, gone on with, opened again, measured."""
+"""An erasure or a balance as it runs: started, drawn with, stopped, gone on with, opened again, measured."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from studio.core.params import shown
 from studio.core.recipe import LIVE, EditRef, Recipe
 from studio.training.erase.plan import INSTANT
 from studio.ui import live
+from studio.ui.erase.aim import BALANCE
+from studio.ui.erase.balance import run as balance
 from studio.ui.erase.board import Board, Trial, concepts_of, with_trial
 from studio.ui.erase.making import edit_of, lengthened_by, making_of
 from studio.ui.erase.plan import limit_s, plan_of
@@ -27,7 +29,15 @@ STOPPED_WITHIN_S = 5.0
 
 
 def start(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> Board:
-    """Erase what the rows say, and draw what it is looked at in. Raises BadInput and NotFound for what cannot be."""
+    """Do what the tab is to do, and draw what it is looked at in. Raises BadInput and NotFound for what cannot be."""
+    prepare = balance.prepared if board.aim == BALANCE else _prepared
+    trial, begin = prepare(studio, board, fields, model)
+    trial = _with_base(studio, trial, board.trial)
+    return with_trial(board, trial.having(job=begin()))
+
+
+def _prepared(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -> tuple[Trial, Callable[[], str]]:
+    """As `balance.prepared`, of what the rows say."""
     if empty := next((row for row in board.rows if not row.value.words), None):
         at = list(board.rows).index(empty) + 1
         raise BadInput(f"The concept in row {at} has no name.", "Say what is to be erased.", field="concepts")
@@ -40,14 +50,13 @@ def start(studio: Studio, board: Board, fields: Mapping[str, Any], model: str) -
         sights=studio.erasures.sights(values),
         seed=plan.seed,
     )
-    trial = _with_base(studio, trial, board.trial)
-    return with_trial(board, trial.having(job=studio.erasures.start(values, limit)))
+    return trial, lambda: studio.erasures.start(values, limit)
 
 
 def go_on(studio: Studio, board: Board) -> Board:
     """Train on what was stopped, from where it was. Raises BadInput where nothing was."""
     trial = board.trial
-    if trial is None or not trial.job or making_of(studio, trial).state == "done":
+    if trial is None or trial.is_balance or not trial.job or making_of(studio, trial).state == "done":
         raise BadInput("There is nothing to go on with.", "Press Erase.")
     return with_trial(board, trial.having(job=studio.jobs.retry(trial.job), edit=""))
 
@@ -64,22 +73,27 @@ def lengthen(studio: Studio, board: Board, steps: Any) -> Board:
 
 
 def open_edit(studio: Studio, board: Board, ref: str, model: str) -> Board:
-    """Look at an erasure that was made before. Raises NotFound, and BadInput for an edit that is no erasure."""
+    """Look at an erasure or a balance that was made before. Raises NotFound, and BadInput for an edit that is none."""
     entry = studio.edits.show(ref)
-    plan = entry.provenance.get("erasure")
+    plan, of_balance = entry.provenance.get("erasure"), entry.provenance.get("balance")
+    plan = of_balance if isinstance(of_balance, dict) else plan
     if not isinstance(plan, dict):
         raise BadInput(f"The edit {entry.name or entry.id} was not made by an erasure.", "Switch it on in the stack.")
     if plan.get("model") != model:
         raise BadInput(
             f"The edit {entry.name} was made for {shown(plan.get('model'))}.", "Choose that model in the sidebar."
         )
-    trial = Trial(
-        model=model,
-        method=str(plan.get("method", INSTANT)),
-        concepts=concepts_of(plan),
-        sights=studio.erasures.sights(plan),
-        seed=int(plan.get("seed", 0)),
-        edit=entry.id,
+    trial = (
+        balance.opened(studio, plan, entry.id)
+        if plan is of_balance
+        else Trial(
+            model=model,
+            method=str(plan.get("method", INSTANT)),
+            concepts=concepts_of(plan),
+            sights=studio.erasures.sights(plan),
+            seed=int(plan.get("seed", 0)),
+            edit=entry.id,
+        )
     )
     return advanced(studio, with_trial(board, _with_base(studio, trial, board.trial)))
 
@@ -117,7 +131,7 @@ def _due(studio: Studio, trial: Trial) -> Drawing | None:
     if trial.edit:
         drawing = Drawing(job="", edit=trial.edit, strength=trial.strength)
         return None if newest and newest.model_copy(update={"job": ""}) == drawing else drawing
-    if not trial.job or trial.drawing:
+    if not trial.job or trial.drawing or trial.is_balance:
         return None
     training = making_of(studio, trial)
     if training.over or training.share < next_share(trial):
@@ -143,7 +157,7 @@ def beside_negative(studio: Studio, board: Board) -> Board:
     Raises BadInput where nothing is looked at.
     """
     trial = board.trial
-    if trial is None:
+    if trial is None or trial.is_balance:
         raise BadInput("There is nothing to compare yet.", "Erase something first.")
     if trial.negative:
         stop(studio, {trial.negative})
@@ -204,4 +218,6 @@ def _draw(studio: Studio, trial: Trial, refs: Sequence[EditRef], description: st
 
 
 def _title(trial: Trial) -> str:
+    if trial.is_balance:
+        return f"{trial.concepts[0][0]}: {', '.join(f'{words} {share:.0%}' for words, share in trial.shares)}"
     return ", ".join(f"{words} → {substitute or 'nothing'}" for words, substitute in trial.concepts)

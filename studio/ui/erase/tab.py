@@ -28,7 +28,7 @@ REVEAL = """() => {
 TURNS = ("erase", "stack")
 SHARED = ("model", *plan.FIELDS)
 LOOKING = ("erase_revision", "stack_revision", *TURNS, *SHARED)
-FORM = ("erase", "erase_revision", "rows", "near", "methods", "sliders", "note", "batch")
+FORM = ("erase", "erase_revision", "aim", "rows", "wishes", "near", "methods", "sliders", "note", "batch", "go")
 TRIAL = ("erase", "erase_revision", "outcome", "pairs", "figures", "card", "message", "past", "stop")
 SEEN = (*FORM, *(name for name in TRIAL if name not in FORM))
 
@@ -117,6 +117,12 @@ def _wire_changes(events: _Events, do: Handlers) -> None:
 
     row_gives = (*FORM, "message")
     events.wiring.on(parts["rows"].op, on_row, SHARED, row_gives, turns=TURNS, mode="multiple", announces=True)
+
+    def on_wishes(event: Event) -> Answer:
+        return do.wishes_op(events._call(event), event.data)
+
+    events.change(parts["aim"].op, do.aim_op, SEEN, "value")
+    events.wiring.on(parts["wishes"].op, on_wishes, SHARED, row_gives, turns=TURNS, mode="multiple", announces=True)
 
     def on_near(event: Event) -> Answer:
         return do.near_op(events._call(event), event.data)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from studio.core.errors import StudioError
 from studio.ui import order
 from studio.ui.components import progress
 from studio.ui.components.curves import job as curves
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import cards, many, methods, near, outcome, pairs, past, plan, rows
+from studio.ui.erase.aim import BALANCE, TITLES, aim_html
+from studio.ui.erase.balance import plan as plans
+from studio.ui.erase.balance.form import form_html as wishes_html
+from studio.ui.erase.balance.run import measured_of
 from studio.ui.erase.board import BoardSession, Trial
 from studio.ui.erase.making import Making, entry_of, has_curves, lengthened_by, making_of, parts_of
 from studio.ui.live import view_of
@@ -28,7 +34,29 @@ MEANWHILE = "Meanwhile you can draw: what you ask for goes first."
 
 
 def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model: str) -> Answer:
-    """What is to be erased, with what is wrong of it."""
+    """What is to be erased or balanced, with what is wrong of it."""
+    board = session.value
+    answer = _form_of_balance if board.aim == BALANCE else _form_of_erasure
+    return {
+        **answer(studio, session, fields, model),
+        "aim": aim_html(board.aim),
+        "batch": many.batch_html(studio, board),
+        "go": gr.Button(TITLES[board.aim][0]),
+    }
+
+
+def _form_of_balance(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model: str) -> Answer:
+    wishes = session.value.wishes
+    wrong = plans.problems(studio, wishes, fields, model)
+    note = alert(wrong.rest)
+    if not wrong.any:
+        with contextlib.suppress(StudioError):
+            words = plans.outlook_words(studio, wishes, fields, model)
+            note = tag("p", text(f"{words} {MEANWHILE}"), class_="hint")
+    return {**copied(session), "wishes": wishes_html(wishes, wrong.concept, wrong.rows), "note": note}
+
+
+def _form_of_erasure(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model: str) -> Answer:
     board = session.value
     of_rows, rest = plan.problems(studio, board, fields, model)
     outlooks = {} if of_rows else plan.outlooks(studio, board, fields, model)
@@ -41,7 +69,6 @@ def form(studio: Studio, session: BoardSession, fields: Mapping[str, Any], model
         "methods": methods.methods_html(
             board.method, board.options, outlook.steps if outlook else 0, plan.kinds(studio, board, model), times
         ),
-        "batch": many.batch_html(studio, board),
         "sliders": gr.Checkbox(visible=plan.can_have_sliders(board)),
         "note": alert(rest) or (tag("p", text(_in_words(outlook)), class_="hint") if outlook else ""),
     }
@@ -53,7 +80,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
     if current is None:
         return {
             **copied(session),
-            "outcome": outcome.EMPTY,
+            "outcome": outcome.EMPTY_OF_BALANCE if session.value.aim == BALANCE else outcome.EMPTY,
             "pairs": "",
             "figures": "",
             "card": "",
@@ -73,6 +100,7 @@ def trial(studio: Studio, session: BoardSession, stack: Stack, message: str = ""
             row_of(studio, stack, current),
             is_longer,
             len(parts_of(studio, entry)) if entry else 0,
+            measured_of(studio, current, entry) if current.is_balance else None,
         ),
         "pairs": pairs.pairs_html(studio, current) if entry is not None or not making.over else "",
         "figures": outcome.figures_html(current, making, entry)
@@ -112,9 +140,10 @@ def is_busy(studio: Studio, current: Trial, making: Making) -> bool:
 
 def _in_short(outlook: Outlook) -> str:
     """What a method takes, on its card."""
+    most = "at most " if outlook.may_end_early else ""
     if outlook.seconds is not None:
-        return progress.seconds(outlook.seconds)
-    return f"{outlook.steps} steps" if outlook.steps else "some seconds"
+        return most + progress.seconds(outlook.seconds)
+    return f"{most}{outlook.steps} steps" if outlook.steps else "some seconds"
 
 
 def _in_words(outlook: Outlook) -> str:
@@ -123,7 +152,14 @@ def _in_words(outlook: Outlook) -> str:
         time = "some seconds" if outlook.seconds is None else progress.seconds(outlook.seconds)
         return f"Takes {time}: nothing is trained. Then eight pictures are drawn, four before and four after."
     time = UNKNOWN_S if outlook.seconds is None else f"That takes {progress.seconds(outlook.seconds)} here."
-    return f"Trains {outlook.steps} steps, and shows the pictures as they change. {time} {MEANWHILE}"
+    if not outlook.may_end_early:
+        return f"Trains {outlook.steps} steps, and shows the pictures as they change. {time} {MEANWHILE}"
+    if outlook.seconds is not None:
+        time = f"All of them take {progress.seconds(outlook.seconds)} here."
+    return (
+        f"Trains {outlook.steps} steps at most, and shows the pictures as they change: it ends once the substitute is "
+        f"drawn as often as the base draws it. {time} {MEANWHILE}"
+    )
 
 
 def copied(session: BoardSession) -> Answer:

@@ -286,7 +286,7 @@ def test_a_page_loaded_again_finds_its_trial_and_a_deleted_edit_says_so(do: Hand
     page = replace(PAGE, session="loaded again", stored=kept)
     elsewhere.opened(page)
     answer = elsewhere.visited(page)
-    assert set(answer) == set(SEEN) and pictures(answer) == pictures(do.looked(PAGE))
+    assert set(answer) == set(SEEN) - {"wishes"} and pictures(answer) == pictures(do.looked(PAGE))
     fake.edits.remove(fake.edits.list()[0].id)
     assert "was deleted" in elsewhere.looked(page)["outcome"]
     foreign = {**kept, "revision": 99, "trial": {**kept["trial"], "job": "of another workspace", "edit": ""}}
@@ -386,9 +386,15 @@ def test_methods_stand_in_plain_words_with_what_they_take_and_grey_where_they_we
     assert places == sorted(places) and places[2] < cards.index("More: ") < places[3]
     assert "disabled" not in cards and "about 64 s" in cards and "about 1 s" in cards
     trained = choose(do, "ca")
-    assert "Trains 160 steps" in trained["note"] and "How it trains" in trained["methods"]
-    assert "Trains 40 steps" in choose(do, "ca", steps=40)["note"]
-    assert "Trains 160 steps" in do.method_op(PAGE, {"op": "reset", "name": "steps"})["note"]
+    assert "Trains 160 steps at most" in trained["note"] and "How it trains" in trained["methods"]
+    assert "ends once the substitute is drawn" in trained["note"] and "at most about 64 s" in trained["methods"]
+    assert "Trains 40 steps at most" in choose(do, "ca", steps=40)["note"]
+    whole = choose(do, "ca", early_stopping=False)
+    assert "Trains 40 steps, and shows" in whole["note"] and "All of them take" not in whole["note"]
+    for option in ("steps", "early_stopping"):
+        again = do.method_op(PAGE, {"op": "reset", "name": option})
+    assert "Trains 160 steps at most" in again["note"]
+    assert "Trains 160 steps, and shows" in choose(do, "esd")["note"]  # nothing takes the concept's place
     choose(do, "uce")
     do.row_op(PAGE, {"op": "words", "row": 1, "value": "red"})
     colour = do.row_op(PAGE, {"op": "substitute", "row": 1, "value": "blue"})["methods"]
