@@ -52,6 +52,8 @@ def to_balance(page: Page) -> None:
 def balance(page: Page) -> None:
     """Press Balance and wait until the pictures after are there, and nothing is under way."""
     page.click("#erase-go")
+    settled(page)  # what is looked at is this one, and none before
+    expect(page.locator("#erase-outcome .share-bar.after")).not_to_have_count(0, timeout=LONG_MS)
     expect(page.locator("#erase-pairs .after figcaption")).to_have_text(["after, strength 1"] * 8, timeout=LONG_MS)
     expect(page.locator("#erase-stop")).to_be_disabled(timeout=LONG_MS)
 
@@ -236,7 +238,7 @@ def test_hearts_are_balanced_by_looks_that_are_seen_as_bars_stopped_and_accepted
     wish(page, "Parts of blue", "3")
     expect(page.locator("#erase-wishes .wanted")).to_have_text(["25%", "75%"], timeout=LONG_MS)
     page.locator("#erase-wishes details summary").click()
-    for label, number in (("Looks, at most", "3"), ("Pictures of a look", "6"), ("Pictures that tell", "6")):
+    for label, number in (("Rounds, at most", "3"), ("Pictures of a round", "6"), ("Pictures of the check", "6")):
         wish(page, label, number)
     expect(page.locator("#erase-note")).to_contain_text("Draws 30 pictures at most", timeout=LONG_MS)
 
@@ -244,7 +246,7 @@ def test_hearts_are_balanced_by_looks_that_are_seen_as_bars_stopped_and_accepted
     brake.at("measure", 2)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#erase-outcome .share-bar.now")).to_have_count(4, timeout=LONG_MS)
-    expect(page.locator("#erase-outcome .progress .step")).to_contain_text("Look 3 of 3 at most")
+    expect(page.locator("#erase-outcome .progress .step")).to_contain_text("Round 3 of 3 at most")
     expect(page.locator("#erase-outcome .share-bar.before .amount").first).to_contain_text("of 6")
     assert in_views(page, "#tab-erase") == []
     page.click("#erase-stop")

@@ -106,7 +106,7 @@ STEERED, STILL = {"red": -0.5, "blue": 0.5}, {"red": 0.0, "blue": 0.0}
         (STEERED, measures(0.25, 0.25), "nearer", ["anything else 50%", "25 points off, of the base 50 points"]),
         (STEERED, measures(0.25, 0.25, 0.25), "nearer", ["anything else 25%", "25% are broken, of the base 0%"]),
         (STEERED, measures(1.0, 0.0), "missed", ["no nearer than the base", "50 points off"]),
-        (STILL, measures(0.875, 0.0), "missed", ["No look came nearer", "changes nothing", "red 88%"]),
+        (STILL, measures(0.875, 0.0), "missed", ["No round came nearer", "changes nothing", "red 88%"]),
         (STILL, measures(0.5, 0.5), "needless", ["as wanted already: the edit changes nothing"]),
     ],
 )
@@ -119,4 +119,4 @@ def test_what_it_came_to_is_told_by_pictures_that_no_look_had(
 
 def test_a_first_look_that_was_near_by_chance_is_not_called_as_wanted() -> None:
     told = outcome(read_plan(plain("red", "blue")), [measures(0.5, 0.5)], STILL, measures(0.875, 0.0))
-    assert told.level == "missed" and "The first look, at the base model, was near enough" in told.sentence
+    assert told.level == "missed" and "The first round, of the base model, was near enough" in told.sentence

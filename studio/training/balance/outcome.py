@@ -47,9 +47,9 @@ def outcome(
             return Outcome("needless", "The base model's pictures are as wanted already: the edit changes nothing.")
         is_first_near = bool(looks) and looks[0][FARTHEST] <= plan.tolerance
         reason = (
-            "The first look, at the base model, was near enough"
+            "The first round, of the base model, was near enough"
             if is_first_near
-            else "No look came nearer to what is wanted than the base model"
+            else "No round came nearer to what is wanted than the base model"
         )
         return Outcome("missed", f"{reason}: the edit changes nothing. {figures}")
     if is_near:

@@ -49,8 +49,8 @@ EMPTY = (
 EMPTY_OF_BALANCE = (
     '<div class="erase-empty"><p class="empty-title">Take a habit out of the model</p>'
     '<p class="empty-told">Where a prompt says no colour, hearts come out red. At the left stands an example: '
-    "as many blue <b>hearts</b> as red ones. Press Balance: pictures are drawn and read, each look mends what the last "
-    "one lacked, and bars show what the model draws before, now and after.</p>"
+    "as many blue <b>hearts</b> as red ones. Press Balance: pictures are drawn and read, each round mends what the "
+    "last one lacked, and bars show what the model draws before, now and after.</p>"
     '<p class="empty-told">What comes of it is an edit like any other. Two colours come near what is wanted; of four, '
     "some may stay away, and that is said.</p></div>"
 )
@@ -128,7 +128,7 @@ def _balancing(trial: Trial, making: Making, measured: Measured | None) -> str:
     doing = line(making.state, making.ahead, {}).doing if is_waiting else bars.doing(measured)
     left = time_left(making.progress.get("left_s"))
     bar = progress(doing, making.share, 1, left, trial.job, waits=is_waiting)
-    hint = "Meanwhile you can draw: what you ask for goes first. Stop keeps the look that came nearest."
+    hint = "Meanwhile you can draw: what you ask for goes first. Stop keeps the round that came nearest."
     return bar + tag("p", hint, class_="hint") + bars.bars_html(measured, trial.job)
 
 
@@ -139,7 +139,7 @@ def _ended_early(trial: Trial, making: Making) -> str:
         return ""
     if trial.is_balance:
         return _note(
-            f"Stopped. Look {making.steps + 1} came nearest until then, and is the edit; no other pictures tell what "
+            f"Stopped. Round {making.steps + 1} came nearest until then, and is the edit; no other pictures tell what "
             "it comes to."
         )
     return _note(f"Stopped after {making.steps} steps. What it had learned by then is the edit.")

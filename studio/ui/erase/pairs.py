@@ -112,8 +112,8 @@ class _Pair:
         role = self.sight.role
         aim = AIMS[role]
         if role == "concept" and self.trial.is_balance:
-            *others, last = (words for words, _ in self.trial.shares)
-            aim = f"{', '.join(others)} or {last}"
+            *first_words, last_word = (words for words, _ in self.trial.shares)
+            aim = f"{', '.join(first_words)} or {last_word}"
         head = tag("p", tag("b", HEADS[role]) + tag("span", text(aim)), class_="pair-role")
         drawing = self.trial.drawing.job if self.trial.drawing else ""
         frames = [
@@ -144,6 +144,6 @@ def _said(trial: Trial, differences: Sequence[float | None]) -> str:
         return tag("p", "At strength 0 every picture is the base model's own, bit for bit.", class_="hint same")
     concepts = [difference for sight, difference in zip(trial.sights, complete, strict=True) if sight.role == "concept"]
     if strength and max(concepts) < before_after.NO_EFFECT:
-        done = "balances" if trial.is_balance else "erases"
-        return alert(f"No effect: the concept's pictures are as they were. This edit {done} nothing here.")
+        verb = "balances" if trial.is_balance else "erases"
+        return alert(f"No effect: the concept's pictures are as they were. This edit {verb} nothing here.")
     return ""

@@ -40,6 +40,15 @@ def wish(do: Handlers, op: str, row: int = 0, value: Any = None, name: str = "")
     return do.wishes_op(PAGE, {"op": op, "row": row, "name": name, "value": value})
 
 
+def until(do: Handlers, words: str) -> Answer:
+    """Look until they are there."""
+    deadline = time.monotonic() + 20
+    while words not in (answer := do.looked(PAGE))["outcome"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return answer
+
+
 def bars_of(html: str) -> dict[str, list[str]]:
     """Group -> its bars: name, share and pictures of each."""
     groups = re.findall(r"<li[^>]*>(.*?)</li>", html.partition("balance-shares")[2], re.DOTALL)
@@ -122,12 +131,12 @@ def test_what_is_no_wish_is_refused_and_changes_nothing(do: Handlers) -> None:
 def test_looks_are_bars_that_move_and_what_comes_of_them_is_an_edit_on_the_stack(
     do: Handlers, fake: FakeStudio
 ) -> None:
-    fake.sketcher.hold = True
     job = held(do.erase(PAGE)).trial.job  # type: ignore[union-attr]
-    going = do.looked(PAGE)
-    assert "Look 1: draws the base" in going["outcome"] and 'data-measured="-1"' in going["outcome"]
+    fake.sketcher.step_s = 0.1
+    going = until(do, "Round 1: draws the base")
+    assert 'data-measured="-1"' in going["outcome"] and f'data-of="{job}"' in going["outcome"]
     assert f'data-watch="{job}"' in going["outcome"] and going["stop"].interactive
-    fake.sketcher.hold = False
+    fake.sketcher.step_s = 0.001
     fake.ended(job)
     answer = settled(do, fake)
     assert bars_of(answer["outcome"]) == {
@@ -163,7 +172,7 @@ def test_a_balance_that_changes_nothing_says_so_loudly(do: Handlers, fake: FakeS
     fake.sketcher.steers, fake.sketcher.tints = 0.0, False
     do.erase(PAGE)
     answer = settled(do, fake)
-    assert re.search(r'class="message error"[^>]*>No look came nearer .* the edit changes nothing', answer["outcome"])
+    assert re.search(r'class="message error"[^>]*>No round came nearer .* the edit changes nothing', answer["outcome"])
     assert "No effect" in answer["pairs"] and 'class="light poor">Not as wanted' in answer["past"]
 
 
@@ -173,17 +182,14 @@ def test_stopped_it_keeps_the_nearest_look_and_says_that_nothing_else_was_looked
     fake.sketcher.step_s = 0.01
     wish(do, "option", name="rounds", value=50)
     job = held(do.erase(PAGE)).trial.job  # type: ignore[union-attr]
-    deadline = time.monotonic() + 20
-    while 'class="share-bar now"' not in (going := do.looked(PAGE))["outcome"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert "of 50 at most: draws pictures" in going["outcome"] and "Nearest so far is look" in going["outcome"]
+    going = until(do, 'class="share-bar now"')
+    assert "of 50 at most: draws pictures" in going["outcome"] and "Nearest so far is round" in going["outcome"]
     shown_step = int(re.findall(r'data-measured="(\d+)"', going["outcome"])[0])
     assert shown_step >= 1 and f'data-of="{job}"' in going["outcome"]
     do.stop(PAGE)
     fake.ended(job)
     answer = settled(do, fake)
-    assert re.search(r"Stopped\. Look \d+ came nearest until then", answer["outcome"])
+    assert re.search(r"Stopped\. Round \d+ came nearest until then", answer["outcome"])
     assert len(fake.edits.list()) == 1 and "not measured" in answer["past"]
     assert "Accept at strength 1" in answer["outcome"] and "Go on" not in answer["outcome"]
 
@@ -207,6 +213,6 @@ def test_what_it_came_to_is_loud_unless_it_is_as_wanted() -> None:
 
 def test_what_a_balance_is_at_is_told_by_its_looks() -> None:
     rounds = LookOptions().rounds
-    assert bars.doing(None).startswith("Look 1:")
-    assert bars.doing(measured("", looks=2)).startswith(f"Look 3 of {rounds} at most")
-    assert bars.doing(measured("", looks=rounds)).startswith("Looks are over")
+    assert bars.doing(None).startswith("Round 1:")
+    assert bars.doing(measured("", looks=2)).startswith(f"Round 3 of {rounds} at most")
+    assert bars.doing(measured("", looks=rounds)).startswith("The check: draws")

@@ -434,7 +434,7 @@ def test_while_it_trains_its_pictures_are_drawn_again_with_the_edit_as_it_is(do:
 
 def test_a_training_that_is_stopped_keeps_what_it_learned_and_goes_on(do: Handlers, fake: FakeStudio) -> None:
     fake.sketcher.step_s = 0.01
-    choose(do, "abo", steps=60)
+    choose(do, "abo", steps=400)  # more than are done before the stop is heard
     job = held(do.erase(PAGE)).trial.job  # type: ignore[union-attr]
     while not any(event.kind == "measure" for event in fake.jobs.events(job)):
         time.sleep(0.01)

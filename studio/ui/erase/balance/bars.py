@@ -38,8 +38,8 @@ def bars_html(measured: Measured | None, job: str) -> str:
     """All of them, with a sentence on what they are of. job: under way, maybe before its first look; "" for none."""
     if measured is None:
         return tag("div", "", data_measured="-1", data_of=job) if job else ""
-    lines, wanted = _lines(measured), dict(_wanted(measured))
-    groups = "".join(_group(name, share, lines) for name, share in wanted.items())
+    lines, targets = _lines(measured), dict(_targets(measured))
+    groups = "".join(_group(name, target, lines) for name, target in targets.items())
     about = tag("p", text(_about(measured)), class_="hint")
     step = {"data_measured": str(len(measured.looks) - 1), "data_of": job} if job else {}
     return tag("div", about + tag("ul", groups, class_="balance-shares"), class_="balance-bars", **step)
@@ -48,11 +48,11 @@ def bars_html(measured: Measured | None, job: str) -> str:
 def doing(measured: Measured | None) -> str:
     """What a balance under way is at, in words."""
     if measured is None:
-        return "Look 1: draws the base's pictures, and reads them"
+        return "Round 1: draws the base's pictures, and reads them"
     plan, looks = measured.plan, measured.looks
     if len(looks) < plan.rounds and looks[-1][FARTHEST] > plan.tolerance:
-        return f"Look {len(looks) + 1} of {plan.rounds} at most: draws pictures, and reads them"
-    return f"Looks are over: draws {2 * plan.checked} other pictures, which tell what it came to"
+        return f"Round {len(looks) + 1} of {plan.rounds} at most: draws pictures, and reads them"
+    return f"The check: draws {2 * plan.checked} other pictures, which tell what it came to"
 
 
 def verdict_html(measured: Measured | None) -> str:
@@ -68,44 +68,44 @@ def verdict_html(measured: Measured | None) -> str:
 
 def _advice(measured: Measured) -> str:
     few = "" if len(measured.plan.attributes) < 3 else "Fewer attributes come nearer: of four, some may stay away. "
-    return few + "More looks, or more pictures of a look (How it looks), may help; so may another name of a colour."
+    return few + "More rounds, or more pictures of a round (How it is steered), may help."
 
 
 def _lines(measured: Measured) -> list[_Line]:
     plan, looks, check = measured.plan, measured.looks, measured.check
     if check is not None:
-        base = {name: check.get(name + OF_BASE, 0.0) for name in check if not name.endswith(OF_BASE)}
-        after = {name: share for name, share in check.items() if not name.endswith(OF_BASE)}
-        return [_Line("before", _with_rest(base), plan.checked), _Line("after", _with_rest(after), plan.checked)]
+        of_edit = {name: share for name, share in check.items() if not name.endswith(OF_BASE)}
+        of_base = {name: check.get(name + OF_BASE, 0.0) for name in of_edit}
+        return [_Line("before", _with_rest(of_base), plan.checked), _Line("after", _with_rest(of_edit), plan.checked)]
     lines = [_Line("before", _with_rest(looks[0]), plan.pictures)] if looks else []
     return lines + ([_Line("now", _with_rest(looks[-1]), plan.pictures)] if len(looks) > 1 else [])
 
 
 def _with_rest(shares: Mapping[str, float]) -> dict[str, float]:
-    named = {name: share for name, share in shares.items() if name != FARTHEST}
-    return {**named, ELSE: max(0.0, 1 - sum(named.values()))}
+    of_pictures = {name: share for name, share in shares.items() if name != FARTHEST}
+    return {**of_pictures, ELSE: max(0.0, 1 - sum(of_pictures.values()))}
 
 
-def _wanted(measured: Measured) -> list[tuple[str, float | None]]:
+def _targets(measured: Measured) -> list[tuple[str, float | None]]:
     attributes = [attribute.words for attribute in measured.plan.attributes]
     return [*zip(attributes, measured.plan.targets, strict=True), (ELSE, 0.0), (BROKEN, None)]
 
 
-def _group(name: str, wanted: float | None, lines: list[_Line]) -> str:
+def _group(name: str, target: float | None, lines: list[_Line]) -> str:
     title = {ELSE: "Anything else", BROKEN: "Broken pictures"}.get(name, name)
-    aim = "" if wanted is None else tag("span", f"wanted: {wanted:.0%}", class_="aim-share")
+    aim = "" if target is None else tag("span", f"wanted: {target:.0%}", class_="aim-share")
     head = tag("p", tag("b", text(title)) + aim, class_="share-head")
-    bars = "".join(_bar(line, line.shares.get(name, 0.0), wanted) for line in lines)
+    bars = "".join(_bar(line, line.shares.get(name, 0.0), target) for line in lines)
     return tag("li", head + bars, class_="rest" if name in (ELSE, BROKEN) else None)
 
 
-def _bar(line: _Line, share: float, wanted: float | None) -> str:
+def _bar(line: _Line, share: float, target: float | None) -> str:
     hits = round(share * line.pictures)
     low, high = _interval(hits, line.pictures)
     marks = tag("span", "", class_="filled", style=f"width:{100 * share:.1f}%")
     marks += tag("span", "", class_="sure", style=f"left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%")
-    if wanted is not None:
-        marks += tag("span", "", class_="goal", style=f"left:{100 * wanted:.1f}%")
+    if target is not None:
+        marks += tag("span", "", class_="goal", style=f"left:{100 * target:.1f}%")
     track = tag("span", marks, class_="track", aria_hidden="true")
     amount = tag("b", f"{share:.0%}") + text(f" · {hits} of {line.pictures}")
     title = f"95 % interval: {low:.0%} to {high:.0%}"
@@ -125,8 +125,8 @@ def _about(measured: Measured) -> str:
     if measured.check is not None:
         return (
             f"Shares of all pictures, as they are read: {plan.checked} without the edit and {plan.checked} with it, of "
-            f"prompts and seeds that no look had. {marks}"
+            f"prompts and seeds that no round had. {marks}"
         )
     nearest = min(range(len(looks)), key=lambda place: looks[place].get(FARTHEST, 1.0)) if looks else 0
-    near = f"Nearest so far is look {nearest + 1}. " if len(looks) > 1 else ""
-    return f"Shares of all {plan.pictures} pictures of a look, as they are read. {near}{marks}"
+    near = f"Nearest so far is round {nearest + 1}. " if len(looks) > 1 else ""
+    return f"Shares of all {plan.pictures} pictures of a round, as they are read. {near}{marks}"

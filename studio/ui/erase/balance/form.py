@@ -39,9 +39,9 @@ shown();
 """
 SET = "set"  # where a control stands for what was set, and not for what is usual
 WORDS = {
-    "rounds": ("Looks, at most", "Each draws pictures, reads them, and adds half of what an attribute lacks."),
-    "pictures": ("Pictures of a look", "Few are quick, and steer by chance."),
-    "checked": ("Pictures that tell", "With the edit and without, at the end, of prompts and seeds that no look had."),
+    "rounds": ("Rounds, at most", "Each draws pictures, reads them, and adds half of what an attribute lacks."),
+    "pictures": ("Pictures of a round", "Few are quick, and steer by chance."),
+    "checked": ("Pictures of the check", "At the end, with the edit and without, of prompts and seeds no round had."),
     "steps": ("Steps of a picture", "Few draw coarsely, many take longer."),
     "tolerance": ("Near enough", "It ends where no share is farther from what is wanted: 0.1 are 10 points."),
 }
@@ -163,8 +163,8 @@ def _share(wishes: Wishes, row: Row[Share], wrong: str) -> str:
         "data_op": "parts",
         "data_row": str(row.id),
     }
-    place = [other.id for other in wishes.shares].index(row.id) + 1
-    parts = [other.value.parts for other in wishes.shares]
+    place = [sibling.id for sibling in wishes.shares].index(row.id) + 1
+    parts = [sibling.value.parts for sibling in wishes.shares]
     share = f"{row.value.parts / sum(parts):.0%}" if min(parts) > 0 else "–"
     inner = (
         _field("words", row.id, row.value.words, "balance-attributes", f"Attribute {place}")
@@ -221,7 +221,7 @@ def _options(options: Mapping[str, Any]) -> str:
         )
         for name in WORDS
     )
-    inner = tag("summary", "How it looks") + tag("div", controls, class_="method-controls")
+    inner = tag("summary", "How it is steered") + tag("div", controls, class_="method-controls")
     return tag("details", inner, class_="guide alone training", data_keep="balance-looks")
 
 
