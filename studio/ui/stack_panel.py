@@ -184,6 +184,28 @@ class StackPanel:
         for change in self.changes:
             listen(change)
 
+    def replaced_on(
+        self, wiring: Wiring, happens: Any, decide: Callable[[Event, Stack], tuple[Stack, str]], message: str
+    ) -> None:
+        """Have an event of a tab put another stack in place of the page's.
+
+        decide: gives that stack, or the same, and what to say, as HTML. message: name of the part that says it.
+        """
+
+        def on_decide(event: Event) -> Answer:
+            with self.of(event) as session:
+                stack, html = decide(event, session.value)
+                answer: Answer = {message: html}
+                if stack == session.value:
+                    return answer
+                session.put(stack)
+                return answer | self.answer(session, event["model"])
+
+        gives = (message, *GIVES)
+        self.changed_by(
+            wiring.on(happens, on_decide, ("model",), gives, turns=(NAME,), mode="multiple", announces=True)
+        )
+
     def changed_by(self, change: Any) -> None:
         """Say that the stack may do something else after an event of a tab."""
         self.changes.append(change)

@@ -9,10 +9,11 @@ from typing import Any
 
 from studio.core.errors import BadInput
 from studio.core.recipe import Recipe
+from studio.ui.board_events import Call
 from studio.ui.compare import adding
 from studio.ui.compare import board as boards
 from studio.ui.compare.board import Board
-from studio.ui.compare.doing import Call, Doing, is_refused
+from studio.ui.compare.doing import Doing, is_refused
 from studio.ui.handover import Handover
 from studio.ui.wiring import Answer
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.core.params import shown
-from studio.core.recipe import EditRef
 from studio.services.comparisons.service import ORIGIN
 from studio.services.presets import GuidancePresets
+from studio.ui.board_events import Call
 from studio.ui.compare import board as boards
 from studio.ui.compare import columns, view
 from studio.ui.compare.board import Board, BoardSession
@@ -24,26 +24,6 @@ if TYPE_CHECKING:
 
 FIELDS = ("prompts", "seeds", "paired", "equal")
 Work = Callable[[Board], Board | tuple[Board, str]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """What an event brings along, none of it checked.
-
-    session: the page's.
-    turn: of its events, None for one that takes none.
-    stored: the browser's copy of the board.
-    model: of the sidebar.
-    edits: of the sidebar, for events that take a turn.
-    fields: by the names of FIELDS.
-    """
-
-    session: Any = None
-    turn: Any = None
-    stored: Any = None
-    model: str = ""
-    edits: Sequence[EditRef] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Doing:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.services.comparisons import rows
+from studio.ui.board_events import Call
 from studio.ui.compare import board as boards
 from studio.ui.compare import view
 from studio.ui.compare.adders import Adders
 from studio.ui.compare.board import Board
-from studio.ui.compare.doing import FIELDS, Call, whole, with_columns
+from studio.ui.compare.doing import FIELDS, whole, with_columns
 from studio.ui.compare.keepers import Keepers
 from studio.ui.guidance.layout import entries
 from studio.ui.wiring import Answer

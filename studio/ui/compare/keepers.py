@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from studio.core.errors import BadInput
+from studio.ui.board_events import Call
 from studio.ui.compare import blind, view
 from studio.ui.compare import board as boards
 from studio.ui.compare.board import Board, BoardSession
-from studio.ui.compare.doing import Call, Doing, is_refused, whole, with_columns
+from studio.ui.compare.doing import Doing, is_refused, whole, with_columns
 from studio.ui.guidance.layout import entries
 from studio.ui.wiring import Answer
 

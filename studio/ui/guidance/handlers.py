@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
-from studio.core.recipe import EditRef, GuidanceSpec
+from studio.core.recipe import GuidanceSpec
 from studio.services.presets import GuidancePresets
+from studio.ui.board_events import Call
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run, view, why
@@ -29,31 +30,6 @@ if TYPE_CHECKING:
 
 # What changes no number of a row that was drawn, and so draws nothing.
 STILL = ("add", "choose", "copy", "remove", "up", "down")
-
-
-@dataclass(frozen=True)
-class Call:
-    """What an event brings along, none of it checked.
-
-    session: the page's.
-    turn: of its events, None for one that takes none.
-    stored: the browser's copy of the board.
-    model: of the sidebar.
-    edits: of the sidebar, for events that take a turn.
-    fields: by the names of `run.FIELDS`.
-    """
-
-    session: Any = None
-    turn: Any = None
-    stored: Any = None
-    model: str = ""
-    edits: Sequence[EditRef] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def sampler(self) -> str:
-        """The sampler of all rows, "" where the event tells of none."""
-        return str(self.fields.get("sampler") or "")
 
 
 class Handlers:
@@ -74,7 +50,7 @@ class Handlers:
         with self._sessions.of(call.session, call.stored) as session:
             session.begin()
             if session.visited:  # the tab was chosen before the browser's copy came
-                return view.everything(self._studio, session, call.model, call.sampler)
+                return view.everything(self._studio, session, call.model, run.sampler_of(call.fields))
             return view.unvisited(self._studio, session)
 
     def visited(self, call: Call) -> Answer:
@@ -84,20 +60,22 @@ class Handlers:
             menu: Answer = {"preset": gr.Dropdown(entries(self._presets))}
             if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menu
-            return menu | view.everything(self._studio, session, call.model, call.sampler)
+            return menu | view.everything(self._studio, session, call.model, run.sampler_of(call.fields))
 
     def shared_changed(self, call: Call) -> Answer:
         """Another model, which may not do every method, or another sampler, which may not suit every one."""
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             if not session.visited:
                 return {}
-            return view.everything(self._studio, session, call.model, call.sampler, previous=session.value)
+            return view.everything(
+                self._studio, session, call.model, run.sampler_of(call.fields), previous=session.value
+            )
 
     def behind(self, call: Call, newest: Any) -> Answer:
         """An older answer landed on the page after a newer one, whose revision it tells."""
         with self._sessions.of(call.session, call.stored) as session:
             session.raise_above(newest)
-            return view.everything(self._studio, session, call.model, call.sampler)
+            return view.everything(self._studio, session, call.model, run.sampler_of(call.fields))
 
     def update_pictures(self, call: Call) -> Answer:
         """A picture is finished, or all of them are."""
@@ -190,10 +168,10 @@ class Handlers:
             board, accepted, refusal = _with_rules(previous, sent.pictures)
             if not accepted:
                 message = f"{_pictures(sent.pictures)} gave nothing. {refusal}"
-                return view.everything(self._studio, session, call.model, call.sampler, message)
+                return view.everything(self._studio, session, call.model, run.sampler_of(call.fields), message)
             session.put(board)
             message = _received(accepted, len(board.rows) - len(previous.rows), refusal, sent.pictures)
-            answer = view.everything(self._studio, session, call.model, call.sampler, message, "note")
+            answer = view.everything(self._studio, session, call.model, run.sampler_of(call.fields), message, "note")
         recipe = accepted[0].recipe
         return answer | {
             "prompt": recipe.prompt,
@@ -242,7 +220,9 @@ class Handlers:
             session.put(board)
             # What no picture waits for any more would go on for nobody, and the next would wait behind it.
             run.stop(self._studio, run.jobs_of(previous) - run.jobs_of(board))
-            return view.everything(self._studio, session, call.model, call.sampler, message, previous=previous)
+            return view.everything(
+                self._studio, session, call.model, run.sampler_of(call.fields), message, previous=previous
+            )
 
     def _redrawn(self, board: Board, call: Call) -> tuple[Board, str]:
         """The open row drawn on the seeds that are shown, whatever stands in the field by now."""

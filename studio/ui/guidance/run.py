@@ -50,6 +50,11 @@ def stored_fields(stored: Any) -> dict[str, Any]:
     return {name: stored[name] for name in FIELDS if name in stored and fits(name, stored[name])}
 
 
+def sampler_of(fields: Mapping[str, Any]) -> str:
+    """The sampler of all rows, "" where an event tells of none."""
+    return str(fields.get("sampler") or "")
+
+
 def base_of(studio: Studio, model: str, fields: Mapping[str, Any], edits: Sequence[EditRef]) -> Recipe:
     """The recipe that all rows share, on the first seed. Raises BadInput."""
     card = studio.sources.card(model)

@@ -15,9 +15,9 @@ from starlette.testclient import TestClient
 from studio.core.recipe import EditRef, GuidanceSpec, Recipe
 from studio.services.presets import GuidancePresets
 from studio.storage.search import ORIGINS, HistoryFilter
+from studio.ui.board_events import Call
 from studio.ui.compare import board as boards
 from studio.ui.compare import links
-from studio.ui.compare.doing import Call
 from studio.ui.compare.handlers import Handlers
 from studio.ui.compare.tab import MENUS, SEEN
 from studio.ui.handover import Handover, Sent

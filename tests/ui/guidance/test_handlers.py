@@ -17,13 +17,13 @@ from studio.core.recipe import GuidanceSpec, Recipe
 from studio.guidance import spoken
 from studio.services.presets import GuidancePresets
 from studio.ui import order
+from studio.ui.board_events import Call
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run
-from studio.ui.guidance.handlers import Call, Handlers
-from studio.ui.guidance.tab import LOOKING, SEEN, call_of
+from studio.ui.guidance.handlers import Handlers
+from studio.ui.guidance.tab import SEEN
 from studio.ui.handover import Handover, Sent
 from studio.ui.sessions import WAIT_S, Sessions
-from studio.ui.wiring import Event
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.guidance.test_board import plain
 
@@ -287,21 +287,6 @@ def test_a_strip_that_comes_late_is_not_shown_under_another_picture(
     assert do.strip(PAGE) == {"strip": "strip of 3"}
     monkeypatch.setattr(why, "strip_html", lambda studio, id: str(do.look_into(PAGE, 4)))
     assert do.strip(PAGE) == {}
-
-
-def test_a_call_is_what_an_event_of_the_tab_brings_along() -> None:
-    values = {
-        "board_revision": 1,
-        "stack_revision": 2,
-        "board": {"rows": []},
-        "stack": None,
-        "model": "stencil",
-        **FIELDS,
-    }
-    assert set(values) == set(LOOKING)
-    assert call_of(Event("page", values)) == Call("page", 1, {"rows": []}, "stencil", (), FIELDS)
-    revision = order.revision("board", 7)  # where no turn was taken
-    assert call_of(Event("page", {**values, "board_revision": revision})).turn is None
 
 
 def test_a_redraw_takes_the_place_of_the_one_before_it_and_stop_stops_all_there_is(

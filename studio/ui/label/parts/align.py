@@ -10,11 +10,11 @@ import gradio as gr
 from studio.training.align.plan import MAX_NAME_CHARS
 from studio.ui import live
 from studio.ui.components import before_after
+from studio.ui.edit_stack import Stack
 from studio.ui.elements import element
 from studio.ui.label.align import form, past
 from studio.ui.label.align.handlers import Handlers
 from studio.ui.label.parts import Part
-from studio.ui.stack_panel import GIVES as STACK
 from studio.ui.tabs.base import Page
 from studio.ui.values import TEXT
 from studio.ui.wiring import Answer, Event, Wiring
@@ -45,15 +45,8 @@ def build(page: Page) -> None:
     def on_op(event: Event) -> Answer:
         return do.act(event.read("op", TEXT), event.read("edit", TEXT), event.read("job", TEXT), event.values)
 
-    def on_decide(event: Event) -> Answer:
-        panel = page.sidebar.edits
-        with panel.of(event) as session:
-            stack, message = do.on_stack(session.value, event.read("edit", TEXT))
-            answer: Answer = {"align_message": message}
-            if stack == session.value:
-                return answer
-            session.put(stack)
-            return answer | panel.answer(session, event["model"])
+    def on_decide(event: Event, stack: Stack) -> tuple[Stack, str]:
+        return do.on_stack(stack, event.read("edit", TEXT))
 
     parts = wiring.parts
     wiring.on(page.demo.load, on_look, form.FIELDS, LOOKS)
@@ -67,17 +60,7 @@ def build(page: Page) -> None:
     wiring.on(parts["train_seeds"].click, on_train_seeds, form.FIELDS, gives, mode="once", announces=True)
     wiring.on(parts["stop"].click, on_stop, form.FIELDS, LOOKS, announces=True)
     wiring.on(parts["past"].op, on_op, form.FIELDS, ("align_message", *LOOKS), mode="multiple", announces=True)
-    page.sidebar.edits.changed_by(
-        wiring.on(
-            parts["past"].decide,
-            on_decide,
-            ("model",),
-            ("align_message", *STACK),
-            turns=("stack",),
-            mode="multiple",
-            announces=True,
-        )
-    )
+    page.sidebar.edits.replaced_on(wiring, parts["past"].decide, on_decide, "align_message")
 
 
 def _layout() -> dict[str, Any]:

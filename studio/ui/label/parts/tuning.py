@@ -11,11 +11,11 @@ from studio.core.recipe import EditRef
 from studio.services.labels.plan import MAX_NAME_CHARS
 from studio.services.presets import GuidancePresets
 from studio.services.tunings.plan import MAX_QUESTIONS, QUESTIONS
+from studio.ui.edit_stack import Stack
 from studio.ui.elements import element
 from studio.ui.label.parts import Part
 from studio.ui.label.tuning import form, list_html
 from studio.ui.label.tuning.handlers import Handlers
-from studio.ui.stack_panel import GIVES as STACK
 from studio.ui.stack_panel import SESSION
 from studio.ui.tabs.base import Page
 from studio.ui.values import ANYTHING, TEXT, WHOLE
@@ -50,15 +50,8 @@ def build(page: Page) -> None:
     def on_op(event: Event) -> Answer:
         return do.act(event.read("op", TEXT), event.read("campaign", WHOLE))
 
-    def on_decide(event: Event) -> Answer:
-        with panel.of(event) as session:
-            campaign, name = event.read("campaign", WHOLE), event.read("value", TEXT)
-            stack, message = do.accept(session.value, campaign, name)
-            answer: Answer = {"tuning_message": message}
-            if stack == session.value:
-                return answer
-            session.put(stack)
-            return answer | panel.answer(session, event["model"])
+    def on_decide(event: Event, stack: Stack) -> tuple[Stack, str]:
+        return do.accept(stack, event.read("campaign", WHOLE), event.read("value", TEXT))
 
     rows, tunings = parts["tuning_rows"], parts["tunings"]
     looks = ("tunings", "tuning_rows", "tuning_preset")
@@ -70,17 +63,7 @@ def build(page: Page) -> None:
     # Once: who presses twice wants one tuning.
     wiring.on(rows.start, on_start, fields, ("tuning_message", "tuning_name", "tunings"), mode="once", announces=True)
     wiring.on(tunings.op, on_op, (), ("tuning_message", "tunings"), mode="multiple", announces=True)
-    panel.changed_by(
-        wiring.on(
-            tunings.decide,
-            on_decide,
-            ("model",),
-            ("tuning_message", *STACK),
-            turns=("stack",),
-            mode="multiple",
-            announces=True,
-        )
-    )
+    panel.replaced_on(wiring, tunings.decide, on_decide, "tuning_message")
 
 
 def _layout() -> dict[str, Any]:
