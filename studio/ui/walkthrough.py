@@ -13,7 +13,7 @@ import gradio as gr
 from starlette.routing import Route
 
 from studio.services import walkthrough
-from studio.ui.label.addresses import get_route, post_route
+from studio.ui.addresses import get_route, post_route
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import NotFound
+from studio.ui.addresses import FRESH, get_route, post_route, refused
 from studio.ui.errors import sentence
 from studio.ui.label import wire
-from studio.ui.label.addresses import FRESH, get_route, post_route, refused
 from studio.ui.label.collector import Collector
 from studio.ui.label.links import Links
 from studio.ui.label.page import page_html

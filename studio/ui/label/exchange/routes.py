@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from studio.core.errors import BadInput, NotFound, StudioError
 from studio.storage.workspace import workspace_error
+from studio.ui.addresses import FRESH, get_route, post_route, refused
 from studio.ui.errors import sentence, status
-from studio.ui.label.addresses import FRESH, get_route, post_route, refused
 from studio.ui.label.exchange.runs_html import moving
 from studio.ui.label.exchange.uploads import Uploads
 from studio.ui.security import LABEL_UPLOAD

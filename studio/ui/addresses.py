@@ -1,4 +1,4 @@
-"""Addresses that a script of the Label tab asks or tells something, as JSON; what cannot be taken is told in words."""
+"""Addresses that a script of the page asks or tells something, as JSON; what cannot be taken is told in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from studio.core.errors import BadInput, WorkspaceError
-from studio.storage.labels.log import AlreadyAnswered
+from studio.storage.labels.rows import AlreadyAnswered
 from studio.ui.errors import sentence, status
 
 FRESH = {"Cache-Control": "no-store"}
