@@ -32,6 +32,7 @@ from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 
 ORIGIN = "comparison"
+Cells = Sequence[Sequence[Cell]]
 
 
 class ComparisonService:
@@ -62,20 +63,21 @@ class ComparisonService:
 
     # -- drawn ------------------------------------------------------------------------------------------------------
 
-    def plan(self, comparison: Comparison) -> ComparisonPlan:
-        """Say what drawing would take, and what cannot be drawn. Needs no engine and writes nothing.
-
-        Raises BadInput for rows and columns that do not go together; what is wrong with a row is its refusal.
-        """
-        cells = self._stand(comparison, self._orders.of(comparison))
-        return plan_of(comparison, cells, self._orders, self._jobs)
-
-    def cells(self, comparison: Comparison) -> list[list[Cell]]:
+    def cells(self, comparison: Comparison) -> Cells:
         """Give every cell as it stands, rows of columns: a picture, or its place in a job, or why there is none.
 
-        Raises as `plan`.
+        Whoever asks for the plan or the facts as well hands them in: all three speak of one moment then, and recipes
+        are worked out once. Raises BadInput for rows and columns that do not go together.
         """
         return self._stand(comparison, self._orders.of(comparison))
+
+    def plan(self, comparison: Comparison, cells: Cells | None = None) -> ComparisonPlan:
+        """Say what drawing would take, and what cannot be drawn. Needs no engine and writes nothing.
+
+        cells: its own as they stand; None: looked up. What is wrong with a row is its refusal. Raises as `cells`.
+        """
+        cells = self.cells(comparison) if cells is None else cells
+        return plan_of(comparison, cells, self._orders, self._jobs)
 
     def draw(
         self,
@@ -127,16 +129,16 @@ class ComparisonService:
     def read(self, comparison: Comparison, priority: Priority = "ahead") -> str:
         """Queue a job that reads what the pictures show, as far as nothing has; give its id, "" where nothing is to do.
 
-        Until then `facts` have neither accuracy nor diversity of them. Raises as `plan`.
+        Until then `facts` have neither accuracy nor diversity of them. Raises as `cells`.
         """
         return self._readings.read(_pictures_in(self.cells(comparison)), priority)
 
-    def facts(self, comparison: Comparison) -> ComparisonFacts:
+    def facts(self, comparison: Comparison, cells: Cells | None = None) -> ComparisonFacts:
         """Say what is known of the pictures there are: of each, of each row, and of each row against the reference.
 
-        Raises as `plan`. Brings torch.
+        cells: as for `plan`. Raises as `cells`. Brings torch.
         """
-        cells = self._stand(comparison, self._orders.of(comparison))
+        cells = self.cells(comparison) if cells is None else cells
         return self._measuring.facts(comparison, cells, self._orders)
 
     def stop(self, comparison: Comparison) -> None:
@@ -175,7 +177,7 @@ class ComparisonService:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _stand(self, comparison: Comparison, orders: Sequence[Sequence[Order]]) -> list[list[Cell]]:
+    def _stand(self, comparison: Comparison, orders: Sequence[Sequence[Order]]) -> Cells:
         recipes = {order.recipe: order.recipe.canonical_json() for row in orders for order in row}
         pictures = self._pictures(comparison, list(recipes))
         missing = [text for recipe, text in recipes.items() if recipe not in pictures]
@@ -238,7 +240,7 @@ class ComparisonService:
         return self._jobs.submit(payload, priority, edits=files, retry_of=retry_of)
 
 
-def _pictures_in(cells: Sequence[Sequence[Cell]]) -> list[Generation]:
+def _pictures_in(cells: Cells) -> list[Generation]:
     return [cell.picture for row in cells for cell in row if cell.picture is not None]
 
 

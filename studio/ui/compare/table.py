@@ -113,8 +113,8 @@ def show(studio: Studio, board: Board, asked_images: set[str]) -> TableView:
         return TableView(EMPTY, figures.NOTHING)
     comparison = board.comparison
     try:
-        plan, cells = studio.comparisons.plan(comparison), studio.comparisons.cells(comparison)
-        facts = studio.comparisons.facts(comparison)
+        cells = studio.comparisons.cells(comparison)
+        plan, facts = studio.comparisons.plan(comparison, cells), studio.comparisons.facts(comparison, cells)
     except StudioError as error:
         return TableView(alert(sentence(error)))
     names, jobs = naming.names(board, plan), _jobs(studio, (cell.job for row in cells for cell in row))

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.services.comparisons.comparison import Comparison
 from studio.services.comparisons.plain import facts_plain
-from studio.services.comparisons.service import ComparisonService
+from studio.services.comparisons.service import Cells, ComparisonService
 from studio.services.comparisons.share import file, sheet
 from studio.services.comparisons.share.contents import Report
 from studio.services.comparisons.share.restoring import ReplayedReport, Restored, Restorer
@@ -40,12 +40,12 @@ class ShareService:
 
     def facts(self, comparison: Comparison) -> dict[str, Any]:
         """All that is known of it, as plain values (comparisons.plain)."""
-        plan, cells = self._comparisons.plan(comparison), self._comparisons.cells(comparison)
-        return facts_plain(self._comparisons.facts(comparison), plan, cells)
+        return self._facts(comparison, self._comparisons.cells(comparison))
 
     def report(self, comparison: Comparison) -> Report:
         """What a report of it holds."""
-        return self._writer.report(comparison, self._comparisons.cells(comparison), self.facts(comparison))
+        cells = self._comparisons.cells(comparison)
+        return self._writer.report(comparison, cells, self._facts(comparison, cells))
 
     def html(self, comparison: Comparison) -> bytes:
         """One file with everything in it: pictures, recipes, edits up to 8 MB, numbers; it opens offline."""
@@ -70,3 +70,7 @@ class ShareService:
     def replay(self, path: Path, on_event: OnEvent | None = None) -> ReplayedReport:
         """Draw every picture of a report again and compare the pixels. Raises as `restore`, EngineError."""
         return self._restorer.replay(file.read_file(path), on_event)
+
+    def _facts(self, comparison: Comparison, cells: Cells) -> dict[str, Any]:
+        plan, facts = self._comparisons.plan(comparison, cells), self._comparisons.facts(comparison, cells)
+        return facts_plain(facts, plan, cells)
