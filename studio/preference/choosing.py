@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str]  # sha256 of two pictures
-Acquisition = Literal["bald", "uncertainty", "random"]
+ChosenBy = Literal["bald", "random"]
 
 RANDOM_SHARE = 0.2
 NEAR_DUPLICATE = 0.98  # cosine of two pictures' features
@@ -31,12 +31,12 @@ class Proposal:
     """One pair to ask about.
 
     pair: place among the candidates.
-    chosen_by: "random", or the acquisition whose best it was; goes into the label.
-    score: of the acquisition; 0 for one drawn at random.
+    chosen_by: goes into the label.
+    score: of `bald`; 0 for one drawn at random.
     """
 
     pair: int
-    chosen_by: Acquisition
+    chosen_by: ChosenBy
     score: float = 0.0
 
 
@@ -51,15 +51,6 @@ def bald(mean: Floats, variance: Floats) -> Floats:
     spread = variance + _C_SQUARED
     mean_of = math.sqrt(_C_SQUARED) / np.sqrt(spread) * np.exp(-(mean**2) / (2 * spread))
     return np.maximum(0.0, of_mean - mean_of)
-
-
-def uncertainty(mean: Floats, variance: Floats) -> Floats:
-    """-|P - 1/2| of the first being preferred, [n]: highest where the answer is open, also between equals."""
-    probability = 1 / (1 + np.exp(-mean / np.sqrt(1 + _TO_PROBIT * variance)))
-    return -np.abs(probability - 0.5)
-
-
-SCORES: dict[Acquisition, Callable[[Floats, Floats], Floats]] = {"bald": bald, "uncertainty": uncertainty}
 
 
 def eligible(
@@ -93,13 +84,12 @@ def propose(
     places: Sequence[int],
     batch: int,
     rng: np.random.Generator,
-    acquisition: Acquisition = "random",
     mean: Floats | None = None,
     variance: Floats | None = None,
     differences: Floats | None = None,
     random_share: float = RANDOM_SHARE,
 ) -> list[Proposal]:
-    """The next pairs, at most `batch`, in the order they should be asked: those of chance among the others.
+    """The next pairs, at most `batch`, in the order they should be asked: those of `bald`, and of chance among them.
 
     places: of the candidates (`eligible`).
     mean, variance: of every pair's margin, also of those that are no candidates; needed unless all are drawn at random.
@@ -107,16 +97,16 @@ def propose(
     """
     places = list(places)
     batch = min(batch, len(places))
-    if acquisition == "random" or mean is None or variance is None:
+    if mean is None or variance is None:
         return [Proposal(int(place), "random") for place in rng.permutation(places)[:batch]]
     by_chance = min(batch, math.ceil(batch * random_share))
     by_lot = {int(place) for place in rng.permutation(places)[:by_chance]}
-    scores = SCORES[acquisition](mean, variance)
+    scores = bald(mean, variance)
     ranked = sorted((place for place in places if place not in by_lot), key=lambda place: -scores[place])
     best = ranked[: batch - by_chance]
     if differences is not None:
         best = spread_out(ranked[: SHORTLIST * (batch - by_chance)], differences, batch - by_chance)
-    proposals = [Proposal(place, acquisition, float(scores[place])) for place in best]
+    proposals = [Proposal(place, "bald", float(scores[place])) for place in best]
     for place in sorted(by_lot):
         proposals.insert(int(rng.integers(len(proposals) + 1)), Proposal(place, "random"))
     return proposals

@@ -48,20 +48,6 @@ def next_pairs(count: int, games: Sequence[Game]) -> list[tuple[int, int]]:
     return _paired(order, met) or _some_paired(order, met)
 
 
-def ranking(count: int, games: Sequence[Game]) -> tuple[int, ...]:
-    """Ranks from 1, the best, as the games have it; pictures of equal points are ordered by the points of those they
-    met (Buchholz), and tie where these are equal too.
-    """
-    points = scores(count, games)
-    met = [0.0] * count
-    for game in games:
-        met[game.first] += points[game.second]
-        met[game.second] += points[game.first]
-    keys = [(points[number], met[number]) for number in range(count)]
-    levels = sorted(set(keys), reverse=True)
-    return tuple(levels.index(key) + 1 for key in keys)
-
-
 def _played(count: int, games: Sequence[Game]) -> list[int]:
     return [sum(number in game[:2] for game in games) for number in range(count)]
 

@@ -97,7 +97,7 @@ def _learned_in_batches(train: Side, labels: int, rng: np.random.Generator, choo
         if taste is not None and chooses:
             margin = taste.margin(train.features[train.pairs[:, 0]], train.features[train.pairs[:, 1]])
             mean, variance = margin.mean.numpy(), margin.variance.numpy()
-            proposals = propose(sorted(places), BATCH, rng, "bald", mean, variance, difference)
+            proposals = propose(sorted(places), BATCH, rng, mean, variance, difference)
         else:
             proposals = propose(sorted(places), BATCH, rng)
         for proposal in proposals:

@@ -19,7 +19,6 @@ class Assignment:
     questions: to be answered about it, in this order; fewer than the campaign's where some are.
     count: pictures.
     expires_at: until when nobody else is asked; an answer is accepted after that as well.
-    list_token: of a pair that helps to rank a list: the token of the list, whose ranking may come in at once instead.
     is_flagged: whether somebody marked it for others to look at; such pictures are shown at a word.
     order: places of the item's pictures as they stand on the screen, from the left; for `answer_of_item`, not to be
     shown.
@@ -31,7 +30,6 @@ class Assignment:
     questions: tuple[Question, ...]
     count: int
     expires_at: datetime
-    list_token: str | None
     is_flagged: bool
     order: tuple[int, ...]
 
@@ -45,7 +43,6 @@ class Assignment:
             lease.questions,
             len(lease.images),
             lease.expires_at,
-            lease.list_token,
             lease.is_flagged,
             lease.order,
         )

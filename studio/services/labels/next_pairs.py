@@ -81,7 +81,5 @@ def _proposals(
     )
     margin = taste.margin(first, second, annotator)
     differences = (taste.basis(first) - taste.basis(second)).numpy()
-    proposals = propose(
-        range(len(readable)), count, rng, "bald", margin.mean.numpy(), margin.variance.numpy(), differences
-    )
+    proposals = propose(range(len(readable)), count, rng, margin.mean.numpy(), margin.variance.numpy(), differences)
     return [Proposal(readable[proposal.pair], proposal.chosen_by, proposal.score) for proposal in proposals]

@@ -131,13 +131,12 @@ class LabelService:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def lease(
-        self, campaign: int, annotator: str, count: int = 4, *, holding: Collection[str] = (), whole_lists: bool = False
+        self, campaign: int, annotator: str, count: int = 4, *, holding: Collection[str] = ()
     ) -> list[Assignment]:
         """Give somebody the next questions, up to `count`; theirs alone for ten minutes. Empty: there is nothing more.
 
         What they were given before and have not answered comes first, as it stood, but for `holding`: tokens the page
         has, which are prolonged. So a page that is loaded again asks without, and goes on where it was.
-        whole_lists: in a campaign of rankings, give lists to be ranked at once, and not in rounds of pairs.
         Raises NotFound for a campaign or annotator that is not there; BadInput for one that is paused.
         """
         if type(count) is not int or not 1 <= count <= MAX_AT_ONCE:
@@ -145,9 +144,7 @@ class LabelService:
         if len(holding) > MAX_HOLDING:
             raise BadInput(f"A page holds at most {MAX_HOLDING} questions, not {len(holding)}.", field="holding")
         self.prepare(checked_number(campaign, "campaign"))
-        leases = self._store.lease(
-            checked_number(campaign, "campaign"), checked_name(annotator), count, set(holding), whole_lists
-        )
+        leases = self._store.lease(checked_number(campaign, "campaign"), checked_name(annotator), count, set(holding))
         return [Assignment.of(lease) for lease in leases]
 
     def assignment(self, token: str) -> Assignment:
@@ -203,17 +200,6 @@ class LabelService:
             checked_id(id), checked_number(campaign, "campaign"), checked_name(annotator), label
         )
         return receipt, Assignment.of(lease)
-
-    def change(
-        self, id: str, label: str, annotator: str, answer: Answer, circumstances: Circumstances = UNKNOWN
-    ) -> Receipt:
-        """Put another answer, comment or flag in the place of one's own that stands. Both stay in the log.
-
-        Raises as `vote`; NotFound for a label that is not theirs, BadInput for one that does not stand.
-        """
-        return self._store.log.change(
-            checked_id(id), checked_id(label), checked_name(annotator), answer, checked_circumstances(circumstances)
-        )
 
     def record(self, campaign: int, brought: Sequence[Label]) -> int:
         """Take in labels that were given elsewhere, all or none, up to some hundreds at once; give how many are new.

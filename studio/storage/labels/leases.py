@@ -40,7 +40,6 @@ class Lease:
     order: places of the pictures in that order, as they stand on the screen, from the left.
     side_coin: of a pair, whether its second picture stands on the left.
     expires_at: until when it is this person's alone.
-    list_token: of a round that ranks a list, the token of the list, which may be answered at once instead.
     is_flagged: whether somebody marked the item for others to look at.
     """
 
@@ -57,7 +56,6 @@ class Lease:
     order: tuple[int, ...]
     side_coin: bool | None
     expires_at: datetime
-    list_token: str | None = None
     is_flagged: bool = False
 
 
@@ -222,10 +220,6 @@ def _query() -> Select[Any]:
 
 def read(connection: Connection, row: Row[Any], campaign: Campaign) -> Lease:
     """Make a lease of a row."""
-    list_token = None
-    if row.round is not None:
-        query = select(leases.c.token).where(leases.c.item == row.origin, leases.c.annotator == row.annotator)
-        list_token = connection.execute(query).scalar_one_or_none()
     flags = select(labels.c.number).where(labels.c.item == row.item, labels.c.flagged)
     return Lease(
         token=row.token,
@@ -241,6 +235,5 @@ def read(connection: Connection, row: Row[Any], campaign: Campaign) -> Lease:
         order=tuple(json.loads(row.shown_order)),
         side_coin=None if row.side_coin is None else bool(row.side_coin),
         expires_at=datetime.fromisoformat(row.expires_at),
-        list_token=list_token,
         is_flagged=connection.execute(flags.limit(1)).first() is not None,
     )

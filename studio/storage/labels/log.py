@@ -1,4 +1,4 @@
-"""The log of answers: rows that are only ever added. What is taken back or changed is one more row."""
+"""The log of answers: rows that are only ever added. What is taken back is one more row."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from studio.storage.database import Database
 from studio.storage.labels import leases as table
 from studio.storage.labels.annotators import annotator_of
 from studio.storage.labels.bringing import Bringing
-from studio.storage.labels.campaigns import Campaign, campaign_of
-from studio.storage.labels.items import item_of
+from studio.storage.labels.campaigns import campaign_of
 from studio.storage.labels.leases import Clock, Lease
 from studio.storage.labels.reveals import is_sighted
 from studio.storage.labels.rounds import Rounds
@@ -34,7 +33,6 @@ from studio.storage.labels.rows import (
     json_of,
     receipt_of,
     stand,
-    stand_no_more,
     withdraw,
 )
 from studio.storage.schema import labels, standing_labels
@@ -90,7 +88,7 @@ class Log:
             receipt = append(connection, row, self._clock())
             stand(connection, row, receipt)
             if not table.open_questions(connection, campaign, lease.item, lease.annotator):
-                _finish(connection, lease, campaign)
+                _finish(connection, lease)
             return receipt
 
     def undo(self, id: str, campaign: int, alias: str, label: str | None = None) -> tuple[Receipt, Lease]:
@@ -120,39 +118,6 @@ class Log:
                 withdraw(connection, row, Clock(self._clock()))
             return receipt, table.lease_for(connection, record, annotator, receipt.item)
 
-    def change(self, id: str, label: str, alias: str, answer: Answer, circumstances: Circumstances) -> Receipt:
-        """Put another answer in the place of one's own that stands; both stay in the log.
-
-        id: as of `vote`.
-        label: id of the answer that is changed.
-        Raises as `vote`; NotFound for a label that is not this person's, BadInput for one that stands no more.
-        """
-        digest = digest_of(["change", label, alias, answer.as_json(), *content_of(circumstances)])
-        with self._database.write() as connection:
-            if (receipt := receipt_of(connection, id, digest)) is not None:
-                return receipt
-            annotator = annotator_of(connection, alias).id
-            row = connection.execute(select(labels).where(labels.c.id == label)).one_or_none()
-            if row is None or row.annotator != annotator:
-                raise NotFound(f"{alias} has given no answer {shown(label)}.", field="label")
-            if not _stands(connection, row.number):
-                raise BadInput("This answer does not stand any more.", "Change the newest one.", field="label")
-            campaign, item = campaign_of(connection, row.campaign), item_of(connection, row.item)
-            check_answer(answer, table.mode_of(campaign.mode, item.kind), len(item.images))
-            changed = {
-                **_copied(row),
-                **columns_of(circumstances),
-                "id": id,
-                "digest": digest,
-                "answer": json_of(answer.as_json()),
-                "guideline_version": campaign.guideline_version,
-                "is_blind": circumstances.is_blind and not is_sighted(connection, campaign, annotator),
-            }
-            receipt = append(connection, changed, self._clock())
-            stand_no_more(connection, row)
-            stand(connection, changed, receipt)
-            return receipt
-
     def record(self, brought: Sequence[Label], campaign: int) -> int:
         """Write down labels that were given elsewhere, all or none; give how many were not there yet.
 
@@ -164,17 +129,11 @@ class Log:
             return Bringing(connection, campaign_of(connection, campaign), self._clock()).take(brought)
 
 
-def _finish(connection: Connection, lease: Row[Any], campaign: Campaign) -> None:
-    """All questions about an item are answered: by the answers about the list it belongs to, these may be too."""
+def _finish(connection: Connection, lease: Row[Any]) -> None:
+    """All questions about an item are answered; with the last pair of a list the list is as well."""
     table.finish(connection, lease.item, lease.annotator)
-    if campaign.mode == "ranking" and lease.kind == "list":
-        Rounds(connection, lease.item, lease.annotator).drop_open()
     if lease.round is not None and Rounds(connection, lease.origin, lease.annotator).is_complete:
         table.finish(connection, lease.origin, lease.annotator)
-
-
-def _stands(connection: Connection, number: int) -> bool:
-    return connection.execute(select(1).where(standing_labels.c.label == number)).first() is not None
 
 
 def _newest(connection: Connection, campaign: int, annotator: int, id: str | None) -> Row[Any] | None:
@@ -195,6 +154,6 @@ def _check_depth(connection: Connection, campaign: int, annotator: int) -> None:
 
 
 def _copied(row: Row[Any]) -> dict[str, Any]:
-    """What a row that takes another back or changes it has in common with that one."""
+    """What a row that takes another back has in common with that one."""
     names = ("campaign", "item", "annotator", "question", "answer", "shown_order", "side_coin", "guideline_version")
     return {**{name: getattr(row, name) for name in (*names, "is_blind")}, "supersedes": row.id}

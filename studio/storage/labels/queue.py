@@ -32,7 +32,6 @@ class Turn:
     annotator: number of the person.
     clock: the moment.
     chance: for coins, checks and repeats.
-    whole_lists: whether lists to be ranked are asked at once, and not in pairs.
     """
 
     connection: Connection
@@ -40,7 +39,6 @@ class Turn:
     annotator: int
     clock: Clock
     chance: Random
-    whole_lists: bool = False
 
     def take(self, count: int, holding: Collection[str]) -> list[Lease]:
         """Give up to `count` questions: what is in hand already, without `holding` (tokens), then new ones.
@@ -63,7 +61,7 @@ class Turn:
 
     @property
     def _in_rounds(self) -> bool:
-        return self.campaign.mode == "ranking" and not self.whole_lists
+        return self.campaign.mode == "ranking"
 
     def _give_next(self) -> int:
         """Give what comes next; say how many questions that is."""

@@ -63,14 +63,10 @@ class Rounds:
             )
         return ids
 
-    def drop_open(self, last_kept: int = -1) -> None:
+    def drop_open(self, last_kept: int) -> None:
         """Ask pairs no more that are not answered, of rounds after this one: what they were chosen by is gone."""
         ids = [row.id for row in self._rows() if row.answer is None and row.round > last_kept]
         self._connection.execute(update(items).where(items.c.id.in_(ids)).values(status="retired"))
-
-    def ranking(self) -> tuple[int, ...]:
-        """Ranks of the list's pictures, in its own order, as the answers so far have it."""
-        return swiss.ranking(len(self._pictures), self._games(self._rows()))
 
     def _is_over(self, rows: Sequence[Any]) -> bool:
         return bool(rows) and all(row.answer is not None for row in rows)

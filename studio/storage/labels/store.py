@@ -21,7 +21,6 @@ from studio.storage.labels.pool import Pools
 from studio.storage.labels.queue import Turn
 from studio.storage.labels.reading import LabelReader
 from studio.storage.labels.reveals import Reveals
-from studio.storage.labels.rounds import Rounds
 from studio.storage.labels.snapshots import Snapshots
 
 
@@ -53,13 +52,10 @@ class LabelStore:
         self.pools = Pools(database)
         self.reveals = Reveals(database)
 
-    def lease(
-        self, campaign: int, alias: str, count: int, holding: Collection[str] = (), whole_lists: bool = False
-    ) -> list[Lease]:
+    def lease(self, campaign: int, alias: str, count: int, holding: Collection[str] = ()) -> list[Lease]:
         """Give a person the next questions of a campaign, all in one transaction.
 
         holding: tokens that are in hand and need not be given again; they are prolonged.
-        whole_lists: whether lists to be ranked are asked at once, and not in pairs.
         Raises NotFound; BadInput for a campaign that is paused or archived.
         """
         with self._database.write() as connection:
@@ -68,7 +64,7 @@ class LabelStore:
             if record.paused or record.archived:
                 state = "archived" if record.archived else "paused"
                 raise BadInput(f"The campaign {record.name!r} is {state}.", "What was answered is kept.")
-            turn = Turn(connection, record, annotator, Clock(self.clock()), self.chance, whole_lists)
+            turn = Turn(connection, record, annotator, Clock(self.clock()), self.chance)
             return turn.take(count, holding)
 
     def lease_of(self, token: str) -> Lease:
@@ -86,8 +82,3 @@ class LabelStore:
         """Say what a campaign has. Raises NotFound."""
         with self._database.read() as connection:
             return counts.counts(connection, campaign_of(connection, campaign))
-
-    def ranking(self, item: int, alias: str) -> tuple[int, ...]:
-        """Ranks of a list's pictures as a person's pairs have it so far, in its own order. Raises NotFound."""
-        with self._database.read() as connection:
-            return Rounds(connection, item, annotator_of(connection, alias).id).ranking()

@@ -148,7 +148,7 @@ def test_what_a_page_may_know_says_nothing_of_the_pictures(archive: Archive, ser
     service.add_items(campaign.id, [NewItem("a star", tuple(draw(archive, 2)))])
     (assignment,) = service.lease(campaign.id, service.annotator("ada").alias)
     names = set(vars(assignment))
-    assert names == {"token", "prompt", "mode", "questions", "count", "expires_at", "list_token", "order", "is_flagged"}
+    assert names == {"token", "prompt", "mode", "questions", "count", "expires_at", "order", "is_flagged"}
     with pytest.raises(NotFound, match="none at 2"):
         service.picture(assignment.token, 2)
     with pytest.raises(NotFound, match="No question"):
@@ -198,7 +198,6 @@ def test_what_nobody_is_called_is_refused_whatever_it_is(service: LabelService, 
         lambda: service.lease(campaign.id, name),
         lambda: service.undo("u", campaign.id, name),
         lambda: service.progress(campaign.id, name),
-        lambda: service.change("c", "x", name, Answer.pair("first")),
         lambda: service.set_keys(name, {}),
     ]
     for call in calls:

@@ -124,7 +124,8 @@ def test_an_answer_that_the_others_make_unlikely_is_found_and_asked_again(studio
     assert studio.further_questions.doubtful(campaign) == []  # nothing is learned yet
     first = next(iter(studio.labels.labels([campaign])))
     slip = Answer.pair("second" if first.answer.outcome == "first" else "first")
-    studio.labels.change("slip", first.id, "ada", slip)
+    question = studio.labels.undo("back", campaign, "ada", first.id)[1]
+    studio.labels.vote("slip", question.token, slip)
     studio.tastes.learn(campaign)
     (label, likelihood), *_ = studio.further_questions.doubtful(campaign)
     assert label.id == "slip" and likelihood < 0.2 and studio.looking_back.tokens([label])["slip"]

@@ -168,23 +168,6 @@ def test_an_answer_that_is_taken_back_is_asked_of_its_person_and_nobody_else(set
     assert len(setting.labels.lease(campaign.id, bob, 1)) == 1
 
 
-def test_a_change_stands_in_place_of_what_it_changes_and_both_stay(setting: Setting, tokens: list[str]) -> None:
-    vote(setting, "a", tokens[0], confidence=0.5)
-    changed = setting.labels.log.change("b", "a", "ada", BAD, Circumstances(comment="No.", flagged=True))
-    assert setting.labels.log.change("b", "a", "ada", BAD, Circumstances(comment="No.", flagged=True)) == changed
-    (label,) = setting.labels.reader.read()
-    assert (label.id, label.supersedes, label.answer, label.comment, label.flagged) == ("b", "a", BAD, "No.", True)
-    with pytest.raises(BadInput, match="does not stand any more"):
-        setting.labels.log.change("c", "a", "ada", LEFT, Circumstances())
-    setting.person("bob")
-    with pytest.raises(NotFound, match="bob has given no answer 'b'"):
-        setting.labels.log.change("c", "b", "bob", LEFT, Circumstances())
-    assert [label.answer for label in setting.labels.reader.read(only_standing=False)] == [LEFT, BAD]
-    setting.labels.log.undo("d", 1, "ada")
-    assert list(setting.labels.reader.read()) == []
-    check_tallies(setting)
-
-
 def test_each_question_of_a_campaign_is_answered_and_the_item_done_with_the_last(setting: Setting) -> None:
     campaign, alias = setting.campaign(questions=("overall", "prompt")), setting.person()
     setting.items(campaign, 2)

@@ -1,12 +1,13 @@
-"""Lists that are ranked in rounds of pairs, or at once."""
+"""Lists that are ranked in rounds of pairs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
 from studio.preference.answer import Answer
 from studio.storage.labels.leases import Lease
-from studio.storage.labels.log import AlreadyAnswered
 from tests.storage.labels.setting import Setting
 from tests.storage.labels.test_log import check_tallies
 
@@ -27,7 +28,12 @@ def later(lease: Lease) -> Answer:
     return Answer.pair("first" if lease.images[0] > lease.images[1] else "second")
 
 
-def test_a_list_is_asked_in_rounds_and_its_ranking_is_that_of_the_answers(setting: Setting, campaign: int) -> None:
+def lists(setting: Setting, leases: Sequence[Lease]) -> set[int | None]:
+    """The lists that these pairs are of."""
+    return {setting.labels.items.get(lease.item).origin for lease in leases}
+
+
+def test_a_list_is_asked_in_rounds_of_pairs(setting: Setting, campaign: int) -> None:
     first = setting.labels.lease(campaign, "ada", 2)
     assert [lease.mode for lease in first] == ["pair", "pair"]
     assert len({image for lease in first for image in lease.images}) == FOUR  # each picture once
@@ -38,7 +44,6 @@ def test_a_list_is_asked_in_rounds_and_its_ranking_is_that_of_the_answers(settin
     for lease in second:
         setting.vote(lease.token, later(lease))
     assert setting.labels.progress(campaign, "ada").answered == 1
-    assert setting.labels.ranking(1, "ada")[-1] == 1
     labels = list(setting.labels.reader.read())
     assert [label.answer.mode for label in labels] == ["pair"] * 4 and all(label.trainable for label in labels)
     check_tallies(setting)
@@ -46,50 +51,29 @@ def test_a_list_is_asked_in_rounds_and_its_ranking_is_that_of_the_answers(settin
 
 def test_another_list_is_begun_while_a_round_is_in_hand(setting: Setting, campaign: int) -> None:
     leases = setting.labels.lease(campaign, "ada", 4)
-    assert len({lease.list_token for lease in leases}) == 2
+    assert len(lists(setting, leases)) == 2
     held = [lease.token for lease in leases]
     assert setting.labels.lease(campaign, "ada", 4, held) == []
     for lease in leases[2:]:  # the second list's first round
         setting.vote(lease.token, later(lease))
-    assert {lease.list_token for lease in setting.labels.lease(campaign, "ada", 4, held)} == {leases[2].list_token}
+    assert lists(setting, setting.labels.lease(campaign, "ada", 4, held)) == lists(setting, leases[2:3])
 
 
 def test_a_list_in_rounds_is_one_persons(setting: Setting, campaign: int) -> None:
     bob = setting.person("bob")
     mine, other = (setting.labels.lease(campaign, alias, 2) for alias in ("ada", bob))
-    assert {lease.list_token for lease in mine} != {lease.list_token for lease in other}
+    assert lists(setting, mine) != lists(setting, other)
     setting.vote(mine[0].token, later(mine[0]))
     setting.clock.move(minutes=11)
     left = setting.labels.lease(campaign, "ada", 1)
     assert [lease.token for lease in left] == [mine[1].token]  # what was begun is gone on with first
     more = setting.labels.lease(campaign, bob, 4)
-    assert {lease.list_token for lease in more} == {other[0].list_token}
+    assert lists(setting, more) == lists(setting, other[:1])
     setting.vote(left[0].token, later(left[0]))
     for lease in setting.labels.lease(campaign, "ada", 2):
         setting.vote(lease.token, later(lease))
     assert setting.labels.progress(campaign, "ada").answered == 1
     check_tallies(setting)
-
-
-def test_a_ranking_that_comes_in_at_once_ends_the_rounds(setting: Setting, campaign: int) -> None:
-    leases = setting.labels.lease(campaign, "ada", 2)
-    setting.vote(leases[0].token, later(leases[0]))
-    token = leases[0].list_token
-    assert token is not None
-    setting.vote(token, Answer("ranking", (4, 3, 2, 1)))
-    assert setting.labels.progress(campaign, "ada").answered == 1
-    with pytest.raises(AlreadyAnswered):
-        setting.vote(token, Answer("ranking", (1, 2, 3, 4)))
-    more = setting.labels.lease(campaign, "ada", 4)
-    assert {lease.list_token for lease in more} == {more[0].list_token} != {token}
-    check_tallies(setting)
-
-
-def test_lists_are_given_whole_where_a_page_asks_for_that(setting: Setting, campaign: int) -> None:
-    leases = setting.labels.lease(campaign, "ada", 4, whole_lists=True)
-    assert [(lease.mode, len(lease.images), lease.list_token) for lease in leases] == [("ranking", FOUR, None)] * 2
-    setting.vote(leases[0].token, Answer("ranking", (1, 2, 2, 3)))
-    assert [label.answer.ranks for label in setting.labels.reader.read()] == [(1, 2, 2, 3)]
 
 
 def test_an_answer_of_a_round_taken_back_takes_back_what_was_built_on_it(setting: Setting, campaign: int) -> None:
