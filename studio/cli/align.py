@@ -45,7 +45,7 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("--name", help="of the edit (aligned-SNAPSHOT)")
     parser.add_argument("--model", default="stencil", help="which model learns (stencil)")
-    parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
+    parser.add_argument("--minutes", help="in all: refuse steps that take longer on this machine, end where looks do")
     parser.add_argument(
         "--param",
         action="append",

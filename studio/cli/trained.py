@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from studio.cli.answer import Answer, follow, remark
 from studio.cli.following import finish
 from studio.cli.grammar import number
-from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
     from studio.engine.events import Event
@@ -34,7 +33,7 @@ CHOICES = {
 
 def add_training(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
     """Add the flags of a training; give their group."""
-    parser.add_argument("--minutes", help="refuse a training that would take longer on this machine")
+    parser.add_argument("--minutes", help="in all: refuse steps that take longer on this machine, end where looks do")
     group = parser.add_argument_group(title)
     for name, help_text in OPTIONS.items():
         group.add_argument(f"--{name}", metavar="N", help=help_text)
@@ -54,12 +53,9 @@ def said(args: argparse.Namespace, numbers: Iterable[str] = OPTIONS, words: Iter
 
 def limit_s(minutes: str | None) -> float | None:
     """What --minutes allows. Raises BadInput for what is no time."""
-    if minutes is None:
-        return None
-    value = number(minutes)
-    if isinstance(value, str) or not value > 0:
-        raise BadInput(f"A time in minutes is a number above 0, not {minutes[:40]!r}.", field="minutes")
-    return 60.0 * value
+    from studio.training.lora.pace import seconds_of
+
+    return None if minutes is None else seconds_of(number(minutes[:40]))
 
 
 def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:

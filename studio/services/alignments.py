@@ -89,7 +89,7 @@ class AlignmentService:
     def start(self, plan: Mapping[str, Any], limit_s: float | None = None) -> str:
         """Queue the training of an alignment; give the job's id.
 
-        plan: plain values (studio.training.align.plan.AlignPlan). limit_s: how long its steps may take in all.
+        plan: plain values (studio.training.align.plan.AlignPlan). limit_s: how long it may take in all.
         Raises BadInput, NotFound, AssetError.
         """
         checked = read_plan(plan)

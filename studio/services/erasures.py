@@ -58,7 +58,7 @@ class ErasureService:
         """Queue an erasure: in closed form before all that waits in the background, else a training; give the job's id.
 
         plan: plain values (studio.training.erase.plan.ErasePlan); of a concept of the model's world, its kind and its
-        other words are filled in. limit_s: how long a training's steps may take in all. beside: what else the ledger is
+        other words are filled in. limit_s: how long a training may take in all. beside: what else the ledger is
         to know of one in closed form.
         Raises BadInput, NotFound, AssetError.
         """

@@ -21,7 +21,7 @@ class SliderService:
     def start(self, plan: Mapping[str, Any], limit_s: float | None = None) -> str:
         """Queue the training of a slider; give the job's id.
 
-        plan: plain values (studio.training.erase.slider.SliderPlan). limit_s: how long its steps may take in all.
+        plan: plain values (studio.training.erase.slider.SliderPlan). limit_s: how long it may take in all.
         Raises BadInput, NotFound, AssetError.
         """
         checked = self.check(plan)

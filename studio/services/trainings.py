@@ -44,7 +44,8 @@ class TrainingService:
 
         plan: plain values (studio.training.lora.plan.Plan).
         checkpoint_every_s: how much work a death may cost.
-        limit_s: how long its steps may take in all; where they would take longer it is refused after three of them.
+        limit_s: how long it may take in all; steps that take longer are refused after three of them, and where looks at
+            pictures make it longer it ends in time, with what it has.
         title: a few words for the queue; "" is the edit's name.
         Raises BadInput, NotFound.
         """

@@ -80,6 +80,15 @@ class Judged:
         self.past.append(sight)
         self.seconds += time.monotonic() - began
 
+    @property
+    def left_s(self) -> float | None:
+        """What a last look and those at further strengths take, in seconds; None while nobody knows."""
+        if self._training.plan.judged is None:
+            return 0.0
+        stronger = sum(strength > 1 for strength in self._plan.strengths)
+        looks = 1 + max(stronger, len(self._plan.strengths) - stronger)
+        return looks * self.seconds / len(self.past) if self.past else None
+
     def measures(self) -> dict[str, float]:
         """Of the newest look, beside the base's."""
         if not self.past:

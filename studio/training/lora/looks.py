@@ -70,6 +70,13 @@ class Looks:
         self.past.append((step, *(yield from self._count(self._looks.cases, refs, self.ceiling))))
         self.seconds += time.monotonic() - began
 
+    @property
+    def left_s(self) -> float | None:
+        """What one that is due after the next step takes, in seconds; None while nobody knows."""
+        if self._looks is None:
+            return 0.0
+        return self.seconds / len(self.past) if self.past else None
+
     def measures(self) -> dict[str, float]:
         """Shares of the newest look, of the pictures that were drawn, and of the base."""
         if self._looks is None or not self.past or self.ceiling is None:

@@ -30,7 +30,7 @@ from studio.training.lora.looks import Looks
 from studio.training.lora.losses import build_loss
 from studio.training.lora.measures import Measures
 from studio.training.lora.memory import check_memory
-from studio.training.lora.pace import MEASURED_STEPS, check_time
+from studio.training.lora.pace import MEASURED_STEPS, TimeLimit
 from studio.training.lora.plan import Plan
 from studio.training.lora.training import Training
 
@@ -45,8 +45,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     "edits" (EditRef.edit -> file) and "pictures" (sha256 -> file) where the plan names some, "latents" likewise of what
     they were decoded from, with "latents_of" (sha256 -> hash of the model then), "clip" (folder of a CLIP of the
     user's) where the plan judges by one, "checkpoint_every_s" where it is not 30, and "limit_s" where it may not take
-    as long as it likes. Tells "measure", "progress" and, at its end or where it is stopped, the "edit" it has. Raises
-    NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
+    as long as it likes (see TimeLimit). Tells "measure", "progress" and, at its end or where it is stopped, the "edit"
+    it has. Raises NotFound, BadInput, AssetError, NonFinite, OutOfMemory.
     """
     engine, plan = context.engine, Plan.load(job["plan"])
     loss = build_loss(plan.loss, plan.loss_params, engine.config.losses)
@@ -87,6 +87,8 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
             looks.load(stored.tensors)
             judged.load(stored.tensors)
         measures = Measures(folder, tell, training.step)
+        limit = TimeLimit(job.get("limit_s"), plan.steps)
+        earlier_s = training.seconds + looks.seconds + judged.seconds  # of runs before this one
         every_s = float(job.get("checkpoint_every_s", CHECKPOINT_EVERY_S))
         keep = _Keeper(training, (looks, judged), checkpoints, measures, every_s)
         try:
@@ -102,13 +104,17 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                     measures.look(training.step, judged.measures())
                 if training.step >= plan.steps or looks.is_enough or held_out.is_enough or judged.is_enough:
                     break
+                all_s = earlier_s + time.monotonic() - began
+                if limit.is_over(training.step, all_s, training.pace_s, _looks_s(looks, judged)):
+                    break
                 yield from training.advance()
                 measures.add(training.step, training.measures, last=training.step == plan.steps)
                 keep.now_and_then()
                 spent_s = training.seconds + looks.seconds + judged.seconds
                 tell("progress", _progress(training, spent_s, keep.trouble or judged.trouble))
                 if training.step == MEASURED_STEPS:
-                    check_time(plan.steps, training.seconds / training.step, job.get("limit_s"))
+                    all_s = earlier_s + time.monotonic() - began
+                    limit.check(training.pace_s, all_s - training.seconds)
                 yield
             choice = yield from judged.choose()
         except Exception as error:
@@ -120,7 +126,7 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                     tell("edit", hand_over(training.snapshot(), folder, training.step, final=False))
             raise
         keep.all()
-        sentence = looks.ended() or held_out.ended() or judged.ended()
+        sentence = looks.ended() or held_out.ended() or judged.ended() or limit.ended()
         facts = {"ended": sentence} if sentence else {}
         edit = training.snapshot(facts)
         if choice is not None:
@@ -136,6 +142,12 @@ def _own_latents(job: Mapping[str, Any], model_hash: str) -> dict[str, str]:
     hashes: Mapping[str, str] = job.get("latents_of") or {}
     latents: Mapping[str, str] = job.get("latents") or {}
     return {image: path for image, path in latents.items() if hashes.get(image, model_hash) == model_hash}
+
+
+def _looks_s(looks: Looks, judged: Judged) -> float | None:
+    """What looks may take from one step to the end; None where some are due that nobody has measured."""
+    left_s = (looks.left_s, judged.left_s)
+    return None if None in left_s else sum(filter(None, left_s))
 
 
 class _Keeper:

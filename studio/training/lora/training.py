@@ -86,6 +86,11 @@ class Training:
         self.measures: dict[str, float] = {}
 
     @property
+    def pace_s(self) -> float:
+        """What a step takes, in seconds; 0 before the first."""
+        return self.seconds / self.step if self.step else 0.0
+
+    @property
     def base(self) -> str:
         """Hash of the model it learns on, with its configuration: what its bits depend on."""
         return self.bundle.model_hash

@@ -98,6 +98,18 @@ def test_killed_within_a_look_it_ends_with_the_same_edit(
         assert (again["sha256"], again["outcome"]) == (whole["sha256"], whole["outcome"]), turn
 
 
+def test_it_ends_in_time_for_what_judging_takes(
+    sd: tuple[Engine, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, limit_s = looked_at(sd[1], strengths=[0.5, 1.4]), 1e8
+    monkeypatch.setattr(Judged, "left_s", property(lambda mine: limit_s if mine.past else 0.0))
+    sights = Sights(monkeypatch, at_2=(0.6, 0.0), at_3=(0.9, 0.0))
+    told = Run(sd[0], tmp_path / "run", paths_of(plan, tmp_path), plan, limit_s=limit_s).finish().of("edit")[0]
+    assert told["ended"].startswith("Stopped after 3 of 6 steps: ") and "3 years that it may" in told["ended"]
+    assert (told["steps"], told["final"]) == (3, True) and told["outcome"].startswith("Kept step 3")
+    assert sights.seen == [(2, 1.0), (3, 1.0), (3, 1.4)], "judged as a whole training is"
+
+
 def test_it_ends_where_pictures_break_and_what_is_kept_is_weaker(
     sd: tuple[Engine, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ from studio.training import handover
 from studio.training.lora import checkpoints, files, measures, memory, pace, trainer
 from studio.training.lora.losses import build_loss
 from studio.training.lora.memory import TrainingDemand, training_demand
+from studio.training.lora.pace import TimeLimit
 from studio.training.lora.plan import PicturesPlan, Plan
 from studio.training.lora.states import renoised_pictures
 from studio.training.lora.training import Training
@@ -544,9 +545,22 @@ def test_a_training_that_may_not_take_so_long_is_refused_once_its_steps_are_meas
 def test_long_times_are_told_in_large_units() -> None:
     words = [pace.in_words(seconds) for seconds in (0.2, 1, 90, 600, 32_400, 200_000, 1e12)]
     assert words == ["0 seconds", "1 second", "90 seconds", "10 minutes", "9 hours", "2 days", "31,688 years"]
+
+
+def test_a_limit_is_for_the_whole_training_and_leaves_time_for_what_follows_the_steps() -> None:
+    limit = TimeLimit(600, 1000)
     with pytest.raises(BadInput, match="take about 9 hours on this machine; it may take 10 minutes. Take at most 18 "):
-        pace.check_time(1000, 32.4, 600)
-    pace.check_time(1000, 32.4, None)
+        limit.check(32.4)
+    with pytest.raises(BadInput, match="about 9 minutes on this machine, after 90 seconds of getting ready; it may "):
+        limit.check(0.54, before_s=90)
+    limit.check(0.54, before_s=45)
+    assert limit.ended() == "" and not limit.is_over(2, 1e9, 1, 0), "nothing is learned in two steps"
+    assert not limit.is_over(100, 549, 1, looks_s=50) and limit.is_over(100, 550, 1, looks_s=50)
+    assert limit.ended().startswith("Stopped after 100 of 1000 steps: ") and "than the 10 minutes" in limit.ended()
+    assert TimeLimit(600, 1000).is_over(100, 450, 1, looks_s=None), "for looks that nobody has measured a share is kept"
+    unlimited = TimeLimit(None, 1000)
+    unlimited.check(32.4)
+    assert not unlimited.is_over(999, 1e9, 1, None)
 
 
 # -- what cannot be ---------------------------------------------------------------------------------------------------

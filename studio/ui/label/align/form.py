@@ -12,6 +12,7 @@ from studio.services.alignments import Contents, contents_of
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import MAX_NAME_CHARS
 from studio.training.align.trained import AUTO
+from studio.training.lora.pace import seconds_of
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:
@@ -129,11 +130,8 @@ def seeds_of(plan: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 def limit_s(value: Any) -> float | None:
     """What the field of minutes allows; None where it is empty. Raises BadInput."""
-    if value is None or (value == 0 and not isinstance(value, bool)):  # what an empty field says once it was unfolded
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise BadInput(f"A time in minutes is a number above 0, not {shown(value)}.", field="minutes")
-    return 60.0 * float(value)
+    is_empty = value is None or (value == 0 and not isinstance(value, bool))  # what one says once it was unfolded
+    return None if is_empty else seconds_of(value)
 
 
 def snapshot_name(present_names: Sequence[str], campaigns: Sequence[Campaign]) -> str:
