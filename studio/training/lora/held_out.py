@@ -84,4 +84,4 @@ class HeldOut:
         assert plan is not None, "nothing is due otherwise"
         generator = torch.Generator().manual_seed((whole.seed + _SEEDS) % 2**63)
         rows = torch.arange(whole.learned_rows, len(whole.prompts)).repeat(plan.draws)
-        return [self._training.placed(part, generator) for part in rows.split(whole.batch)]
+        return [self._training.batches.placed(part, generator) for part in rows.split(whole.batch)]

@@ -58,14 +58,14 @@ def test_a_caption_is_left_out_once_for_all_sides_of_a_row(sd: tuple[Engine, str
     dropping = training_of(*sd, {**plan, "caption_dropout": 0.5}, paths, tmp_path / "dropping")
     columns = set(plan["prompts"][0])
     assert {need.condition for need in dropping.loss.needs} == columns
-    batch = dropping._batch()
+    batch = dropping.batches.draw()
     texts = list(zip(*(batch.prompts[column] for column in columns), strict=True))
     assert all(all(row) or not any(row) for row in texts), "one side would be drawn to what the other is drawn from"
     left_out = sum(not any(row) for row in texts)
     assert 16 < left_out < 48  # 32 of 64, within four standard deviations
     assert all(batch.prompts["prompt"][k] for k in range(64) if texts[k][0]) and batch.prompts[""] == [""] * 64
-    assert all(without._batch().prompts["prompt"]), "without it nothing is left out"
-    held_out = dropping.placed(torch.arange(4, 6), torch.Generator().manual_seed(0))
+    assert all(without.batches.draw().prompts["prompt"]), "without it nothing is left out"
+    held_out = dropping.batches.placed(torch.arange(4, 6), torch.Generator().manual_seed(0))
     assert all(held_out.prompts["prompt"]), "what is held out is tried whole"
     assert Plan.load({**plan, "caption_dropout": 0.0}).digest == Plan.load(plan).digest
 
@@ -76,7 +76,7 @@ def test_the_reference_is_the_base_also_after_a_training_was_gone_on_with(
     plan = {**small("dpo", sd[1]), "steps": 8, "lr": 0.05}
     paths = paths_of(plan, tmp_path)
     fresh = training_of(*sd, plan, paths, tmp_path / "run")
-    batch = fresh.placed(torch.tensor([4, 5]), torch.Generator().manual_seed(1))
+    batch = fresh.batches.placed(torch.tensor([4, 5]), torch.Generator().manual_seed(1))
     base = fresh.tried(batch, is_base=True)
     stepped(fresh, 4)
     Checkpoints(tmp_path / "run").write(fresh.checkpoint())

@@ -46,7 +46,7 @@ def test_equal_factors_have_equal_losses_and_gradients(bench: Bench) -> None:
             value = 0.1 * torch.randn(factor.shape, generator=generator)
             factor.data.copy_(value)
             getattr(modules[path], name)["default"].weight.data[: value.shape[0], : value.shape[1]].copy_(value)
-    batch = training.placed(torch.arange(BATCH), generator)
+    batch = training.batches.placed(torch.arange(BATCH), generator)
     frozen, student = ([(batch, need) for need in training.loss.needs if need.by == by] for by in ("frozen", "student"))
     with torch.no_grad():
         answers = ask(frozen, bench.bundle)

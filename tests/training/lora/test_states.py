@@ -183,8 +183,8 @@ def test_ways_are_walked_at_each_strength_that_is_taught(engine: Engine, tmp_pat
     changes: dict[str, Any] = {"bank": None, "pool": {"condition": "target", "steps": 3}, "prompts": [row], "batch": 4}
     with engine.lease("stencil", lambda: False, False) as bundle:
         training = trained(bundle, tmp_path, Slider(reach=0.5), **changes)
-    assert training.strengths == (0.5, -0.5)
-    assert [(need.condition, need.strength) for need in training.asides] == [("", 0.5), ("", -0.5)]
+    assert training.batches.strengths == (0.5, -0.5)
+    assert [(need.condition, need.strength) for need in training.batches.asides] == [("", 0.5), ("", -0.5)]
     assert set(training.measures) >= {"more", "less", "loss"}
 
 

@@ -272,8 +272,8 @@ def test_its_own_ways_are_drawn_with_what_it_has_learned(engine: Engine, tmp_pat
             for _ in range(plan.steps):
                 for _ in training.advance():
                     pass
-            assert training.pool is not None
-            return training.pool.x
+            assert training.batches.pool is not None
+            return training.batches.pool.x
 
     still, also_still, learning = places(1e-30), places(2e-30), places(0.05)
     assert torch.equal(still, also_still) and not torch.equal(still, learning)
