@@ -33,7 +33,8 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
     """The whole page over an open studio. opened: called, quickly, each time a browser has painted it."""
     import gradio as gr
 
-    from studio.ui import api, handover, sidebar, walkthrough
+    from studio.ui import handover, sidebar, walkthrough
+    from studio.ui.api import build as api
     from studio.ui.blocks import Blocks
     from studio.ui.errors import hide_folders
     from studio.ui.tabs import Page, tabs

@@ -16,7 +16,7 @@ from studio.services.checks import settled
 from studio.services.queue import QueueEntry
 from studio.storage.unreadable import Unreadable
 from studio.ui import models, sidebar
-from studio.ui.api import Api
+from studio.ui.api.pictures import PictureApi
 from studio.ui.components import canvas, caption, engine, gallery, history, queue, words
 from studio.ui.components.query import Query
 from studio.ui.components.tiles import batches
@@ -205,7 +205,7 @@ def test_what_cannot_be_read_is_named_over_the_others(fake: FakeStudio) -> None:
         database.execute("UPDATE generations SET recipe = '{' WHERE id = ?", (pictures[0],))
         database.execute("UPDATE jobs SET created_at = 'once' WHERE number = 1")
     database.close()
-    html, api = history.past(fake, Query()), Api(fake)
+    html, api = history.past(fake, Query()), PictureApi(fake)
     assert f"Picture {pictures[0]} cannot be read and is left out: " in html and 'data-ids="3,4"' in html
     answer = api.history()
     assert [one["id"] for one in answer["pictures"]] == [one.id for one in fake.history.newest()]

@@ -15,8 +15,8 @@ from gradio.routes import App
 from starlette.middleware import Middleware
 
 from studio.core.errors import BadInput, Cancelled, NotFound, OutOfMemory, WorkspaceError
+from studio.ui.api.endpoint import expose
 from studio.ui.blocks import Blocks
-from studio.ui.endpoint import expose
 from studio.ui.errors import hide_folders, on_page
 from studio.ui.refusals import Refusals
 

@@ -1,8 +1,7 @@
-"""Comparisons for programs: endpoints beside those of studio/ui/api.py, in the same manner. Nothing here waits."""
+"""Comparisons, for programs."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,8 +12,8 @@ from studio.services.comparisons import blind
 from studio.services.comparisons.comparison import MAX_COLUMNS, MAX_NAME_CHARS, MAX_ROWS, Comparison
 from studio.services.comparisons.plain import plan_plain
 from studio.services.history import MAX_ID
-from studio.ui.api_values import Plain
-from studio.ui.endpoint import Upload
+from studio.ui.api.endpoint import Upload
+from studio.ui.api.values import Plain
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
@@ -97,11 +96,7 @@ class ComparisonApi:
 
     def import_comparison(self, file: Upload) -> Plain:
         """Take an uploaded report in: its edits with their checks; gives its comparison and what did not come along."""
-        try:
-            restored = self._studio.shares.restore(file)
-        finally:
-            with contextlib.suppress(OSError):  # nothing of an upload is kept
-                file.unlink()
+        restored = self._studio.shares.restore(file)
         return {
             "comparison": restored.comparison.model_dump(mode="json", exclude={"version"}),
             "edits": list(restored.edits),

@@ -18,8 +18,10 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from studio.core.recipe import Recipe
-from studio.ui.api import Api
-from studio.ui.api_comparisons import ComparisonApi
+from studio.ui.api.campaigns import CampaignApi
+from studio.ui.api.comparisons import ComparisonApi
+from studio.ui.api.edits import EditApi
+from studio.ui.api.pictures import PictureApi
 from tests.ui.endpoints import ENDPOINTS
 from tests.ui.serving import ROOT, Served
 from tests.ui.stencil_edits import edit_file
@@ -119,7 +121,7 @@ def test_a_job_from_wish_to_picture(served: Served, client: Client) -> None:
 def test_a_replay_has_as_many_threads_as_the_picture_had() -> None:
     studio = Mock()
     studio.history.get.return_value = Mock(recipe=Recipe(prompt="a star"), made_by={"threads": 1})
-    api = Api(studio)
+    api = PictureApi(studio)
     api.job = Mock()  # type: ignore[method-assign]
     api.replay(7)
     studio.pictures.submit.assert_called_once_with([Recipe(prompt="a star")], "interactive", threads=1)
@@ -283,7 +285,8 @@ def test_what_is_out_of_range_is_refused_by_name(
 
 
 def _method(name: str) -> Any:
-    return getattr(Api, name, None) or getattr(ComparisonApi, name)
+    subjects = (PictureApi, CampaignApi, EditApi, ComparisonApi)
+    return next(getattr(subject, name) for subject in subjects if hasattr(subject, name))
 
 
 def test_every_parameter_of_every_endpoint_was_tried() -> None:

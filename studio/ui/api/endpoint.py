@@ -5,6 +5,7 @@ Gradio shows an endpoint's types to clients and checks nothing of them: a raw re
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
     """Make a function a public endpoint of the Blocks being laid out; of its docstring, the first paragraph is shown.
 
     Parameters are checked as fields of `Params` are, so `Annotated[int, Field(ge=1)]` is enforced; an `Upload`
-    arrives as the path of a file that was uploaded here. unchecked: further ones, which the function checks itself.
+    arrives as the path of a file that was uploaded here, of which nothing is kept.
+    unchecked: further ones, which the function checks itself.
     Whatever it raises reaches the client as text: a StudioError's own, else an id that the log has too.
     """
     checked, result = _declared(function)
@@ -40,10 +42,13 @@ def expose(function: Callable[..., Any], name: str, unchecked: Declared | None =
             by_name = dict(zip(order, positional, strict=False))
             loaded = load(model, {key: by_name[key] for key in checked if key in by_name}, f"call of {name}")
             arguments = {key: getattr(loaded, key) for key in checked}
-            for key, (hint, _) in checked.items():
-                if hint == Upload:
-                    arguments[key] = _uploaded(arguments[key], key)
-            return function(**{key: by_name[key] for key in free if key in by_name}, **arguments)
+            files = {key: _uploaded(arguments[key], key) for key, (hint, _) in checked.items() if hint == Upload}
+            try:
+                return function(**{key: by_name[key] for key in free if key in by_name}, **arguments | files)
+            finally:
+                for file in files.values():
+                    with contextlib.suppress(OSError):
+                        file.unlink()
         except Exception as error:  # the client's last line, as `on_page` is the page's
             raise gr.Error(sentence(error), print_exception=False) from error
 

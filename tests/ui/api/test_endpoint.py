@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 from pydantic import Field
 
-from studio.ui.endpoint import Upload, expose
+from studio.ui.api.endpoint import Upload, expose
 
 
 class Shelf:
@@ -83,6 +83,7 @@ def test_only_uploads_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "cache" / "link.txt").symlink_to(tmp_path / "secret.txt")
     endpoint = exposed(Shelf().read)
     assert endpoint.fn({"path": str(tmp_path / "cache" / "one" / "x.txt")}) == "uploaded"
+    assert list((tmp_path / "cache" / "one").iterdir()) == []  # nothing of an upload is kept
     for path in ("secret.txt", "cache/../secret.txt", "cache/link.txt", "cache/one", "cache/none.txt", "x" * 5000):
         with pytest.raises(gr.Error, match="must be a file that was uploaded here"):
             endpoint.fn({"path": str(tmp_path / path)})

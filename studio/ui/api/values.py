@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from studio.services.history import Generation
 
 Plain = dict[str, Any]
+ModelName = Annotated[str, Field(max_length=500)]
+Seed = Annotated[int | None, Field(ge=0, le=2**64 - 1)]
 
 
 def picture_values(picture: Generation) -> Plain:
