@@ -7,7 +7,6 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
-from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -17,15 +16,14 @@ from studio.engine.backend import SILENT, EngineStatus, State
 from studio.engine.board import CLOSED, Board, Sink
 from studio.engine.config import EngineConfig
 from studio.engine.events import Event
+from studio.engine.line import GONE, Line
 from studio.engine.ticket import Entry, Ticket
 from studio.engine.watch import LOOK_EVERY_S, Watch
 
 MAX_DEATHS = 2  # of the worker by the same work, before that work is refused
 MAX_FAILED_STARTS = 3  # in a row, before the queue is failed and the next job has to try again
 _CLOSE_WITHIN_S = 5.0
-_UNREAD = 64  # messages of the worker that may wait to be handled: pictures among them
 _NUDGE = ("nudge",)  # look again; of the studio's own making, unlike what the worker says
-_GONE = ("gone",)  # the worker's last message, said for it
 
 
 class ProcessBackend:
@@ -47,7 +45,7 @@ class ProcessBackend:
         self._message = "The engine is starting."
         self._made_by: dict[str, Any] = {}
         self._child: BaseProcess | None = None
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._watch = Watch(config.patience_s)
         self._looked_s = time.monotonic()
         # What the worker has: nothing, one job, or one in the background and an interactive one run in between.
@@ -143,7 +141,7 @@ class ProcessBackend:
         finally:
             theirs.close()  # else the pipe would never be seen to break
         self._child = child
-        self._line = _Line(ours, child, self._inbox)
+        self._line = Line(ours, child, self._inbox)
         self._watch = Watch(self._config.patience_s)
         return True
 
@@ -184,7 +182,7 @@ class ProcessBackend:
             message = self._inbox.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
             return
-        if message == _GONE:
+        if message == GONE:
             self._on_death()
         elif message != _NUDGE and self._line is not None:
             self._handle(message)
@@ -302,7 +300,7 @@ class ProcessBackend:
                 message = self._inbox.get(timeout=left)
             except queue.Empty:
                 break
-            if message == _GONE:
+            if message == GONE:
                 break
             if message != _NUDGE:
                 self._handle(message)
@@ -314,65 +312,6 @@ class ProcessBackend:
         line.close()
         for ticket in self._flying:
             self._board.tell(ticket.id, "interrupted", {"error": CLOSED, "type": "EngineError"})
-
-
-class _Line:
-    """The pipe to one child, read and written on threads of its own: either may wait for ever for a child that hangs.
-
-    inbox: where its messages go, and _GONE after the last.
-    """
-
-    def __init__(self, pipe: Connection, child: BaseProcess, inbox: queue.SimpleQueue[worker.Message]) -> None:
-        self._pipe = pipe
-        self._child = child
-        self._inbox = inbox
-        self._outbox: queue.SimpleQueue[worker.Message | None] = queue.SimpleQueue()
-        self._room = threading.Semaphore(_UNREAD)
-        self._closed = False
-        self._threads = [
-            threading.Thread(target=run, name=f"engine-{run.__name__.strip('_')}", daemon=True)
-            for run in (self._read, self._write)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def send(self, message: worker.Message) -> None:
-        """Say something to the child, at once as far as the caller is concerned."""
-        self._outbox.put(message)
-
-    def handled(self) -> None:
-        """A message from the inbox has been dealt with: another may be read."""
-        self._room.release()
-
-    def close(self) -> None:
-        """End both threads, which the end of the child has let go."""
-        self._closed = True
-        self._outbox.put(None)
-        self._room.release()
-        for thread in self._threads:
-            thread.join()
-        self._pipe.close()
-
-    def _read(self) -> None:
-        try:
-            while not self._closed:
-                # Of a child that has ended, what it has said is read; a process it has left behind may hold its end of
-                # the pipe open.
-                if self._pipe not in wait([self._pipe, self._child.sentinel]):
-                    break
-                message = self._pipe.recv()
-                self._room.acquire()
-                self._inbox.put(message)
-        except (EOFError, OSError):
-            pass
-        self._inbox.put(_GONE)
-
-    def _write(self) -> None:
-        while (message := self._outbox.get()) is not None:
-            try:
-                self._pipe.send(message)
-            except OSError:
-                return  # it has just died: the reader finds out
 
 
 def _running(flying: list[Ticket], begun: set[str]) -> Ticket | None:
