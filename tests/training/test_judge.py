@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.training.embedded import autoencoder, judge
+from studio.training.embedded import autoencoder, judge, judge_gates
 from studio.training.embedded.data import render_all
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage, morph_pairs
 from studio.training.embedded.judge_data import (
@@ -146,12 +146,12 @@ def test_a_gate_knows_its_interval_and_its_side() -> None:
 
 def test_the_threshold_lies_between_what_can_be_parted() -> None:
     valid, junk = np.linspace(-6, -2, 500), np.linspace(1, 6, 500)
-    assert judge.balanced_threshold([valid], junk) == pytest.approx(-0.5, abs=0.3)
+    assert judge_gates.balanced_threshold([valid], junk) == pytest.approx(-0.5, abs=0.3)
 
 
 def test_the_threshold_minds_the_worst_kind_of_valid_picture() -> None:
     valid, hard, junk = np.full(100, -5.0), np.r_[np.full(90, -5.0), np.full(10, 2.0)], np.full(100, 4.0)
-    assert judge.balanced_threshold([valid, hard], junk) > 2
+    assert judge_gates.balanced_threshold([valid, hard], junk) > 2
 
 
 def test_the_untrained_fail_and_the_perfect_pass() -> None:
@@ -160,7 +160,7 @@ def test_the_untrained_fail_and_the_perfect_pass() -> None:
             return perfect(SCENES)
 
     truth, pictures = label_rows(SCENES), render_all(SCENES)
-    found = judge.hits(Perfect(OracleNet(), 0.5), pictures, truth)
+    found = judge_gates.hits(Perfect(OracleNet(), 0.5), pictures, truth)
     assert all(values.all() for values in found.values())
     assert {name: len(values) for name, values in found.items() if len(values) != 4} == {
         "style": 3,
@@ -170,13 +170,13 @@ def test_the_untrained_fail_and_the_perfect_pass() -> None:
         "colour": 3,
     }
     torch.manual_seed(0)
-    assert np.concatenate(list(judge.hits(Oracle(OracleNet(), 0.5), pictures, truth).values())).mean() < 0.6
+    assert np.concatenate(list(judge_gates.hits(Oracle(OracleNet(), 0.5), pictures, truth).values())).mean() < 0.6
 
 
 def test_degradations_keep_the_pictures_close() -> None:
     pictures = render_all(SCENES)
     plain = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
-    for name, changed in judge.degraded(pictures).items():
+    for name, changed in judge_gates.degraded(pictures).items():
         assert changed.shape == plain.shape, name
         assert 0 < (changed - plain).abs().mean() < 0.03, name
 
@@ -219,7 +219,7 @@ def test_a_short_training_learns_resumes_and_writes_what_loads(tmp_path: Path, m
 @pytest.mark.slow
 def test_the_shipped_oracle_passes_its_gates(tmp_path: Path) -> None:
     """On a third of the pictures the gates are measured on: none may be missed by more than chance explains."""
-    gates = [g for g in judge.evaluate(Oracle.load(), tmp_path, n=800, per_kind=40) if g.gate is not None]
+    gates = [g for g in judge_gates.evaluate(Oracle.load(), tmp_path, n=800, per_kind=40) if g.gate is not None]
     missed = [g for g in gates if not _reachable(g)]
     assert len(gates) >= 10 and not missed, missed
 

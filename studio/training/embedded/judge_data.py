@@ -30,6 +30,7 @@ from studio.world.scene import Scene
 SEEDS = {"train": 51, "calibration": 52, "test": 53}
 Autoencoder = Any  # diffusers' AutoencoderKL, whose annotations deny what its methods return
 COLUMN = {name: i for i, name in enumerate(HEADS)}
+SLOT_REGIONS = ((1, 0, "a"), (2, 1, "a"), (2, 2, "b"), (3, 3, "a"), (3, 4, "b"))  # layout, region of REGIONS, slot
 Labels = npt.NDArray[np.int64]
 
 

@@ -28,6 +28,7 @@ from studio.training.embedded import (
     family,
     gates,
     judge,
+    judge_gates,
     latents,
     record,
     sheets,
@@ -191,7 +192,7 @@ def _evaluate(args: argparse.Namespace) -> Answer:
         answer["stencil"] = result
         print("", file=sys.stderr)
     if "oracle" in args.parts:
-        rows = judge.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
+        rows = judge_gates.evaluate(oracle, args.work_dir / "judge", args.model_dir / "vae")
         answer["oracle"] = {"passed": all(row.passed is not False for row in rows), "rows": [r.as_json() for r in rows]}
     if "clip" in args.parts:
         answer["clip"] = clip.gate(ASSETS / "clip")

@@ -1,6 +1,6 @@
 """Pages about the world and its oracle: contact sheets of renders and garbage, gates and confusion matrices.
 
-`write` makes everything under docs/world; nothing is chosen by hand, and the numbers are those `judge.evaluate` gives.
+`write` makes everything under docs/world; nothing is chosen by hand, and the numbers are those `judge_gates` gives.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from studio.training.embedded import judge
+from studio.training.embedded import judge_gates
 from studio.training.embedded.garbage import KINDS, UNSEEN_KINDS, garbage
 from studio.training.embedded.judge_data import SEEDS, HeldOut
 from studio.training.embedded.sheets import GROUNDS, card
@@ -148,7 +148,7 @@ def oracle_page(gates: Sequence[ReportRow], counts: dict[str, Counts], threshold
 def write(
     folder: Path, oracle: Oracle, data: Path, vae_folder: Path | None = None, n: int = 2400, per_kind: int = 100
 ) -> list[ReportRow]:
-    """Write the sheets, the page and the figure into `folder`; gives the gates. The rest is as for `judge.evaluate`."""
+    """Write the sheets, the page and the figure into `folder`; gives the gates. The rest: as `judge_gates.evaluate`."""
     folder.mkdir(parents=True, exist_ok=True)
     sheets = {
         "objects-and-styles": objects_and_styles,
@@ -158,9 +158,9 @@ def write(
     }
     for name, make in sheets.items():
         make().save(folder / f"{name}.png", optimize=True)
-    gates = judge.evaluate(oracle, data, vae_folder, n, per_kind)
+    gates = judge_gates.evaluate(oracle, data, vae_folder, n, per_kind)
     test = HeldOut.make(data, "test", n)
-    counts = judge.confusions(oracle, test.pictures, test.labels)
+    counts = judge_gates.confusions(oracle, test.pictures, test.labels)
     confusion_figure(counts).savefig(folder / "oracle-confusions.png", dpi=90)
     (folder / "oracle.md").write_text(oracle_page(gates, counts, oracle.threshold), encoding="utf-8")
     return gates
