@@ -34,14 +34,12 @@ class Weights:
     variant: "" or "fp16", as diffusers' loaders take it.
     shapes: of every tensor.
     dtype: the number format most values are stored in.
-    stored_bytes: of all files.
     """
 
     files: tuple[Path, ...]
     variant: str
     shapes: dict[str, tuple[int, ...]]
     dtype: str
-    stored_bytes: int
 
     @property
     def values(self) -> int:
@@ -77,8 +75,7 @@ def read_weights(files: tuple[Path, ...], variant: str = "") -> Weights:
             shapes[name] = tuple(entry["shape"])
             values[entry["dtype"]] = values.get(entry["dtype"], 0) + math.prod(entry["shape"])
     most = max(values, key=lambda dtype: values[dtype], default="F32")
-    stored = sum(path.stat().st_size for path in files)
-    return Weights(files, variant, shapes, _DTYPE_OF_STORED.get(most, most.lower()), stored)
+    return Weights(files, variant, shapes, _DTYPE_OF_STORED.get(most, most.lower()))
 
 
 def read_header(path: Path) -> dict[str, dict[str, Any]]:

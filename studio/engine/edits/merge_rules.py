@@ -64,26 +64,9 @@ def dropped(delta: Tensor, drop: float, q: float, generator: torch.Generator) ->
 def q_norm(drop: float, spread: float = 1.0) -> float:
     """The q under which a change keeps its strength: E|D' x|^2 = E|D x|^2. sqrt((1-p)^2 + p (1-p) B/A).
 
-    spread: B/A, B = E sum_ij D_ij^2 x_j^2 of A = E|D x|^2 (see `spread_of`): 1 where inputs are alike in all
-    directions.
+    spread: B/A, B = E sum_ij D_ij^2 x_j^2 of A = E|D x|^2; 1 where inputs are alike in all directions.
     """
     return math.sqrt((1 - drop) ** 2 + drop * (1 - drop) * spread)
-
-
-def q_least_error(drop: float, spread: float = 1.0) -> float:
-    """The q under which E|D' x - D x|^2 is least: (1-p) + p B/A. It weakens a change; see `q_norm`."""
-    return (1 - drop) + drop * spread
-
-
-def spread_of(delta: Tensor, inputs: Tensor) -> float:
-    """B/A of a change at inputs of its layer: how little its numbers pull together. 1 for a D of zeros.
-
-    delta: [out, in]; inputs: [n, in].
-    """
-    d, x = delta.double().flatten(1), inputs.double()
-    together = float((x @ d.T).square().sum())
-    apart = float((x.square() @ d.square().T).sum())
-    return apart / together if together else 1.0
 
 
 def _check(deltas: Sequence[Tensor], weights: Sequence[float]) -> None:

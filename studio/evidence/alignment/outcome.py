@@ -23,7 +23,6 @@ from studio.world.boxes import boxes
 
 DIGITS = 4  # of what is kept
 TONES = ("saturation", "contrast", "colourfulness")
-DIVERSITIES = ("diversity", "vendi", "pvs", "sdi")
 Floats = npt.NDArray[np.float64]
 Lists = dict[str, list[float]]
 
@@ -50,7 +49,7 @@ def whole(results: Sequence[Result]) -> list[float]:
 
 
 def varied(results: Sequence[Result]) -> Lists:
-    """How much each prompt's pictures vary, by each of DIVERSITIES (studio.metrics.diversity, studio.metrics.layout).
+    """How much each prompt's pictures vary, by each of four measures (studio.metrics.diversity, .layout).
 
     Vendi scores are of the cosine kernel on the oracle's features.
     """

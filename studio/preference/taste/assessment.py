@@ -26,14 +26,11 @@ class Calibration:
 
     n: preferences.
     error, brier: after the temperature was set; error is the expected one (ECE).
-    error_before, brier_before: as they were learned.
     """
 
     n: int
     error: float
     brier: float
-    error_before: float
-    brier_before: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +111,9 @@ def _calibrated(taste: Taste, held_out: HeldOut, answers: Answers) -> tuple[Tast
     tie = calibration.tie_parameter(margin / temperature, outcome, model, before)
     won = (outcome[decided] > 0).double()
 
-    def predicted(divisor: float, tie: float) -> Tensor:
-        return decided_logit(margin[decided] / divisor, model, tie).sigmoid()
-
-    as_learned, set_right = predicted(1.0, before), predicted(temperature, tie)
+    set_right = decided_logit(margin[decided] / temperature, model, tie).sigmoid()
     return taste.calibrated(temperature, tie), Calibration(
         int(decided.sum()),
         calibration.expected_error(set_right, won),
         calibration.brier(set_right, won),
-        calibration.expected_error(as_learned, won),
-        calibration.brier(as_learned, won),
     )

@@ -13,7 +13,7 @@ from studio.core.errors import BadInput
 from studio.preference.taste import fit
 from studio.preference.taste.answers import Answers
 from studio.preference.taste.basis import Basis
-from studio.preference.taste.likelihood import decided_logit, log_probabilities
+from studio.preference.taste.likelihood import decided_logit
 from studio.preference.taste.objective import Parameters, Settings
 
 FEWEST = 20  # labels, before which nothing is claimed
@@ -86,16 +86,11 @@ class Taste:
         spread = self.covariance[self._number(annotator)]
         return Margin(difference @ self._weights(annotator), (difference @ spread * difference).sum(-1))
 
-    def probabilities(self, margin: Margin) -> Tensor:
-        """Of (first preferred, tie, second preferred), [n, 3], uncertainty of the weights included.
+    def preferred(self, margin: Margin) -> Tensor:
+        """Probability that the first is preferred where one is, [n], uncertainty of the weights included.
 
         Source: MacKay, Neural Comput. 4 (1992), "The evidence framework applied to classification", equation 10.
         """
-        shrunk = margin.mean / (1 + math.pi * margin.variance / 8).sqrt() / self.temperature
-        return log_probabilities(shrunk, self.settings.ties, self.parameters.tie).exp()
-
-    def preferred(self, margin: Margin) -> Tensor:
-        """Probability that the first is preferred where one is, [n]."""
         shrunk = margin.mean / (1 + math.pi * margin.variance / 8).sqrt() / self.temperature
         return decided_logit(shrunk, self.settings.ties, self.parameters.tie).sigmoid()
 

@@ -90,15 +90,6 @@ class Posterior:
         weights = np.linalg.solve(self.factor.T, self.mode[: len(self.points)])
         return self.prior.covariance(points, self.points) @ weights
 
-    def side_values(self) -> dict[tuple[str, int], tuple[float, float]]:
-        """(annotator, place on the screen) -> what it is worth to them in logits, and its standard error."""
-        count, spread = len(self.points), self.prior.side
-        errors = np.sqrt(self.inverse.diagonal()[count:])
-        return {
-            key: (float(spread * value), float(spread * error))
-            for key, value, error in zip(self.sides, self.mode[count:], errors, strict=True)
-        }
-
 
 def fit(
     votes: Sequence[Vote], prior: Prior | None = None, pending: Sequence[Sequence[Point]] = (), dims: int = 1

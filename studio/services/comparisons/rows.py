@@ -10,14 +10,8 @@ from studio.core.recipe import LIVE, Recipe
 from studio.services.comparisons.comparison import MAX_NAME_CHARS, Row
 from studio.services.dropped import Dropped, read_dropped
 from studio.services.edits.library import EditEntry
-from studio.services.history import Generation
 from studio.services.presets import LoadedPreset
 from studio.services.sources import Sources
-
-
-def of_picture(picture: Generation) -> Row:
-    """The recipe of a picture of the history."""
-    return Row(recipe=picture.recipe, source=f"picture {picture.id}")
 
 
 def of_file(path: Path, sources: Sources, fallback: Recipe | None = None) -> tuple[Row, Dropped]:

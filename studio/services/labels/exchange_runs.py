@@ -7,9 +7,8 @@ import re
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +42,6 @@ class ExchangeRun:
     format: name of it; "" while it is not recognised yet.
     state: "running", or how it ended.
     count, total: rows or labels so far, and in all; total is 0 where that is not known.
-    started_at: by `time.time`.
     error: why it failed.
     imported, written: what came of it, once it is done.
     file: of an export that is done: what can be fetched.
@@ -56,7 +54,6 @@ class ExchangeRun:
     state: State = "running"
     count: int = 0
     total: int = 0
-    started_at: float = field(default_factory=time.time)
     error: StudioError | None = None
     imported: Imported | None = None
     written: Written | None = None

@@ -10,8 +10,6 @@ from torch import Tensor
 from studio.models.clip import Clip
 from studio.training.scorers.base import check
 
-DIFFERENTIABLE = True
-
 
 @dataclass(frozen=True, eq=False)
 class ClipAgreement:
@@ -23,11 +21,8 @@ class ClipAgreement:
 
     name: str
     clip: Clip
-    range: tuple[float, float]
     on_scale: Callable[[Tensor], Tensor]
     prefix: str = ""
-    comparable_across_prompts: bool = False
-    differentiable: bool = DIFFERENTIABLE
 
     @property
     def id(self) -> str:

@@ -24,24 +24,18 @@ class Scorer(Protocol):
 
     name: in the registry.
     id: of what its scores depend on, in hex: scores of other ids are never compared.
-    range: the lowest and the highest score there can be, or usually are.
-    differentiable: whether gradients come back to the pictures.
-    comparable_across_prompts: whether a higher score means more for another prompt too.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def id(self) -> str: ...
-    @property
-    def range(self) -> tuple[float, float]: ...
-    @property
-    def differentiable(self) -> bool: ...
-    @property
-    def comparable_across_prompts(self) -> bool: ...
 
     def score(self, images: Tensor, prompts: Sequence[str], /) -> Tensor:
-        """[B], float32. images: [B, 3, H, W] in 0..1; prompts: one for each. Raises ValueError for other numbers."""
+        """[B], float32; gradients come back to the pictures.
+
+        images: [B, 3, H, W] in 0..1. prompts: one for each. Raises ValueError for other numbers.
+        """
         ...
 
 

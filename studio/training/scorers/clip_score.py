@@ -23,4 +23,4 @@ def on_scale(cosine: Tensor) -> Tensor:
 
 def load(folder: Path) -> ClipAgreement:
     """Load it. Raises AssetError."""
-    return ClipAgreement("clip_score", Clip.load(folder), (0.0, SCALE), on_scale, PREFIX)
+    return ClipAgreement("clip_score", Clip.load(folder), on_scale, PREFIX)

@@ -52,7 +52,7 @@ def load(path: Path) -> ClipAgreement:
     vocabulary, merges = clip_vocabulary.shipped()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=clip_vocabulary.build(vocabulary, merges))
     clip = Clip(model, tokenizer, {}, checksums.known_sha256(path))
-    return ClipAgreement("hps_v2", clip, (0.1, 0.4), lambda cosine: cosine)
+    return ClipAgreement("hps_v2", clip, lambda cosine: cosine)
 
 
 def model_of(state: Mapping[str, Tensor], path: Path) -> CLIPModel:

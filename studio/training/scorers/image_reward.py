@@ -52,9 +52,6 @@ class ImageReward:
     tokenizer: BertTokenizer
     id: str
     name: str = "image_reward"
-    range: tuple[float, float] = (-3.0, 3.0)
-    differentiable: bool = True
-    comparable_across_prompts: bool = False
 
     def score(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
         """See Scorer. Words beyond 35 tokens are cut, as in the authors' code."""

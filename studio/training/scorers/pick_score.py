@@ -15,4 +15,4 @@ from studio.training.scorers.agreement import ClipAgreement
 def load(folder: Path) -> ClipAgreement:
     """Load it. Raises AssetError."""
     clip = Clip.load(folder)
-    return ClipAgreement("pick_score", clip, (10.0, 30.0), lambda cosine: clip.scale * cosine)
+    return ClipAgreement("pick_score", clip, lambda cosine: clip.scale * cosine)

@@ -20,9 +20,6 @@ class Whole:
     oracle: Oracle
     id: str
     name: str = "whole"
-    range: tuple[float, float] = (-15.0, 15.0)
-    differentiable: bool = True
-    comparable_across_prompts: bool = True
 
     def score(self, images: Tensor, prompts: Sequence[str]) -> Tensor:
         """See Scorer."""

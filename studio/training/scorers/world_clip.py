@@ -11,4 +11,4 @@ from studio.training.scorers.agreement import ClipAgreement
 
 def load(place: Path) -> ClipAgreement:
     """Load it; it lies where the program does. Raises AssetError."""
-    return ClipAgreement("world_clip", Clip.load(WORLD_CLIP), (-1.0, 1.0), lambda cosine: cosine)
+    return ClipAgreement("world_clip", Clip.load(WORLD_CLIP), lambda cosine: cosine)

@@ -28,10 +28,6 @@ class Links:
         self._path = workspace / FILE_NAME
         self._lock = threading.Lock()
 
-    def secret_of(self, annotator: str) -> str | None:
-        """What an annotator's link ends in; None where there is none."""
-        return next((secret for secret, name in self._read().items() if name == annotator), None)
-
     def annotator_of(self, secret: str) -> str:
         """Whose link it is. Raises NotFound."""
         name = self._read().get(secret)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -10,9 +9,9 @@ import torch
 
 from studio.core.errors import BadInput
 from studio.engine.edits.format import Dense, Edit, LowRank
-from studio.engine.edits.interference import gram_matrix, interference, pulls
+from studio.engine.edits.interference import pulls
 from studio.engine.edits.stack import EMPTY, EditStack
-from tests.engine.edits.making import make_edit, shapes_of, small
+from tests.engine.edits.making import make_edit
 from tests.tolerance import rounding
 
 SHAPES = {"a": (6, 4), "b": (5, 3, 3, 3)}
@@ -63,16 +62,6 @@ def test_refusals(entries: list[tuple[Edit, float]], said: str) -> None:
 # -- interference ---------------------------------------------------------------------------------------------------
 
 
-def long_vector(edit: Edit, strength: float) -> torch.Tensor:
-    """All of an edit's change as one vector, with zeros where it changes nothing."""
-    parts = []
-    for path, shape in SHAPES.items():
-        layer = edit.layers["unet"].get(path)
-        assert not layer or isinstance(layer, LowRank | Dense)
-        parts.append(layer.delta().double().flatten() * strength if layer else torch.zeros(math.prod(shape)).double())
-    return torch.cat(parts)
-
-
 def test_how_far_inputs_are_carried_is_that_of_the_sum_at_any_strengths() -> None:
     shapes = {"a": (6, 4), "c": (5, 4)}
     edits = [
@@ -98,43 +87,3 @@ def test_how_far_inputs_are_carried_is_that_of_the_sum_at_any_strengths() -> Non
     carried = float(2 * strengths @ along - strengths @ common @ strengths)
     assert carried == pytest.approx(1 - left / whole, abs=rounding(torch.float64, 100, left / whole))
     assert not along[2] and not common[2].any()  # it changes none of these layers
-
-
-def test_numbers_are_those_of_the_long_vectors() -> None:
-    dense = make_edit({"b": (5, 3, 3, 3)}, seed=5, kind="dense")
-    stack = EditStack.of([(ONE, 1.5), (TWO, -0.5), (dense, 2.0)])
-    vectors = [long_vector(edit, strength) for edit, strength in stack]
-    exact, near = torch.stack(vectors) @ torch.stack(vectors).T, rounding(torch.float32, 10)
-    torch.testing.assert_close(gram_matrix(stack), exact, rtol=0, atol=near * float(exact.abs().max()))
-    found = interference(stack)
-    norms = [float(vector.norm()) for vector in vectors]
-    assert found.norms == pytest.approx(norms, rel=near)
-    assert found.ratio == pytest.approx(float(sum(vectors, torch.zeros(1)).norm()) / sum(norms), rel=near)
-    for (i, j), overlap in found.overlaps.items():
-        assert overlap == pytest.approx(float(vectors[i] @ vectors[j]) / norms[i] / norms[j], abs=near)
-    assert set(found.overlaps) == set(itertools.combinations(range(3), 2))
-
-
-def test_known_values() -> None:
-    d = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
-    alike = [Edit("e", "dense", {"unet": {"a": Dense(d * scale)}}) for scale in (1.0, 2.0, -1.0)]
-    elsewhere = Edit("e", "dense", {"unet": {"b": Dense(d)}})
-    assert interference(EMPTY).ratio == interference(EditStack.of([(alike[0], 0.3)])).ratio == 1
-    assert interference(EditStack.of([(alike[0], 1.0), (alike[1], 1.0)])).ratio == pytest.approx(1)
-    against = interference(EditStack.of([(alike[0], 1.0), (alike[2], 1.0)]))
-    assert against.ratio == pytest.approx(0, abs=1e-6) and against.overlaps[0, 1] == pytest.approx(-1)
-    apart = interference(EditStack.of([(alike[0], 1.0), (elsewhere, 1.0)]))
-    assert apart.ratio == pytest.approx(2**-0.5) and apart.overlaps == {(0, 1): 0.0}
-
-
-def test_a_mask_is_measured_on_the_base() -> None:
-    module = small()
-    mask = make_edit(shapes_of(module, ["to_q"]), seed=1, kind="mask")
-    lora = make_edit(shapes_of(module, ["to_q"]), seed=2)
-    stack = EditStack.of([(mask, 0.5), (lora, 1.0)])
-    layer = mask.layers["unet"]["to_q"]
-    removed = 0.5 * ((dict(layer.parts())["M"] - 1) * module.to_q.weight)
-    found = interference(stack, lambda component, path: module.get_submodule(path).weight)  # type: ignore[arg-type,return-value]
-    assert found.norms[0] == pytest.approx(float(removed.norm()), rel=rounding(torch.float32, 10))
-    with pytest.raises(BadInput, match="load the model first"):
-        interference(stack)

@@ -100,8 +100,6 @@ def test_an_unsure_model_says_so() -> None:
     world = World(8)
     taste = learn(world.features, world.answers(world.labels(60)), Settings(ridge=1.0))
     margin = taste.margin(world.features[:100], world.features[100:200])
-    probabilities = taste.probabilities(margin)
-    assert torch.allclose(probabilities.sum(1), torch.ones(100, dtype=torch.float64))
     sure = margin._replace(variance=torch.zeros_like(margin.variance))
     assert bool(((taste.preferred(margin) - 0.5).abs() <= (taste.preferred(sure) - 0.5).abs()).all())
     mirrored = taste.margin(world.features[100:200], world.features[:100])
