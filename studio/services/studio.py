@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
 from studio.core.settings import Settings
 from studio.engine.backend import Backend, EngineStatus, InlineBackend
 from studio.engine.process import ProcessBackend
-from studio.services import drifts, evaluations, pictures, runs, trainings
 from studio.services.alignments import AlignmentService
+from studio.services.assembly import Services, assemble
 from studio.services.balances import BalanceService
 from studio.services.cards import CardService
-from studio.services.cards import service as cards
-from studio.services.comparisons import readings
-from studio.services.comparisons.blind import RowTestService
-from studio.services.comparisons.readings import ReadingService
-from studio.services.comparisons.service import ORIGIN, ComparisonService
+from studio.services.comparisons.service import ComparisonService
 from studio.services.comparisons.share.service import ShareService
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditLibrary
-from studio.services.engine import NOT_STARTED, StudioEngine
+from studio.services.engine import NOT_STARTED
 from studio.services.erasures import ErasureService
 from studio.services.evaluations import EvaluationService
 from studio.services.grids.service import GridService
@@ -33,11 +28,9 @@ from studio.services.labels.blind_tests import BlindTestService
 from studio.services.labels.campaigns import CampaignService
 from studio.services.labels.exchange import LabelExchange
 from studio.services.labels.exchange_runs import ExchangeRuns
-from studio.services.labels.features import KIND as FEATURES
 from studio.services.labels.looking_back import LookingBack
 from studio.services.labels.picture_campaigns import PictureCampaigns
 from studio.services.labels.reveal import RevealService
-from studio.services.labels.scoring import KIND as SCORES
 from studio.services.labels.scoring import ScoreService
 from studio.services.labels.service import LabelService
 from studio.services.labels.taste import TasteService
@@ -50,38 +43,6 @@ from studio.services.together import TogetherService
 from studio.services.trainings import TrainingService
 from studio.services.tunings.service import TuningService
 from studio.storage.archive import Archive
-from studio.storage.jobs import JobRecord
-
-
-@dataclass(frozen=True)
-class _Services:
-    """What there is while the workspace is open."""
-
-    archive: Archive
-    engine: StudioEngine
-    jobs: JobService
-    history: History
-    edits: EditLibrary
-    pictures: PictureService
-    grids: GridService
-    trainings: TrainingService
-    evaluations: EvaluationService
-    erasures: ErasureService
-    sliders: SliderService
-    together: TogetherService
-    balances: BalanceService
-    drifts: DriftService
-    cards: CardService
-    labels: LabelService
-    campaigns: CampaignService
-    tastes: TasteService
-    alignments: AlignmentService
-    blind_tests: BlindTestService
-    tunings: TuningService
-    scores: ScoreService
-    comparisons: ComparisonService
-    shares: ShareService
-    exchange_runs: ExchangeRuns
 
 
 class Studio:
@@ -96,7 +57,7 @@ class Studio:
         self.settings = settings
         self.sources = Sources(settings)
         self._kind = backend
-        self._services: _Services | None = None
+        self._services: Services | None = None
         self._lock = threading.Lock()
 
     def open(self) -> Studio:
@@ -111,7 +72,7 @@ class Studio:
             except BaseException:
                 archive.close()
                 raise
-            self._services = self._on(archive)
+            self._services = assemble(archive, self.sources, lambda recorder: self._backend(archive, recorder))
         return self
 
     def close(self) -> None:
@@ -289,83 +250,10 @@ class Studio:
         return self._opened.shares
 
     @property
-    def _opened(self) -> _Services:
+    def _opened(self) -> Services:
         if self._services is None:
             raise RuntimeError("the studio is not open")
         return self._services
-
-    def _on(self, archive: Archive) -> _Services:
-        sources, history, recorder = self.sources, History(archive), Recorder(archive)
-        edits = EditLibrary(archive.edits, sources, archive.reports)
-        engine = StudioEngine(lambda: self._backend(archive, recorder), recorder)
-        jobs = JobService(archive.jobs, engine, recorder, history)
-        drawing = PictureService(jobs, history, sources, edits)
-        grids = GridService(archive, jobs, sources, edits)
-        training = TrainingService(archive, jobs, sources)
-        evaluating = EvaluationService(archive, jobs, sources, edits)
-        erasing = ErasureService(archive, jobs, sources, training)
-        drifting = DriftService(archive, jobs, sources, edits)
-        labels = LabelService(archive)
-        campaigns = CampaignService(archive, jobs, sources, edits, labels)
-        tastes = TasteService(archive, jobs, sources, labels)
-        scores = ScoreService(archive, jobs, sources, labels)
-        reading = ReadingService(archive, jobs, sources)
-        comparing = ComparisonService(
-            archive, jobs, history, sources, edits, reading, RowTestService(labels, campaigns)
-        )
-        reporting = CardService(archive, jobs, history, sources, edits, evaluating, drifting)
-
-        def draw_again(job: JobRecord) -> str:
-            if (grid := archive.grids.of_job(job.id)) is not None:
-                return grids.resume(grid, retry_of=job.id)
-            if job.payload.get("origin") == ORIGIN:
-                return comparing.retry(job)
-            campaign = archive.planned_progress.campaign_of(job.id)
-            return drawing.retry(job) if campaign is None else campaigns.resume(campaign, retry_of=job.id)
-
-        def submit_again(job: JobRecord) -> str:
-            work, places = runs.work_of(archive.workspace.root, job.payload)
-            files = edits.files_in(job.payload)
-            return jobs.submit(work, job.priority, retry_of=job.id, edits=files, places=places)  # type: ignore[arg-type]
-
-        jobs.otherwise = submit_again
-        jobs.retries |= {
-            pictures.KIND: draw_again,
-            trainings.KIND: training.retry,
-            evaluations.KIND: evaluating.retry,
-            drifts.KIND: drifting.retry,
-            cards.KIND: reporting.retry,
-            FEATURES: tastes.retry,
-            SCORES: scores.retry,
-            readings.KIND: reading.retry,
-        }
-        return _Services(
-            archive,
-            engine,
-            jobs,
-            history,
-            edits,
-            drawing,
-            grids,
-            training,
-            evaluating,
-            erasing,
-            SliderService(sources, training),
-            TogetherService(jobs, edits, erasing),
-            BalanceService(archive, jobs, sources),
-            drifting,
-            reporting,
-            labels,
-            campaigns,
-            tastes,
-            AlignmentService(labels, self.sources, training),
-            BlindTestService(labels, campaigns, edits, sources),
-            TuningService(archive, labels, campaigns, edits, sources),
-            scores,
-            comparing,
-            ShareService(comparing, archive, jobs, history, drawing, edits),
-            ExchangeRuns(archive, LabelExchange(archive)),
-        )
 
     def _backend(self, archive: Archive, recorder: Recorder) -> Backend:
         config = self.sources.engine_config(log=archive.logs / "engine.log", previews=self._kind == "process")
