@@ -44,7 +44,8 @@ def test_import_contracts_hold() -> None:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small tree of packages in which nothing is wrong."""
     folder = tmp_path_factory.mktemp("clean")
-    for package in ("ui", "services", "guidance", "world", "core"):
+    tabs = [f"ui/{tab}" for tab in ("prompt", "erase", "label", "guidance", "compare")]
+    for package in ("ui", *tabs, "services", "guidance", "world", "core"):
         (folder / "studio" / package).mkdir(parents=True)
         (folder / "studio" / package / "__init__.py").touch()
     (folder / "studio" / "__init__.py").touch()
@@ -58,6 +59,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("core/wrong.py", "import studio.ui.app"),
         ("guidance/wrong.py", "import studio.world"),
+        ("ui/compare/wrong.py", "import studio.ui.prompt"),
         ("services/wrong.py", "import gradio"),
         ("ui/wrong.py", "def late():\n    import diffusers"),
         ("brand_new/__init__.py", ""),

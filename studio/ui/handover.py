@@ -1,4 +1,4 @@
-"""Pictures handed from one tab to another, one or several at once: "Send to Compare".
+"""Pictures handed from one tab to another, one or several at once: "Send to Compare"; campaigns handed to the pad.
 
 A tab that takes them says so (`Tab(..., accepts=True)`) and calls `receive` where it is built. What is handed over is
 plain data in a gr.State of the page, so a tab may also read it whenever it likes (`page.handover.state`).
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from studio.services.studio import Studio
     from studio.ui.tabs.base import Page
 
-
 MOST_SENT = 480  # pictures at once
+# A function of a campaign's number: shows the pad with that campaign chosen, from wherever it is called.
+LABEL = """(campaign) => {
+  const chosen = JSON.stringify(String(campaign));
+  try { localStorage.setItem('palimpsest-pad-campaign', chosen); } catch { /* chosen there then */ }
+  window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: campaign}));
+  for (const id of ['tab-label-button', 'label-collect-button']) document.getElementById(id)?.click();
+}"""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from studio.services.trainings import KIND as TRAINING
 from studio.ui.compare import board as boards
 from studio.ui.compare.board import Board
 from studio.ui.compare.columns import OWN
-from studio.ui.components import sheet
-from studio.ui.prompt import axes
+from studio.ui.components import axes, sheet
 
 if TYPE_CHECKING:
     from studio.services.edits.library import EditEntry

@@ -10,7 +10,7 @@ from studio.core.errors import BadInput, StudioError
 from studio.services.comparisons.blind import RowTest
 from studio.ui.compare import naming
 from studio.ui.compare.board import MAX_TESTS, Board
-from studio.ui.label.parts import LABEL
+from studio.ui.handover import LABEL
 from studio.ui.markup import tag, text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from studio.ui.compare.adders import Adders
 from studio.ui.compare.board import Board
 from studio.ui.compare.doing import FIELDS, whole, with_columns
 from studio.ui.compare.keepers import Keepers
-from studio.ui.guidance.layout import entries
+from studio.ui.components.method_menu import preset_entries
 from studio.ui.wiring import Answer
 
 
@@ -34,7 +34,7 @@ class Handlers(Adders, Keepers):
         """The tab is looked at."""
         with self.sessions.of(call.session, call.stored) as session:
             session.visited = True
-            menus = view.menus(self.studio, entries(self.presets))
+            menus = view.menus(self.studio, preset_entries(self.presets))
             if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menus
             return menus | _but_typed(view.everything(self.studio, session), call.fields)

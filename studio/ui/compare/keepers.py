@@ -11,7 +11,7 @@ from studio.ui.compare import blind, view
 from studio.ui.compare import board as boards
 from studio.ui.compare.board import Board, BoardSession
 from studio.ui.compare.doing import Doing, is_refused, whole, with_columns
-from studio.ui.guidance.layout import entries
+from studio.ui.components.method_menu import preset_entries
 from studio.ui.wiring import Answer
 
 
@@ -39,7 +39,7 @@ class Keepers(Doing):
             self.studio.comparisons.save(board.comparison)
             return board, f"Saved as {board.name}."
 
-        return self.changed(call, work) | view.menus(self.studio, entries(self.presets))
+        return self.changed(call, work) | view.menus(self.studio, preset_entries(self.presets))
 
     def open_saved(self, call: Call, name: Any) -> Answer:
         """Open one that was kept."""
@@ -61,7 +61,7 @@ class Keepers(Doing):
             self.studio.comparisons.remove(saved)
             return board, f"Deleted {saved}; what is here stays."
 
-        answer = self.changed(call, work) | view.menus(self.studio, entries(self.presets))
+        answer = self.changed(call, work) | view.menus(self.studio, preset_entries(self.presets))
         return answer if is_refused(answer) else answer | {"saved_name": ""}
 
     def clear(self, call: Call) -> Answer:

@@ -10,9 +10,9 @@ from studio.services.comparisons.comparison import MAX_NAME_CHARS
 from studio.ui.compare import blind, columns, editor, figures, table, view
 from studio.ui.compare import board as boards
 from studio.ui.components import picker, views
+from studio.ui.components.axes import HELP
 from studio.ui.elements import element, revision
 from studio.ui.models import choices, listed
-from studio.ui.prompt.grid import HELP
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio

@@ -12,9 +12,8 @@ from studio.ui.compare import adding, blind, editor, table
 from studio.ui.compare.board import Board, BoardSession
 from studio.ui.compare.columns import typed
 from studio.ui.compare.table import TableView
-from studio.ui.components import around
+from studio.ui.components import around, axes
 from studio.ui.markup import alert, tag, text
-from studio.ui.prompt import axes
 from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from studio.ui.components.fields import Entry
 from studio.ui.methods import declarations
 
 if TYPE_CHECKING:
+    from studio.services.presets import GuidancePresets
     from studio.services.studio import Studio
 
 
@@ -34,3 +35,8 @@ def choices(studio: Studio, model: str) -> list[tuple[str, str]]:
     refused with it. Defective ones are left out.
     """
     return [(entry[0], entry[1]) for entry in entries(studio, model) if entry[1] in declarations().guidance]
+
+
+def preset_entries(presets: GuidancePresets) -> list[tuple[str, str]]:
+    """(label, name) of guidance presets, for a menu that begins with none."""
+    return [("", ""), *((entry.label, entry.name) for entry in presets.listing())]

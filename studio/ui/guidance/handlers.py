@@ -13,12 +13,12 @@ from studio.core.params import shown
 from studio.core.recipe import GuidanceSpec
 from studio.services.presets import GuidancePresets
 from studio.ui.board_events import Call
+from studio.ui.components.method_menu import preset_entries
 from studio.ui.errors import sentence
 from studio.ui.guidance import board as boards
 from studio.ui.guidance import results, run, view, why
 from studio.ui.guidance import sweep as sweeps
 from studio.ui.guidance.board import MAX_ROWS, Board, BoardSession
-from studio.ui.guidance.layout import entries
 from studio.ui.guidance.view import Answer
 from studio.ui.handover import Handover, Sent
 from studio.ui.markup import alert
@@ -57,7 +57,7 @@ class Handlers:
         """The tab is looked at."""
         with self._sessions.of(call.session, call.stored) as session:
             session.visited = True
-            menu: Answer = {"preset": gr.Dropdown(entries(self._presets))}
+            menu: Answer = {"preset": gr.Dropdown(preset_entries(self._presets))}
             if not session.is_filled and call.stored is None:  # `opened` is yet to come, and shows it
                 return menu
             return menu | view.everything(self._studio, session, call.model, run.sampler_of(call.fields))
@@ -195,7 +195,7 @@ class Handlers:
         with self._sessions.of(call.session, call.stored, call.turn) as session:
             guidance = session.value.chosen
         saved = self._presets.save(str(name or "").strip(), guidance).name
-        menu = gr.Dropdown(entries(self._presets), value="")
+        menu = gr.Dropdown(preset_entries(self._presets), value="")
         return {"preset": menu, "preset_name": "", "message": alert(f"Saved as {saved}.", kind="note")}
 
     def limits(self, call: Call, name: Any) -> Answer:

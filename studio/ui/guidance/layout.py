@@ -10,6 +10,7 @@ from studio.services.presets import GuidancePresets
 from studio.ui import watch
 from studio.ui.components import picker
 from studio.ui.components.form import samplers
+from studio.ui.components.method_menu import preset_entries
 from studio.ui.elements import element, revision
 from studio.ui.guidance import results, rows, run
 from studio.ui.guidance import sweep as sweeps
@@ -97,7 +98,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
         parts["pictures"] = picker.control(studio, "guidance-picker", MAX_PICKED)
         parts["take"] = gr.Button("Add their guidance as rows", size="sm", elem_id="guidance-take")
     parts["preset"] = gr.Dropdown(
-        entries(presets),
+        preset_entries(presets),
         value="",
         label="Preset",
         elem_id="guidance-preset",
@@ -126,8 +127,3 @@ def _sweep() -> Parts:
             "sweep_go": gr.Button("Sweep", elem_id="sweep-go", scale=0, min_width=90),
         }
     return parts
-
-
-def entries(presets: GuidancePresets) -> list[tuple[str, str]]:
-    """(label, name) for the menu."""
-    return [("", ""), *((entry.label, entry.name) for entry in presets.listing())]

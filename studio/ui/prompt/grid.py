@@ -12,22 +12,16 @@ from studio.services.estimate import seconds_for
 from studio.services.grids.grid import Grid
 from studio.services.pairing import caveat
 from studio.services.wording import words
-from studio.ui.components import sheet
+from studio.ui.components import axes, sheet
 from studio.ui.components.form import recipes
 from studio.ui.components.progress import seconds
 from studio.ui.errors import sentence
 from studio.ui.markup import alert, tag, text
-from studio.ui.prompt import axes
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
 
 AXIS_PARTS = tuple(f"{part}_{letter}" for letter in "XYZ" for part in ("axis", "values"))
-HELP = (
-    "Numbers: 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4]. Texts: with commas between them. Search and replace: the first "
-    "text is looked for in the prompt, and each takes its place. To vary what another guidance method has, choose that "
-    "method first."
-)
 
 
 def base_for(values: Mapping[str, Any], edits: Sequence[EditRef], wording: Any, paths: Sequence[str | None]) -> Recipe:
@@ -50,7 +44,7 @@ def forecast(
 ) -> str:
     """How many pictures there will be, and how long they take; or what is wrong."""
     if not any(axis_texts[::2]):
-        return tag("p", text(HELP), class_="hint")
+        return tag("p", text(axes.HELP), class_="hint")
     try:
         base = base_for(values, edits, words(studio.settings.workspace), axis_texts[::2])
         plan = studio.grids.plan(base, axes.read(studio, base, axis_texts))

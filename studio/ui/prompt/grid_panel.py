@@ -9,10 +9,10 @@ import gradio as gr
 
 from studio.core.recipe import EditRef
 from studio.ui import watch
-from studio.ui.components import history, menu, sheet
+from studio.ui.components import axes, history, menu, sheet
 from studio.ui.components.form import Form
 from studio.ui.markup import tag, text
-from studio.ui.prompt import axes, grid, past
+from studio.ui.prompt import grid, past
 from studio.ui.prompt.grid import AXIS_PARTS
 from studio.ui.stack_panel import NAME as STACK
 from studio.ui.stack_panel import SESSION
@@ -51,7 +51,7 @@ def build(values: Mapping[str, Any]) -> dict[str, Any]:
                     elem_id=f"values-{letter.lower()}",
                 )
         parts["forecast"] = gr.HTML(
-            tag("p", text(grid.HELP), class_="hint"), apply_default_css=False, elem_id="forecast"
+            tag("p", text(axes.HELP), class_="hint"), apply_default_css=False, elem_id="forecast"
         )
         with gr.Row(elem_classes="grid-go"):
             parts["start"] = gr.Button("Make the grid", variant="primary", elem_id="grid-start", scale=0, min_width=150)

@@ -14,8 +14,9 @@ from studio.core.errors import BadInput, NotFound
 from studio.core.recipe import EditRef, Recipe
 from studio.services.estimate import seconds_for
 from studio.services.grids.axes import parse_axis
+from studio.ui.components import axes
 from studio.ui.components.form import recipes
-from studio.ui.prompt import axes, files, grid
+from studio.ui.prompt import files, grid
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.test_form import FILLED
 

@@ -5,7 +5,7 @@ A part that wants to have a campaign labelled tells the pad so, in the browser:
     window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: id}))
 
 and the pad has it chosen; after `palimpsest-changed` (studio.ui.wiring.ANNOUNCE) it looks again at what there is.
-Another tab calls the script LABEL, for there the pad may not be on the page yet.
+Another tab calls the script of studio.ui.handover.LABEL, for there the pad may not be on the page yet.
 """
 
 from __future__ import annotations
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
     from studio.services.studio import Studio
     from studio.ui.tabs.base import Page
-
-# A function of a campaign's number: shows the pad with that campaign chosen, from wherever it is called.
-LABEL = """(campaign) => {
-  const chosen = JSON.stringify(String(campaign));
-  try { localStorage.setItem('palimpsest-pad-campaign', chosen); } catch { /* chosen there then */ }
-  window.dispatchEvent(new CustomEvent('palimpsest-label-campaign', {detail: campaign}));
-  for (const id of ['tab-label-button', 'label-collect-button']) document.getElementById(id)?.click();
-}"""
 
 
 @dataclass(frozen=True)

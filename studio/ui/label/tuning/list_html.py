@@ -10,7 +10,7 @@ from studio.services.tunings.tuning import Tuning
 from studio.services.tunings.values import sliders, state
 from studio.ui import watch
 from studio.ui.errors import sentence
-from studio.ui.label.parts import LABEL
+from studio.ui.handover import LABEL
 from studio.ui.label.tuning.curves import curves_html
 from studio.ui.markup import alert, attributes, tag, text
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Choices = list[tuple[str, str]]
 NONE = ("None", "")
+HELP = (
+    "Numbers: 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4]. Texts: with commas between them. Search and replace: the first "
+    "text is looked for in the prompt, and each takes its place. To vary what another guidance method has, choose that "
+    "method first."
+)
 # (group, what is varied, path) of what every recipe has.
 EVERY_RECIPE = (
     ("Prompt", "search and replace", SEARCH_REPLACE),
