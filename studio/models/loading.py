@@ -11,13 +11,14 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+from safetensors.torch import load_file
 from torch import nn
 
 from studio.core.errors import AssetError
 from studio.models import checksums
 from studio.models.bundle import ModelBundle
 from studio.models.card import read_config
-from studio.models.checkpoint import load_from_checkpoint
 from studio.models.families import Family, family_of
 from studio.models.files import ModelFiles, PartFiles, dtype_of, open_model
 from studio.models.tokens import PromptTokenizer
@@ -126,8 +127,22 @@ def _class_of(files: PartFiles) -> Any:
 
 
 def _load_from_checkpoint(files: PartFiles, dtype: torch.dtype) -> nn.Module:
+    """Out of a single checkpoint: its names are turned into diffusers' by the library's own converters."""
     assert files.checkpoint is not None
-    return load_from_checkpoint(files.checkpoint, files.folder, files.name, _class_of(files), dtype)
+    tensors = load_file(files.checkpoint)  # mapped, not read: only what is converted becomes memory of its own
+    options: dict[str, Any] = {
+        "config": str(files.folder),
+        "subfolder": files.name,
+        "torch_dtype": dtype,
+        "local_files_only": True,
+    }
+    try:
+        if files.name.startswith("text_encoder"):
+            return create_diffusers_clip_model_from_ldm(_class_of(files), tensors, **options)
+        return _class_of(files).from_single_file(tensors, **options)
+    except NotImplementedError:  # it stumbles over the weights it did not find: they are left without any memory
+        message = f"The {files.name} in {files.checkpoint} lacks weights that its config asks for."
+        raise AssetError(message) from None
 
 
 def _load_from_folder(files: PartFiles, dtype: torch.dtype) -> nn.Module:

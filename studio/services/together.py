@@ -37,7 +37,7 @@ class Reach:
     """How far a concept's text is carried, as a function of the edits' strengths.
 
     member: the place of its edit among them.
-    along, common: as of `studio.engine.edits.interference.pulls`.
+    along, common: as of `studio.training.erase.interference.pulls`.
     """
 
     member: int

@@ -1,18 +1,19 @@
 """How far erasures in closed form carry their concepts when they act together, at any strengths.
 
 A kind of job. Texts are encoded and nothing is drawn. It works on the texts, and not on the weights: changes that have
-nothing in common as matrices (`studio.engine.edits.interference`: cosines below 0.2) still move each other's texts.
+nothing in common as matrices (cosines below 0.2) still move each other's texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from studio.core.recipe import EditRef
-from studio.engine.edits.interference import pulls
+from studio.engine.edits.format import Edit, Mask
 from studio.engine.edits.stack import EMPTY
 from studio.engine.kinds import JobContext, Steps
 from studio.engine.resident import room_of
@@ -21,6 +22,7 @@ from studio.training.erase.plan import read_plan
 from studio.training.erase.texts import Wordings, wordings
 
 SENTENCES = 30  # of each concept, that no edit was solved with
+BaseWeight = Callable[[str, str], Tensor]  # (component, path) -> W0
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
@@ -57,3 +59,32 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
                 values |= {f"{place}/{i}/{j}": float(common[i, j]) for j in range(i, len(edits))}
     context.tell("measure", {"step": 1, "values": values})
     context.tell("done", {"images": 0})
+
+
+def pulls(
+    edits: Sequence[Edit], addresses: Sequence[str], base: BaseWeight, sources: Tensor, ways: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How far edits carry inputs c along their ways e, over the layers at some addresses ("component.path").
+
+    edits: D_i, low-rank or dense. base: gives W0. sources: c, [n, d], and ways: e, [n, d], of the layers' width d.
+    Gives along [k], <D_i c, W0 e> / ||W0 e||², and common [k, k], <D_i c, D_j c> / ||W0 e||², both over all inputs
+    and layers, in float64. At strengths s the inputs go 1 - ||sum s_i D_i c - W0 e||² / ||W0 e||² of their way,
+    which is 2 s·along - s·common s.
+    """
+    along = torch.zeros(len(edits), dtype=torch.float64)
+    common = torch.zeros(len(edits), len(edits), dtype=torch.float64)
+    whole = 0.0
+    for address in addresses:
+        component, _, path = address.partition(".")
+        aims = ways.double() @ base(component, path).detach().cpu().double().T  # [n, out]
+        whole += float(aims.square().sum())
+        moved: dict[int, Tensor] = {}
+        for place, edit in enumerate(edits):
+            if (layer := edit.layers.get(component, {}).get(path)) is not None:
+                assert not isinstance(layer, Mask), "no erasure in closed form is one"
+                moved[place] = sources.double() @ layer.delta().double().T
+                along[place] += (moved[place] * aims).sum()
+        for i, first in moved.items():
+            for j, second in moved.items():
+                common[i, j] += (first * second).sum()
+    return along / whole, common / whole
