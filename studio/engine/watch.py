@@ -20,7 +20,15 @@ _STARTING = 3  # times as patient: it imports and reads weights, and says nothin
 
 @dataclass
 class Watch:
-    """What is known of one worker's signs of life. patience_s: silence or standstill after which it is given up."""
+    """What is known of one worker's signs of life.
+
+    patience_s: silence or standstill after which it is given up.
+    silent_s: since it last said anything.
+    still_s: since its work last got somewhere; 0 while it has none.
+    deaf_s: since it was asked to stop what it is at.
+    longest_s: the longest step so far, by which it is judged; see studio.engine.pulse.
+    beats: steps by its pulse, -1 before the first.
+    """
 
     patience_s: float
     silent_s: float = 0.0

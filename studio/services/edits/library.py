@@ -31,9 +31,13 @@ class EditEntry:
     """An edit of the workspace.
 
     id: what recipes call it.
-    problem: why its file cannot be used, "" if it can.
+    path, nbytes, changed_at: of its file.
+    name, version: what people call it, and which of that name it is, from 1.
+    kind, sha256: as its manifest has them.
     layers: component -> number of layers changed.
     base: component -> fingerprint of what it was made on.
+    provenance: how it was made, plain values.
+    problem: why its file cannot be used, "" if it can; all from `name` on is empty then.
     """
 
     id: str

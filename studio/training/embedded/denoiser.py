@@ -96,6 +96,14 @@ class SceneAlignment(nn.Module):
 class Plan:
     """Settings of a denoiser run. Learning rates are AdamW's; `batch` is per process.
 
+    lr, text_lr: of the denoiser, and of the text encoder, which learns along.
+    dropout: share of captions that are left out.
+    foreground: weight of patches with an object, beyond 1.
+    align, read: weights of the losses beside denoising: of the scene in the features, and of reading it in the text.
+    ema: decay of the averaged weights.
+    two_early, two_late: share of scenes with two objects, at the beginning and at the end.
+    low_early, low_late: share of times at low noise, likewise.
+    processes: that train together; their gradients are averaged.
     samples: the budget over runs together; None: the stage's time, in each run. With it no shard is added on the way,
         and a run that stopped before goes on to the same weights as one that did not stop.
     shards: how many of the shards are read; None: all there are.
