@@ -110,10 +110,6 @@ class TrainingService:
         """Where a training's checkpoint and curves are: the same for every try at it. Raises BadInput."""
         return runs.folder_of(self._archive.workspace.root, job.payload)
 
-    def steps_done(self, job: JobRecord) -> int:
-        """As its checkpoint has it; 0 without one that can be read."""
-        return runs.steps_done(self.folder(job))
-
     def curves(self, job: JobRecord) -> list[dict[str, Any]]:
         """The measures of a training so far: [{"step", "values": name -> number}], by step."""
         return measures.read(self.folder(job))

@@ -128,7 +128,7 @@ def test_a_picture_is_drawn_with_what_has_been_learned_so_far(studio: Studio, dr
     assert (entry.priority, entry.state) == ("background", "running") and entry.progress and entry.left_s
     studio.jobs.stop(job)
     assert ended(studio, job)[-1].kind == "cancelled"
-    assert studio.trainings.steps_done(studio.jobs.get(job)) >= 2  # it can be gone on with
+    assert runs.steps_done(studio.trainings.folder(studio.jobs.get(job))) >= 2  # it can be gone on with
     assert studio.edits.list() != []  # what it had learned is kept
     with pytest.raises(NotFound, match="cannot be made again"):
         replay(studio.settings, under.image_path)
@@ -159,7 +159,7 @@ def test_stopped_while_it_gives_way_to_a_picture_it_keeps_what_it_has_learned(
     assert next(one for one in studio.jobs.queue() if one.job_id == job).state == "stopping"
     studio.jobs.stop(picture)
     assert ended(studio, job)[-1].kind == ended(studio, picture)[-1].kind == "cancelled"
-    assert studio.trainings.steps_done(studio.jobs.get(job)) >= 2 and len(studio.edits.list()) == 1
+    assert runs.steps_done(studio.trainings.folder(studio.jobs.get(job))) >= 2 and len(studio.edits.list()) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

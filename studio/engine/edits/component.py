@@ -49,11 +49,6 @@ class EditedComponent:
         }
         return fingerprint(self.module, originals)
 
-    def base_weight(self, path: str) -> Tensor:
-        """W0 of a layer, whatever is applied at the moment."""
-        key = (path, "weight")
-        return self._pristine[key] if key in self._pristine.touched() else self.layers[path].weight.detach()
-
     def use(self, stack: EditStack, swap: bool = False) -> None:
         """Let the weights be base and stack. swap: by pointers, for what is about to be switched on and off.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from studio.core.errors import BadInput
 from studio.engine.edits import pointer
@@ -103,10 +103,6 @@ class WeightRoom:
     def fingerprints(self) -> dict[str, str]:
         """That of every component. Reads all weights the first time: seconds for billions of them."""
         return {name: component.fingerprint for name, component in self._components.items()}
-
-    def base_weight(self, component: str, path: str) -> Tensor:
-        """W0 of a layer, whatever is applied. Not to be written to."""
-        return self._components[component].base_weight(path)
 
     def equals_base(self) -> bool:
         """Whether every tensor an edit ever touched holds the base byte for byte."""

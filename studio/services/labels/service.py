@@ -106,10 +106,6 @@ class LabelService:
         """Give numbers of items still to be asked, in the order of the queue: how much there is in store."""
         return self._store.items.queued(checked_number(campaign, "campaign"), limit, after)
 
-    def right_answers(self, campaign: int) -> dict[int, Answer]:
-        """Attention check -> the answer that shows attention (studio.preference.quality.report)."""
-        return self._store.items.right_answers(checked_number(campaign, "campaign"))
-
     def retire(self, items: Collection[int]) -> int:
         """Ask these items no more; their answers stay. Gives how many were still asked."""
         return self._store.items.retire([checked_number(item, "item") for item in items])

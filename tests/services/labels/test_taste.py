@@ -160,7 +160,7 @@ def test_statistics_know_the_checks_of_a_campaign(studio: Studio) -> None:
     pair = (pool.pictures[0].reference, pool.pictures[1].reference)
     check = NewItem("a check", pair, purpose="check", expected=Answer.pair("first"))
     (item,) = studio.labels.add_items(campaign, [check])
-    assert studio.labels.right_answers(campaign) == {item: Answer.pair("first")}
+    assert studio.archive.labels.items.right_answers(campaign) == {item: Answer.pair("first")}
     assert studio.archive.labels.pools.of(campaign) == pool  # a check's spoilt picture is no candidate
 
 
