@@ -24,7 +24,6 @@ class Progress:
     mine: answers of this person that stand.
     today: of these, since midnight by the clock of the workspace.
     pace_per_minute: this person's, pauses left out; None before the third answer.
-    seconds_left: of the campaign at that pace, were this person alone; None while there is none.
     """
 
     answered: int
@@ -32,7 +31,6 @@ class Progress:
     mine: int
     today: int
     pace_per_minute: float | None
-    seconds_left: float | None
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,8 @@ def progress(connection: Connection, campaign: Campaign, alias: str, moment: dat
     today = connection.execute(recent).scalar_one()
     newest = select(columns.created_at).where(*mine).order_by(columns.label.desc()).limit(_PACE_ANSWERS)
     times = [datetime.fromisoformat(text) for text in connection.execute(newest).scalars()]
-    per_minute = pace(times[::-1])
     finished, target = _items(connection, campaign)
-    left = (target - finished) * campaign.target_per_item * len(campaign.questions)
-    seconds_left = None if per_minute is None else 60 * left / per_minute
-    return Progress(finished, target, total, today, per_minute, seconds_left)
+    return Progress(finished, target, total, today, pace(times[::-1]))
 
 
 def counts(connection: Connection, campaign: Campaign) -> Counts:
