@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from studio.core.recipe import Recipe
 from studio.preference.label import Label
@@ -97,6 +98,22 @@ class Outcome:
         answers_needed = self.more_needed
         ask = f"; {answers_needed} more decided answers would tell at this rate" if answers_needed is not None else ""
         return f"Not told apart yet{ask}."
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values, for programs; low and high are the interval's ends."""
+        low, high = self.interval
+        return {
+            "wins": self.wins,
+            "losses": self.losses,
+            "ties": self.ties,
+            "skips": self.skips,
+            "win_rate": self.win_rate,
+            "low": low,
+            "high": high,
+            "evidence": self.evidence,
+            "decided": self.is_decided,
+            "more_needed": self.more_needed,
+        }
 
 
 def outcome_of(labels: Iterable[Label], edit: str) -> Outcome:

@@ -169,20 +169,4 @@ def plain(test: RowTest) -> dict[str, Any]:
     }
     if not test.is_over:
         return values
-    outcome = test.outcome
-    low, high = outcome.interval
-    return {
-        **values,
-        "reference": test.reference,
-        "row": test.row,
-        "wins": outcome.wins,
-        "losses": outcome.losses,
-        "ties": outcome.ties,
-        "skips": outcome.skips,
-        "win_rate": outcome.win_rate,
-        "low": low,
-        "high": high,
-        "evidence": outcome.evidence,
-        "decided": outcome.is_decided,
-        "more_needed": outcome.more_needed,
-    }
+    return {**values, "reference": test.reference, "row": test.row, **test.outcome.plain()}

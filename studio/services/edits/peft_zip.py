@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from studio.core.errors import BadInput, StudioError
-from studio.engine.edits.bounded_zip import opened_zip
+from studio.engine.edits.bounded_zip import COPY_AGAIN, opened_zip, unpack_member
 from studio.engine.edits.header import MAX_FILE_BYTES, header_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -85,7 +85,8 @@ def unpack(archive: Path, folder: Path) -> Path:
                 header_of(packed, members[WEIGHTS].file_size, Path(f"{WEIGHTS} in {archive.name[:80]}"))
             folder.mkdir(parents=True)
             for file_name, member in members.items():
-                _write(opened, member, folder / file_name, name)
+                with (folder / file_name).open("wb") as plain:
+                    unpack_member(opened, member, plain, name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         # RuntimeError: encrypted; NotImplementedError: a way of packing that Python does not know; ValueError: a place
         # before the file's first byte.
@@ -126,10 +127,7 @@ def _check_overlap(members: list[zipfile.ZipInfo], size: int, name: str) -> None
             raise BadInput(f"{name} has files that overlap.", "Pack the folder again.")
         at = member.header_offset + member.compress_size
     if at > size:
-        raise BadInput(f"{name} is cut short: its files take {at} bytes, and it has {size}.", _AGAIN)
-
-
-_AGAIN = "Copy or download it again."
+        raise BadInput(f"{name} is cut short: its files take {at} bytes, and it has {size}.", COPY_AGAIN)
 
 
 def _check_member(member: zipfile.ZipInfo, file_name: str, name: str) -> None:
@@ -145,16 +143,3 @@ def _check_member(member: zipfile.ZipInfo, file_name: str, name: str) -> None:
     if member.file_size > SMALL_BYTES + MAX_RATIO * member.compress_size:
         message = f"{name} holds {file_name}, which unpacks to {member.file_size / 1e6:.0f} MB"
         raise BadInput(f"{message}, {member.file_size // max(1, member.compress_size)} times its size: no weights do.")
-
-
-def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str) -> None:
-    """Unpack one file, counting what really comes out: the size that the archive announces is a claim."""
-    left = member.file_size
-    with archive.open(member) as packed, path.open("wb") as plain:
-        while data := packed.read(1 << 20):
-            left -= len(data)
-            if left < 0:
-                raise BadInput(f"{name} unpacks to more than it says.")
-            plain.write(data)
-    if left:
-        raise BadInput(f"{name} is cut short: {path.name} lacks {left} bytes.", _AGAIN)

@@ -135,22 +135,11 @@ def _tested(design: CampaignDesign) -> EditRef | None:
 
 def plain(test: BlindTest) -> dict[str, Any]:
     """As plain values, for programs."""
-    outcome = test.outcome
-    low, high = outcome.interval
     return {
         "campaign": test.campaign.name,
         "number": test.campaign.id,
         "edit": test.edit,
         "strength": test.strength,
-        "wins": outcome.wins,
-        "losses": outcome.losses,
-        "ties": outcome.ties,
-        "skips": outcome.skips,
-        "win_rate": outcome.win_rate,
-        "low": low,
-        "high": high,
-        "evidence": outcome.evidence,
-        "decided": outcome.is_decided,
-        "more_needed": outcome.more_needed,
-        "verdict": outcome.verdict,
+        **test.outcome.plain(),
+        "verdict": test.outcome.verdict,
     }

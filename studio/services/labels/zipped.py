@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from studio.core.errors import BadInput, Cancelled
-from studio.engine.edits.bounded_zip import opened_zip
+from studio.engine.edits.bounded_zip import opened_zip, unpack_member
 
 MAX_FILES = 200_000
 MAX_DIRECTORY_BYTES = 32 * 1024**2
@@ -17,7 +17,6 @@ MAX_DIRECTORY_BYTES = 32 * 1024**2
 MAX_RATIO = 50
 SMALL_BYTES = 64 * 1024**2
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_AGAIN = "Copy or download it again."
 
 
 def pack(folder: Path, target: Path, stop: Callable[[], bool] = lambda: False) -> Path:
@@ -87,18 +86,10 @@ def _place(member: zipfile.ZipInfo, folder: Path, name: str) -> Path:
 
 
 def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, name: str) -> None:
-    """Unpack one file, counting what really comes out: the size that the archive announces is a claim."""
-    left = member.file_size
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         plain = path.open("xb")
     except FileExistsError:
         raise BadInput(f"{name} has two files {member.filename[:80]!r}.", "Pack the folder again.") from None
-    with archive.open(member) as packed, plain:
-        while data := packed.read(1 << 20):
-            left -= len(data)
-            if left < 0:
-                raise BadInput(f"{name} unpacks to more than it says.")
-            plain.write(data)
-    if left:
-        raise BadInput(f"{name} is cut short: {path.name} lacks {left} bytes.", _AGAIN)
+    with plain:
+        unpack_member(archive, member, plain, name)

@@ -259,6 +259,6 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, temporary: Path, monkeypatch
     def refuse(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(peft_zip, "_write", refuse)
+    monkeypatch.setattr(peft_zip, "unpack_member", refuse)
     with pytest.raises(BadInput, match="cannot be unpacked: .*No space left on device"), opened(archive):
         pytest.fail("it was opened")
