@@ -118,9 +118,9 @@ class BlindTestService:
         return Recipe().model
 
     def _free_name(self, edit: str) -> str:
-        taken = {record.name for record in self._labels.campaigns(archived=True)}
+        present_names = {record.name for record in self._labels.campaigns(archived=True)}
         names = (f"Blind test of {edit}"[:70] + ending for ending in ("", *(f" ({k})" for k in range(2, 10_000))))
-        return next(name for name in names if name not in taken)
+        return next(name for name in names if name not in present_names)
 
 
 def _tested(design: CampaignDesign) -> EditRef | None:

@@ -105,6 +105,8 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                 if training.step >= plan.steps or looks.is_enough or held_out.is_enough or judged.is_enough:
                     break
                 all_s = earlier_s + time.monotonic() - began
+                if training.step == MEASURED_STEPS:
+                    limit.check(training.pace_s, all_s - training.seconds)
                 if limit.is_over(training.step, all_s, training.pace_s, _looks_s(looks, judged)):
                     break
                 yield from training.advance()
@@ -112,9 +114,6 @@ def _train(job: Mapping[str, Any], plan: Plan, loss: Loss, context: JobContext) 
                 keep.now_and_then()
                 spent_s = training.seconds + looks.seconds + judged.seconds
                 tell("progress", _progress(training, spent_s, keep.trouble or judged.trouble))
-                if training.step == MEASURED_STEPS:
-                    all_s = earlier_s + time.monotonic() - began
-                    limit.check(training.pace_s, all_s - training.seconds)
                 yield
             choice = yield from judged.choose()
         except Exception as error:
