@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +12,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.test_accessibility import in_views
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open
-from tests.e2e.test_screenshots import VIEWS, folder, seen_as
 from tests.ui.serving import Served, serving
 
-__all__ = ["folder"]  # the fixture: where screenshots go
 pytestmark = pytest.mark.browser
 ITEMS = 24
 SAID = "#label-pad [data-part=said]"
@@ -207,22 +204,3 @@ def test_what_does_not_count_votes_that_wait_for_the_studio_keys_of_ones_own_and
     expect(rest.locator(".pad-item figcaption b")).to_have_text("preferred", timeout=LONG_MS)
     expect(rest.locator(".pad-item dt")).to_have_text(["Seed", "Seed"])
     assert in_views(page, "#tab-label") == []
-
-
-@pytest.mark.slow
-def test_screenshots_of_the_pad(opened: Open, folder: Path) -> None:
-    page = opened()
-    to_pad(page, "Cleo")
-    press(page, "ArrowLeft", "left")
-    page.wait_for_function(LIVE, timeout=LONG_MS)
-    for view in VIEWS:
-        seen_as(page, view)
-        page.screenshot(path=folder / f"label-{view}.png")
-    assert {path.stem for path in folder.glob("label-*.png")} >= {f"label-{view}" for view in VIEWS}
-    seen_as(page, VIEWS[0])
-    page.get_by_role("tab", name="Import and export").click()
-    page.click("#exchange-describe")
-    page.click("#exchange-export")
-    expect(page.locator("#exchange-runs a[download]")).to_be_visible(timeout=LONG_MS)
-    seen_as(page, VIEWS[0])
-    page.screenshot(path=folder / f"exchange-{VIEWS[0]}.png")

@@ -75,7 +75,7 @@ def _bar() -> Parts:
         "prompts": gr.Textbox(
             "",
             label="Prompts",
-            info="A column for each line. None: each row's own.",
+            info="One column per line. Empty: each row's own.",
             lines=1,
             max_lines=5,
             max_length=columns.MAX_CHARS,
@@ -84,7 +84,7 @@ def _bar() -> Parts:
         "seeds": gr.Textbox(
             "",
             label="Seeds",
-            info="As in 7, 8 or 1-4.",
+            info="Such as 7, 8 or 1-4.",
             max_lines=1,
             max_length=columns.MAX_CHARS,
             elem_id="compare-seeds",
@@ -146,14 +146,14 @@ def _sources(studio: Studio) -> Parts:
             elem_classes="drop",
         ),
         "preset": gr.Dropdown(
-            [("", "")], value="", label="Guidance preset", info="A row with it.", elem_id="compare-preset"
+            [("", "")], value="", label="Guidance preset", info="Adds a row drawn with it.", elem_id="compare-preset"
         ),
         "models": gr.Dropdown(
             choices(listed(studio)),
             value=[],
             multiselect=True,
             label="Models",
-            info="A row for each, in its own size and without edits.",
+            info="Adds a row for each, in its own size and without edits.",
             elem_id="compare-models",
         ),
     }
@@ -163,11 +163,11 @@ def _sources(studio: Studio) -> Parts:
 
 def _edits() -> Parts:
     parts: Parts = {
-        "edit": gr.Dropdown([("", "")], value="", label="Edit", info="On and off.", elem_id="compare-edit"),
+        "edit": gr.Dropdown([("", "")], value="", label="Edit", info="One of the workspace.", elem_id="compare-edit"),
         "strengths": gr.Textbox(
             "0, 1",
             label="Strengths",
-            info="A row for each; 0 is without it.",
+            info="Adds a row for each; 0 is without the edit.",
             max_lines=1,
             max_length=1000,
             elem_id="compare-strengths",
@@ -178,7 +178,7 @@ def _edits() -> Parts:
         [("", "")],
         value="",
         label="Training",
-        info="A row for each of its steps that was kept, or as it is now.",
+        info="Adds a row for each checkpoint, or for its state now.",
         elem_id="compare-training",
     )
     return parts
@@ -192,13 +192,13 @@ def _values() -> Parts:
                 [("None", "")],
                 value="",
                 label="Vary" if letter == "X" else "And",
-                info="What of the row." if letter == "X" else "Each with each.",
+                info="A parameter of the row." if letter == "X" else "Each value with each above.",
                 elem_id=f"compare-vary-{letter.lower()}",
                 min_width=120,
             )
             parts[f"values_{letter}"] = gr.Textbox(
                 label="Values" if letter == "X" else "By",
-                info="As in 1-5 or a, b.",
+                info="Such as 1-5, or a, b.",
                 max_lines=2,
                 max_length=100_000,
                 elem_id=f"compare-values-{letter.lower()}",
@@ -235,9 +235,9 @@ def _keeping() -> Parts:
         )
         parts["save"] = gr.Button("Save", elem_id="compare-save", min_width=70, scale=0)
         parts["saved"] = gr.Dropdown(
-            [("", "")], value="", label="Open", info="One that was saved.", elem_id="compare-saved"
+            [("", "")], value="", label="Open", info="A saved comparison.", elem_id="compare-saved"
         )
         parts["forget"] = gr.Button("Delete the saved one", elem_id="compare-forget", min_width=90, scale=0)
         parts["clear"] = gr.Button("Begin anew", elem_id="compare-clear", min_width=90, scale=0)
-        parts["bring_back"] = gr.Button("Bring back the one before", elem_id="compare-back", min_width=90, scale=0)
+        parts["bring_back"] = gr.Button("Bring back the previous one", elem_id="compare-back", min_width=90, scale=0)
     return parts

@@ -157,7 +157,7 @@ PANELS = (
         "From past pictures, files, presets, edits, trainings, models, or values of parameters",
     ),
     ("compare-statistics", "Statistics", "Means, intervals, and how each row differs from the reference"),
-    ("compare-keep", "Share and keep", "As a file to give away; saved here; and another one opened"),
+    ("compare-keep", "Share and keep", "Export it as a file, save it here, or open a saved one"),
 )
 NO_FILES = tag("p", "There is something to share once a picture is drawn.", class_="hint")
 

@@ -28,7 +28,7 @@ WORKING = {
     "evaluate": "Measuring",
     "drift": "Measuring",
     "card": "Measuring",
-    "neighbours": "Reading words",
+    "neighbours": "Encoding the prompt",
 }  # at what it is busy, by the kind of the job in hand
 SHOWN = (("device", "{}"), ("dtype", "{}"), ("threads", "threads: {}"))  # what is told of the engine, and how
 

@@ -98,7 +98,7 @@ def _move(studio: Studio, job_id: str, up: bool) -> None:
 def queue_html(entries: Sequence[QueueEntry]) -> str:
     """The jobs in hand and waiting."""
     if not entries:
-        return tag("p", "Nothing is being drawn, none waiting.", class_="empty-line")
+        return tag("p", "Nothing is being drawn, and nothing waits.", class_="empty-line")
     visible = entries[:QUEUE_SHOWN]
     long = next((entry for entry in entries if entry.state != "waiting" and entry.priority == "background"), None)
     last = sum(entry.state == "waiting" for entry in entries)

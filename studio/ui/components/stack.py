@@ -67,7 +67,7 @@ element.addEventListener('change', (event) => {
 EMPTY = (
     '<p class="empty-line">No edits: the weights equal the base.</p>'
     '<p class="hint">An edit is a named change of the weights, made by erasing or aligning, or imported from a LoRA. '
-    "It is listed here, to switch on and off and to weaken.</p>"
+    "Edits are listed here: switch them on and off, and set their strengths.</p>"
 )
 EXPORTS = (
     ("diffusers", "LoRA for diffusers"),

@@ -39,7 +39,7 @@ def _many() -> Parts:
     lines = gr.Textbox(
         "",
         label="Concepts, one per line",
-        info="Each with what takes its place. Or a table: words, substitute, kind, synonyms.",
+        info="Each with what takes its place, or as a table: words, substitute, kind, synonyms.",
         lines=4,
         max_lines=12,
         max_length=plan.MAX_CHARS,
@@ -72,7 +72,7 @@ def _controls() -> Parts:
     parts["preserve"] = gr.Textbox(
         "",
         label="Keep",
-        info="Texts that stay as they are, one per line. Sixty others are kept in any case.",
+        info="Prompts that must stay as they are, one per line. Sixty others are kept in any case.",
         lines=2,
         max_lines=8,
         max_length=plan.MAX_CHARS,
@@ -84,7 +84,7 @@ def _controls() -> Parts:
     parts["sliders"] = gr.Checkbox(
         False,
         label="One slider for each concept",
-        info="Beside the joint edit, one for each concept out of the same solution: at 1 they add up to it.",
+        info="Beside the joint edit, one edit for each concept; all at strength 1, they add up to it.",
         visible=False,
         elem_id="erase-sliders",
     )
@@ -101,7 +101,7 @@ def _controls() -> Parts:
             PROTECT,
             step=0.1,
             label="Protect",
-            info="How much all that stays weighs against what goes. 0: not at all.",
+            info="How much what stays counts against what goes. 0: not at all.",
             elem_id="erase-protect",
         )
         # Without limits: Gradio's own check of them says neither where nor what is allowed.
@@ -117,13 +117,13 @@ def _controls() -> Parts:
             COMPLETENESS,
             step=0.0001,
             label="Completeness",
-            info="Of Instant: how much of its way the concept is sent. At 0.95 pictures are blends of both.",
+            info="Method Instant: how far the concept moves to its substitute. At 0.95, pictures are blends of both.",
             elem_id="erase-completeness",
         )
         parts["untouched"] = gr.Checkbox(
             False,
             label="What is kept is not moved at all",
-            info="Of Instant: the texts under Keep, at the price of what the concept has in common with them.",
+            info="Method Instant: the prompts under Keep, at the price of what the concept shares with them.",
             elem_id="erase-untouched",
         )
         parts["edit_name"] = gr.Textbox(
@@ -137,7 +137,7 @@ def _controls() -> Parts:
         parts["seed"] = gr.Textbox(
             "0",
             label="Seed",
-            info="Of the sentences, and of the first preview picture; the others have the next.",
+            info="Of the sentences it learns from, and of the first preview picture; the others take the next ones.",
             max_lines=1,
             max_length=40,
             elem_id="erase-seed",

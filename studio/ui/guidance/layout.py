@@ -48,7 +48,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
     parts["prompt"] = gr.Textbox(
         "a striped purple star on a meadow background",
         label="Prompt",
-        info="One for all rows.",
+        info="The same for all rows.",
         lines=2,
         max_lines=6,
         max_length=run.MAX_CHARS,
@@ -72,18 +72,18 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
             "7", label="Seed", info="-1: a new one.", max_lines=1, max_length=40, elem_id="guidance-seed", min_width=90
         )
         parts["seeds"] = gr.Slider(
-            1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="A column each.", min_width=90, elem_id="guidance-seeds"
+            1, run.MAX_SEEDS, 1, step=1, label="Seeds", info="One column each.", min_width=90, elem_id="guidance-seeds"
         )
     with gr.Row(elem_classes="shared"):
         parts["steps"] = gr.Slider(
-            1, run.MAX_STEPS, 20, step=1, label="Steps", info="Of every row.", min_width=90, elem_id="guidance-steps"
+            1, run.MAX_STEPS, 20, step=1, label="Steps", info="For every row.", min_width=90, elem_id="guidance-steps"
         )
         sampler_choices = [(sampler.label, name) for name, sampler in samplers().items()]
         parts["sampler"] = gr.Dropdown(
             sampler_choices,
             value="dpmpp_2m",
             label="Sampler",
-            info="Of every row.",
+            info="For every row.",
             min_width=90,
             elem_id="guidance-sampler",
         )
@@ -102,7 +102,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
         value="",
         label="Preset",
         elem_id="guidance-preset",
-        info="Puts a named setting into the open row.",
+        info="Puts a preset into the open row.",
     )
     with gr.Row(elem_classes="save-row"):
         parts["preset_name"] = gr.Textbox(
@@ -118,8 +118,8 @@ def _sweep() -> Parts:
             "sweep_name": gr.Dropdown(
                 [], label="Parameter", info="Of the open row.", elem_id="sweep-name", min_width=140
             ),
-            "sweep_low": gr.Number(0, label="From", info="First.", elem_id="sweep-low", min_width=70),
-            "sweep_high": gr.Number(10, label="To", info="Last.", elem_id="sweep-high", min_width=70),
+            "sweep_low": gr.Number(0, label="From", info="First value.", elem_id="sweep-low", min_width=70),
+            "sweep_high": gr.Number(10, label="To", info="Last value.", elem_id="sweep-high", min_width=70),
             # Without limits: Gradio's own check of them says neither where nor what is allowed.
             "sweep_count": gr.Number(
                 6, label="Pictures", info=f"2 to {sweeps.MAX_VALUES}.", elem_id="sweep-count", min_width=70

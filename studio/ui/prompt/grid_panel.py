@@ -30,7 +30,11 @@ def build(values: Mapping[str, Any]) -> dict[str, Any]:
     """The axes, the button, and the place for the sheet. values: of the form, as it is laid out."""
     parts: dict[str, Any] = {}
     with gr.Accordion("X/Y/Z grid", open=False, elem_id="grid") as parts["panel"]:
-        for letter, info in (("X", "To the right."), ("Y", "Downward."), ("Z", "A table for each.")):
+        for letter, info in (
+            ("X", "From left to right."),
+            ("Y", "From top to bottom."),
+            ("Z", "One table for each value."),
+        ):
             with gr.Row(elem_classes="axis"):
                 parts[f"axis_{letter}"] = gr.Dropdown(
                     axes.choices(values),
@@ -43,7 +47,7 @@ def build(values: Mapping[str, Any]) -> dict[str, Any]:
                 )
                 parts[f"values_{letter}"] = gr.Textbox(
                     label=f"{letter} values",
-                    info="As in 1-5 or a, b.",
+                    info="Such as 1-5, or a, b.",
                     max_lines=3,
                     min_width=180,
                     scale=3,

@@ -125,7 +125,7 @@ def build(studio: Studio) -> dict[str, Any]:
             list(history.ORIGIN_CHOICES),
             value="",
             label="Drawn for",
-            info="Pictures drawn to measure or to label are left out.",
+            info="Those drawn to measure or to label are shown only when chosen.",
             min_width=130,
             elem_id="of-origin",
         )

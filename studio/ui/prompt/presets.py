@@ -70,7 +70,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
         value="",
         label="Guidance",
         elem_id="preset",
-        info="How the picture is pulled to the prompt: a named setting, or your own.",
+        info="How pictures are made to follow the prompt: a preset, or your own settings.",
     )
     parts["preset_said"] = gr.HTML(notes(presets), apply_default_css=False, elem_id="preset-said")
     names_of_others = set(form.names)
@@ -83,7 +83,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
         with gr.Row(elem_classes="save-row"):
             parts["name"] = gr.Textbox(
                 label="Save as a preset",
-                info="Name of your own setting.",
+                info="A name for these settings.",
                 max_lines=1,
                 max_length=60,
                 elem_id="preset-name",

@@ -132,7 +132,7 @@ def styles_and_wildcards(form: Form, studio: Studio) -> dict[str, Any]:
                 multiselect=True,
                 label="Styles",
                 elem_id="styles",
-                info="Words around both prompts, put there when you generate.",
+                info="Words that are put around both prompts when you generate.",
             ),
         )
         html = shown_words.wildcards_html(wording.wildcards.lists, wording.problems)

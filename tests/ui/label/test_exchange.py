@@ -134,7 +134,7 @@ def test_labels_go_out_without_names_and_are_fetched(fake: FakeStudio, client: T
     assert "Campaign “stars”: 3 answers by 1 person, about 6 pictures of 3 prompts." in text
     assert "Answers: one of two is better 3." in text
     assert "Snapshot “frozen”: 3 answers" in do.describe("snapshot:frozen")["description"]
-    assert "Lost in it" in do.about("kto")["about"] and "Nothing is lost" in do.about("jsonl")["about"]
+    assert "Not kept in it" in do.about("kto")["about"] and "It keeps everything" in do.about("jsonl")["about"]
 
     do.send_out({**FIELDS, "labels": f"campaign:{made.id}", "limit": 2})
     ended = waited(fake)

@@ -96,7 +96,7 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
             list(form.HIDDEN),
             value=0.0,
             label="Hidden words",
-            info="Pictures drawn with a style and a colour that their prompt does not say: what was liked, more often.",
+            info="Words drawn with but not shown: a style and a colour, those that were liked more often.",
             elem_id="campaign-hidden",
         )
         with gr.Column(elem_classes="only-own", min_width=0):
@@ -117,7 +117,7 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
                 value=[],
                 multiselect=True,
                 label="Models",
-                info="None: Stencil.",
+                info="None chosen: Stencil.",
                 elem_id="campaign-models",
             )
             parts["presets"] = gr.Dropdown(
@@ -125,7 +125,7 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
                 value=[],
                 multiselect=True,
                 label="Guidance presets",
-                info="None: what suits the model.",
+                info="None chosen: what suits the model.",
                 elem_id="campaign-presets",
             )
             parts["stacks"] = gr.Radio(
@@ -147,7 +147,7 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
             parts["seed"] = gr.Textbox(
                 "",
                 label="Seed",
-                info="Of all that is drawn at random. Empty: one that nobody chose.",
+                info="Of everything that is random. Empty: a new one.",
                 max_lines=1,
                 max_length=40,
                 elem_id="campaign-seed",
@@ -192,7 +192,7 @@ def _asked() -> Parts:
             list(form.MODE_CHOICES),
             value="pair",
             label="Asked as",
-            info="What whoever labels is shown, and answers with one key.",
+            info="What labellers see, and answer with one key.",
             elem_id="campaign-mode",
         ),
         "questions": gr.CheckboxGroup(
@@ -201,7 +201,7 @@ def _asked() -> Parts:
         "name": gr.Textbox(
             "",
             label="Name",
-            info="Empty: what it is, as in “30 pairs of Stencil”.",
+            info="Empty: by what it is, such as “30 pairs of Stencil”.",
             max_lines=1,
             max_length=MAX_NAME_CHARS,
             elem_id="campaign-name",
@@ -211,7 +211,7 @@ def _asked() -> Parts:
         parts["guideline"] = gr.Textbox(
             "",
             label="Guideline",
-            info="What to go by. Labellers have it one key away; every answer says which version it was given under.",
+            info="What to judge by. One key shows it to labellers; every answer keeps which version it saw.",
             lines=3,
             max_lines=10,
             max_length=MAX_GUIDELINE_CHARS,
@@ -223,7 +223,7 @@ def _asked() -> Parts:
             1,
             step=1,
             label="People per item",
-            info="Answers it needs, each by somebody else.",
+            info="How many different people answer each item.",
             elem_id="campaign-target",
         )
         parts["overlap"] = gr.Slider(
@@ -232,23 +232,26 @@ def _asked() -> Parts:
             10,
             step=1,
             label="Asked of everybody, in %",
-            info="By these one sees how far people agree.",
+            info="These items show how far people agree.",
             elem_id="campaign-overlap",
         )
         parts["repeats"] = gr.Checkbox(
-            True, label="Some are asked again, sides swapped", info="One in twenty.", elem_id="campaign-repeats"
+            True,
+            label="Some are asked again, sides swapped",
+            info="One item in twenty: shows how consistent the answers are.",
+            elem_id="campaign-repeats",
         )
         parts["checks"] = gr.Checkbox(
             True,
             label="Attention checks",
-            info=f"At most {CHECKS_SHARE:.0%}: a spoilt picture, or one of another prompt. Not of lists.",
+            info=f"At most {CHECKS_SHARE:.0%}: a spoilt picture, or one of another prompt. Not for lists.",
             elem_id="campaign-checks",
         )
         parts["reveal"] = gr.Radio(
             list(form.REVEAL_CHOICES),
             value="never",
             label="Tell what each picture was",
-            info="Model, seed, edits. Answers given since somebody was told are marked, and not learned from.",
+            info="Model, seed, edits. Later answers of whoever was told are marked, and not learned from.",
             elem_id="campaign-reveal",
         )
     return parts

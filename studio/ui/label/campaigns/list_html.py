@@ -235,7 +235,7 @@ def _guideline(campaign: Campaign) -> str:
         maxlength=MAX_GUIDELINE_CHARS,
         data_value_of="guideline",
         aria_label=f"Guideline of {campaign.name}",
-        placeholder="What to go by, in a few sentences. Labellers have it one key away (G).",
+        placeholder="What to judge by, in a few sentences. Labellers see it with one key (G).",
     )
     summary = tag("summary", "Guideline" if campaign.guideline else "Guideline: none")
     inner = summary + area + _button("guideline", campaign.id, "Save the guideline")

@@ -19,7 +19,7 @@ DIRECTIONS = (("Export", "out"), ("Import", "in"))
 ALL, OF_CAMPAIGN, OF_SNAPSHOT = "all", "campaign:", "snapshot:"
 RECOGNISE = ""
 TIES = (("As 0.5, where the format has it", "half"), ("Leave them out", "drop"), ("Two rows, one each way", "both"))
-ROWS = (("A row for each answer", "each"), ("What most said", "majority"), ("The share for the first", "mean"))
+ROWS = (("A row for each answer", "each"), ("What most answered", "majority"), ("The share for the first", "mean"))
 QUESTIONS = (("Which one is preferred", "overall"), ("Follows the prompt", "prompt"), ("Looks better", "look"))
 OPTIONS = ("ties", "anonymise", "limit", "rows", "question", "checks", "superseded", "validation")
 FIELDS = ("labels", "format", *OPTIONS)
@@ -82,5 +82,5 @@ def about_format(name: str) -> str:
     if name not in FORMATS.names():
         return ""
     format = FORMATS.get(name)
-    lost = f"Lost in it: {format.loses}." if format.loses else "Nothing is lost in it."
+    lost = f"Not kept in it: {format.loses}." if format.loses else "It keeps everything."
     return tag("p", text(format.sentence), class_="hint") + tag("p", text(lost), class_="hint")

@@ -63,11 +63,15 @@ def _out() -> dict[str, Any]:
             [("All campaigns", form.ALL)],
             value=form.ALL,
             label="Which",
-            info="A campaign, or what a training learned from.",
+            info="A campaign, or a snapshot that a training learned from.",
             elem_id="exchange-labels",
         )
         parts["format"] = gr.Dropdown(
-            form.format_choices(), value=FIRST, label="Format", info="What reads it.", elem_id="exchange-format"
+            form.format_choices(),
+            value=FIRST,
+            label="Format",
+            info="By the program that will read it.",
+            elem_id="exchange-format",
         )
         parts["about"] = element(form.about_format(FIRST), "exchange-about")
         parts["anonymise"] = gr.Checkbox(
@@ -84,20 +88,24 @@ def _out() -> dict[str, Any]:
             parts["describe"] = gr.Button("Describe", elem_id="exchange-describe", min_width=110, scale=0)
         with gr.Accordion("Ties, checks, several answers", open=False, elem_id="exchange-more"):
             parts["ties"] = gr.Radio(
-                list(form.TIES), value="half", label="Ties", info="Pictures that are equal.", elem_id="exchange-ties"
+                list(form.TIES),
+                value="half",
+                label="Ties",
+                info="Answers that call both pictures equal.",
+                elem_id="exchange-ties",
             )
             parts["rows"] = gr.Radio(
                 list(form.ROWS),
                 value="each",
                 label="Several answers about one pair",
-                info="A row for each, or one of all.",
+                info="One row for each answer, or one for all.",
                 elem_id="exchange-rows",
             )
             parts["question"] = gr.Radio(
                 list(form.QUESTIONS),
                 value="overall",
                 label="Question",
-                info="Where the format does not say which was asked.",
+                info="For formats that do not say which was asked.",
                 elem_id="exchange-question",
             )
             parts["checks"] = gr.Checkbox(
@@ -109,7 +117,7 @@ def _out() -> dict[str, Any]:
             parts["superseded"] = gr.Checkbox(
                 False,
                 label="Also what was changed or taken back later",
-                info="Every row of the log; without it, what stands.",
+                info="Every row of the log. Without it: the answers as they stand.",
                 elem_id="exchange-superseded",
             )
             parts["validation"] = gr.Slider(
@@ -118,7 +126,7 @@ def _out() -> dict[str, Any]:
                 0.1,
                 step=0.05,
                 label="Share for validation",
-                info="Of the prompts, set apart whole; by OneTrainer's format alone.",
+                info="Of the prompts, set apart whole. OneTrainer's format only.",
                 elem_id="exchange-validation",
             )
     return parts

@@ -79,7 +79,7 @@ def _layout() -> dict[str, Any]:
                 form.objective_choices(),
                 value=form.RECOMMENDED,
                 label="Objective",
-                info="What is made of the labels.",
+                info="How labels are learned from.",
                 elem_id="align-objective",
             )
             with gr.Row(elem_classes="go"):
@@ -94,7 +94,7 @@ def _layout() -> dict[str, Any]:
                 parts["align_name"] = gr.Textbox(
                     "",
                     label="Name of the edit",
-                    info="Empty: after its labels.",
+                    info="Empty: named after its labels.",
                     max_lines=1,
                     max_length=MAX_NAME_CHARS,
                     elem_id="align-name",
@@ -109,7 +109,7 @@ def _layout() -> dict[str, Any]:
                 parts["align_seed"] = gr.Textbox(
                     "0",
                     label="Seed",
-                    info="Of the split, the factors, the noise and the order. One run says little: try three.",
+                    info="Of the split, the first factors, the noise and the order. One run says little: train three.",
                     max_lines=1,
                     max_length=40,
                     elem_id="align-seed",

@@ -74,14 +74,14 @@ def _layout() -> dict[str, Any]:
                 [("What suits the model", form.USUAL)],
                 value=form.USUAL,
                 label="Guidance to start with",
-                info="Of the edits, those that are on in the sidebar.",
+                info="Edits that are on in the sidebar take part.",
                 elem_id="tuning-preset",
             )
             parts["tuning_form"] = gr.Radio(
                 list(form.FORMS),
                 value="pair",
                 label="A question is",
-                info="Of four needs fewer answers, and each takes longer.",
+                info="Best of four needs fewer answers, and each takes longer.",
                 elem_id="tuning-form-choice",
             )
             parts["tuning_rows"] = element("", "tuning-rows", form.SCRIPT)
@@ -98,7 +98,7 @@ def _layout() -> dict[str, Any]:
                 parts["tuning_name"] = gr.Textbox(
                     "",
                     label="Name",
-                    info="Empty: after what is tuned.",
+                    info="Empty: named after what is tuned.",
                     max_lines=1,
                     max_length=MAX_NAME_CHARS,
                     elem_id="tuning-name",
@@ -106,7 +106,7 @@ def _layout() -> dict[str, Any]:
                 parts["tuning_most"] = gr.Number(
                     QUESTIONS,
                     label="Questions at most",
-                    info=f"It ends before where more cannot help. Up to {MAX_QUESTIONS}.",
+                    info=f"It ends earlier where more answers cannot help. Up to {MAX_QUESTIONS}.",
                     minimum=1,
                     maximum=MAX_QUESTIONS,
                     elem_id="tuning-most",
@@ -114,7 +114,7 @@ def _layout() -> dict[str, Any]:
                 parts["tuning_seed"] = gr.Textbox(
                     "",
                     label="Seed",
-                    info="Of the questions and their pictures. Empty: one that nobody chose.",
+                    info="Of the questions and their pictures. Empty: a new one.",
                     max_lines=1,
                     max_length=40,
                     elem_id="tuning-seed",
