@@ -48,5 +48,5 @@ def _edit(ref: EditRef, edits: EditLibrary) -> str:
 
 
 def _guidance(recipe: Recipe) -> str:
-    params = ", ".join(f"{name} {value}" for name, value in recipe.guidance.params.items())
+    params = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.guidance.params.items())
     return f"{recipe.guidance.method} ({params})" if params else recipe.guidance.method

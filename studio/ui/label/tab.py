@@ -22,7 +22,8 @@ def build(page: Page) -> None:
     if len(parts()) == 1:
         parts()[0].build(page)
     else:
-        with gr.Tabs(elem_id="label-parts"):
+        # In a second row where the page is narrow: a menu of those without room could not be reached by keys.
+        with gr.Tabs(elem_id="label-parts", overflow_behavior="wrap"):
             for part in parts():
                 with gr.Tab(part.title, id=part.id, elem_id=part.id):
                     part.build(page)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio.preference.answer import Mode
 from studio.services.labels.plan import MAX_GUIDELINE_CHARS
+from studio.ui.components import rule
 from studio.ui.components.progress import time_left
 from studio.ui.markup import alert, attributes, tag, text
 from studio.ui.watch import PART
@@ -152,7 +153,7 @@ def about(campaign: Campaign, design: CampaignDesign | None) -> str:
 def _recipe(design: CampaignDesign) -> str:
     recipe = design.arms[0].recipe
     model = recipe.model.capitalize() if recipe.model == "stencil" else recipe.model
-    return f"{model}, {recipe.steps} steps, {recipe.guidance.method}" + (", with edits" if recipe.edits else "")
+    return f"{model}, {recipe.steps} steps, {rule.label(recipe.guidance)}" + (", with edits" if recipe.edits else "")
 
 
 def _drawn(studio: Studio, campaign: Campaign, standing: Standing, counts: Counts) -> str:

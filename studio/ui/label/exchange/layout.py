@@ -81,7 +81,11 @@ def _out() -> dict[str, Any]:
             elem_id="exchange-anonymise",
         )
         parts["limit"] = gr.Number(
-            0, label="At most so many answers", info="The first ones. 0: all.", precision=0, elem_id="exchange-limit"
+            0,
+            label="Number of answers",
+            info="At most so many, from the first on. 0: all.",
+            precision=0,
+            elem_id="exchange-limit",
         )
         with gr.Row(elem_classes="go"):
             parts["export"] = gr.Button("Export", variant="primary", elem_id="exchange-export")

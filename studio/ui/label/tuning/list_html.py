@@ -9,6 +9,7 @@ from studio.preference.tuning.standing import Share
 from studio.services.tunings.tuning import Tuning
 from studio.services.tunings.values import sliders, state
 from studio.ui import watch
+from studio.ui.components import rule
 from studio.ui.errors import sentence
 from studio.ui.handover import LABEL
 from studio.ui.label.tuning.curves import curves_html
@@ -88,7 +89,7 @@ def _about(tuning: Tuning) -> str:
     form = "pairs" if tuning.plan.form == "pair" else "best of four"
     made_at = tuning.campaign.created_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
     votes = f"{count} vote{'s' * (count != 1)} of at most {tuning.plan.most}"
-    return " · ".join([votes, form, f"{model}, {recipe.guidance.method}", f"made {made_at}"])
+    return " · ".join([votes, form, f"{model}, {rule.label(recipe.guidance)}", f"made {made_at}"])
 
 
 def _drawing(studio: Studio, tuning: Tuning) -> str:
