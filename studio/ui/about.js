@@ -28,6 +28,7 @@
     place.innerHTML = await answer.text();
     const stored = localStorage.getItem('palimpsest-theme') || '';
     for (const choice of place.querySelectorAll('[data-theme-choice]')) choice.checked = choice.value === stored;
+    place.querySelector('[data-demo]').checked = document.documentElement.classList.contains('demo');
   }
 
   document.addEventListener('click', (event) => { if (event.target.closest('[data-about]')) open(); });

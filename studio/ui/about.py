@@ -38,7 +38,11 @@ PICTURES: Keys = (
     (("R",), "while held: the reference in each picture's place"),
     (("D",), "difference from the reference"),
 )
-THEMES = (("", "as the system has it"), ("light", "light"), ("dark", "dark"))
+THEMES = (("", "as the system"), ("light", "light"), ("dark", "dark"))
+DEMO = (
+    '<label><input type="checkbox" data-demo> Large type, and only what the back row should see</label>'
+    '<span class="hint">Also by <code>?demo</code> in the address, which can be kept as a bookmark.</span>'
+)
 # What it is built on and shipped with by name: our own requirements; what these need in turn is in requirements.lock.
 OURS = "palimpsest"
 
@@ -73,6 +77,7 @@ def settings_html(settings: Settings) -> str:
         for value, words in THEMES
     )
     theme = tag("fieldset", tag("legend", "Theme") + choices, class_="about-theme")
+    demo = tag("fieldset", tag("legend", "Projector") + DEMO, class_="about-theme")
     rows = "".join(
         _row(_in_words(name), _value(settings, name), f"--{name.replace('_', '-')}", field.description or "")
         for name, field in Settings.model_fields.items()
@@ -86,7 +91,7 @@ def settings_html(settings: Settings) -> str:
         class_="hint",
     )
     scrolled = tag("div", table, class_="about-settings", tabindex="0", role="group", aria_label="Settings")
-    return tag("h2", "Settings") + theme + scrolled + note
+    return tag("h2", "Settings") + theme + demo + scrolled + note
 
 
 def versions_html() -> str:

@@ -71,14 +71,15 @@
 
   // -- the sidebar -----------------------------------------------------------------------------------------------------
 
-  // It folds where the page is narrow, for the picture comes first, and beside a tab that wants the whole width; when
-  // that is over, it is as it was. Who opens it there by hand keeps it open.
+  // It folds where the page is narrow, for the picture comes first, for a projector, and beside a tab that wants the
+  // whole width; when that is over, it is as it was. Who opens it there by hand keeps it open.
   const narrow = window.matchMedia('(max-width: 1099px)');
   let reason = '', folded = false; // why it is to be folded, and whether it was we who folded it
   function fold() {
     const sidebar = document.getElementById('sidebar');
     const tab = shownTab();
-    const now = `${narrow.matches ? 'narrow' : ''}${tab && tab.wide ? ` ${tab.id}` : ''}`;
+    const isDemo = document.documentElement.classList.contains('demo');
+    const now = `${narrow.matches || isDemo ? 'narrow' : ''}${tab && tab.wide ? ` ${tab.id}` : ''}`;
     if (!sidebar || now === reason) return;
     reason = now;
     const isOpen = sidebar.classList.contains('open');
@@ -86,6 +87,7 @@
     folded = now ? folded || isOpen : false;
   }
   narrow.addEventListener('change', fold);
+  window.addEventListener('palimpsest-demo', fold);
 
   // Gradio puts tabs and sidebar on the page late, and opens the sidebar a while after it is there and before it listens
   // to its button: so this asks until both are as they are to be, and then never again.
@@ -99,7 +101,8 @@
       go();
       new MutationObserver(arrived).observe(strip, { attributes: true, attributeFilter: ['aria-selected'], subtree: true });
     }
-    if (sidebar.classList.contains('open') && (narrow.matches || (shownTab() || {}).wide)) {
+    const isDemo = document.documentElement.classList.contains('demo');
+    if (sidebar.classList.contains('open') && (narrow.matches || isDemo || (shownTab() || {}).wide)) {
       reason = '';
       fold();
     } else if (strip.dataset.watched && tries > 5) clearInterval(waiting);

@@ -149,11 +149,11 @@ def head(tabs: Sequence[TabHead]) -> str:
     """What goes into <head>: the scripts with what they need to know of the tabs, and the stylesheets of the page, of
     its components and of the tabs, whose selectors Gradio's `css` would rewrite.
     """
-    styles = "".join([*(_read(name) for name in ("style.css", *components())), *(tab.style for tab in tabs)])
+    styles = [*(_read(name) for name in ("style.css", *components())), *(tab.style for tab in tabs), _read("demo.css")]
     # "<" is written so that no text of a tab ends the script.
     facts = json.dumps([tab.facts for tab in tabs]).replace("<", "\\u003c")
-    script = f"window.palimpsestTabs = {facts};\n{_read('page.js')}{_read('about.js')}"
-    return f"<style>\n{styles}</style>\n<script>\n{script}</script>"
+    script = f"window.palimpsestTabs = {facts};\n{_read('page.js')}{_read('about.js')}{_read('demo.js')}"
+    return f"<style>\n{''.join(styles)}</style>\n<script>\n{script}</script>"
 
 
 def components() -> list[str]:
