@@ -49,7 +49,7 @@ def near_html(studio: Studio, board: Board, preserved: str) -> str:
         type="button",
         class_="small",
         data_op="suggest",
-        title="Looks for what the text encoder has nearest to the open concept: an erasure harms that first",
+        title="Finds what the text encoder has nearest to this concept: an erasure harms that first",
     )
     return tag("div", button + _words(studio, board, preserved), class_="near")
 

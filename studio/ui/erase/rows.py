@@ -21,7 +21,7 @@ settle();
 {watch.PART}
 """
 KINDS: tuple[fields.Entry, ...] = (
-    ("by its word", ""),
+    ("as the word says", ""),
     ("an object", "object"),
     ("a style", "style"),
     ("a colour", "colour"),
@@ -71,15 +71,26 @@ def way_html(words: str, substitute: str) -> str:
 def _settings(id: int, entry: Entry, in_world: bool) -> str:
     parts = [
         _text("words", id, "Erase", entry.words, "star", "What is to be forgotten, as prompts name it."),
-        _text("substitute", id, "Draw instead", entry.substitute, NOTHING, "What takes its place. Best of its kind."),
+        _text(
+            "substitute",
+            id,
+            "Draw instead",
+            entry.substitute,
+            NOTHING,
+            "What takes its place: best something of the same kind.",
+        ),
     ]
     if in_world:
         parts.append(_try(id, entry))
     else:
-        parts.append(fields.select("kind", id, "It is", KINDS, entry.kind))
-    synonyms = _text("synonyms", id, "Also called", entry.synonyms, "none", "Between commas. They go with it.")
-    synonyms_note = " Stencil's own synonyms go in any case." if in_world else ""
-    hint = tag("p", text(f"Other words for it, between commas, that are erased with it.{synonyms_note}"), class_="hint")
+        parts.append(fields.select("kind", id, "Kind", KINDS, entry.kind))
+    synonyms = _text(
+        "synonyms", id, "Also called", entry.synonyms, "none", "Separated by commas. They are erased with it."
+    )
+    synonyms_note = " Stencil's own synonyms are erased in any case." if in_world else ""
+    hint = tag(
+        "p", text(f"Other words for it, separated by commas, that are erased with it.{synonyms_note}"), class_="hint"
+    )
     drawer = tag(
         "details",
         tag("summary", "Synonyms") + synonyms + hint,

@@ -30,7 +30,7 @@ def test_a_stable_diffusion_model_is_erased_from_shown_before_and_after_and_its_
         do = Handlers(studio, Sessions(BoardSession))
         do.opened(replace(page, stored=boards.plain(boards.new())))
         form = do.visited(page)
-        assert "It is" in form["rows"] and "Propose one" not in form["rows"] and "Try " not in form["rows"]
+        assert "Kind" in form["rows"] and "Propose one" not in form["rows"] and "Try " not in form["rows"]
         assert "some seconds" in form["note"] and "message error" not in form["note"]
         do.row_op(page, {"op": "kind", "row": 1, "value": "object"})
         do.near_op(page, {"op": "suggest"})
