@@ -7,6 +7,7 @@ import pytest
 
 from studio.cli import main
 from studio.cli.trained import OPTIONS
+from studio.training.erase import slider
 from studio.training.erase.plan import TrainingOptions
 
 
@@ -26,8 +27,13 @@ from studio.training.erase.plan import TrainingOptions
     ],
 )
 def test_what_makes_no_slider_is_told_before_anything_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    sentence: str,
 ) -> None:
+    monkeypatch.setattr(slider, "SOUGHT", 200)
     assert main(["slider", *arguments, "--workspace", str(tmp_path / "w"), "--json"]) == 2
     assert sentence in json.loads(capsys.readouterr().out)["error"]
 

@@ -33,7 +33,7 @@ RECIPES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(RECIPES)
 def test_json_round_trip_is_exact(recipe: Recipe) -> None:
     text = recipe.canonical_json()

@@ -5,7 +5,9 @@ import pytest
 
 from studio.core.recipe import Recipe
 from studio.core.settings import Settings
+from tests.quick_trainings import quick_trainings as quick_trainings
 from tests.quick_workers import quick_workers as quick_workers
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 from tests.tiny_model import SIZE_PX, build_once
 
 

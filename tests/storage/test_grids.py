@@ -10,6 +10,7 @@ import pytest
 from studio.core.errors import NotFound
 from studio.core.recipe import Recipe
 from studio.storage.archive import Archive
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from studio.core.recipe import Recipe
 from studio.storage.archive import Archive
 from studio.storage.generations import GenerationRecord
 from studio.storage.search import ORIGINS, HistoryFilter
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 
 
 @pytest.fixture

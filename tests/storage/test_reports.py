@@ -14,6 +14,7 @@ from studio.core.recipe import Recipe
 from studio.storage import reports
 from studio.storage.archive import Archive
 from studio.storage.reports import BASE, ReportKey
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 
 EDIT, MODEL = "ab" * 32, "cd" * 32
 KEY = ReportKey(EDIT, MODEL, "preview.n48")

@@ -15,6 +15,7 @@ from studio.core.recipe import Recipe
 from studio.storage.archive import Archive
 from studio.storage.search import HistoryFilter
 from studio.storage.unreadable import problem
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 
 FUTURE = json.dumps({"version": 2, "prompt": "a"})
 # What is put into a column, as SQL. A NULL where there may be none comes of a repaired database.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick_workspaces import quick_workspaces as quick_workspaces
 from tests.ui.fake_studio import FakeStudio
 from tests.ui.serving import Served, serving
 

@@ -60,7 +60,7 @@ WRONG: tuple[Any, ...] = (
 EVENT: dict[str, Any] = {"id": 1, "on": True, "to": "guidance", "last": 1, "sure": False, "act": "up", "job": "x"}
 EVENT |= {"grid": 1, "prompt": "x", "op": "param", "edit": "x", "value": "Guidance", "index": 3, "newest": 1}
 EVENT |= {"row": 1, "at": "", "name": "guidance_scale", "ids": [1], "shape": "square", "campaign": 1}
-SAMPLE = 250
+SAMPLE = 150
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from studio.engine.order import Order, SampleOptions, plain_orders
 from studio.engine.sampler import Picture, sample
 
 VARIANT_SCALES = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5)
+ACCOUNT_PAIRS = 15  # at least: a difference of a few per cent is looked for
 
 
 @CASES.register("single")
@@ -92,7 +93,7 @@ def account(bench: Bench) -> BenchResult:
     return BenchResult(
         case="account",
         work="one picture with the account of its steps, against ours without",
-        **time_pairs(ours, theirs, max(bench.pairs, 15), bench.on_pair),
+        **time_pairs(ours, theirs, max(bench.pairs, ACCOUNT_PAIRS), bench.on_pair),
         goal=0.95,
         max_difference=difference([ours()], [theirs()]),
         limit="a Gram matrix of four latents and a copy of x0 per step, one file per picture",

@@ -18,6 +18,7 @@ from studio.evidence.alignment.prompts import Prompts
 from studio.evidence.alignment.sizes import Sizes
 from studio.evidence.alignment.trial import Trials
 from studio.services.studio import Studio
+from tests.quick_trainings import quick_trainings as quick_trainings
 from tests.tiny_model import build_once
 
 SIZES = Sizes(prompts=6, plain=4, worded=1, answers=30, tuned=2, test=2, seeds=2, stated=2, drift=2)

@@ -84,10 +84,10 @@ def test_killed_within_a_look_it_ends_with_the_same_edit(
     monkeypatch.setattr(Drift, "is_alarming", property(lambda mine: True))  # so that what it says is in the outcome
     plan = looked_at(sd[1])
     paths = paths_of(plan, tmp_path)
-    whole = Run(sd[0], tmp_path / "whole", paths, plan).finish().of("edit")[0]
+    unbroken = Run(sd[0], tmp_path / "whole", paths, plan).finish()
+    whole = unbroken.of("edit")[0]
     assert "Look at the pictures" in whole["outcome"]
-    turns = sum(1 for _ in Run(sd[0], tmp_path / "counted", paths, plan).steps)
-    for turn in (turns * share // 8 for share in (4, 6, 7)):  # within looks and between them
+    for turn in (unbroken.turns * share // 8 for share in (4, 6, 7)):  # within looks and between them
         folder = tmp_path / str(turn)
         run = Run(sd[0], folder, paths, plan)
         for _ in range(turn):

@@ -120,7 +120,10 @@ def test_what_stays_and_how_it_is_trained_are_heard() -> None:
         ({"pairs": [{"positive": "luminous"}], "in_world": True}, "No sentence says 'luminous'"),
     ],
 )
-def test_what_could_only_be_a_mistake_is_told(values: dict[str, Any], sentence: str) -> None:
+def test_what_could_only_be_a_mistake_is_told(
+    values: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slider, "SOUGHT", 200)
     with pytest.raises(BadInput) as caught:
         training_of(**values)
     assert sentence in str(caught.value)

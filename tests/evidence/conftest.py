@@ -1,0 +1,1 @@
+from tests.quick_workspaces import quick_workspaces as quick_workspaces

@@ -1,0 +1,1 @@
+from tests.quick_trainings import quick_trainings as quick_trainings
