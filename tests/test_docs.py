@@ -42,18 +42,17 @@ def test_verbs_named_in_the_readme_exist() -> None:
     assert named - OWN_VERBS - verbs == set()
 
 
+def commands_of(text: str) -> list[str]:
+    """The commands of the studio that a page shows, in blocks or between words, less the program's name."""
+    blocks = re.compile(r"```\w*\n(?P<block>.*?)```|`(?P<inline>[^`\n]+)`", re.DOTALL)
+    lines = [line for shown in blocks.finditer(text) for line in (shown["block"] or shown["inline"]).splitlines()]
+    return [found[1] for line in lines if (found := re.match(r"\s*(?:python3 launch\.py|palimpsest) (.+)", line))]
+
+
 def test_every_command_that_the_pages_show_is_one() -> None:
     """Its verb, its flags and their values; not that the files it names are there."""
     pages = [page for page in PAGES if "design" not in page.parts and page.name != "CHANGELOG.md"]
-    texts = [page.read_text(encoding="utf-8") for page in pages]
-    shown = [
-        line
-        for text in texts
-        for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
-        for line in block.splitlines()
-    ]
-    shown += [line for text in texts for line in re.findall(r"`([^`\n]+)`", text)]
-    commands = [found[1] for line in shown if (found := re.match(r"\s*(?:python3 launch\.py|palimpsest) (.+)", line))]
+    commands = [command for page in pages for command in commands_of(page.read_text(encoding="utf-8"))]
     grammar, tried = parser(), 0
     for command in commands:
         words = shlex.split(command, comments=True)
