@@ -164,6 +164,14 @@ def _stats_text(values: Answer) -> str:
         )
     elif agreement["why"] and len(values["annotators"]) > 1:
         lines.append(f"      agreement: {agreement['why']}")
+    for pair in values["cohen"]:
+        if pair["value"] is not None:
+            both = " and ".join(pair["annotators"])
+            lines.append(f"      Cohen's kappa of {both} {pair['value']:.2f} over {pair['n']} items")
+    if (kappa := values["fleiss"])["value"] is not None:
+        lines.append(
+            f"      Fleiss' kappa {kappa['value']:.2f} over {kappa['n']} items with {kappa['answers']} answers each"
+        )
     for person in values["annotators"]:
         shares = (("left", "left"), ("ties", "ties"), ("repeats alike", "consistent"), ("checks failed", "failed"))
         facts = [f"{label} {_share(person[name])}" for label, name in shares if person[name]["n"]]

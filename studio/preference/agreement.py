@@ -34,6 +34,42 @@ class Agreement:
     why: str = ""
 
 
+def cohen(table: npt.ArrayLike) -> Agreement:
+    """Cohen's kappa of two annotators, 1 - observed / expected disagreement.
+
+    table: [k, k] counts, a row for each answer of the first, a column for each of the second.
+    Raises ValueError for what is no such table. Source: Cohen, Educ. Psychol. Meas. 20 (1960), p. 40.
+    """
+    counts = np.asarray(table, dtype=np.float64)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not np.isfinite(counts).all() or (counts < 0).any():
+        raise ValueError(f"a table of two annotators is [k, k] counts, not {counts.shape}")
+    n = counts.sum()
+    if n == 0:
+        return Agreement(math.nan, 0, NO_OVERLAP)
+    cost = 1 - np.eye(len(counts))
+    expected = np.outer(counts.sum(1), counts.sum(0)) / n
+    return _against_chance(float((cost * counts).sum()), float((cost * expected).sum()), int(n))
+
+
+def fleiss(counts: npt.ArrayLike) -> Agreement:
+    """Fleiss' kappa of equally many answers to every item, whoever gave them.
+
+    counts: [items, k], how often each of k answers was given to each item; the rows have one sum, 2 or more.
+    Raises ValueError for others. Source: Fleiss, Psychol. Bull. 76 (1971), equations 3 to 7.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 2 or not np.isfinite(table).all() or (table < 0).any():
+        raise ValueError(f"answers are counted as [items, k], not {table.shape}")
+    if not len(table):
+        return Agreement(math.nan, 0, NO_OVERLAP)
+    raters = table[0].sum()
+    if raters < 2 or (table.sum(1) != raters).any():
+        raise ValueError("every item must have the same number of answers, two or more; see krippendorff for others")
+    agreeing = ((table**2).sum(1) - raters) / (raters * (raters - 1))  # P_i, the share of pairs of answers that agree
+    by_chance = ((table.sum(0) / table.sum()) ** 2).sum()
+    return _against_chance(float(1 - agreeing.mean()), float(1 - by_chance), len(table))
+
+
 def krippendorff(answers: Sequence[Sequence[float]] | Floats, level: Level = "nominal") -> Agreement:
     """Krippendorff's alpha of any number of annotators, each of whom may have left items out.
 

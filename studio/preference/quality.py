@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 
-from studio.preference.agreement import Agreement, krippendorff
+from studio.preference.agreement import NO_OVERLAP, Agreement, cohen, fleiss, krippendorff
 from studio.preference.answer import Answer
 from studio.preference.label import Label, standing
 from studio.preference.tallies import (
@@ -39,6 +41,7 @@ LONGEST_RUN = 8
 UNLIKELY = 0.05  # tail probability beyond which repeats, checks and cycles are flagged
 USUAL_CONSISTENCY, USUAL_FAILURES, USUAL_CYCLES = 0.7, 0.1, 0.1
 TIE_RATE_SD, FEWEST_ANSWERS, FEWEST_OTHERS = 3.0, 10, 3
+FEWEST_FOR_FLEISS = 3  # annotators of an item: of two, Cohen's kappa tells
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -104,11 +107,58 @@ def report(labels: Sequence[Label], checks: Mapping[int, Answer] | None = None) 
     ]
 
 
-def shared_agreement(labels: Sequence[Label]) -> Agreement:
-    """Krippendorff's alpha of first picture, tie, second picture, over pairs that several annotators answered.
+@dataclass(frozen=True)
+class PairAgreement:
+    """Of two annotators. annotators: who. kappa: Cohen's."""
 
-    An annotator's first answer to a pair counts; the sides they stood on are undone.
+    annotators: tuple[str, str]
+    kappa: Agreement
+
+
+@dataclass(frozen=True)
+class SharedAgreement:
+    """How far annotators agree about pairs of pictures that several answered: first, tie or second.
+
+    alpha: Krippendorff's, of all answers.
+    fleiss: Fleiss' kappa, of the pairs with as many answers as most have that three or more answered.
+    answers: how many each of those has; 0 where there are none.
+    pairs: of every two annotators who answered a pair of pictures both, by name.
     """
+
+    alpha: Agreement
+    fleiss: Agreement
+    answers: int
+    pairs: tuple[PairAgreement, ...]
+
+
+def shared_agreement(labels: Sequence[Label]) -> SharedAgreement:
+    """Agreement of all, of those whom most answered with, and of every two.
+
+    An annotator's first answer to a pair counts; the sides they stood on are undone. Which of two pictures is the
+    first is by their files, as good as drawn.
+    """
+    annotators, table = _shared_answers(labels)  # [annotators, items]
+    given = ~np.isnan(table)
+    outcomes = np.unique(table[given])
+    codes = np.searchsorted(outcomes, table)  # len(outcomes) where nothing was answered
+    counts = np.stack([(codes == code).sum(0) for code in range(max(1, len(outcomes)))], 1)  # [items, outcomes]
+    pairs: list[PairAgreement] = []
+    for (one, name), (two, other) in combinations(enumerate(annotators), 2):
+        both = given[one] & given[two]
+        if both.any():
+            tally = np.zeros((len(outcomes), len(outcomes)))
+            np.add.at(tally, (codes[one, both], codes[two, both]), 1)
+            pairs.append(PairAgreement((name, other), cohen(tally)))
+    answers, kappa = 0, Agreement(math.nan, 0, NO_OVERLAP)
+    sizes = given.sum(0)
+    if (sizes >= FEWEST_FOR_FLEISS).any():
+        answers = int(np.bincount(sizes[sizes >= FEWEST_FOR_FLEISS]).argmax())
+        kappa = fleiss(counts[sizes == answers])
+    return SharedAgreement(krippendorff(table), kappa, answers, tuple(pairs))
+
+
+def _shared_answers(labels: Sequence[Label]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Annotators by name, and what each answered [annotators, items], nan where nothing."""
     answers: dict[ItemKey, dict[str, float]] = defaultdict(dict)
     for label in sorted(standing(list(labels)), key=lambda label: label.answered_at or _EARLIEST):
         if (outcome := ordered_decision(label)) is not None:
@@ -118,7 +168,7 @@ def shared_agreement(labels: Sequence[Label]) -> Agreement:
     for column, row in enumerate(answers.values()):
         for name, outcome in row.items():
             table[annotators.index(name), column] = outcome
-    return krippendorff(table)
+    return annotators, table
 
 
 def at_least(hits: int, n: int, share: float) -> float:

@@ -1,6 +1,6 @@
 """Ratings of recipes from who beat whom: Bradley-Terry of all games at once, with intervals.
 
-Elo and TrueSkill, which are had as games come, depend on the order of the games.
+Elo and TrueSkill (studio.preference.trueskill), which are had as games come, depend on the order of the games.
 """
 
 from __future__ import annotations

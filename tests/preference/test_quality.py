@@ -138,9 +138,32 @@ def test_agreement_is_of_pairs_that_several_answered() -> None:
         ]
 
     both = answers("ada", False) + answers("bea", False)
-    assert shared_agreement(both).value == 1 and shared_agreement(both).n == 9
+    assert shared_agreement(both).alpha.value == 1 and shared_agreement(both).alpha.n == 9
     mixed = shared_agreement(answers("ada", False) + answers("bea", True))  # a above b in all, ties in three of ada's
-    assert mixed.value < 1 and mixed.n == 9
-    assert math.isnan(shared_agreement(answers("ada", False)).value)
+    assert mixed.alpha.value < 1 and mixed.alpha.n == 9
+    (pair,) = mixed.pairs
+    assert pair.annotators == ("ada", "bea") and pair.kappa.n == 9
+    assert pair.kappa.value == pytest.approx(0)  # bea says one thing always: six of nine is what chance gives her
+    assert mixed.answers == 0 and math.isnan(mixed.fleiss.value)
+    alone = shared_agreement(answers("ada", False))
+    assert math.isnan(alone.alpha.value) and not alone.pairs
+    assert shared_agreement([]).pairs == () and math.isnan(shared_agreement([]).fleiss.value)
     again = [replace(label, id=label.id + "r", purpose="repeat") for label in both[:9]]
     assert shared_agreement(both + again) == shared_agreement(both)
+
+
+def test_three_who_answer_alike_but_for_one_item_have_fleiss_kappa_of_what_all_three_answered() -> None:
+    said = {"ada": "first first second second", "bea": "first first second second", "cyd": "first second second second"}
+    labels = [
+        pair_label("a", "b", outcome, annotator=name, prompt=f"p{number}")  # type: ignore[arg-type]
+        for name, outcomes in said.items()
+        for number, outcome in enumerate(outcomes.split())
+    ]
+    labels += [pair_label("a", "b", "tie", annotator=name, prompt="two") for name in ("ada", "bea")]
+    agreement = shared_agreement(labels)
+    # Per item 1, 1/3, 1, 1 of the pairs of answers agree; 5 of 12 answers are "first", 7 "second".
+    observed, chance = (1 + 1 / 3 + 1 + 1) / 4, (5 / 12) ** 2 + (7 / 12) ** 2
+    assert agreement.answers == 3 and agreement.fleiss.n == 4
+    assert agreement.fleiss.value == pytest.approx((observed - chance) / (1 - chance))
+    kappas = {pair.annotators: (pair.kappa.value, pair.kappa.n) for pair in agreement.pairs}
+    assert kappas["ada", "bea"] == (1, 5) and kappas["ada", "cyd"] == (pytest.approx(0.5), 4)

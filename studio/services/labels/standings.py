@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from studio.core.recipe import Recipe
 from studio.preference.label import Label, standing
 from studio.preference.ratings import ELO_SCALE, Game, Rating, bradley_terry
+from studio.preference.trueskill import Skill, TrueSkill
 
 WIN, DRAW = 1.0, 0.5
 
@@ -17,10 +18,12 @@ class Standing:
     """One recipe, its prompt and seed left out.
 
     rating: Bradley-Terry's, in logits around the mean of all, with its interval.
+    skill: TrueSkill's, after the answers in their order; of a list, after each of its comparisons.
     """
 
     recipe: Recipe
     rating: Rating
+    skill: Skill
 
     @property
     def points(self) -> float:
@@ -65,5 +68,8 @@ def standings(labels: Iterable[Label]) -> list[Standing]:
         ]
     compared = {number for game in games for number in game[:2]}
     ratings = bradley_terry(games, len(players)) if games else []
-    rows = [Standing(recipe, ratings[number]) for recipe, number in players.items() if number in compared]
+    skills = TrueSkill().rate(games, len(players))
+    rows = [
+        Standing(recipe, ratings[number], skills[number]) for recipe, number in players.items() if number in compared
+    ]
     return sorted(rows, key=lambda row: -row.rating.value)

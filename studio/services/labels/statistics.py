@@ -53,7 +53,10 @@ def campaign_values(store: LabelStore, campaign: Campaign) -> dict[str, Any]:
 
 
 def statistics(store: LabelStore, campaign: Campaign) -> dict[str, Any]:
-    """The same, with agreement (Krippendorff's alpha over what several answered) and the quality of each annotator.
+    """The same, with agreement over what several answered and the quality of each annotator.
+
+    agreement: Krippendorff's alpha. fleiss: Fleiss' kappa, with how many answers each of its items has. cohen: Cohen's
+    kappa of every two annotators.
 
     A number that is not defined is null. All of the campaign's labels are held in memory, without recipes.
     """
@@ -62,7 +65,9 @@ def statistics(store: LabelStore, campaign: Campaign) -> dict[str, Any]:
     people = report(labels, store.items.right_answers(campaign.id))
     return {
         **campaign_values(store, campaign),
-        "agreement": _plain(agreement),
+        "agreement": _plain(agreement.alpha),
+        "fleiss": {**_plain(agreement.fleiss), "answers": agreement.answers},
+        "cohen": [{"annotators": list(pair.annotators), **_plain(pair.kappa)} for pair in agreement.pairs],
         "annotators": [_plain(quality) for quality in people],
     }
 

@@ -44,6 +44,24 @@ def do(fake: FakeStudio) -> Handlers:
     return Handlers(fake, GuidancePresets(fake.settings.workspace))
 
 
+def test_how_far_people_agree_is_told_of_every_two_and_of_all(fake: FakeStudio, do: Handlers) -> None:
+    recipes = [Recipe(prompt=PROMPT, seed=seed, steps=1, width=64, height=64) for seed in range(8)]
+    pictures = [picture.id for picture in fake.pictures.draw(recipes)]
+    plan = CampaignPlan("three", source="brought", target_per_item=3, overlap_share=0, repeat_share=0, check_share=0)
+    campaign = fake.labels.create(plan).id
+    fake.labels.add_items(campaign, [NewItem(f"star {k}", (pictures[2 * k], pictures[2 * k + 1])) for k in range(4)])
+    said = {"Ada": "1122", "Bea": "1122", "Cyd": "1222"}
+    for name, outcomes in said.items():
+        fake.labels.annotator(name)
+        for number, question in enumerate(fake.labels.lease(campaign, name, 4)):
+            side = "first" if outcomes[int(question.prompt[-1])] == "1" else "second"
+            fake.labels.vote(f"vote-{name}-{number}", question.token, Answer.pair(side))
+    html = do.act("quality", campaign, None, None)["list"]
+    # Which of two pictures is first is by their files: what chance gives depends on it, and so the kappas' digits.
+    assert "Ada and Bea 1.00 (n = 4)." in html and re.search(r"Ada and Cyd 0\.\d\d \(n = 4\), Bea and Cyd 0", html)
+    assert re.search(r"kappa of 4 items with 3 answers each: 0\.\d\d\.", html)
+
+
 def test_recipes_stand_against_each_other_and_what_was_marked_is_seen_and_asked_no_more(
     fake: FakeStudio, do: Handlers
 ) -> None:
@@ -52,6 +70,8 @@ def test_recipes_stand_against_each_other_and_what_was_marked_is_seen_and_asked_
     names = re.findall(r'<th scope="row">(Steps \d)</th><td>([\d,]+)</td>', html)
     assert [name for name, _ in names] == ["Steps 2", "Steps 1"]  # no more than tells them apart
     assert int(names[0][1].replace(",", "")) > 1000 > int(names[1][1].replace(",", "")) and "6 times" in html
+    skills = [float(mean) for mean in re.findall(r"<td>([\d.]+) ± [\d.]+</td>", html)]
+    assert skills[0] > 25 > skills[1]  # TrueSkill's of the two, who both began at 25
     assert "says nothing before 20 answers; there are 6" in html
     assert "“a &lt;b&gt;hand&lt;/b&gt; too many”" in html and "flagged, by Ada" in html
     ((label, token),) = fake.looking_back.marked(campaign)

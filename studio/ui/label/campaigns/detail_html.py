@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from studio.storage.labels.campaigns import Campaign
 
 MARKED = 24  # labels that are listed
+MOST_PAIRS = 6  # of annotators, whose kappa is told
 _RETIRES = "Whoever has not answered it yet is not asked. Its answers stay."
 
 
@@ -60,8 +61,21 @@ def sound_html(values: Mapping[str, Any]) -> str:
         )
         flags = [flag["sentence"] for flag in person["flags"]]
         rows += "".join(tag("tr", tag("td", text(flag), colspan=len(cells) + 1), class_="flag") for flag in flags)
-    inner = tag("h4", "How sound the answers are") + tag("p", text(words)) + _table(head, rows, "Annotators")
+    inner = tag("h4", "How sound the answers are") + tag("p", text(words)) + _kappas(values)
+    inner += _table(head, rows, "Annotators")
     return tag("section", inner, class_="quality", aria_label="How sound the answers are")
+
+
+def _kappas(values: Mapping[str, Any]) -> str:
+    """Those of every two annotators, the least first, and of all where three or more answered the same."""
+    known = sorted((pair for pair in values["cohen"] if pair["value"] is not None), key=lambda pair: pair["value"])
+    told = [f"{' and '.join(pair['annotators'])} {pair['value']:.2f} (n = {pair['n']})" for pair in known[:MOST_PAIRS]]
+    if len(known) > MOST_PAIRS:
+        told.append(f"{len(known) - MOST_PAIRS} more pairs above these")
+    words = f"Cohen's kappa: {', '.join(told)}." if told else ""
+    if (kappa := values["fleiss"])["value"] is not None:
+        words += f" Fleiss' kappa of {kappa['n']} items with {kappa['answers']} answers each: {kappa['value']:.2f}."
+    return tag("p", text(words.strip()), class_="hint") if words else ""
 
 
 def standings_html(studio: Studio, rows: Sequence[Standing]) -> str:
@@ -73,9 +87,9 @@ def standings_html(studio: Studio, rows: Sequence[Standing]) -> str:
     body = "".join(_standing(row, making, low, high) for row, making in zip(rows, facts, strict=True))
     note = (
         "Bradley-Terry, on Elo's scale: 1000 is the mean of all, and who is 100 above another is preferred 64 times of "
-        "100. Blind answers about pairs drawn at random."
+        "100. Blind answers about pairs drawn at random. TrueSkill starts at 25.0 ± 8.3."
     )
-    table = _table(_head("Recipe", "Rating", "95 % interval", "Compared"), body, "Recipes")
+    table = _table(_head("Recipe", "Rating", "95 % interval", "TrueSkill", "Compared"), body, "Recipes")
     inner = tag("h4", "What is preferred") + table + tag("p", text(note), class_="hint")
     return tag("section", inner, class_="quality", aria_label="What is preferred")
 
@@ -89,6 +103,7 @@ def _standing(row: Standing, making: Mapping[str, str], low: float, high: float)
     cells = [
         tag("td", f"{row.points:,.0f}"),
         tag("td", f"{row.low:,.0f} to {row.high:,.0f}" + span),
+        tag("td", f"{row.skill.mean:.1f} ± {row.skill.sd:.1f}"),
         tag("td", f"{row.rating.games:,} times"),
     ]
     return tag("tr", tag("th", text(name), scope="row") + "".join(cells))
