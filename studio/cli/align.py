@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         for warning in contents.warnings(args.model):
             remark(warning)
         minutes = limit_s(args.minutes)
-        answer = make(studio, lambda: studio.alignments.start(plan, minutes), goes_on=True)
+        answer = make(studio, lambda: studio.alignments.start(plan, minutes), str(plan["name"]), goes_on=True)
     give(args, {**answer, "method": plan["method"]}, text_of(answer))
     return 0
 

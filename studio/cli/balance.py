@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     }
     plan |= {name: number(value) for name in NUMBERS if (value := getattr(args, name)) is not None}
     with Studio(settings_of(args), backend="inline") as studio:
-        answer = make(studio, lambda: studio.balances.start(plan), goes_on=False)
+        answer = make(studio, lambda: studio.balances.start(plan), str(plan["name"]), goes_on=False)
     give(args, answer, text_of(answer))
     return 0
 

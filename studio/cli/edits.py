@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli.answer import Answer, give
 from studio.cli.grammar import add_actions, add_verb, number, settings_of
+from studio.cli.trained import remark_name
 from studio.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def _import(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str
         left = f" Left over: {', '.join(fit.left[:5])}." if fit.left else ""
         return answer, f"{fit.matched} of {fit.total} layers fit ({fit.style}).{left}"
     entry = library.import_file(args.file, args.name, args.model or EMBEDDED, partial=args.partial)
+    if args.name is not None:
+        remark_name(args.name, entry.id)
     return _plain(entry), entry.id
 
 
@@ -143,6 +146,7 @@ def _merge(library: EditLibrary, args: argparse.Namespace) -> tuple[Answer, str]
     options = {flag: getattr(args, flag) for flag in flags if getattr(args, flag) is not None}
     options |= {flag: number(value) for flag, value in options.items() if flag != "method"}
     entry, energy = library.merge(strengths, args.name, options)
+    remark_name(args.name, entry.id)
     lost = f" Its factors hold {100 * energy:.1f} % of the squared change." if energy < 1 - _NOTHING**2 else ""
     return {**_plain(entry), "energy": energy}, f"{entry.id}{lost}"
 

@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
             if len(plans) > 1:
                 remark(f"{place} of {len(plans)}: {plan['concepts'][0]['words']}")
             start = partial(studio.erasures.start, plan, minutes)
-            answers.append(make(studio, start, goes_on=args.method != "uce"))
+            answers.append(make(studio, start, str(plan["name"]), goes_on=args.method != "uce"))
     answer: Answer = {"edits": answers} if args.separate else answers[0]
     if len(lines) > 1:
         answer["refused"] = refused

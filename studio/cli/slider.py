@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             "positive_images": _pictures(studio, args.after),
         }
         minutes = limit_s(args.minutes)
-        answer = make(studio, lambda: studio.sliders.start(plan, minutes), goes_on=True)
+        answer = make(studio, lambda: studio.sliders.start(plan, minutes), str(plan["name"]), goes_on=True)
     give(args, answer, text_of(answer))
     return 0
 

@@ -58,10 +58,22 @@ def limit_s(minutes: str | None) -> float | None:
     return None if minutes is None else seconds_of(number(minutes[:40]))
 
 
-def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
+def remark_name(asked: str, id: str) -> None:
+    """Say where what was asked for is in the workspace already, and keeps another name.
+
+    asked: the name that was wanted. id: of the edit that was given.
+    """
+    from studio.storage.edits import slug
+
+    if id and slug(asked) != id.rpartition("-")[0]:
+        remark(f"The very same edit is here already, as {id}, and keeps that name; `edits rename` gives it another.")
+
+
+def make(studio: Studio, start: Callable[[], str], name: str, goes_on: bool) -> Answer:
     """Follow a job to the edit that comes of it: {"edit": id, "measures": its last}, and "parts": words -> id of those
     beside it, where there are any.
 
+    name: asked for the edit.
     goes_on: whether it can be gone on with where it is interrupted, which is said then.
     """
     answer: Answer = {"edit": "", "measures": {}}
@@ -85,6 +97,7 @@ def make(studio: Studio, start: Callable[[], str], goes_on: bool) -> Answer:
         if goes_on:
             remark(f"To go on: palimpsest train --resume {studio.jobs.get(job_id).number}")
         raise
+    remark_name(name, str(answer["edit"]))
     return answer
 
 

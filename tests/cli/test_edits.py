@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.cli import edits as cli_edits
+from studio.cli import trained
 from studio.core.errors import AssetError, BadInput, NotFound, WorkspaceError
 from studio.engine.edits.layout import layout_of_folder
 from studio.storage.workspace import Workspace
@@ -48,12 +49,16 @@ def file(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(kohya(edit), tmp_path / "no stars.safetensors")
 
 
-def test_a_life(run: Any, file: Path, tmp_path: Path) -> None:
+def test_a_life(run: Any, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("list") == "There are no edits yet.\n"
     assert "layers fit (kohya)." in run("import", str(file), "--check")
     assert json.loads(run("import", str(file), "--check", "--json"))["left"] == []
     made = json.loads(run("import", str(file), "--json"))
     assert made["name"] == "no stars" and made["kind"] == "lora" and made["bytes"] > 0
+    remarks: list[str] = []
+    monkeypatch.setattr(trained, "remark", remarks.append)
+    assert run("import", str(file), "--name", "other") == f"{made['id']}\n"
+    assert [f"is here already, as {made['id']}," in words for words in remarks] == [True]
     assert run("list") == f"{made['id']}  lora  no stars\n"
     assert json.loads(run("list", "--json")) == {"edits": [made]}
     assert json.loads(run("show", "no-stars", "--json")) == made and f"sha256: {made['sha256']}" in run(

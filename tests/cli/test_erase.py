@@ -18,6 +18,12 @@ def test_a_concept_is_erased_and_the_edit_is_listed(tmp_path: Path, capsys: pyte
     assert answer["edit"].startswith("no-star-") and set(answer["measures"]) == {"star: completeness", "star: leak"}
     assert main(["edits", "list", *place]) == 0
     assert answer["edit"] in capsys.readouterr().out
+    again = ["erase", "star", "--substitute", "heart", *place]
+    assert main([*again, "--name", "other"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["edit"] == answer["edit"] and f"is here already, as {answer['edit']}," in err
+    assert main([*again, "--name", "No star"]) == 0
+    assert "already" not in capsys.readouterr().err
     assert main(["erase", "star", *place]) == 2
     assert "needs a substitute" in json.loads(capsys.readouterr().out)["error"]
     assert main(["erase", "star", "--substitute", "heart", "--protect", "much", *place]) == 2
