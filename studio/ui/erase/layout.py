@@ -108,7 +108,8 @@ def _controls() -> Parts:
         parts["minutes"] = gr.Number(
             None,
             label="At most, in minutes",
-            info="A training that would take longer here is refused after its third step. Empty: no limit.",
+            info="For all of it. Steps that take longer here are refused after the third; where looks at pictures "
+            "would, it ends in time with what it has. Empty: no limit.",
             elem_id="erase-minutes",
         )
         parts["completeness"] = gr.Slider(

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, StudioError
-from studio.core.params import load, shown
+from studio.core.params import load
 from studio.training.erase.concept import Concept
 from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import INSTANT, MAX_NAME_CHARS
+from studio.training.lora.pace import seconds_of
 from studio.ui.components.rows import Rows
 from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import sentence
@@ -113,9 +114,5 @@ def outlooks(studio: Studio, board: Board, fields: Mapping[str, Any], model: str
 
 
 def limit_s(minutes: Any) -> float | None:
-    """How long a training may take, in seconds; None where nobody says. Raises BadInput for what is no time."""
-    if minutes in (None, 0):
-        return None
-    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not minutes > 0:
-        raise BadInput(f"A time in minutes is a number above 0, not {shown(minutes)}.", field="minutes")
-    return 60.0 * minutes
+    """How long a training may take, in seconds; None where nobody says, or 0. Raises BadInput for what is no time."""
+    return None if minutes == 0 and minutes is not False else seconds_of(minutes)
