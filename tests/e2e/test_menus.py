@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from studio.ui.guidance.tab import LOOKING
+from studio.ui.guidance.run import FIELDS
 from tests.e2e.settling import settled
 from tests.e2e.test_guidance_tab import to_guidance
 from tests.e2e.test_prompt_tab import LONG_MS, Open, unfold
@@ -83,8 +83,8 @@ def test_what_is_chosen_is_told_once_and_stays_while_menus_are_looked_into(opene
     settled(page)
     expect(low).to_have_value("3")
 
-    # A preset for a row is told once.
-    calls = told(page, len(LOOKING) + 1, "apg")
+    # A preset for a row is told once, with the board's and the stack's turns, the model and the tab's fields.
+    calls = told(page, 2 * 2 + 1 + len(FIELDS) + 1, "apg")
     for _ in range(2):  # the menu is empty again, and the same may be wanted once more
         page.click("#guidance-preset input")
         page.get_by_role("option", name=re.compile("^APG:")).click()

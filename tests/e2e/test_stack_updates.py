@@ -75,7 +75,7 @@ def switched_and_renamed(page: Page) -> None:
     # It is renamed in its row.
     menu(page, 1)
     page.click(f"{ROW} .menu[open] [data-rename]")
-    field = page.get_by_label("New name of b")
+    field = page.get_by_label("New name of b", exact=True)
     expect(field).to_be_focused()
     field.press("Escape")
     expect(field).to_be_hidden()

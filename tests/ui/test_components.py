@@ -149,8 +149,8 @@ def test_the_queue_is_cleared_of_all_that_wait(fake: FakeStudio) -> None:
 
 
 def test_how_a_checkpoint_gets_here_is_said(fake: FakeStudio) -> None:
-    assert "a folder, and name that with <code>--models-dir" in sidebar.adding_html(False)
-    assert "the folder that was named with" in sidebar.adding_html(True)
+    assert "into a folder, and start the studio with <code>--models-dir</code> and" in sidebar.adding_html(False)
+    assert "into the folder that <code>--models-dir</code> names, and start" in sidebar.adding_html(True)
 
 
 def entry_of(place: int, kind: str = "generate", what: str = "", **values: Any) -> QueueEntry:

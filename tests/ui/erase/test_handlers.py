@@ -359,10 +359,12 @@ def test_a_card_is_begun_with_its_time_said_and_shown_when_it_is_there(
     assert re.search(r"A first look: \d+ pictures, about \d+ s", answer["card"])
     assert "not measured" in answer["past"]
     assert "no budget" in do.measure(PAGE, "endless")["message"]
-    fake.sketcher.step_s = 0.2
+    fake.sketcher.hold = True
     going = do.measure(PAGE, "preview")
     assert "Draws pictures and reads them" in going["card"] and going["stop"].interactive
-    fake.ended(held(going).trial.card)  # type: ignore[union-attr]
+    job = held(going).trial.card  # type: ignore[union-attr]
+    do.stop(PAGE)
+    fake.ended(job)
     (entry,) = fake.edits.list()
     cards[entry.id] = {"job": "j", "budget": "preview", "verdict": {"light": "poor", "headline": "No effect"}}
     done = do.looked(PAGE)
