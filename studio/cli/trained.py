@@ -58,14 +58,14 @@ def limit_s(minutes: str | None) -> float | None:
     return None if minutes is None else seconds_of(number(minutes[:40]))
 
 
-def remark_name(asked: str, id: str) -> None:
+def remark_name(name: str, id: str) -> None:
     """Say where what was asked for is in the workspace already, and keeps another name.
 
-    asked: the name that was wanted. id: of the edit that was given.
+    name: that was wanted. id: of the edit that is there.
     """
     from studio.storage.edits import slug
 
-    if id and slug(asked) != id.rpartition("-")[0]:
+    if id and slug(name) != id.rpartition("-")[0]:
         remark(f"The very same edit is here already, as {id}, and keeps that name; `edits rename` gives it another.")
 
 

@@ -138,19 +138,19 @@ def shared_agreement(labels: Sequence[Label]) -> SharedAgreement:
     first is by their files, as good as drawn.
     """
     annotators, table = _shared_answers(labels)  # [annotators, items]
-    given = ~np.isnan(table)
-    outcomes = np.unique(table[given])
+    is_answered = ~np.isnan(table)
+    outcomes = np.unique(table[is_answered])
     codes = np.searchsorted(outcomes, table)  # len(outcomes) where nothing was answered
     counts = np.stack([(codes == code).sum(0) for code in range(max(1, len(outcomes)))], 1)  # [items, outcomes]
     pairs: list[PairAgreement] = []
-    for (one, name), (two, other) in combinations(enumerate(annotators), 2):
-        both = given[one] & given[two]
+    for (first, first_name), (second, second_name) in combinations(enumerate(annotators), 2):
+        both = is_answered[first] & is_answered[second]
         if both.any():
             tally = np.zeros((len(outcomes), len(outcomes)))
-            np.add.at(tally, (codes[one, both], codes[two, both]), 1)
-            pairs.append(PairAgreement((name, other), cohen(tally)))
+            np.add.at(tally, (codes[first, both], codes[second, both]), 1)
+            pairs.append(PairAgreement((first_name, second_name), cohen(tally)))
     answers, kappa = 0, Agreement(math.nan, 0, NO_OVERLAP)
-    sizes = given.sum(0)
+    sizes = is_answered.sum(0)
     if (sizes >= FEWEST_FOR_FLEISS).any():
         answers = int(np.bincount(sizes[sizes >= FEWEST_FOR_FLEISS]).argmax())
         kappa = fleiss(counts[sizes == answers])

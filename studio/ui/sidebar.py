@@ -109,9 +109,9 @@ def broken_html(models: list[Listed]) -> str:
 def adding_html(has_folder: bool) -> str:
     """How another model gets here. has_folder: whether the studio was started with one for models."""
     where, how = ("the", "again") if has_folder else ("a", "with <code>--models-dir</code> and that folder")
-    named = " that <code>--models-dir</code> names" if has_folder else ""
+    flag = " that <code>--models-dir</code> names" if has_folder else ""
     sentence = (
-        f"Put its .safetensors file, or its diffusers folder, into {where} folder{named}, and start the studio {how}: "
+        f"Put its .safetensors file, or its diffusers folder, into {where} folder{flag}, and start the studio {how}: "
         "it is in this list then. Stable Diffusion 1.x, 2.x and SDXL work."
     )
     return tag(

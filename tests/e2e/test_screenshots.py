@@ -203,7 +203,6 @@ def test_screenshots_of_the_label_tab(opened: Open, served: Served, folder: Path
     page.click("#align-train")
     put_on = page.get_by_role("button", name="Put on the stack")
     expect(put_on).to_be_visible(timeout=10 * LONG_MS)
-    page.get_by_role("button", name="Draw before and after").click()
     expect(page.locator("#align-pairs .after figcaption").first).to_have_text("after", timeout=LONG_MS)
     shoot(page, folder, "align", "#label-align .campaigns-bench")
 

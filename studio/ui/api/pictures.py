@@ -69,10 +69,10 @@ class PictureApi:
     def jobs(
         self,
         limit: Annotated[int, Field(ge=1, le=MAX_JOBS_LISTED)] = 50,
-        before: NumberBelow = None,
+        below_number: NumberBelow = None,
     ) -> list[Plain]:
-        """List jobs, newest first. before: only those with a lower number. One that cannot be read has that status."""
-        return listed(*self._studio.jobs.page(limit, before))
+        """List jobs, newest first. below_number: of those with a lower one. What cannot be read has that status."""
+        return listed(*self._studio.jobs.page(limit, below_number))
 
     def job_events(self, job: JobName, since: Annotated[int, Field(ge=0, le=MAX_ID)] = 0) -> list[Plain]:
         """Give a job's events numbered above `since`; the last of a job is final. Preview images are base64 PNGs."""
@@ -107,7 +107,7 @@ class PictureApi:
         self,
         search: SearchWords = "",
         limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 24,
-        before: NumberBelow = None,
+        below_number: NumberBelow = None,
         favourites: bool = False,
         deleted: bool = False,
         model: ModelName | None = None,
@@ -119,12 +119,13 @@ class PictureApi:
     ) -> Plain:
         """Search the history, newest first: words of the prompts, marks, fields of the recipe, times with their zone.
 
-        before: only pictures with a lower id. Gives {"total": how many match, "pictures": [...], "unreadable": [...]},
-        the last of them rows that cannot be read, each with its id and its problem; they count in the total.
+        below_number: of pictures with a lower id. Gives {"total": how many match, "pictures": [...],
+        "unreadable": [...]}, the last of them rows that cannot be read, each with its id and its problem; they count in
+        the total.
         """
         since, until = time_of(made_from, "made_from"), time_of(made_until, "made_until")
         only = HistoryFilter(favourites, deleted, model, sampler, method, seed, made_from=since, made_until=until)
-        pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before_id=before)
+        pictures, unreadable = self._studio.history.page(limit, search=search, only=only, before_id=below_number)
         return {
             "total": self._studio.history.count(search, only),
             "pictures": [picture_values(picture) for picture in pictures],

@@ -67,7 +67,11 @@ def _verdict(studio: Studio, entry: EditEntry) -> tuple[str, str]:
 
 def _row(entry: EditEntry, verdict: tuple[str, str], is_shown: bool) -> str:
     concept, shares = shares_in(entry)
-    ways = shares_html(concept, shares) if concept else "<br>".join(way_html(*way) for way in concepts_in(entry))
+    ways = (
+        shares_html(concept, shares)
+        if concept
+        else "<br>".join(way_html(*concept_row) for concept_row in concepts_in(entry))
+    )
     made_at = entry.changed_at.astimezone().strftime("%d %b, %H:%M").lstrip("0")
     method = method_title(str(entry.provenance.get("method", "")))
     button = tag(

@@ -213,7 +213,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("job", {"job": LONG}, "job must be valid text of at most 100 characters"),
     ("job_events", {"job": "1", "since": -1}, "since must be a whole number from 0"),
     ("jobs", {"limit": 0}, "limit must be a whole number from 1 to 200, not 0"),
-    ("jobs", {"before": 2**63}, "before must be a whole number from 0"),
+    ("jobs", {"below_number": 2**63}, "below_number must be a whole number from 0"),
     ("stop", {"job": None}, "job must be valid text"),
     ("stop", {"job": "1", "keep": "yes"}, "keep must be true or false, not 'yes'"),
     ("replay", {"picture": 10**6}, "no picture number 1000000"),
@@ -302,7 +302,18 @@ def test_every_parameter_of_every_endpoint_was_tried() -> None:
     wanted |= {("generate", field) for field in Recipe.model_fields}
     untried = wanted - tried
     # Of the same kind as one that was tried, on the same endpoint or another.
-    same = {"model", "sampler", "method", "favourites", "before", "made_until", "priority", "second", "job", "partial"}
+    same = {
+        "model",
+        "sampler",
+        "method",
+        "favourites",
+        "below_number",
+        "made_until",
+        "priority",
+        "second",
+        "job",
+        "partial",
+    }
     same |= {"rows", "columns", "reference", "equal_nfe", "batching", "file"}
     assert {field for _, field in untried} <= same | {"name", "style"}
 
