@@ -32,7 +32,7 @@ class Event:
     edit         {"name", "sha256", "steps", "final": whether the training is over with it} and either {"path": str}
                  from an engine, or {"edit": its id in the workspace} from the studio, which has taken it over;
                  "ended": why a training was over before its last step, a sentence, where it was
-    done         {"images": how many, "seconds": float}
+    done         {"images": how many, "seconds": float}; "png": bytes, of frames
     cancelled    {"images": how many were kept}
     failed, interrupted   {"error": one sentence, with what to try next, "type": name of the error's class}
     """

@@ -19,7 +19,7 @@ _SIDE_PX = 192  # of a frame, at most: the strip is looked at, not kept
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
-    """Decode and tell them as one picture, left to right, in a "preview" event.
+    """Decode and tell them as one picture, left to right, with the end: a "preview" is forgotten once a job is over.
 
     job: "model", "account" (path of the file), "places" (steps, counted from 0). Raises NotFound, BadInput.
     """
@@ -45,8 +45,7 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
                 pixels = torch.zeros_like(pixels)
             frames.append(Image.fromarray(pixels.permute(1, 2, 0).mul(255).round().to(torch.uint8).cpu().numpy()))
             yield
-    context.tell("preview", {"image": 0, "png": _strip(frames)})
-    context.tell("done", {"images": 0, "seconds": 0.0})
+    context.tell("done", {"images": 0, "seconds": 0.0, "png": _strip(frames)})
 
 
 def _strip(frames: list[Image.Image]) -> bytes:

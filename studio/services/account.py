@@ -100,7 +100,7 @@ def strip(studio: Studio, generation: int, count: int = FRAMES) -> tuple[bytes, 
         "places": chosen,
         "what": f"Steps of picture {generation}",
     }
-    job, since, png = studio.jobs.submit(payload, "interactive"), 0, None
+    job, since = studio.jobs.submit(payload, "interactive"), 0
     while True:
         events = studio.jobs.events(job, since, wait_s=WAIT_S)
         if not events:
@@ -108,10 +108,8 @@ def strip(studio: Studio, generation: int, count: int = FRAMES) -> tuple[bytes, 
             raise EngineError("The engine is busy; the steps could not be decoded in a minute.", "Try again later.")
         for event in events:
             since = event.seq
-            if event.kind == "preview":
-                png = event.data["png"]
-            if event.kind == "done" and png is not None:
-                return png, tuple(place + 1 for place in chosen)
+            if event.kind == "done":
+                return event.data["png"], tuple(place + 1 for place in chosen)
             if event.final:
                 raise EngineError(str(event.data.get("error", "The steps were not decoded.")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from studio.storage.edits import EditStore
 from studio.world.oracle import Oracle
 from tests.e2e.held_worker import Brake
 from tests.e2e.settling import settled
 from tests.e2e.test_accessibility import in_views
 from tests.e2e.test_prompt_tab import LONG_MS, TWO_FRAMES, Open, unfold
+from tests.ui.serving import Served
 
 pytestmark = pytest.mark.browser
 BEFORE, AFTER = "#erase-pairs .before .frame.done img", "#erase-pairs .after .frame.done img"
@@ -220,6 +223,17 @@ def wish(page: Page, label: str, value: str) -> None:
     field.press("Enter")
 
 
+@pytest.fixture
+def balances(served: Served) -> Iterator[None]:
+    """Afterwards none is left, nor the round that was kept when it was stopped: other walks know their edits."""
+    yield
+    store = EditStore(served.folder / "edits")
+    for edit in store.list():
+        if edit.slug.startswith("balanced-"):
+            store.remove(edit.id)
+
+
+@pytest.mark.usefixtures("balances")
 def test_hearts_are_balanced_by_looks_that_are_seen_as_bars_stopped_and_accepted(opened: Open, brake: Brake) -> None:
     page = opened()
     to_erase(page)
@@ -272,6 +286,8 @@ def test_hearts_are_balanced_by_looks_that_are_seen_as_bars_stopped_and_accepted
     expect(page.locator("#erase-wishes .wanted")).to_have_text(["33%", "67%"], timeout=LONG_MS)
     expect(page.locator("#erase-outcome .share-bar.after")).to_have_count(4, timeout=LONG_MS)
     page.locator("#edit-stack [data-op=remove]").click()
+    expect(page.locator("#edit-stack [role=switch]")).to_have_count(0, timeout=LONG_MS)
+    settled(page)  # the outcome is painted anew without it, and what was unfolded there would close
     page.locator(".erase-sure summary").click()
     page.get_by_role("button", name="Delete it for good").click()
     expect(page.locator("#erase-outcome")).to_contain_text("Press Balance", timeout=LONG_MS)

@@ -13,6 +13,7 @@ from PIL import Image
 from studio.core.errors import NotFound
 from studio.core.recipe import GuidanceSpec, Recipe
 from studio.core.settings import Settings
+from studio.engine.events import Event
 from studio.services import account
 from studio.services.studio import Studio
 
@@ -87,3 +88,20 @@ def test_colours_of_a_picture(studio: Studio, draw: Draw) -> None:
     found = account.colours(studio, one.id)
     assert set(found) == {"saturation", "brightness", "contrast", "clipped"}
     assert all(0 <= value <= 1 for value in found.values()) and found["brightness"] > 0
+
+
+def test_the_steps_are_there_for_who_asks_only_when_they_are_decoded(
+    studio: Studio, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a job tells on its way may be gone at its end, and on a busy machine nobody is there before."""
+    (one,) = studio.pictures.finish(studio.pictures.submit([draw(steps=3)], account=True))
+    told = studio.jobs.events
+
+    def late(job: str, since: int = 0, wait_s: float = 0) -> list[Event]:
+        while not (events := told(job, 0, wait_s=wait_s)) or not events[-1].final:
+            pass
+        return [event for event in told(job, since) if event.seq > since]
+
+    monkeypatch.setattr(studio.jobs, "events", late)
+    png, steps = account.strip(studio, one.id, count=2)
+    assert steps == (1, 3) and Image.open(io.BytesIO(png)).width == 2 * one.recipe.width
