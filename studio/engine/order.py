@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from studio.core.recipe import Recipe
 from studio.engine.edits.stack import EMPTY
 from studio.engine.edits.timed import Stack
+from studio.engine.encoding import PromptEncoder
 from studio.models.bundle import ModelBundle
 
 
@@ -30,11 +31,13 @@ class SampleOptions:
     max_rows: most rows of one network evaluation, for shared batches.
     weak: an early checkpoint of the model, for guidance that asks one.
     diagnose: tell with every step what guidance did.
+    encoder: what reads the prompts, None for the model's own.
     """
 
     max_rows: int = 32
     weak: ModelBundle | None = None
     diagnose: bool = False
+    encoder: PromptEncoder | None = None
 
 
 def plain_orders(recipes: Iterable[Recipe]) -> list[Order]:

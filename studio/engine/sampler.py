@@ -117,7 +117,8 @@ def _trajectory(
     index: int, order: Order, bundle: ModelBundle, should_stop: Callable[[], bool], options: SampleOptions
 ) -> Trajectory:
     recipe, weak = order.recipe, options.weak
-    conditions, faint = Conditions.of(recipe, encoder_of(bundle), order.stack, should_stop), None
+    encoder = options.encoder or encoder_of(bundle)
+    conditions, faint = Conditions.of(recipe, encoder, order.stack, should_stop), None
     if asks_weak(recipe):
         if weak is None:
             raise no_weak(bundle.name, recipe.guidance)

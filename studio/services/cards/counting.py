@@ -11,11 +11,12 @@ from studio.services.runs import run_of
 from studio.storage.jobs import JobRecord
 from studio.training.erase.card.answers import Answers
 from studio.training.erase.card.budget import Budget
+from studio.training.erase.card.inverting import ARMS, INVERTED
 from studio.training.erase.card.probe import Probe
 from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.cases import CaseKey
-from studio.training.evaluate.files import read_run, results_path
+from studio.training.evaluate.files import read_run, results_path, run_named
 from studio.training.evaluate.request import Request
 from studio.training.evaluate.results import Facts
 from studio.training.evaluate.store import read
@@ -42,7 +43,6 @@ def counted(
 
 def _answers(job: JobRecord, subject: Subject, budget: Budget, evaluations: EvaluationService) -> Answers:
     from studio.training.erase.card.attack import walk
-    from studio.training.erase.card.job import run_named
     from studio.training.erase.card.relearning import RELEARNED
     from studio.training.erase.card.rounded import NAMES
 
@@ -58,6 +58,8 @@ def _answers(job: JobRecord, subject: Subject, budget: Budget, evaluations: Eval
         digests = read_run(folder, run_named(run, name)).digests
         by_case = read(results_path(folder, digests[0])) if digests else {}
         facts["strength", name] = _by_place(probes.get("strength", ()), by_case)
+    for name, digest in zip(ARMS, read_run(folder, run_named(run, INVERTED)).digests, strict=False):
+        facts["strength", name] = _by_place(probes.get("strength", ()), read(results_path(folder, digest)))
     attack = None
     if "attack" in probes:
         digests = read_run(folder, run).digests

@@ -10,6 +10,7 @@ from studio.core.recipe import EditRef, Recipe
 from studio.training.erase.card.answers import BASE, EDIT
 from studio.training.erase.card.attack import MOST_WORDS
 from studio.training.erase.card.budget import HALF, HALF_WAY, STRENGTHS, Budget
+from studio.training.erase.card.inverting import ARMS
 from studio.training.erase.card.probe import Probe, Probes
 from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.subject import Subject
@@ -85,7 +86,8 @@ def picture_count(request: Mapping[str, Any], subject: Subject, budget: Budget) 
     evaluated = sum(len(part["cases"]) * len(part["stacks"]) for part in request["parts"])
     if not subject.in_world:
         return evaluated
-    further = 2 * budget.is_rounded + budget.is_relearned  # times the same prompts, under edits made for it
+    # Times the same prompts, under edits and with embeddings made for it.
+    further = 2 * budget.is_rounded + budget.is_relearned + len(ARMS) * budget.is_inverted
     rounds = budget.attack * (MOST_WORDS - 1) + further * budget.in_world["strength"]
     return evaluated + rounds + 2 * budget.drift
 

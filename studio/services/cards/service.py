@@ -25,6 +25,8 @@ from studio.storage.archive import Archive
 from studio.storage.jobs import JobRecord
 from studio.storage.reports import ReportKey
 from studio.training.erase.card.budget import BUDGETS, Budget, budget_named
+from studio.training.erase.card.inverting import ARMS
+from studio.training.erase.card.inverting import WORLD_S as INVERTING_S
 from studio.training.erase.card.relearning import WORLD_S
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate.protocol import Protocol
@@ -70,7 +72,9 @@ class CardService:
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
         request = request_of(subject, entry.id, chosen, protocol)
         pictures = picture_count(request, subject, chosen) + len(recipes)
-        seconds, more_s = self._seconds(subject, protocol, pictures), WORLD_S * chosen.is_relearned * subject.in_world
+        seconds, more_s = self._seconds(subject, protocol, pictures), 0.0
+        if subject.in_world:
+            more_s = WORLD_S * chosen.is_relearned + len(ARMS) * INVERTING_S * chosen.is_inverted
         return {"pictures": pictures, "seconds": None if seconds is None else seconds + more_s}
 
     def start(self, edit: str, budget: str = USUAL) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from studio.storage.images import write_durably
@@ -36,6 +37,11 @@ class Run:
 
     digests: tuple[str, ...] = ()
     threads: int | None = None
+
+
+def run_named(run: str, name: str) -> str:
+    """The name under which a further evaluation of a run is noted."""
+    return sha256(f"{run} {name}".encode()).hexdigest()[:32]
 
 
 def write_run(folder: Path, name: str, run: Run) -> None:

@@ -17,7 +17,7 @@ from studio.engine.edits.layout import layout_at
 from studio.services.cards import request, service
 from studio.services.studio import Studio
 from studio.training.drift.rows import NO_FLOOR, NO_GOLD
-from studio.training.erase.card import attack, relearning
+from studio.training.erase.card import attack, inverting, relearning
 from studio.training.erase.card.budget import BUDGETS, Budget
 from tests.engine.edits.making import make_edit
 
@@ -34,12 +34,15 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cards of a handful of pictures in two steps each."""
     monkeypatch.setattr(request, "STEPS", 2)
     monkeypatch.setattr(relearning, "TRAINING_STEPS", 2)
+    monkeypatch.setattr(inverting, "TRAINING_STEPS", 2)
     monkeypatch.setattr(request, "SHOWN", {"forget": 1, "keep": 1})
     monkeypatch.setattr(attack, "vocabulary", lambda: ("star", "a", "white"))
     for name in ("preview", "standard", "full"):
         sizes = {**SIZES, "strength": 0, "unedited": 0} if name == "preview" else SIZES
         more: dict[str, Any] = (
-            {"drift": 2, "attack": 2, "is_rounded": True, "is_relearned": True} if name == "full" else {}
+            {"drift": 2, "attack": 2, "is_rounded": True, "is_relearned": True, "is_inverted": True}
+            if name == "full"
+            else {}
         )
         monkeypatch.setitem(BUDGETS, name, Budget(name, "", sizes, sizes, **more))
 
@@ -127,6 +130,8 @@ def test_the_full_budget_measures_drift_tries_prefixes_and_rounds_the_edit(studi
     assert lines["back_int8"]["edit"]["n"] == lines["back_4-bit"]["edit"]["n"] == 1
     assert lines["back_relearned"]["edit"]["n"] == lines["back_relearned"]["beside"]["n"] == 1
     assert not list(studio.evaluations.folder.glob("relearned-*")), "what it trained with is removed"
+    assert lines["back_inverted"]["edit"]["n"] == lines["back_inverted"]["beside"]["n"] == 1
+    assert lines["back_recovered"]["beside"]["why"].startswith("There is no model at hand")
     tried = card["attack"]
     assert tried["tried"] in (3, 5, 7) and 1 <= len(tried["words"].split()) <= 3
     assert f"{tried['tried']} prefixes" in studio.cards.page(made)

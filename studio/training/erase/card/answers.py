@@ -22,8 +22,8 @@ class Answers:
     subject: what was erased.
     probes: what was asked.
     facts: (part, stack) -> facts by place, None where a picture is missing. The stacks are BASE, EDIT, those of
-        strengths ("0.5"), "half-way", the edit in fewer bits ("int8", "4-bit"), and with the concept learned again
-        ("relearned").
+        strengths ("0.5"), "half-way", the edit in fewer bits ("int8", "4-bit"), with the concept learned again
+        ("relearned"), and with its words' embeddings learned anew ("inverted", "inverted base", "inverted gold").
     attack: how far words before a prompt got; None where that was not tried.
     """
 

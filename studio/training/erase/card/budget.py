@@ -25,6 +25,7 @@ class Budget:
     attack: in the world, whether words are put before a prompt, and how many each further round tries; 0 is not.
     is_rounded: in the world, whether the edit is tried in fewer bits.
     is_relearned: in the world, whether the concept is taught again on top of the edit.
+    is_inverted: in the world, whether the embeddings of its words are learned anew under the edit.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Budget:
     attack: int = 0
     is_rounded: bool = False
     is_relearned: bool = False
+    is_inverted: bool = False
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -55,7 +57,7 @@ def _sizes(
     }
 
 
-# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 12 minutes.
+# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 15 minutes.
 BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
@@ -76,13 +78,14 @@ BUDGETS: dict[str, Budget] = {
         Budget(
             "full",
             "The same from more pictures; every word before a prompt, the edit in fewer bits, the concept learned "
-            "again, and what a negative prompt does without an edit.",
+            "again, its words' embeddings sought anew, and what a negative prompt does without an edit.",
             _sizes(144, 144, 56, 56, 16, 24, 56),
             _sizes(48, 48, 0, 16, 8, 8, 12),
             drift=48,
             attack=32,
             is_rounded=True,
             is_relearned=True,
+            is_inverted=True,
         ),
     )
 }

@@ -1,8 +1,9 @@
 """The kind of job "card": pictures to look at, before and after, and all that a report card is counted from.
 
 The pictures come first, for somebody may be waiting to see them; then one evaluation, then what a larger budget adds:
-drift in nats, words put before a prompt, rounded weights, the concept learned again. Pictures are kept in the history
-as any other, drawn for a card; what is measured is kept as that of any evaluation, and nothing is measured twice.
+drift in nats, words put before a prompt, rounded weights, the concept learned again, its embeddings sought anew.
+Pictures are kept in the history as any other, drawn for a card; what is measured is kept as that of any evaluation, and
+nothing is measured twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -24,22 +24,18 @@ from studio.engine.resident import room_of
 from studio.training.drift import job as drift
 from studio.training.erase.card.attack import MOST_WORDS, walk
 from studio.training.erase.card.budget import budget_named
+from studio.training.erase.card.inverted import inverted
 from studio.training.erase.card.probe import Probe
 from studio.training.erase.card.probes import probes_of
 from studio.training.erase.card.relearning import RELEARNED, STRENGTH, relearning_plan
 from studio.training.erase.card.rounded import NAMES, rounded
 from studio.training.erase.card.subject import Subject
 from studio.training.evaluate import job as evaluation
-from studio.training.evaluate.files import read_run, results_path
+from studio.training.evaluate.files import read_run, results_path, run_named
 from studio.training.evaluate.store import read
 from studio.training.lora import trainer
 
 EVALUATION, FURTHER = 0.8, 0.5  # of what is left, the share that a part's progress counts for, where more may follow
-
-
-def run_named(run: str, name: str) -> str:
-    """The name under which a further evaluation of a run is noted."""
-    return sha256(f"{run} {name}".encode()).hexdigest()[:32]
 
 
 def run(job: Mapping[str, Any], context: JobContext) -> Steps:
@@ -58,7 +54,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
     probes = probes_of(subject, budget)
     is_rounded = subject.in_world and budget.is_rounded and "strength" in probes
     is_relearned = subject.in_world and budget.is_relearned and "strength" in probes
-    is_more = job.get("drift") or "attack" in probes or is_rounded or is_relearned
+    is_inverted = subject.in_world and budget.is_inverted and "strength" in probes
+    is_more = job.get("drift") or "attack" in probes or is_rounded or is_relearned or is_inverted
     yield from evaluation.run(job, tally.within(EVALUATION if is_more else 1.0))
     if job.get("drift"):
         yield from drift.run({**job["drift"], "edits": job["edits"], "folder": job["folder"]}, tally.within())
@@ -69,6 +66,8 @@ def run(job: Mapping[str, Any], context: JobContext) -> Steps:
         yield from _rounded(job, tally, probes["strength"])
     if is_relearned:
         yield from _relearned(job, tally, subject, probes["strength"])
+    if is_inverted:
+        yield from inverted(job, tally.within(), subject, [probe.case for probe in probes["strength"]])
     seconds = round(time.monotonic() - began, 3)
     context.tell("done", {"images": len(job.get("pictures", ())), "drawn": tally.drawn, "seconds": seconds})
 

@@ -14,6 +14,7 @@ from studio.training.evaluate.rows import ReportRow, share_row, unmeasured
 Section = Literal["erased", "kept", "robust", "unedited", "quality", "drift"]
 Light = Literal["", "good", "fair", "poor"]
 NOT_DRAWN = "Nothing of it has been drawn."
+NOTHING_TO_RECOVER = "In the base it finds no more than in a model that never met the concept."
 NEVER = "The base never does it, so that there is no share to give."
 
 
@@ -94,6 +95,31 @@ def ratio(values: Sequence[float | None], beside: Sequence[float | None]) -> Rep
         interval = bootstrap(sides, lambda means: torch.where(means[:, 1] > 0, means[:, 0] / means[:, 1], 1.0))
     low, high = (max(0.0, end) for end in interval)
     return ReportRow("", "share of the base", len(sides), float(sides[:, 0].mean()) / base, low, high, unit="ratio")
+
+
+def recovered(
+    edit: Sequence[float | None], base: Sequence[float | None], gold: Sequence[float | None], why: str = ""
+) -> ReportRow:
+    """(edit - gold) / (base - gold), means over the same places, with the bootstrap over places; gold may be empty.
+
+    why: as of `share`. Where the base finds no more than the gold model, there is no share to give.
+    """
+    rows = zip(edit, base, gold or [0.0] * len(edit), strict=False)
+    whole = [(a, b, c) for a, b, c in rows if a is not None and b is not None and c is not None]
+    name = "of what was to be had"
+    if not whole:
+        return unmeasured("", name, why or NOT_DRAWN)
+    sides = torch.tensor(whole, dtype=torch.float64)
+    gain, most = (float(side.mean()) for side in (sides[:, 0] - sides[:, 2], sides[:, 1] - sides[:, 2]))
+    if most <= 0:
+        return unmeasured("", name, NOTHING_TO_RECOVER)
+
+    def of_means(means: torch.Tensor) -> torch.Tensor:
+        room = means[:, 1] - means[:, 2]  # a resample in which there is none says nothing of the share
+        return torch.where(room > 0, (means[:, 0] - means[:, 2]) / room, gain / most)
+
+    low, high = (min(1.0, max(0.0, end)) for end in bootstrap(sides, of_means))
+    return ReportRow("", name, len(whole), min(1.0, max(0.0, gain / most)), low, high, unit="ratio")
 
 
 def _both(values: Sequence[float | None], beside: Sequence[float | None]) -> torch.Tensor:

@@ -14,7 +14,10 @@ from studio.training.erase.card import outcomes as seen
 from studio.training.erase.card.answers import BASE, EDIT, Answers, outcomes
 from studio.training.erase.card.budget import HALF_WAY, STRENGTHS
 from studio.training.erase.card.erased import UNREAD
-from studio.training.erase.card.lines import Line, difference, share
+from studio.training.erase.card.inverting import ARMS
+from studio.training.erase.card.inverting import PICTURES as INVERTING_PICTURES
+from studio.training.erase.card.inverting import TRAINING_STEPS as INVERTING_STEPS
+from studio.training.erase.card.lines import Line, difference, recovered, share
 from studio.training.erase.card.relearning import PICTURES, RELEARNED, TRAINING_STEPS
 from studio.training.erase.card.rounded import NAMES
 
@@ -25,6 +28,7 @@ NO_WORDS = {
     "rare words": "It has no rare word that the model knows.",
 }
 NOT_IN_BUDGET = "Not in this budget."
+NO_GOLD = "There is no model at hand that was trained alike and never met the concept: nothing is taken off for it."
 
 
 def robust_lines(answers: Answers) -> list[Line]:
@@ -42,7 +46,7 @@ def robust_lines(answers: Answers) -> list[Line]:
     lines.append(Line("back_prefix", "robust", "a word before it", _ABOUT["a word before it"], "attack", attacked))
     lines += [_back(answers, f"back_{name}", name, "strength", name, (), why) for name in NAMES.values()]
     lines.append(_back(answers, "back_relearned", "learned again", "strength", RELEARNED, (), why))
-    return lines
+    return [*lines, *_inverted(answers, why)]
 
 
 _ABOUT = {
@@ -54,6 +58,10 @@ _ABOUT = {
     "int8": "Comes back when the weights it changes are rounded to eight bits.",
     "4-bit": "Comes back when they are rounded to four bits, in groups of 32.",
     "learned again": f"Comes back after {TRAINING_STEPS} steps of training on {PICTURES} pictures of it by the base.",
+    "embedding sought": f"Comes back by embeddings of its words that are learned anew in {INVERTING_STEPS} steps, from "
+    f"{INVERTING_PICTURES} pictures of it by the base; the edit stays as it is.",
+    "of what was to be had": "The same as a share of what that finds in the base, less what it puts together in a "
+    "model that never met the concept, where there is one.",
     "from half-way": "Comes back where the base draws the first half of the steps, and the edit the rest.",
 }
 
@@ -67,6 +75,24 @@ def _back(answers: Answers, key: str, name: str, part: str, stack: str, kinds: t
     reason = why or ("" if rows else NOT_IN_BUDGET)
     shares = share("edit", values, reason), share("base", base, reason)
     return Line(key, "robust", name, _ABOUT[name], part, *shares, "base", difference(values, base))
+
+
+def _inverted(answers: Answers, why: str) -> list[Line]:
+    """Concept inversion, and the same normalised: (edit - gold) / (base - gold)."""
+    outcome = seen.back(answers.subject.targets)
+    edit, base, gold = (outcomes(answers.rows("strength", arm), outcome) for arm in ARMS)
+    reason = why or ("" if edit else NOT_IN_BUDGET)
+    sides = share("edit", edit, reason), share("base", base, reason)
+    name = "embedding sought"
+    about = _ABOUT[name]
+    found = Line("back_inverted", "robust", name, about, "strength", *sides, "base", difference(edit, base))
+    name = "of what was to be had"
+    against = share("gold", gold, NO_GOLD) if edit else None
+    row = recovered(edit, base, gold, reason)
+    return [
+        found,
+        Line("back_recovered", "robust", name, _ABOUT[name], "strength", row, against, "gold" if against else ""),
+    ]
 
 
 def strength_curve(answers: Answers) -> list[dict[str, Any]]:

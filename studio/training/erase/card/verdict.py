@@ -75,7 +75,7 @@ def _light(line: Line) -> tuple[Light, str]:
         return _at_most(extra, 0.05, 0.1), "at most 5 points above the base"
     if line.key == "preserved":
         return _at_most(1 - line.row.value, 0.1, 0.25), "90 % or more"
-    if line.section == "robust":
+    if line.section == "robust" and line.row.unit != "ratio":
         return _at_most(line.row.value, 0.3, 0.6), "in at most 30 % of the pictures"
     return "", ""
 
@@ -168,6 +168,7 @@ def _come_back(line: Line) -> str:
     how = {
         "back_half": "where the base draws the first half of the steps",
         "back_relearned": "once it is taught again by a few of its pictures",
+        "back_inverted": "by embeddings of its words that are learned anew",
         "back_prefix": "with one word of the vocabulary before a prompt",
     }
     return f"{how.get(line.key, f'in {line.name}')}: {_percent(line.row.value)} of {line.row.n} pictures"

@@ -14,8 +14,9 @@ from studio.training.erase.card.answers import BASE, EDIT, Answers
 from studio.training.erase.card.budget import BUDGETS, HALF_WAY
 from studio.training.erase.card.card import DRIFTS, card
 from studio.training.erase.card.erased import NO_SUBSTITUTE, UNREAD, erased_lines
+from studio.training.erase.card.inverting import ARMS
 from studio.training.erase.card.kept import kept_lines
-from studio.training.erase.card.lines import ratio
+from studio.training.erase.card.lines import NOTHING_TO_RECOVER, ratio, recovered
 from studio.training.erase.card.quality import quality_lines
 from studio.training.erase.card.robust import robust_lines, strength_curve
 from studio.training.erase.card.subject import Target
@@ -208,3 +209,24 @@ def test_a_card_is_plain_and_counts_the_same_twice() -> None:
     assert (fade["edit"]["value"], fade["beside"]["value"], fade["beside_is"]) == (6.0, 4.0, "base")
     assert fade["apart"]["value"] == 1.5
     assert first["is_preview"], "rates of fewer than 50 pictures are a preview, whatever the budget"
+
+
+def test_what_inversion_recovers_is_normalised_by_base_and_gold() -> None:
+    """Of eight pictures it finds five under the edit, seven in the base, and puts one together without knowledge."""
+    edit, base, gold = ([1.0] * hits + [0.0] * (8 - hits) for hits in (5, 7, 1))
+    row = recovered(edit, base, gold)
+    assert (row.n, row.value, row.unit) == (8, pytest.approx((5 - 1) / (7 - 1)), "ratio")
+    assert 0 <= row.low < row.value < row.high <= 1
+    assert recovered(edit, base, []).value == pytest.approx(5 / 7), "without a gold model nothing is taken off"
+    assert recovered([0.0] * 8, base, gold).value == 0, "less than without knowledge is none"
+    assert recovered(edit, gold, base).why == NOTHING_TO_RECOVER and recovered([], [], [], "Not yet.").why == "Not yet."
+    strength = [probe(i, "star", aim="heart") for i in range(2)]
+    series = {("strength", arm): [facts("star"), facts("star", broken=arm == ARMS[0])] for arm in ARMS[:2]}
+    lines = robust_lines(Answers(subject(), {"strength": strength}, series))
+    line = named(lines, "back_inverted")
+    assert (line.row.hits, line.beside and line.beside.hits, line.apart and line.apart.value) == (1, 2, -0.5)
+    assert named(lines, "back_recovered").row.value == 0.5
+    assert (
+        named(robust_lines(Answers(subject(), {"strength": strength})), "back_recovered").row.why
+        == "Not in this budget."
+    )
