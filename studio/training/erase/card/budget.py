@@ -57,7 +57,7 @@ def _sizes(
     }
 
 
-# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 15 minutes.
+# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 12 minutes.
 BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
