@@ -43,9 +43,10 @@ def add(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Balance here and now, and say which edit came of it; the workspace is ours meanwhile."""
     from studio.services.studio import Studio
+    from studio.training.balance.plan import usual_name
 
     plan: Answer = {
-        "name": args.name or f"balanced-{'-'.join(args.concept.split())}",
+        "name": args.name or usual_name(args.concept),
         "model": args.model,
         "concept": args.concept,
         "attributes": [_attribute(text) for text in args.attributes],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.core.recipe import EditRef
+from studio.ui.edit_stack import Stack
 from studio.ui.sessions import count
 from studio.ui.stack_panel import NAME as STACK
 from studio.ui.stack_panel import StackPanel
@@ -27,7 +28,7 @@ class Call:
     turn: of its events, None for one that takes none.
     stored: the browser's copy of the board.
     model: of the sidebar.
-    edits: of the sidebar, for events that take a turn.
+    stack: of the sidebar.
     fields: what is set on the tab, by the names it has there.
     """
 
@@ -35,8 +36,13 @@ class Call:
     turn: Any = None
     stored: Any = None
     model: str = ""
-    edits: Sequence[EditRef] = ()
+    stack: Stack = field(default_factory=Stack)
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def edits(self) -> Sequence[EditRef]:
+        """What of the stack goes into a recipe."""
+        return self.stack.refs
 
 
 class BoardEvents:
@@ -63,7 +69,7 @@ class BoardEvents:
         self, happens: Any, handler: Callable[..., Answer], gives: Sequence[str], *tells: str, mode: Mode | None = None
     ) -> Any:
         """An event that changes nothing. tells: what it tells of that the handler is given."""
-        return self.wiring.on(happens, self._handled(handler, (), tells), self.looking, gives, mode=mode)
+        return self.wiring.on(happens, self.handled(handler, (), tells), self.looking, gives, mode=mode)
 
     def change(
         self,
@@ -76,32 +82,46 @@ class BoardEvents:
         announces: bool = False,
     ) -> Any:
         """An event that takes its turn. takes: further parts whose values the handler is given; tells: as `look`."""
-        handled = self._handled(handler, takes, tells)
+        handled = self.handled(handler, takes, tells)
         takes, gives = (*self._shared, *takes), self._gives if gives is None else gives
         return self.wiring.on(happens, handled, takes, gives, turns=self._turns, mode=mode, announces=announces)
 
-    def op(self, happens: Any, handler: Callable[[Call, Mapping[str, Any]], Answer]) -> Any:
+    def op(
+        self,
+        happens: Any,
+        handler: Callable[[Call, Mapping[str, Any]], Answer],
+        gives: Sequence[str] | None = None,
+        announces: bool = True,
+    ) -> Any:
         """An event of a list that is edited in place: it takes its turn, and the handler is given all that it tells."""
 
         def on_op(event: Event) -> Answer:
             return handler(self.call(event), event.data)
 
-        takes, gives, turns = self._shared, self._gives, self._turns
-        return self.wiring.on(happens, on_op, takes, gives, turns=turns, mode="multiple", announces=True)
+        return self.turn(happens, on_op, self._gives if gives is None else gives, announces=announces)
 
-    def call(self, event: Event) -> Call:
-        """What an event brings along. One that takes turns has the edits; its turn of the stack is over then."""
-        turn = count(event[f"{self._board}_revision"])
-        edits: Sequence[EditRef] = ()
-        if turn is not None:
+    def turn(
+        self, happens: Any, handler: Callable[[Event], Answer], gives: Sequence[str], announces: bool = True
+    ) -> Any:
+        """An event that takes its turn, whose handler reads it itself, by `call`."""
+        return self.wiring.on(
+            happens, handler, self._shared, gives, turns=self._turns, mode="multiple", announces=announces
+        )
+
+    def call(self, event: Event, stack: Stack | None = None) -> Call:
+        """What an event brings along. stack: of whoever is alone with it; None: as it is now, its turn over by then."""
+        if stack is None:
             with self._panel.of(event) as session:
-                edits = session.value.refs
+                stack = session.value
         fields = {name: event[name] for name in self._fields}
-        return Call(event.session, turn, event[self._board], event["model"], edits, fields)
+        turn = count(event[f"{self._board}_revision"])
+        return Call(event.session, turn, event[self._board], event["model"], stack, fields)
 
-    def _handled(
-        self, handler: Callable[..., Answer], takes: Sequence[str], tells: Sequence[str]
+    def handled(
+        self, handler: Callable[..., Answer], takes: Sequence[str] = (), tells: Sequence[str] = ()
     ) -> Callable[[Event], Answer]:
+        """What hears an event, and tells the handler of it as a `Call`. takes, tells: as of `change`."""
+
         def handle(event: Event) -> Answer:
             further = [event[name] for name in takes] + [event.read(name, ANYTHING) for name in tells]
             return handler(self.call(event), *further)

@@ -27,6 +27,8 @@ def test_a_call_is_what_an_event_brings_along_with_the_edits_of_its_turn(fake: F
     assert set(events.looking) == set(values)
     fields = {"prompt": "a star", "steps": 12}
     call = events.call(Event("page", values))
-    assert call == Call("page", 1, {"rows": []}, "stencil", (EditRef(edit="abc", strength=0.5),), fields)
+    stack = Stack((EditRow("abc", 0.5),))
+    assert call == Call("page", 1, {"rows": []}, "stencil", stack, fields)
+    assert call.edits == (EditRef(edit="abc", strength=0.5),)
     look = events.call(Event("page", {**values, "board_revision": order.revision("board", 7)}))  # no turn was taken
-    assert look == Call("page", None, {"rows": []}, "stencil", (), fields)
+    assert look == Call("page", None, {"rows": []}, "stencil", stack, fields)

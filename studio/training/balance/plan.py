@@ -106,6 +106,11 @@ def read_plan(plain: Mapping[str, Any]) -> BalancePlan:
     return plan
 
 
+def usual_name(concept: str) -> str:
+    """What an edit is called where nobody says."""
+    return f"balanced-{'-'.join(concept.split())}"[:MAX_NAME_CHARS].rstrip("- ")
+
+
 def object_named(words: str) -> Concept:
     """The object of the world that is called so, with its other words. Raises BadInput where there is none."""
     concept = Concept(words=words).in_world()

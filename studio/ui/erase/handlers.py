@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import StudioError
 from studio.core.params import shown
 from studio.ui import edit_stack, stack_panel
+from studio.ui.board_events import Call
 from studio.ui.edit_stack import EditRow, Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import many, near, plan, run, view
@@ -23,26 +24,6 @@ from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
     from studio.services.studio import Studio
-
-
-@dataclass(frozen=True)
-class Call:
-    """What an event brings along, none of it checked.
-
-    session: the page's.
-    turn: of its events, None for one that takes none.
-    stored: the browser's copy of the board.
-    model: of the sidebar.
-    stack: of the sidebar.
-    fields: by the names of `plan.FIELDS`.
-    """
-
-    session: Any = None
-    turn: Any = None
-    stored: Any = None
-    model: str = ""
-    stack: Stack = field(default_factory=Stack)
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Handlers:

@@ -9,9 +9,10 @@ import pytest
 
 from studio.core.settings import Settings
 from studio.services.studio import Studio
+from studio.ui.board_events import Call
 from studio.ui.erase import board as boards
 from studio.ui.erase.board import BoardSession
-from studio.ui.erase.handlers import Call, Handlers
+from studio.ui.erase.handlers import Handlers
 from studio.ui.sessions import Sessions
 from tests import tiny_model
 from tests.ui.erase.test_handlers import FIELDS, held, pictures

@@ -22,11 +22,12 @@ from studio.training.lora.files import FINISHED
 from studio.training.lora.plan import Plan
 from studio.training.lora.standing import Standing
 from studio.ui import edit_stack
+from studio.ui.board_events import Call
 from studio.ui.edit_stack import Stack
 from studio.ui.erase import board as boards
 from studio.ui.erase import making, near, view
 from studio.ui.erase.board import Board, BoardSession
-from studio.ui.erase.handlers import Call, Handlers
+from studio.ui.erase.handlers import Handlers
 from studio.ui.erase.tab import SEEN, TRIAL, stored_fields
 from studio.ui.sessions import Sessions
 from studio.ui.wiring import Answer

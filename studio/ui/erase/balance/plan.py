@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput, StudioError
-from studio.training.balance.plan import kind_of, object_named
-from studio.training.erase.plan import MAX_NAME_CHARS
+from studio.training.balance.plan import kind_of, object_named, usual_name
 from studio.ui.components import progress
 from studio.ui.components.seeds import parse_seed
 from studio.ui.errors import sentence
@@ -51,11 +50,6 @@ def plan_of(wishes: Wishes, fields: Mapping[str, Any], model: str) -> dict[str, 
         "seed": 0 if seed is None else seed,
         **wishes.options,
     }
-
-
-def usual_name(concept: str) -> str:
-    """What an edit is called where nobody says."""
-    return f"balanced-{'-'.join(concept.split())}"[:MAX_NAME_CHARS].rstrip("- ")
 
 
 def check(studio: Studio, wishes: Wishes, fields: Mapping[str, Any], model: str) -> dict[str, Any]:
