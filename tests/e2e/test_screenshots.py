@@ -209,7 +209,7 @@ def test_screenshots_of_the_label_tab(opened: Open, served: Served, folder: Path
     put_on.click()
     expect(page.locator("#edit-stack [role=switch]")).to_have_count(1, timeout=LONG_MS)
     to_part(page, "Tune by votes")
-    page.locator("#tuning-form-choice [data-part=on]").first.check()
+    page.locator("#tuning-rows [data-part=on]").first.check()
     page.click("#tuning-start")
     page.get_by_role("button", name="Answer", exact=True).click(timeout=10 * LONG_MS)
     page.get_by_role("button", name="Go on").click()
