@@ -253,7 +253,8 @@ class ProcessBackend:
         if self._state == "starting":
             self._failed_starts += 1
         self._state, self._message = "starting", f"The process that makes the pictures {how}; it is starting again."
-        flying, self._flying = self._flying, []
+        # One that has told its end is not what it was at, though the word that it is through was lost.
+        flying, self._flying = [ticket for ticket in self._flying if not ticket.over], []
         running = _running(flying, self._begun)
         for ticket in flying:
             self._tell_death(ticket, culprit=ticket is running, how=how)

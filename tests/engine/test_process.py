@@ -102,6 +102,24 @@ def test_of_two_that_had_begun_the_one_that_was_interrupted_is_not_counted(super
     assert (ended.kind, ended.data["type"]) == ("interrupted", "EngineError") and "in between" in ended.data["error"]
 
 
+def test_a_job_that_has_told_its_end_is_not_counted_when_its_worker_dies_before_it_is_through(
+    supervisor: Supervisor,
+) -> None:
+    training, picture = two_in_hand(supervisor)
+    supervisor._handle(("begun", picture))
+    supervisor._handle(("tell", picture, "done", {}))
+    supervisor._on_death()
+    assert supervisor.kinds(picture)[-1] == "done" and supervisor.events(training)[-1].data["type"] == "WorkerDied"
+    assert len(supervisor._deaths) == 1
+    supervisor.begin()
+    alone = supervisor.submit({"kind": "generate", "recipes": [2]})
+    supervisor.send_next()
+    supervisor._handle(("begun", alone))
+    supervisor._handle(("tell", alone, "done", {}))
+    supervisor._on_death()
+    assert len(supervisor._deaths) == 1
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_one_that_was_asked_to_stop_has_stopped_when_its_worker_dies(supervisor: Supervisor, begun: bool) -> None:
     training, picture = two_in_hand(supervisor)
