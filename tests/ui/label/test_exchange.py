@@ -128,6 +128,8 @@ def test_labels_go_out_without_names_and_are_fetched(fake: FakeStudio, client: T
     fake.labels.snapshot("frozen", held_out_share=0)
     looked = do.look(form.ALL)
     assert [value for _, value in looked["labels"].choices] == [form.ALL, f"campaign:{made.id}", "snapshot:frozen"]
+    assert "value" not in looked["labels"].constructor_args  # something else may be chosen before this arrives
+    assert do.look("campaign:999")["labels"].value == form.ALL == do.choose(999)["labels"].value
     assert do.choose(made.id)["labels"].value == f"campaign:{made.id}" and do.choose(made.id)["direction"] == "out"
 
     text = do.describe(f"campaign:{made.id}")["description"]

@@ -11,6 +11,7 @@ import gradio as gr
 from studio.core.errors import StudioError
 from studio.core.params import shown
 from studio.ui import edit_stack
+from studio.ui.components import menu
 from studio.ui.edit_stack import Stack
 from studio.ui.errors import sentence
 from studio.ui.label.align import form, past
@@ -37,7 +38,7 @@ class Handlers:
         chosen = [id for id in fields["labels"] or () if id in present]
         rows = alignments(self._studio)
         return {
-            "labels": gr.CheckboxGroup(choices, value=chosen),
+            "labels": menu.boxes_offered(choices, fields["labels"]),
             "pairs": self._pairs(rows),
             "past": past.past_html(self._studio, rows, self._previews),
             "stop": gr.Button(interactive=bool(running(self._studio))),

@@ -11,6 +11,7 @@ from studio.core.errors import BadInput, StudioError
 from studio.core.params import shown
 from studio.preference.formats import FORMATS, recognised
 from studio.services.labels.description import description
+from studio.ui.components import menu
 from studio.ui.errors import sentence
 from studio.ui.label.campaigns.form import free_name
 from studio.ui.label.exchange import form
@@ -32,9 +33,8 @@ class Handlers:
 
     def look(self, labels: Any) -> Answer:
         """The part is looked at: what there is to export by now, and what is under way."""
-        choices = form.label_choices(self._studio)
-        value = labels if labels in [value for _, value in choices] else form.ALL
-        return {"labels": gr.Dropdown(choices, value=value), "runs": runs_html(self._studio)}
+        entries = menu.offered(form.label_choices(self._studio), labels, form.ALL)
+        return {"labels": entries, "runs": runs_html(self._studio)}
 
     def about(self, format: str) -> Answer:
         """Another format was chosen."""
@@ -42,7 +42,10 @@ class Handlers:
 
     def choose(self, campaign: int) -> Answer:
         """Somebody wants to export a campaign, elsewhere on the page."""
-        return {**self.look(f"{form.OF_CAMPAIGN}{campaign}"), "direction": "out"}
+        looked, value = self.look(form.ALL), f"{form.OF_CAMPAIGN}{campaign}"
+        entries = form.label_choices(self._studio)
+        labels = gr.Dropdown(entries, value=value if value in [entry for _, entry in entries] else form.ALL)
+        return {**looked, "labels": labels, "direction": "out"}
 
     def describe(self, labels: Any) -> Answer:
         """What was collected, in words that go with labels which are given away."""

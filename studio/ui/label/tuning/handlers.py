@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
-
 from studio.core.errors import StudioError
 from studio.core.params import shown
 from studio.core.recipe import EditRef
 from studio.services.presets import GuidancePresets
 from studio.ui import edit_stack
+from studio.ui.components import menu
 from studio.ui.edit_stack import Stack
 from studio.ui.errors import sentence
 from studio.ui.label.tuning import form
@@ -45,8 +44,8 @@ class Handlers:
     def preset_choices(self, chosen: Any) -> Answer:
         """The presets there are now."""
         names = [(entry.label, entry.name) for entry in self._presets.listing() if not entry.problem]
-        value = chosen if chosen in {name for _, name in names} else form.USUAL
-        return {"tuning_preset": gr.Dropdown([("What suits the model", form.USUAL), *names], value=value)}
+        entries = [("What suits the model", form.USUAL), *names]
+        return {"tuning_preset": menu.offered(entries, chosen, form.USUAL)}
 
     def start(self, fields: Mapping[str, Any], refs: tuple[EditRef, ...], rows: Any) -> Answer:
         """Start a tuning of the rows that are marked."""
