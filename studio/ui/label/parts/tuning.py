@@ -84,7 +84,9 @@ def _layout() -> dict[str, Any]:
                 info="Best of four needs fewer answers, and each takes longer.",
                 elem_id="tuning-form-choice",
             )
-            parts["tuning_rows"] = element("", "tuning-rows", form.SCRIPT)
+            parts["tuning_rows"] = element(
+                '<p class="hint">What can be tuned is being read.</p>', "tuning-rows", form.SCRIPT
+            )
             with gr.Accordion("Prompts, name, limits", open=False, elem_id="tuning-advanced"):
                 parts["tuning_prompts"] = gr.Textbox(
                     "",
