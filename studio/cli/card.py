@@ -100,11 +100,22 @@ def text_of(card: dict[str, Any]) -> str:
     lines = [*head, *verdict["sentences"], *verdict["limits"]]
     for section in dict.fromkeys(line["section"] for line in card["lines"]):
         lines += ["", section]
-        lines += [_line(line) for line in card["lines"] if line["section"] == section]
+        in_section = [line for line in card["lines"] if line["section"] == section]
+        lines += [_line(line) for line in in_section if line["edit"]["n"]]
+        lines += _unmeasured(in_section)
     for point in card["strengths"]:
         shares = ", ".join(f"{name} {100 * point[name]['value']:.0f} %" for name in point if name != "strength")
         lines.append(f"  at {point['strength']:g}: {shares}")
     return "\n".join(lines)
+
+
+def _unmeasured(lines: list[dict[str, Any]]) -> list[str]:
+    """What was not measured, in a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        if not line["edit"]["n"]:
+            names.setdefault(line["edit"]["why"], []).append(line["name"])
+    return [f"  {', '.join(listed)}: {why}" for why, listed in names.items()]
 
 
 def _line(line: dict[str, Any]) -> str:

@@ -53,6 +53,8 @@ def test_the_whole_loop_from_an_empty_workspace_to_an_aligned_edit_and_its_blind
 
     page.reload()  # it goes on where it was
     led(page, "compare")
+    expect(page.locator("#compare-basis p")).to_have_count(1, timeout=LONG_MS)  # menus come with it
+    settled(page)
     page.get_by_role("combobox", name="Edit", exact=True).click()
     page.get_by_role("option", name=re.compile("no-star")).click()
     settled(page)

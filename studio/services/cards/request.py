@@ -21,7 +21,7 @@ from studio.training.evaluate.protocol import Protocol
 STEPS = 12  # of a picture of the world: enough for the oracle, as the trial of the methods measured
 UNPROMPTED_SEED = 819_999
 SHOWN = {"forget": 3, "near": 2, "keep": 2, "open": 4}
-SHOWN_ELSEWHERE = {"forget": 2, "keep": 1, "open": 2}  # where a picture takes seconds to minutes
+SHOWN_ELSEWHERE = {"forget": 2, "keep": 1, "open": 2}  # where a picture takes seconds to minutes, or few are drawn
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ def picture_count(request: Mapping[str, Any], subject: Subject, budget: Budget) 
 def sights_of(subject: Subject, budget: Budget) -> list[Sight]:
     """The rows of pictures to look at: the concept beside its ceiling, neighbours, other prompts, no prompt at all."""
     probes = probes_of(subject, budget)
-    counts = SHOWN if subject.in_world else SHOWN_ELSEWHERE
+    counts = SHOWN if subject.in_world and not budget.is_brief else SHOWN_ELSEWHERE
     sights = [
         Sight(part, _prompts(probes, part, place, subject.in_world), probes[part][place].case.seed)
         for part, count in counts.items()
         for place in _different(probes.get(part, ()), count)
     ]
-    return [*sights, Sight("unprompted", {"base": "", "edit": ""}, UNPROMPTED_SEED)]
+    return sights if budget.is_brief else [*sights, Sight("unprompted", {"base": "", "edit": ""}, UNPROMPTED_SEED)]
 
 
 def recipes_of(sights: Sequence[Sight], subject: Subject, edit: str, protocol: Protocol, side_px: int) -> list[Recipe]:

@@ -11,8 +11,8 @@ from typing import Any
 from studio.core.errors import BadInput
 from studio.services.cards import page as pages
 from studio.services.cards.counting import counted
-from studio.services.cards.request import for_card, picture_count, recipes_of, request_of, sights_of
-from studio.services.cards.sights import numbered, pictures_in
+from studio.services.cards.request import Sight, for_card, picture_count, recipes_of, request_of, sights_of
+from studio.services.cards.sights import numbered, pictures_in, row_key
 from studio.services.drifts import DriftService
 from studio.services.edits.library import EditEntry, EditLibrary
 from studio.services.estimate import seconds_for
@@ -68,7 +68,7 @@ class CardService:
         entry, chosen = self._edits.show(edit), budget_named(budget)
         subject = self._subject(entry)
         protocol = self._protocol(subject)
-        sights = [] if self._kept(entry) else sights_of(subject, chosen)
+        sights = self._unseen(entry, subject, chosen)
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
         request = request_of(subject, entry.id, chosen, protocol)
         pictures = picture_count(request, subject, chosen) + len(recipes)
@@ -86,8 +86,7 @@ class CardService:
         """
         entry, chosen = self._edits.show(edit), budget_named(budget)
         subject = self._subject(entry)
-        protocol, earlier_cards = self._protocol(subject), self._kept(entry)
-        sights = [] if earlier_cards else sights_of(subject, chosen)
+        protocol, sights = self._protocol(subject), self._unseen(entry, subject, chosen)
         recipes = recipes_of(sights, subject, entry.id, protocol, self._side_px(subject))
         about = {
             "edit": entry.id,
@@ -220,13 +219,12 @@ class CardService:
     def _settle(self, job: JobRecord, entry: EditEntry) -> None:
         """Count what a job has drawn, and keep it."""
         about = job.payload["card"]
-        sights, model_hash = self._sights(job, entry)
+        subject, budget = Subject.load(about["subject"], False), budget_named(str(about["budget"]))
+        sights, model_hash = self._sights(job, entry, subject, budget)
         if not model_hash:
             return  # its pictures were discarded with it: nothing says which weights drew them
-        budget = budget_named(str(about["budget"]))
         divergences = job.payload.get("drift")
         outside = self._drifts.rows(divergences) if divergences else {}
-        subject = Subject.load(about["subject"], False)
         values = counted(job, subject, budget, self._evaluations, outside)
         end = self._jobs.events(job.id)[-1].data
         if end.get("drawn"):
@@ -244,17 +242,24 @@ class CardService:
         key = ReportKey(entry.sha256, model_hash, f"{KIND}-{budget.name}")
         self._archive.keep_report(key, values, pictures_in(values))
 
-    def _sights(self, job: JobRecord, entry: EditEntry) -> tuple[list[dict[str, Any]], str]:
+    def _unseen(self, entry: EditEntry, subject: Subject, budget: Budget) -> list[Sight]:
+        """The rows of pictures that a card of this budget shows, and no earlier card has."""
+        seen = {row_key(row) for card in self._kept(entry) for row in card["sights"]}
+        return [sight for sight in sights_of(subject, budget) if row_key(asdict(sight)) not in seen]
+
+    def _sights(
+        self, job: JobRecord, entry: EditEntry, subject: Subject, budget: Budget
+    ) -> tuple[list[dict[str, Any]], str]:
         """The rows of pictures with their numbers in the history, and the hash of the model that drew them.
 
-        Those of an earlier card where this one has drawn none. A picture that is missing has no number.
+        Those of earlier cards where this one has not drawn its own. A picture that is missing has no number.
         """
-        rows = job.payload["card"]["sights"]
-        if not rows:
-            cards = self._kept(entry)
-            return (cards[0]["sights"], cards[0]["model_hash"]) if cards else ([], "")
-        records = self._archive.generations.of_job(job.id)
-        return numbered(rows, records), next((str(record.made_by["model_hash"]) for record in records), "")
+        cards, records = self._kept(entry), self._archive.generations.of_job(job.id)
+        drawn = numbered(job.payload["card"]["sights"], records)
+        rows = {row_key(row): row for row in (*(row for card in cards for row in card["sights"]), *drawn)}
+        keys = [row_key(asdict(sight)) for sight in sights_of(subject, budget)]
+        hashes = [*(str(record.made_by["model_hash"]) for record in records), *(card["model_hash"] for card in cards)]
+        return [rows[key] for key in keys if key in rows], next(iter(hashes), "")
 
 
 def _open_prompts(entry: EditEntry) -> Sequence[str]:

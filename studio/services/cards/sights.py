@@ -19,6 +19,11 @@ def numbered(rows: Sequence[Mapping[str, Any]], records: Sequence[GenerationReco
     return [{**row, "pictures": {column: numbers.get(next(places)) for column in row["prompts"]}} for row in rows]
 
 
+def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The same for two rows of equal pictures."""
+    return row["kind"], *sorted(row["prompts"].items()), row["seed"]
+
+
 def pictures_in(card: Mapping[str, Any]) -> list[int]:
     """The numbers of the pictures that a card shows."""
     numbers = [number for sight in card["sights"] for number in sight["pictures"].values()]

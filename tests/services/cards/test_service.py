@@ -67,6 +67,28 @@ def drawn(studio: Studio, job: str) -> dict[str, Any]:
     return studio.jobs.events(job)[-1].data
 
 
+def test_a_fuller_card_shows_the_rows_of_pictures_that_a_first_look_left_out(studio: Studio, tmp_path: Path) -> None:
+    made = edit(studio, tmp_path, {"method": "uce", "erasure": {**ERASURE, "preserves": ["a circle"]}})
+    preview = Budget(
+        "preview", "", {**SIZES, "near": 0, "wording": 0, "preserve": 0, "strength": 0, "unedited": 0}, SIZES
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BUDGETS, "preview", replace(preview, is_brief=True))
+        outlook = studio.cards.outlook(made, "preview")
+        assert drawn(studio, studio.cards.start(made, "preview"))["drawn"] == outlook["pictures"]
+        brief = studio.cards.card(made)
+    assert brief is not None and [row["kind"] for row in brief["sights"]] == ["forget", "forget", "keep"]
+    lines = {line["key"]: line["edit"] for line in brief["lines"]}
+    left_out = ("near", "preserved", "back", "back_synonyms", "back_half", "drift_retain")
+    assert {lines[key]["why"] for key in left_out} == {"Not in this budget.", "Not measured for this card."}
+    job = studio.cards.start(made, "standard")
+    assert len(studio.jobs.get(job).payload["pictures"]) == 2  # the row without a prompt
+    studio.jobs.wait(job)
+    card = studio.cards.card(made)
+    assert card is not None and [row["kind"] for row in card["sights"]] == ["forget", "keep", "unprompted"]
+    assert card["sights"][0] == brief["sights"][0] and card["model_hash"] == brief["model_hash"]
+
+
 def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: Path) -> None:
     made = edit(studio, tmp_path, {"method": "uce", "erasure": ERASURE})
     assert studio.cards.card(made) is None

@@ -11,6 +11,7 @@ STRENGTHS = (0.25, 0.5, 0.75, 1.25, 1.5)  # beside 1, which everything else is d
 HALF = 0.5  # share of the steps the base draws alone, where a picture is completed under the edit
 HALF_WAY = "half-way"  # what that stack is called
 FEW = 50  # a rate of fewer pictures is a preview
+NOT_IN_BUDGET = "Not in this budget."
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Budget:
     is_rounded: in the world, whether the edit is tried in fewer bits.
     is_relearned: in the world, whether the concept is taught again on top of the edit.
     is_inverted: in the world, whether the embeddings of its words are learned anew under the edit.
+    is_brief: whether few pictures are shown to look at, and none of neighbours or without a prompt.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Budget:
     is_rounded: bool = False
     is_relearned: bool = False
     is_inverted: bool = False
+    is_brief: bool = False
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -57,16 +60,17 @@ def _sizes(
     }
 
 
-# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 12 minutes.
+# In the world a picture of 12 steps takes 0.2 to 0.4 s of one core: at most 90 s, 4 and 12 minutes. A preview is under
+# 50 pictures, those to look at among them: the least of which anything is thought, of the concept and of all else.
 BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
         Budget(
             "preview",
-            "A first look: too few pictures for a rate.",
-            _sizes(24, 24, 12, 12, 4, 0),
+            "A first look: too few pictures for a rate, and all of them soon there.",
+            _sizes(8, 8, 0, 0, 0, 0),
             _sizes(4, 4, 0, 2, 2, 0),
-            drift=12,
+            is_brief=True,
         ),
         Budget(
             "standard",

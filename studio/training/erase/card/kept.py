@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from studio.training.erase.card import outcomes as seen
 from studio.training.erase.card.answers import BASE, EDIT, Answers, Outcome, outcomes
+from studio.training.erase.card.budget import NOT_IN_BUDGET
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.lines import Line, difference, mean, ratio, share
 from studio.training.erase.card.probe import Probe
@@ -18,7 +19,6 @@ from studio.training.evaluate.measures import ATTRIBUTES
 from studio.training.evaluate.results import Facts
 
 SUBSTITUTE = "the substitute"  # a kind of prompt of the part "near"
-NO_NEIGHBOURS = "No prompts of neighbours were drawn: of this model's language none are known."
 NO_PRESERVES = "No text was named that was to stay."
 
 
@@ -53,7 +53,7 @@ def broken_line(answers: Answers, why: str) -> Line:
 def _near_lines(answers: Answers, why: str) -> list[Line]:
     kinds = answers.kinds("near")
     if not kinds:
-        row = share("edit", (), why or NO_NEIGHBOURS)
+        row = share("edit", (), why or NOT_IN_BUDGET)
         return [Line("near", "kept", "neighbours", "What is nearest to the concept is drawn right.", "near", row)]
     domains = {target.kind for target in answers.subject.targets}
 
@@ -78,7 +78,8 @@ def _near(answers: Answers, key: str, name: str, outcome: Outcome, why: str, kin
 def _preserve_lines(answers: Answers, why: str) -> list[Line]:
     about = "A text that was to stay gives a picture that reads as the base's at the same seed."
     if not answers.kinds("preserve"):
-        return [Line("preserved", "kept", "preserved texts", about, "preserve", share("edit", (), NO_PRESERVES))]
+        reason = NOT_IN_BUDGET if answers.subject.preserves else NO_PRESERVES
+        return [Line("preserved", "kept", "preserved texts", about, "preserve", share("edit", (), reason))]
 
     def same(facts: Facts, base: Facts) -> float | None:
         if facts.reading is None or base.reading is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from studio.training.erase.card import outcomes as seen
 from studio.training.erase.card.answers import BASE, EDIT, Answers, outcomes
-from studio.training.erase.card.budget import HALF_WAY, STRENGTHS
+from studio.training.erase.card.budget import HALF_WAY, NOT_IN_BUDGET, STRENGTHS
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.inverting import ARMS
 from studio.training.erase.card.inverting import PICTURES as INVERTING_PICTURES
@@ -27,7 +27,6 @@ NO_WORDS = {
     "paraphrases": "Of this model's language no sentences are known.",
     "rare words": "It has no rare word that the model knows.",
 }
-NOT_IN_BUDGET = "Not in this budget."
 NO_GOLD = "There is no model at hand that was trained alike and never met the concept: nothing is taken off for it."
 
 
@@ -38,7 +37,7 @@ def robust_lines(answers: Answers) -> list[Line]:
     lines = [_back(answers, "back", "other words", "wording", EDIT, (), why)]
     lines += [_back(answers, f"back_{kind.split()[0]}", kind, "wording", EDIT, (kind,), why) for kind in kinds]
     for kind in (kind for kind in WORDINGS if kind not in kinds):
-        row = share("edit", (), why or NO_WORDS[kind])
+        row = share("edit", (), why or (NO_WORDS[kind] if kinds else NOT_IN_BUDGET))
         lines.append(Line(f"back_{kind.split()[0]}", "robust", kind, _ABOUT[kind], "wording", row))
     lines.append(_back(answers, "back_half", "from half-way", "strength", HALF_WAY, (), why))
     outcome, reason = seen.back(answers.subject.targets), why or NOT_IN_BUDGET

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from studio.training.erase.card import outcomes as seen
 from studio.training.erase.card.answers import BASE, EDIT, Answers, outcomes
+from studio.training.erase.card.budget import NOT_IN_BUDGET
 from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.lines import Line, difference, share
-from studio.training.erase.card.robust import NOT_IN_BUDGET
 from studio.training.erase.card.ways import WAYS
 
 

@@ -99,9 +99,7 @@ def judge(lines: Sequence[Line], words: str, base_miss: float | None, attack: At
     lights: list[Light] = ["", *(line.light for line in kept_lines)]
     worst = max(lights, key=RANK.__getitem__)
     harmed = [line for line in kept_lines if line.light in ("fair", "poor")]
-    sentences.append(
-        _harm(harmed) if harmed else "All else is kept: other prompts and neighbours are as right as before."
-    )
+    sentences.append(_harm(harmed) if harmed else _all_kept(by_key))
     sentences += [f"It comes back {_come_back(line)}." for line in back]
     if attack is not None and attack.is_back:
         sentences.append(f"With {attack.words!r} before {attack.prompt!r} it comes back.")
@@ -154,6 +152,12 @@ def _beside(by_key: Mapping[str, Line]) -> list[str]:
     if ceiling.value < BADLY_DRAWN:
         return [sentence, "That is low: the base itself draws what takes its place badly. Another would do better."]
     return [sentence]
+
+
+def _all_kept(by_key: Mapping[str, Line]) -> str:
+    near = by_key.get("near")
+    of_all = "other prompts and neighbours are" if near is not None and near.row.n else "other prompts are"
+    return f"All else is kept: {of_all} as right as before."
 
 
 def _harm(lines: Sequence[Line]) -> str:

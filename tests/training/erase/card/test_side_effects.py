@@ -51,7 +51,7 @@ def judged(open_edit: Sequence[Facts], open_base: Sequence[Facts], **values: Any
 
 
 def test_what_is_asked_are_prompts_that_say_everything_and_open_ones_at_several_seeds() -> None:
-    probes = probes_of(SUBJECT, BUDGETS["preview"])
+    probes = probes_of(SUBJECT, BUDGETS["standard"])
     assert set(probes) == {"keep", "open"} and all(probe.case.expectation for probe in probes["keep"])
     texts = [probe.case.prompt for probe in probes["open"]]
     assert texts == ["a moon"] * OPEN_SEEDS + ["a star at night"] * OPEN_SEEDS

@@ -61,6 +61,8 @@ def test_all_else(wrong: int, light: str, headline: str) -> None:
     said = judged(answers([HEART] * 60, keep=keep))
     assert said[:2] == (light, headline)
     assert ("Harmed: IRA: object" in said[2]) == (light != "good")
+    # Nothing is said of neighbours that were not drawn.
+    assert ("All else is kept: other prompts are as right as before." in said[2]) == (light == "good")
 
 
 def test_no_effect_is_said_loudly() -> None:
