@@ -53,7 +53,7 @@ def add(verbs: Any) -> None:
         help="write the result of every prompt here, as JSON; or the card, .html or .json",
     )
     parser.add_argument(
-        "--budget", help="of a report card: preview (a minute), standard (minutes, the usual one) or full"
+        "--budget", help="of a report card: preview (seconds), standard (minutes, the usual one) or full"
     )
     add_settings(parser)
 

@@ -124,18 +124,16 @@ def _erasures(args: argparse.Namespace) -> int:
     from studio.evidence.record import record_path
     from studio.services.studio import Studio
 
-    ways = [
-        arm for arm in (arms.QUICK_ARMS if args.quick else arms.ARMS) if not args.method or arm.method in args.method
-    ]
-    if not ways:
+    every = arms.quick_trials() if args.quick else arms.trials()
+    trials = [trial for trial in every if not args.method or trial.arm.method in args.method]
+    if not trials:
         raise BadInput(f"No way of erasing here is by the method {args.method[0][:60]!r}.", field="method")
     record_so_far = record.read(record_path(args.out)) if args.out else None
     settings = settings_of(args)
     settings = settings.model_copy(update={"workspace": settings.workspace / "erasures"})
     results: list[dict[str, Any]] = []
     with Studio(settings, backend="inline") as studio:
-        concepts, budget = (arms.QUICK_CONCEPTS, "preview") if args.quick else (arms.CONCEPTS, "standard")
-        for result in tried(studio, concepts, ways, budget=budget, progress=remark):
+        for result in tried(studio, trials, remark):
             results.append(result)
             if record_so_far is not None:
                 record_so_far = record.with_result(record_so_far, result)

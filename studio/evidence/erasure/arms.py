@@ -5,7 +5,7 @@ The concepts are those of the ablations that the defaults were chosen by, whose 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,7 +32,9 @@ class Arm:
     about: what is tried with it.
     values: of the plan, beside names and concepts.
     substitutes: False: the concept's words are left out, or nothing takes its place.
-    budget: of its card, where that is not the run's own.
+    budget: of its card, where that is not the usual one.
+    kinds: of concepts that it is tried on; all where none is named.
+    object_seeds: with how many training seeds objects are erased; others with one.
     """
 
     label: str
@@ -40,20 +42,31 @@ class Arm:
     about: str
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])
     substitutes: bool = True
-    budget: str = ""
+    budget: str = "standard"
+    kinds: tuple[ConceptKind, ...] = ()
+    object_seeds: int = 1
 
     def plan(self, erased: Erased, seed: int) -> dict[str, Any]:
         """Plain values of a studio.training.erase.plan.ErasePlan."""
         substitute = erased.substitute if self.substitutes else ""
         values = {**self.values, "training": {**ALL_STEPS, **self.values.get("training", {})}}
         return {
-            "name": f"{erased.words}: {self.label}"[:80],
+            "name": f"{erased.words}: {self.label}{f', seed {seed}' if seed else ''}"[:80],
             "model": "stencil",
             "method": self.method,
             "concepts": [{"words": erased.words, "substitute": substitute}],
             "seed": seed,
             **values,
         }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One concept, erased in one way with one training seed."""
+
+    erased: Erased
+    arm: Arm
+    seed: int = 0
 
 
 CONCEPTS = (
@@ -66,9 +79,11 @@ CONCEPTS = (
 ARMS = (
     # Its card is the full one, which has what a negative prompt does without an edit: once for each concept.
     Arm("UCE", "uce", "In closed form, towards the substitute.", budget="full"),
-    Arm("Concept Ablation", "ca", "Trained towards the substitute; other prompts held by distillation."),
+    Arm(
+        "Concept Ablation", "ca", "Trained towards the substitute; other prompts held by distillation.", object_seeds=3
+    ),
     Arm("Concept Ablation, nothing held", "ca", "The same without retention.", {"protect": 0}),
-    Arm("All but One", "abo", "Only the concept's guidance is trained; other prompts held."),
+    Arm("All but One", "abo", "Only the concept's guidance is trained; other prompts held.", object_seeds=3),
     Arm("All but One, nothing held", "abo", "The same without retention.", {"protect": 0}),
     Arm("ESD", "esd", "Away from the concept; other prompts held.", substitutes=False),
     Arm(
@@ -77,6 +92,47 @@ ARMS = (
         "Towards the substitute, at states of the base's ways.",
         {"training": {"source": "base"}},
     ),
+    Arm("Slider", "slider", "A concept slider from pairs of texts, at the strength that draws the substitute."),
+    Arm(
+        "Concept Ablation, to nothing",
+        "ca",
+        "Towards an empty background.",
+        substitutes=False,
+        kinds=("object",),
+    ),
 )
-QUICK_CONCEPTS = CONCEPTS[:1]
-QUICK_ARMS = (replace(ARMS[0], budget=""), ARMS[1])
+# What the studio erases by where nothing else is asked for, on twelve concepts; `flat` is what no style means.
+INSTANT = Arm("Instant, on twelve concepts", "uce", "In closed form, towards the substitute.", budget="rates")
+TWELVE = (
+    *CONCEPTS,
+    Erased("flower", "cross", "object"),
+    Erased("moon", "heart", "object"),
+    Erased("triangle", "square", "object"),
+    Erased("watercolor", "striped", "style"),
+    Erased("dotted", "shaded", "style"),
+    Erased("green", "purple", "colour"),
+    Erased("yellow", "pink", "colour"),
+)
+
+
+def trials(arms: Sequence[Arm] = (*ARMS, INSTANT)) -> list[Trial]:
+    """What is tried, in the order of what is to be known first: further training seeds come last."""
+    first = [
+        Trial(erased, arm)
+        for erased in CONCEPTS
+        for arm in arms
+        if arm is not INSTANT and (not arm.kinds or erased.kind in arm.kinds)
+    ]
+    twelve = [Trial(erased, arm) for arm in arms if arm is INSTANT for erased in TWELVE]
+    further = [
+        Trial(trial.erased, trial.arm, seed)
+        for trial in first
+        if trial.erased.kind == "object"
+        for seed in range(1, trial.arm.object_seeds)
+    ]
+    return [*first, *twelve, *further]
+
+
+def quick_trials() -> list[Trial]:
+    """One concept in two ways, on the smallest cards."""
+    return [Trial(CONCEPTS[0], replace(arm, budget="preview")) for arm in ARMS[:2]]

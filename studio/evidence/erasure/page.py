@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
-from studio.evidence.erasure.arms import ARMS
+from studio.evidence.erasure.arms import ARMS, INSTANT
 
 Result = Mapping[str, Any]
+Seeds = Sequence[Result]  # of one concept and one way
 HEAD = """# Erasures, tried on Stencil
 
 Written by `python launch.py reproduce --erasures --out docs/erasures.md`; do not edit. The numbers: [{json}]({json}).
@@ -20,9 +21,10 @@ prompt at the same seeds. **IRA**, **CRA**: on prompts that do not name the conc
 are right, as a share of the base's. **Neighbours**: what is nearest to the concept is drawn right. **FD**: Frechet
 distance of other prompts' pictures from the base's, on the oracle's features. **Comes back**: the concept is read where
 it is said otherwise. **CPU s**: the processor's seconds of making the edit.
-Brackets are 95 % intervals. One training seed each: what lies within each other's
-intervals is not told apart. Stencil is a small model of a small world: a figure here is about it, and says of other
-models only what to look at."""
+Brackets are 95 % intervals, of one training seed: what lies within each other's
+intervals is not told apart. Where several seeds were trained, it is their mean, and the lowest and highest.
+Stencil is a small model of a small world: a figure here is about it, and says of other models only what to look at."""
+NEAR = 0.05  # below its ceiling an erasure is as good as one can be
 COLUMNS = (
     "UA",
     "UA valid",
@@ -42,16 +44,43 @@ COLUMNS = (
 def page(results: Sequence[Result], json_name: str) -> str:
     """The whole page. results: in any order; grouped by concept, in the order of the arms."""
     order = {arm.label: place for place, arm in enumerate(ARMS)}
-    concepts = dict.fromkeys((result["concept"], result["kind"]) for result in results)
-    parts = [HEAD.format(json=json_name), "## All concepts", _means(results)]
+    of_all = [result for result in results if result["arm"] != INSTANT.label]
+    concepts = dict.fromkeys((result["concept"], result["kind"]) for result in of_all)
+    parts = [HEAD.format(json=json_name), "## All concepts", _means(of_all)]
     for concept, kind in concepts:
-        rows = [result for result in results if result["concept"] == concept]
-        rows.sort(key=lambda result: order.get(result["arm"], len(order)))
+        rows = [result for result in of_all if result["concept"] == concept]
+        rows.sort(key=lambda result: (order.get(result["arm"], len(order)), result["seed"]))
         substitute = next((row["substitute"] for row in rows if row["substitute"]), "nothing")
-        parts += [f"## {concept} ({kind}), to {substitute}", _table([_row(result) for result in rows], "how")]
+        parts += [f"## {concept} ({kind}), to {substitute}", _table(list(map(_row, _by_arm(rows))), "how")]
         parts += [f"{result['arm']}: {result['why']}" for result in rows if result["why"]]
         parts += _unedited(rows)
+    parts += _instant([result for result in results if result["arm"] == INSTANT.label])
     return "\n\n".join(parts) + "\n"
+
+
+def _by_arm(results: Sequence[Result]) -> list[Seeds]:
+    arms = dict.fromkeys(result["arm"] for result in results)
+    return [[result for result in results if result["arm"] == arm] for arm in arms]
+
+
+def _instant(results: Sequence[Result]) -> list[str]:
+    """The closed form on many concepts: a row for each, and how the whole of them compare with their ceilings."""
+    if not results:
+        return []
+    columns = ("UA", "UA valid", "ceiling", "IRA / base", "CRA / base")
+    rows = [
+        [f"{result['concept']} to {result['substitute']}", *(_cell([result], column) for column in columns)]
+        for result in results
+    ]
+    valid = [_value(result, "UA valid") for result in results]
+    ceilings = [_value(result, "ceiling") for result in results]
+    pairs = [(a, b) for a, b in zip(valid, ceilings, strict=True) if a is not None and b is not None]
+    near = sum(a >= b - NEAR - 1e-9 for a, b in pairs)
+    summary = (
+        f"UA valid: median {median(a for a, _ in pairs):.2f}, lowest {min(a for a, _ in pairs):.2f}; {near} of "
+        f"{len(pairs)} are no more than {100 * NEAR:.0f} points below their ceiling."
+    )
+    return [f"## {INSTANT.label}", summary, _table(rows, "concept", columns)]
 
 
 def _unedited(rows: Sequence[Result]) -> list[str]:
@@ -67,26 +96,33 @@ def _unedited(rows: Sequence[Result]) -> list[str]:
 
 def _means(results: Sequence[Result]) -> str:
     """Means over concepts, of ways that every concept was erased in, best kept UA valid first."""
-    labels = dict.fromkeys(result["arm"] for result in results)
     concepts = {result["concept"] for result in results}
     rows = []
-    for label in labels:
-        measured = [result for result in results if result["arm"] == label and not result["why"]]
-        if not measured:
+    for of_arm in _by_arm(results):
+        names = dict.fromkeys(result["concept"] for result in of_arm if not result["why"])
+        if not names:
             continue
-        values = {column: [_value(result, column) for result in measured] for column in COLUMNS}
-        numbers_present = {
-            column: [value for value in numbers if value is not None] for column, numbers in values.items()
-        }
-        cells = [_text(column, fmean(numbers)) if numbers else "" for column, numbers in numbers_present.items()]
-        rows.append([f"{label} ({len(measured)} of {len(concepts)})", *cells])
+        seeds = [[result for result in of_arm if result["concept"] == name] for name in names]
+        cells = [_text(column, fmean(means)) if (means := _means_of(seeds, column)) else "" for column in COLUMNS]
+        rows.append([f"{of_arm[0]['arm']} ({len(names)} of {len(concepts)})", *cells])
     return _table(rows, "how (concepts)")
 
 
-def _row(result: Result) -> list[str]:
-    if result["why"]:
-        return [result["arm"], *("" for _ in COLUMNS)]
-    return [result["arm"], *(_cell(result, column) for column in COLUMNS)]
+def _means_of(concepts: Sequence[Seeds], column: str) -> list[float]:
+    """The mean over the seeds of each concept that has the figure."""
+    return [fmean(values) for seeds in concepts if (values := _values(seeds, column))]
+
+
+def _values(seeds: Seeds, column: str) -> list[float]:
+    return [value for result in seeds if (value := _value(result, column)) is not None]
+
+
+def _row(seeds: Seeds) -> list[str]:
+    name = seeds[0]["arm"]
+    if seeds[0]["why"]:
+        return [name, *("" for _ in COLUMNS)]
+    label = name if len(seeds) == 1 else f"{name} ({len(seeds)} seeds)"
+    return [label, *(_cell(seeds, column) for column in COLUMNS)]
 
 
 PLACES = {
@@ -117,21 +153,22 @@ def _value(result: Result, column: str) -> float | None:
     return None if figure is None else figure["value"]
 
 
-def _cell(result: Result, column: str) -> str:
-    value = _value(result, column)
-    if value is None:
+def _cell(seeds: Seeds, column: str) -> str:
+    values = _values(seeds, column)
+    if not values:
         return ""
     if column not in PLACES or column == "ceiling":
-        return _text(column, value)
-    figure = _figure(result, column)
-    assert figure is not None, "it has a value"
-    return f"{_text(column, value)} [{figure['low']:.2f}, {figure['high']:.2f}]"
+        return _text(column, fmean(values))
+    low, high = min(values), max(values)
+    if len(values) == 1 and (figure := _figure(seeds[0], column)) is not None:
+        low, high = figure["low"], figure["high"]
+    return f"{_text(column, fmean(values))} [{low:.2f}, {high:.2f}]"
 
 
 def _text(column: str, value: float) -> str:
     return f"{value:.1f}" if column == "CPU s" else f"{value:.0f}" if column == "KB" else f"{value:.2f}"
 
 
-def _table(rows: Sequence[Sequence[str]], first: str) -> str:
-    head = [first, *COLUMNS]
+def _table(rows: Sequence[Sequence[str]], first: str, columns: Sequence[str] = COLUMNS) -> str:
+    head = [first, *columns]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))

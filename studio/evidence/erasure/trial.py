@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.evidence.erasure.arms import ALL_STEPS, Arm, Erased
+from studio.evidence.erasure.arms import ALL_STEPS, Trial
 from studio.evidence.making import Maker, finished
 from studio.services.studio import Studio
 from studio.training.erase.card.ways import WAYS
@@ -34,14 +34,10 @@ Progress = Callable[[str], None]
 
 def tried(
     studio: Studio,
-    concepts: Sequence[Erased],
-    arms: Sequence[Arm],
-    *,
-    budget: str,
-    seed: int = 0,
+    trials: Sequence[Trial],
     progress: Progress = lambda sentence: None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one result for each concept and arm, as it is known.
+    """Yield the result of each trial, as it is known.
 
     A result is plain values: "concept", "substitute", "kind", "arm", "method", "seed", "budget", "why" (a sentence
     where a method refuses the concept, "" else), "base" (fingerprint of the weights it was made on, "" where it was
@@ -51,34 +47,34 @@ def tried(
     Raises what making or drawing raises; results already yielded are whole.
     """
     maker = Maker(studio, "erasure", studio.erasures.start, _settled)
-    for erased in concepts:
-        for arm in arms:
-            progress(f"{erased.words}: {arm.label}")
-            yield _tried(studio, maker, erased, arm, arm.budget or budget, seed)
+    for trial in trials:
+        progress(f"{trial.erased.words}: {trial.arm.label}" + f", seed {trial.seed}" * bool(trial.seed))
+        yield _tried(studio, maker, trial)
 
 
-def _tried(studio: Studio, maker: Maker, erased: Erased, arm: Arm, budget: str, seed: int) -> dict[str, Any]:
+def _tried(studio: Studio, maker: Maker, trial: Trial) -> dict[str, Any]:
+    erased, arm = trial.erased, trial.arm
     result = {
         "concept": erased.words,
         "substitute": erased.substitute if arm.substitutes else "",
         "kind": erased.kind,
         "arm": arm.label,
         "method": arm.method,
-        "seed": seed,
-        "budget": budget,
+        "seed": trial.seed,
+        "budget": arm.budget,
         "why": "",
         "base": "",
         "date": date.today().isoformat(),
     }
     try:
-        plan = studio.erasures.check(arm.plan(erased, seed)).model_dump(mode="json")
+        plan = studio.erasures.check(arm.plan(erased, trial.seed)).model_dump(mode="json")
     except BadInput as refusal:
         return result | {"why": str(refusal), "figures": {}, "unedited": {}}
     edit = maker.edit(plan)
     entry = edit.entry
-    if studio.cards.card(entry.id, budget) is None:
-        finished(studio, studio.cards.start(entry.id, budget))
-    card = studio.cards.card(entry.id, budget)
+    if studio.cards.card(entry.id, arm.budget) is None:
+        finished(studio, studio.cards.start(entry.id, arm.budget))
+    card = studio.cards.card(entry.id, arm.budget)
     assert card is not None, "a job that is done has its card"
     return result | {
         "base": entry.base["unet"],

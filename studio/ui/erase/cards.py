@@ -117,6 +117,8 @@ def _offers(studio: Studio, entry: EditEntry) -> str:
     """A button for each budget, with what it takes."""
     buttons = ""
     for name, budget in BUDGETS.items():
+        if not budget.is_offered:
+            continue
         outlook = studio.cards.outlook(entry.id, name)
         time = "" if outlook["seconds"] is None else f", {seconds(outlook['seconds'])}"
         label = f"{TITLES.get(name, name)}: {outlook['pictures']:,} pictures{time}"

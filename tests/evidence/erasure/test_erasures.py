@@ -68,12 +68,41 @@ def test_every_figure_of_the_page_is_a_line_of_cards() -> None:
     assert all(row in FIGURES[key] for key, row in PLACES.values())
 
 
-def test_every_arm_can_be_asked_for_every_concept() -> None:
-    for erased in arms.CONCEPTS:
-        assert {erased.words, erased.substitute} <= WORLD[erased.kind].keys()
-        for arm in arms.ARMS:
-            METHODS.get(arm.method).check(read_plan(arm.plan(erased, 0)).concepts[0].in_world())
-    assert len({arm.label for arm in arms.ARMS}) == len(arms.ARMS)
+def test_every_trial_can_be_asked_for_once() -> None:
+    trials = arms.trials()
+    for trial in trials:
+        assert {trial.erased.words, trial.erased.substitute} <= WORLD[trial.erased.kind].keys()
+        plan = read_plan(trial.arm.plan(trial.erased, trial.seed))
+        METHODS.get(trial.arm.method).check(plan.concepts[0].in_world())
+        budget_named(trial.arm.budget)
+    names = [trial.arm.plan(trial.erased, trial.seed)["name"] for trial in trials]
+    assert len(set(names)) == len(names), "the edit of one would be taken for that of another"
+    assert {trial.erased.words for trial in trials if trial.arm is arms.INSTANT} == {one.words for one in arms.TWELVE}
+    assert len(arms.TWELVE) == 12 and all(one.words != "flat" for one in arms.TWELVE)
+    further = [trial for trial in trials if trial.seed]
+    assert trials[-len(further) :] == further and {trial.erased.kind for trial in further} == {"object"}
+
+
+def test_of_several_seeds_the_page_has_the_mean_and_its_range() -> None:
+    def seeded(seed: int, ua: float) -> dict[str, Any]:
+        return result(arm="Concept Ablation", seed=seed, figures=figures_of(card(ua)))
+
+    text = page([result(), seeded(2, 0.98), seeded(0, 0.80), seeded(1, 0.95)], "erasures.json")
+    assert "| Concept Ablation (3 seeds) |  | 0.91 [0.80, 0.98] | 0.97 |" in text
+    assert "| Concept Ablation (1 of 1) |  | 0.91 |" in text and "| UCE |  | 1.00 [0.95, 1.05] | 0.97 |" in text
+    assert "twelve" not in text
+
+
+def test_the_closed_form_on_twelve_concepts_is_a_table_of_its_own() -> None:
+    label = arms.INSTANT.label
+    ones = [
+        result(arm=label, concept=name, figures=figures_of(card(ua))) for name, ua in (("star", 0.96), ("fish", 0.9))
+    ]
+    text = page([result(), *ones], "erasures.json")
+    before, after = text.split(f"## {label}")
+    assert "## fish" not in before and f"| {label}" not in before
+    assert "median 0.93, lowest 0.90; 1 of 2 are no more than 5 points below" in after
+    assert "| fish to heart |  | 0.90 [0.85, 0.95] | 0.97 |" in after
 
 
 def test_the_page_says_what_is_on_record_and_no_more() -> None:
@@ -169,9 +198,9 @@ def test_what_was_made_and_measured_is_not_made_again(tmp_path: Path, monkeypatc
     harmful = replace(METHODS.get("abo"), refused={"colour": "other colours suffer."})
     monkeypatch.setitem(METHODS._entries, "abo", harmful)
     studio: Any = FakeStudio(tmp_path)
-    chosen = (arms.ARMS[0], arms.ARMS[3])
-    erased = (arms.CONCEPTS[0], arms.CONCEPTS[4])
-    results = list(tried(studio, erased, chosen, budget="standard"))
+    chosen = [trial for trial in arms.trials((arms.ARMS[0], replace(arms.ARMS[3], object_seeds=1)))]
+    chosen = [trial for trial in chosen if trial.erased.words in ("star", "red")]
+    results = list(tried(studio, chosen))
     assert [(one["concept"], one["arm"], bool(one["why"])) for one in results] == [
         ("star", "UCE", False),
         ("star", "All but One", False),
@@ -179,7 +208,7 @@ def test_what_was_made_and_measured_is_not_made_again(tmp_path: Path, monkeypatc
         ("red", "All but One", True),
     ]
     assert len(studio.made) == len(studio.carded) == 3 and all(one["date"] for one in results)
-    again = list(tried(studio, erased, chosen, budget="standard"))
+    again = list(tried(studio, chosen))
     assert len(studio.made) == len(studio.carded) == 3
     assert [one.get("seconds") for one in again] == [one.get("seconds") for one in results]
 

@@ -28,6 +28,7 @@ class Budget:
     is_relearned: in the world, whether the concept is taught again on top of the edit.
     is_inverted: in the world, whether the embeddings of its words are learned anew under the edit.
     is_brief: whether few pictures are shown to look at, and none of neighbours or without a prompt.
+    is_offered: whether the page has a button for it; programs may ask for any.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Budget:
     is_relearned: bool = False
     is_inverted: bool = False
     is_brief: bool = False
+    is_offered: bool = True
 
     def sizes(self, in_world: bool) -> Mapping[str, int]:
         """Part -> its prompts."""
@@ -71,6 +73,15 @@ BUDGETS: dict[str, Budget] = {
             _sizes(8, 8, 0, 0, 0, 0),
             _sizes(4, 4, 0, 2, 2, 0),
             is_brief=True,
+        ),
+        Budget(
+            "rates",
+            "Whether the concept is gone and all else is right, of more pictures than the standard budget has, and "
+            "nothing else.",
+            _sizes(96, 96, 0, 0, 0, 0),
+            _sizes(24, 24, 0, 0, 0, 0),
+            is_brief=True,
+            is_offered=False,
         ),
         Budget(
             "standard",

@@ -108,7 +108,7 @@ def test_models_of_another_language_are_asked_by_templates() -> None:
 
 def test_budgets_draw_so_many_that_their_time_is_kept() -> None:
     """At the slower of the paces measured, 0.4 s of one core a picture: 90 s, 4 and 15 minutes."""
-    limits = {"preview": 90, "standard": 240, "full": 900}
+    limits = {"preview": 90, "rates": 240, "standard": 240, "full": 900}
     for name, budget in BUDGETS.items():
         sizes = budget.sizes(True)
         pictures = 3 * sizes["forget"] + 2 * (sizes["keep"] + sizes["near"] + sizes["wording"] + sizes["preserve"])
@@ -120,7 +120,7 @@ def test_budgets_draw_so_many_that_their_time_is_kept() -> None:
             pictures += len(vocabulary()) + budget.attack * (MOST_WORDS - 1)
         rows = 2 * budget.drift * (12 + 2 * DRIFT_LEVELS)  # of the network, beside the 24 of a picture
         assert 0.4 * (pictures + rows / 24) <= limits[name]
-    with pytest.raises(NotFound, match="There is no budget 'huge'; there are preview, standard, full"):
+    with pytest.raises(NotFound, match="There is no budget 'huge'; there are preview, rates, standard, full"):
         budget_named("huge")
 
 
