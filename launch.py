@@ -689,8 +689,9 @@ def run_checks(pytest_arguments: list[str] | None) -> int:
         return 1 if failed else 0
     if failed:
         print(f"Failed before pytest: {', '.join(failed)} (see above); the exit code will say so.", flush=True)
-    # A process per core, and one thread in each: pictures are small, and two threads on one are slower than one.
-    workers = [] if pytest_arguments and "-n" in pytest_arguments else ["-n", str(min(os.cpu_count() or 1, 8))]
+    # A process per core, and one more since those with a browser wait for it half of the time; one thread in each:
+    # pictures are small, and two threads on one are slower than one.
+    workers = [] if pytest_arguments and "-n" in pytest_arguments else ["-n", str(min((os.cpu_count() or 1) + 1, 8))]
     alone = {**quiet_environ(), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     command = [python, "-m", "pytest", *workers, "--dist", "loadfile", *beside, *pytest_arguments]
     code = subprocess.run(command, cwd=ROOT, env=alone).returncode

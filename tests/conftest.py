@@ -102,6 +102,16 @@ def no_network() -> Iterator[None]:
 # -- which tests run, and where -------------------------------------------------------------------------------------
 
 PAGE = "tests/e2e/"
+TRAINING_WALKS = (
+    "align",
+    "answers",
+    "compare",
+    "demo",
+    "erase",
+    "label",
+    "recovery",
+    "stack",
+)  # half of the walks' time
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -138,15 +148,17 @@ class Beside:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file is one worker's, and the walks in Chromium are together: one browser and one studio serve them all."""
+    """A file is one worker's, and the walks in Chromium are two's: a browser and a studio serve each half of them."""
     from xdist.scheduler import LoadFileScheduling
 
-    class Together(LoadFileScheduling):
+    class InHalves(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return PAGE if nodeid.startswith(PAGE) else super()._split_scope(nodeid)
+            if not nodeid.startswith(PAGE):
+                return super()._split_scope(nodeid)
+            return f"{PAGE}{nodeid.removeprefix(f'{PAGE}test_').startswith(TRAINING_WALKS)}"
 
     config.option.loadscopereorder = False  # in the order below
-    return Together(config, log)
+    return InHalves(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -732,9 +732,9 @@ def test_pytest_speaks_last_and_every_check_counts(at: Path, monkeypatch: pytest
     monkeypatch.setattr(launch.subprocess, "run", recorder)
     assert launch.main(["test", "--slow", "-k", "recipe"]) == 1
     assert [line.split()[1] for line in ran[:2]] == ["ruff", "ruff"] and len(ran) == 4
-    cores, python = min(os.cpu_count() or 1, 8), sys.executable
+    workers, python = min((os.cpu_count() or 1) + 1, 8), sys.executable
     assert ran[-1] == (
-        f"-m pytest -n {cores} --dist loadfile --beside {python} -m pyright --pythonpath {python} --slow -k recipe"
+        f"-m pytest -n {workers} --dist loadfile --beside {python} -m pyright --pythonpath {python} --slow -k recipe"
     ), "also after a failure, so that one run tells everything"
     ran.clear()
     assert launch.main(["check"]) == 1

@@ -1,4 +1,4 @@
-"""One window of one browser, and one real studio with the real model, for all walks; each finds an empty profile."""
+"""A window of a browser, and a real studio with the real model, for half of the walks; each finds an empty profile."""
 
 from __future__ import annotations
 
