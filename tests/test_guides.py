@@ -165,7 +165,7 @@ LAID_OUT: dict[str, Callable[[Run], None]] = {
 }
 # What somebody does in between, before the command that begins so.
 BEFORE: dict[str, Callable[[Run], None]] = {
-    'label stats "first"': lambda run: answer("first"),
+    'label campaign pause "first"': lambda run: answer("first"),
     'label tune accept "softer"': lambda run: run('label tune simulate "softer" --best guidance_scale=3'),
 }
 

@@ -23,6 +23,7 @@ distance of other prompts' pictures from the base's, on the oracle's features. *
 it is said otherwise. **CPU s**: the processor's seconds of making the edit.
 Brackets are 95 % intervals, of one training seed: what lies within each other's
 intervals is not told apart. Where several seeds were trained, it is their mean, and the lowest and highest.
+Concept Ablation and All but One have the same target where the prediction without a prompt stays as it is.
 Stencil is a small model of a small world: a figure here is about it, and says of other models only what to look at."""
 NEAR = 0.05  # below its ceiling an erasure is as good as one can be
 COLUMNS = (
