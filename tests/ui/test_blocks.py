@@ -151,5 +151,6 @@ def test_a_wrong_value_is_answered_or_refused_in_a_sentence(page: Blocks) -> Non
 
 
 @pytest.mark.slow
-def test_every_wrong_value_is_answered_or_refused_in_a_sentence(page: Blocks) -> None:
-    asyncio.run(try_cases(page, cases(page)))
+def test_every_place_answers_or_refuses_wrong_values_in_a_sentence(page: Blocks) -> None:
+    """A seventh of all, so that each place has four or five of them and each of them comes to every seventh place."""
+    asyncio.run(try_cases(page, cases(page)[::7]))
