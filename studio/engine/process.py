@@ -253,8 +253,9 @@ class ProcessBackend:
         if self._state == "starting":
             self._failed_starts += 1
         self._state, self._message = "starting", f"The process that makes the pictures {how}; it is starting again."
-        # One that has told its end is not what it was at, though the word that it is through was lost.
-        flying, self._flying = [ticket for ticket in self._flying if not ticket.over], []
+        # One that is done is not what it was at, though the word that it is through was lost. One that failed is: after
+        # some errors, those of a device among them, the worker ends itself.
+        flying, self._flying = [ticket for ticket in self._flying if not ticket.is_done], []
         running = _running(flying, self._begun)
         for ticket in flying:
             self._tell_death(ticket, culprit=ticket is running, how=how)

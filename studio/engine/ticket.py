@@ -63,6 +63,11 @@ class Ticket:
         """Whether the work should end at its next step."""
         return self.stop.is_set()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has come to its end, and not failed or been broken off."""
+        return self.over and self.events[-1].kind == "done"
+
     def progress(self) -> dict[str, Any]:
         """Data of the newest progress event, {} before the first."""
         return next((event.data for event in reversed(self.events) if event.kind == "progress"), {})

@@ -118,6 +118,14 @@ def test_a_job_that_has_told_its_end_is_not_counted_when_its_worker_dies_before_
     supervisor._handle(("tell", alone, "done", {}))
     supervisor._on_death()
     assert len(supervisor._deaths) == 1
+    # A worker ends itself after some failures, and that is counted.
+    supervisor.begin()
+    failing = supervisor.submit({"kind": "generate", "recipes": [3]})
+    supervisor.send_next()
+    supervisor._handle(("begun", failing))
+    supervisor._handle(("raised", failing, RuntimeError("the device failed")))
+    supervisor._on_death()
+    assert len(supervisor._deaths) == 2
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -13,6 +13,7 @@ from studio.preference.answer import Answer
 from studio.services import walkthrough
 from studio.services.studio import Studio
 from studio.ui.walkthrough import WORDS, standing
+from tests.services.waiting import until
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def test_a_step_is_done_when_the_workspace_has_what_it_makes(studio: Studio, mon
     assert walkthrough.prepare_labels(studio) == campaign  # one, however often it is asked for
     studio.jobs.wait(studio.jobs.newest(1)[0].id)
     assert done(studio) == ["generate", "erase"]  # pictures to be labelled are none that somebody drew
+    until(lambda: studio.labels.counts(campaign).items == 3)  # what was drawn becomes a question a moment later
     person = studio.labels.annotator("me")
     for count in range(1, walkthrough.ENOUGH_LABELS + 1):
         lease = studio.labels.lease(campaign, person.alias)

@@ -49,7 +49,7 @@ def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
         return do.receive(events.call(event), sent)
 
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, (*SEEN, *MENUS), "value")
+    events.look(page.tabs.select, on_tab, (*SEEN, *MENUS), "value", mode="multiple")
     events.look(parts["compare_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     events.look(parts["table"].look, do.update_pictures, DRAWN)
     handover.receive(page, events.wiring, "compare", on_handover, events.looking, SEEN)

@@ -50,7 +50,7 @@ def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
         return do.visited(call) if title == TITLE else {}
 
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, SEEN, "value")
+    events.look(page.tabs.select, on_tab, SEEN, "value", mode="multiple")
     events.look(parts["erase_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     for place in ("pairs", "outcome", "card"):
         events.look(parts[place].look, do.looked, TRIAL)

@@ -65,7 +65,7 @@ def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
         return do.receive(events.call(event), sent)
 
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, (*SEEN, "preset"), "value")
+    events.look(page.tabs.select, on_tab, (*SEEN, "preset"), "value", mode="multiple")
     for shared in ("model", "sampler"):
         events.change(parts[shared].change, do.shared_changed)
     events.look(parts["board_revision"].behind, do.behind, SEEN, "newest", mode="multiple")

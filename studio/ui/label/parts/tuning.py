@@ -56,7 +56,7 @@ def build(page: Page) -> None:
     rows, tunings = parts["tuning_rows"], parts["tunings"]
     looks = ("tunings", "tuning_rows", "tuning_preset")
     # Not when the page is loaded: what is known of a tuning is computed anew, for whoever looks at it.
-    wiring.on(page.tabs.select, on_tab, fields, looks)
+    wiring.on(page.tabs.select, on_tab, fields, looks, mode="multiple")
     wiring.on([parts["tuning_preset"].change, parts["model"].change], on_field, fields, ("tuning_rows",))
     panel.on_change(wiring, on_field, form.FIELDS, ("tuning_rows",))
     wiring.on(tunings.look, on_look, fields, looks)
