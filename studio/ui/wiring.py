@@ -85,7 +85,7 @@ class Wiring:
         gives: names of what it may answer.
         turns: names of what the server holds for the page, with which the event takes turns; taken before `takes`.
         mode: what becomes of one that comes while another is under way; None: the last of a control that is changed
-            is sent, and of all else none. Of tabs that are chosen all are: whoever passes over one looks at the next.
+            is sent, and of all else none. Of a tab that is chosen all are, for it may be left and come back to.
         announces: other windows look again afterwards, and so does the watcher of this one.
         preprocess: whether Gradio checks what was taken.
         """

@@ -145,15 +145,18 @@ def test_every_listener_answers_what_the_page_sends(page: Blocks) -> None:
     assert asyncio.run(refused()) == {"on_act", "on_op", "on_save", "on_accept", "on_arrived", "on_drop", "call"}
 
 
-def test_a_tab_that_is_chosen_while_another_is_looked_at_is_looked_at_too(page: Blocks) -> None:
-    """A listener of all tabs would else be busy with the one that was passed over, and the next would stay bare."""
-    of_tabs = {component._id for component in page.blocks.values() if isinstance(component, gr.Tabs)}
+def test_a_tab_that_is_chosen_is_looked_at_alone_and_each_time(page: Blocks) -> None:
+    """What listens to all tabs is called one after the other for any of them, and is busy with one that is passed over
+    when the next is chosen.
+    """
+    tabs = {
+        component._id: type(component) for component in page.blocks.values() if isinstance(component, gr.Tabs | gr.Tab)
+    }
     choosing = [
-        listener
-        for listener in listeners(page)
-        if any(id in of_tabs and event == "select" for id, event in listener.targets)
+        (fn, tabs[id]) for fn in listeners(page) for id, event in fn.targets if id in tabs and event == "select"
     ]
-    assert len(choosing) >= 5 and {listener.trigger_mode for listener in choosing} == {"multiple"}
+    assert len(choosing) >= 5 and {kind for _, kind in choosing} == {gr.Tab}
+    assert {listener.trigger_mode for listener, _ in choosing} == {"multiple"}
 
 
 def test_a_wrong_value_is_answered_or_refused_in_a_sentence(page: Blocks) -> None:

@@ -42,14 +42,11 @@ def build(page: Page) -> None:
 def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
     parts = events.parts
 
-    def on_tab(call: Call, title: Any) -> Answer:
-        return do.visited(call) if title == TITLE else {}
-
     def on_handover(event: Event, sent: Handover) -> Answer:
         return do.receive(events.call(event), sent)
 
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, (*SEEN, *MENUS), "value", mode="multiple")
+    events.look(page.tab.select, do.visited, (*SEEN, *MENUS), mode="multiple")
     events.look(parts["compare_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     events.look(parts["table"].look, do.update_pictures, DRAWN)
     handover.receive(page, events.wiring, "compare", on_handover, events.looking, SEEN)

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.training.erase.lines import read_text
 from studio.ui import handover
-from studio.ui.board_events import BoardEvents, Call
+from studio.ui.board_events import BoardEvents
 from studio.ui.erase import layout, plan
 from studio.ui.erase.board import BoardSession
 from studio.ui.erase.handlers import Handlers
@@ -46,11 +46,8 @@ def build(page: Page) -> None:
 def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
     parts = events.parts
 
-    def on_tab(call: Call, title: Any) -> Answer:
-        return do.visited(call) if title == TITLE else {}
-
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, SEEN, "value", mode="multiple")
+    events.look(page.tab.select, do.visited, SEEN, mode="multiple")
     events.look(parts["erase_revision"].behind, do.behind, SEEN, "newest", mode="multiple")
     for place in ("pairs", "outcome", "card"):
         events.look(parts[place].look, do.looked, TRIAL)

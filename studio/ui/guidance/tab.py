@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from studio.services.presets import GuidancePresets
 from studio.ui import handover
-from studio.ui.board_events import BoardEvents, Call
+from studio.ui.board_events import BoardEvents
 from studio.ui.components import menu
 from studio.ui.guidance import layout, run
 from studio.ui.guidance.board import BoardSession
@@ -58,14 +56,11 @@ def build(page: Page) -> None:
 def _wire_looking(page: Page, events: BoardEvents, do: Handlers) -> None:
     parts = events.parts
 
-    def on_tab(call: Call, title: Any) -> Answer:
-        return do.visited(call) if title == TITLE else {}
-
     def on_handover(event: Event, sent: Handover) -> Answer:
         return do.receive(events.call(event), sent)
 
     events.look(page.demo.load, do.opened, SEEN)
-    events.look(page.tabs.select, on_tab, (*SEEN, "preset"), "value", mode="multiple")
+    events.look(page.tab.select, do.visited, (*SEEN, "preset"), mode="multiple")
     for shared in ("model", "sampler"):
         events.change(parts[shared].change, do.shared_changed)
     events.look(parts["board_revision"].behind, do.behind, SEEN, "newest", mode="multiple")

@@ -94,7 +94,7 @@ def build(form: Form, presets: GuidancePresets, page: Page) -> None:
     wiring = Wiring({**form.controls, **parts})
     # What was saved since the page was laid out is in the menu of a page that is opened again, and what was saved on
     # another tab in that of this one when it is come back to.
-    menu_again = [page.demo.load, page.tabs.select]
+    menu_again = [page.demo.load, page.tab.select]
     wiring.on(menu_again, lambda event: {"preset": gr.Dropdown(entries(presets))}, (), ("preset",), mode="multiple")
     _wire(wiring, presets, guidance_names)
     _wire_removing(wiring, presets)

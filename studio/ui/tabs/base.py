@@ -24,6 +24,7 @@ class Page:
     demo: for what happens on load.
     sidebar: its parts that others touch.
     tabs: to choose another.
+    tab: the one that is being built, for what happens when it is chosen.
     handover: what one tab sent to another.
     opened: to be called when a browser has painted the page.
     memories: by tab, what the browser keeps for those that ask for it.
@@ -34,6 +35,7 @@ class Page:
     demo: gr.Blocks
     sidebar: Sidebar
     tabs: gr.Tabs
+    tab: gr.Tab
     handover: Desk
     opened: Callable[[], None]
     memories: Mapping[str, gr.BrowserState]

@@ -50,7 +50,7 @@ def build(page: Page) -> None:
 
     parts = wiring.parts
     wiring.on(page.demo.load, on_look, form.FIELDS, LOOKS)
-    wiring.on(page.tabs.select, on_look, form.FIELDS, LOOKS, mode="multiple")
+    wiring.on(page.tab.select, on_look, form.FIELDS, LOOKS, mode="multiple")
     for place in ("past", "pairs"):
         wiring.on(parts[place].look, on_look, form.FIELDS, LOOKS)
     wiring.on([parts["labels"].change, parts["objective"].change], on_field, form.FIELDS, ("contents",))

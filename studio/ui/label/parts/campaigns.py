@@ -100,12 +100,10 @@ def _wire_list(page: Page, wiring: Wiring, do: Handlers, refs_of: RefsOf) -> Non
         return do.act(event.read("op", TEXT), event.read("campaign", WHOLE), value, event["looked"])
 
     def on_tab(event: Event) -> Answer:
-        if event.read("value", ANYTHING) != "Label":
-            return {}
         return do.look(event["looked"]) | do.note(str(event.session), event.values, refs_of(event))
 
     wiring.on(page.demo.load, on_look, ("looked",), ("list",))
-    wiring.on(page.tabs.select, on_tab, (*FIELDS, "looked"), ("list", "note", "files_html"), mode="multiple")
+    wiring.on(page.tab.select, on_tab, (*FIELDS, "looked"), ("list", "note", "files_html"), mode="multiple")
     wiring.on(table.look, on_look, ("looked",), ("list",))
     wiring.on(table.op, on_op, ("looked",), ("message", "looked", "list"), mode="multiple", announces=True)
 

@@ -38,9 +38,6 @@ def build(page: Page) -> None:
     def on_look(event: Event) -> Answer:
         return do.look() | do.rows(event.values, refs_of(event)) | do.preset_choices(event["tuning_preset"])
 
-    def on_tab(event: Event) -> Answer:
-        return on_look(event) if event.read("value", ANYTHING) == "Label" else {}
-
     def on_field(event: Event) -> Answer:
         return do.rows(event.values, refs_of(event))
 
@@ -56,7 +53,7 @@ def build(page: Page) -> None:
     rows, tunings = parts["tuning_rows"], parts["tunings"]
     looks = ("tunings", "tuning_rows", "tuning_preset")
     # Not when the page is loaded: what is known of a tuning is computed anew, for whoever looks at it.
-    wiring.on(page.tabs.select, on_tab, fields, looks, mode="multiple")
+    wiring.on(page.tab.select, on_look, fields, looks, mode="multiple")
     wiring.on([parts["tuning_preset"].change, parts["model"].change], on_field, fields, ("tuning_rows",))
     panel.on_change(wiring, on_field, form.FIELDS, ("tuning_rows",))
     wiring.on(tunings.look, on_look, fields, looks)
