@@ -28,9 +28,15 @@ if TYPE_CHECKING:
 
 
 def submit(
-    studio: Studio, values: Mapping[str, Any], edits: Sequence[EditRef] = (), watched: str | None = None
+    studio: Studio,
+    values: Mapping[str, Any],
+    edits: Sequence[EditRef] = (),
+    watched: str | None = None,
+    query: Query | None = None,
 ) -> tuple[str | None, PromptView]:
     """Queue what the form asks for. Gives the job to watch, at once: `watched`, if that is still being drawn.
+
+    query: what the history shows.
 
     Refused, the reason is the message, and nothing is queued.
     """
@@ -38,17 +44,22 @@ def submit(
         job_id = studio.pictures.submit(recipes(values, edits, words(studio.settings.workspace)))
     except StudioError as error:
         return watched, refused(studio, error, watched)
-    return follow(studio, job_id, watched)
+    return follow(studio, job_id, watched, query)
 
 
-def follow(studio: Studio, job_id: str, watched: str | None) -> tuple[str | None, PromptView]:
-    """Watch a job that was just queued, unless another one is being drawn: then its place in the queue is told."""
+def follow(
+    studio: Studio, job_id: str, watched: str | None, query: Query | None = None
+) -> tuple[str | None, PromptView]:
+    """Watch a job that was just queued, unless another one is being drawn: then its place in the queue is told.
+
+    query: what the history shows: a quick job is over by now.
+    """
     first = view.attached(studio, watched)
     if first is None or first == job_id:
-        return job_id, view.begun(studio, job_id)
+        return job_id, view.begun(studio, job_id, query)
     place = next((entry.position for entry in studio.jobs.queue() if entry.job_id == job_id), 0)
     note = alert(f"In the queue, number {place}.", kind="note") if place else ""
-    return first, view.beside(studio, first, note)
+    return first, view.beside(studio, first, note, query)
 
 
 def refused(studio: Studio, error: StudioError, watched: str | None) -> PromptView:
@@ -83,7 +94,7 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
     def on_generate(event: Event) -> Answer:
         with edits.of(event) as session:
             refs = session.value.refs
-        job, prompt_view = submit(studio, form.plain(event.values), refs, event["job"])
+        job, prompt_view = submit(studio, form.plain(event.values), refs, event["job"], event["query"])
         return {"job": job, "pinned": False, **view.answer(prompt_view)}
 
     def on_look(event: Event) -> Answer:
@@ -109,7 +120,8 @@ def wire(page: Page, form: Form, wiring: Wiring) -> None:
         discard(studio, job_ids)
 
     job_and_more = ("job", "pinned", *GIVES)
-    wiring.on(parts["generate"].click, on_generate, ("job", *form.names), job_and_more, turns=(STACK,), announces=True)
+    asked = ("job", "query", *form.names)
+    wiring.on(parts["generate"].click, on_generate, asked, job_and_more, turns=(STACK,), announces=True)
     wiring.on(parts["stop"].click, on_stop, (), ("taken_out",), announces=True)
     wiring.on(parts["cancel"].click, on_discard, (*SESSION, "job"), announces=True)
     look = ("job", "pinned", "query", "newest_id", "taken_out")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from studio.core.errors import NotFound, StudioError
 from studio.core.recipe import Recipe
 from studio.ui.components import caption
+from studio.ui.components.query import Query
 from studio.ui.edit_stack import Stack
 from studio.ui.prompt import jobs, view
 from studio.ui.prompt.view import GIVES, PromptView
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
 
 
 def redraw(
-    studio: Studio, picture_id: int, stack: Stack, watched: str | None, previous_job: str | None
+    studio: Studio,
+    picture_id: int,
+    stack: Stack,
+    watched: str | None,
+    previous_job: str | None,
+    query: Query | None = None,
 ) -> tuple[str | None, str | None, PromptView]:
     """Queue it. Gives the job to watch, the redrawing job, and how things stand.
 
-    before: the last redrawing job, which gives way if it is not done: a slider that was moved twice means the second.
+    previous_job: the last redrawing job, which gives way if it is not done: a slider that was moved twice means the
+        second.
+    query: what the history shows.
     """
     try:
         picture = studio.history.get(picture_id) if picture_id else None
@@ -49,7 +57,7 @@ def redraw(
         job = studio.pictures.submit([recipe])
     except StudioError as error:
         return watched, None, jobs.refused(studio, error, watched)
-    watched, prompt_view = jobs.follow(studio, job, watched)
+    watched, prompt_view = jobs.follow(studio, job, watched, query)
     return watched, job, prompt_view
 
 
@@ -68,10 +76,10 @@ def wire(page: Page, wiring: Wiring) -> None:
         with panel.of(event) as session:
             previous_job = session.drawing
             job, session.drawing, prompt_view = redraw(
-                studio, event["picture_id"], session.value, event["job"], previous_job
+                studio, event["picture_id"], session.value, event["job"], previous_job, event["query"]
             )
             # A picture that was put back stays, whatever is told of the job that was stopped for it.
             put_back = session.drawing is None and prompt_view.canvas is not None
         return {"job": job, "pinned": put_back, **view.answer(prompt_view)}
 
-    panel.on_change(wiring, on_stack, ("picture_id", "job"), ("job", "pinned", *GIVES))
+    panel.on_change(wiring, on_stack, ("picture_id", "job", "query"), ("job", "pinned", *GIVES))

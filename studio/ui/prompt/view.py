@@ -160,15 +160,16 @@ def as_it_is(studio: Studio, job_id: str | None) -> PromptView:
     return PromptView(attached(studio, job_id) is not None)
 
 
-def begun(studio: Studio, job_id: str) -> PromptView:
-    """A job that was just queued, which is what one looks at from here on."""
-    prompt_view = of_job(studio, job_id)
+def begun(studio: Studio, job_id: str, query: Query | None = None) -> PromptView:
+    """A job that was just queued, which is what one looks at from here on. query: as of `of_job`: it may be over."""
+    prompt_view = of_job(studio, job_id, query=query)
     return prompt_view if prompt_view.message else replace(prompt_view, message="")
 
 
-def beside(studio: Studio, job_id: str, message: str) -> PromptView:
-    """A job that goes on being followed, whatever one looks at. message: what to say."""
-    return replace(of_job(studio, job_id), message=message, canvas=None, caption=None, picture_id=None)
+def beside(studio: Studio, job_id: str, message: str, query: Query | None = None) -> PromptView:
+    """A job that goes on being followed, whatever one looks at. message: what to say. query: as of `of_job`."""
+    prompt_view = of_job(studio, job_id, query=query)
+    return replace(prompt_view, message=message, canvas=None, caption=None, picture_id=None)
 
 
 def on_opening(studio: Studio, job_id: str | None) -> tuple[str | None, PromptView]:

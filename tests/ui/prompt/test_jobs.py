@@ -180,7 +180,7 @@ def test_what_can_no_longer_be_done_is_said(fake: FakeStudio) -> None:
 def test_the_edit_stack_goes_with_every_job(fake: FakeStudio, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Recipe] = []
     monkeypatch.setattr(fake.pictures, "submit", lambda recipes: seen.extend(recipes) or "job")
-    monkeypatch.setattr(jobs, "follow", lambda studio, job, watched: (job, None))
+    monkeypatch.setattr(jobs, "follow", lambda studio, job, watched, query: (job, None))
     jobs.submit(fake, FILLED | {"count": 2}, [EditRef(edit="e", strength=0.5)])
     assert [recipe.edits[0].edit for recipe in seen] == ["e", "e"]
 

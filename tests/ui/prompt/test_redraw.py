@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from studio.core.recipe import EditRef, Recipe
+from studio.ui.components.query import Query
 from studio.ui.edit_stack import EditRow, Stack, change
 from studio.ui.prompt import jobs, redraw, view
 from tests.ui.fake_studio import FakeStudio
@@ -27,6 +29,24 @@ def test_a_strength_draws_the_picture_again_with_its_seed(fake: FakeStudio, edit
     assert after.recipe == before.recipe.model_copy(update={"edits": (EditRef(edit=edit, strength=0.5),)})
     assert after.sha256 != before.sha256
     assert view.watching(fake, job)[1].picture_id == 2
+
+
+def test_of_a_job_that_is_over_at_once_the_history_shows_what_is_searched_for(
+    fake: FakeStudio, edit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = fake.pictures.submit
+
+    def submit_and_wait(*given: Any) -> str:
+        fake.ended(job := submit(*given))
+        return job
+
+    monkeypatch.setattr(fake.pictures, "submit", submit_and_wait)
+    for prompt in ("a ring", "a fish"):
+        _, now = jobs.submit(fake, FILLED | {"prompt": prompt}, query=Query(search="ring"))
+        assert not now.drawing and "a ring" in (now.past or "") and "a fish" not in (now.past or "")
+    stack = Stack((EditRow(edit),))
+    _, _, now = redraw.redraw(fake, 2, stack, None, None, Query(search="ring"))
+    assert not now.drawing and "a ring" in (now.past or "") and "a fish" not in (now.past or "")
 
 
 def test_of_two_movements_the_second_counts(fake: FakeStudio, edit: str) -> None:
