@@ -59,13 +59,15 @@ def held(answer: Answer) -> Board:
 
 
 def settled(do: Handlers, fake: FakeStudio, call: Call = PAGE) -> Answer:
-    """Look until nothing is under way."""
-    deadline = time.monotonic() + 20
+    """Look until nothing is under way, and once more: what was under way at a look may have ended right after it."""
+    deadline, was_over = time.monotonic() + 20, False
     while True:
         answer = do.looked(call)
         trial = held(answer).trial
-        if trial is None or all(fake.jobs.events(job)[-1].final for job in trial.jobs) and trial.drawing is None:
+        is_over = trial is None or all(fake.jobs.events(job)[-1].final for job in trial.jobs) and trial.drawing is None
+        if is_over and was_over:
             return answer
+        was_over = is_over
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
