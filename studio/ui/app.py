@@ -59,8 +59,8 @@ def build(studio: Studio, opened: Callable[[], None] = lambda: None) -> gr.Block
         # Where the page is narrow in a second row: what Gradio puts into a menu has no button that an address leads to.
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as strip:
             for tab in tabs():
-                with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}") as shown:
-                    tab.build(Page(studio, demo, side, strip, shown, desk, opened, memories, drafts))
+                with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}") as strip_tab:
+                    tab.build(Page(studio, demo, side, strip, strip_tab, desk, opened, memories, drafts))
         api.build(studio)
     return demo
 

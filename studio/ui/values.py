@@ -213,7 +213,7 @@ def _read(component: Component, value: Any, current: Any) -> Any:
             raise BadInput(f"{name} is empty.", f"Give {kind.description}.")
         if isinstance(component, gr.Dropdown) and component.value not in (None, []):
             raise BadInput(f"{name} is empty.", "Choose one of its entries.")
-        return None
+        return [] if isinstance(component, gr.CheckboxGroup) else None  # nothing is marked; Gradio reads a list alone
     if declared is None and isinstance(current, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
         return _entry(current, value, name)
     if not isinstance(current, gr.File):

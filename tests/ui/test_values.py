@@ -134,3 +134,8 @@ def test_what_an_event_tells_is_read_too(data: Any) -> None:
     with pytest.raises(BadInput, match=r"^The page told .+ where a whole number was due\. Load it again\.$"):
         values.read_field(data, "id", values.WHOLE)
     assert values.read_field({"id": 3.0}, "id", values.WHOLE) == 3
+
+
+def test_boxes_of_which_none_is_told_are_none_marked() -> None:
+    boxes = gr.CheckboxGroup(["a", "b"], value=["a"])
+    assert values.read([boxes], [None]) == [[]] and values.read([boxes], [["b"]]) == [["b"]]
