@@ -111,10 +111,12 @@ def text_of(card: dict[str, Any]) -> str:
 
 def _unmeasured(lines: list[dict[str, Any]]) -> list[str]:
     """What was not measured, in a line for each reason."""
+    from studio.services.cards.table import why_not
+
     names: dict[str, list[str]] = {}
     for line in lines:
         if not line["edit"]["n"]:
-            names.setdefault(line["edit"]["why"], []).append(line["name"])
+            names.setdefault(why_not(line), []).append(line["name"])
     return [f"  {', '.join(listed)}: {why}" for why, listed in names.items()]
 
 

@@ -80,7 +80,7 @@ class CardService:
     def start(self, edit: str, budget: str = USUAL) -> str:
         """Queue a card in the background; give the job's id. What is known of its pictures is not drawn again.
 
-        budget: preview, standard or full.
+        budget: by name (studio.training.erase.card.budget.BUDGETS).
         Raises NotFound for an edit, a budget or a model that is not there, BadInput for an edit that no erasure made or
         that cannot be used.
         """

@@ -21,7 +21,7 @@ APART = {
 def lines_table(lines: Sequence[Line]) -> str:
     """All lines of a section; one sentence where none of them was measured."""
     if lines and not any(line["edit"]["n"] for line in lines):
-        return "".join(tag("p", _unmeasured(why, lines)) for why in dict.fromkeys(map(_why, lines)))
+        return "".join(tag("p", _unmeasured(why, lines)) for why in dict.fromkeys(map(why_not, lines)))
     names = dict.fromkeys(line["beside_is"] for line in lines if line["beside_is"])
     beside = " / ".join(name.capitalize() for name in names) or "Beside"
     is_share = any(line["apart"] and line["apart"].get("unit") == "ratio" for line in lines)
@@ -32,11 +32,12 @@ def lines_table(lines: Sequence[Line]) -> str:
 
 
 def _unmeasured(why: str, lines: Sequence[Line]) -> str:
-    names = ", ".join(line["name"] for line in lines if _why(line) == why)
+    names = ", ".join(line["name"] for line in lines if why_not(line) == why)
     return text(f"{names[:1].upper()}{names[1:]}: {why[:1].lower()}{why[1:]}")
 
 
-def _why(line: Line) -> str:
+def why_not(line: Line) -> str:
+    """Why a line was not measured, a sentence."""
     return line["edit"].get("why") or "Not measured."
 
 
@@ -47,7 +48,7 @@ def _line(line: Line) -> str:
     label = tag("th", name, scope="row", class_=line["light"] or None)
     row = line["edit"]
     if not row["n"]:
-        return tag("tr", label + tag("td", text(_why(line)), colspan=4, class_="why"))
+        return tag("tr", label + tag("td", text(why_not(line)), colspan=4, class_="why"))
     cells = [
         tag("td", _bar(line) + figure(row), class_="value"),
         tag("td", _or_none(line["beside"]), class_="value"),

@@ -42,10 +42,9 @@ class Handlers:
 
     def choose(self, campaign: int) -> Answer:
         """Somebody wants to export a campaign, elsewhere on the page."""
-        looked, value = self.look(form.ALL), f"{form.OF_CAMPAIGN}{campaign}"
-        entries = form.label_choices(self._studio)
+        value, entries = f"{form.OF_CAMPAIGN}{campaign}", form.label_choices(self._studio)
         labels = gr.Dropdown(entries, value=value if value in [entry for _, entry in entries] else form.ALL)
-        return {**looked, "labels": labels, "direction": "out"}
+        return {"labels": labels, "runs": runs_html(self._studio), "direction": "out"}
 
     def describe(self, labels: Any) -> Answer:
         """What was collected, in words that go with labels which are given away."""
