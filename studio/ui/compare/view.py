@@ -47,12 +47,20 @@ def everything(
     if previous is None or previous.basis != board.basis:
         answer |= varied(board)
     if previous is None or previous.comparison != board.comparison:
-        rivals = blind.rivals(board, table_view.names)
-        answer["rival"] = gr.Dropdown(rivals, value=rivals[0][1] if rivals else None)
+        answer["rival"] = _rivals(board, table_view.names, previous)
     answer["tests"] = blind.tests_html(studio, board)
     if previous is None or previous.columns != board.columns or previous.equal != board.equal:
         answer |= columns(board)
     return answer
+
+
+def _rivals(board: Board, names: Mapping[int, str], previous: Board | None) -> gr.Dropdown:
+    """The menu of what can be tested. What is chosen there is left, unless a row of `previous` is not offered now."""
+    rivals = blind.rivals(board, names)
+    before = set() if previous is None else {row for _, row in blind.rivals(previous, names)}
+    if before and before <= {row for _, row in rivals}:
+        return gr.Dropdown(rivals)
+    return gr.Dropdown(rivals, value=rivals[0][1] if rivals else None)
 
 
 def unvisited(session: BoardSession) -> Answer:

@@ -280,3 +280,14 @@ def test_two_rows_are_tested_blind_and_told_when_it_is_over(
     assert "Nothing was answered." in told["tests"] and "data-campaign" not in told["tests"]
     again = do.opened(Call("after a reload", stored=told["compare"], fields=FIELDS))
     assert again["compare"]["tests"] == [campaign]
+
+
+def test_a_rival_that_is_chosen_stays_while_it_is_offered(do: Handlers, pictures: list[int]) -> None:
+    first = do.add_pictures(PAGE, pictures[:2])["rival"]
+    assert first.value == 2
+    third = do.add_pictures(PAGE, pictures[2:])["rival"]
+    assert [id for _, id in third.choices] == [2, 3] and "value" not in third.constructor_args
+    removed = do.row_op(PAGE, {"op": "remove", "row": 2})["rival"]
+    assert removed.value == 3
+    other_reference = do.row_op(PAGE, {"op": "refer", "row": 3})["rival"]
+    assert other_reference.value == 1

@@ -55,7 +55,9 @@ class Handlers:
             tuning = self._studio.tunings.start(recipe, sliders, **form.start_values(fields))
         except StudioError as error:
             return {"tuning_message": alert(sentence(error))}
-        words = f"{tuning.campaign.name}: its first pictures are being drawn. Press Answer when you like."
+        words = (
+            f"{tuning.campaign.name} has been started; pictures are drawn while you answer. Press Answer when you like."
+        )
         return {"tuning_message": alert(words, kind="note"), "tuning_name": "", **self.look()}
 
     def act(self, op: str, campaign: int) -> Answer:
