@@ -122,14 +122,19 @@ def _erasures(args: argparse.Namespace) -> int:
     from studio.evidence.erasure import arms, record
     from studio.evidence.erasure.trial import tried
     from studio.evidence.record import record_path
+    from studio.services.sources import Sources
     from studio.services.studio import Studio
 
+    settings = settings_of(args)
+    if settings.models_dir is None:
+        settings = settings.model_copy(update={"models_dir": settings.model_dir.parents[1] / FAMILY_FOLDER})
     every = arms.quick_trials() if args.quick else arms.trials()
+    if not args.quick and arms.FAMILY in Sources(settings).places.names():
+        every += arms.gold_trials()
     trials = [trial for trial in every if not args.method or trial.arm.method in args.method]
     if not trials:
         raise BadInput(f"No way of erasing here is by the method {args.method[0][:60]!r}.", field="method")
     record_so_far = record.read(record_path(args.out)) if args.out else None
-    settings = settings_of(args)
     settings = settings.model_copy(update={"workspace": settings.workspace / "erasures"})
     results: list[dict[str, Any]] = []
     with Studio(settings, backend="inline") as studio:
@@ -157,6 +162,7 @@ def _made_by(made_by: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made_by.items() if isinstance(value, str | int)}
 
 
+FAMILY_FOLDER = "family"  # of the assets: models that differ in what they were shown
 _CLEAR = "\r\x1b[K"
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from studio.training.erase.concept import ConceptKind
 
+STENCIL = "stencil"
+FAMILY = "all-seed-0"  # the base of the family that has a member which never met a star (assets/README.md)
 ALL_STEPS = {"early_stopping": False}  # every way has as many as it usually has: they are compared, and nothing else
 
 
@@ -46,13 +48,14 @@ class Arm:
     kinds: tuple[ConceptKind, ...] = ()
     object_seeds: int = 1
 
-    def plan(self, erased: Erased, seed: int) -> dict[str, Any]:
+    def plan(self, erased: Erased, seed: int, model: str = STENCIL) -> dict[str, Any]:
         """Plain values of a studio.training.erase.plan.ErasePlan."""
         substitute = erased.substitute if self.substitutes else ""
+        further = f", of {model}" * (model != STENCIL) + f", seed {seed}" * bool(seed)
         values = {**self.values, "training": {**ALL_STEPS, **self.values.get("training", {})}}
         return {
-            "name": f"{erased.words}: {self.label}{f', seed {seed}' if seed else ''}"[:80],
-            "model": "stencil",
+            "name": f"{erased.words}: {self.label}{further}"[:80],
+            "model": model,
             "method": self.method,
             "concepts": [{"words": erased.words, "substitute": substitute}],
             "seed": seed,
@@ -62,11 +65,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class Trial:
-    """One concept, erased in one way with one training seed."""
+    """One concept, erased in one way with one training seed, from one model."""
 
     erased: Erased
     arm: Arm
     seed: int = 0
+    model: str = STENCIL
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """Plain values of a studio.training.erase.plan.ErasePlan."""
+        return self.arm.plan(self.erased, self.seed, self.model)
 
 
 CONCEPTS = (
@@ -101,6 +110,7 @@ ARMS = (
         kinds=("object",),
     ),
 )
+MISSED = CONCEPTS[:1]  # by a member of the family that ships
 # What the studio erases by where nothing else is asked for, on twelve concepts; `flat` is what no style means.
 INSTANT = Arm("Instant, on twelve concepts", "uce", "In closed form, towards the substitute.", budget="rates")
 TWELVE = (
@@ -131,6 +141,12 @@ def trials(arms: Sequence[Arm] = (*ARMS, INSTANT)) -> list[Trial]:
         for seed in range(1, trial.arm.object_seeds)
     ]
     return [*first, *twelve, *further]
+
+
+def gold_trials() -> list[Trial]:
+    """What is erased from the family's base, to be held against its member that never met the concept."""
+    compared = [arm for arm in ARMS if not arm.values]
+    return [Trial(erased, replace(arm, object_seeds=1), model=FAMILY) for erased in MISSED for arm in compared]
 
 
 def quick_trials() -> list[Trial]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from studio.evidence.erasure.arms import ARMS, INSTANT
+from studio.evidence.erasure.arms import ARMS, INSTANT, STENCIL
 
 Result = Mapping[str, Any]
 Seeds = Sequence[Result]  # of one concept and one way
@@ -25,6 +25,20 @@ Brackets are 95 % intervals, of one training seed: what lies within each other's
 intervals is not told apart. Where several seeds were trained, it is their mean, and the lowest and highest.
 Concept Ablation and All but One have the same target where the prediction without a prompt stays as it is.
 Stencil is a small model of a small world: a figure here is about it, and says of other models only what to look at."""
+GOLD_HEAD = """The same from the base of a family of small models, one of which was trained alike and never met the
+concept, and one from other first weights ([assets](../assets/README.md)). **FADE** (arXiv:2510.12981): the divergence
+to and from the one that never met the concept, on prompts that name it, in nats a picture. **Base's**: that of the base
+without an edit. **Multiple**: the first over the second; above 1 the edit is further from never having met the concept
+than the base was. **Floor**: the same between two members that differ in their seed alone: nearer than that nothing is
+to be had. **Recovered**: of what embeddings sought anew bring back from the base, less from the one that never met it,
+the share that they bring back through the edit."""
+GOLD = {
+    "FADE": ("fade", "edit"),
+    "base's": ("fade", "beside"),
+    "multiple": ("fade", "apart"),
+    "floor": ("fade_floor", "edit"),
+    "recovered": ("back_recovered", "edit"),
+}
 NEAR = 0.05  # below its ceiling an erasure is as good as one can be
 COLUMNS = (
     "UA",
@@ -45,7 +59,8 @@ COLUMNS = (
 def page(results: Sequence[Result], json_name: str) -> str:
     """The whole page. results: in any order; grouped by concept, in the order of the arms."""
     order = {arm.label: place for place, arm in enumerate(ARMS)}
-    of_all = [result for result in results if result["arm"] != INSTANT.label]
+    of_stencil = [result for result in results if model_of(result) == STENCIL]
+    of_all = [result for result in of_stencil if result["arm"] != INSTANT.label]
     concepts = dict.fromkeys((result["concept"], result["kind"]) for result in of_all)
     parts = [HEAD.format(json=json_name), "## All concepts", _means(of_all)]
     for concept, kind in concepts:
@@ -55,8 +70,14 @@ def page(results: Sequence[Result], json_name: str) -> str:
         parts += [f"## {concept} ({kind}), to {substitute}", _table(list(map(_row, _by_arm(rows))), "how")]
         parts += [f"{result['arm']}: {result['why']}" for result in rows if result["why"]]
         parts += _unedited(rows)
-    parts += _instant([result for result in results if result["arm"] == INSTANT.label])
+    parts += _instant([result for result in of_stencil if result["arm"] == INSTANT.label])
+    parts += _gold([result for result in results if model_of(result) != STENCIL], order)
     return "\n\n".join(parts) + "\n"
+
+
+def model_of(result: Result) -> str:
+    """What was erased from; earlier results, all of Stencil, do not say so."""
+    return str(result.get("model", STENCIL))
 
 
 def _by_arm(results: Sequence[Result]) -> list[Seeds]:
@@ -82,6 +103,22 @@ def _instant(results: Sequence[Result]) -> list[str]:
         f"{len(pairs)} are no more than {100 * NEAR:.0f} points below their ceiling."
     )
     return [f"## {INSTANT.label}", summary, _table(rows, "concept", columns)]
+
+
+def _gold(results: Sequence[Result], order: Mapping[str, int]) -> list[str]:
+    """Of the family's base: how far it is from a member that never met the concept, without and with each edit."""
+    if not results:
+        return []
+    columns = ("UA", "UA valid", "ceiling", "IRA / base", *GOLD)
+    parts = ["## Beside a model that never met the concept", GOLD_HEAD]
+    for concept in dict.fromkeys(result["concept"] for result in results):
+        rows = [result for result in results if result["concept"] == concept]
+        rows.sort(key=lambda result: order.get(result["arm"], len(order)))
+        substitute = next((row["substitute"] for row in rows if row["substitute"]), "nothing")
+        names = [f"{row['arm']}: {row['why']}" for row in rows if row["why"]]
+        cells = [[row["arm"], *(_cell([row], column) for column in columns)] for row in rows if not row["why"]]
+        parts += [f"{concept}, to {substitute}:", _table(cells, "how", columns), *names]
+    return parts
 
 
 def _unedited(rows: Sequence[Result]) -> list[str]:
@@ -137,6 +174,7 @@ PLACES = {
     "neighbours": ("near", "edit"),
     "FD": ("fd_keep", "edit"),
     "comes back": ("back", "edit"),
+    **GOLD,
 }
 
 

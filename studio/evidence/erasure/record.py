@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import BadInput
-from studio.evidence.erasure.page import page
+from studio.evidence.erasure.page import model_of, page
 from studio.storage.images import write_durably
 
 Record = dict[str, Any]  # {"results": [...]}
@@ -27,13 +27,15 @@ def read(path: Path) -> Record:
 
 
 def with_result(record: Record, result: Mapping[str, Any]) -> Record:
-    """The record with one more result; those of other weights of the base are dropped."""
+    """The record with one more result; those of other weights of the same model are dropped."""
     remaining = [earlier for earlier in record["results"] if not _is_replaced(earlier, result)]
     return {"results": [*remaining, dict(result)]}
 
 
 def _is_replaced(earlier: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """By a result of the same concept, arm and seed, or of another base. What was refused has no base."""
+    if model_of(earlier) != model_of(result):
+        return False
     bases = {values["base"] for values in (earlier, result) if values["base"]}
     return len(bases) > 1 or all(earlier[key] == result[key] for key in ("concept", "arm", "seed"))
 

@@ -25,6 +25,9 @@ FIGURES = {
     "near": ("edit", "beside"),
     "fd_keep": ("edit", "beside"),
     "back": ("edit", "beside"),
+    "back_recovered": ("edit", "beside"),
+    "fade": ("edit", "beside", "apart"),
+    "fade_floor": ("edit",),
 }
 # What a negative prompt does without an edit, at the same prompts and seeds: line of a card -> its way's name.
 UNEDITED = {f"{key}_ua_valid": negative.name for key, negative in WAYS.items()}
@@ -39,16 +42,16 @@ def tried(
 ) -> Iterator[dict[str, Any]]:
     """Yield the result of each trial, as it is known.
 
-    A result is plain values: "concept", "substitute", "kind", "arm", "method", "seed", "budget", "why" (a sentence
-    where a method refuses the concept, "" else), "base" (fingerprint of the weights it was made on, "" where it was
-    refused), "figures" (key -> {"edit", "beside", "apart"} -> number with n and interval), "unedited" (name of a way to
-    use a negative prompt -> UA valid of the base under it), "verdict", "seconds" (the processor's, of making the edit,
-    None where that is not known any more), "bytes" (of its file), "date".
+    A result is plain values: "concept", "substitute", "kind", "arm", "method", "seed", "model", "budget", "why" (a
+    sentence where a method refuses the concept, "" else), "base" (fingerprint of the weights it was made on, ""
+    where it was refused), "figures" (key -> {"edit", "beside", "apart"} -> number with n and interval), "unedited"
+    (name of a way to use a negative prompt -> UA valid of the base under it), "verdict", "seconds" (the
+    processor's, of making the edit, None where that is not known any more), "bytes" (of its file), "date".
     Raises what making or drawing raises; results already yielded are whole.
     """
     maker = Maker(studio, "erasure", studio.erasures.start, _settled)
     for trial in trials:
-        progress(f"{trial.erased.words}: {trial.arm.label}" + f", seed {trial.seed}" * bool(trial.seed))
+        progress(trial.plan["name"])
         yield _tried(studio, maker, trial)
 
 
@@ -61,13 +64,14 @@ def _tried(studio: Studio, maker: Maker, trial: Trial) -> dict[str, Any]:
         "arm": arm.label,
         "method": arm.method,
         "seed": trial.seed,
+        "model": trial.model,
         "budget": arm.budget,
         "why": "",
         "base": "",
         "date": date.today().isoformat(),
     }
     try:
-        plan = studio.erasures.check(arm.plan(erased, trial.seed)).model_dump(mode="json")
+        plan = studio.erasures.check(trial.plan).model_dump(mode="json")
     except BadInput as refusal:
         return result | {"why": str(refusal), "figures": {}, "unedited": {}}
     edit = maker.edit(plan)

@@ -69,13 +69,13 @@ def test_every_figure_of_the_page_is_a_line_of_cards() -> None:
 
 
 def test_every_trial_can_be_asked_for_once() -> None:
-    trials = arms.trials()
+    trials = [*arms.gold_trials(), *arms.trials()]
     for trial in trials:
         assert {trial.erased.words, trial.erased.substitute} <= WORLD[trial.erased.kind].keys()
-        plan = read_plan(trial.arm.plan(trial.erased, trial.seed))
+        plan = read_plan(trial.plan)
         METHODS.get(trial.arm.method).check(plan.concepts[0].in_world())
         budget_named(trial.arm.budget)
-    names = [trial.arm.plan(trial.erased, trial.seed)["name"] for trial in trials]
+    names = [trial.plan["name"] for trial in trials]
     assert len(set(names)) == len(names), "the edit of one would be taken for that of another"
     assert {trial.erased.words for trial in trials if trial.arm is arms.INSTANT} == {one.words for one in arms.TWELVE}
     assert len(arms.TWELVE) == 12 and all(one.words != "flat" for one in arms.TWELVE)
@@ -103,6 +103,23 @@ def test_the_closed_form_on_twelve_concepts_is_a_table_of_its_own() -> None:
     assert "## fish" not in before and f"| {label}" not in before
     assert "median 0.93, lowest 0.90; 1 of 2 are no more than 5 points below" in after
     assert "| fish to heart |  | 0.90 [0.85, 0.95] | 0.97 |" in after
+
+
+def test_erasures_of_the_family_stand_beside_the_member_that_never_met_the_concept(tmp_path: Path) -> None:
+    fades = [
+        {"key": "fade", "edit": row(6.0), "beside": row(4.0), "apart": row(1.5)},
+        {"key": "fade_floor", "edit": row(2.0), "beside": None, "apart": None},
+    ]
+    figures = figures_of({"lines": [*card()["lines"], *fades]})
+    of_family = result(model=arms.FAMILY, base="f" * 64, figures=figures)
+    kept = record.with_result(record.with_result({"results": []}, result()), of_family)
+    assert len(kept["results"]) == 2, "another model's weights are no other weights of this one"
+    before, after = page(kept["results"], "erasures.json").split("## Beside a model that never met the concept")
+    assert before.count("| UCE |") == 1 and "(1 of 1)" in before
+    cells = [cell.strip() for cell in next(line for line in after.splitlines() if line.startswith("| UCE")).split("|")]
+    assert cells[-6:] == ["6.00 [5.95, 6.05]", "4.00 [3.95, 4.05]", "1.50 [1.45, 1.55]", "2.00 [1.95, 2.05]", "", ""]
+    plans = [trial.plan for trial in arms.gold_trials()]
+    assert {plan["model"] for plan in plans} == {arms.FAMILY} and {plan["method"] for plan in plans} > {"uce", "ca"}
 
 
 def test_the_page_says_what_is_on_record_and_no_more() -> None:
