@@ -43,9 +43,7 @@ def run(args: argparse.Namespace) -> int:
         if plan is None:
             earlier = studio.jobs.find(args.resume)
             if earlier.kind != KIND:
-                raise BadInput(
-                    f"Job {earlier.number} is no training: {earlier.description}.", "See: palimpsest jobs list"
-                )
+                raise BadInput(f"Job {earlier.number} is no training: {earlier.description}.", "See: jobs list")
             job_id = (
                 studio.jobs.retry(earlier.id)
                 if further_steps is None
@@ -63,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             finish(studio, job_id, on_event)
         except KeyboardInterrupt:
-            remark(f"To go on: palimpsest train --resume {job_number}")
+            remark(f"To go on: python3 launch.py train --resume {job_number}")
             raise
     with Ledger(settings) as ledger:
         job: Answer = ledger.show(job_id)

@@ -95,7 +95,7 @@ def make(studio: Studio, start: Callable[[], str], name: str, goes_on: bool) -> 
         finish(studio, job_id, on_event)
     except KeyboardInterrupt:
         if goes_on:
-            remark(f"To go on: palimpsest train --resume {studio.jobs.get(job_id).number}")
+            remark(f"To go on: python3 launch.py train --resume {studio.jobs.get(job_id).number}")
         raise
     remark_name(name, str(answer["edit"]))
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from studio.training.align.trained import Surroundings, training_plan
 from studio.training.features.extractors import names
 
 MANY_TIES = 0.3  # of the pairs: from here on ties say more than a stricter objective could
+HELD_OUT = 0.25  # of the prompts, where nobody says otherwise
 LEAST_HELD_OUT = 8  # rows, below which what is held out says next to nothing
 
 
@@ -61,10 +63,14 @@ class Contents:
             )
         if self.held_out < LEAST_HELD_OUT:
             sentences.append(
-                f"{self.held_out} labels are held out, too few to tell learning from memorising; "
-                f"{LEAST_HELD_OUT - self.held_out} more would do."
+                f"{self.held_out} of the answers {'is' if self.held_out == 1 else 'are'} held out, too few to tell "
+                f"learning from memorising: about {self._more()} more answers are needed."
             )
         return sentences
+
+    def _more(self) -> int:
+        """How many more answers bring enough that are held out."""
+        return math.ceil((LEAST_HELD_OUT - self.held_out) / HELD_OUT)
 
 
 class AlignmentService:

@@ -125,7 +125,7 @@ class ErasureService:
         method = METHODS.get(plan.method)
         if plan.sliders and method.learning is not None:
             raise BadInput(
-                f"{method.title} makes one edit of all concepts; one slider for each has Instant.",
+                f"{method.title} makes one edit of all concepts; only Instant makes one slider for each.",
                 "Choose Instant, or erase each concept by itself.",
                 field="sliders",
             )

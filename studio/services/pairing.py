@@ -28,8 +28,8 @@ def caveat(spec: GuidanceSpec, sampler: str, sampler_params: Mapping[str, Any] |
         return ""
     *further_labels, last_label = [cls.label for _, cls in SOLVERS.items() if not cls().keeps_history()]
     return (
-        f"{_label_of(spec)} {reason}, and {solver.label} goes by earlier steps too, which it then takes wrong: "
-        f"{', '.join(further_labels)} and {last_label} suit it."
+        f"{_label_of(spec)} {reason}, and {solver.label}, a multistep sampler, goes by earlier steps, which no longer "
+        f"fit. {', '.join(further_labels)} and {last_label} suit it."
     )
 
 
@@ -44,8 +44,8 @@ def idle_negative(spec: GuidanceSpec) -> str:
     if uses_negatives(build(spec)):
         return ""
     return (
-        "The negative prompt has no effect: this guidance asks for the prompt alone. A guidance scale other than 1 "
-        f"uses it, or {GUIDANCE.get('nag').label}, in which it acts without one."
+        "The negative prompt has no effect with this guidance. Set a guidance scale other than 1, or take "
+        f"{GUIDANCE.get('nag').label}, in which it acts at scale 1 too."
     )
 
 

@@ -25,6 +25,11 @@ def alert(message: str, kind: str = "error") -> str:
     return tag("p", text(message), class_=f"message {kind}", role="alert" if kind == "error" else "status")
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, whose plural has an s: "1 picture", "1,200 pictures"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def typeset(formula: str) -> str:
     """A formula of plain text as one prints it: "g = u + 5*(c - u)" becomes "g = u + 5·(c − u)"."""
     return formula.replace("*", "·").replace(" - ", " − ").replace("<-", "←")

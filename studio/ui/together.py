@@ -123,7 +123,10 @@ def _measured(
     disturbed: dict[str, str] = {}
     for reach in is_on:
         if reach.together(strengths) < ENOUGH <= reach.alone(strengths):
-            disturbed[members[reach.member].name] = f"{_in_words(reach, strengths)}. Its pictures may be of neither."
+            words = _in_words(reach, strengths)
+            disturbed[members[reach.member].name] = (
+                f"Together{words.removeprefix('together')}. Its pictures may be of neither."
+            )
     worst = min(is_on, key=lambda reach: reach.together(strengths) - reach.alone(strengths))
     summary = f"{len(acting)} erasures act together. Most of all they disturb “{worst.concept.words}”: "
     summary += f"{_in_words(worst, strengths)}."
@@ -133,9 +136,9 @@ def _measured(
 
 
 def _in_words(reach: Reach, strengths: Sequence[float]) -> str:
-    aim = f"“{reach.concept.substitute}”" if reach.concept.substitute else "nothing"
+    aim = f"to “{reach.concept.substitute}”" if reach.concept.substitute else "to where no word names it"
     return (
-        f"{reach.together(strengths):.0%} of where “{reach.concept.words}” is sent lies on its way to {aim}, "
+        f"together they send “{reach.concept.words}” {reach.together(strengths):.0%} of the way {aim}, its own edit "
         f"alone {reach.alone(strengths):.0%}"
     )
 

@@ -11,7 +11,7 @@ function draw() {
     <span>${one.done ? '✓' : k + 1}</span> ${escape(one.title)}<i class="sr">${one.done ? ', done' : k === at ? ', next' : ''}</i></li>`);
   const count = step && step.wanted > 1 ? ` ${step.count} of ${step.wanted} so far.` : '';
   const words = trouble || (step ? `${step.text}${count}`
-    : 'That was the whole loop: what you liked is an edit now, on the stack like any other, and every picture can be replayed.');
+    : 'That was the whole loop: what you liked is an edit now. Put on the stack under Align, it acts in whatever you draw.');
   element.innerHTML = `<section class="tour" aria-label="The first five minutes">
     <ol>${dots.join('')}</ol><p aria-live="polite">${escape(words)}</p>
     ${step ? `<button type="button" class="small" data-tour="go">Show me where</button>` : ''}

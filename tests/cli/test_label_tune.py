@@ -49,6 +49,6 @@ def test_what_cannot_be_tuned_is_said(run: Callable[..., Any]) -> None:
         (("--slider", "guidance_scale=1"), "A range is LOW:HIGH"),
         ((), "needs something to tune"),
         # Where the prediction is the conditional one, there is nothing to rescale.
-        (("--slider", "rescale", "--preset", "none"), "None of the sliders changes the pictures"),
+        (("--slider", "rescale", "--preset", "none"), "Nothing that is tuned changes the pictures"),
     ):
         assert message in run("start", *words, "--prompt", "a star", "--steps", "2", code=2)

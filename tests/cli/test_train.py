@@ -77,7 +77,7 @@ def test_stopped_it_says_how_to_go_on_and_goes_on_there(run: Command, monkeypatc
     with monkeypatch.context() as pressing:
         interrupted_at(2, pressing)
         code, answer, err = run("train", write_plan(steps=20))
-    assert (code, answer) == (130, None) and "palimpsest train --resume 1" in err
+    assert (code, answer) == (130, None) and "python3 launch.py train --resume 1" in err
     _, stopped, _ = run("jobs", "show", "1")
     assert stopped["status"] == "cancelled" and 2 <= stopped["training"]["step"] < 20
     code, answer, _ = run("train", "--resume", "1")

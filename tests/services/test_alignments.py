@@ -76,7 +76,7 @@ def test_what_is_in_a_snapshot_is_counted() -> None:
     assert contents.models == {"stencil": pytest.approx(5 / 6), "sd": pytest.approx(1 / 6)}
     sentences = contents.warnings("stencil")
     assert sentences[0].startswith("17% of the pictures were not drawn by stencil")
-    assert sentences[1].startswith("3 labels are held out") and "5 more" in sentences[1]
+    assert sentences[1].startswith("3 of the answers are held out") and "about 20 more answers" in sentences[1]
     assert contents_of([label(number, WON) for number in range(9)], 9).warnings("stencil") == []
 
 

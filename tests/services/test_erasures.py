@@ -98,7 +98,7 @@ def test_several_at_once_know_of_each_other_and_each_can_have_a_slider_of_its_ow
 
 
 def test_a_training_makes_no_slider_for_each_concept_and_says_so(studio: Studio) -> None:
-    with pytest.raises(BadInput, match="one slider for each has Instant"):
+    with pytest.raises(BadInput, match="only Instant makes one slider for each"):
         erased(studio, concepts=[{"words": "star", "substitute": "heart"}], method="ca", sliders=True)
 
 

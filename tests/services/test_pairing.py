@@ -14,8 +14,8 @@ from studio.services.pairing import caveat, idle_negative
 
 def test_zigzag_on_a_sampler_with_a_memory_names_the_samplers_that_suit_it() -> None:
     assert caveat(GuidanceSpec(method="z_sampling"), "dpmpp_2m") == (
-        "Zigzag (Z-Sampling) goes back and forth before a step, and DPM++ 2M goes by earlier steps too, which it then "
-        "takes wrong: DDIM, Euler and Euler a suit it."
+        "Zigzag (Z-Sampling) goes back and forth before a step, and DPM++ 2M, a multistep sampler, goes by earlier "
+        "steps, which no longer fit. DDIM, Euler and Euler a suit it."
     )
     for sampler in ("ddim", "euler", "euler_ancestral"):
         assert caveat(GuidanceSpec(method="z_sampling"), sampler) == ""

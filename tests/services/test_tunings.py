@@ -137,10 +137,10 @@ def test_where_no_slider_changes_a_picture_there_is_nothing_to_ask(fake: FakeStu
     fake.tunings.prepare(tuning.campaign.id)
     tuning = fake.tunings.get(tuning.campaign.id)
     assert tuning.reading.standing is None and tuning.is_over and plain(tuning)["state"] == "idle"
-    assert "at all their values they are equal" in tuning.verdict
+    assert "at all its values they are equal" in tuning.verdict
     fake.labels.annotator("ann")
     assert fake.labels.lease(tuning.campaign.id, "ann", 1) == []
-    with pytest.raises(BadInput, match="None of the sliders"):
+    with pytest.raises(BadInput, match="Nothing that is tuned"):
         fake.tunings.accept(tuning.campaign.id, GuidancePresets(fake.settings.workspace))
     # Of pictures that are gone nothing is known.
     records = fake.archive.planned.every(tuning.campaign.id)

@@ -48,12 +48,12 @@ def test_two_erasures_say_how_they_act_together_and_one_says_nothing(fake: FakeS
     html = shown(fake, stack)
     assert (
         "2 erasures act together" in html
-        and "86% of where “star” is sent lies on its way to “heart”, alone 95%" in html
+        and "together they send “star” 86% of the way to “heart”, its own edit alone 95%" in html
         and ">interferes<" not in html
     )
     weak = edit_stack.change(stack, "strength", stack.rows[0].edit, 0.5)  # known at any strength: nothing is read again
     jobs = fake.jobs.newest(1)
-    assert "67% of where “star”" in stack_panel.show(fake, weak, MODEL) and fake.jobs.newest(1) == jobs
+    assert "send “star” 67% of the way" in stack_panel.show(fake, weak, MODEL) and fake.jobs.newest(1) == jobs
     for alone in (
         edit_stack.change(stack, "toggle", stack.rows[0].edit),
         edit_stack.change(stack, "strength", stack.rows[0].edit, 0),
@@ -66,7 +66,7 @@ def test_one_that_the_others_disturb_is_marked_with_its_figures(fake: FakeStudio
     fake.sketcher.crosstalk = 0.6
     html = shown(fake, erasures(fake))
     assert html.count(">interferes<") == 2
-    sentence = "58% of where “fish” is sent lies on its way to “heart”, alone 95%"
+    sentence = "Together they send “fish” 58% of the way to “heart”, its own edit alone 95%"
     assert html.count(sentence) == 3  # beneath, and on the row to point at and to be read
 
 

@@ -94,7 +94,7 @@ def _head(card: Card) -> str:
     ]
     about = " · ".join(filter(None, facts))
     title = tag("h1", text(card["edit"]["name"]))
-    budget = tag("span", text("preview" if card["is_preview"] else f"{card['budget']} budget"), class_="budget")
+    budget = tag("span", text("first look" if card["is_preview"] else f"{card['budget']} budget"), class_="budget")
     return tag(
         "header", tag("p", f"Report card {budget}", class_="kicker") + title + tag("p", text(about), class_="about")
     )

@@ -122,7 +122,8 @@ class Orders:
             return order
         if reference.refusal:
             return Order(
-                order.recipe, f"Equal cost is asked for, and the reference cannot be drawn: {reference.refusal}"
+                order.recipe,
+                f"Equal network evaluations are asked for, and the reference cannot be drawn: {reference.refusal}",
             )
         rows, alike = self.nfe(reference.recipe), _without_seed(order.recipe)
         steps = self._steps.get((alike, rows), lambda: budget.within(alike, self.sources.card(alike.model), rows).steps)

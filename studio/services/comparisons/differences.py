@@ -87,7 +87,7 @@ def _guidance(reference: GuidanceSpec, variant: GuidanceSpec) -> list[Difference
         listed = _params("guidance.params", "", reference.params, variant.params)
     wrappers = [" in ".join(map(_wrapper, spec.wrappers)) or NOTHING for spec in (reference, variant)]
     if wrappers[0] != wrappers[1]:
-        listed.append(Difference("guidance.wrappers", "around the guidance", *map(_short, wrappers)))
+        listed.append(Difference("guidance.wrappers", "modifiers", *map(_short, wrappers)))
     return listed
 
 

@@ -43,16 +43,18 @@ MEASURES = (
     Measure(
         "accuracy",
         "Prompt accuracy",
-        "Share of what the prompt asks for that the oracle reads in the picture; 0 of a broken one.",
+        "Share of what the prompt asks for that the oracle, Stencil's classifier, reads in the picture; 0 if broken.",
         "higher",
         True,
     ),
     Measure("score", "CLIP score", "How well picture and prompt agree, by a CLIP of yours: 2.5 max(cos, 0).", "higher"),
-    Measure("broken", "Broken", "Whether the oracle takes the picture for none of its world.", "lower", True),
+    Measure(
+        "broken", "Broken", "Whether the oracle does not recognise it as a picture of Stencil's world.", "lower", True
+    ),
     Measure("saturation", "Saturation", "Mean HSV saturation; close to the reference's is good.", "", True),
     Measure("contrast", "Contrast", "Standard deviation of the grey picture."),
     Measure("clipped", "Clipped", "Share of pixels at either end of the range.", "lower", True),
-    Measure("nfe", "NFE", "Network evaluations, counted as rows.", "lower"),
+    Measure("nfe", "NFE", "Network evaluations of a picture: one for each prompt it is asked with at a step.", "lower"),
     Measure("seconds", "Seconds", "Its share of its job's time, by network evaluations.", "lower"),
 )
 NAMED = {measure.name: measure for measure in MEASURES}

@@ -109,7 +109,7 @@ def remarks_on(comparison: Comparison, sources: Sources) -> tuple[str, ...]:
     elif len({row.recipe.model for row in rows}) > 1:
         remarks.append("Models differ, and their latents have one shape: equal seeds begin from equal noise.")
     if comparison.batching == "shared":
-        remarks.append("Cells are drawn together: each is the same as alone but for rounding.")
+        remarks.append("Pictures are drawn in batches: each is the same as drawn alone, up to rounding.")
     return tuple(remarks)
 
 
@@ -168,7 +168,7 @@ def _caveats(comparison: Comparison, place: int, recipe: Recipe, sources: Source
         sentences.append(scales.caveat(recipe.guidance, sources, recipe.model))
     if comparison.rows[place].is_live:
         sentences.append(
-            "It is drawn with an edit that is still being trained, as that is when it is drawn: such a picture cannot "
+            "It is drawn with an edit that is still being trained, in the state of that moment: such a picture cannot "
             "be replayed."
         )
     return tuple(filter(None, sentences))

@@ -45,18 +45,22 @@ class Axis:
     @property
     def name(self) -> str:
         """What varies, in words."""
-        if self.path == SEARCH_REPLACE:
-            return "words of the prompt"
-        if match := _EDIT.fullmatch(self.path):
-            return f"{match[2]} of edit {int(match[1]) + 1}"
-        path = _MODIFIER.sub("", self.path).removeprefix("guidance.params.").replace("sampler_params.", "sampler ")
-        return path.replace(".", " ").replace("_", " ")
+        return _name(self.path)
 
     def labels(self) -> tuple[str, ...]:
         """What is written beside each row or column."""
         if self.path == SEARCH_REPLACE:
             return tuple(str(value) or "(nothing)" for value in self.values)
         return tuple(f"{self.name}: {f'{value:g}' if isinstance(value, float) else value}" for value in self.values)
+
+
+def _name(path: str) -> str:
+    if path == SEARCH_REPLACE:
+        return "words of the prompt"
+    if match := _EDIT.fullmatch(path):
+        return f"{match[2]} of edit {int(match[1]) + 1}"
+    inner = _MODIFIER.sub("", path).removeprefix("guidance.params.").replace("sampler_params.", "sampler ")
+    return inner.replace(".", " ").replace("_", " ")
 
 
 def parse_axis(base: Recipe, path: str, text: str) -> Axis:
@@ -72,9 +76,9 @@ def parse_axis(base: Recipe, path: str, text: str) -> Axis:
     distinct: dict[Plain, None] = {}
     for value in _values(path, kind, text):
         if value in distinct:
-            raise BadInput(f"The axis {path} has the value {shown(value)} twice.", field=path)
+            raise BadInput(f"The axis of {_name(path)} has the value {shown(value)} twice.", field=path)
         if len(distinct) == MAX_VALUES:
-            raise BadInput(f"The axis {path} has more than {MAX_VALUES} values.", field=path)
+            raise BadInput(f"The axis of {_name(path)} has more than {MAX_VALUES} values.", field=path)
         distinct[value] = None
     return Axis(path, tuple(distinct))
 
@@ -113,7 +117,7 @@ def with_value(values: dict[str, Any], axis: Axis, value: Plain) -> None:
         texts = [(values, "prompt"), (values, "negative_prompt")]
         texts += [(negative, "prompt") for negative in values["more_negatives"]]
         if not searched or not any(searched in owner[field] for owner, field in texts):
-            message = f"No prompt holds {shown(searched)}, the text that the axis S/R begins with."
+            message = f"No prompt has {shown(searched)} in it, the text that {SEARCH_REPLACE} searches for."
             raise BadInput(message, field=SEARCH_REPLACE)
         for owner, field in texts:
             owner[field] = owner[field].replace(searched, str(value))
@@ -178,7 +182,7 @@ def _numbers(path: str, term: str) -> list[Decimal]:
         return [Decimal(term)]
     match = _RANGE.fullmatch(term)
     if match is None:
-        message = f"On the axis {path}, {shown(term)} is neither a number nor a range."
+        message = f"For {_name(path)}, {shown(term)} is neither a number nor a range."
         raise BadInput(message, "Write 1, 2, 3 or 1-5 or 1-9 (+2) or 0.5-2 [4].", field=path)
     start, end = Decimal(match[1]), Decimal(match[2])
     if match[4]:
@@ -187,10 +191,10 @@ def _numbers(path: str, term: str) -> list[Decimal]:
     else:
         step = Decimal(match[3]) if match[3] else Decimal(1 if end >= start else -1)
         if step == 0 or (end - start) / step < 0:
-            raise BadInput(f"On the axis {path}, {shown(term)} never gets to its end.", field=path)
+            raise BadInput(f"For {_name(path)}, {shown(term)} never gets to its end.", field=path)
         count = int((end - start) / step) + 1
     if not 1 <= count <= MAX_VALUES:
-        raise BadInput(f"On the axis {path}, {shown(term)} has {count} values, not 1 to {MAX_VALUES}.", field=path)
+        raise BadInput(f"For {_name(path)}, {shown(term)} has {count} values, not 1 to {MAX_VALUES}.", field=path)
     return [round(start + step * i, 12) for i in range(count)]
 
 
@@ -198,13 +202,13 @@ def _texts(path: str, text: str) -> list[str]:
     try:
         rows = list(csv.reader([" ".join(text.splitlines())], skipinitialspace=True, strict=True))
     except csv.Error as error:
-        raise BadInput(f"The values of the axis {path} cannot be read: {error}.", field=path) from None
+        raise BadInput(f"The values of {_name(path)} cannot be read: {error}.", field=path) from None
     if not rows or not rows[0]:
-        raise BadInput(f"The axis {path} has no values.", field=path)
+        raise BadInput(f"The axis of {_name(path)} has no values.", field=path)
     return [value.strip() for value in rows[0]]
 
 
 def _switch(path: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise BadInput(f"On the axis {path}, {shown(text)} is neither true nor false.", field=path)
+        raise BadInput(f"For {_name(path)}, {shown(text)} is neither true nor false.", field=path)
     return text.lower() == "true"

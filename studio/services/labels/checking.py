@@ -25,7 +25,7 @@ def checked_number(value: Any, field: str) -> int:
 def checked_id(value: Any) -> str:
     """Give an id of what is sent. Raises BadInput."""
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_CHARS or not value.isprintable():
-        message = f"What is sent has an id of 1 to {MAX_ID_CHARS} printable letters, unlike {shown(value)}."
+        message = f"What is sent needs an id of 1 to {MAX_ID_CHARS} printable characters, not {shown(value)}."
         raise BadInput(message, field="id")
     return value
 
@@ -48,7 +48,7 @@ def check_words(subject: str, value: Any, most: int, field: str) -> None:
     """Raise BadInput unless it is text that the database takes."""
     fits = isinstance(value, str) and len(value) <= most and "\0" not in value
     if not fits or value.encode("utf-8", "ignore").decode() != value:
-        raise BadInput(f"{subject} is text of at most {most} letters, unlike {shown(value)}.", field=field)
+        raise BadInput(f"{subject} must be text of at most {most} characters, not {shown(value)}.", field=field)
 
 
 def checked_circumstances(circumstances: Circumstances) -> Circumstances:

@@ -97,7 +97,8 @@ class LabelExchange:
                 raise BadInput("A snapshot is of its own campaigns.", "Name either.", field="snapshot")
             frozen = self._store.snapshots.get(snapshot)
             held_out = len(frozen.held_out)
-            remark = f"{held_out} labels that the snapshot holds out were not written." if held_out else ""
+            labels = "1 label was" if held_out == 1 else f"{held_out} labels were"
+            remark = f"{labels} not written: the snapshot holds them out." if held_out else ""
             return _Again(lambda: reader.by_numbers(frozen.training, with_recipes=False)), remark
         numbers = [self._store.campaigns.find(name).id for name in campaigns] or None
         return _Again(lambda: reader.read(numbers, only_standing=False, with_recipes=False)), ""

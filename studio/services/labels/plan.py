@@ -61,7 +61,7 @@ class CampaignPlan:
     def __post_init__(self) -> None:
         _check_text("A campaign's name", self.name, MAX_NAME_CHARS, "name")
         if not self.name.strip() or not self.name.isprintable():
-            raise BadInput(f"A campaign has a name, unlike {shown(self.name)}.", field="name")
+            raise BadInput(f"A campaign needs a name that can be printed, not {shown(self.name)}.", field="name")
         _check_among("mode", self.mode, MODES)
         _check_among("source", self.source, get_args(Source))
         _check_among("purpose", self.purpose, ("train", "eval"))
@@ -165,7 +165,7 @@ def _check_among(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 def _check_text(subject: str, value: Any, most: int, field: str) -> None:
     fits = isinstance(value, str) and len(value) <= most and "\0" not in value
     if not fits or value.encode("utf-8", "ignore").decode() != value:
-        raise BadInput(f"{subject} is text of at most {most} letters, unlike {shown(value)}.", field=field)
+        raise BadInput(f"{subject} must be text of at most {most} characters, not {shown(value)}.", field=field)
 
 
 def _check_each(name: str, values: tuple[Any, ...], most: int) -> None:

@@ -47,18 +47,18 @@ class Tuning:
         """Whether it goes on, and why, in a sentence or two."""
         standing = self.reading.standing
         if standing is None:
-            return "None of the sliders changes the pictures: at all their values they are equal. There is no choice."
+            return "Nothing that is tuned changes the pictures: at all its values they are equal. There is no choice."
         gain = standing.gain
         share = f"{gain.expected:.0%} of the votes ({gain.low:.0%} to {gain.high:.0%})"
         if not standing.votes:
             return "Nothing has been answered yet."
         if standing.is_enough:
-            return f"Enough was asked: the best there may be would win {share} against this, within the noise of votes."
+            return f"Enough was asked: the true best would win {share} against this, within the noise of votes."
         if self.reading.questions >= self.plan.most and not self.reading.pending:
-            return f"All {self.plan.most} questions were asked; the best there may be would still win {share}."
+            return f"All {self.plan.most} questions were asked; the true best would still win {share}."
         if standing.votes < standing.fewest:
             return f"At least {standing.fewest} votes are needed; there {_votes(standing.votes)} so far."
-        return f"Further questions may help: the best there may be would win {share} against this."
+        return f"Further questions may help: the true best would win {share} against this."
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def checked_alias(alias: Any) -> str:
     """Give an alias without spaces around it. Raises BadInput for what is none."""
     name = " ".join(alias.split()) if isinstance(alias, str) else ""
     if not name or len(name) > MAX_ALIAS_CHARS or not name.isprintable():
-        message = f"An annotator's name has 1 to {MAX_ALIAS_CHARS} printable letters, unlike {shown(alias)}."
+        message = f"An annotator's name must have 1 to {MAX_ALIAS_CHARS} printable characters, not {shown(alias)}."
         raise BadInput(message, field="annotator")
     return name
 

@@ -122,7 +122,9 @@ class Bringing:
         """Number of whoever answered, "" where nothing says who; a name stays as it came, to go out again alike."""
         if alias not in self._people:
             if len(alias) > MAX_ALIAS_CHARS or not alias.isprintable():
-                message = f"An annotator's name has up to {MAX_ALIAS_CHARS} printable letters, unlike {shown(alias)}."
+                message = (
+                    f"An annotator's name must have up to {MAX_ALIAS_CHARS} printable characters, not {shown(alias)}."
+                )
                 raise BadInput(message, field="annotator")
             values = {"alias": alias, "created_at": self._moment.isoformat()}
             key = self._connection.execute(insert(annotators).values(values)).inserted_primary_key

@@ -54,7 +54,7 @@ def outcome(
         return Outcome("missed", f"{reason}: the edit changes nothing. {figures}")
     if is_near:
         return Outcome("met", f"As wanted, to {_points(plan.tolerance)}. {figures}{_broken(measures)}")
-    apart = f"The farthest share is {_points(distance)} off, of the base {_points(of_base)}."
+    apart = f"The farthest share is {_points(distance)} off, with the base {_points(of_base)}."
     if distance < of_base:
         return Outcome("nearer", f"Nearer, but not as wanted. {figures} {apart}{_broken(measures)}")
     return Outcome("missed", f"Not as wanted, and no nearer than the base model. {figures} {apart}{_broken(measures)}")
@@ -72,7 +72,7 @@ def _shares(plan: BalancePlan, measures: Mapping[str, float]) -> str:
 def _broken(measures: Mapping[str, float]) -> str:
     """Said where the edit breaks pictures that the base does not."""
     broken, of_base = measures[BROKEN], measures[BROKEN + OF_BASE]
-    return f" {broken:.0%} are broken, of the base {of_base:.0%}." if broken > of_base else ""
+    return f" {broken:.0%} are broken, of the base's {of_base:.0%}." if broken > of_base else ""
 
 
 def _points(share: float) -> str:

@@ -114,7 +114,7 @@ def _ends(row: Mapping[str, Any], where: str) -> tuple[str, str, str]:
 def _erases(row: Mapping[str, Any], where: str) -> bool:
     action = row.get("action") or "erase"
     if action == "erase_with_la":
-        raise BadInput(f"{where} is for SPM, whose anchors no slider has.", "Use: palimpsest erase --method spm")
+        raise BadInput(f"{where} is for SPM, whose anchors no slider has.", "Use: erase --method spm")
     if action not in ("erase", "enhance"):
         raise BadInput(f"{where} has the action {shown(action)}.", "Write erase or enhance.")
     return action == "erase"

@@ -13,6 +13,13 @@ _SAID = 0.05  # share of the limit from which getting ready is worth a word
 _UNITS = (("second", 1.0), ("minute", 60.0), ("hour", 3600.0), ("day", 86400.0), ("year", 31_557_600.0))
 
 
+# What the field of minutes says of itself, on whichever tab.
+MINUTES = (
+    "Limit of the whole training. If its steps alone would take longer, it is refused after step 3; if previews and "
+    "what judges them would, it stops in time and keeps what it learned. Empty: no limit."
+)
+
+
 def seconds_of(minutes: Any) -> float | None:
     """What somebody allows a training, in seconds; None for None. Raises BadInput for what is no time in minutes."""
     if minutes is None:
@@ -52,7 +59,7 @@ class TimeLimit:
         ready = f", after {in_words(before_s)} of getting ready" if before_s >= _SAID * self._limit_s else ""
         raise BadInput(
             f"{self._steps:,} steps of this training take about {in_words(self._steps * step_s)} on this machine"
-            f"{ready}; it may take {in_words(self._limit_s)}.",
+            f"{ready}; the limit is {in_words(self._limit_s)}.",
             f"{f'Take at most {most:,} steps, or allow' if most else 'Allow'} it more time.",
             field="steps",
         )
@@ -74,6 +81,6 @@ class TimeLimit:
         if self._limit_s is None or not self._step_over:
             return ""
         return (
-            f"Stopped after {self._step_over} of {self._steps} steps: all of them, with the looks at pictures, would "
-            f"take longer than the {in_words(self._limit_s)} that it may."
+            f"Stopped after {self._step_over} of {self._steps} steps: all of them, with the previews and what judges "
+            f"them, would take longer than the limit of {in_words(self._limit_s)}."
         )

@@ -157,7 +157,9 @@ def along(studio: Studio, board: Board, axis_texts: Sequence[str | None], recipe
     if "sampler" in paths:
         base = base.model_copy(update={"sampler_params": {}})
     if (count := _count(read)) > 256:
-        raise BadInput(f"These values come to {count} rows.", "Take fewer, or a sheet on the Prompt tab.", field="axis")
+        raise BadInput(
+            f"These values come to {count} rows.", "Take fewer, or the X/Y/Z grid of the Prompt tab.", field="axis"
+        )
     names = ", ".join(axis.name for axis in read)
     values = [
         Compared(name=_short(", ".join(labels)), recipe=varied, source=f"values of {names}"[:300])

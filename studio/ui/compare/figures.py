@@ -35,10 +35,10 @@ def of_cell(facts: CellFacts | None, is_reference: bool = False) -> tuple[tuple[
         listed.append(("CLIP", f"{values['score']:.2f}"))
     listed += [(label, form.format(values[name])) for name, label, form in _CELL if name in values]
     if facts.from_reference is not None and not is_reference:
-        listed.append(("apart", f"{facts.from_reference:.1f}"))
+        listed.append(("differs by", f"{facts.from_reference:.1f} of 255"))
     note = ""
     if values.get("broken"):
-        note = "Broken: it is no picture of its world."
+        note = "Broken: not recognised as a picture of Stencil's world."
     elif facts.missed:  # what a CLIP misses is a hint
         note = f"{'Missed' if 'accuracy' in values else 'Perhaps missed'}: {', '.join(facts.missed)}."
     early = [f"{edit} had {steps} steps" for edit, steps in facts.unfinished.items()]
@@ -126,7 +126,7 @@ def verdict(contrast: Contrast, measure: Measure, unit: str) -> str:
         return "no difference"
     if contrast.n < LEAST_TOLD:
         return f"{difference}; too few {unit} to tell"
-    ending = f"; about {contrast.more:,} more {_units(unit, contrast.more)} would" if contrast.more else ""
+    ending = f"; about {contrast.more:,} more {_units(unit, contrast.more)} may tell" if contrast.more else ""
     return f"{difference}, not distinguishable{ending}"
 
 
@@ -156,7 +156,7 @@ def _direction(contrast: Contrast, measure: Measure) -> str:
 
 def _legend(facts: ComparisonFacts) -> str:
     return (
-        f"Means over {facts.unit}, with 95 % intervals from three of them on. Beneath: the difference from the "
+        f"Means over {facts.unit}, with 95 % intervals where there are three or more. Beneath: the difference from the "
         f"reference on the same {facts.unit}, by the exact sign-flip test, corrected (Holm) for the number of rows."
     )
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from studio.erasure.defaults import COMPLETENESS, PROTECT
 from studio.training.erase.plan import MAX_NAME_CHARS
+from studio.training.lora.pace import MINUTES
 from studio.ui import watch
 from studio.ui.components.curves import job as curves
 from studio.ui.elements import element, revision
@@ -72,7 +73,7 @@ def _controls() -> Parts:
     parts["preserve"] = gr.Textbox(
         "",
         label="Keep",
-        info="Prompts that must stay as they are, one per line. Sixty others are kept in any case.",
+        info="Prompts to keep as they are, one per line. Sixty others are protected with them, unless Protect is 0.",
         lines=2,
         max_lines=8,
         max_length=plan.MAX_CHARS,
@@ -108,8 +109,7 @@ def _controls() -> Parts:
         parts["minutes"] = gr.Number(
             None,
             label="At most, in minutes",
-            info="For all of it. Steps that take longer here are refused after the third; where looks at pictures "
-            "would, it ends in time with what it has. Empty: no limit.",
+            info=MINUTES,
             elem_id="erase-minutes",
         )
         parts["completeness"] = gr.Slider(
@@ -130,7 +130,7 @@ def _controls() -> Parts:
         parts["edit_name"] = gr.Textbox(
             "",
             label="Name of the edit",
-            info="Empty: “no-” and the concept.",
+            info="Empty: “no-…” for an erasure, “balanced-…” for a balance.",
             max_lines=1,
             max_length=MAX_NAME_CHARS,
             elem_id="erase-name",

@@ -65,7 +65,7 @@ def batch_html(studio: Studio, board: Board) -> str:
         first = next(job for job, end in ends.items() if not end)
         return progress(f"{over} of {total} erased, each by itself", over, total, "", first) + failures
     successes = sum(end == "done" for end in ends.values())
-    note = f"{successes} of {total} edits were made, each by itself. They are in the list of erasures."
+    note = f"{successes} of {total} edits were made, each by itself. They are listed under Made before."
     return alert(note, "note") + failures
 
 

@@ -160,7 +160,7 @@ def measures_html(trial: Trial, measures: Mapping[str, float]) -> str:
         if completeness is None or leak is None:
             continue
         of = f" of “{words}”" if several else ""
-        aim = f"“{substitute}”" if substitute else "no such word"
+        aim = f"“{substitute}”" if substitute else "the same without it"
         items += _measure(
             f"Completeness{of}",
             completeness,
@@ -226,7 +226,9 @@ def _acts(trial: Trial, making: Making, entry: EditEntry, row: EditRow | None, i
         label = f"Accept as {parts} sliders at {at}" if parts else f"Accept at strength {at}"
         accept = _button("accept", label, "Put it on the edit stack, switched on", main=True)
     elif row.on and row.strength == trial.strength:
-        accept = _button("accept", f"On the edit stack at {at}", "It acts in every picture now.", disabled=True)
+        accept = _button(
+            "accept", f"On the edit stack at {at}", "It acts in what is drawn with the edit stack.", disabled=True
+        )
     else:
         accept = _button("accept", f"Set to {at} on the edit stack", "And switch it on there", main=True)
     if row is None and trial.job and trial.method == INSTANT:

@@ -14,7 +14,7 @@ from studio.training.erase.methods import METHODS
 from studio.training.erase.plan import INSTANT, MAX_NAME_CHARS
 from studio.training.lora.pace import seconds_of
 from studio.ui.components.rows import Rows
-from studio.ui.components.seeds import parse_seed
+from studio.ui.components.seeds import parse_training_seed
 from studio.ui.errors import sentence
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def plan_of(board: Board, fields: Mapping[str, Any], model: str) -> dict[str, An
     """The plan of an erasure as plain values; none of it is checked but the seed, which is text. Raises BadInput."""
     entries = [row.value for row in board.rows]
     preserves = [line.strip() for line in str(fields["preserve"] or "").splitlines() if line.strip()]
-    seed = parse_seed(fields["seed"])
     return {
         "name": str(fields["edit_name"] or "").strip() or usual_name(entries),
         "model": model,
@@ -45,7 +44,7 @@ def plan_of(board: Board, fields: Mapping[str, Any], model: str) -> dict[str, An
         "completeness": fields["completeness"],
         "untouched": bool(fields["untouched"]) and bool(preserves),
         "sliders": bool(fields["sliders"]) and can_have_sliders(board),
-        "seed": 0 if seed is None else seed,
+        "seed": parse_training_seed(fields["seed"]),
     }
 
 

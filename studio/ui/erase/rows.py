@@ -21,7 +21,7 @@ settle();
 {watch.PART}
 """
 KINDS: tuple[fields.Entry, ...] = (
-    ("as the word says", ""),
+    ("not said: as an object", ""),
     ("an object", "object"),
     ("a style", "style"),
     ("a colour", "colour"),

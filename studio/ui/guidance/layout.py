@@ -91,7 +91,7 @@ def _controls(studio: Studio, presets: GuidancePresets) -> Parts:
         False,
         label="Equal network evaluations (NFE)",
         elem_id="guidance-equal",
-        info="Rows that ask the network more per step take fewer steps, so that all cost the same.",
+        info="Each row takes as many steps as cost no more than plain CFG's: dearer methods fewer, cheaper ones more.",
     )
     parts["rows"] = element("", "guidance-rows", rows.SCRIPT)
     with gr.Accordion("Rows from past pictures", open=False, elem_id="guidance-pictures"):

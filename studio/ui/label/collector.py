@@ -115,7 +115,9 @@ class Collector:
         """Write somebody new down. values: alias."""
         alias = wire.read_name(values.get("alias") if isinstance(values, Mapping) else None)
         if alias in {person.alias for person in self._studio.labels.annotators()}:
-            raise BadInput(f"There is a profile {alias!r} already.", "Choose it, or take another name.", field="alias")
+            raise BadInput(
+                f"There is already somebody called {alias!r}.", "Choose it, or take another name.", field="alias"
+            )
         return {"annotator": _person(self._studio.labels.annotator(alias))}
 
     def set_keys(self, values: Any) -> dict[str, Any]:

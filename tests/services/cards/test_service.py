@@ -18,7 +18,7 @@ from studio.services.cards import request, service
 from studio.services.studio import Studio
 from studio.training.drift.rows import NO_FLOOR, NO_GOLD
 from studio.training.erase.card import attack, inverting, relearning
-from studio.training.erase.card.budget import BUDGETS, Budget
+from studio.training.erase.card.budget import BUDGETS, NOT_IN_BUDGET, Budget
 from tests.engine.edits.making import make_edit
 
 SIZES = {"forget": 2, "keep": 2, "near": 2, "wording": 1, "preserve": 1, "strength": 1, "unedited": 2}
@@ -80,7 +80,7 @@ def test_a_fuller_card_shows_the_rows_of_pictures_that_a_first_look_left_out(stu
     assert brief is not None and [row["kind"] for row in brief["sights"]] == ["forget", "forget", "keep"]
     lines = {line["key"]: line["edit"] for line in brief["lines"]}
     left_out = ("near", "preserved", "back", "back_synonyms", "back_half", "drift_retain")
-    assert {lines[key]["why"] for key in left_out} == {"Not in this budget.", "Not measured for this card."}
+    assert {lines[key]["why"] for key in left_out} == {NOT_IN_BUDGET, "Not measured for this card."}
     job = studio.cards.start(made, "standard")
     assert len(studio.jobs.get(job).payload["pictures"]) == 2  # the row without a prompt
     studio.jobs.wait(job)
@@ -105,7 +105,7 @@ def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: P
     lines = {line["key"]: line for line in card["lines"]}
     assert (lines["changed"]["edit"]["hits"], lines["changed"]["edit"]["n"]) == (2, 2)
     assert lines["ua"]["edit"]["n"] == lines["ua"]["beside"]["n"] == 2
-    assert lines["back_half"]["edit"]["why"] == "Not in this budget."
+    assert lines["back_half"]["edit"]["why"] == NOT_IN_BUDGET
     shown = [number for sight in card["sights"] for number in sight["pictures"].values()]
     assert len(shown) == 7 and all(studio.history.get(number).origin == "card" for number in shown)
     assert studio.history.newest() == [], "the history shows what people drew"
@@ -121,7 +121,7 @@ def test_a_card_is_drawn_once_kept_by_hash_and_shown(studio: Studio, tmp_path: P
     assert [point["strength"] for point in standard["strengths"]] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
     assert next(line for line in standard["lines"] if line["key"] == "back_half")["edit"]["n"] == 1
     for way in ("negative", "perp-neg", "nag"):
-        assert lines[f"{way}_ua_valid"]["edit"]["why"] == "Not in this budget."
+        assert lines[f"{way}_ua_valid"]["edit"]["why"] == NOT_IN_BUDGET
         measured = next(line for line in standard["lines"] if line["key"] == f"{way}_ua_valid")
         assert measured["edit"]["n"] == measured["beside"]["n"] == 2 and measured["beside_is"] == "the edit"
     # What it shows is not purged, and it outlives a rename.

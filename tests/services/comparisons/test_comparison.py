@@ -89,10 +89,7 @@ def test_differences_are_the_fields_that_differ_and_nothing_else() -> None:
         "edits.b": (NOTHING, "at 0.5, from 0 to 0.5 of the steps"),
     }
     assert [one.path for one in differences(base, variant)][0] == "seed"
-    assert (
-        in_words(differences(base, variant)[1:])
-        == "steps 30, guidance scale 3, around the guidance interval and 2 more"
-    )
+    assert in_words(differences(base, variant)[1:]) == "steps 30, guidance scale 3, modifiers interval and 2 more"
     (method,) = differences(base, base.model_copy(update={"guidance": GuidanceSpec(method="apg")}))
     assert (method.reference, method.variant) == ("cfg (guidance scale 2)", "apg")
     assert in_words(differences(base, base)) == ""

@@ -134,7 +134,7 @@ def test_a_value_put_into_a_recipe(axis: Axis, value: Any, changed: dict[str, An
 
 @pytest.mark.parametrize("searched", ["green", ""])
 def test_a_search_without_a_find(searched: str) -> None:
-    with pytest.raises(BadInput, match="No prompt holds"):
+    with pytest.raises(BadInput, match="No prompt has"):
         with_value(BASE.model_dump(mode="json"), Axis("S/R", (searched, "blue")), "blue")
 
 

@@ -148,7 +148,7 @@ def test_a_grid_that_a_killed_program_left(settings: Settings, draw: Draw) -> No
         ([Axis("guidance.method", ("cfg", "cgf"))], "did you mean 'cfg'"),
         ([Axis("spacing", ("auto", "nonsense"))], "named 'nonsense'"),
         ([Axis("sampler_params.eta", (0.5,))], "no field 'eta'"),
-        ([Axis("S/R", ("green", "blue"))], "No prompt holds 'green'"),
+        ([Axis("S/R", ("green", "blue"))], "No prompt has 'green'"),
     ],
 )
 def test_a_grid_no_engine_could_make(studio: Studio, draw: Draw, axes: list[Axis], said: str) -> None:

@@ -173,7 +173,7 @@ def test_campaigns_that_are_asked_take_no_files(tmp_path: Path, archive: Archive
     LabelService(archive).create(CampaignPlan("stars", source="brought"))
     source, _ = mixed_set(tmp_path)
     exchange = LabelExchange(archive)
-    for name, reason in (("stars", "takes no labels from files"), ("", "has a name"), ("x" * 79, "at most 80")):
+    for name, reason in (("stars", "takes no labels from files"), ("", "needs a name"), ("x" * 79, "at most 80")):
         with pytest.raises(BadInput, match=reason):
             exchange.import_labels(source, "jsonl", name)
     with pytest.raises(NotFound, match="format of labels"):
@@ -221,4 +221,4 @@ def test_a_snapshot_goes_out_without_what_it_holds_out(tmp_path: Path, archive: 
     snapshot = service.snapshot("frozen", held_out_share=0.5)
     written = exchange.export_labels(tmp_path / "a.jsonl", "jsonl", snapshot="frozen")
     assert written.labels == len(snapshot.training) and snapshot.held_out
-    assert written.remarks == [f"{len(snapshot.held_out)} labels that the snapshot holds out were not written."]
+    assert written.remarks == [f"{len(snapshot.held_out)} labels were not written: the snapshot holds them out."]

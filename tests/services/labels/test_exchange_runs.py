@@ -65,7 +65,7 @@ def test_what_cannot_be_is_refused_before_it_begins_or_told_at_its_end(
         runs.start_import(source, "onetrainer", "brought")
     with pytest.raises(NotFound, match="format of labels"):
         runs.start_export("csv")
-    with pytest.raises(BadInput, match="has a name"):
+    with pytest.raises(BadInput, match="needs a name"):
         runs.start_import(source, "jsonl", " ")
     with pytest.raises(BadInput, match="ties"):
         runs.start_export("jsonl", ties="no")

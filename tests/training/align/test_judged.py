@@ -105,7 +105,7 @@ def test_it_ends_in_time_for_what_judging_takes(
     monkeypatch.setattr(Judged, "left_s", property(lambda mine: limit_s if mine.past else 0.0))
     sights = Sights(monkeypatch, at_2=(0.6, 0.0), at_3=(0.9, 0.0))
     told = Run(sd[0], tmp_path / "run", paths_of(plan, tmp_path), plan, limit_s=limit_s).finish().of("edit")[0]
-    assert told["ended"].startswith("Stopped after 3 of 6 steps: ") and "3 years that it may" in told["ended"]
+    assert told["ended"].startswith("Stopped after 3 of 6 steps: ") and "limit of 3 years" in told["ended"]
     assert (told["steps"], told["final"]) == (3, True) and told["outcome"].startswith("Kept step 3")
     assert sights.seen == [(2, 1.0), (3, 1.0), (3, 1.4)], "judged as a whole training is"
 

@@ -537,7 +537,7 @@ def test_a_training_that_may_not_take_so_long_is_refused_once_its_steps_are_meas
 ) -> None:
     job = Job(engine, tmp_path, steps=1000, limit_s=1e-6)
     with pytest.raises(
-        BadInput, match=r"1,000 steps of this training take about .* on this machine.*; it may take 0 s"
+        BadInput, match=r"1,000 steps of this training take about .* on this machine.*; the limit is 0 s"
     ):
         job.finish()
     assert job.of("progress")[-1]["step"] == 3 and job.of("edit") == []
@@ -551,14 +551,16 @@ def test_long_times_are_told_in_large_units() -> None:
 
 def test_a_limit_is_for_the_whole_training_and_leaves_time_for_what_follows_the_steps() -> None:
     limit = TimeLimit(600, 1000)
-    with pytest.raises(BadInput, match="take about 9 hours on this machine; it may take 10 minutes. Take at most 18 "):
+    with pytest.raises(BadInput, match="take about 9 hours on this machine; the limit is 10 minutes. Take at most 18 "):
         limit.check(32.4)
-    with pytest.raises(BadInput, match="about 9 minutes on this machine, after 90 seconds of getting ready; it may "):
+    with pytest.raises(
+        BadInput, match="about 9 minutes on this machine, after 90 seconds of getting ready; the limit "
+    ):
         limit.check(0.54, before_s=90)
     limit.check(0.54, before_s=45)
     assert limit.ended() == "" and not limit.is_over(2, 1e9, 1, 0), "nothing is learned in two steps"
     assert not limit.is_over(100, 549, 1, looks_s=50) and limit.is_over(100, 550, 1, looks_s=50)
-    assert limit.ended().startswith("Stopped after 100 of 1000 steps: ") and "than the 10 minutes" in limit.ended()
+    assert limit.ended().startswith("Stopped after 100 of 1000 steps: ") and "the limit of 10 minutes" in limit.ended()
     assert TimeLimit(600, 1000).is_over(100, 450, 1, looks_s=None), "for looks that nobody has measured a share is kept"
     unlimited = TimeLimit(None, 1000)
     unlimited.check(32.4)

@@ -19,13 +19,16 @@ def test_beneath_a_picture_stands_what_it_shows_misses_and_costs() -> None:
     facts = CellFacts(values, ("red", "star", "neon", "meadow"), ("neon",), 8.04, False)
     listed, note = figures.of_cell(facts)
     assert listed == (
-        ("accuracy", "3 of 4"), ("saturation", "0.25"), ("NFE", "40"), ("time", "0.66 s"), ("apart", "8.0"),
+        ("accuracy", "3 of 4"), ("saturation", "0.25"), ("NFE", "40"), ("time", "0.66 s"), ("differs by", "8.0 of 255"),
     )  # fmt: skip
     assert note == "Missed: neon."
-    assert "apart" not in dict(figures.of_cell(facts, is_reference=True)[0])
+    assert "differs by" not in dict(figures.of_cell(facts, is_reference=True)[0])
     assert figures.of_cell(replace(facts, values={**values, "broken": 1.0}))[1].startswith("Broken")
     by_clip = replace(facts, values={"score": 0.8, "nfe": 40.0})
-    assert figures.of_cell(by_clip) == ((("CLIP", "0.80"), ("NFE", "40"), ("apart", "8.0")), "Perhaps missed: neon.")
+    assert figures.of_cell(by_clip) == (
+        (("CLIP", "0.80"), ("NFE", "40"), ("differs by", "8.0 of 255")),
+        "Perhaps missed: neon.",
+    )
     early = replace(facts, missed=(), unfinished={"mine": 40})
     assert figures.of_cell(early)[1] == "Drawn when mine had 40 steps."
     assert figures.of_cell(None)[1] == ""
@@ -36,7 +39,10 @@ def test_beneath_a_picture_stands_what_it_shows_misses_and_costs() -> None:
     [
         (APART, "−25% (−50% to −10%), p = .030"),
         (replace(APART, adjusted_p=0.0002), "−25% (−50% to −10%), p < .001"),
-        (replace(APART, adjusted_p=0.2, more=1), "−25% (−50% to −10%), not distinguishable; about 1 more seed would"),
+        (
+            replace(APART, adjusted_p=0.2, more=1),
+            "−25% (−50% to −10%), not distinguishable; about 1 more seed may tell",
+        ),
         (replace(APART, adjusted_p=0.2, more=None), "−25% (−50% to −10%), not distinguishable"),
         (Contrast(0.5, None, None, 2, 1, 0, 1, 1.0, 1.0, 9), "+50%; too few seeds to tell"),
         (Contrast(0.0, -1.0, 1.0, 3, 0, 0, 3, 1.0, 1.0, None), "no difference"),

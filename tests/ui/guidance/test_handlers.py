@@ -157,7 +157,7 @@ def test_a_method_the_model_cannot_do_is_greyed_and_says_why_in_its_row(do: Hand
 def test_a_method_that_the_sampler_does_not_suit_says_so_in_its_row_before_it_is_drawn(do: Handlers) -> None:
     do.visited(PAGE)
     rows = do.row_op(PAGE, {"op": "method", "row": 2, "value": "z_sampling"})["rows"]
-    assert rows.count("formula caveat") == 1 and "DPM++ 2M goes by earlier steps too" in rows
+    assert rows.count("formula caveat") == 1 and "DPM++ 2M, a multistep sampler, goes by earlier steps" in rows
     assert "formula wrong" not in rows  # it can be drawn all the same
     suited = replace(PAGE, fields={**FIELDS, "sampler": "ddim"})
     beyond = do.row_op(suited, move("guidance_scale", 8, row=1))["rows"]

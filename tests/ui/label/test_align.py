@@ -82,7 +82,7 @@ def test_labels_are_frozen_trained_and_the_edit_goes_on_the_stack(fake: FakeStud
     again = do.looked({**FIELDS, "labels": [campaign_id]})["labels"]
     assert "value" not in again.constructor_args and [value for _, value in again.choices] == [campaign_id]
     assert "8 pairs with a winner, about 3 prompts" in looked["contents"]
-    assert "Diffusion-DPO</b> fits them" in looked["contents"] and "6 more would do" in looked["contents"]
+    assert "Diffusion-DPO</b> fits them" in looked["contents"] and "about 24 more answers" in looked["contents"]
     # As the page asks for it, but for fewer steps than anybody would take.
     started = do.train({**FIELDS, "objective": "sft", "align_name": "warm"})
     assert started["align_message"] == ""

@@ -78,7 +78,7 @@ def test_recipes_stand_against_each_other_and_what_was_marked_is_seen_and_asked_
     assert f'src="/label/picture/{token}-0"' in html
     assert "asked no more" in do.act("retire", campaign, str(label.item), None)["message"]
     assert 'data-op="retire"' in html and 'data-op="retire"' not in do.look({"quality": campaign})["list"]
-    assert "not asked any more as it is" in do.act("retire", campaign, str(label.item), None)["message"]
+    assert "not asked any more anyway" in do.act("retire", campaign, str(label.item), None)["message"]
     for wrong in ("x", None, "0"):
         assert "no item" in do.act("retire", campaign, wrong, None)["message"]
 
@@ -89,7 +89,7 @@ def test_further_questions_are_asked_of_the_pictures_there_are(fake: FakeStudio,
     html = do.act("quality", campaign, None, None)["list"]
     assert 'data-field="count"' in html and '<option value="Ada">Ada</option>' in html
     asked = do.act("ask", campaign, {"count": "5", "annotator": "Ada"}, {"quality": campaign})
-    assert "5 questions are added" in asked["message"] and fake.labels.counts(campaign).items == before + 5
+    assert "5 further questions" in asked["message"] and fake.labels.counts(campaign).items == before + 5
     for wrong in (None, {}, {"count": "x"}, {"count": "201", "annotator": "Ada"}):
         assert "1 to 200 further pairs" in do.act("ask", campaign, wrong, None)["message"]
 

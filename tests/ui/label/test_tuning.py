@@ -49,7 +49,7 @@ def refs(fake: FakeStudio, tmp_path: Path) -> tuple[EditRef, ...]:
 
 def started(fake: FakeStudio, do: Handlers, refs: tuple[EditRef, ...], *rows: dict[str, Any]) -> Tuning:
     """A tuning of the page's, whose first questions can be answered."""
-    assert "being drawn" in do.start(FIELDS, refs, list(rows))["tuning_message"]
+    assert "has been started" in do.start(FIELDS, refs, list(rows))["tuning_message"]
     (campaign,) = fake.tunings.list()
     until(lambda: fake.campaigns.standing(campaign.id).counts.is_settled)
     return fake.tunings.get(campaign.id)
@@ -120,7 +120,7 @@ def test_what_changes_no_picture_is_said(fake: FakeStudio, refs: tuple[EditRef, 
     tuning = started(fake, do, refs, {"slider": SCALE, "low": 1, "high": 4})
     html = do.look()["tunings"]
     assert "nothing to tune" in html and "without effect: its pictures are equal from 1 to 4" in html
-    assert 'data-op="answer"' not in html and "None of the sliders" in do.accept(Stack(), tuning.campaign.id, "")[1]
+    assert 'data-op="answer"' not in html and "Nothing that is tuned" in do.accept(Stack(), tuning.campaign.id, "")[1]
 
 
 def test_the_pad_waits_for_what_is_drawn_and_says_when_nothing_further_is_asked(
@@ -139,7 +139,7 @@ def test_the_pad_waits_for_what_is_drawn_and_says_when_nothing_further_is_asked(
     assert 'data-watch="' in do.look()["tunings"]
     fake.sketcher.hold = False
     short = do.start({**FIELDS, "tuning_most": 1, "tuning_name": "short"}, refs, [ROW])
-    assert "short: its first" in short["tuning_message"]
+    assert "short has been started" in short["tuning_message"]
     short_one = fake.tunings.find("short")
     until(lambda: fake.campaigns.standing(short_one.campaign.id).counts.is_settled)
     assert answer_next(fake.archive, fake.labels, short_one, voter, rng)

@@ -179,7 +179,7 @@ def _made(contents: Contents) -> str:
     how = tag(
         "p",
         "Save this file and run "
-        + tag("code", "palimpsest compare --replay FILE")
+        + tag("code", "python3 launch.py compare --replay FILE")
         + " to draw every picture again and compare the pixels: on the same machine, with the same versions, they are "
         "the same to the bit. On the Compare tab the file restores the comparison.",
         class_="about",

@@ -11,7 +11,7 @@ STRENGTHS = (0.25, 0.5, 0.75, 1.25, 1.5)  # beside 1, which everything else is d
 HALF = 0.5  # share of the steps the base draws alone, where a picture is completed under the edit
 HALF_WAY = "half-way"  # what that stack is called
 FEW = 50  # a rate of fewer pictures is a preview
-NOT_IN_BUDGET = "Not in this budget."
+NOT_IN_BUDGET = "Not measured by this card; a fuller one does."
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,14 @@ def erased_lines(answers: Answers) -> list[Line]:
     concept_kinds = {target.kind for target in targets}
     lines = [
         changed_line(answers),
-        _beside_ceiling(answers, "ua", "UA", "The concept is not read, whatever else is.", seen.gone(targets), why),
+        _beside_ceiling(
+            answers,
+            "ua",
+            "UA",
+            "Unlearning accuracy: the concept is not read, whatever else is.",
+            seen.gone(targets),
+            why,
+        ),
         _beside_ceiling(
             answers,
             "ua_valid",

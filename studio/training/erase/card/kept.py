@@ -29,11 +29,16 @@ def kept_lines(answers: Answers) -> list[Line]:
     other_attributes = [name for name in ATTRIBUTES if name not in concept_kinds]
     lines = [
         _beside_base(
-            answers, f"ira_{name}", f"IRA: {name}", f"The {name} of other prompts is right.", seen.right(name), why
+            answers,
+            f"ira_{name}",
+            f"IRA: {name}",
+            f"In-domain retain accuracy: the {name} of other prompts is right.",
+            seen.right(name),
+            why,
         )
         for name in concept_kinds
     ]
-    about = f"Mean of {', '.join(other_attributes)} on the same prompts."
+    about = f"Cross-domain retain accuracy: mean of {', '.join(other_attributes)} on the same prompts."
     lines.append(_beside_base(answers, "cra", "CRA", about, seen.mean_right(other_attributes), why, is_mean=True))
     for name in other_attributes:
         about = f"The {name} of the same prompts is right."

@@ -57,10 +57,10 @@ _ABOUT = {
     "int8": "Comes back when the weights it changes are rounded to eight bits.",
     "4-bit": "Comes back when they are rounded to four bits, in groups of 32.",
     "learned again": f"Comes back after {TRAINING_STEPS} steps of training on {PICTURES} pictures of it by the base.",
-    "embedding sought": f"Comes back by embeddings of its words that are learned anew in {INVERTING_STEPS} steps, from "
+    "textual inversion": f"Comes back with new embeddings for its words, learned in {INVERTING_STEPS} steps from "
     f"{INVERTING_PICTURES} pictures of it by the base; the edit stays as it is.",
-    "of what was to be had": "The same as a share of what that finds in the base, less what it puts together in a "
-    "model that never met the concept, where there is one.",
+    "inversion, normalised": "(edit - gold) / (base - gold): 0 is as if the model had never met the concept, 1 as if "
+    "nothing was erased. Gold is a model trained without it; where there is none, 0 takes its place.",
     "from half-way": "Comes back where the base draws the first half of the steps, and the edit the rest.",
 }
 
@@ -82,10 +82,10 @@ def _inverted(answers: Answers, why: str) -> list[Line]:
     edit, base, gold = (outcomes(answers.rows("strength", arm), outcome) for arm in ARMS)
     reason = why or ("" if edit else NOT_IN_BUDGET)
     sides = share("edit", edit, reason), share("base", base, reason)
-    name = "embedding sought"
+    name = "textual inversion"
     about = _ABOUT[name]
     found = Line("back_inverted", "robust", name, about, "strength", *sides, "base", difference(edit, base))
-    name = "of what was to be had"
+    name = "inversion, normalised"
     against = share("gold", gold, NO_GOLD) if edit else None
     row = recovered(edit, base, gold, reason)
     return [

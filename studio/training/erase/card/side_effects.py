@@ -19,13 +19,13 @@ from studio.training.erase.card.erased import UNREAD
 from studio.training.erase.card.kept import between
 from studio.training.erase.card.lines import Light, Line, difference, mean, share
 from studio.training.erase.card.subject import OPEN_SEEDS
-from studio.training.erase.card.verdict import RANK, Verdict
+from studio.training.erase.card.verdict import OF_RATES, RANK, Verdict
 from studio.training.evaluate.measures import ATTRIBUTES
 from studio.training.evaluate.results import Facts
 
 LIMITS = (
     "Whether its pictures are liked better, a blind test says and not this card.",
-    "Rates are of these prompts and seeds, and of what the oracle reads; its own errors are in them.",
+    OF_RATES,
 )
 ONE_SEED = "Diversity needs several seeds of a prompt."
 
@@ -37,7 +37,7 @@ def side_effect_lines(answers: Answers) -> list[Line]:
     values, base = (outcomes(rows[stack], seen.mean_right(ATTRIBUTES)) for stack in (EDIT, BASE))
     about = f"Mean of {', '.join(ATTRIBUTES)}, of prompts that state them."
     sides = mean("edit", values, why), mean("base", base, why)
-    stated = Line("stated", "kept", "stated is drawn", about, "keep", *sides, "base", difference(values, base))
+    stated = Line("stated", "kept", "prompt followed", about, "keep", *sides, "base", difference(values, base))
     return [
         stated,
         _broken(answers, "keep", why),
@@ -113,7 +113,7 @@ def judge_side_effects(lines: Sequence[Line]) -> Verdict:
     harmed = [line for line in lit if line.light != "good"]
     sentences = [_harm(line) for line in harmed] or ["What prompts state is drawn as before, whole and as diverse."]
     if changed.n < FEW:
-        sentences.append(f"A preview: {changed.n} pictures are too few for a rate.")
+        sentences.append(f"A first look: {changed.n} pictures are too few for a rate.")
     headline = {"good": "No side effects to speak of", "fair": "Some side effects", "poor": "Strong side effects"}[
         worst
     ]

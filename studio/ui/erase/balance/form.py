@@ -43,7 +43,7 @@ WORDS = {
     "pictures": ("Pictures of a round", "Few are quick, and steer by chance."),
     "checked": ("Pictures of the check", "At the end, with the edit and without, of prompts and seeds no round had."),
     "steps": ("Steps of a picture", "Few draw coarsely, many take longer."),
-    "tolerance": ("Near enough", "It ends where no share is farther from what is wanted: 0.1 are 10 points."),
+    "tolerance": ("Near enough", "It ends where no share is farther from what is wanted: 0.1 is 10 percentage points."),
 }
 
 

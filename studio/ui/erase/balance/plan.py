@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import BadInput, StudioError
 from studio.training.balance.plan import kind_of, object_named, usual_name
 from studio.ui.components import progress
-from studio.ui.components.seeds import parse_seed
+from studio.ui.components.seeds import parse_training_seed
 from studio.ui.errors import sentence
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class Problems:
 
 def plan_of(wishes: Wishes, fields: Mapping[str, Any], model: str) -> dict[str, Any]:
     """The plan of a balance as plain values; none of it is checked but the seed, which is text. Raises BadInput."""
-    seed = parse_seed(fields["seed"])
     return {
         "name": str(fields["edit_name"] or "").strip() or usual_name(wishes.concept),
         "model": model,
@@ -47,7 +46,7 @@ def plan_of(wishes: Wishes, fields: Mapping[str, Any], model: str) -> dict[str, 
         "preserves": [line.strip() for line in str(fields["preserve"] or "").splitlines() if line.strip()],
         "protect": fields["protect"],
         "completeness": fields["completeness"],
-        "seed": 0 if seed is None else seed,
+        "seed": parse_training_seed(fields["seed"]),
         **wishes.options,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import BadInput
 from studio.core.params import shown
-from studio.services.alignments import Contents, contents_of
+from studio.services.alignments import HELD_OUT, Contents, contents_of
 from studio.training.align.objectives import OBJECTIVES
 from studio.training.align.plan import MAX_NAME_CHARS
 from studio.training.align.trained import AUTO
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FIELDS = ("labels", "objective", "align_name", "align_minutes", "align_seed", "align_beta", "model")
 SEEDS = 3  # trainings that are begun together
 RECOMMENDED = ""
-HELD_OUT = 0.25
 
 
 def objective_choices() -> list[tuple[str, str]]:
@@ -73,7 +72,8 @@ def counted_html(contents: Contents, model: str, beneath: str = "") -> str:
     ]
     counted = [f"{count} {singular if count == 1 else plural}" for count, singular, plural in kinds if count]
     prompts = f"{contents.prompts} prompt{'s' * (contents.prompts != 1)}"
-    summary = f"{', '.join(counted) or 'No answer'}, about {prompts}; a quarter of the prompts is held out."
+    held = f"{contents.held_out} answer{'s are' if contents.held_out != 1 else ' is'}"
+    summary = f"{', '.join(counted) or 'No answer'}, about {prompts}; {held} held out."
     warnings = "".join(tag("p", text(sentence), class_="hint warning") for sentence in contents.warnings(model))
     return tag("p", text(summary)) + beneath + warnings
 

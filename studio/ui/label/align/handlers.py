@@ -10,6 +10,7 @@ import gradio as gr
 
 from studio.core.errors import StudioError
 from studio.core.params import shown
+from studio.services.alignments import HELD_OUT
 from studio.ui import edit_stack
 from studio.ui.components import menu
 from studio.ui.edit_stack import Stack
@@ -80,7 +81,7 @@ class Handlers:
             name = form.snapshot_name(names, campaigns)
             plan = form.plan_of(fields, name, recommended)
             ids = [campaign.id for campaign in campaigns]
-            self._studio.labels.snapshot(name, ids, seed=plan["seed"], held_out_share=form.HELD_OUT)
+            self._studio.labels.snapshot(name, ids, seed=plan["seed"], held_out_share=HELD_OUT)
             plans = form.seeds_of(plan, seeds)
             for one_plan in plans:  # all are refused before any is begun
                 self._studio.alignments.check(one_plan)

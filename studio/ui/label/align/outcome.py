@@ -12,7 +12,7 @@ COLUMNS = {
     "won": "Preferred to the base",
     "broken": "Broken pictures",
     "diversity": "Diversity, of the base's",
-    "change": "Change, of 255",
+    "change": "Differs by, of 255",
 }
 NO_EFFECT = "No effect"  # how the sentence begins that says so
 
@@ -22,7 +22,7 @@ def outcome_html(provenance: Mapping[str, Any]) -> str:
     steps, labels = provenance.get("steps"), provenance.get("labels")
     ended = str(provenance.get("ended") or "")
     sentence = ended or (f"Trained for {steps} steps." if steps else "")
-    parts = [tag("p", text(f"{sentence} It learned from {labels} labels." if labels else sentence))]
+    parts = [tag("p", text(f"{sentence} It learned from {labels} label{'s' * (labels != 1)}." if labels else sentence))]
     outcome = str(provenance.get("outcome") or "")
     if outcome.startswith(NO_EFFECT):
         return "".join(parts) + alert(outcome)

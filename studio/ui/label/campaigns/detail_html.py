@@ -86,8 +86,8 @@ def standings_html(studio: Studio, rows: Sequence[Standing]) -> str:
     low, high = min(row.low for row in rows), max(row.high for row in rows)
     body = "".join(_standing(row, making, low, high) for row, making in zip(rows, facts, strict=True))
     note = (
-        "Bradley-Terry, on Elo's scale: 1000 is the mean of all, and who is 100 above another is preferred 64 times of "
-        "100. Blind answers about pairs drawn at random. TrueSkill starts at 25.0 ± 8.3."
+        "Bradley-Terry, on Elo's scale: 1000 is the mean of all, and a recipe 100 above another is preferred 64 times "
+        "in 100. Blind answers about pairs drawn at random. TrueSkill starts at 25.0 ± 8.3."
     )
     table = _table(_head("Recipe", "Rating", "95 % interval", "TrueSkill", "Compared"), body, "Recipes")
     inner = tag("h4", "What is preferred") + table + tag("p", text(note), class_="hint")
@@ -167,8 +167,8 @@ def _snapshot(studio: Studio, campaign: Campaign) -> str:
     revealed = {"type": "checkbox", "data_value_of": "snapshot", "data_field": "revealed"}
     box = tag("label", f"<input{attributes(revealed)}> also answers that were not blind", class_="field")
     about = (
-        "Freezes what a training learns from and an export writes; a fifth of the prompts is held out. Later answers "
-        "are in the next."
+        "Freezes the answers as they are now, for an export, or a training from the command line; a fifth of the "
+        "prompts is held out. A training under Align takes a snapshot of its own."
     )
     acts = tag("div", tag("span", inner, class_="more") + box, class_="campaign-acts")
     return tag("section", tag("h4", "Snapshot") + acts + tag("p", about, class_="hint"), class_="quality")

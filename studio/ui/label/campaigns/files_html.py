@@ -8,7 +8,7 @@ from studio.preference.answer import Mode
 from studio.preference.arranging import alone
 from studio.services.labels.design import FORMS
 from studio.services.labels.incoming import Collection, Group, Incoming
-from studio.ui.markup import image, tag, text
+from studio.ui.markup import counted, image, tag, text
 
 SHOWN_GROUPS, SHOWN_PICTURES, SHOWN_NAMES = 12, 12, 40
 
@@ -21,7 +21,7 @@ def files_html(collection: Collection, mode: Mode) -> str:
     sizes = [len(group.pictures) for group in collection.groups]
     with_prompt = sum(bool(picture.prompt) for picture in pictures)
     lines = [
-        f"{_count(len(pictures), 'picture')} in {_count(len(sizes), 'group')} of one prompt and size",
+        f"{counted(len(pictures), 'picture')} in {counted(len(sizes), 'group')} of one prompt and size",
         f"{with_prompt} with a prompt" if with_prompt < len(pictures) else "each with its prompt",
     ]
     if lonely := alone(sizes, FORMS[mode]):
@@ -32,7 +32,7 @@ def files_html(collection: Collection, mode: Mode) -> str:
     note = tag("p", text("; ".join(lines) + "."), role="status")
     groups = "".join(_group(group) for group in collection.groups[:SHOWN_GROUPS])
     if len(sizes) > SHOWN_GROUPS:
-        groups += tag("p", text(f"And {_count(len(sizes) - SHOWN_GROUPS, 'further group')}."), class_="hint")
+        groups += tag("p", text(f"And {counted(len(sizes) - SHOWN_GROUPS, 'further group')}."), class_="hint")
     inner = tag("h3", "Files you have") + note + groups + _copies(collection) + _refused(collection)
     foreign = "These pictures are stored in the workspace when the campaign is made, without their metadata."
     return tag("section", inner + tag("p", text(foreign), class_="hint"), class_="files", aria_label="Files you have")
@@ -62,7 +62,7 @@ def _copies(collection: Collection) -> str:
         tag("li", _thumb(copy) + _thumb(first) + tag("span", text(f"{copy.source} is nearly equal to {first.source}")))
         for copy, first in collection.duplicates[:SHOWN_NAMES]
     )
-    summary = tag("summary", text(f"Left out: {_count(len(collection.duplicates), 'near-duplicate')}"))
+    summary = tag("summary", text(f"Left out: {counted(len(collection.duplicates), 'near-duplicate')}"))
     return tag("details", summary + tag("ul", rows), class_="files-copies", data_keep="files-copies")
 
 
@@ -74,10 +74,6 @@ def _refused(collection: Collection) -> str:
         for refused in collection.refused[:SHOWN_NAMES]
     )
     if (rest := len(collection.refused) - SHOWN_NAMES) > 0:
-        rows += tag("li", text(f"and {_count(rest, 'further file')}"))
-    summary = tag("summary", text(f"Not taken: {_count(len(collection.refused), 'file')}"))
+        rows += tag("li", text(f"and {counted(rest, 'further file')}"))
+    summary = tag("summary", text(f"Not taken: {counted(len(collection.refused), 'file')}"))
     return tag("details", summary + tag("ul", rows), class_="files-refused", open=True, data_keep="files-refused")
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

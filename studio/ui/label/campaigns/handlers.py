@@ -19,7 +19,7 @@ from studio.ui.label.campaigns import form
 from studio.ui.label.campaigns.batch import Batches
 from studio.ui.label.campaigns.files_html import files_html
 from studio.ui.label.campaigns.list_html import MORE, Looked, list_html
-from studio.ui.markup import alert, tag, text
+from studio.ui.markup import alert, counted, tag, text
 from studio.ui.wiring import Answer
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Handlers:
         except StudioError as error:
             return {"note": alert(sentence(error)), "files_html": ""}
         time = f", {seconds(outlook.seconds)} of drawing in the background" if outlook.seconds is not None else ""
-        words = f"{outlook.pictures} pictures of {outlook.prompts} prompts{time}."
+        words = f"{counted(outlook.pictures, 'picture')} of {counted(outlook.prompts, 'prompt')}{time}."
         return {"note": tag("p", text(words), class_="hint"), "files_html": ""}
 
     def files(self, session: str, uploads: Sequence[str], fields: Mapping[str, Any]) -> Answer:
@@ -168,7 +168,7 @@ class Handlers:
         count = str(fields.get("count", "")).strip()
         number = int(count) if count.isascii() and count.isdecimal() and len(count) < 9 else 0
         items = self._studio.further_questions.more(campaign, str(fields.get("annotator", "")), number)
-        return f"{len(items)} questions are added; Collect asks them next."
+        return f"{counted(len(items), 'further question')}; Collect asks next."
 
     def _snapshot(self, campaign: int, value: Any) -> str:
         """Freeze a campaign's answers; give what to say. Raises StudioError."""
@@ -182,7 +182,7 @@ class Handlers:
         """Ask an item no more; give what to say. Raises StudioError."""
         words = str(value)
         count = self._studio.labels.retire([int(words) if words.isascii() and words.isdecimal() else 0])
-        return "It is asked no more; its answers stay." if count else "It was not asked any more as it is."
+        return "It is asked no more; its answers stay." if count else "It was not asked any more anyway."
 
     def _list(self, looked: Looked) -> str:
         try:
@@ -192,9 +192,9 @@ class Handlers:
 
 
 def _outcome(outcome: FromPictures) -> str:
-    parts = [f"It asks about {outcome.pictures} pictures in {outcome.items} items."]
+    parts = [f"It asks about {counted(outcome.pictures, 'picture')} in {counted(outcome.items, 'question')}."]
     if FORMS[outcome.campaign.mode] == "single":
-        parts = [f"It asks about {outcome.items} pictures, one by one."]
+        parts = [f"It asks about {counted(outcome.items, 'picture')}, one by one."]
     if outcome.alone:
         parts.append(f"{outcome.alone} had no other of their prompt and size.")
     if outcome.alike:

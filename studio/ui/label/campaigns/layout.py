@@ -96,7 +96,7 @@ def _drawn(studio: Studio, presets: GuidancePresets) -> Parts:
             list(form.HIDDEN),
             value=0.0,
             label="Hidden words",
-            info="Words drawn with but not shown: a style and a colour, those that were liked more often.",
+            info="A style and a colour, drawn with but not shown to who labels; those liked so far come more often.",
             elem_id="campaign-hidden",
         )
         with gr.Column(elem_classes="only-own", min_width=0):

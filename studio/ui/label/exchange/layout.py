@@ -63,7 +63,7 @@ def _out() -> dict[str, Any]:
             [("All campaigns", form.ALL)],
             value=form.ALL,
             label="Which",
-            info="A campaign, or a snapshot that a training learned from.",
+            info="A campaign, or a snapshot: answers as they were frozen, by you or for a training.",
             elem_id="exchange-labels",
         )
         parts["format"] = gr.Dropdown(

@@ -10,7 +10,7 @@ from studio.preference.formats import FORMATS
 from studio.services.labels.taking_in import LISTED, Imported
 from studio.ui.components.progress import progress
 from studio.ui.errors import sentence
-from studio.ui.markup import alert, tag, text
+from studio.ui.markup import alert, counted, tag, text
 
 if TYPE_CHECKING:
     from studio.preference.exchange.selection import Written
@@ -96,14 +96,14 @@ def _stopped(run: ExchangeRun) -> str:
 def _imported(imported: Imported) -> str:
     campaigns = " and ".join(f"“{name}”" for name in imported.campaigns) or "no campaign"
     title = FORMATS.get(imported.format).title if imported.format in FORMATS.names() else imported.format
-    sentences = [f"{_count(imported.labels, 'label')} taken in, into {campaigns}; read as {title}."]
+    sentences = [f"{counted(imported.labels, 'label')} taken in, into {campaigns}; read as {title}."]
     if not imported.labels:
         sentences = [f"No label was {'new' if imported.known else 'taken in'}; read as {title}."]
     if imported.known:
         sentences.append(f"{imported.known:,} were there already, and were passed over.")
     if imported.pictures:
         brought = f"{100 * imported.foreign_share:.0f} % of them no model of this studio drew"
-        sentences.append(f"{_count(imported.pictures, 'picture')}; {brought}.")
+        sentences.append(f"{counted(imported.pictures, 'picture')}; {brought}.")
     html = "".join(tag("p", text(sentence)) for sentence in sentences)
     if imported.foreign:
         words = "Pictures of other models say what was preferred there: training on them raises their style first."
@@ -117,7 +117,7 @@ def _refused(imported: Imported) -> str:
     rows = "".join(tag("li", tag("b", f"Row {row.row:,}") + ": " + text(row.reason)) for row in imported.refused)
     if imported.refused_count > LISTED:
         rows += tag("li", text(f"and {imported.refused_count - LISTED:,} further rows"))
-    summary = tag("summary", text(f"Not taken: {_count(imported.refused_count, 'row')}"))
+    summary = tag("summary", text(f"Not taken: {counted(imported.refused_count, 'row')}"))
     return tag("details", summary + tag("ul", rows), class_="run-refused", open=True)
 
 
@@ -129,14 +129,18 @@ def _unknown(unknown: Counter[str]) -> str:
 
 
 def _written(written: Written) -> str:
-    rows = f"{_count(written.labels, 'label')} in {_count(written.rows, 'row')}, {_count(written.pictures, 'picture')}."
+    rows = (
+        f"{counted(written.labels, 'label')} in {counted(written.rows, 'row')}, {counted(written.pictures, 'picture')}."
+    )
     html = tag("p", text(rows))
     html += _left_out(written.left_out, "label") + _left_out(written.rows_left_out, "row")
     return html + _remarks(written.remarks)
 
 
 def _left_out(reasons: Mapping[str, int], noun: str) -> str:
-    words = [f"{_count(count, noun)}, {reason}" for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])]
+    words = [
+        f"{counted(count, noun)}, {reason}" for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])
+    ]
     return tag("p", text(f"Left out: {'; '.join(words)}."), class_="hint") if words else ""
 
 
@@ -162,7 +166,3 @@ def _acts(buttons: str) -> str:
 def _button(op: str, run: ExchangeRun, label: str) -> str:
     name = f"{label}: {run.what}"
     return tag("button", text(label), type="button", class_="action", data_op=op, data_id=run.id, aria_label=name)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

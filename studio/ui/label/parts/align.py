@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.training.align.plan import MAX_NAME_CHARS
+from studio.training.lora.pace import MINUTES
 from studio.ui import live
 from studio.ui.components import before_after
 from studio.ui.edit_stack import Stack
@@ -102,14 +103,13 @@ def _layout() -> dict[str, Any]:
                 parts["align_minutes"] = gr.Number(
                     None,
                     label="At most, in minutes",
-                    info="For all of it. Steps that take longer here are refused after the third; where looks at "
-                    "pictures would, it ends in time with what it has. Empty: no limit.",
+                    info=MINUTES,
                     elem_id="align-minutes",
                 )
                 parts["align_seed"] = gr.Textbox(
                     "0",
                     label="Seed",
-                    info="Of the split, the first factors, the noise and the order. One run says little: train three.",
+                    info="Of what is held out, first weights, noise and order. One run says little: train three.",
                     max_lines=1,
                     max_length=40,
                     elem_id="align-seed",

@@ -11,7 +11,7 @@ import pytest
 
 from studio.metrics.intervals import wilson
 from studio.training.erase.card.answers import BASE, EDIT, Answers
-from studio.training.erase.card.budget import BUDGETS, HALF_WAY
+from studio.training.erase.card.budget import BUDGETS, HALF_WAY, NOT_IN_BUDGET
 from studio.training.erase.card.card import DRIFTS, card
 from studio.training.erase.card.erased import NO_SUBSTITUTE, UNREAD, erased_lines
 from studio.training.erase.card.inverting import ARMS
@@ -161,7 +161,7 @@ def test_what_a_negative_prompt_does_without_an_edit_stands_beside_the_edit() ->
     assert (gone.row.hits, gone.row.n, broken.row.hits, broken.row.n) == (1, 2, 1, 2)
     assert gone.beside is not None and (gone.beside.hits, gone.beside.n, gone.beside_is) == (1, 2, "the edit")
     assert gone.apart is not None and gone.apart.value == 0 and broken.apart is not None and broken.apart.value == 0.5
-    assert named(lines, "negative_ua_valid").row.why == "Not in this budget."
+    assert named(lines, "negative_ua_valid").row.why == NOT_IN_BUDGET
 
 
 def test_the_quality_of_equal_pictures_is_their_floor_and_garbage_is_far_from_it() -> None:
@@ -226,7 +226,4 @@ def test_what_inversion_recovers_is_normalised_by_base_and_gold() -> None:
     line = named(lines, "back_inverted")
     assert (line.row.hits, line.beside and line.beside.hits, line.apart and line.apart.value) == (1, 2, -0.5)
     assert named(lines, "back_recovered").row.value == 0.5
-    assert (
-        named(robust_lines(Answers(subject(), {"strength": strength})), "back_recovered").row.why
-        == "Not in this budget."
-    )
+    assert named(robust_lines(Answers(subject(), {"strength": strength})), "back_recovered").row.why == NOT_IN_BUDGET

@@ -80,7 +80,7 @@ def test_an_edit_that_spares_the_rest_has_no_side_effects_to_speak_of() -> None:
     [
         (pictures(24, broken=6, pixels="other"), 20, "poor", "Broken, open prompts: 25%, base 0%."),
         (pictures(24, same=True, pixels="other"), 20, "poor", "0.00 as far apart as the base's"),
-        (pictures(24, pixels="other"), 18, "fair", "Stated is drawn: 98%"),
+        (pictures(24, pixels="other"), 18, "fair", "Prompt followed: 98%"),
     ],
 )
 def test_what_it_harms_is_named(open_edit: list[Facts], right: int, light: str, sentence: str) -> None:

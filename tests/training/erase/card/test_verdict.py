@@ -60,7 +60,7 @@ def test_all_else(wrong: int, light: str, headline: str) -> None:
     keep = [*[facts("ring")] * wrong, *[CIRCLE] * (60 - wrong)]
     said = judged(answers([HEART] * 60, keep=keep))
     assert said[:2] == (light, headline)
-    assert ("Harmed: IRA: object" in said[2]) == (light != "good")
+    assert ("Harmed: the object of other prompts (IRA)" in said[2]) == (light != "good")
     # Nothing is said of neighbours that were not drawn.
     assert ("All else is kept: other prompts are as right as before." in said[2]) == (light == "good")
 
@@ -79,7 +79,7 @@ def test_no_effect_is_said_loudly() -> None:
 
 def test_a_badly_drawn_substitute_is_named_and_few_pictures_are_a_preview() -> None:
     said = judged(answers(mixed(60, (BROKEN, 12)), mixed(60, (BROKEN, 12)), keep=[CIRCLE] * 60))[2]
-    assert "draws what takes its place badly" in said and "A preview" not in said
+    assert "draws what takes its place badly" in said and "A first look" not in said
     values = card(answers([HEART] * 49, keep=[CIRCLE] * 49), BUDGETS["standard"])
     assert "49 pictures are too few" in " ".join(values["verdict"]["sentences"])
     limits = values["verdict"]["limits"]
