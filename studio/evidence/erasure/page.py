@@ -14,17 +14,18 @@ HEAD = """# Erasures, tried on Stencil
 
 Written by `python launch.py reproduce --erasures --out docs/erasures.md`; do not edit. The numbers: [{json}]({json}).
 
-Every concept is erased in every way, and every edit gets its report card ([guide](guide/erasing.md#the-report-card)) on
-the same prompts and seeds, in the manner of UnlearnCanvas (arXiv:2402.11846). **UA**: the concept is not read where the
-prompt names it. **UA valid**: and the picture is not broken; beside its ceiling, the base drawing the substitute's
-prompt at the same seeds. **IRA**, **CRA**: on prompts that do not name the concept, its own attribute and the others
-are right, as a share of the base's. **Neighbours**: what is nearest to the concept is drawn right. **FD**: Frechet
-distance of other prompts' pictures from the base's, on the oracle's features. **Comes back**: the concept is read where
-it is said otherwise. **CPU s**: the processor's seconds of making the edit.
-Brackets are 95 % intervals, of one training seed: what lies within each other's
-intervals is not told apart. Where several seeds were trained, it is their mean, and the lowest and highest.
-Concept Ablation and All but One have the same target where the prediction without a prompt stays as it is.
-Stencil is a small model of a small world: a figure here is about it, and says of other models only what to look at."""
+Every concept is erased in every way, and every edit gets its report card ([guide](guide/erasing.md#the-report-card))
+on the same prompts and seeds, in the manner of UnlearnCanvas (arXiv:2402.11846). **UA**: the concept is not read
+where the prompt names it. **UA valid**: and the picture is not broken; beside its ceiling, the base drawing the
+substitute's prompt at the same seeds. **IRA**, **CRA**: on prompts that do not name the concept, its own attribute
+and the others are right, as a share of the base's. **Neighbours**: what is nearest to the concept is drawn right.
+**FD / floor**: the Frechet distance of other prompts' pictures from the base's, on the oracle's features, over the
+base's own from itself under as many other prompts: a distance alone falls with the number of pictures. **Comes
+back**: the concept is read where it is said otherwise. **CPU s**: the processor's seconds of making the edit.
+Brackets are 95 % intervals, of one training seed: what lies within each other's intervals is not told apart. Where
+several seeds were trained, it is their mean, and the lowest and highest. Concept Ablation and All but One have the
+same target where the prediction without a prompt stays as it is. Stencil is a small model of a small world: a figure
+here is about it, and says of other models only what to look at."""
 GOLD_HEAD = """The same from the base of a family of small models, one of which was trained alike and never met the
 concept, and one from other first weights ([assets](../assets/README.md)). **FADE** (arXiv:2510.12981): the divergence
 to and from the one that never met the concept, on prompts that name it, in nats a picture. **Base's**: that of the base
@@ -39,6 +40,7 @@ GOLD = {
     "floor": ("fade_floor", "edit"),
     "recovered": ("back_recovered", "edit"),
 }
+FD = "FD / floor"
 NEAR = 0.05  # below its ceiling an erasure is as good as one can be
 COLUMNS = (
     "UA",
@@ -49,7 +51,7 @@ COLUMNS = (
     "IRA / base",
     "CRA / base",
     "neighbours",
-    "FD",
+    FD,
     "comes back",
     "CPU s",
     "KB",
@@ -172,7 +174,7 @@ PLACES = {
     "IRA / base": ("ira", "apart"),
     "CRA / base": ("cra", "apart"),
     "neighbours": ("near", "edit"),
-    "FD": ("fd_keep", "edit"),
+    FD: ("fd_keep", "edit"),
     "comes back": ("back", "edit"),
     **GOLD,
 }
@@ -180,7 +182,16 @@ PLACES = {
 
 def _figure(result: Result, column: str) -> Mapping[str, Any] | None:
     key, row = PLACES[column]
-    return result["figures"].get(key, {}).get(row)
+    figure = result["figures"].get(key, {}).get(row)
+    return _over_floor(result, figure) if column == FD and figure is not None else figure
+
+
+def _over_floor(result: Result, distance: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A distance and the ends of its interval as multiples of the floor's value; None without a floor."""
+    floor = result["figures"]["fd_keep"].get("beside")
+    if floor is None or not floor["value"]:
+        return None
+    return {**distance, **{name: distance[name] / floor["value"] for name in ("value", "low", "high")}}
 
 
 def _value(result: Result, column: str) -> float | None:

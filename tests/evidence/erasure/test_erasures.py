@@ -122,6 +122,13 @@ def test_erasures_of_the_family_stand_beside_the_member_that_never_met_the_conce
     assert {plan["model"] for plan in plans} == {arms.FAMILY} and {plan["method"] for plan in plans} > {"uce", "ca"}
 
 
+def test_a_distance_stands_over_its_floor_and_without_one_is_left_out() -> None:
+    line = {"key": "fd_keep", "edit": row(24.0), "beside": row(20.0), "apart": None}
+    figures = figures_of({"lines": [line]})
+    text = page([result(figures=figures), result(arm="ESD", figures={"fd_keep": {"edit": row(24.0)}})], "erasures.json")
+    assert "| 1.20 [1.20, 1.20] |" in text and "24.0" not in text
+
+
 def test_the_page_says_what_is_on_record_and_no_more() -> None:
     other = result(
         concept="red",
