@@ -31,8 +31,8 @@ concept, and one from other first weights ([assets](../assets/README.md)). **FAD
 to and from the one that never met the concept, on prompts that name it, in nats a picture. **Base's**: that of the base
 without an edit. **Multiple**: the first over the second; above 1 the edit is further from never having met the concept
 than the base was. **Floor**: the same between two members that differ in their seed alone: nearer than that nothing is
-to be had. **Recovered**: of what embeddings sought anew bring back from the base, less from the one that never met it,
-the share that they bring back through the edit."""
+to be had. **Recovered**: of what textual inversion brings back from the base, less from the one that never met it,
+the share that it brings back through the edit."""
 GOLD = {
     "FADE": ("fade", "edit"),
     "base's": ("fade", "beside"),
