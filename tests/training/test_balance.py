@@ -103,8 +103,8 @@ STEERED, STILL = {"red": -0.5, "blue": 0.5}, {"red": 0.0, "blue": 0.0}
     ("gammas", "check", "level", "parts"),
     [
         (STEERED, measures(0.45, 0.55), "met", ["to 10 points", "red 45% (50% wanted)", "blue 55%"]),
-        (STEERED, measures(0.25, 0.25), "nearer", ["anything else 50%", "25 points off, of the base 50 points"]),
-        (STEERED, measures(0.25, 0.25, 0.25), "nearer", ["anything else 25%", "25% are broken, of the base 0%"]),
+        (STEERED, measures(0.25, 0.25), "nearer", ["anything else 50%", "25 points off, with the base 50 points"]),
+        (STEERED, measures(0.25, 0.25, 0.25), "nearer", ["anything else 25%", "25% are broken, of the base's 0%"]),
         (STEERED, measures(1.0, 0.0), "missed", ["no nearer than the base", "50 points off"]),
         (STILL, measures(0.875, 0.0), "missed", ["No round came nearer", "changes nothing", "red 88%"]),
         (STILL, measures(0.5, 0.5), "needless", ["as wanted already: the edit changes nothing"]),

@@ -22,6 +22,7 @@ from studio.ui.components.query import Query
 from studio.ui.components.tiles import batches
 from studio.ui.prompt import view
 from studio.world.examples import EXAMPLES
+from tests.services.waiting import until
 from tests.ui.fake_studio import FakeStudio
 
 EVIL = "<script>alert('${1}{{2}}')</script>"
@@ -102,9 +103,10 @@ def test_the_sidebar_tells_of_the_engine() -> None:
 
 def test_an_empty_queue_says_so_and_a_job_says_what_it_does(fake: FakeStudio) -> None:
     assert "Nothing is being drawn" in queue.queue_html([])
-    fake.sketcher.step_s = 0.05
+    fake.sketcher.hold = True
     job = fake.pictures.submit([Recipe(prompt=EVIL), Recipe(prompt=EVIL)])
     fake.pictures.submit([Recipe()])
+    until(lambda: fake.jobs.get(job).status == "running")
     shown = queue.queue_html(fake.jobs.queue())
     assert "2 pictures" in shown and "<script" not in shown and 'data-act="stop"' in shown
     for one in fake.jobs.unfinished():
