@@ -11,12 +11,10 @@ MEASURED_STEPS = 3  # before which nobody can tell
 _UNMEASURED = 0.25  # share of the limit that is left for looks until one tells what they take
 _SAID = 0.05  # share of the limit from which getting ready is worth a word
 _UNITS = (("second", 1.0), ("minute", 60.0), ("hour", 3600.0), ("day", 86400.0), ("year", 31_557_600.0))
-
-
 # What the field of minutes says of itself, on whichever tab.
 MINUTES = (
-    "Limit of the whole training. If its steps alone would take longer, it is refused after step 3; if previews and "
-    "what judges them would, it stops in time and keeps what it learned. Empty: no limit."
+    f"Limit of the whole training. If its steps alone would take longer, it is refused after step {MEASURED_STEPS}; if "
+    "previews and what judges them would, it stops in time and keeps what it learned. Empty: no limit."
 )
 
 
