@@ -105,35 +105,31 @@ def drawn(bench: Bench, edit: Edit | None) -> np.ndarray:
     return dict(sample(bench.bundle, [Order(bench.recipe, stack)]))[0]
 
 
-def test_time_is_that_of_learning_until_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esd, "MOST", 40)
-    done: list[int] = []
-    rates = iter((0.2, 0.95))
+def test_time_is_that_of_learning_until_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("studio.training.bench.esd.time.perf_counter", lambda: clock[0])
     edit = Edit(name="x", kind="dense", layers={"unet": {"a": esd.Dense(torch.ones(2, 2))}})
-    side = esd.Side(lambda: done.append(1), lambda: edit, 16, 10)
-    assert not side.is_over
-    side.go_on(lambda _: next(rates))
-    assert (side.steps, len(done), side.is_over) == (10, 10, False)
-    side.go_on(lambda _: next(rates))
-    assert side.looks == [(10, 0.2), (20, 0.95)] and side.is_over and side.seconds > 0
-    never = esd.Side(lambda: None, lambda: edit, 16, 20)
-    for _ in range(2):
-        never.go_on(lambda _: 0.0)
-    assert never.is_over, "it never will"
+
+    def step() -> None:
+        clock[0] += 1
+
+    side = esd.Side(step, lambda: edit, 16, 10)
+    rates = iter((0.2, 0.9, 0.95, 0.5))
+
+    def look(_: Edit) -> float:
+        clock[0] += 100  # is not counted
+        return next(rates)
+
+    for _ in range(4):
+        side.go_on(look)
+    assert [(look.steps, look.seconds) for look in side.looks] == [(10, 10), (20, 20), (30, 30), (40, 40)]
+    assert side.best == 0.95 and side.first(0.9).steps == 20 and side.first(0.99).steps == 40
 
 
 @pytest.mark.slow
 def test_both_sides_erase(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "LOOK": 2,
-        "FINAL": 2,
-        "SEEDS": 2,
-        "STEPS": 2,
-        "MOST": 2,
-        "OUR_LOOKS": 1,
-        "THEIR_LOOKS": 1,
-    }.items():
-        monkeypatch.setattr(esd, name, value)
+    for name in ("LOOK", "FINAL", "SEEDS", "STEPS", "LOOKS", "OUR_STEPS", "THEIR_STEPS"):
+        monkeypatch.setattr(esd, name, 2)
     result = CASES.get("esd")(bench)
     assert isinstance(result, BenchResult) and "esd" in table([result])
     assert result.pairs == 2 and result.ours_s > 0 and result.theirs_s > 0 and "of 2 pictures" in result.limit
