@@ -35,8 +35,11 @@ def to_compare(page: Page) -> None:
 
 def add_from_history(page: Page, count: int) -> None:
     """The newest pictures that were drawn alone as rows: another walk may have left several that came together."""
-    for tile in page.locator("#compare-picker .thumb[data-pick]").all()[:count]:
-        tile.click()
+    alone = page.locator("#compare-picker .thumb[data-pick]")
+    expect(alone.nth(count - 1)).to_be_visible(timeout=LONG_MS)
+    for number in range(count):
+        alone.nth(number).click()
+        expect(page.locator("#compare-picker .picker-said")).to_have_text(f"{number + 1} chosen")
     page.click("#compare-take")
     expect(page.locator(ROWS)).to_have_count(count, timeout=LONG_MS)
     settled(page)
@@ -52,6 +55,23 @@ def compared(page: Page) -> None:
     expect(page.locator(PICTURES)).to_have_count(4, timeout=LONG_MS)
     expect(page.locator("#compare-table figcaption").last).to_contain_text("accuracy", timeout=LONG_MS)
     settled(page)
+
+
+def test_a_picture_that_is_pressed_while_the_list_changes_is_chosen(opened: Open) -> None:
+    page = opened()
+    fill(page, "a red ring", steps=3)
+    generate(page)
+    wait_until_done(page)
+    to_compare(page)
+    page.locator("#compare-picker .thumb[data-pick]").first.hover()
+    page.mouse.down()
+    search = page.locator("#compare-picker input")
+    with page.expect_response(lambda response: "component_server" in response.url):
+        search.evaluate("search => { search.value = 'zebra'; search.dispatchEvent(new Event('input')); }")
+    page.evaluate(TWO_FRAMES)
+    page.mouse.up()
+    expect(page.locator("#compare-picker .picker-said")).to_have_text("1 chosen")
+    expect(page.locator("#compare-picker .picker-tiles")).to_have_text("No picture's prompt has these words.")
 
 
 def test_rows_from_the_history_and_a_file_drawn_looked_at_shared_and_found_again(

@@ -21,7 +21,7 @@ class Supervisor(ProcessBackend):
     def __init__(self) -> None:
         super().__init__(EngineConfig(models={}, patience_s=PATIENCE_S))
         self._thread.join()
-        self.now_s = self._looked_s
+        self.now_s = self._looked_s = 0.0  # seconds are added up: from a fraction they would be a little more, or less
         self.begin()
 
     def _supervise(self) -> None:

@@ -26,7 +26,7 @@ _SCRIPT = (
     + """
 const place = element.querySelector('.picker-tiles'), search = element.querySelector('input');
 const said = element.querySelector('.picker-said');
-let last = 0;
+let last = 0, painted = '';
 function chosen(ids) {
   said.textContent = ids.length ? `${ids.length} chosen` : 'Click pictures to choose them.';
   props.value = ids;
@@ -35,8 +35,10 @@ function chosen(ids) {
 async function find() {
   const mine = ++last;
   const html = await server.picker_page(search.value);
-  if (mine !== last) return;
-  place.innerHTML = html;
+  // A tile that is taken away while it is pressed is never clicked.
+  while (element.matches(':active')) await new Promise((next) => setTimeout(next, 100));
+  if (mine !== last || html === painted) return;
+  place.innerHTML = painted = html;
   mark();
 }
 let waiting = 0;
