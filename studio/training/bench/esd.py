@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.core.errors import StudioError
 from studio.core.recipe import Recipe as PictureRecipe
 from studio.engine.bench.cases import CASES, Bench
 from studio.engine.bench.reference import plain_pipeline
@@ -109,8 +110,11 @@ class Side:
         return max(look.rate for look in self.looks)
 
     def first(self, rate: float) -> Look:
-        """Its first look at that rate; its last where none is."""
-        return next((look for look in self.looks if look.rate >= rate), self.looks[-1])
+        """Its first look at that rate. Raises StudioError where it never came to it: then no time can be told."""
+        for look in self.looks:
+            if look.rate >= rate:
+                return look
+        raise StudioError(f"UA valid came to {self.best:.2f} at most, not to {rate:.2f}: there is no time to compare.")
 
 
 class Gallery:
@@ -141,9 +145,9 @@ class Gallery:
         return sum(gone) / len(gone)
 
 
-def our_side(bundle: EmbeddedModel, folder: Path, seed: int, source: str = "own") -> Side:
+def our_side(bundle: EmbeddedModel, folder: Path, seed: int) -> Side:
     """ESD of the studio with nothing held, as the authors hold nothing."""
-    options = TrainingOptions.model_validate({"source": source, "retention": "none", "early_stopping": False})
+    options = TrainingOptions(source="own", retention="none", early_stopping=False)
     plan = ErasePlan(
         name="bench", model=bundle.name, method="esd", in_world=True, concepts=(CONCEPT,), training=options, seed=seed
     )
@@ -164,10 +168,10 @@ def our_side(bundle: EmbeddedModel, folder: Path, seed: int, source: str = "own"
     return side
 
 
-def their_side(bench: Bench, prompts: Sequence[str], seed: int, lr: float = THEIR_LR) -> Side:
+def their_side(bench: Bench, prompts: Sequence[str], seed: int) -> Side:
     """The authors' recipe on a copy of the model."""
     copied = load_stencil(bench.bundle.card.folder, bench.bundle.device, torch.float32)
-    recipe = Recipe(plain_pipeline(copied, "ddim"), prompts, lr, seed=seed)
+    recipe = Recipe(plain_pipeline(copied, "ddim"), prompts, THEIR_LR, seed=seed)
     base = {name: weight.detach().clone() for name, weight in recipe.weights.items()}
     return Side(recipe.step, lambda: change(base, recipe.weights), recipe.nbytes, THEIR_STEPS)
 
